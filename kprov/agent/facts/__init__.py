@@ -1,0 +1,2 @@
+"""Facts of a host, one file a subject, gathered when something asks for them.
+"""

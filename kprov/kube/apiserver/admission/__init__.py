@@ -1,0 +1,1 @@
+"""admission of apiserver."""

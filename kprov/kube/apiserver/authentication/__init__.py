@@ -1,0 +1,1 @@
+"""authentication of apiserver."""

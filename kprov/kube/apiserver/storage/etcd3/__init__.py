@@ -1,0 +1,1 @@
+"""storage/etcd3 of apiserver."""

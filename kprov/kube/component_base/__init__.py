@@ -1,0 +1,2 @@
+"""What every component has: flags, serving, health, metrics, logs, sd_notify, run loop.
+"""

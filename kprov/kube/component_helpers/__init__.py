@@ -1,0 +1,2 @@
+"""Rules that several components must share: pod resources, taints, affinity, conditions.
+"""

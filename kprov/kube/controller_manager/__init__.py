@@ -1,0 +1,2 @@
+"""kube-controller-manager: one file a controller. Imports client and below.
+"""

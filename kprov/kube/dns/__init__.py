@@ -1,0 +1,2 @@
+"""Cluster DNS: service and pod names, upstream forwarding. Imports client and below.
+"""

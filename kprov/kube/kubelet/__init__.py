@@ -1,0 +1,2 @@
+"""kubelet: registers the node and runs its pods through CRI. Imports client and below.
+"""

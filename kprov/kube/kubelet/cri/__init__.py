@@ -1,0 +1,1 @@
+"""cri of kubelet."""

@@ -1,0 +1,2 @@
+"""Objects as upstream sees them: resource table, schema, quantity, selectors, patches, Status, Table.
+"""

@@ -1,0 +1,2 @@
+"""kube-proxy: services as nftables maps. Imports client and below.
+"""

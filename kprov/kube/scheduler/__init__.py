@@ -1,0 +1,2 @@
+"""kube-scheduler: binds pods to nodes. Imports client and below.
+"""
