@@ -3,8 +3,9 @@
 KprovError                exit 1: something did not work
 ├─ InputError             exit 2: what the user gave is wrong; nothing was touched
 ├─ HostError              exit 1: a host refused or failed; names the host
-│  ├─ UnreachableError    exit 4: no connection (as ansible-playbook's exit code)
-│  └─ TaskFailedError     exit 2 of ansible-playbook is 1 here: a task failed on a host
+│  ├─ UnreachableError    exit 4: a connection was lost during a run (ansible-playbook's code too)
+│  ├─ PreflightError      exit 2: the inventory names a host that cannot be used; nothing was touched
+│  └─ TaskFailedError     exit 1: a task failed on a host
 └─ InternalError          exit 70: a defect of kprov
 """
 
@@ -51,6 +52,12 @@ class UnreachableError(HostError):
     """No usable connection to the host: network, SSH, host key, login, sudo or Python."""
 
     exit_code = 4
+
+
+class PreflightError(HostError):
+    """A host cannot be used as the inventory has it: unreachable, key refused, no sudo, no Python."""
+
+    exit_code = 2
 
 
 class TaskFailedError(HostError):

@@ -1,0 +1,43 @@
+"""Admission as a chain of plugins; upstream's Attributes and Interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One operation on its way to storage.
+
+    operation: CREATE, UPDATE, DELETE or CONNECT. obj is the new object (None for DELETE), changed in place by
+    mutating plugins; old the stored one (None for CREATE). options: the decoded CreateOptions and so on.
+    """
+
+    context: RequestContext
+    operation: str
+    resource: Resource
+    subresource: str
+    namespace: str
+    name: str
+    obj: Object | None
+    old: Object | None
+    options: Object
+
+
+class AdmissionPlugin:
+    """One plugin under its upstream name. Refuses by raising machinery.status.StatusError."""
+
+    name = ""
+    operations: frozenset[str] = frozenset({"CREATE", "UPDATE"})
+
+    async def admit(self, attributes: Attributes) -> None:
+        """May change attributes.obj; runs before validation."""
+
+    async def validate(self, attributes: Attributes) -> None:
+        """May only refuse; runs after validation."""

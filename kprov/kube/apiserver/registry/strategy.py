@@ -1,0 +1,70 @@
+"""A resource's own rules, behind one interface; the generic store calls them in upstream's order.
+
+create: default > prepare_for_create > admission (mutating) > validate > admission (validating) > storage
+update: default > prepare_for_update > admission > validate_update > storage
+Objects are plain JSON documents (dict), already shape-checked against the schema; they are changed in place.
+Source of the order: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/{create,update}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+
+class Strategy:
+    """Rules every resource starts from; a resource overrides what it has more of.
+
+    Instances are stateless and shared by all requests. Methods are synchronous and must not block;
+    what needs storage (IP allocation, quota) belongs to `Hooks` in registry/hooks.py.
+    """
+
+    #: PUT on a missing object makes it (leases, endpoints, events ...).
+    allow_create_on_update = False
+    #: An update without resourceVersion is allowed (last write wins).
+    allow_unconditional_update = True
+    #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
+    default_grace_period: int | None = None
+    #: finalizer names that go into spec.finalizers at creation (namespaces).
+    orphan_by_default = False
+
+    def default(self, obj: Object) -> None:
+        """Fill in upstream's defaults (SetDefaults_*), in place; idempotent; runs on stored objects too."""
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        """Drop what a client may not set at creation (status ...), set generation."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """Keep status from old, raise metadata.generation when spec changed."""
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """Keep all but status (and what the status strategy allows) from old."""
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        """Field rules of a new object; metadata is validated by the store."""
+        return []
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        """Field rules of a changed object, immutable fields among them."""
+        return []
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        """Field rules of /status."""
+        return []
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        """Warning header texts; old is None at creation."""
+        return []
+
+    def grace_period(self, obj: Object, requested: int | None) -> int | None:
+        """Grace in seconds that a deletion gets; None or 0: remove at once. Pods without a node get 0."""
+        return None
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        """Fields that a field selector may name beside metadata.name and metadata.namespace."""
+        return {}

@@ -1,0 +1,51 @@
+"""Who asks for what: the facts of one API request that authentication, authorization and admission share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """An authenticated user, as upstream's user.Info. Groups hold system:authenticated where it applies."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+ANONYMOUS = UserInfo(name="system:anonymous", groups=("system:unauthenticated",))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInfo:
+    """A request's path and verb taken apart, as upstream's RequestInfo.
+
+    For resource requests verb is one of get, list, watch, create, update, patch, delete, deletecollection;
+    otherwise it is the lower-case HTTP method. Empty strings mean absent.
+    """
+
+    path: str
+    verb: str
+    is_resource_request: bool
+    api_prefix: str = ""
+    api_group: str = ""
+    api_version: str = ""
+    namespace: str = ""
+    resource: str = ""
+    subresource: str = ""
+    name: str = ""
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What travels with one request through the chain. `warnings` become Warning headers."""
+
+    user: UserInfo
+    info: RequestInfo
+    dry_run: bool = False
+    field_manager: str = ""
+    user_agent: str = ""
+    warnings: list[str] = field(default_factory=list)

@@ -1,0 +1,70 @@
+"""Field paths and field errors, as upstream's field.Error: the causes of an Invalid status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One broken field rule.
+
+    `reason` is upstream's CauseType (FieldValueInvalid, FieldValueRequired, FieldValueDuplicate,
+    FieldValueNotSupported, FieldValueForbidden, FieldValueTooLong, FieldValueTooMany, FieldValueNotFound,
+    FieldValueTypeInvalid, InternalError); `detail` the whole text after the path, as upstream words it.
+    """
+
+    reason: str
+    field: str
+    detail: str
+
+    @property
+    def message(self) -> str:
+        """Text in details.causes[].message."""
+        return self.detail
+
+
+def _shown(value: Any) -> str:
+    """Value as Go's %#v shows it in these messages: strings quoted, objects and lists as JSON."""
+    import json
+
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "null"
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def invalid(field: str, value: Any, detail: str) -> FieldError:
+    text = f"Invalid value: {_shown(value)}"
+    return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text)
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    return FieldError("FieldValueRequired", field, f"Required value: {detail}" if detail else "Required value")
+
+
+def duplicate(field: str, value: Any) -> FieldError:
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
+
+
+def not_supported(field: str, value: Any, supported: list[str]) -> FieldError:
+    names = ", ".join(f'"{name}"' for name in sorted(supported))
+    return FieldError(
+        "FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {names}"
+    )
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}")
+
+
+def too_long(field: str, limit: int) -> FieldError:
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
+
+
+def not_found(field: str, value: Any) -> FieldError:
+    return FieldError("FieldValueNotFound", field, f"Not found: {_shown(value)}")
