@@ -1,0 +1,47 @@
+#!/bin/sh
+# Ends every container of this host and undoes what its network was given. Says "changed" when it did something.
+set -u
+changed=""
+
+if command -v ctr >/dev/null 2>&1 && systemctl is-active --quiet containerd; then
+    for task in $(ctr --namespace k8s.io tasks list --quiet); do
+        ctr --namespace k8s.io tasks kill --signal SIGKILL --all "$task" >/dev/null 2>&1
+        changed=yes
+    done
+    systemctl stop containerd
+fi
+for shim in $(pgrep -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io'); do
+    kill -KILL "$shim" && changed=yes
+done
+
+# Deepest first: what is mounted inside a pod's directory goes before the directory's own mount.
+awk '$2 ~ "^/(run/containerd/|var/lib/(kubelet|containerd)/|run/netns/cni-)" {print $2}' /proc/mounts | sort -r |
+    while read -r mount; do umount --lazy "$mount"; done
+for netns in $(ip netns list | awk '$1 ~ /^cni-/ {print $1}'); do
+    ip netns delete "$netns" && changed=yes
+done
+rm -rf /run/containerd/io.containerd.* /run/containerd/containerd.sock*
+
+if ip link show cni0 >/dev/null 2>&1; then
+    ip link delete cni0 && changed=yes
+fi
+for veth in $(ip -o link show type veth | awk -F'[ @:]+' '$2 ~ /^veth/ {print $2}'); do
+    ip link delete "$veth" 2>/dev/null && changed=yes
+done
+for table in kube-proxy kprov-pod-network; do
+    for family in ip ip6 inet; do
+        if command -v nft >/dev/null 2>&1 && nft list table "$family" "$table" >/dev/null 2>&1; then
+            nft delete table "$family" "$table" && changed=yes
+        fi
+    done
+done
+if [ -n "${KPROV_ROUTES:-}" ]; then
+    for route in $(ip -4 route show root "$KPROV_ROUTES" | awk '$2 == "via" {print $1}'); do
+        ip route delete "$route" && changed=yes
+    done
+fi
+if ip -4 address show dev lo | grep -q "inet ${KPROV_DNS_IP}/"; then
+    ip address delete "${KPROV_DNS_IP}/32" dev lo && changed=yes
+fi
+[ -z "$changed" ] || echo changed
+exit 0
