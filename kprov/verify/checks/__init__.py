@@ -1,0 +1,1 @@
+"""The checks, one file an area; each is a generator of findings from (testinfra host, host, cluster)."""

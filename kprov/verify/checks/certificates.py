@@ -1,0 +1,123 @@
+"""Certificates: on disk and as served, by the right authority, in their time, keys for their owners only."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from testinfra.host import Host
+
+from kprov.verify.model import Cluster, Finding, VerifyHost
+
+#: A certificate that ends sooner than this is a failure: somebody must act now.
+RENEW_WITHIN = timedelta(days=7)
+
+PKI = "/etc/kubernetes/pki"
+#: (authority, certificate, key) by group.
+FILES: dict[str, tuple[tuple[str, str], ...]] = {
+    "etcd": (
+        ("etcd-ca", "/etc/etcd/pki/server"),
+        ("etcd-ca", "/etc/etcd/pki/peer"),
+        ("etcd-ca", "/etc/etcd/pki/healthcheck-client"),
+    ),
+    "kube_control_plane": (
+        ("ca", f"{PKI}/apiserver"),
+        ("ca", f"{PKI}/apiserver-kubelet-client"),
+        ("etcd-ca", f"{PKI}/apiserver-etcd-client"),
+        ("front-proxy-ca", f"{PKI}/front-proxy-client"),
+        ("ca", f"{PKI}/controller-manager"),
+        ("ca", f"{PKI}/scheduler"),
+    ),
+    "kube_node": (
+        ("ca", f"{PKI}/kubelet-client"),
+        ("ca", "/var/lib/kubelet/pki/kubelet"),
+        ("ca", f"{PKI}/kube-proxy"),
+        ("ca", f"{PKI}/cluster-dns"),
+        ("ca", f"{PKI}/pod-network"),
+    ),
+}
+
+
+def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+    """A finding a certificate file, one a served certificate."""
+    authorities = {
+        name: x509.load_pem_x509_certificate((Path(cluster.pki_dir) / f"{name}.crt").read_bytes())
+        for name in ("ca", "etcd-ca", "front-proxy-ca")
+    }
+    now = datetime.now(UTC)
+    wanted = [entry for group, entries in FILES.items() if group in me.groups for entry in entries]
+    contents, modes = _read(host, [base for _, base in wanted])
+    for authority, base in wanted:
+        pem = contents.get(f"{base}.crt", "")
+        yield judge(f"{base}.crt", pem, authorities[authority], authority, now)
+        mode = modes.get(f"{base}.key")
+        if mode != "600":
+            yield Finding(f"{base}.key", ok=False, detail=f"mode {mode}, expected 600" if mode else "missing")
+    for name, port, authority in _served(me, cluster):
+        yield _judge_served(name, me.address, port, authorities[authority], authority, now)
+
+
+def _read(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """All certificates and all keys' modes in two commands."""
+    certificates = " ".join(f"{base}.crt" for base in bases)
+    text = host.run(f"for f in {certificates}; do echo \"== $f\"; cat $f; done").stdout
+    contents = {}
+    for part in text.split("== ")[1:]:
+        name, _, pem = part.partition("\n")
+        contents[name.strip()] = pem
+    listed = host.run("stat --format='%n %a' " + " ".join(f"{base}.key" for base in bases)).stdout
+    return contents, dict(line.split() for line in listed.splitlines())
+
+
+def judge(name: str, pem: str, authority: x509.Certificate, authority_name: str, now: datetime) -> Finding:
+    """One certificate (PEM) against its authority and the time."""
+    if "BEGIN CERTIFICATE" not in pem:
+        return Finding(name, ok=False, detail="missing or not a certificate")
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError as error:
+        return Finding(name, ok=False, detail=f"cannot be read: {error}")
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return Finding(name, ok=False, detail=f"not issued by this cluster's {authority_name}")
+    end = certificate.not_valid_after_utc
+    if now > end:
+        return Finding(name, ok=False, detail=f"expired on {end:%Y-%m-%d %H:%M} UTC")
+    if now < certificate.not_valid_before_utc:
+        return Finding(name, ok=False, detail=f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}")
+    if end - now < RENEW_WITHIN:
+        return Finding(name, ok=False, detail=f"expires on {end:%Y-%m-%d}, renew it: kprov up")
+    return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")
+
+
+def _served(me: VerifyHost, cluster: Cluster) -> Iterator[tuple[str, int, str]]:
+    if "etcd" in me.groups:
+        yield "etcd serves", 2379, "etcd-ca"
+    if "kube_control_plane" in me.groups:
+        yield "API server serves", cluster.apiserver_port, "ca"
+    if "kube_node" in me.groups:
+        yield "kubelet serves", 10250, "ca"
+
+
+def _judge_served(
+    name: str, address: str, port: int, authority: x509.Certificate, authority_name: str, now: datetime
+) -> Finding:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # looked at below, so that the reason can be told
+    try:
+        with (
+            socket.create_connection((address, port), timeout=5) as raw,
+            context.wrap_socket(raw) as connection,
+        ):
+            der = connection.getpeercert(binary_form=True)
+    except OSError as error:
+        return Finding(name, ok=False, detail=f"no TLS on {address}:{port}: {error}")
+    pem = ssl.DER_cert_to_PEM_cert(der) if der else ""
+    return judge(name, pem, authority, authority_name, now)

@@ -1,0 +1,61 @@
+"""etcd: every member there and healthy, one leader, no alarms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from testinfra.host import Host
+
+from kprov.verify.model import Cluster, Finding, VerifyHost
+
+ETCDCTL = (
+    "ETCDCTL_API=3 etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/healthcheck-client.crt "
+    "--key=/etc/etcd/pki/healthcheck-client.key --dial-timeout=2s --command-timeout=4s --write-out=json "
+)
+
+
+def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+    """This member's view: its health, the members it knows, the leader it follows."""
+    status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
+    if status.rc != 0:
+        yield Finding("member", ok=False, detail=_reason(status.stderr))
+        return
+    yield from judge_status(json.loads(status.stdout)[0]["Status"])
+    members = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 member list")
+    if members.rc != 0:
+        yield Finding("quorum", ok=False, detail=_reason(members.stderr))
+        return
+    yield judge_members(json.loads(members.stdout)["members"], {h.address for h in cluster.in_group("etcd")})
+
+
+def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
+    """`etcdctl endpoint status` of one member."""
+    leader = status.get("leader", 0)
+    yield Finding("leader", ok=bool(leader), detail=f"{leader:x}" if leader else "no leader: the quorum is lost")
+    errors = status.get("errors") or []
+    size = int(status.get("dbSize", 0)) // 1024
+    yield Finding("member", ok=not errors, detail="; ".join(errors) or f"{status['version']}, {size} KiB")
+
+
+def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding:
+    """`etcdctl member list` against the inventory's etcd hosts."""
+    known = {url.split("//")[1].rsplit(":", 1)[0] for member in members for url in member["peerURLs"]}
+    unstarted = [member["peerURLs"][0] for member in members if not member.get("name")]
+    if known != addresses:
+        missing, extra = sorted(addresses - known), sorted(known - addresses)
+        return Finding("quorum", ok=False, detail=f"members missing: {missing}, unknown: {extra}")
+    if unstarted:
+        return Finding("quorum", ok=False, detail=f"members never started: {', '.join(unstarted)}")
+    return Finding("quorum", ok=True, detail=f"{len(members)} members")
+
+
+def _reason(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    if not lines:
+        return "etcdctl failed without a word"
+    try:
+        return str(json.loads(lines[0]).get("error") or lines[-1])
+    except ValueError:
+        return lines[-1]

@@ -1,0 +1,50 @@
+"""The pod network of a node: forwarding, the bridge's configuration, a route to every other node's pods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from testinfra.host import Host
+
+from kprov.verify.model import Cluster, Finding, HostCheck, VerifyHost
+
+#: Pod CIDR and address of every node: node name > (CIDR, InternalIP).
+PodNetworks = dict[str, tuple[str, str]]
+
+
+def check(networks: Callable[[], PodNetworks]) -> HostCheck:
+    """The check, given how to learn what the API server says of the nodes (asked at most once)."""
+
+    def run(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+        forwarding = host.run("cat /proc/sys/net/ipv4/ip_forward").stdout.strip()
+        yield Finding("forwarding", ok=forwarding == "1", detail=f"net.ipv4.ip_forward is {forwarding}")
+        tables = host.run("nft list tables").stdout
+        ok = "kube-proxy" in tables
+        yield Finding("service rules", ok=ok, detail="table kube-proxy" if ok else "nftables has no kube-proxy table")
+        known = networks()
+        if not known:
+            yield Finding("routes", ok=False, detail="the API server did not say which pod CIDR each node has")
+            return
+        routes = json.loads(host.run("ip -json -4 route show").stdout or "[]")
+        via = {route["dst"]: route.get("gateway", "") for route in routes}
+        for other in cluster.in_group("kube_node"):
+            if other.name != me.name:
+                yield judge_route(other, known, via)
+
+    return run
+
+
+def judge_route(other: VerifyHost, known: PodNetworks, via: dict[str, str]) -> Finding:
+    """The route to one other node; via: destination > gateway, as the host has it."""
+    name = f"route to {other.node}"
+    if other.node not in known:
+        return Finding(name, ok=False, detail="this node is not registered")
+    cidr, address = known[other.node]
+    if not cidr:
+        return Finding(name, ok=False, detail="this node has no pod CIDR")
+    if cidr not in via:
+        return Finding(name, ok=False, detail=f"no route to {cidr}, expected via {address}")
+    if via[cidr] != address:
+        return Finding(name, ok=False, detail=f"{cidr} goes via {via[cidr] or 'a link'}, expected {address}")
+    return Finding(name, ok=True, detail=f"{cidr} via {address}")

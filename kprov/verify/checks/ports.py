@@ -1,0 +1,32 @@
+"""Ports: what should listen does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testinfra.host import Host
+
+from kprov.verify.model import Cluster, Finding, VerifyHost
+
+
+def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+    """One `ss` for all ports, a finding a port."""
+    listening = {
+        int(line.split()[3].rsplit(":", 1)[1])
+        for line in host.check_output("ss --tcp --listening --numeric --no-header").splitlines()
+    }
+    for name, port in expected(me, cluster).items():
+        ok = port in listening
+        yield Finding(f"{name} {port}", ok=ok, detail="listening" if ok else "nobody listens on this port")
+
+
+def expected(me: VerifyHost, cluster: Cluster) -> dict[str, int]:
+    """Names and TCP ports that this host's groups call for."""
+    ports = {"load balancer": cluster.loadbalancer_port}
+    if "etcd" in me.groups:
+        ports |= {"etcd client": 2379, "etcd peer": 2380}
+    if "kube_control_plane" in me.groups:
+        ports |= {"API server": cluster.apiserver_port, "controller manager": 10257, "scheduler": 10259}
+    if "kube_node" in me.groups:
+        ports |= {"kubelet": 10250, "cluster DNS": 53}
+    return ports

@@ -1,0 +1,38 @@
+"""Versions: packages installed, and every host on the same bundle as the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from testinfra.host import Host
+
+from kprov.verify.model import Cluster, Finding, VerifyHost
+
+PACKAGES: dict[str, tuple[str, ...]] = {"etcd": ("etcd-server",), "kube_node": ("containerd", "runc")}
+COMPONENTS = "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"
+
+
+def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
+    """A finding a package, and one for the components: what runs is what is current."""
+    del cluster
+    packages = [name for group, names in PACKAGES.items() if group in me.groups for name in names]
+    for name in packages:
+        package = host.package(name)
+        installed = package.is_installed
+        yield Finding(name, ok=installed, detail=package.version if installed else "not installed")
+    current = host.run("readlink /opt/kprov/current").stdout.strip().rpartition("/")[2]
+    if not current:
+        yield Finding("bundle", ok=False, detail="/opt/kprov/current is missing")
+        return
+    running = host.run(
+        "systemctl show --property=Environment kube-apiserver kube-controller-manager kube-scheduler "
+        "kubelet kube-proxy cluster-dns pod-network"
+    ).stdout
+    others = {
+        word.partition("=")[2]
+        for line in running.splitlines()
+        for word in line.removeprefix("Environment=").split()
+        if word.startswith("KPROV_BUNDLE=")
+    } - {current}
+    ok = not others
+    yield Finding("bundle", ok=ok, detail=current if ok else f"{current}, but units have {', '.join(others)}")

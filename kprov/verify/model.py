@@ -1,0 +1,91 @@
+"""What a verification is made of: the cluster as it should be, checks, and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from testinfra.host import Host
+
+Runner = Callable[[str], tuple[int, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyHost:
+    """One host as the inventory has it. `node` is its name in the cluster, `address` where it is reached."""
+
+    name: str
+    node: str
+    address: str
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The facts that checks compare the hosts with."""
+
+    hosts: tuple[VerifyHost, ...]
+    pki_dir: str
+    kubeconfig: str
+    apiserver_port: int
+    loadbalancer_port: int
+    pods_subnet: str
+    dns_domain: str
+    etcd_data_dir: str
+    vip: str = ""
+
+    def in_group(self, group: str) -> list[VerifyHost]:
+        """Hosts of a group, in the inventory's order."""
+        return [host for host in self.hosts if group in host.groups]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `detail` says what was seen; for a failure also what was expected."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """A finding with its place: which host (or "cluster"), which area (units, etcd, routes ...)."""
+
+    host: str
+    area: str
+    name: str
+    ok: bool
+    detail: str
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form of `kprov verify -o json`."""
+        return {
+            "host": self.host,
+            "area": self.area,
+            "check": self.name,
+            "ok": self.ok,
+            "detail": self.detail,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+class HostCheck(Protocol):
+    """A check of one host: looks through testinfra, yields findings, changes nothing."""
+
+    def __call__(self, host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A group of checks under one name, for hosts of the given groups."""
+
+    name: str
+    groups: frozenset[str]
+    check: HostCheck = field(repr=False)
+
+    def concerns(self, host: VerifyHost) -> bool:
+        """Whether the host is in one of the area's groups."""
+        return bool(self.groups & host.groups)
