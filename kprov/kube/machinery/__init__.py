@@ -1,2 +1,1 @@
-"""Objects as upstream sees them: resource table, schema, quantity, selectors, patches, Status, Table.
-"""
+"""Objects as upstream sees them: resource table, schema, quantity, selectors, patches, Status, Table."""

@@ -44,7 +44,9 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
 
 
 def required(field: str, detail: str = "") -> FieldError:
-    return FieldError("FieldValueRequired", field, f"Required value: {detail}" if detail else "Required value")
+    return FieldError(
+        "FieldValueRequired", field, f"Required value: {detail}" if detail else "Required value"
+    )
 
 
 def duplicate(field: str, value: Any) -> FieldError:

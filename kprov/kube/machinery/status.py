@@ -1,0 +1,217 @@
+"""Failures as the API shows them: a Status object with upstream's code, reason, text and details.
+
+Source of the texts: staging/src/k8s.io/apimachinery/pkg/api/errors and apiserver's negotiation errors.
+Where a constructor takes `resource`, a Resource or its printed form ("pods", "deployments.apps") will do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import Resource
+
+Status = dict[str, Any]
+GroupResource = Resource | str
+
+
+class StatusError(Exception):
+    """A request refused. `status` is the Status object (dict), ready to be sent."""
+
+    def __init__(self, status: Mapping[str, Any]) -> None:
+        super().__init__(str(status.get("message", "")))
+        self.status: Status = dict(status)
+
+    @property
+    def code(self) -> int:
+        """HTTP status code."""
+        return int(self.status.get("code", 500))
+
+    @property
+    def reason(self) -> str:
+        """Upstream's StatusReason: NotFound, Conflict ..."""
+        return str(self.status.get("reason", ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.status.get("message", ""))
+
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """Value of the Retry-After header that goes with it, None for none."""
+        seconds = self.status.get("details", {}).get("retryAfterSeconds")
+        return int(seconds) if seconds else None
+
+
+def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | None = None) -> StatusError:
+    """A Status of any kind; empty values of details are left out, as upstream's omitempty does."""
+    status: Status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+    }
+    if details is not None:
+        status["details"] = {key: value for key, value in details.items() if value}
+    status["code"] = code
+    return StatusError(status)
+
+
+def success(details: Mapping[str, Any] | None = None, code: int = 200) -> Status:
+    """The Status that answers a deletion: {"status": "Success", ...}."""
+    status: Status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if details:
+        status["details"] = dict(details)
+    elif code != 200:
+        status["code"] = code
+    return status
+
+
+def quoted(text: str) -> str:
+    """Text as Go's %q shows it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _parts(resource: GroupResource) -> tuple[str, str, str]:
+    """(group, plural, printed form)."""
+    if isinstance(resource, Resource):
+        return resource.group, resource.plural, resource.group_resource
+    plural, _, group = resource.partition(".")
+    return group, plural, resource
+
+
+def _about(resource: GroupResource, name: str, **more: Any) -> dict[str, Any]:
+    group, plural, _ = _parts(resource)
+    return {"name": name, "group": group, "kind": plural, **more}
+
+
+def not_found(resource: GroupResource, name: str) -> StatusError:
+    return failure(404, "NotFound", f"{_parts(resource)[2]} {quoted(name)} not found", _about(resource, name))
+
+
+def path_not_found() -> StatusError:
+    """For a path that no resource serves."""
+    return failure(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def already_exists(resource: GroupResource, name: str) -> StatusError:
+    text = f"{_parts(resource)[2]} {quoted(name)} already exists"
+    return failure(409, "AlreadyExists", text, _about(resource, name))
+
+
+def generate_name_conflict(resource: GroupResource, name: str, retry_after_seconds: int = 1) -> StatusError:
+    text = (
+        f"{_parts(resource)[2]} {quoted(name)} already exists, the server was not able to generate a unique "
+        "name for the object"
+    )
+    details = _about(resource, name, retryAfterSeconds=retry_after_seconds)
+    return failure(409, "AlreadyExists", text, details)
+
+
+def conflict(resource: GroupResource, name: str, text: str) -> StatusError:
+    message = f"Operation cannot be fulfilled on {_parts(resource)[2]} {quoted(name)}: {text}"
+    return failure(409, "Conflict", message, _about(resource, name))
+
+
+#: The text of a conflict between a sent resourceVersion and the stored one.
+OPTIMISTIC_LOCK_TEXT = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+def apply_conflict(causes: Sequence[Mapping[str, str]], message: str) -> StatusError:
+    """Server-side apply met fields of other managers; causes are {reason, message, field}."""
+    return failure(409, "Conflict", message, {"causes": [dict(cause) for cause in causes]})
+
+
+def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> StatusError:
+    """422 with one cause a field error; equal texts are said once in the message."""
+    listed = list(errors)
+    causes = [{"reason": each.reason, "message": each.message, "field": each.field} for each in listed]
+    texts = list(dict.fromkeys(f"{each.field}: {each.message}" for each in listed))
+    message = f"{f'{kind}.{group}' if group else kind} {quoted(name)} is invalid"
+    if texts:
+        message += f": {texts[0]}" if len(texts) == 1 else f": [{', '.join(texts)}]"
+    return failure(422, "Invalid", message, {"name": name, "group": group, "kind": kind, "causes": causes})
+
+
+def forbidden(resource: GroupResource, name: str, text: str) -> StatusError:
+    """403; resource "" (a path that is no resource) and an empty name are left out of the text."""
+    printed = _parts(resource)[2]
+    if not printed:
+        message = f"forbidden: {text}"
+    elif name:
+        message = f"{printed} {quoted(name)} is forbidden: {text}"
+    else:
+        message = f"{printed} is forbidden: {text}"
+    return failure(403, "Forbidden", message, _about(resource, name))
+
+
+def unauthorized(text: str = "Unauthorized") -> StatusError:
+    return failure(401, "Unauthorized", text)
+
+
+def bad_request(text: str) -> StatusError:
+    return failure(400, "BadRequest", text)
+
+
+def gone(text: str) -> StatusError:
+    return failure(410, "Gone", text)
+
+
+def expired(text: str) -> StatusError:
+    """A resourceVersion or continue token that is too old."""
+    return failure(410, "Expired", text)
+
+
+def too_many_requests(text: str, retry_after_seconds: int = 1) -> StatusError:
+    return failure(429, "TooManyRequests", text, {"retryAfterSeconds": retry_after_seconds})
+
+
+def service_unavailable(text: str) -> StatusError:
+    return failure(503, "ServiceUnavailable", text)
+
+
+def method_not_supported(resource: GroupResource, action: str) -> StatusError:
+    """405; action is the verb: create, patch ..."""
+    text = f"{action} is not supported on resources of kind {quoted(_parts(resource)[2])}"
+    return failure(405, "MethodNotAllowed", text, _about(resource, ""))
+
+
+def server_timeout(resource: GroupResource, operation: str, retry_after_seconds: int = 0) -> StatusError:
+    text = (
+        f"The {operation} operation against {_parts(resource)[2]} could not be completed at this time, "
+        "please try again."
+    )
+    details = _about(resource, operation, retryAfterSeconds=retry_after_seconds)
+    return failure(500, "ServerTimeout", text, details)
+
+
+def timeout(text: str, retry_after_seconds: int = 0) -> StatusError:
+    return failure(504, "Timeout", f"Timeout: {text}", {"retryAfterSeconds": retry_after_seconds})
+
+
+def internal_error(text: str) -> StatusError:
+    message = f"Internal error occurred: {text}"
+    return failure(500, "InternalError", message, {"causes": [{"message": text}]})
+
+
+def request_entity_too_large(text: str) -> StatusError:
+    return failure(413, "RequestEntityTooLarge", f"Request entity too large: {text}")
+
+
+def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
+    text = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        f"{', '.join(accepted)}"
+    )
+    return failure(415, "UnsupportedMediaType", text)
+
+
+def not_acceptable(accepted: Sequence[str]) -> StatusError:
+    text = f"only the following media types are accepted: {', '.join(accepted)}"
+    return failure(406, "NotAcceptable", text)

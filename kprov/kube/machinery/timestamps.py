@@ -1,0 +1,54 @@
+"""Times on the wire: RFC 3339 in UTC, whole seconds (metav1.Time) or microseconds (metav1.MicroTime)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d\d:\d\d))", re.ASCII
+)
+
+
+def now() -> str:
+    """Now as metav1.Time: "2026-01-02T03:04:05Z"."""
+    return show(datetime.now(UTC))
+
+
+def micro_now() -> str:
+    """Now as metav1.MicroTime: "2026-01-02T03:04:05.000006Z"."""
+    return show_micro(datetime.now(UTC))
+
+
+def show(time: datetime) -> str:
+    """An aware datetime as metav1.Time; parts of a second are dropped."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def show_micro(time: datetime) -> str:
+    """An aware datetime as metav1.MicroTime."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse(text: str) -> datetime:
+    """An aware datetime (UTC) from RFC 3339. Raises ValueError; digits below a microsecond are dropped."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an RFC 3339 time: {text!r}")
+    day, clock, fraction, _, offset = match.groups()
+    digits = f"{fraction or '0':0<6}"[:6]
+    return datetime.fromisoformat(f"{day}T{clock}.{digits}{offset or '+00:00'}").astimezone(UTC)
+
+
+def seconds(text: str) -> float:
+    """Unix time in seconds of an RFC 3339 text."""
+    return parse(text).timestamp()
+
+
+def is_valid(text: str) -> bool:
+    """Whether a metav1.Time may hold it."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
