@@ -65,7 +65,7 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
 def _read(host: Host, bases: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """All certificates and all keys' modes in two commands."""
     certificates = " ".join(f"{base}.crt" for base in bases)
-    text = host.run(f"for f in {certificates}; do echo \"== $f\"; cat $f; done").stdout
+    text = host.run(f'for f in {certificates}; do echo "== $f"; cat $f; done').stdout
     contents = {}
     for part in text.split("== ")[1:]:
         name, _, pem = part.partition("\n")
@@ -90,7 +90,9 @@ def judge(name: str, pem: str, authority: x509.Certificate, authority_name: str,
     if now > end:
         return Finding(name, ok=False, detail=f"expired on {end:%Y-%m-%d %H:%M} UTC")
     if now < certificate.not_valid_before_utc:
-        return Finding(name, ok=False, detail=f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}")
+        return Finding(
+            name, ok=False, detail=f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M}"
+        )
     if end - now < RENEW_WITHIN:
         return Finding(name, ok=False, detail=f"expires on {end:%Y-%m-%d}, renew it: kprov up")
     return Finding(name, ok=True, detail=f"until {end:%Y-%m-%d}")

@@ -33,7 +33,9 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
 def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
     """`etcdctl endpoint status` of one member."""
     leader = status.get("leader", 0)
-    yield Finding("leader", ok=bool(leader), detail=f"{leader:x}" if leader else "no leader: the quorum is lost")
+    yield Finding(
+        "leader", ok=bool(leader), detail=f"{leader:x}" if leader else "no leader: the quorum is lost"
+    )
     errors = status.get("errors") or []
     size = int(status.get("dbSize", 0)) // 1024
     yield Finding("member", ok=not errors, detail="; ".join(errors) or f"{status['version']}, {size} KiB")

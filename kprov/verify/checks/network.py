@@ -21,10 +21,14 @@ def check(networks: Callable[[], PodNetworks]) -> HostCheck:
         yield Finding("forwarding", ok=forwarding == "1", detail=f"net.ipv4.ip_forward is {forwarding}")
         tables = host.run("nft list tables").stdout
         ok = "kube-proxy" in tables
-        yield Finding("service rules", ok=ok, detail="table kube-proxy" if ok else "nftables has no kube-proxy table")
+        yield Finding(
+            "service rules", ok=ok, detail="table kube-proxy" if ok else "nftables has no kube-proxy table"
+        )
         known = networks()
         if not known:
-            yield Finding("routes", ok=False, detail="the API server did not say which pod CIDR each node has")
+            yield Finding(
+                "routes", ok=False, detail="the API server did not say which pod CIDR each node has"
+            )
             return
         routes = json.loads(host.run("ip -json -4 route show").stdout or "[]")
         via = {route["dst"]: route.get("gateway", "") for route in routes}

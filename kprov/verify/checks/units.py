@@ -44,6 +44,8 @@ def judge(unit: str, state: dict[str, str]) -> Finding:
     if state["ActiveState"] != "active":
         return Finding(unit, ok=False, detail=f"{active}, result {state['Result']}; expected active")
     if state["UnitFileState"] != "enabled":
-        return Finding(unit, ok=False, detail=f"{active}, but {state['UnitFileState']}: it won't start at boot")
+        return Finding(
+            unit, ok=False, detail=f"{active}, but {state['UnitFileState']}: it won't start at boot"
+        )
     restarts = int(state.get("NRestarts") or 0)
     return Finding(unit, ok=True, detail=active + (f", {restarts} restarts" if restarts else ""))

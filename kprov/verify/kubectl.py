@@ -1,0 +1,39 @@
+"""kubectl on a control plane host, reached through testinfra: the API as an administrator sees it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from testinfra.host import Host
+
+KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=15s "
+
+
+class KubectlError(Exception):
+    """kubectl refused or could not reach the API server; the message is its own last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kubectl:
+    """Runs kubectl on one host."""
+
+    host: Host
+
+    def run(self, arguments: str, stdin: str | None = None) -> str:
+        """Standard output of `kubectl ARGUMENTS`. Raises KubectlError."""
+        command = KUBECTL + arguments
+        if stdin is not None:
+            command = f"printf %s {shlex.quote(stdin)} | {command}"
+        result = self.host.run(command)
+        if result.rc != 0:
+            lines = [line for line in result.stderr.splitlines() if line.strip()]
+            raise KubectlError(lines[-1] if lines else f"kubectl ended with {result.rc}")
+        return str(result.stdout)
+
+    def get(self, arguments: str) -> dict[str, Any]:
+        """`kubectl get ARGUMENTS` as a document."""
+        document: dict[str, Any] = json.loads(self.run(f"get {arguments} -o json"))
+        return document
