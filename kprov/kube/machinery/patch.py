@@ -1,0 +1,89 @@
+"""The three patch types: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch.
+
+All take parsed documents, leave their arguments as they are and give a new document. A refusal is a StatusError
+with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit the document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+import orjson
+
+from kprov.kube.machinery import schema as schemas
+from kprov.kube.machinery import status
+from kprov.kube.machinery.strategic_merge import StrategicMergeError, merge
+
+Object = dict[str, Any]
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_YAML = "application/apply-patch+yaml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_YAML)
+
+_MAX_OPERATIONS = 10_000
+
+
+def json_patch(doc: Object, patch: Any) -> Object:
+    """RFC 6902. `patch` is a list of operations."""
+    if not isinstance(patch, list):
+        raise status.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    if len(patch) > _MAX_OPERATIONS:
+        raise status.request_entity_too_large(
+            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
+        )
+    try:
+        result = jsonpatch.JsonPatch(patch).apply(copied(doc), in_place=True)
+    except jsonpatch.InvalidJsonPatch as error:
+        raise status.bad_request(str(error)) from None
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError):
+        # Upstream says no more than this to the client either.
+        raise status.failure(
+            422, "Invalid", "the server rejected our request due to an error in our request", {}
+        ) from None
+    if not isinstance(result, dict):
+        raise status.bad_request("the patched document is not an object")
+    return result
+
+
+def merge_patch(doc: Object, patch: Any) -> Object:
+    """RFC 7386: objects merge, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        raise status.bad_request("Invalid JSON Patch")
+    result = copied(doc)
+    _merge_into(result, copied(patch))
+    return result
+
+
+def _merge_into(target: Object, patch: Object) -> None:
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        elif isinstance(value, dict):
+            held = target.get(name)
+            if not isinstance(held, dict):
+                held = target[name] = {}
+            _merge_into(held, value)
+        else:
+            target[name] = value
+
+
+def strategic_merge_patch(
+    doc: Object, patch: Any, gvk: schemas.Gvk, schema: schemas.Schema | None = None
+) -> Object:
+    """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
+    if not isinstance(patch, dict):
+        raise status.bad_request("invalid JSON document")
+    node = (schema or schemas.builtin()).node(gvk)
+    try:
+        return merge(copied(doc), patch, node)
+    except StrategicMergeError as error:
+        raise status.bad_request(str(error)) from None
+
+
+def copied(document: Any) -> Any:
+    """A deep copy of a JSON document; several times faster than copy.deepcopy."""
+    return orjson.loads(orjson.dumps(document))

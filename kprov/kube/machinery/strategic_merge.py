@@ -1,0 +1,229 @@
+"""Strategic merge patch over the types of schema_types.
+
+Source of the behaviour: staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
+
+Object = dict[str, Any]
+
+_PATCH = "$patch"
+_RETAIN_KEYS = "$retainKeys"
+_DELETE_FROM_LIST = "$deleteFromPrimitiveList/"
+_SET_ORDER = "$setElementOrder/"
+
+
+class StrategicMergeError(ValueError):
+    """A patch whose directives or lists cannot be followed; the text is upstream's."""
+
+
+def merge(original: Object, patch: Object, node: Node) -> Object:
+    """The merged object. `original` is used up; `patch` is left as it is."""
+    if _PATCH in patch:
+        return _directive(patch)
+    _retain_keys(original, patch)
+    ordered = _ordered_lists(original, patch, node)
+    for name, value in patch.items():
+        if name in ordered or name == _RETAIN_KEYS or name.startswith(_SET_ORDER):
+            continue
+        if name.startswith(_DELETE_FROM_LIST):
+            _delete_from_list(original, name.removeprefix(_DELETE_FROM_LIST), value)
+        else:
+            _merge_field(original, name, value, _child(node, name))
+    return original
+
+
+def _child(node: Node, name: str) -> Node:
+    if node.kind is Kind.STRUCT:
+        return node.fields.get(name, ANY_NODE)
+    if node.kind is Kind.MAP and node.item is not None:
+        return node.item
+    return ANY_NODE
+
+
+def _directive(patch: Object) -> Object:
+    kind = patch[_PATCH]
+    if kind == "replace":
+        return {name: value for name, value in patch.items() if name != _PATCH}
+    if kind == "delete":
+        return {}
+    raise StrategicMergeError(f"unknown patch type: {kind} in map: {patch}")
+
+
+def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
+    if value is None:
+        original.pop(name, None)
+        return
+    held = original.get(name)
+    if isinstance(held, dict) and isinstance(value, dict):
+        original[name] = value if "replace" in node.strategies else merge(held, value, node)
+    elif isinstance(held, list) and isinstance(value, list):
+        original[name] = _merge_list(held, value, node) if "merge" in node.strategies else _plain(value)
+    else:
+        plain = _plain(value)
+        if plain is None:
+            original.pop(name, None)
+        else:
+            original[name] = plain
+
+
+def _plain(value: Any) -> Any:
+    """A patch value as it stands in a document: without directives and nulls; None for one that deletes."""
+    if isinstance(value, dict):
+        if value.get(_PATCH) == "delete":
+            return None
+        return {
+            name: _plain(held)
+            for name, held in value.items()
+            if held is not None and not name.startswith("$") and _plain(held) is not None
+        }
+    if isinstance(value, list):
+        return [plain for held in value if (plain := _plain(held)) is not None]
+    return value
+
+
+def _retain_keys(original: Object, patch: Object) -> None:
+    keys = patch.get(_RETAIN_KEYS)
+    if keys is None:
+        return
+    sent = [name for name, value in patch.items() if value is not None and not name.startswith("$")]
+    if not isinstance(keys, list) or any(name not in keys for name in sent):
+        raise StrategicMergeError("invalid patch format of retainKeys")
+    for name in [name for name in original if name not in keys]:
+        del original[name]
+
+
+def _delete_from_list(original: Object, name: str, values: Any) -> None:
+    if not isinstance(values, list):
+        raise StrategicMergeError("invalid patch format of primitive list")
+    held = original.get(name)
+    if isinstance(held, list):
+        original[name] = [value for value in held if value not in values]
+
+
+def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
+    """Merge the lists that come with an order; gives their names."""
+    done: set[str] = set()
+    for directive, order in patch.items():
+        if not directive.startswith(_SET_ORDER):
+            continue
+        name = directive.removeprefix(_SET_ORDER)
+        if not isinstance(order, list):
+            raise StrategicMergeError("invalid patch format of setElementOrder list")
+        child = _child(node, name)
+        held, sent = original.get(name), patch.get(name)
+        if (held is not None and not isinstance(held, list)) or not isinstance(sent, list | None):
+            raise StrategicMergeError("expected a slice, but received a map")
+        _check_order(sent or [], order, child)
+        if sent is not None:
+            merged = _plain(sent) if held is None else _merge_list(held, sent, child)
+        elif held is not None:
+            merged = list(held)
+        else:
+            continue
+        if directive_removed := patch.get(_DELETE_FROM_LIST + name):
+            merged = [value for value in merged if value not in directive_removed]
+        original[name] = _in_order(merged, order, held or [], _identity(child, merged))
+        done.add(name)
+    return done
+
+
+def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
+    identity = _identity(node, [*sent, *order])
+    ranks = [identity(value) for value in order]
+    position = 0
+    for value in sent:
+        if isinstance(value, dict) and _PATCH in value:
+            continue
+        key = identity(value)
+        while position < len(ranks) and ranks[position] != key:
+            position += 1
+        if position == len(ranks):
+            raise StrategicMergeError(
+                f"The order in patch list:\n{sent}\n doesn't match {_SET_ORDER[:-1]} list:\n{order}\n"
+            )
+
+
+def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
+    """What makes two elements the same: the merge key's value, for plain values themselves."""
+    if not any(isinstance(value, dict) for value in values):
+        return lambda value: value
+    key = node.merge_key
+    if not key:
+        raise StrategicMergeError(f"cannot merge lists without merge key for {node.name or 'list'}")
+
+    def of(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise StrategicMergeError("list element types are not identical")
+        if key not in value:
+            raise StrategicMergeError(f"map: {value} does not contain declared merge key: {key}")
+        return value[key]
+
+    return of
+
+
+def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
+    if not held and not sent:
+        return held
+    if any(isinstance(value, list) for value in (*held, *sent)):
+        raise StrategicMergeError("lists of lists are not supported")
+    if not any(isinstance(value, dict) for value in (*held, *sent)):
+        merged = list(dict.fromkeys((*held, *sent)))
+        return _in_order(merged, sent, held, lambda value: value)
+    replaced = any(isinstance(value, dict) and value.get(_PATCH) == "replace" for value in sent)
+    identity = _identity(node, [*held, *sent]) if not replaced else repr
+    kept, changes = list(held), []
+    for value in sent:
+        directive = value.get(_PATCH) if isinstance(value, dict) else None
+        if directive is None:
+            changes.append(value)
+        elif directive == "delete":
+            if not replaced:
+                kept = [each for each in kept if identity(each) != identity(value)]
+        elif directive == "merge":
+            raise StrategicMergeError("merging lists cannot yet be specified in the patch")
+        elif directive != "replace":
+            raise StrategicMergeError(f"unknown patch type: {directive} in map: {value}")
+    if replaced:
+        return [_plain(value) for value in changes]
+    places = {identity(value): index for index, value in reversed(list(enumerate(kept)))}
+    item = node.item or ANY_NODE
+    for value in changes:
+        place = places.get(identity(value))
+        if place is None:
+            places[identity(value)] = len(kept)
+            kept.append(_plain(value))
+        else:
+            kept[place] = merge(kept[place], value, item)
+    return _in_order(kept, changes, held, identity)
+
+
+def _in_order(
+    merged: list[Any], order: list[Any], before: list[Any], identity: Callable[[Any], Any]
+) -> list[Any]:
+    """Elements named by `order` stand in its order; the others keep their place relative to them in `before`.
+
+    As upstream merges the two sorted lists: an element that only the server has goes first when the next
+    ordered one stood behind it before.
+    """
+    ranks = {identity(value): index for index, value in enumerate(order)}
+    places = {identity(value): index for index, value in enumerate(before)}
+    listed = sorted((value for value in merged if identity(value) in ranks), key=lambda v: ranks[identity(v)])
+    others = [value for value in merged if identity(value) not in ranks]
+    result: list[Any] = []
+    right = 0
+    for other in others:
+        place = places.get(identity(other), -1)
+        while right < len(listed):
+            next_place = places.get(identity(listed[right]), -1)
+            if 0 <= place < next_place:
+                break
+            result.append(listed[right])
+            right += 1
+        result.append(other)
+    return result + listed[right:]
