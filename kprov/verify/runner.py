@@ -1,4 +1,4 @@
-"""Runs all areas on all hosts at once and the cluster's checks beside them; hands out results as they come."""
+"""Runs all areas on all hosts at once, the cluster's checks beside them; yields results as they come."""
 
 from __future__ import annotations
 

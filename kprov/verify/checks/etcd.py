@@ -17,7 +17,7 @@ ETCDCTL = (
 
 
 def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
-    """This member's view: its health, the members it knows, the leader it follows."""
+    """A member's own view: its health, the members it knows, the leader it follows."""
     status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
     if status.rc != 0:
         yield Finding("member", ok=False, detail=_reason(status.stderr))
