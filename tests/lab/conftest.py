@@ -1,0 +1,173 @@
+"""Lab hosts and a cluster on them, made once from nothing and shared; every test leaves them as it found them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+KPROV = Path(sys.executable).parent / "kprov"
+LAB = "test"
+SUBNET = "10.71.0.0/24"
+HOSTS = ("node1", "node2", "node3")
+#: Files in the order in which they run: what needs only hosts, then the cluster, then what takes it apart.
+ORDER = ("test_lab", "test_bad_input", "test_up", "test_workload", "test_kubectl", "test_rerun", "test_verify",
+         "test_faults", "test_reset")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of it is lab tests; files in ORDER, unknown ones before the destructive."""
+    for item in items:
+        item.add_marker(pytest.mark.lab)
+    rank = {name: index for index, name in enumerate(ORDER)}
+    items.sort(key=lambda item: rank.get(item.path.stem, rank["test_verify"]))
+
+
+def run(*command: str | Path, timeout: float = 600, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """A program to its end, its output captured; shown when it fails."""
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False, input=stdin,
+        cwd=ROOT, env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+    if check and done.returncode != 0:
+        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-4000:]}")
+    return done
+
+
+def eventually(what: str, look: Callable[[], T], *, timeout: float = 60, every: float = 0.5) -> T:
+    """The first true value of look(); its last one (or error) is told when the time is over."""
+    deadline = time.monotonic() + timeout
+    while True:
+        last: object
+        try:
+            value = look()
+            if value:
+                return value
+            last = value
+        except (AssertionError, subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {timeout} s; last seen: {last!r}")
+        time.sleep(every)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Three bare hosts and the inventory that names them."""
+
+    inventory: Path
+
+    def kprov(self, *arguments: str | Path, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """`kprov ARGUMENTS`."""
+        return run(KPROV, *arguments, check=check, timeout=timeout)
+
+    def ssh(self, host: str, command: str, *, check: bool = True, timeout: float = 60) -> str:
+        """Standard output of a command as root on a host."""
+        return run(KPROV, "lab", "ssh", "--name", LAB, host, "--", f"sudo sh -c {json.dumps(command)}", check=check, timeout=timeout).stdout
+
+    def address(self, host: str) -> str:
+        """A host's address."""
+        return f"10.71.0.{11 + HOSTS.index(host)}"
+
+    def kill(self, host: str) -> None:
+        """Pull the plug."""
+        self.kprov("lab", "kill", "--name", LAB, host)
+
+    def start(self, host: str) -> None:
+        """Boot the same disk again."""
+        self.kprov("lab", "start", "--name", LAB, host)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster on the lab's hosts, with kubectl as Debian ships it."""
+
+    lab: Lab
+    kubectl_path: Path
+    first_run: subprocess.CompletedProcess[str]
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig on this machine."""
+        return self.lab.inventory / "artifacts" / "admin.conf"
+
+    def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90) -> str:
+        """Standard output of kubectl."""
+        return self.kubectl_run(*arguments, check=check, stdin=stdin, timeout=timeout).stdout
+
+    def kubectl_run(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+        """kubectl to its end."""
+        return run(self.kubectl_path, "--kubeconfig", self.kubeconfig, *arguments, check=check, stdin=stdin, timeout=timeout)
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get ... -o json`."""
+        document: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return document
+
+    def apply(self, *objects: dict[str, Any], namespace: str) -> None:
+        """`kubectl apply` of objects."""
+        document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(document))
+
+    def running_pods(self, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        """Pods that are Ready and not on their way out."""
+        arguments = ["pods", "-n", namespace] + (["-l", selector] if selector else [])
+        return [
+            pod
+            for pod in self.get(*arguments)["items"]
+            if "deletionTimestamp" not in pod["metadata"]
+            and any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+        ]
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Hosts made from nothing, also over what an earlier, killed run left behind."""
+    if os.geteuid() != 0:
+        pytest.fail("lab tests make hosts on this machine and need root")
+    inventory = tmp_path_factory.mktemp("inventory")
+    run(KPROV, "lab", "down", "--name", LAB, check=False)
+    run(KPROV, "lab", "up", "--name", LAB, "--subnet", SUBNET, "--hosts", str(len(HOSTS)), "--inventory", inventory, timeout=900)
+    try:
+        yield Lab(inventory)
+    finally:
+        run(KPROV, "lab", "down", "--name", LAB)
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab) -> Cluster:
+    """`kprov up` on the bare hosts."""
+    from kprov.lab.kubectl import ensure_kubectl
+
+    first = lab.kprov("up", "-i", lab.inventory, timeout=1200)
+    return Cluster(lab, ensure_kubectl(), first)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, removed at its end."""
+    name = "t-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].strip("-").lower()
+    cluster.kubectl("create", "namespace", name)
+    try:
+        yield name
+    finally:
+        cluster.kubectl("delete", "namespace", name, "--timeout=90s", timeout=120)
+
+
+@contextlib.contextmanager
+def changed_copy(directory: Path, target: Path) -> Iterator[Path]:
+    """A copy of an inventory for a test to spoil; without artifacts."""
+    shutil.copytree(directory, target, ignore=shutil.ignore_patterns("artifacts"))
+    yield target
