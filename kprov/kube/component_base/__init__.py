@@ -1,2 +1,1 @@
-"""What every component has: flags, serving, health, metrics, logs, sd_notify, run loop.
-"""
+"""What every component has: flags, serving, health, metrics, logs, sd_notify, run loop."""

@@ -1,0 +1,88 @@
+"""The life of a component's process: event loop, signals, exit code."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from kprov.kube.component_base import sd_notify
+
+log = logging.getLogger(__name__)
+
+# A component that does not end by itself within this many seconds after a signal is left behind.
+STOP_GRACE_SECONDS: Final = 20.0
+
+
+def main(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
+    """Run ``serve(stop)`` on uvloop until it returns; SIGTERM and SIGINT set ``stop``. Gives the exit code.
+
+    None counts as 0; an exception is logged and gives 1; a second signal, or 20 s after the first one, ends
+    it hard.
+    """
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_supervise(serve))
+
+
+async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
+    stop = asyncio.Event()
+    task = asyncio.create_task(serve(stop), name="component")
+    watchdog = asyncio.create_task(sd_notify.watchdog(), name="watchdog")
+    loop = asyncio.get_running_loop()
+
+    def signalled() -> None:
+        if stop.is_set():
+            task.cancel()
+            return
+        log.info("stopping")
+        sd_notify.notify("STOPPING=1")
+        stop.set()
+        loop.call_later(STOP_GRACE_SECONDS, task.cancel)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    try:
+        return await task or 0
+    except asyncio.CancelledError:
+        log.warning("ended before it had stopped by itself")
+        return 1
+    except BaseExceptionGroup as group:
+        for error in _leaves(group):
+            log.exception("failed", exc_info=error)
+        return 1
+    except Exception:
+        log.exception("failed")
+        return 1
+    finally:
+        watchdog.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watchdog
+
+
+async def until(stop: asyncio.Event, *works: Awaitable[Any]) -> None:
+    """Run the works until ``stop`` is set or all have ended; when one raises, the others are cancelled.
+
+    Raises an ExceptionGroup with what they raised.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_await(work)) for work in works]
+        stopped = group.create_task(stop.wait())
+        everything = asyncio.gather(*tasks, return_exceptions=True)
+        waited: list[asyncio.Future[Any]] = [stopped, everything]
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, stopped):
+            task.cancel()
+
+
+async def _await(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return leaves

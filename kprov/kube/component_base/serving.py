@@ -1,0 +1,152 @@
+"""The port on which a component answers for its health and its metrics."""
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+log = logging.getLogger(__name__)
+
+# A check returns None when all is well, or the reason why not; it must not block.
+Check = Callable[[], str | None]
+Handler = Callable[["web.BaseRequest"], Awaitable["web.StreamResponse"]]
+Authorize = Callable[["web.BaseRequest"], Awaitable[bool]]
+
+_HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
+
+
+class HealthServer:
+    """Serves /healthz, /livez, /readyz (each also with /CHECK, ?verbose, ?exclude=CHECK) and /metrics.
+
+    With certificate files it speaks TLS; with ``client_ca_file`` other paths than the health ones want a
+    client certificate of that authority or ``authorize(request)``. ``routes`` adds handlers by path.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        port: int,
+        tls_cert_file: str = "",
+        tls_private_key_file: str = "",
+        client_ca_file: str = "",
+        authorize: Authorize | None = None,
+        routes: Mapping[str, Handler] | None = None,
+    ) -> None:
+        self.address = address or "0.0.0.0"
+        self.port = port
+        self._tls = (tls_cert_file, tls_private_key_file, client_ca_file)
+        self._authorize = authorize
+        self._routes = dict(routes or {})
+        self._live: dict[str, Check] = {"ping": lambda: None}
+        self._ready: dict[str, Check] = {}
+        self._runner: web.ServerRunner | None = None
+        self._context: ssl.SSLContext | None = None
+
+    def add_check(self, name: str, check: Check, *, ready_only: bool = False) -> None:
+        """A named check for /healthz and /livez, or only for /readyz."""
+        (self._ready if ready_only else self._live)[name] = check
+
+    async def start(self) -> None:
+        """Listen. Port 0 takes a free one, found in ``port`` afterwards. OSError: the port is taken."""
+        from aiohttp import web
+
+        self._context = self._tls_context()
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        await self._runner.setup()
+        site = web.TCPSite(
+            self._runner, self.address, self.port, ssl_context=self._context, reuse_address=True
+        )
+        await site.start()
+        if self.port == 0:
+            self.port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def reload_certificates(self) -> None:
+        """Take changed certificate files for connections from now on."""
+        certificate, key, _ = self._tls
+        if self._context is not None:
+            self._context.load_cert_chain(certificate, key)
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        certificate, key, authority = self._tls
+        if not certificate:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(certificate, key)
+        if authority:
+            context.load_verify_locations(authority)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    async def _handle(self, request: "web.BaseRequest") -> "web.StreamResponse":
+        from aiohttp import web
+
+        path = request.path.rstrip("/") or "/"
+        base = "/" + path.split("/")[1]
+        if base in _HEALTH_PATHS:
+            return self._health(base, path[len(base) + 1 :], request)
+        if not await self._allowed(request):
+            return web.Response(status=401, text="Unauthorized\n")
+        if path == "/metrics":
+            from kprov.kube.component_base import metrics
+
+            return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        handler = self._routes.get(path) or self._routes.get(base)
+        if handler is None:
+            return web.Response(status=404, text="404 page not found\n")
+        return await handler(request)
+
+    async def _allowed(self, request: "web.BaseRequest") -> bool:
+        if not self._tls[2] and self._authorize is None:
+            return True
+        if self._tls[2] and request.transport is not None and request.transport.get_extra_info("peercert"):
+            return True
+        return self._authorize is not None and await self._authorize(request)
+
+    def _health(self, base: str, name: str, request: "web.BaseRequest") -> "web.Response":
+        from aiohttp import web
+
+        checks = self._live | self._ready if base == "/readyz" else self._live
+        if name:
+            if name not in checks:
+                return web.Response(status=404, text="404 page not found\n")
+            checks = {name: checks[name]}
+        excluded = {item for value in request.query.getall("exclude", []) for item in value.split(",")}
+        results: list[tuple[str, str | None]] = []
+        for label, check in checks.items():
+            if label not in excluded:
+                results.append((label, _outcome(label, check)))
+        failed = [label for label, reason in results if reason is not None]
+        if not failed and "verbose" not in request.query:
+            return web.Response(text="ok")
+        lines = [f"[-]{label} failed: {reason}" if reason else f"[+]{label} ok" for label, reason in results]
+        lines.append(f"{base[1:]} check {'failed' if failed else 'passed'}")
+        return web.Response(status=500 if failed else 200, text="\n".join(lines) + "\n")
+
+
+def _outcome(label: str, check: Check) -> str | None:
+    try:
+        reason = check()
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+    if reason is not None:
+        log.warning("health check %s failed: %s", label, reason)
+    return reason
+
+
+def peer_common_name(request: "web.BaseRequest") -> str:
+    """CN of the verified client certificate, or ""."""
+    certificate: dict[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
+    for part in certificate.get("subject", ()):
+        for key, value in part:
+            if key == "commonName":
+                return str(value)
+    return ""
