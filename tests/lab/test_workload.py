@@ -1,0 +1,168 @@
+"""A real workload: spread, services, names, configuration, probes, restarts."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections import Counter
+
+from tests.lab.conftest import HOSTS, Cluster, eventually
+from tests.lab.workload import IMAGE, pod, service, web
+
+
+def test_six_replicas_spread_over_the_hosts_and_their_service_answers(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(web("web", 6), service("web", kind="NodePort"), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    pods = cluster.running_pods(namespace, "app=web")
+    assert Counter(p["spec"]["nodeName"] for p in pods) == dict.fromkeys(HOSTS, 2)
+
+    spec = cluster.get("service", "web", "-n", namespace)["spec"]
+    names = {p["metadata"]["name"] for p in pods}
+    fetch = "wget -q -T 3 -O - http://{}/"
+    for host in HOSTS:
+        by_ip = cluster.lab.ssh(host, f"python3 -c \"import urllib.request as u; print(u.urlopen('http://{spec['clusterIP']}', timeout=5).read().decode())\"")
+        assert by_ip.strip() in names, host
+        client = f"client-{host}"
+        cluster.apply(pod(client, "exec sleep 3600", nodeName=host), namespace=namespace)
+        cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", f"pod/{client}", "--timeout=60s")
+        for name in ("web", f"web.{namespace}", f"web.{namespace}.svc.cluster.local"):
+            said = cluster.kubectl("exec", "-n", namespace, client, "--", "sh", "-c", fetch.format(name))
+            assert said.strip() in names, (host, name)
+        port = spec["ports"][0]["nodePort"]
+        with urllib.request.urlopen(f"http://{cluster.lab.address(host)}:{port}/", timeout=5) as answer:
+            assert answer.read().decode().strip() in names
+
+
+def test_the_service_spreads_over_all_its_endpoints(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(web("web", 3), service("web", kind="NodePort"), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    port = cluster.get("service", "web", "-n", namespace)["spec"]["ports"][0]["nodePort"]
+
+    def ask() -> str:
+        with urllib.request.urlopen(f"http://{cluster.lab.address('node1')}:{port}/", timeout=5) as answer:
+            return answer.read().decode().strip()
+
+    assert len({ask() for _ in range(60)}) == 3
+
+
+def test_config_maps_and_secrets_arrive_as_environment_and_files(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "configmap", "settings", "-n", namespace, "--from-literal=colour=blue")
+    cluster.kubectl("create", "secret", "generic", "token", "-n", namespace, "--from-literal=word=sesame")
+    container = {
+        "env": [
+            {"name": "COLOUR", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "colour"}}},
+            {"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "token", "key": "word"}}},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
+        "volumeMounts": [{"name": "settings", "mountPath": "/settings"}, {"name": "token", "mountPath": "/token"}],
+    }
+    volumes = [
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "token", "secret": {"secretName": "token"}},
+    ]
+    command = "echo $COLOUR $WORD $NODE; cat /settings/colour; echo; cat /token/word; echo; exec sleep 3600"
+    cluster.apply(pod("reader", command, container=container, volumes=volumes), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/reader", "--timeout=60s")
+    node = cluster.get("pod", "reader", "-n", namespace)["spec"]["nodeName"]
+    lines = eventually("the log", lambda: cluster.kubectl("logs", "-n", namespace, "reader").splitlines(), timeout=10)
+    assert lines == [f"blue sesame {node}", "blue", "sesame"]
+    cluster.kubectl("patch", "configmap", "settings", "-n", namespace, "-p", '{"data":{"colour":"green"}}')
+    eventually(
+        "the changed file",
+        lambda: cluster.kubectl("exec", "-n", namespace, "reader", "--", "cat", "/settings/colour") == "green",
+        timeout=120,
+    )
+
+
+def test_init_containers_run_before_and_containers_share_a_volume(cluster: Cluster, namespace: str) -> None:
+    mount = [{"name": "shared", "mountPath": "/shared"}]
+    spec = {
+        "initContainers": [
+            {"name": "first", "image": IMAGE, "command": ["sh", "-c", "echo first > /shared/log"], "volumeMounts": mount},
+            {"name": "second", "image": IMAGE, "command": ["sh", "-c", "echo second >> /shared/log"], "volumeMounts": mount},
+        ],
+        "volumes": [{"name": "shared", "emptyDir": {}}],
+        "container": {"volumeMounts": mount},
+    }
+    cluster.apply(pod("initialised", "cat /shared/log; exec sleep 3600", **spec), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/initialised", "--timeout=60s")
+    said = eventually("the log", lambda: cluster.kubectl("logs", "-n", namespace, "initialised"), timeout=10)
+    assert said.split() == ["first", "second"]
+
+
+def test_a_pod_talks_to_the_api_with_its_projected_token(cluster: Cluster, namespace: str) -> None:
+    command = (
+        "D=/var/run/secrets/kubernetes.io/serviceaccount; test -s $D/token -a -s $D/ca.crt && cat $D/namespace; "
+        "echo; exec sleep 3600"
+    )
+    cluster.apply(pod("client", command), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/client", "--timeout=60s")
+    token = cluster.kubectl(
+        "exec", "-n", namespace, "client", "--", "cat", "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    )
+    server = cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+    authority = cluster.lab.inventory / "artifacts" / "pki" / "ca.crt"
+    from tests.lab.conftest import run
+
+    who = run(
+        cluster.kubectl_path, "--kubeconfig=/dev/null", f"--server={server}", f"--certificate-authority={authority}",
+        f"--token={token}", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}",
+    )  # fmt: skip
+    assert who.stdout == f"system:serviceaccount:{namespace}:default"
+
+
+def test_a_failing_liveness_probe_restarts_the_container(cluster: Cluster, namespace: str) -> None:
+    probe = {"livenessProbe": {"exec": {"command": ["test", "-e", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 2}}
+    cluster.apply(pod("mortal", "touch /tmp/alive; sleep 8; rm /tmp/alive; exec sleep 3600", container=probe), namespace=namespace)
+
+    def restarts() -> bool:
+        status = cluster.get("pod", "mortal", "-n", namespace)["status"]
+        return bool(status["containerStatuses"][0]["restartCount"])
+
+    eventually("a restart", restarts, timeout=60)
+    assert "Unhealthy" in cluster.kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}")
+
+
+def test_a_pod_that_is_not_ready_gets_no_traffic(cluster: Cluster, namespace: str) -> None:
+    deployment = web("web", 2)
+    probe = {"exec": {"command": ["test", "!", "-e", "/tmp/busy"]}, "periodSeconds": 1, "failureThreshold": 1}
+    deployment["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] = probe
+    cluster.apply(deployment, service("web"), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    busy = cluster.running_pods(namespace)[0]["metadata"]["name"]
+    cluster.kubectl("exec", "-n", namespace, busy, "--", "touch", "/tmp/busy")
+
+    def ready_endpoints() -> list[str]:
+        slices = cluster.get("endpointslices", "-n", namespace, "-l", "kubernetes.io/service-name=web")["items"]
+        return [e["targetRef"]["name"] for s in slices for e in s["endpoints"] or [] if e["conditions"]["ready"]]
+
+    eventually("one endpoint", lambda: len(ready_endpoints()) == 1 and busy not in ready_endpoints(), timeout=30)
+
+
+def test_a_killed_container_is_restarted_and_a_deleted_pod_replaced(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(web("web", 1), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    before = cluster.running_pods(namespace)[0]
+    name, node = before["metadata"]["name"], before["spec"]["nodeName"]
+    container = before["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    cluster.lab.ssh(node, f"ctr -n k8s.io tasks kill --signal SIGKILL {container}")
+
+    def restarted() -> bool:
+        status = cluster.get("pod", name, "-n", namespace)["status"]["containerStatuses"][0]
+        return status["restartCount"] == 1 and bool(status["ready"])
+
+    eventually("the container's restart", restarted, timeout=60)
+    cluster.kubectl("delete", "pod", name, "-n", namespace)
+    after = eventually("a replacement", lambda: cluster.running_pods(namespace), timeout=60)
+    assert after[0]["metadata"]["name"] != name
+
+
+def test_host_path_volumes_show_the_hosts_files(cluster: Cluster, namespace: str) -> None:
+    volume = {
+        "container": {"volumeMounts": [{"name": "etc", "mountPath": "/host-etc", "readOnly": True}]},
+        "volumes": [{"name": "etc", "hostPath": {"path": "/etc", "type": "Directory"}}],
+        "nodeName": "node2",
+    }
+    cluster.apply(pod("looker", "cat /host-etc/hostname; exec sleep 3600", **volume), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/looker", "--timeout=60s")
+    said = eventually("the log", lambda: cluster.kubectl("logs", "-n", namespace, "looker"), timeout=10)
+    assert said.strip() == cluster.lab.ssh("node2", "cat /etc/hostname").strip()
