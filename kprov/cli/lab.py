@@ -1,0 +1,116 @@
+"""`kprov lab`: systemd hosts on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.errors import InputError
+from kprov.lab import access, inventory_file, lifecycle, state
+from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="systemd hosts on this machine, to try things on.")
+
+Name = Annotated[str, typer.Option("--name", "-n", help="Name of the lab.")]
+Hosts = Annotated[list[str] | None, typer.Argument(help="Names of hosts, such as node1.")]
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command()
+def up(
+    name: Name = DEFAULT_NAME,
+    subnet: Annotated[str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")] = None,
+    hosts: Annotated[int | None, typer.Option(help=f"How many hosts. [default: {DEFAULT_HOSTS}]")] = None,
+    inventory: Annotated[Path | None, typer.Option(help="Write an inventory of the lab to this folder.")] = None,
+) -> None:
+    """Make hosts node1..N, boot them and wait until they take SSH. Changes nothing when they run."""
+    began = time.monotonic()
+    record = state.load(name)
+    known = record.lab if record else Lab()
+    if record is None and name != DEFAULT_NAME and subnet is None:
+        raise InputError(f"a lab beside the default one needs its own network, such as {_free_subnet()}", field="--subnet")
+    lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
+    booted = lifecycle.up(lab, _say)
+    if inventory is not None:
+        inventory_file.write(lab, inventory)
+        _say(f"Wrote {inventory}/hosts.yml")
+    if booted:
+        _say(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
+    else:
+        _say(f"Lab {name} is up already, nothing changed")
+
+
+@app.command()
+def down(name: Name = DEFAULT_NAME) -> None:
+    """Remove the lab: hosts, disks, network. Nothing of it is left."""
+    removed = lifecycle.down(name)
+    _say(f"Removed {', '.join(removed)}" if removed else f"There is nothing of a lab {name}")
+
+
+@app.command("list")
+def list_hosts(
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Only this lab.")] = None,
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+) -> None:
+    """Show hosts with their addresses, state and memory."""
+    hosts = lifecycle.listing([name] if name else state.names())
+    if output is Output.JSON:
+        import json
+
+        typer.echo(json.dumps([asdict(host) for host in hosts], indent=2))
+        return
+    if not hosts:
+        typer.echo("There is no lab; `kprov lab up` makes one")
+        return
+    row = "{:<12} {:<10} {:<16} {:<9} {:>10}".format
+    typer.echo(row("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"))
+    for host in hosts:
+        memory = f"{host.memory / 2**20:.0f} MiB" if host.memory is not None else "-"
+        typer.echo(row(host.lab, host.name, host.address, "running" if host.running else "off", memory))
+
+
+@app.command()
+def kill(hosts: Annotated[list[str], typer.Argument()], name: Name = DEFAULT_NAME) -> None:
+    """Pull the plug of hosts: they end at once, their disks stay."""
+    done = lifecycle.kill(name, hosts)
+    _say(f"Pulled the plug of {', '.join(done)}" if done else "They were off already, nothing changed")
+
+
+@app.command()
+def start(hosts: Hosts = None, name: Name = DEFAULT_NAME) -> None:
+    """Boot hosts again on the disks they have (all that are off when none is named)."""
+    done = lifecycle.start(name, hosts or [])
+    _say(f"Booted {', '.join(done)}" if done else "They run already, nothing changed")
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def ssh(
+    host: Annotated[str, typer.Argument(help="Name of the host, such as node1.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Log in on a host, or run a command there: kprov lab ssh node1 -- uptime. Options go before the host."""
+    lab, found = lifecycle.find_host(name, host)
+    words = [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []
+    arguments = access.ssh_command(lab, found, words, terminal=bool(words) and sys.stdin.isatty())
+    os.execvp(arguments[0], arguments)
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _free_subnet() -> str:
+    used = {state.require(name).lab.subnet for name in state.names()} | {DEFAULT_SUBNET}
+    return next(subnet for third in range(1, 255) if (subnet := f"10.70.{third}.0/24") not in used)

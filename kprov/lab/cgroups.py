@@ -1,0 +1,147 @@
+"""Control groups of the hosts, on machines with cgroup v1 (also hybrid) and with v2.
+
+Every host has a group of its own, kprov/LAB/HOST, in each hierarchy, and nspawn is started from inside it.
+With v1 nspawn mounts the controllers read-only for the host; they are made writable after the start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from kprov.lab.command import run
+from kprov.lab.definition import Host
+
+ROOT = Path("/sys/fs/cgroup")
+_PARENT = "kprov"
+
+
+def is_v2(root: Path = ROOT) -> bool:
+    return (root / "cgroup.controllers").exists()
+
+
+def hierarchies(root: Path = ROOT) -> list[Path]:
+    """Roots of all hierarchies: one with v2, one a controller with v1."""
+    if is_v2(root):
+        return [root]
+    # Names of controllers mounted together are links to one folder.
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def create(host: Host, root: Path = ROOT) -> list[Path]:
+    """Make the host's groups and return the files to write a process's id to, so that it is in them."""
+    files = []
+    for hierarchy in hierarchies(root):
+        group = hierarchy
+        for part in (_PARENT, host.lab, host.name):
+            _enable_controllers(group)
+            group /= part
+            group.mkdir(exist_ok=True)
+            _fill_cpuset(group)
+        files.append(group / "cgroup.procs")
+    return files
+
+
+def make_writable(init: int) -> None:
+    """Let a booted host with pid `init` write to its v1 controllers."""
+    if is_v2():
+        return
+    readonly = []
+    for line in Path(f"/proc/{init}/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if after.split()[0] == "cgroup" and "ro" in fields[5].split(","):
+            readonly.append(fields[4])
+    if readonly:
+        script = 'for place; do mount -o remount,rw,bind "$place" || exit 1; done'
+        run(["nsenter", "-t", str(init), "-m", "-p", "--", "sh", "-c", script, "sh", *readonly])
+
+
+def memory(host: Host, root: Path = ROOT) -> int | None:
+    """Bytes of memory in use by the host, without the page cache that can go at any time."""
+    v2 = is_v2(root)
+    group = (root if v2 else root / "memory") / _PARENT / host.lab / host.name
+    usage = _number(group / ("memory.current" if v2 else "memory.usage_in_bytes"))
+    if usage is None:
+        return None
+    cache = "inactive_file" if v2 else "total_inactive_file"
+    for line in (group / "memory.stat").read_text().splitlines():
+        name, _, value = line.partition(" ")
+        if name == cache:
+            return max(0, usage - int(value))
+    return usage
+
+
+def kill(lab: str, host: str, root: Path = ROOT, *, timeout: float = 10.0) -> None:
+    """SIGKILL everything in the host's groups and remove them."""
+    groups = [hierarchy / _PARENT / lab / host for hierarchy in hierarchies(root)]
+    ending = time.monotonic() + timeout
+    while (pids := _processes(groups)) and time.monotonic() < ending:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    while any(group.exists() for group in groups) and time.monotonic() < ending:
+        for group in groups:
+            _remove(group)
+        time.sleep(0.01)
+
+
+def remove_lab(lab: str, root: Path = ROOT) -> list[str]:
+    """Remove all groups of a lab with what runs in them. Returns the hosts there were."""
+    parents = [hierarchy / _PARENT / lab for hierarchy in hierarchies(root)]
+    hosts = sorted({group.name for parent in parents if parent.is_dir() for group in parent.iterdir() if group.is_dir()})
+    for host in hosts:
+        kill(lab, host, root)
+    for parent in parents:
+        _remove(parent)
+        with suppress(OSError):  # other labs are in it, or there never was one
+            parent.parent.rmdir()
+    return hosts
+
+
+def _processes(groups: list[Path]) -> set[int]:
+    found: set[int] = set()
+    for group in groups:
+        for file in group.glob("**/cgroup.procs"):
+            with suppress(OSError):
+                found.update(int(line) for line in file.read_text().split())
+    return found - {0, os.getpid()}
+
+
+def _remove(group: Path) -> None:
+    """Remove a group and those in it; a busy one stays, the caller tries again."""
+    if not group.is_dir():
+        return
+    inside = sorted((path for path in group.glob("**/") if path != group), key=lambda path: -len(path.parts))
+    for path in [*inside, group]:
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _enable_controllers(group: Path) -> None:
+    """With v2: hand the controllers of a group on to its children, one by one, as many as go."""
+    available = group / "cgroup.controllers"
+    if not available.exists():
+        return
+    for controller in available.read_text().split():
+        with suppress(OSError):
+            (group / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _fill_cpuset(group: Path) -> None:
+    """With v1: a cpuset without processors takes no process."""
+    for name in ("cpuset.cpus", "cpuset.mems"):
+        file, above = group / name, group.parent / name
+        if file.exists() and above.exists() and not is_v2(ROOT) and not file.read_text().strip():
+            file.write_text(above.read_text())
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None

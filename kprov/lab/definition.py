@@ -1,0 +1,123 @@
+"""What a lab is: its hosts and addresses, and the names that everything it leaves in the kernel has.
+
+All names are computed from the lab's name, so that the remains of a lab are found without any record of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.errors import InputError
+
+STATE = Path("/var/lib/kprov/lab")
+CACHE = Path("/var/cache/kprov/lab")
+USER = "kprov"  # logs in on every host, with sudo
+
+DEFAULT_NAME = "default"
+DEFAULT_SUBNET = "10.70.0.0/24"
+DEFAULT_HOSTS = 3
+FIRST_HOST = 11  # .1 is the gateway; what is below the hosts is free for virtual addresses of tests
+VIP_OFFSET = 100
+INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ of Linux without the closing zero
+
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,29}$")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of a lab."""
+
+    lab: str
+    name: str
+    address: str
+    number: int
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine and of its network namespace; a dot cannot be in a lab's name."""
+        return f"kprov.{self.lab}.{self.name}"
+
+    @property
+    def veth(self) -> str:
+        """The bridge's end of the host's cable."""
+        return f"{veth_prefix(self.lab)}{self.number}"
+
+    @property
+    def folder(self) -> Path:
+        return STATE / self.lab / self.name
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab as it was asked for."""
+
+    name: str = DEFAULT_NAME
+    subnet: str = DEFAULT_SUBNET
+    host_count: int = DEFAULT_HOSTS
+
+    def __post_init__(self) -> None:
+        if not _NAME.match(self.name):
+            raise InputError("must be lower case letters, digits and dashes, at most 30", field="lab name")
+        try:
+            network = ipaddress.IPv4Network(self.subnet)
+        except ValueError as error:
+            raise InputError(str(error), field="subnet") from error
+        room = network.num_addresses - 1 - FIRST_HOST
+        if not 1 <= self.host_count <= room:
+            raise InputError(f"{self.host_count} hosts do not fit {self.subnet} (1 to {room})", field="hosts")
+
+    @property
+    def network(self) -> ipaddress.IPv4Network:
+        return ipaddress.IPv4Network(self.subnet)
+
+    @property
+    def gateway(self) -> str:
+        return str(self.network[1])
+
+    @property
+    def vip(self) -> str:
+        """An address of the subnet that no host has, for the API; empty when the subnet is too small."""
+        if self.network.num_addresses <= VIP_OFFSET + 1 or self.host_count > VIP_OFFSET - FIRST_HOST:
+            return ""
+        return str(self.network[VIP_OFFSET])
+
+    @property
+    def hosts(self) -> list[Host]:
+        return [
+            Host(self.name, f"node{number}", str(self.network[FIRST_HOST + number - 1]), number)
+            for number in range(1, self.host_count + 1)
+        ]
+
+    @property
+    def folder(self) -> Path:
+        return STATE / self.name
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+
+def bridge(lab: str) -> str:
+    """Name of the lab's bridge, cut to what the kernel takes."""
+    name = f"kprov-{lab}"
+    return name if len(name) <= INTERFACE_NAME_LIMIT else f"kprov-{_short(lab)}"
+
+
+def veth_prefix(lab: str) -> str:
+    return f"kp{_short(lab)}-"
+
+
+def nft_table(lab: str) -> str:
+    return f"kprov_lab_{lab.replace('-', '_')}_{_short(lab)}"
+
+
+def _short(lab: str) -> str:
+    return hashlib.sha256(lab.encode()).hexdigest()[:6]

@@ -1,0 +1,111 @@
+"""A host's disk: the image below, the host's own layer above, plain folders where overlayfs cannot serve."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from kprov.errors import KprovError
+from kprov.lab.command import run
+from kprov.lab.definition import USER, Host, Lab
+
+# Places where a program in the host lays overlayfs itself, or wants a disk that is faster than one.
+PLAIN = (
+    "var/lib/containerd", "var/lib/containers", "var/lib/docker", "var/lib/kubelet", "var/lib/etcd",
+)  # fmt: skip
+
+
+def create(lab: Lab, host: Host) -> None:
+    """Make the host's own layer: name, machine id, SSH keys, resolver. An interrupted one is made anew."""
+    ready = host.folder / "made"
+    if ready.exists():
+        return
+    remove_tree(host.folder)
+    upper = host.folder / "upper"
+    for folder in (upper, host.folder / "work", host.folder / "root"):
+        folder.mkdir(parents=True)
+    for place in PLAIN:
+        plain_folder(host, place).mkdir(parents=True)
+    _write(upper / "etc/hostname", f"{host.name}\n")
+    _write(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n")
+    _write(upper / "etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{host.address} {host.name}\n")
+    _write(upper / "etc/resolv.conf", resolver(Path("/")))
+    key = upper / "etc/ssh/ssh_host_ed25519_key"
+    key.parent.mkdir(parents=True)
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)])
+    ready.write_text("")
+
+
+def authorize(lab: Lab, host: Host, image: Path) -> None:
+    """Let the lab's key in, as the image's user."""
+    for line in (image / "etc/passwd").read_text().splitlines():
+        name, _, uid, gid, *_ = line.split(":")
+        if name == USER:
+            break
+    else:
+        raise KprovError(f"{image} has no user {USER}: remove it, the next `kprov lab up` builds it anew")
+    folder = host.folder / f"upper/home/{USER}/.ssh"
+    folder.mkdir(parents=True, exist_ok=True)
+    keys = folder / "authorized_keys"
+    keys.write_text(lab.key.with_suffix(".pub").read_text())
+    for path, mode in ((folder.parent, 0o755), (folder, 0o700), (keys, 0o600)):
+        os.chown(path, int(uid), int(gid))
+        path.chmod(mode)
+
+
+def host_key(host: Host) -> str:
+    """The host's public key, `ssh-ed25519 ...`."""
+    text = (host.folder / "upper/etc/ssh/ssh_host_ed25519_key.pub").read_text()
+    return " ".join(text.split()[:2])
+
+
+def plain_folder(host: Host, place: str) -> Path:
+    return host.folder / "plain" / place.replace("/", "-")
+
+
+def mount(host: Host, image: Path) -> Path:
+    """Mount the host's root; whatever was mounted there before is taken away. Returns its path."""
+    root = host.folder / "root"
+    unmount_below(root)
+    layers = f"lowerdir={image},upperdir={host.folder / 'upper'},workdir={host.folder / 'work'}"
+    run(["mount", "-t", "overlay", host.machine, "-o", layers, str(root)])
+    return root
+
+
+def unmount_below(path: Path) -> None:
+    """Unmount everything at and below a path, the innermost first."""
+    inside = [place for place in _mount_points() if place == str(path) or place.startswith(f"{path}/")]
+    for place in reversed(inside):
+        run(["umount", "--lazy", place], check=False)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder, and first the mounts in it: what they show is somebody else's."""
+    if not path.exists():
+        return
+    unmount_below(path)
+    if any(place.startswith(f"{path}/") or place == str(path) for place in _mount_points()):
+        raise KprovError(f"{path} has mounts that do not go away: {path} is left as it is")
+    shutil.rmtree(path)
+
+
+def resolver(root: Path) -> str:
+    """resolv.conf(5) for the hosts: the machine's own, or what stands behind its local stub."""
+    for name in ("run/systemd/resolve/resolv.conf", "etc/resolv.conf"):
+        file = root / name
+        if file.is_file() and (text := file.read_text()).strip():
+            return text
+    return ""
+
+
+def _mount_points() -> list[str]:
+    """Mount points of this machine, in the order they were mounted."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line.split()[4].encode().decode("unicode_escape") for line in lines]
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)

@@ -1,0 +1,128 @@
+"""The root tree that all hosts share: a bare Debian with systemd, sshd, sudo and python3, made once.
+
+It is cached by a key over everything it was made from. An image is built aside and renamed into place, so that
+an interrupted build leaves nothing that looks like an image.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kprov.lab import aptsources, disk
+from kprov.lab.command import run
+from kprov.lab.definition import CACHE, USER
+
+RELEASE = "trixie"
+PACKAGES = (
+    "ca-certificates", "dbus", "iproute2", "openssh-server", "python3", "sudo", "systemd", "systemd-sysv",
+)  # fmt: skip
+
+# Units that wait for devices no container has, or that take the package manager's lock behind a user's back.
+MASKED = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
+    "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
+    "systemd-timesyncd.service", "console-getty.service", "getty.target",
+)  # fmt: skip
+
+FILES = {
+    f"etc/sudoers.d/{USER}": f"{USER} ALL=(ALL:ALL) NOPASSWD: ALL\n",
+    "etc/ssh/sshd_config.d/10-kprov-lab.conf": (
+        "PermitRootLogin no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n"
+    ),
+    # Before that unit has run, PAM turns everybody but root away.
+    "etc/systemd/system/ssh.service.d/10-kprov-lab.conf": "[Unit]\nAfter=systemd-user-sessions.service\n",
+    # Programs that open the kernel's log find an empty one; the machine's own is none of their business.
+    "etc/tmpfiles.d/10-kprov-lab.conf": "L /dev/kmsg - - - - /dev/null\n",
+}
+
+
+def recipe() -> dict[str, object]:
+    """Everything the image depends on, JSON-able."""
+    return {
+        "format": 1,
+        "release": RELEASE,
+        "architecture": platform.machine(),
+        "packages": PACKAGES,
+        "sources": [source.line() for source in aptsources.for_release(RELEASE)],
+        "options": aptsources.acquire_options(),
+        "masked": MASKED,
+        "files": FILES,
+    }
+
+
+def ensure(say: Callable[[str], None]) -> Path:
+    """The image's folder, built first when there is none for the present recipe.
+
+    Raises:
+        KprovError: mmdebstrap failed; the cache is as it was.
+
+    """
+    made_from = recipe()
+    key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+    image = CACHE / f"{RELEASE}-{key}"
+    if image.is_dir():
+        return image
+    with _only_builder():
+        if image.is_dir():
+            return image
+        say(f"Building the Debian {RELEASE} image (once, some 30 s)")
+        for remains in CACHE.glob(".building-*"):
+            disk.remove_tree(remains)
+        aside = CACHE / f".building-{os.getpid()}"
+        try:
+            _build(aside, made_from)
+            aside.rename(image)
+        finally:
+            disk.remove_tree(aside)
+    return image
+
+
+@contextmanager
+def _only_builder() -> Iterator[None]:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(target: Path, made_from: dict[str, object]) -> None:
+    sources, options = made_from["sources"], made_from["options"]
+    assert isinstance(sources, list)
+    assert isinstance(options, list)
+    mmdebstrap = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt"]
+    mmdebstrap += [f"--include={','.join(PACKAGES)}", *(f"--aptopt={option}" for option in options)]
+    run([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(sources) + "\n", timeout=1800)
+    run(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
+    for name, text in FILES.items():
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (target / f"etc/sudoers.d/{USER}").chmod(0o440)
+    for unit in MASKED:
+        link = target / "etc/systemd/system" / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    _copy_authorities(target)
+    # What must differ from host to host is made for each; an image with keys in it would share them.
+    for file in [*target.glob("etc/ssh/ssh_host_*"), *target.glob("var/cache/apt/archives/*.deb")]:
+        file.unlink()
+    (target / "etc/machine-id").write_text("")
+    (target / "etc/hostname").unlink(missing_ok=True)
+    (target / "etc/resolv.conf").unlink(missing_ok=True)
+
+
+def _copy_authorities(target: Path) -> None:
+    """Let the hosts trust the authorities that the machine's administrator added, for mirrors over https."""
+    own = sorted(Path("/usr/local/share/ca-certificates").glob("**/*.crt"))
+    for file in own:
+        shutil.copy(file, target / "usr/local/share/ca-certificates" / file.name)
+    if own:
+        run(["chroot", str(target), "update-ca-certificates"])

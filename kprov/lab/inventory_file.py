@@ -1,0 +1,58 @@
+"""A lab as an inventory that kprov and Ansible take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kprov.lab.access import options
+from kprov.lab.definition import USER, Lab
+
+_HEAD = "# The hosts of `kprov lab up{arguments}`.\n"
+
+
+def document(lab: Lab) -> dict[str, Any]:
+    """The inventory: all hosts are nodes, the first three (or one) the control plane and etcd."""
+    names = [host.name for host in lab.hosts]
+    control_plane = dict.fromkeys(names[: 3 if len(names) >= 3 else 1])
+    variables: dict[str, Any] = {
+        "ansible_user": USER,
+        "ansible_become": True,
+        "ansible_ssh_private_key_file": str(lab.key),
+        "ansible_ssh_common_args": " ".join(options(lab.known_hosts)),
+    }
+    if lab.vip:
+        variables["kube_vip_address"] = lab.vip
+    return {
+        "all": {
+            "vars": variables,
+            "hosts": {host.name: {"ansible_host": host.address} for host in lab.hosts},
+            "children": {
+                "kube_control_plane": {"hosts": control_plane},
+                "etcd": {"hosts": dict(control_plane)},
+                "kube_node": {"hosts": dict.fromkeys(names)},
+            },
+        }
+    }
+
+
+def text(lab: Lab) -> str:
+    """The inventory as YAML."""
+    arguments = "" if lab == Lab() else f" --name {lab.name} --subnet {lab.subnet} --hosts {lab.host_count}"
+
+    class Dumper(yaml.SafeDumper):
+        """`node1:` instead of `node1: null`, and no references to what is said twice."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
+    return _HEAD.format(arguments=arguments) + yaml.dump(document(lab), Dumper=Dumper, sort_keys=False, width=200)
+
+
+def write(lab: Lab, folder: Path) -> None:
+    """Write FOLDER/hosts.yml."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hosts.yml").write_text(text(lab))

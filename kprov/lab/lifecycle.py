@@ -1,0 +1,148 @@
+"""What one does with a lab: up, down, start, kill, list."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.errors import InputError
+from kprov.lab import access, cgroups, disk, image, kernel, machine, network, packages, state
+from kprov.lab.definition import STATE, Host, Lab
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class HostState:
+    """A host as `kprov lab list` shows it; memory in bytes, None when it is off."""
+
+    lab: str
+    name: str
+    address: str
+    running: bool
+    memory: int | None
+
+
+def up(lab: Lab, say: Say) -> list[str]:
+    """Make the lab, or what is missing of it. Returns the names of the hosts that were booted, none if all ran.
+
+    Raises:
+        InputError: a lab of that name has other addresses, or another lab has these.
+        KprovError, HostError: something of the machine failed; what was made stays for the next try.
+
+    """
+    packages.ensure(say)
+    with state.lock(lab.name):
+        record = state.load(lab.name)
+        lab = _grown(record, lab)
+        base = record.image if record and record.image.is_dir() else image.ensure(say)
+        if record and record.image != base:
+            say("The image the lab stood on is gone: its hosts are made anew")
+            _remove(lab.name)
+        kernel.raise_limits()
+        access.ensure_key(lab)
+        off = [host for host in lab.hosts if machine.find(host) is None]
+        if record and record.lab == lab and not off:
+            network.ensure_bridge(lab)
+            return []
+        network.ensure_bridge(lab)
+        for host in lab.hosts:
+            disk.create(lab, host)
+            disk.authorize(lab, host, base)
+        access.write_known_hosts(lab)
+        state.save(state.Record(lab, base))
+        say(f"Booting {', '.join(host.name for host in off)}")
+        _boot_all(lab, off, base)
+        return [host.name for host in off]
+
+
+def down(name: str) -> list[str]:
+    """Remove a lab and all it left on the machine, recorded or not. Returns what there was."""
+    with state.lock(name):
+        removed = _remove(name)
+        if not state.names():
+            kernel.restore()
+        for folder in (STATE, STATE.parent):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+    return removed
+
+
+def start(name: str, hosts: list[str]) -> list[str]:
+    """Boot hosts on the disks they have (all when none is named). Returns those that were off."""
+    with state.lock(name):
+        record = state.require(name)
+        off = [host for host in _chosen(record.lab, hosts) if machine.find(host) is None]
+        if off:
+            kernel.raise_limits()
+            network.ensure_bridge(record.lab)
+            _boot_all(record.lab, off, record.image)
+        return [host.name for host in off]
+
+
+def kill(name: str, hosts: list[str]) -> list[str]:
+    """Pull the plug of hosts. Returns those that were on."""
+    with state.lock(name):
+        record = state.require(name)
+        return [host.name for host in _chosen(record.lab, hosts) if machine.pull_plug(host)]
+
+
+def listing(names: Iterable[str]) -> list[HostState]:
+    """All hosts of the labs."""
+    found = []
+    for name in names:
+        for host in state.require(name).lab.hosts:
+            running = machine.find(host) is not None
+            memory = cgroups.memory(host) if running else None
+            found.append(HostState(name, host.name, host.address, running, memory))
+    return found
+
+
+def find_host(name: str, host: str) -> tuple[Lab, Host]:
+    """One host of a lab by its name."""
+    lab = state.require(name).lab
+    return lab, _chosen(lab, [host])[0]
+
+
+def _boot_all(lab: Lab, hosts: list[Host], base: Path) -> None:
+    with ThreadPoolExecutor(max_workers=max(1, len(hosts))) as pool:
+        for result in [pool.submit(machine.boot, lab, host, base) for host in hosts]:
+            result.result()
+
+
+def _chosen(lab: Lab, names: list[str]) -> list[Host]:
+    known = {host.name: host for host in lab.hosts}
+    for name in names:
+        if name not in known:
+            raise InputError(f"lab {lab.name} has no host {name!r}; it has {', '.join(known)}")
+    return [known[name] for name in names] or list(known.values())
+
+
+def _grown(record: state.Record | None, wanted: Lab) -> Lab:
+    """The wanted lab; one that is there may get more hosts, everything else needs `kprov lab down`."""
+    for name in state.names():
+        other = state.require(name).lab
+        if name != wanted.name and other.network.overlaps(ipaddress.IPv4Network(wanted.subnet)):
+            raise InputError(f"{wanted.subnet} overlaps {other.subnet} of lab {name}", field="subnet")
+    if record is None:
+        return wanted
+    have = record.lab
+    if have.subnet != wanted.subnet:
+        raise InputError(f"lab {have.name} has {have.subnet}; `kprov lab down` first", field="subnet")
+    if have.host_count > wanted.host_count:
+        raise InputError(f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts")
+    return wanted
+
+
+def _remove(name: str) -> list[str]:
+    folder = STATE / name
+    removed = [f"host {path.parent.name}" for path in sorted(folder.glob("*/root"))]
+    cgroups.remove_lab(name)
+    removed += network.remove(name)
+    if folder.is_dir():
+        disk.remove_tree(folder)
+        removed.append(f"state {folder}")
+    return removed

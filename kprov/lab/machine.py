@@ -1,0 +1,138 @@
+"""A host as a process: systemd-nspawn that outlives the command that started it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from kprov.errors import HostError
+from kprov.lab import cgroups, disk, network
+from kprov.lab.definition import Host, Lab
+
+BOOT_TIMEOUT = 60.0  # seconds until sshd must answer; one is usual
+_ENTER = 'for group; do case "$group" in --) shift; break;; esac; echo $$ > "$group"; shift; done; exec "$@"'
+
+
+def find(host: Host) -> int | None:
+    """Process id of the host's nspawn, or None when it is off. Needs no record, so none can be wrong."""
+    wanted = f"--machine={host.machine}".encode()
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # ended meanwhile
+            continue
+        if wanted in arguments and arguments[0].endswith(b"systemd-nspawn"):
+            return int(folder.name)
+    return None
+
+
+def boot(lab: Lab, host: Host, image: Path) -> None:
+    """Start the host on its disk and wait until sshd answers. Remains of an earlier run are cleared first.
+
+    Raises:
+        HostError: it did not come up; the message ends with its console.
+
+    """
+    clear(host)
+    root = disk.mount(host, image)
+    namespace = network.connect(lab, host)
+    groups = [str(file) for file in cgroups.create(host)]
+    console = host.folder / "console.log"
+    with console.open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", _ENTER, "sh", *groups, "--", *_nspawn(host, root, namespace)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            cwd="/",
+            start_new_session=True,  # the host goes on when the command or its terminal ends
+        )
+    ending = time.monotonic() + BOOT_TIMEOUT
+    writable = False
+    while time.monotonic() < ending:
+        if process.poll() is not None:
+            raise HostError(host.name, f"did not boot: {_tail(console)}")
+        if not writable and (init := find_init(process.pid)):
+            cgroups.make_writable(init)
+            writable = True
+        if writable and _answers(host.address):
+            return
+        time.sleep(0.02)
+    raise HostError(host.name, f"no sshd after {BOOT_TIMEOUT:.0f} s, see {console}: {_tail(console)}")
+
+
+def pull_plug(host: Host) -> bool:
+    """End the host at once, as a power cut does; its disk stays. False when it was off."""
+    pid = find(host)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    clear(host)
+    return pid is not None
+
+
+def clear(host: Host) -> None:
+    """Take away what a host that is off may have left: processes, groups, mounts, network."""
+    cgroups.kill(host.lab, host.name)
+    disk.unmount_below(host.folder / "root")
+    network.disconnect(host)
+
+
+def find_init(nspawn: int) -> int | None:
+    """Process id, as the machine sees it, of the host's process 1; None before there is one."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split():
+            for line in Path(f"/proc/{child}/status").read_text().splitlines():
+                if line.startswith("NSpid:") and line.split()[1:] == [child, "1"]:
+                    return _if_init_runs(int(child))
+    return None
+
+
+def _if_init_runs(pid: int) -> int | None:
+    """The pid, when nspawn's set-up in it is over and it runs the host's init."""
+    name = Path(f"/proc/{pid}/comm").read_text().strip()
+    return pid if name in {"systemd", "init"} else None
+
+
+def _nspawn(host: Host, root: Path, namespace: Path) -> list[str]:
+    binds = [f"--bind={disk.plain_folder(host, place)}:/{place}" for place in disk.PLAIN]
+    return [
+        "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={host.machine}",
+        f"--hostname={host.name}", f"--network-namespace-path={namespace}", "--keep-unit", "--register=no",
+        "--capability=all", "--system-call-filter=@known", "--resolv-conf=off", "--link-journal=no",
+        "--console=read-only", *binds,
+    ]  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    variables = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        # /proc/sys and /sys can be written: a host sets kernel parameters, nftables and conntrack.
+        "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "1",
+    }
+    if not cgroups.is_v2():
+        variables["SYSTEMD_NSPAWN_UNIFIED_HIERARCHY"] = "0"
+    return variables
+
+
+def _answers(address: str) -> bool:
+    try:
+        with socket.create_connection((address, 22), timeout=1) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _tail(console: Path) -> str:
+    lines = console.read_text(errors="replace").strip().splitlines()
+    return "\n".join(lines[-5:]) or "(it wrote nothing)"

@@ -1,0 +1,102 @@
+"""A lab's network: a bridge with the gateway, a cable and a network namespace a host, a way out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kprov.lab.command import run
+from kprov.lab.definition import Host, Lab, bridge, nft_table, veth_prefix
+
+NETNS = Path("/run/netns")
+
+
+def ensure_bridge(lab: Lab) -> None:
+    """Make the bridge and the masquerade rule as they should be; nothing happens to what is right."""
+    name = bridge(lab.name)
+    if not _exists(name):
+        run(["ip", "link", "add", name, "mtu", str(_outer_mtu()), "type", "bridge", "forward_delay", "0"])
+    width = lab.network.prefixlen
+    run(["ip", "address", "replace", f"{lab.gateway}/{width}", "dev", name])
+    run(["ip", "link", "set", name, "up"])
+    run(["nft", "-f", "-"], stdin=masquerade_rules(lab))
+
+
+def masquerade_rules(lab: Lab) -> str:
+    """The lab's nftables table, in the form `nft -f` takes; replaces an older one."""
+    table = nft_table(lab.name)
+    return f"""\
+table ip {table}
+delete table ip {table}
+table ip {table} {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr {lab.subnet} ip daddr != {lab.subnet} oifname != "{bridge(lab.name)}" masquerade
+  }}
+}}
+"""
+
+
+def connect(lab: Lab, host: Host) -> Path:
+    """Make the host's network namespace anew, with eth0 up and addressed. Returns the namespace's path."""
+    disconnect(host)
+    inside = ["ip", "-n", host.machine]
+    mtu = str(_outer_mtu())
+    run(["ip", "netns", "add", host.machine])
+    run(["ip", "link", "add", host.veth, "mtu", mtu, "type", "veth",
+         "peer", "name", "eth0", "mtu", mtu, "netns", host.machine])  # fmt: skip
+    run(["ip", "link", "set", host.veth, "master", bridge(lab.name), "up"])
+    run([*inside, "link", "set", "lo", "up"])
+    run([*inside, "address", "add", f"{host.address}/{lab.network.prefixlen}", "dev", "eth0"])
+    run([*inside, "link", "set", "eth0", "up"])
+    run([*inside, "route", "add", "default", "via", lab.gateway])
+    return NETNS / host.machine
+
+
+def disconnect(host: Host) -> None:
+    """Take the host's namespace and cable away, if they are there."""
+    _remove_namespace(host.machine)
+    # Gone with the namespace, unless a process still holds that.
+    if _exists(host.veth):
+        run(["ip", "link", "delete", host.veth], check=False)
+
+
+def remove(lab: str) -> list[str]:
+    """Remove everything of a lab's network, found by name. Returns what there was."""
+    removed = []
+    for namespace in sorted(NETNS.glob(f"kprov.{lab}.*")):
+        _remove_namespace(namespace.name)
+        removed.append(f"network namespace {namespace.name}")
+    links = [link["ifname"] for link in json.loads(run(["ip", "-j", "link", "show"]).stdout or "[]")]
+    for link in links:
+        if link == bridge(lab) or link.startswith(veth_prefix(lab)):
+            run(["ip", "link", "delete", link], check=False)
+            removed.append(f"link {link}")
+    table = nft_table(lab)
+    if run(["nft", "list", "table", "ip", table], check=False).returncode == 0:
+        run(["nft", "delete", "table", "ip", table])
+        removed.append(f"nftables table {table}")
+    return removed
+
+
+def _remove_namespace(name: str) -> None:
+    if not (NETNS / name).exists():
+        return
+    # After a crash the file may stay without the namespace mounted on it.
+    if run(["ip", "netns", "delete", name], check=False).returncode != 0:
+        run(["umount", "--lazy", str(NETNS / name)], check=False)
+        (NETNS / name).unlink(missing_ok=True)
+
+
+def _exists(link: str) -> bool:
+    return Path("/sys/class/net", link).exists()
+
+
+def _outer_mtu() -> int:
+    """MTU of the way out: larger packets from the hosts would be lost where the path cannot say so."""
+    routes = json.loads(run(["ip", "-j", "route", "show", "default"]).stdout or "[]")
+    for route in routes:
+        file = Path("/sys/class/net", route.get("dev", ""), "mtu")
+        if file.is_file():
+            return int(file.read_text())
+    return 1500

@@ -1,0 +1,44 @@
+"""Debian packages that this machine needs to carry hosts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+from kprov.errors import KprovError
+from kprov.lab.command import run
+
+# Package by a program that only it brings.
+NEEDED = {
+    "mmdebstrap": "mmdebstrap",
+    "systemd-nspawn": "systemd-container",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "nsenter": "util-linux",
+    "mount": "mount",
+}
+
+
+def ensure(say: Callable[[str], None]) -> bool:
+    """Install what is missing with apt, saying so; True when something was installed.
+
+    Raises:
+        KprovError: not root, or apt could not install them.
+
+    """
+    if os.geteuid() != 0:
+        raise KprovError("a lab needs root on this machine (namespaces, mounts and a bridge): use sudo")
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = sorted({package for program, package in NEEDED.items() if not shutil.which(program, path=path)})
+    if not missing:
+        return False
+    say(f"Installing {', '.join(missing)} on this machine with apt")
+    install = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q"]
+    install += ["--no-install-recommends", *missing]
+    if run(install, timeout=900, check=False).returncode != 0:
+        run(["apt-get", "update", "-q"], timeout=600)
+        run(install, timeout=900)
+    return True

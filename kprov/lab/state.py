@@ -1,0 +1,72 @@
+"""What a lab was made as, kept in its folder, and the lock that lets one command at a time change it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.errors import InputError
+from kprov.lab.definition import STATE, Lab
+
+
+@dataclass(frozen=True)
+class Record:
+    """A lab that was made, and the image its hosts stand on."""
+
+    lab: Lab
+    image: Path
+
+
+def load(name: str) -> Record | None:
+    """The lab of that name, or None when there is none."""
+    file = STATE / name / "lab.json"
+    if not file.exists():
+        return None
+    document = json.loads(file.read_text())
+    lab = Lab(document["name"], document["subnet"], document["hosts"])
+    return Record(lab, Path(document["image"]))
+
+
+def require(name: str) -> Record:
+    """As `load`, but a lab that is not there is the user's error."""
+    record = load(name)
+    if record is None:
+        others = ", ".join(names()) or "none"
+        raise InputError(f"there is no lab {name!r} (there is: {others}); `kprov lab up` makes one")
+    return record
+
+
+def save(record: Record) -> None:
+    lab = record.lab
+    document = {
+        "name": lab.name,
+        "subnet": lab.subnet,
+        "hosts": lab.host_count,
+        "gateway": lab.gateway,
+        "addresses": {host.name: host.address for host in lab.hosts},
+        "image": str(record.image),
+    }
+    file = lab.folder / "lab.json"
+    aside = file.with_suffix(".new")
+    aside.write_text(json.dumps(document, indent=2) + "\n")
+    aside.rename(file)
+
+
+def names() -> list[str]:
+    """Names of all labs that were made, in order."""
+    return sorted(file.parent.name for file in STATE.glob("*/lab.json"))
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Wait until no other command changes the lab."""
+    # Not in the lab's folder: that goes while the lock is held.
+    folder = Path("/run/lock")
+    folder.mkdir(exist_ok=True)
+    with (folder / f"kprov-lab-{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
