@@ -1,7 +1,7 @@
 """The three patch types: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch.
 
-All take parsed documents, leave their arguments as they are and give a new document. A refusal is a StatusError
-with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit the document.
+All take parsed documents, leave their arguments as they are and give a new document. A refusal is a
+StatusError with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit the document.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def merge_patch(doc: Object, patch: Any) -> Object:
     """RFC 7386: objects merge, null removes, anything else replaces."""
     if not isinstance(patch, dict):
         raise status.bad_request("Invalid JSON Patch")
-    result = copied(doc)
+    result: Object = copied(doc)
     _merge_into(result, copied(patch))
     return result
 

@@ -1,0 +1,98 @@
+"""Sets of field paths and their wire form FieldsV1.
+
+A path is a tuple of steps as FieldsV1 writes them: "f:NAME" a field, 'k:{"name":"a"}' an item of a map list by
+its keys, 'v:"x"' an item of a set. A set of fields is a plain Python set of paths, so its algebra is Python's.
+Source: sigs.k8s.io/structured-merge-diff/v6/fieldpath.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+Path = tuple[str, ...]
+FieldSet = set[Path]
+
+
+def decode(fields: dict[str, Any] | None) -> FieldSet:
+    """From FieldsV1, nested objects; "." marks an inner node that is itself a member."""
+    found: FieldSet = set()
+
+    def walk(node: dict[str, Any], path: Path) -> None:
+        for step, children in node.items():
+            if step == ".":
+                found.add(path)
+            elif children:
+                walk(children, (*path, step))
+            else:
+                found.add((*path, step))
+
+    walk(fields or {}, ())
+    return found
+
+
+def encode(paths: FieldSet) -> dict[str, Any]:
+    """To FieldsV1, steps in upstream's order."""
+    root: dict[str, Any] = {}
+    for path in sorted(paths):
+        node = root
+        for step in path[:-1]:
+            held = node.get(step)
+            if held is None:
+                held = node[step] = {}
+            elif not held:
+                held["."] = {}  # a member met before its children, which sorting guarantees
+            node = held
+        node[path[-1]] = {}
+    return root
+
+
+def prefixes(paths: Iterable[Path]) -> FieldSet:
+    """Every proper, non-empty beginning of the paths."""
+    found: FieldSet = set()
+    for path in paths:
+        for length in range(len(path) - 1, 0, -1):
+            head = path[:length]
+            if head in found:
+                break
+            found.add(head)
+    return found
+
+
+def without(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
+    """The paths that do not begin with one of `excluded`."""
+    heads = [(head, len(head)) for head in excluded]
+    if not heads:
+        return paths
+    return {path for path in paths if all(path[:length] != head for head, length in heads)}
+
+
+def shown(path: Path) -> str:
+    """As conflicts name a field: .spec.containers[name="a"].image."""
+    return "".join(map(_shown_step, path))
+
+
+def _shown_step(step: str) -> str:
+    kind, text = step[0], step[2:]
+    if kind == "f":
+        return f".{text}"
+    if kind == "k":
+        keys = orjson.loads(text)
+        return "[" + ",".join(f"{name}={_json(value)}" for name, value in sorted(keys.items())) + "]"
+    return f"[={text}]"
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def key_step(keys: dict[str, Any]) -> str:
+    """The step to an item of a map list."""
+    return f"k:{orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()}"
+
+
+def value_step(value: Any) -> str:
+    """The step to an item of a set."""
+    return f"v:{_json(value)}"

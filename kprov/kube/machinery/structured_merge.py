@@ -1,0 +1,223 @@
+"""Comparing, merging and taking apart typed documents: the algebra below server-side apply.
+
+Lists are atomic, sets, or maps by keys, objects atomic or not, as the schema says; where it says nothing,
+objects are walked into and lists are one value.
+Source: sigs.k8s.io/structured-merge-diff/v6/typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kprov.kube.machinery.field_set import FieldSet, Path, key_step, prefixes, value_step
+from kprov.kube.machinery.schema_types import ANY_NODE, KEY_DEFAULTS, Kind, Node
+
+
+class StructuredMergeError(ValueError):
+    """A document that cannot be walked: list items without their keys, or twice the same."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What differs between two documents; the three sets share no path."""
+
+    added: FieldSet = field(default_factory=set)
+    removed: FieldSet = field(default_factory=set)
+    modified: FieldSet = field(default_factory=set)
+
+
+def _is_map(node: Node, value: Any) -> bool:
+    return isinstance(value, dict) and not node.atomic
+
+
+def _is_keyed_list(node: Node, value: Any) -> bool:
+    return isinstance(value, list) and node.kind is Kind.LIST and node.list_type != "atomic"
+
+
+def _child(node: Node, name: str) -> Node:
+    if node.kind is Kind.STRUCT:
+        return node.fields.get(name, ANY_NODE)
+    return (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
+
+
+def item_step(node: Node, item: Any) -> str:
+    """The path step of a list item. Raises StructuredMergeError when it lacks a key."""
+    if node.list_type == "set":
+        return value_step(item)
+    if not isinstance(item, dict):
+        raise StructuredMergeError("associative list with keys may not have non-map elements")
+    keys = {}
+    for name in node.map_keys:
+        value = item.get(name, KEY_DEFAULTS.get(name))
+        if value is not None:
+            keys[name] = value
+    if not keys:
+        missing = node.map_keys[0] if node.map_keys else "key"
+        raise StructuredMergeError(
+            f'associative list with keys has an element that omits key field "{missing}" '
+            "(and doesn't have default value)"
+        )
+    return key_step(keys)
+
+
+def _by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
+    """Items by step; of several with one step the first counts (stored objects may hold such)."""
+    found: dict[str, Any] = {}
+    for item in items or ():
+        found.setdefault(item_step(node, item), item)
+    return found
+
+
+def field_set(node: Node, document: dict[str, Any]) -> FieldSet:
+    """Every field that a document sets: what applying it would own."""
+    found: FieldSet = set()
+    _collect(node, document, (), found)
+    return found
+
+
+def _collect(node: Node, value: Any, path: Path, found: FieldSet) -> None:
+    if _is_map(node, value):
+        is_struct = node.kind is Kind.STRUCT
+        for name, held in value.items():
+            inner = (*path, f"f:{name}")
+            _collect(_child(node, name), held, inner, found)
+            if held is None or held == {} or not (is_struct and name in node.fields):
+                found.add(inner)
+    elif _is_keyed_list(node, value):
+        for item in value:
+            inner = (*path, item_step(node, item))
+            _collect(node.item or ANY_NODE, item, inner, found)
+            found.add(inner)
+    else:
+        found.add(path)
+
+
+def compare(node: Node, old: dict[str, Any], new: dict[str, Any]) -> Comparison:
+    """Paths added, removed and modified from old to new."""
+    result = Comparison()
+    _compare(node, old, new, (), result)
+    return result
+
+
+def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
+    if old is new:
+        return
+    sample = new if new is not None else old
+    if not old and not new:
+        walks = False  # empty objects and lists are told apart from absent ones as values
+    elif _is_map(node, sample):
+        walks = isinstance(old, dict | None) and isinstance(new, dict | None)
+    else:
+        walks = _is_keyed_list(node, sample) and isinstance(old, list | None) and isinstance(new, list | None)
+    if not walks:
+        _compare_leaf(old, new, path, result)
+        return
+    if isinstance(sample, dict):
+        before, after = old or {}, new or {}
+        for name, value in after.items():
+            _compare(_child(node, name), before.get(name), value, (*path, f"f:{name}"), result)
+        for name, value in before.items():
+            if name not in after:
+                _compare(_child(node, name), value, None, (*path, f"f:{name}"), result)
+    else:
+        item = node.item or ANY_NODE
+        before, after = _by_step(node, old), _by_step(node, new)
+        for step, value in after.items():
+            _compare(item, before.get(step), value, (*path, step), result)
+        for step, value in before.items():
+            if step not in after:
+                _compare(item, value, None, (*path, step), result)
+    if old is None and not (node.kind is Kind.STRUCT and path and path[-1][0] == "f"):
+        # Go's structs are there from the start: only their fields are added. List items and maps are.
+        result.added.add(path)
+    elif new is None:
+        result.removed.add(path)
+
+
+def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
+    if old is None:
+        if new is not None:
+            result.added.add(path)
+    elif new is None:
+        result.removed.add(path)
+    elif old != new:
+        result.modified.add(path)
+
+
+def merge(node: Node, live: Any, applied: Any) -> Any:
+    """`applied` laid over `live`; neither is changed (parts are shared)."""
+    if applied is None:
+        return live
+    if _is_map(node, applied) and isinstance(live, dict):
+        result = dict(live)
+        for name, value in applied.items():
+            result[name] = merge(_child(node, name), live.get(name), value)
+        return result
+    if _is_keyed_list(node, applied):
+        return _merge_list(node, live if isinstance(live, list) else [], applied)
+    return applied
+
+
+def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Items in the applied order; those only in live keep their place before the next shared one."""
+    item = node.item or ANY_NODE
+    steps = [item_step(node, each) for each in applied]
+    right = dict(zip(steps, applied, strict=True))
+    if len(right) != len(applied):
+        twice = next(step for index, step in enumerate(steps) if step in steps[:index])
+        raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
+    left = _by_step(node, live)
+    result: list[Any] = []
+    pending = list(right)
+    for step, value in left.items():
+        if step not in right:
+            result.append(value)
+            continue
+        while step in pending:  # everything applied up to this shared item comes first
+            result.append(merge(item, left.get(pending[0]), right[pending[0]]))
+            pending.pop(0)
+    result += [merge(item, left.get(step), right[step]) for step in pending]
+    return result
+
+
+def remove(node: Node, document: Any, paths: FieldSet) -> Any:
+    """A document without the fields at `paths`; what held only them stays as an empty object or list."""
+    return _remove(node, document, (), paths, prefixes(paths)) if paths else document
+
+
+def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet) -> Any:
+    if _is_map(node, value):
+        kept = {}
+        for name, held in value.items():
+            inner = (*path, f"f:{name}")
+            if inner in paths:
+                continue
+            kept[name] = _remove(_child(node, name), held, inner, paths, heads) if inner in heads else held
+        return kept
+    if _is_keyed_list(node, value):
+        items = []
+        for held in value:
+            inner = (*path, item_step(node, held))
+            if inner in paths:
+                continue
+            descend = inner in heads
+            items.append(_remove(node.item or ANY_NODE, held, inner, paths, heads) if descend else held)
+        return items
+    return value
+
+
+def with_named_parents(node: Node, paths: FieldSet) -> FieldSet:
+    """The paths and every beginning of them that is a declared field of an object."""
+    found = set(paths)
+    for head in prefixes(paths):
+        if head[-1][0] == "f" and _is_declared(node, head):
+            found.add(head)
+    return found
+
+
+def _is_declared(node: Node, path: Path) -> bool:
+    current = node
+    for step in path[:-1]:
+        current = _child(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
+    return current.kind is Kind.STRUCT and path[-1][2:] in current.fields
