@@ -1,7 +1,7 @@
 """Sets of field paths and their wire form FieldsV1.
 
-A path is a tuple of steps as FieldsV1 writes them: "f:NAME" a field, 'k:{"name":"a"}' an item of a map list by
-its keys, 'v:"x"' an item of a set. A set of fields is a plain Python set of paths, so its algebra is Python's.
+A path is a tuple of steps as FieldsV1 writes them: "f:NAME" a field, 'k:{"name":"a"}' an item of a map list
+by its keys, 'v:"x"' an item of a set. A set of fields is a plain Python set, so its algebra is Python's.
 Source: sigs.k8s.io/structured-merge-diff/v6/fieldpath.
 """
 

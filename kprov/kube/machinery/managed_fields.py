@@ -90,7 +90,7 @@ def update(
 
     live: the stored object, None at creation. manager: the fieldManager parameter, or what user_agent_manager
     makes of the client. ignored: paths that this write cannot change (("f:status",) on the main resource).
-    Never fails: managedFields that cannot be read are started anew from the stored ones, as upstream does.
+    Never fails: managedFields that cannot be read give way to the stored ones, as upstream has it.
     """
     metadata = new.setdefault("metadata", {})
     managers = _live_or_new(live, metadata, subresource)
@@ -121,9 +121,9 @@ def apply(
 ) -> Object:
     """Server-side apply: the object that results, its managedFields written; arguments stay as they are.
 
-    live: the stored object, None when it is to be made. Raises StatusError: 400 for a wrong apiVersion or given
-    managedFields, 409 with upstream's text for fields that others own, unless `force`. When nothing changed, the
-    result equals `live`. Defaults and validation are the caller's, on the result.
+    live: the stored object, None when it is to be made. Raises StatusError: 400 for a wrong apiVersion or
+    given managedFields, 409 with upstream's text for fields that others own, unless `force`. When nothing
+    changed, the result equals `live`. Defaults and validation are the caller's, on the result.
     """
     version = api_version(*gvk[:2])
     if applied.get("apiVersion") != version:

@@ -1,7 +1,7 @@
 """The three patch types: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch.
 
 All take parsed documents, leave their arguments as they are and give a new document. A refusal is a
-StatusError with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit the document.
+StatusError with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit.
 """
 
 from __future__ import annotations
