@@ -1,0 +1,89 @@
+"""A host's plug pulled: the API goes on, etcd has a leader, replicas move, the host comes back by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.lab.conftest import HOSTS, Cluster, eventually, run
+from tests.lab.workload import web
+
+#: Pods leave a dead node after the node is noticed (40 s) and their toleration (made 5 s here) is over.
+EVICTION = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
+    for key in ("not-ready", "unreachable")
+]
+
+
+class Prober(threading.Thread):
+    """Asks the API for a namespace four times a second; keeps the longest time without an answer."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(daemon=True)
+        self._cluster = cluster
+        self._stop = threading.Event()
+        self.longest_gap = 0.0
+
+    def run(self) -> None:
+        last = time.monotonic()
+        while not self._stop.wait(0.25):
+            try:
+                run(
+                    self._cluster.kubectl_path, "--kubeconfig", self._cluster.kubeconfig, "--request-timeout=2s",
+                    "get", "namespace", "default", "-o", "name", timeout=5,
+                )  # fmt: skip
+            except (pytest.fail.Exception, subprocess.TimeoutExpired):
+                continue
+            finally:
+                self.longest_gap = max(self.longest_gap, time.monotonic() - last)
+            last = time.monotonic()
+
+    def finish(self) -> float:
+        """Longest gap in seconds."""
+        self._stop.set()
+        self.join()
+        return self.longest_gap
+
+
+def vip_holder(cluster: Cluster) -> str:
+    return next(h for h in HOSTS if "10.71.0.100/" in cluster.lab.ssh(h, "ip -4 -o address show"))
+
+
+@pytest.mark.parametrize("role", ["the VIP's holder", "another host"])
+def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace: str, role: str) -> None:
+    holder = vip_holder(cluster)
+    victim = holder if role == "the VIP's holder" else next(h for h in HOSTS if h != holder)
+    survivor = next(h for h in HOSTS if h != victim)
+    cluster.apply(web("web", 3, tolerations=EVICTION), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    prober = Prober(cluster)
+    prober.start()
+    try:
+        cluster.lab.kill(victim)
+        time.sleep(15)  # the gap is what is measured; it happens in here
+        gap = prober.finish()
+        status = cluster.lab.ssh(
+            survivor,
+            "ETCDCTL_API=3 etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/healthcheck-client.crt "
+            "--key=/etc/etcd/pki/healthcheck-client.key --endpoints=https://127.0.0.1:2379 endpoint health 2>&1",
+        )
+        assert "is healthy" in status
+
+        def replaced() -> bool:
+            pods = cluster.running_pods(namespace)
+            return len(pods) == 3 and all(p["spec"]["nodeName"] != victim for p in pods)
+
+        eventually("replicas elsewhere", replaced, timeout=120, every=2)
+    finally:
+        cluster.lab.start(victim)
+
+    def back() -> bool:
+        node = cluster.get("node", victim)
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
+
+    eventually("the host's return", back, timeout=120, every=2)
+    eventually("no failed check", lambda: cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--no-probe", check=False).returncode == 0, timeout=90, every=3)
+    assert gap <= 5.0

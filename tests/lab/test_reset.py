@@ -1,0 +1,26 @@
+"""`kprov reset`: asks, leaves bare hosts, and `kprov up` works again."""
+
+from __future__ import annotations
+
+from tests.lab.conftest import HOSTS, Cluster, run, KPROV
+
+
+def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cluster) -> None:
+    asked = run(KPROV, "reset", "-i", cluster.lab.inventory, check=False, stdin="n\n")
+    assert asked.returncode != 0
+    assert cluster.lab.ssh("node1", "systemctl is-active etcd").strip() == "active"
+
+    cluster.lab.kprov("reset", "-i", cluster.lab.inventory, "--yes")
+    for host in HOSTS:
+        left = cluster.lab.ssh(
+            host,
+            "ls -d /etc/kubernetes /etc/etcd /opt/kprov /etc/cni/net.d/* /etc/systemd/system/kube* 2>/dev/null; "
+            "ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd 2>/dev/null | grep -v :; "
+            "dpkg-query -W -f '${Package}\\n' etcd-server containerd haproxy 2>/dev/null; "
+            "pgrep -fa 'kube|etcd|containerd|haproxy'; ip -o link show type bridge; nft list tables 2>/dev/null; true",
+        )
+        left = "\n".join(line for line in left.splitlines() if line.strip() and "pgrep" not in line and "sudo" not in line)
+        assert left == "", host
+
+    cluster.lab.kprov("up", "-i", cluster.lab.inventory, timeout=1200)
+    assert cluster.lab.kprov("verify", "-i", cluster.lab.inventory).returncode == 0
