@@ -1,5 +1,7 @@
 """apps/v1. Pod templates stay plain dicts: they are copied whole and never looked into field by field."""
 
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
 from typing import Any
 
 import msgspec

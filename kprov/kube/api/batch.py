@@ -1,5 +1,7 @@
 """batch/v1: jobs and cron jobs."""
 
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
 from typing import Any
 
 import msgspec

@@ -1,5 +1,7 @@
 """The core group, v1: pods, nodes, services and what stands around them."""
 
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
 from typing import Any
 
 import msgspec

@@ -1,5 +1,7 @@
 """discovery.k8s.io/v1: endpoint slices."""
 
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
 import msgspec
 
 from kprov.kube.api.core import ObjectReference

@@ -4,6 +4,8 @@ A view holds the fields components use and drops the rest on reading: never send
 unless it is known to hold every field; send patches.
 """
 
+
+
 from typing import Any
 
 import msgspec

@@ -1,5 +1,7 @@
 """rbac.authorization.k8s.io/v1."""
 
+# ruff: noqa: RUF012  msgspec gives each object its own empty list
+
 import msgspec
 
 from kprov.kube.api.meta import LabelSelector, Object, View

@@ -47,7 +47,7 @@ class _Formatter(logging.Formatter):
 
 
 def setup(verbosity: int = 0, component: str = "") -> None:
-    """Route all logging to standard error. Verbosity is klog's: INFO from 0, DEBUG from 4, libraries from 8."""
+    """Route all logging to standard error. Verbosity is klog's: INFO at 0, DEBUG at 4, libraries at 8."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(journal=bool(os.environ.get("JOURNAL_STREAM"))))
     root = logging.getLogger()

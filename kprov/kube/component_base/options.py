@@ -1,6 +1,6 @@
 """Command-line flags in the forms Go programs take.
 
-``--name=value``, ``--name value``, ``--switch``, ``--switch=false``, one dash or two, ``_`` for ``-`` in names.
+``--name=value``, ``--name value``, ``--switch``, ``--switch=false``, one dash or two, ``_`` for ``-``.
 
     flags = FlagSet("kube-scheduler", "places pods on nodes")
     flags.string("config", "", "file of a KubeSchedulerConfiguration")
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class FlagSet:
-    """The flags of one component. ``--v`` (verbosity, 0..10), ``--version`` and ``--help`` are there already."""
+    """The flags of one component. ``--v`` (verbosity, 0..10), ``--version``, ``--help`` are there already."""
 
     def __init__(self, component: str, description: str = "") -> None:
         self._parser = _Parser(prog=component, description=description, allow_abbrev=False)

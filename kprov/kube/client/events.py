@@ -1,0 +1,202 @@
+"""Events about objects, joined and limited before they are sent (client-go's recorder and correlator)."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+
+from kprov.kube.api.core import ObjectReference
+from kprov.kube.client.errors import ApiError, ClientError, TransportError
+from kprov.kube.client.ratelimit import TokenBucket
+
+if TYPE_CHECKING:
+    from kprov.kube.client.rest import RestClient
+
+log = logging.getLogger(__name__)
+
+# EventCorrelatorOptions' defaults.
+_CACHE_SIZE: Final = 4096
+_SPAM_BURST: Final = 25
+_SPAM_QPS: Final = 1 / 300
+_SIMILAR_MAX: Final = 10
+_SIMILAR_SECONDS: Final = 600
+_PENDING_MAX: Final = 1000
+_TRIES: Final = 12
+_RETRY_SECONDS: Final = 10.0
+
+
+def reference(obj: Any, api_version: str = "", kind: str = "", field_path: str = "") -> ObjectReference:
+    """A reference to a view; objects from lists and watches carry no kind, so it is named here."""
+    meta = obj.metadata
+    return ObjectReference(
+        api_version=api_version or obj.api_version,
+        kind=kind or obj.kind or type(obj).__name__,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        field_path=field_path,
+    )
+
+
+@dataclass
+class _Sent:
+    name: str
+    count: int
+
+
+@dataclass
+class _Similar:
+    messages: set[str]
+    since: float
+
+
+class EventRecorder:
+    """Sends in the background, in order; what the server refuses or what is too much is dropped and logged."""
+
+    def __init__(self, client: "RestClient", *, component: str, host: str = "") -> None:
+        self._client = client
+        self._source = {"component": component} | ({"host": host} if host else {})
+        self._component = component
+        self._host = host
+        self._sent: OrderedDict[tuple[str, ...], _Sent] = OrderedDict()
+        self._similar: OrderedDict[tuple[str, ...], _Similar] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, ...], TokenBucket] = OrderedDict()
+        self._pending: asyncio.Queue[tuple[ObjectReference, str, str, str, str]] = asyncio.Queue(_PENDING_MAX)
+        self._task: asyncio.Task[None] | None = None
+
+    def event(
+        self, about: ObjectReference, kind: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Never blocks and never raises. Must be called in the event loop."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._work(), name="events")
+        log.debug("event for %s %s/%s: %s %s", about.kind, about.namespace, about.name, reason, message)
+        try:
+            self._pending.put_nowait((about, kind, reason, message, _now()))
+        except asyncio.QueueFull:
+            log.warning("too many events, dropped: %s %s %s", about.name, reason, message)
+
+    async def close(self) -> None:
+        """Send what is pending, for at most two seconds."""
+        if self._task is None:
+            return
+        try:
+            async with asyncio.timeout(2):
+                await self._pending.join()
+        except TimeoutError:
+            pass
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        while True:
+            item = await self._pending.get()
+            try:
+                await self._send(*item)
+            except Exception:
+                log.exception("event could not be sent")
+            finally:
+                self._pending.task_done()
+
+    async def _send(self, about: ObjectReference, kind: str, reason: str, message: str, when: str) -> None:
+        spam = (about.kind, about.namespace, about.name, about.uid)
+        bucket = _remembered(self._buckets, spam, lambda: TokenBucket(_SPAM_QPS, _SPAM_BURST))
+        if not bucket.try_take():
+            return
+        group = (*spam, kind, reason)
+        similar = _remembered(self._similar, group, lambda: _Similar(set(), time.monotonic()))
+        if time.monotonic() - similar.since > _SIMILAR_SECONDS:
+            similar.messages.clear()
+        similar.since = time.monotonic()
+        similar.messages.add(message)
+        key: tuple[str, ...] = (*group, about.field_path, message)
+        if len(similar.messages) > _SIMILAR_MAX:
+            similar.messages.pop()
+            message, key = f"(combined from similar events): {message}", group
+        for _ in range(_TRIES):
+            try:
+                await self._write(key, about, kind, reason, message, when)
+            except TransportError:
+                await asyncio.sleep(_RETRY_SECONDS)
+            except ClientError as error:
+                log.warning("event for %s/%s rejected: %s", about.namespace, about.name, error)
+                return
+            else:
+                return
+
+    async def _write(
+        self, key: tuple[str, ...], about: ObjectReference, kind: str, reason: str, message: str, when: str
+    ) -> None:
+        path = f"/api/v1/namespaces/{about.namespace or 'default'}/events"
+        sent = self._sent.get(key)
+        if sent is not None:
+            change = {"count": sent.count + 1, "lastTimestamp": when, "message": message}
+            try:
+                await self._client.request(
+                    "PATCH",
+                    f"{path}/{sent.name}",
+                    body=orjson.dumps(change),
+                    headers={"Content-Type": "application/merge-patch+json"},
+                )
+            except ApiError as error:
+                # Events live for an hour: this one may be gone already.
+                if not error.is_not_found:
+                    raise
+            else:
+                sent.count += 1
+                self._sent.move_to_end(key)
+                return
+        name = f"{about.name}.{time.time_ns():x}"
+        await self._client.request(
+            "POST", path, body=self._document(about, name, kind, reason, message, when)
+        )
+        self._sent[key] = _Sent(name, 1)
+        while len(self._sent) > _CACHE_SIZE:
+            self._sent.popitem(last=False)
+
+    def _document(
+        self, about: ObjectReference, name: str, kind: str, reason: str, message: str, when: str
+    ) -> dict[str, Any]:
+        involved = {
+            "apiVersion": about.api_version,
+            "kind": about.kind,
+            "namespace": about.namespace,
+            "name": about.name,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
+            "fieldPath": about.field_path,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": about.namespace or "default"},
+            "involvedObject": {field: value for field, value in involved.items() if value},
+            "reason": reason,
+            "message": message[:1024],
+            "type": kind,
+            "source": self._source,
+            "reportingComponent": self._component,
+            "reportingInstance": self._host,
+            "firstTimestamp": when,
+            "lastTimestamp": when,
+            "count": 1,
+        }
+
+
+def _remembered(cache: OrderedDict[tuple[str, ...], Any], key: tuple[str, ...], make: Any) -> Any:
+    if key not in cache:
+        cache[key] = make()
+        while len(cache) > _CACHE_SIZE:
+            cache.popitem(last=False)
+    cache.move_to_end(key)
+    return cache[key]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,191 @@
+"""A local copy of one resource, kept up to date by list and watch (client-go's shared informer)."""
+
+import asyncio
+import builtins
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from kprov.kube.client.errors import ApiError, TransportError
+from kprov.kube.client.resource import ResourceClient
+from kprov.kube.client.store import IndexFunction, Store, key_of, resource_version_of
+from kprov.kube.component_base.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+Object = TypeVar("Object")
+
+# Watches end after 5 to 10 minutes, so that those of a restarted server do not stay unbalanced for ever.
+_WATCH_SECONDS: Final = 300
+# A watch that ends sooner than this is taken for trouble and not repeated at once.
+_SHORT_WATCH_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handler(Generic[Object]):
+    """Plain functions, called in the order of the changes, in the event loop: they must be quick."""
+
+    on_add: Callable[[Object], None] | None = None
+    on_update: Callable[[Object, Object], None] | None = None
+    on_delete: Callable[[Object], None] | None = None
+
+
+class Informer(Generic[Object]):
+    """Lists, then watches from there; after a broken watch goes on from the last version it saw."""
+
+    def __init__(
+        self,
+        resource: ResourceClient[Object],
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        indexers: Mapping[str, IndexFunction] | None = None,
+    ) -> None:
+        self.resource = resource
+        self.store: Store[Object] = Store()
+        self.store.add_indexers(indexers or {})
+        self._namespace = namespace
+        self._label_selector = label_selector
+        self._field_selector = field_selector
+        self._handlers: list[Handler[Object]] = []
+        self._synced = asyncio.Event()
+        self._version = ""
+        # What the next list may answer from: "0" any state at hand, "" the newest.
+        self._list_version: str | None = "0"
+
+    @property
+    def has_synced(self) -> bool:
+        """The first list is in the store and its handlers have run."""
+        return self._synced.is_set()
+
+    @property
+    def last_resource_version(self) -> str:
+        return self._version
+
+    def add_handler(
+        self,
+        *,
+        on_add: Callable[[Object], None] | None = None,
+        on_update: Callable[[Object, Object], None] | None = None,
+        on_delete: Callable[[Object], None] | None = None,
+    ) -> None:
+        """``on_update(old, new)``. What is in the store already is added right away."""
+        handler = Handler(on_add, on_update, on_delete)
+        self._handlers.append(handler)
+        for obj in self.store:
+            _call(handler.on_add, obj)
+
+    def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
+        self.store.add_indexers(indexers)
+
+    def get(self, namespace: str | None, name: str) -> Object | None:
+        return self.store.get(namespace, name)
+
+    def list(self, namespace: str | None = None) -> builtins.list[Object]:
+        return self.store.list(namespace)
+
+    def by_index(self, index: str, value: str) -> builtins.list[Object]:
+        return self.store.by_index(index, value)
+
+    async def wait_for_sync(self) -> None:
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        backoff = Backoff(initial=0.4, maximum=8.0, jitter=0.5, reset_after=30.0)
+        where = self.resource.path(self._namespace)
+        while True:
+            start = time.monotonic()
+            try:
+                if not self._version:
+                    await self._relist()
+                await self._watch()
+            except ApiError as error:
+                if error.is_expired:
+                    log.info("watch of %s is too old, listing again", where)
+                    self._version, self._list_version = "", None
+                else:
+                    log.warning("%s: %s", where, error)
+            except TransportError as error:
+                log.warning("%s", error)
+            except (msgspec.MsgspecError, ValueError):
+                log.exception("%s: an answer that cannot be read", where)
+                self._version = ""
+            if time.monotonic() - start < _SHORT_WATCH_SECONDS:
+                await asyncio.sleep(backoff.next())
+            else:
+                await asyncio.sleep(random.random() * 0.1)  # noqa: S311  spreads reconnects
+
+    async def _relist(self) -> None:
+        try:
+            answer = await self.resource.list(
+                self._namespace,
+                label_selector=self._label_selector,
+                field_selector=self._field_selector,
+                resource_version=self._list_version,
+            )
+        except ApiError as error:
+            if error.is_expired:
+                self._list_version = None
+            raise
+        listed = {key_of(obj): obj for obj in answer.items or []}
+        for namespace, name in self.store.all_keys():
+            if (namespace, name) not in listed:
+                self._removed(namespace, name, None)
+        for obj in listed.values():
+            self._changed(obj)
+        self._version = answer.resource_version
+        self._list_version = answer.resource_version or "0"
+        self._synced.set()
+
+    async def _watch(self) -> None:
+        seconds = _WATCH_SECONDS + random.randrange(_WATCH_SECONDS)  # noqa: S311  spreading load
+        events = self.resource.watch(
+            self._namespace,
+            resource_version=self._version,
+            timeout_seconds=seconds,
+            bookmarks=True,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+        )
+        async with contextlib.aclosing(events):
+            async for event in events:
+                version = resource_version_of(event.object)
+                if event.type in {"ADDED", "MODIFIED"}:
+                    self._changed(event.object)
+                elif event.type == "DELETED":
+                    self._removed(*key_of(event.object), event.object)
+                if version:
+                    self._version = self._list_version = version
+
+    def _changed(self, obj: Object) -> None:
+        old = self.store.put(obj)
+        if old is None:
+            for handler in self._handlers:
+                _call(handler.on_add, obj)
+        elif resource_version_of(old) != resource_version_of(obj):
+            for handler in self._handlers:
+                _call(handler.on_update, old, obj)
+
+    def _removed(self, namespace: str, name: str, last: Object | None) -> None:
+        """Handlers get the last state: the server's, or the one we knew when the end was missed."""
+        old = self.store.remove(namespace, name)
+        final = last if last is not None else old
+        if old is not None and final is not None:
+            for handler in self._handlers:
+                _call(handler.on_delete, final)
+
+
+def _call(function: Callable[..., None] | None, *arguments: Any) -> None:
+    if function is not None:
+        try:
+            function(*arguments)
+        except Exception:
+            log.exception("handler %r failed", function)

@@ -1,0 +1,259 @@
+"""One resource of the API, read into typed views."""
+
+import builtins
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import msgspec
+import orjson
+
+from kprov.kube.api.meta import ListMeta, PartialObjectMetadata
+from kprov.kube.client.errors import ApiError
+
+if TYPE_CHECKING:
+    from kprov.kube.client.rest import RestClient
+
+Object = TypeVar("Object")
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH: Final = "application/strategic-merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+_METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+_METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_LIST_TIMEOUT_SECONDS: Final = 60.0
+
+
+class ObjectList(msgspec.Struct, Generic[Object]):
+    """A list answer; items lack apiVersion and kind, as on the wire."""
+
+    items: list[Object] | None = None
+    metadata: ListMeta = msgspec.field(default_factory=ListMeta)
+
+    @property
+    def resource_version(self) -> str:
+        return self.metadata.resource_version
+
+    def __iter__(self) -> Any:
+        return iter(self.items or [])
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent(Generic[Object]):
+    """``type`` ADDED, MODIFIED, DELETED or BOOKMARK."""
+
+    type: str
+    object: Object
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+class ResourceClient(Generic[Object]):
+    """Verbs on one resource. ``namespace`` None means cluster-scoped, or all namespaces for list and watch.
+
+    All raise ApiError and TransportError.
+    """
+
+    def __init__(
+        self, client: "RestClient", group: str, version: str, plural: str, view: type[Object]
+    ) -> None:
+        self.client = client
+        self.group = group
+        self.version = version
+        self.plural = plural
+        self.view = view
+        self._root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        self._decoder: msgspec.json.Decoder[Object] = msgspec.json.Decoder(view)
+        self._lists: msgspec.json.Decoder[ObjectList[Object]] = msgspec.json.Decoder(ObjectList[view])  # type: ignore[valid-type]
+        self._metadata_only = view is PartialObjectMetadata
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        parts = [self._root]
+        if namespace:
+            parts.append(f"namespaces/{namespace}")
+        parts.extend(part for part in (self.plural, name, subresource) if part)
+        return "/".join(parts)
+
+    def decode(self, content: bytes) -> Object:
+        return self._decoder.decode(content)
+
+    async def get(self, name: str, *, namespace: str | None = None, subresource: str = "") -> Object:
+        headers = {"Accept": _METADATA} if self._metadata_only else None
+        return self.decode(
+            await self.client.request("GET", self.path(namespace, name, subresource), headers=headers)
+        )
+
+    async def list(
+        self,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str | None = None,
+        limit: int = 0,
+        continue_: str = "",
+    ) -> ObjectList[Object]:
+        """One page. ``resource_version`` None asks for the newest, "0" for whatever the server has at hand."""
+        params = _selected(label_selector, field_selector)
+        if resource_version is not None:
+            params["resourceVersion"] = resource_version
+        if limit:
+            params["limit"] = limit
+        if continue_:
+            params["continue"] = continue_
+        content = await self.client.request(
+            "GET",
+            self.path(namespace),
+            params=params,
+            headers={"Accept": _METADATA_LIST} if self._metadata_only else None,
+            timeout=_LIST_TIMEOUT_SECONDS,
+        )
+        return self._lists.decode(content)
+
+    async def create(
+        self,
+        obj: Object | dict[str, Any],
+        *,
+        namespace: str | None = None,
+        name: str = "",
+        subresource: str = "",
+        field_manager: str = "",
+    ) -> Object:
+        """``name`` only with a subresource (binding, eviction, token)."""
+        return self.decode(
+            await self.client.request(
+                "POST",
+                self.path(namespace, name, subresource),
+                body=self._whole(obj, subresource),
+                params={"fieldManager": field_manager} if field_manager else None,
+            )
+        )
+
+    async def update(
+        self, obj: Object | dict[str, Any], *, subresource: str = "", namespace: str | None = None
+    ) -> Object:
+        """Replace a whole object: give the full document, not a view that dropped fields (then patch)."""
+        name, own = _name_of(obj)
+        path = self.path(namespace or own, name, subresource)
+        return self.decode(await self.client.request("PUT", path, body=self._whole(obj, subresource)))
+
+    async def patch(
+        self,
+        name: str,
+        body: dict[str, Any] | builtins.list[Any],
+        *,
+        namespace: str | None = None,
+        patch_type: str = MERGE_PATCH,
+        subresource: str = "",
+        field_manager: str = "",
+        force: bool = False,
+    ) -> Object:
+        params: dict[str, str | bool] = {}
+        if field_manager:
+            params["fieldManager"] = field_manager
+        if force:
+            params["force"] = True
+        return self.decode(
+            await self.client.request(
+                "PATCH",
+                self.path(namespace, name, subresource),
+                body=orjson.dumps(body),
+                params=params,
+                headers={"Content-Type": patch_type},
+            )
+        )
+
+    async def delete(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        grace_period_seconds: int | None = None,
+        preconditions_uid: str | None = None,
+        preconditions_resource_version: str | None = None,
+        propagation_policy: str | None = None,
+    ) -> None:
+        options: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
+        preconditions = {"uid": preconditions_uid, "resourceVersion": preconditions_resource_version}
+        if any(preconditions.values()):
+            options["preconditions"] = {key: value for key, value in preconditions.items() if value}
+        if propagation_policy is not None:
+            options["propagationPolicy"] = propagation_policy
+        await self.client.request("DELETE", self.path(namespace, name), body=options)
+
+    async def delete_collection(
+        self, *, namespace: str | None = None, label_selector: str = "", field_selector: str = ""
+    ) -> None:
+        params = _selected(label_selector, field_selector)
+        await self.client.request("DELETE", self.path(namespace), params=params)
+
+    async def watch(
+        self,
+        namespace: str | None = None,
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout_seconds: int = 300,
+        bookmarks: bool = False,
+    ) -> AsyncGenerator[WatchEvent[Object]]:
+        """Changes after ``resource_version`` until the server ends the watch, at the latest after the timeout.
+
+        An ERROR event is raised as ApiError (410: list again).
+        """
+        params = _selected(label_selector, field_selector)
+        params |= {"watch": 1, "timeoutSeconds": timeout_seconds}
+        if bookmarks:
+            params["allowWatchBookmarks"] = True
+        if resource_version:
+            params["resourceVersion"] = resource_version
+        envelopes = msgspec.json.Decoder(_Envelope)
+        async with self.client.stream(
+            self.path(namespace),
+            params=params,
+            headers={"Accept": _METADATA} if self._metadata_only else None,
+            idle_timeout=timeout_seconds + 30.0,
+        ) as pieces:
+            rest = b""
+            async for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line:
+                        event = envelopes.decode(line)
+                        if event.type == "ERROR":
+                            status = orjson.loads(bytes(event.object))
+                            raise ApiError(status, int(status.get("code") or 500))
+                        yield WatchEvent(event.type, self._decoder.decode(event.object))
+
+    def _whole(self, obj: Object | dict[str, Any], subresource: str) -> dict[str, Any]:
+        """The document with apiVersion and kind, which views need not carry."""
+        document: dict[str, Any] = obj if isinstance(obj, dict) else msgspec.to_builtins(obj)
+        if document.get("kind") or subresource or isinstance(obj, dict):
+            return document
+        return {**document, "apiVersion": self.api_version, "kind": type(obj).__name__}
+
+
+def _selected(label_selector: str, field_selector: str) -> dict[str, Any]:
+    params: dict[str, Any] = {}
+    if label_selector:
+        params["labelSelector"] = label_selector
+    if field_selector:
+        params["fieldSelector"] = field_selector
+    return params
+
+
+def _name_of(obj: Any) -> tuple[str, str | None]:
+    if isinstance(obj, Mapping):
+        return obj["metadata"]["name"], obj["metadata"].get("namespace")
+    return obj.metadata.name, obj.metadata.namespace or None

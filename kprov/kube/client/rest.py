@@ -1,0 +1,225 @@
+"""Requests to the API server."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar, overload
+
+import aiohttp
+import msgspec
+import orjson
+
+from kprov.kube.client import kubeconfig
+from kprov.kube.client.errors import ApiError, TransportError
+from kprov.kube.client.ratelimit import TokenBucket
+from kprov.kube.client.resource import ResourceClient
+from kprov.kube.client.transport import Transport
+
+log = logging.getLogger(__name__)
+
+Object = TypeVar("Object")
+Body = dict[str, Any] | list[Any] | bytes | msgspec.Struct
+Params = Mapping[str, str | int | float | bool]
+
+# client-go gives up after as many answers that ask for patience.
+_RETRIES_AFTER_BUSY: Final = 10
+_LONG_WAIT_SECONDS: Final = 1.0
+
+
+class RestClient:
+    """One API server (or the load balancer before several), one identity, one rate limit."""
+
+    def __init__(
+        self, config: kubeconfig.ClientConfig, *, user_agent: str = "kprov", qps: float = 50, burst: int = 100
+    ) -> None:
+        self.config = config
+        self._transport = Transport(config, user_agent)
+        self._limit = TokenBucket(qps, burst)
+
+    @classmethod
+    def from_kubeconfig(
+        cls,
+        path: str | Path,
+        *,
+        user_agent: str = "kprov",
+        qps: float = 50,
+        burst: int = 100,
+        context: str = "",
+    ) -> "RestClient":
+        """A client as the file says; "" means the pod's own service account. Raises KubeconfigError."""
+        config = kubeconfig.load(path, context) if path else kubeconfig.in_cluster()
+        return cls(config, user_agent=user_agent, qps=qps, burst=burst)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def __aenter__(self) -> "RestClient":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @overload
+    def resource(self, group: str, version: str, plural: str) -> ResourceClient[dict[str, Any]]: ...
+    @overload
+    def resource(
+        self, group: str, version: str, plural: str, view: type[Object]
+    ) -> ResourceClient[Object]: ...
+    def resource(self, group: str, version: str, plural: str, view: Any = dict) -> ResourceClient[Any]:
+        """Typed access to one resource; ``view`` a class of kprov.kube.api, or dict for whole documents."""
+        return ResourceClient(self, group, version, plural, view)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Body | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> bytes:
+        """The answer's body. Raises ApiError on a refusal, TransportError without an answer in ``timeout`` s.
+
+        429 and 503 that carry Retry-After are waited for, up to ten times.
+        """
+        data, extra = _encoded(body, headers)
+        for attempt in range(_RETRIES_AFTER_BUSY + 1):
+            await self._throttle(method, path)
+            try:
+                async with (
+                    asyncio.timeout(timeout),
+                    self._open(method, path, data, params, extra) as response,
+                ):
+                    content = await response.read()
+                    if response.status < 400:
+                        return content
+                    error = _refusal(content, response.status)
+                    wait = _busy(response)
+            except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+                raise TransportError(f"{method} {self.config.server}{path}: {_told(failure)}") from failure
+            if wait is None or attempt == _RETRIES_AFTER_BUSY:
+                raise error
+            await asyncio.sleep(wait)
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        idle_timeout: float | None = None,
+        first_byte_timeout: float = 15.0,
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A GET whose body arrives in pieces for long, such as a watch or a log.
+
+        Raises ApiError and TransportError as ``request``, from the body too; ``idle_timeout`` is the longest
+        silence in seconds.
+        """
+        await self._throttle("GET", path)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3.0, sock_read=idle_timeout)
+        where = f"GET {self.config.server}{path}"
+        opened = self._open("GET", path, None, params, dict(headers or {}), timeout)
+        try:
+            async with asyncio.timeout(first_byte_timeout):
+                response = await opened.__aenter__()
+        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+            raise TransportError(f"{where}: {_told(failure)}") from failure
+        try:
+            if response.status >= 400:
+                raise _refusal(await response.read(), response.status)
+            yield _pieces(response, where)
+        finally:
+            # A stream that is left early cannot be used again.
+            response.close()
+            await opened.__aexit__(None, None, None)
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        params: Params | None,
+        headers: dict[str, str],
+        timeout: aiohttp.ClientTimeout | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        query = {key: _text(value) for key, value in (params or {}).items()}
+        extra: dict[str, Any] = {"timeout": timeout} if timeout is not None else {}
+        async with (
+            self._transport.pool() as session,
+            session.request(
+                method,
+                self.config.server + path,
+                data=data,
+                params=query,
+                headers={**self._transport.headers(), **headers},
+                server_hostname=self.config.tls_server_name or None,
+                allow_redirects=False,
+                **extra,
+            ) as response,
+        ):
+            yield response
+
+    async def _throttle(self, method: str, path: str) -> None:
+        start = time.monotonic()
+        await self._limit.wait()
+        waited = time.monotonic() - start
+        if waited > _LONG_WAIT_SECONDS:
+            log.info("waited %.1fs for the client-side rate limit before %s %s", waited, method, path)
+
+
+async def _pieces(response: aiohttp.ClientResponse, where: str) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+        raise TransportError(f"{where}: {_told(failure)}") from failure
+
+
+def _encoded(body: Body | None, headers: Mapping[str, str] | None) -> tuple[bytes | None, dict[str, str]]:
+    extra = dict(headers or {})
+    if body is None:
+        return None, extra
+    extra.setdefault("Content-Type", "application/json")
+    if isinstance(body, bytes):
+        return body, extra
+    if isinstance(body, msgspec.Struct):
+        return msgspec.json.encode(body), extra
+    return orjson.dumps(body), extra
+
+
+def _refusal(content: bytes, code: int) -> ApiError:
+    try:
+        status = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        status = None
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        text = content.decode(errors="replace").strip()[:500]
+        status = {"kind": "Status", "status": "Failure", "message": text, "code": code}
+    return ApiError(status, code)
+
+
+def _busy(response: aiohttp.ClientResponse) -> float | None:
+    """Seconds to wait before asking again, None when asking again is no use."""
+    if response.status != 429 and response.status < 500:
+        return None
+    try:
+        return float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _text(value: str | float | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _told(failure: BaseException) -> str:
+    if isinstance(failure, TimeoutError):
+        return str(failure) or "timed out"
+    return str(failure) or type(failure).__name__

@@ -1,0 +1,102 @@
+"""Objects by namespace and name, with indexes: the read side of an informer (client-go's Indexer)."""
+
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+Object = TypeVar("Object")
+IndexFunction = Callable[[Any], Iterable[str]]
+
+
+class Store(Generic[Object]):
+    """Objects must not be changed by those who read them: all readers share them."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[str, Object]] = {}
+        self._functions: dict[str, IndexFunction] = {}
+        # index name > value > key > object; a dict keeps the order of arrival.
+        self._indexes: dict[str, dict[str, dict[tuple[str, str], Object]]] = {}
+
+    def add_indexers(self, indexers: Mapping[str, IndexFunction]) -> None:
+        for name, function in indexers.items():
+            if name not in self._functions:
+                self._functions[name] = function
+                self._indexes[name] = {}
+                for obj in self:
+                    self._index(name, key_of(obj), obj)
+
+    def get(self, namespace: str | None, name: str) -> Object | None:
+        return self._objects.get(namespace or "", {}).get(name)
+
+    def list(self, namespace: str | None = None) -> builtins.list[Object]:
+        return list(self) if namespace is None else list(self._objects.get(namespace, {}).values())
+
+    def by_index(self, index: str, value: str) -> builtins.list[Object]:
+        return list(self._indexes[index].get(value, {}).values())
+
+    def index_values(self, index: str) -> builtins.list[str]:
+        return list(self._indexes[index])
+
+    def all_keys(self) -> builtins.list[tuple[str, str]]:
+        return [(namespace, name) for namespace, group in self._objects.items() for name in group]
+
+    def put(self, obj: Object) -> Object | None:
+        """Store it and give what stood there before."""
+        key = key_of(obj)
+        group = self._objects.setdefault(key[0], {})
+        old = group.get(key[1])
+        if old is not None:
+            self._unindex(key, old)
+        group[key[1]] = obj
+        for name in self._functions:
+            self._index(name, key, obj)
+        return old
+
+    def remove(self, namespace: str, name: str) -> Object | None:
+        group = self._objects.get(namespace, {})
+        old = group.pop(name, None)
+        if old is not None:
+            self._unindex((namespace, name), old)
+        if not group:
+            self._objects.pop(namespace, None)
+        return old
+
+    def __iter__(self) -> Iterator[Object]:
+        for group in list(self._objects.values()):
+            yield from list(group.values())
+
+    def __len__(self) -> int:
+        return sum(len(group) for group in self._objects.values())
+
+    def _index(self, name: str, key: tuple[str, str], obj: Object) -> None:
+        for value in self._functions[name](obj):
+            self._indexes[name].setdefault(value, {})[key] = obj
+
+    def _unindex(self, key: tuple[str, str], obj: Object) -> None:
+        for name, function in self._functions.items():
+            index = self._indexes[name]
+            for value in function(obj):
+                if (entries := index.get(value)) is not None:
+                    entries.pop(key, None)
+                    if not entries:
+                        del index[value]
+
+
+def key_of(obj: Any) -> tuple[str, str]:
+    """(namespace, name) of a view or a document; the namespace of cluster-scoped objects is ""."""
+    if isinstance(obj, dict):
+        meta = obj["metadata"]
+        return meta.get("namespace") or "", meta["name"]
+    return obj.metadata.namespace, obj.metadata.name
+
+
+def resource_version_of(obj: Any) -> str:
+    if isinstance(obj, dict):
+        return str(obj["metadata"].get("resourceVersion") or "")
+    return str(obj.metadata.resource_version)
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """(namespace, name) of "ns/name" or "name"."""
+    namespace, _, name = key.rpartition("/")
+    return namespace, name
