@@ -16,7 +16,9 @@ from kprov.errors import InputError
 from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="systemd hosts on this machine, to try things on.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="systemd hosts on this machine, to try things on."
+)
 
 Name = Annotated[str, typer.Option("--name", "-n", help="Name of the lab.")]
 Hosts = Annotated[list[str] | None, typer.Argument(help="Names of hosts, such as node1.")]
@@ -30,16 +32,22 @@ class Output(StrEnum):
 @app.command()
 def up(
     name: Name = DEFAULT_NAME,
-    subnet: Annotated[str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")] = None,
+    subnet: Annotated[
+        str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")
+    ] = None,
     hosts: Annotated[int | None, typer.Option(help=f"How many hosts. [default: {DEFAULT_HOSTS}]")] = None,
-    inventory: Annotated[Path | None, typer.Option(help="Write an inventory of the lab to this folder.")] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="Write an inventory of the lab to this folder.")
+    ] = None,
 ) -> None:
     """Make hosts node1..N, boot them and wait until they take SSH. Changes nothing when they run."""
     began = time.monotonic()
     record = state.load(name)
     known = record.lab if record else Lab()
     if record is None and name != DEFAULT_NAME and subnet is None:
-        raise InputError(f"a lab beside the default one needs its own network, such as {_free_subnet()}", field="--subnet")
+        raise InputError(
+            f"a lab beside the default one needs its own network, such as {_free_subnet()}", field="--subnet"
+        )
     lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
     booted = lifecycle.up(lab, _say)
     if inventory is not None:
@@ -102,9 +110,11 @@ def ssh(
 ) -> None:
     """Log in on a host, or run a command there: kprov lab ssh node1 -- uptime. Options go before the host."""
     lab, found = lifecycle.find_host(name, host)
-    words = [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []
+    words = (
+        [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []
+    )
     arguments = access.ssh_command(lab, found, words, terminal=bool(words) and sys.stdin.isatty())
-    os.execvp(arguments[0], arguments)
+    os.execvp(arguments[0], arguments)  # noqa: S606
 
 
 def _say(text: str) -> None:

@@ -14,7 +14,9 @@ def ensure_key(lab: Lab) -> None:
     lab.folder.mkdir(parents=True, exist_ok=True)
     if not lab.key.with_suffix(".pub").exists():
         lab.key.unlink(missing_ok=True)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"kprov lab {lab.name}", "-f", str(lab.key)])
+        run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"kprov lab {lab.name}", "-f", str(lab.key)]
+        )
 
 
 def write_known_hosts(lab: Lab) -> None:
@@ -27,7 +29,14 @@ def write_known_hosts(lab: Lab) -> None:
 
 def options(known_hosts: Path) -> list[str]:
     """ssh(1) options that take this file as the only truth about host keys."""
-    return ["-o", f"UserKnownHostsFile={known_hosts}", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"]
+    return [
+        "-o",
+        f"UserKnownHostsFile={known_hosts}",
+        "-o",
+        "StrictHostKeyChecking=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+    ]
 
 
 def ssh_command(lab: Lab, host: Host, command: list[str], *, terminal: bool = False) -> list[str]:

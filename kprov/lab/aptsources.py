@@ -17,7 +17,8 @@ from kprov.lab.command import run
 _POCKETS = ("", "-updates", "-security")
 # Options of apt.conf(5) that say how to reach a mirror and what to accept from it.
 _KEPT = re.compile(
-    r"^Acquire::(https?(::|\b)|Check-Valid-Until|Check-Date|Retries|ForceIPv|Languages|Max-FutureTime)", re.I
+    r"^Acquire::(https?(::|\b)|Check-Valid-Until|Check-Date|Retries|ForceIPv|Languages|Max-FutureTime)",
+    re.IGNORECASE,
 )
 
 

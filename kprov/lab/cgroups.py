@@ -93,7 +93,9 @@ def kill(lab: str, host: str, root: Path = ROOT, *, timeout: float = 10.0) -> No
 def remove_lab(lab: str, root: Path = ROOT) -> list[str]:
     """Remove all groups of a lab with what runs in them. Returns the hosts there were."""
     parents = [hierarchy / _PARENT / lab for hierarchy in hierarchies(root)]
-    hosts = sorted({group.name for parent in parents if parent.is_dir() for group in parent.iterdir() if group.is_dir()})
+    hosts = sorted(
+        {group.name for parent in parents if parent.is_dir() for group in parent.iterdir() if group.is_dir()}
+    )
     for host in hosts:
         kill(lab, host, root)
     for parent in parents:

@@ -17,7 +17,7 @@ PLAIN = (
 )  # fmt: skip
 
 
-def create(lab: Lab, host: Host) -> None:
+def create(host: Host) -> None:
     """Make the host's own layer: name, machine id, SSH keys, resolver. An interrupted one is made anew."""
     ready = host.folder / "made"
     if ready.exists():

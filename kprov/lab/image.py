@@ -1,7 +1,7 @@
 """The root tree that all hosts share: a bare Debian with systemd, sshd, sudo and python3, made once.
 
-It is cached by a key over everything it was made from. An image is built aside and renamed into place, so that
-an interrupted build leaves nothing that looks like an image.
+It is cached by a key over everything it was made from. An image is built aside and renamed into place, so
+that an interrupted build leaves nothing that looks like an image.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PACKAGES = (
 MASKED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
     "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
-    "systemd-timesyncd.service", "console-getty.service", "getty.target",
+    "systemd-timesyncd.service", "systemd-modules-load.service", "console-getty.service", "getty.target",
 )  # fmt: skip
 
 FILES = {

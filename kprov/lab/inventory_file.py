@@ -45,11 +45,15 @@ def text(lab: Lab) -> str:
     class Dumper(yaml.SafeDumper):
         """`node1:` instead of `node1: null`, and no references to what is said twice."""
 
-        def ignore_aliases(self, data: Any) -> bool:
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True
 
-    Dumper.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", ""))
-    return _HEAD.format(arguments=arguments) + yaml.dump(document(lab), Dumper=Dumper, sort_keys=False, width=200)
+    Dumper.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "")
+    )
+    return _HEAD.format(arguments=arguments) + yaml.dump(
+        document(lab), Dumper=Dumper, sort_keys=False, width=200
+    )
 
 
 def write(lab: Lab, folder: Path) -> None:

@@ -27,7 +27,7 @@ class HostState:
 
 
 def up(lab: Lab, say: Say) -> list[str]:
-    """Make the lab, or what is missing of it. Returns the names of the hosts that were booted, none if all ran.
+    """Make the lab, or what is missing of it. Returns the hosts that were booted, none if all ran.
 
     Raises:
         InputError: a lab of that name has other addresses, or another lab has these.
@@ -50,7 +50,7 @@ def up(lab: Lab, say: Say) -> list[str]:
             return []
         network.ensure_bridge(lab)
         for host in lab.hosts:
-            disk.create(lab, host)
+            disk.create(host)
             disk.authorize(lab, host, base)
         access.write_known_hosts(lab)
         state.save(state.Record(lab, base))
@@ -133,7 +133,9 @@ def _grown(record: state.Record | None, wanted: Lab) -> Lab:
     if have.subnet != wanted.subnet:
         raise InputError(f"lab {have.name} has {have.subnet}; `kprov lab down` first", field="subnet")
     if have.host_count > wanted.host_count:
-        raise InputError(f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts")
+        raise InputError(
+            f"lab {have.name} has {have.host_count} hosts; `kprov lab down` first", field="hosts"
+        )
     return wanted
 
 

@@ -1,0 +1,74 @@
+"""Kubeconfigs: a host's components get ones that name files there, the administrator one with all inside.
+
+Source: the kubeconfig format, client.authentication v1 (k8s.io/client-go/tools/clientcmd/api/v1).
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import yaml
+
+from kprov.pki.request import PkiHost, PkiRequest
+
+# kubeconfig and the name of the certificate in it, by what runs on a host.
+CONTROL_PLANE = {"controller-manager": "controller-manager", "scheduler": "scheduler"}
+NODE = {
+    "kubelet": "kubelet-client",
+    "kube-proxy": "kube-proxy",
+    "cluster-dns": "cluster-dns",
+    "pod-network": "pod-network",
+}
+
+
+def for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
+    """The host's kubeconfigs, by file name; they go to the API through the host's own load balancer."""
+    wanted = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (NODE if "node" in host.roles else {})
+    pki = f"{request.config_dir}/pki"
+    return {
+        f"{name}.conf": _document(
+            request,
+            user=name,
+            server=f"https://127.0.0.1:{request.api_port}",
+            cluster={"certificate-authority": f"{pki}/ca.crt"},
+            credentials={
+                "client-certificate": f"{pki}/{certificate}.crt",
+                "client-key": f"{pki}/{certificate}.key",
+            },
+        )
+        for name, certificate in wanted.items()
+    }
+
+
+def for_admin(request: PkiRequest, *, authority: bytes, certificate: bytes, key: bytes) -> bytes:
+    """The administrator's kubeconfig with the PEMs inside; whoever has the file is the administrator."""
+    address = request.api_address
+    host = f"[{address}]" if ":" in address else address
+    return _document(
+        request,
+        user="kubernetes-admin",
+        server=f"https://{host}:{request.api_port}",
+        cluster={"certificate-authority-data": _encoded(authority)},
+        credentials={"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key)},
+    )
+
+
+def _document(
+    request: PkiRequest, *, user: str, server: str, cluster: dict[str, str], credentials: dict[str, str]
+) -> bytes:
+    name = request.cluster_name
+    context = f"{user}@{name}"
+    document: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": {**cluster, "server": server}}],
+        "users": [{"name": user, "user": credentials}],
+        "contexts": [{"name": context, "context": {"cluster": name, "user": user}}],
+        "current-context": context,
+    }
+    return yaml.safe_dump(document, sort_keys=False, width=1_000_000).encode()
+
+
+def _encoded(pem: bytes) -> str:
+    return base64.b64encode(pem).decode()

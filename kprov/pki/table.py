@@ -1,0 +1,105 @@
+"""Which certificates a cluster has, as a table: the one in docs/architecture.md.
+
+Subjects are upstream's: kubeadm's certificates and the users that RBAC's bootstrap roles name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from kprov.pki.request import NODE_PREFIX, PkiHost, PkiRequest
+
+AUTHORITIES = {"ca": "kubernetes", "etcd-ca": "etcd-ca", "front-proxy-ca": "front-proxy-ca"}
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class CertificateSpec:
+    """A certificate to be had at `path` (below pki/, without suffix); `sans` names and IP addresses."""
+
+    path: str
+    authority: str
+    common_name: str
+    organization: str = ""
+    sans: tuple[str, ...] = ()
+    server: bool = False
+    client: bool = True
+
+
+def certificates(request: PkiRequest) -> list[CertificateSpec]:
+    """All certificates of the cluster except the authorities' own, the administrator's first."""
+    found = [CertificateSpec("admin", "ca", "kubernetes-admin", "system:masters")]
+    for host in request.hosts:
+        if "control_plane" in host.roles:
+            found += _control_plane(request, host)
+        if "node" in host.roles:
+            found += _node(host)
+        if "etcd" in host.roles:
+            found += _etcd(host)
+    return found
+
+
+def _control_plane(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
+    at = f"hosts/{host.name}"
+    names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+    outside = (request.vip,) if request.vip else ()
+    api = (
+        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_self(host),
+        *request.service_addresses, *outside, *request.extra_sans,
+    )  # fmt: skip
+    # Both serve their health and metrics with the certificate they are clients with.
+    own = _unique("localhost", *_self(host))
+    return [
+        CertificateSpec(
+            f"{at}/apiserver", "ca", "kube-apiserver", sans=_unique(*api), server=True, client=False
+        ),
+        CertificateSpec(
+            f"{at}/apiserver-kubelet-client", "ca", "kube-apiserver-kubelet-client", "kubeadm:cluster-admins"
+        ),
+        CertificateSpec(f"{at}/apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client"),
+        CertificateSpec(f"{at}/front-proxy-client", "front-proxy-ca", "front-proxy-client"),
+        CertificateSpec(
+            f"{at}/controller-manager", "ca", "system:kube-controller-manager", sans=own, server=True
+        ),
+        CertificateSpec(f"{at}/scheduler", "ca", "system:kube-scheduler", sans=own, server=True),
+    ]
+
+
+def _node(host: PkiHost) -> list[CertificateSpec]:
+    at, name = f"hosts/{host.name}", NODE_PREFIX + host.node
+    serving = _unique(*_self(host))
+    return [
+        CertificateSpec(f"{at}/kubelet-client", "ca", name, "system:nodes"),
+        CertificateSpec(f"{at}/kubelet", "ca", name, "system:nodes", sans=serving, server=True, client=False),
+        CertificateSpec(f"{at}/kube-proxy", "ca", "system:kube-proxy"),
+        CertificateSpec(f"{at}/cluster-dns", "ca", "system:kprov:cluster-dns"),
+        CertificateSpec(f"{at}/pod-network", "ca", "system:kprov:pod-network"),
+    ]
+
+
+def _etcd(host: PkiHost) -> list[CertificateSpec]:
+    at = f"hosts/{host.name}"
+    # A member is a client of its peers, and its gateway one of itself: both need both usages.
+    sans = _unique("localhost", *_self(host))
+    return [
+        CertificateSpec(f"{at}/etcd-server", "etcd-ca", host.name, sans=sans, server=True),
+        CertificateSpec(f"{at}/etcd-peer", "etcd-ca", host.name, sans=sans, server=True),
+        CertificateSpec(f"{at}/etcd-healthcheck-client", "etcd-ca", "kube-etcd-healthcheck-client"),
+    ]
+
+
+def _self(host: PkiHost) -> tuple[str, ...]:
+    return (host.node, host.name, *host.addresses, LOOPBACK)
+
+
+def _unique(*sans: str) -> tuple[str, ...]:
+    """Each once and in one form: names in lower case, addresses as Python writes them."""
+    return tuple(dict.fromkeys(_plain(san) for san in sans if san))
+
+
+def _plain(san: str) -> str:
+    try:
+        return str(ipaddress.ip_address(san))
+    except ValueError:
+        return san.lower()
