@@ -86,7 +86,7 @@ def update(
     schema: schemas.Schema | None = None,
     now: str | None = None,
 ) -> None:
-    """Write down in new.metadata.managedFields what a create, PUT or PATCH changed. `new` is changed in place.
+    """Write down in new.metadata.managedFields what a create, PUT or PATCH changed; `new` is changed.
 
     live: the stored object, None at creation. manager: the fieldManager parameter, or what user_agent_manager
     makes of the client. ignored: paths that this write cannot change (("f:status",) on the main resource).

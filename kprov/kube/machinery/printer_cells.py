@@ -1,0 +1,104 @@
+"""Pieces that table cells of several kinds are made of. `now` is Unix time in seconds everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from kprov.kube.machinery.selectors import LabelSelector, SelectorError
+
+Object = Mapping[str, Any]
+
+NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
+
+
+def human_duration(seconds: float) -> str:
+    """A span as kubectl shows ages: 45s, 3m20s, 5h10m, 3d4h. Two seconds of clock skew are forgiven."""
+    whole = int(seconds)
+    if whole < -1:
+        return "<invalid>"
+    if whole < 2 * _MINUTE:
+        return f"{max(whole, 0)}s"
+    if whole < 10 * _MINUTE:
+        return _two(whole, _MINUTE, "m", 1, "s")
+    if whole < 3 * _HOUR:
+        return f"{whole // _MINUTE}m"
+    if whole < 8 * _HOUR:
+        return _two(whole, _HOUR, "h", _MINUTE, "m")
+    if whole < 2 * _DAY:
+        return f"{whole // _HOUR}h"
+    if whole < 8 * _DAY:
+        return _two(whole, _DAY, "d", _HOUR, "h")
+    if whole < 2 * _YEAR:
+        return f"{whole // _DAY}d"
+    if whole < 8 * _YEAR:
+        return _two(whole, _YEAR, "y", _DAY, "d")
+    return f"{whole // _YEAR}y"
+
+
+def _two(whole: int, large: int, large_unit: str, small: int, small_unit: str) -> str:
+    first, rest = divmod(whole, large)
+    second = rest // small
+    return f"{first}{large_unit}{second}{small_unit}" if second else f"{first}{large_unit}"
+
+
+def since(time: str | None, now: float) -> str:
+    """Time gone by since an RFC 3339 text; "<unknown>" without one."""
+    return human_duration(now - datetime.fromisoformat(time).timestamp()) if time else UNKNOWN
+
+
+def labels(held: Mapping[str, str] | None) -> str:
+    """a=b,c=d in order of the keys."""
+    return ",".join(f"{key}={held[key]}" for key in sorted(held)) if held else NONE
+
+
+def selector(held: Object | None) -> str:
+    """A LabelSelector object in its query form."""
+    if held is None:
+        return NONE
+    try:
+        return str(LabelSelector.from_object(held)) or NONE
+    except SelectorError:
+        return "<error>"
+
+
+def containers(pod_spec: Object) -> list[Any]:
+    """Two cells: names and images of the containers."""
+    listed = pod_spec.get("containers") or ()
+    return [
+        ",".join(each.get("name", "") for each in listed),
+        ",".join(each.get("image", "") for each in listed),
+    ]
+
+
+def template(spec: Object) -> Object:
+    """The pod spec of a spec.template, empty where it has none."""
+    found: Object = (spec.get("template") or {}).get("spec") or {}
+    return found
+
+
+def joined(parts: Iterable[str], count: int, shown: int) -> str:
+    """The first parts, and how many more there are: "a,b,c + 2 more..."."""
+    text = ",".join(parts)
+    return f"{text} + {count - shown} more..." if count > shown else text
+
+
+def access_modes(modes: Iterable[str] | None) -> str:
+    held = set(modes or ())
+    short = {
+        "ReadWriteOnce": "RWO",
+        "ReadOnlyMany": "ROX",
+        "ReadWriteMany": "RWX",
+        "ReadWriteOncePod": "RWOP",
+    }
+    return ",".join(text for mode, text in short.items() if mode in held)
+
+
+def load_balancer(status: Object) -> str:
+    found = {
+        each.get("ip") or each.get("hostname")
+        for each in (status.get("loadBalancer") or {}).get("ingress") or ()
+    }
+    return ",".join(sorted(address for address in found if address))
