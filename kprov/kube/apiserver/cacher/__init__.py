@@ -1,1 +1,4 @@
-"""cacher of apiserver."""
+"""The watch cache: each resource's objects as wire bytes, and its recent events, shared by all readers.
+
+Called by registry/ and endpoints/; imports storage/ and machinery.
+"""

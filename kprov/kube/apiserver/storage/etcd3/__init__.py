@@ -1,1 +1,4 @@
-"""storage/etcd3 of apiserver."""
+"""etcd v3 over gRPC: the only code that talks to etcd.
+
+Called by app.py; imports storage/interface.py.
+"""

@@ -1,0 +1,124 @@
+"""The points where the API server's parts meet; app.py builds the parts in this order and wires them.
+
+authentication.build(options, registry) -> Authenticator
+authorization.build(options, registry) -> Authorizer
+admission.build(options, registry) -> Admission
+registry.strategies.for_resource(resource) -> Strategy
+registry.strategies.hooks_for(resource, options, registry) -> Hooks
+registry.subresources.build(options, registry, authenticator, authorizer) -> SubresourceHandlers
+registry.bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
+
+`options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` is registry.store.Registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.machinery.resources import Resource, Subresource
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from kprov.kube.apiserver.registry.store import Registry
+
+Object = dict[str, Any]
+
+
+class Authenticator(Protocol):
+    """Who sent this request?"""
+
+    async def authenticate(
+        self, headers: Mapping[str, str], peer_certificate: bytes | None
+    ) -> UserInfo | None:
+        """The user, None when the request has no credentials (the server then decides on anonymous).
+
+        headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the TLS
+        handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is for the
+        authenticator to find out). Raises StatusError 401 for credentials that are wrong.
+        """
+
+
+class Decision(Enum):
+    """An authorizer's word; NO_OPINION of all authorizers together is a refusal."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    NO_OPINION = "no opinion"
+
+
+class Authorizer(Protocol):
+    """May this user do this? Called for every request; must answer from memory."""
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """The decision and its reason (shown to the user in the 403's text)."""
+
+
+class Admission(Protocol):
+    """The whole chain; raises StatusError to refuse."""
+
+    async def admit(self, attributes: Attributes) -> None:
+        """Mutating phase; may change attributes.obj in place."""
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Validating phase."""
+
+    def handles(self, resource: Resource, operation: str) -> bool:
+        """Whether any plugin looks at it; False lets the store skip building Attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An object to be sent as the client asked for it (JSON, YAML, Table), with an HTTP status."""
+
+    obj: Object
+    status: int = 200
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to a subresource, or to a resource that is never stored (reviews, bindings).
+
+    `query` holds the request's query parameters (last value wins). `request` gives headers, method, body stream
+    and the transport; a handler that streams or upgrades prepares its own aiohttp response and returns it.
+    `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
+    """
+
+    request: web.BaseRequest
+    context: RequestContext
+    registry: Registry
+    admission: Admission
+    resource: Resource
+    subresource: Subresource | None
+    namespace: str
+    name: str
+    query: Mapping[str, str]
+    tail: str = ""
+    read_object: Callable[[], Awaitable[Object]] = field(kw_only=True)
+    """The decoded body, checked against the subresource's kind; raises StatusError 400, 413, 415."""
+    patch_object: Callable[[Object], Awaitable[Object]] = field(kw_only=True)
+    """For PATCH: the given object (in the subresource's kind) with the request's patch applied."""
+
+
+#: Gives a Reply, or a response that it has sent itself. HTTP method: call.request.method; verb: call.context.info.verb.
+SubresourceHandler = Callable[[Call], Awaitable["Reply | web.StreamResponse"]]
+
+#: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).
+#: /status of every resource and /finalize of namespaces are served by the server itself and need no entry.
+SubresourceHandlers = Mapping[tuple[str, str, str], SubresourceHandler]
+
+
+@dataclass(frozen=True, slots=True)
+class PostStartHook:
+    """Work that begins once the server listens. `run` may go on until it is cancelled.
+
+    /readyz has a check "poststarthook/NAME" that passes once `run` has called `done` (or returned).
+    """
+
+    name: str
+    run: Callable[[Callable[[], None]], Awaitable[None]]

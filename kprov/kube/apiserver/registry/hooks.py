@@ -1,0 +1,37 @@
+"""Work around a write that needs storage itself: ClusterIP and port allocation, quota, finalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kprov.kube.apiserver.request import RequestContext
+
+Object = dict[str, Any]
+
+#: Called once after the write was tried: True when the object was stored, False when it was not.
+Finish = Callable[[bool], Awaitable[None]]
+
+
+async def nothing(stored: bool) -> None:
+    """The Finish of a hook that has nothing to undo."""
+
+
+class Hooks:
+    """As upstream's BeginCreate, BeginUpdate, AfterDelete. With context.dry_run nothing may be kept.
+
+    begin_* run after default, prepare, admission and validation, right before storage; they may change `obj`
+    (e.g. fill in spec.clusterIP) and refuse with StatusError.
+    """
+
+    async def begin_create(self, context: RequestContext, obj: Object) -> Finish:
+        return nothing
+
+    async def begin_update(self, context: RequestContext, obj: Object, old: Object) -> Finish:
+        return nothing
+
+    async def after_delete(self, context: RequestContext, obj: Object) -> None:
+        """The object is gone from storage."""
+
+    def decorate(self, obj: Object) -> None:
+        """Change what a read returns; not stored. Not called on lists and watches that pass bytes through."""
