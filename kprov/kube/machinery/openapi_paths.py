@@ -1,0 +1,136 @@
+"""The paths of OpenAPI documents, from the resource table: one neutral Operation per method of a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kprov.kube.machinery.resources import Resource, Subresource
+
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+PATCH_BODY, DELETE_OPTIONS, STATUS = f"{_META}.Patch", f"{_META}.DeleteOptions", f"{_META}.Status"
+_CONNECT = frozenset({"exec", "attach", "portforward", "proxy"})
+_METHODS = {"get": "get", "list": "get", "create": "post", "update": "put", "patch": "patch"}
+_TITLES = {"get": "read", "update": "replace", "list": "list", "create": "create", "patch": "patch"}
+
+#: Query parameters by name: (type, description).
+PARAMETERS: dict[str, tuple[str, str]] = {
+    "dryRun": ("string", "With All, every stage runs but nothing is stored."),
+    "fieldManager": ("string", "Name of whoever makes the change, at most 128 printable characters."),
+    "fieldValidation": ("string", "What to do about unknown and duplicate fields: Ignore, Warn or Strict."),
+    "force": ("boolean", "Take fields that other managers own; for apply patches only."),
+    "gracePeriodSeconds": ("integer", "Seconds until the object is deleted; 0 deletes at once."),
+    "propagationPolicy": ("string", "What becomes of dependents: Orphan, Background or Foreground."),
+    "labelSelector": ("string", "Only objects whose labels match."),
+    "fieldSelector": ("string", "Only objects whose fields match."),
+    "limit": ("integer", "At most so many items; the list's continue token asks for the next ones."),
+    "continue": ("string", "Token of a list that was cut at its limit."),
+    "resourceVersion": ("string", "How recent the answer must be."),
+    "resourceVersionMatch": ("string", "How resourceVersion is applied to lists."),
+    "timeoutSeconds": ("integer", "Longest duration of the call."),
+    "watch": ("boolean", "Stream changes instead of listing."),
+    "allowWatchBookmarks": ("boolean", "Send BOOKMARK events."),
+    "sendInitialEvents": ("boolean", "Begin a watch with the present objects."),
+    "pretty": ("string", "If true, the output is pretty printed."),
+}
+_LIST = (
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds",
+    "watch",
+)
+_WRITE = ("dryRun", "fieldManager", "fieldValidation")
+_PARAMETERS_OF = {
+    "list": _LIST,
+    "create": _WRITE,
+    "update": _WRITE,
+    "patch": (*_WRITE, "force"),
+    "delete": ("dryRun", "gracePeriodSeconds", "propagationPolicy"),
+    "deletecollection": (*_LIST[:-1], "dryRun", "gracePeriodSeconds", "propagationPolicy"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a path. gvk: of the kind it is about; body and response: kinds as gvk or definition names."""
+
+    path: str
+    method: str
+    action: str
+    operation_id: str
+    description: str
+    gvk: tuple[str, str, str]
+    body: tuple[str, str, str] | str | None
+    response: tuple[str, str, str] | str | None
+    parameters: tuple[str, ...]
+
+
+def operations(resource: Resource) -> Iterator[Operation]:
+    """Every operation of a resource and its subresources, collection first."""
+    scope = "/namespaces/{namespace}" if resource.namespaced else ""
+    collection = f"{resource.api_path}{scope}/{resource.plural}"
+    if resource.namespaced and "list" in resource.verbs:
+        everywhere = f"{resource.api_path}/{resource.plural}"
+        yield _operation(resource, everywhere, "list", suffix="ForAllNamespaces")
+    for verb in ("list", "create", "deletecollection"):
+        if verb in resource.verbs:
+            yield _operation(resource, collection, verb)
+    item = f"{collection}/{{name}}"
+    for verb in ("get", "update", "patch", "delete"):
+        if verb in resource.verbs:
+            yield _operation(resource, item, verb)
+    for subresource in resource.subresources:
+        for verb in subresource.verbs:
+            yield _suboperation(resource, subresource, f"{item}/{subresource.name}", verb)
+
+
+def _group_id(resource: Resource) -> str:
+    group = resource.group.split(".")[0] or "core"
+    return group.capitalize() + resource.version.capitalize()
+
+
+def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Operation:
+    kind = resource.gvk
+    listed = (resource.group, resource.version, resource.list_kind)
+    namespaced = "Namespaced" if resource.namespaced and not suffix else ""
+    title = {"delete": "delete", "deletecollection": "deleteCollection"}.get(verb) or _TITLES[verb]
+    bodies = {"create": kind, "update": kind, "patch": PATCH_BODY}
+    deletes = verb in {"delete", "deletecollection"}
+    return Operation(
+        path=path,
+        method="delete" if deletes else _METHODS[verb],
+        action={"create": "post", "update": "put"}.get(verb, verb),
+        operation_id=f"{title}{_group_id(resource)}{namespaced}{resource.kind}{suffix}",
+        description=f"{verb} objects of kind {resource.kind}",
+        gvk=kind,
+        body=DELETE_OPTIONS if deletes else bodies.get(verb),
+        response=STATUS if deletes else listed if verb == "list" else kind,
+        parameters=_PARAMETERS_OF.get(verb, ()),
+    )
+
+
+def _suboperation(resource: Resource, subresource: Subresource, path: str, verb: str) -> Operation:
+    kind = (subresource.group, subresource.version, subresource.kind)
+    connects = subresource.name in _CONNECT
+    namespaced = "Namespaced" if resource.namespaced else ""
+    title = f"connect{verb.capitalize()}" if connects else _TITLES.get(verb, verb)
+    body = PATCH_BODY if verb == "patch" else kind if verb in {"create", "update"} else None
+    return Operation(
+        path=path,
+        method="delete" if verb == "delete" else _METHODS[verb],
+        action="connect" if connects else {"create": "post", "update": "put"}.get(verb, verb),
+        operation_id=(
+            f"{title}{_group_id(resource)}{namespaced}{resource.kind}{subresource.name.capitalize()}"
+        ),
+        description=f"{verb} {subresource.name} of the specified {resource.kind}",
+        gvk=kind,
+        body=None if connects else body,
+        response=None if connects or subresource.name == "log" else kind,
+        parameters=() if connects else _PARAMETERS_OF.get(verb, ()),
+    )
