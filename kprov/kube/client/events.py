@@ -57,7 +57,7 @@ class _Similar:
 
 
 class EventRecorder:
-    """Sends in the background, in order; what the server refuses or what is too much is dropped and logged."""
+    """Sends in the background, in order; what the server refuses or what is too much is dropped."""
 
     def __init__(self, client: "RestClient", *, component: str, host: str = "") -> None:
         self._client = client

@@ -112,14 +112,14 @@ class LeaderElector:
 
     async def _acquire(self) -> None:
         log.info("attempting to acquire leader lease %s", self._name)
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110
             await asyncio.sleep(self._retry_period * (1 + random.random() * _JITTER))  # noqa: S311  spread
 
     async def _renew(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._renew_deadline):
-                    while not await self._try():
+                    while not await self._try():  # noqa: ASYNC110
                         await asyncio.sleep(self._retry_period)
             except TimeoutError:
                 log.error("leader election lost: lease %s was not renewed in time", self._name)  # noqa: TRY400

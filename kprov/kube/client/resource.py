@@ -102,7 +102,7 @@ class ResourceClient(Generic[Object]):
         limit: int = 0,
         continue_: str = "",
     ) -> ObjectList[Object]:
-        """One page. ``resource_version`` None asks for the newest, "0" for whatever the server has at hand."""
+        """One page. ``resource_version`` None asks for the newest, "0" for what the server has at hand."""
         params = _selected(label_selector, field_selector)
         if resource_version is not None:
             params["resourceVersion"] = resource_version
@@ -208,7 +208,7 @@ class ResourceClient(Generic[Object]):
         timeout_seconds: int = 300,
         bookmarks: bool = False,
     ) -> AsyncGenerator[WatchEvent[Object]]:
-        """Changes after ``resource_version`` until the server ends the watch, at the latest after the timeout.
+        """Changes after ``resource_version`` until the server ends the watch, at the latest at the timeout.
 
         An ERROR event is raised as ApiError (410: list again).
         """

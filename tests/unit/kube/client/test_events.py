@@ -1,0 +1,38 @@
+"""Events are joined before they are sent."""
+
+from typing import Any
+
+from kprov.kube.api.core import ObjectReference
+from kprov.kube.client import EventRecorder, RestClient
+
+POD = ObjectReference(api_version="v1", kind="Pod", namespace="ns", name="p", uid="u")
+
+
+async def test_a_repeated_event_is_counted_up(server: Any, client: RestClient) -> None:
+    recorder = EventRecorder(client, component="kubelet", host="n1")
+    for _ in range(3):
+        recorder.event(POD, "Warning", "BackOff", "again")
+    await recorder.close()
+    (event,) = server.objects.values()
+    assert (event["count"], event["reason"], event["source"]) == (
+        3,
+        "BackOff",
+        {"component": "kubelet", "host": "n1"},
+    )
+
+
+async def test_many_similar_events_become_one(server: Any, client: RestClient) -> None:
+    recorder = EventRecorder(client, component="kubelet")
+    for number in range(15):
+        recorder.event(POD, "Normal", "Pulled", f"image {number}")
+    await recorder.close()
+    assert len(server.objects) == 11
+    assert any(e["message"].startswith("(combined from similar events)") for e in server.objects.values())
+
+
+async def test_one_object_cannot_flood_the_server(server: Any, client: RestClient) -> None:
+    recorder = EventRecorder(client, component="kubelet")
+    for _ in range(40):
+        recorder.event(POD, "Warning", "BackOff", "again")
+    await recorder.close()
+    assert len(server.requests) == 25

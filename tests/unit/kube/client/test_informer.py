@@ -1,0 +1,110 @@
+"""An informer's copy follows the server through broken watches and expired versions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kprov.kube.api.core import Pod
+from kprov.kube.client import Informer, InformerFactory, RestClient
+from kprov.kube.client import informer as informer_module
+
+PODS = "/api/v1/namespaces/ns/pods"
+
+
+def pod(name: str, version: str, node: str = "") -> dict[str, Any]:
+    meta = {"name": name, "namespace": "ns", "resourceVersion": version}
+    return {"metadata": meta, "spec": {"nodeName": node}}
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.changes: list[str] = []
+        self._changed = asyncio.Event()
+
+    def attach(self, informer: Informer[Pod]) -> None:
+        informer.add_handler(
+            on_add=lambda new: self._note("add", new),
+            on_update=lambda _, new: self._note("update", new),
+            on_delete=lambda old: self._note("delete", old),
+        )
+
+    def _note(self, what: str, obj: Pod) -> None:
+        self.changes.append(f"{what} {obj.metadata.name}@{obj.metadata.resource_version}")
+        self._changed.set()
+
+    async def until(self, count: int) -> list[str]:
+        async with asyncio.timeout(5):
+            while len(self.changes) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.changes
+
+
+@pytest.fixture
+async def informer(
+    server: Any, client: RestClient, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Informer[Pod], Seen]]:
+    monkeypatch.setattr(informer_module, "_SHORT_WATCH_SECONDS", 0)
+    factory = InformerFactory(client)
+    informer = factory.informer("", "v1", "pods", Pod, indexers={"node": lambda p: [p.spec.node_name]})
+    seen = Seen()
+    seen.attach(informer)
+    stop = asyncio.Event()
+    server.objects["/api/v1/pods/a"] = pod("a", "5", "n1")
+    task = asyncio.create_task(factory.run(stop))
+    await factory.wait_for_sync()
+    yield informer, seen
+    stop.set()
+    await task
+
+
+async def test_the_first_list_fills_store_and_index(informer: tuple[Informer[Pod], Seen]) -> None:
+    store, seen = informer
+    assert seen.changes == ["add a@5"]
+    assert [p.metadata.name for p in store.by_index("node", "n1")] == ["a"]
+    assert store.get("ns", "a") is store.list("ns")[0]
+
+
+async def test_watch_events_change_the_copy(server: Any, informer: tuple[Informer[Pod], Seen]) -> None:
+    store, seen = informer
+    server.watches.put_nowait({"type": "ADDED", "object": pod("b", "20", "n2")})
+    server.watches.put_nowait({"type": "MODIFIED", "object": pod("a", "21", "n2")})
+    server.watches.put_nowait({"type": "DELETED", "object": pod("b", "22", "n2")})
+    assert await seen.until(4) == ["add a@5", "add b@20", "update a@21", "delete b@22"]
+    assert [p.key for p in store.by_index("node", "n2")] == ["ns/a"]
+    assert store.by_index("node", "n1") == []
+
+
+async def test_a_watch_that_ended_goes_on_from_the_last_version(
+    server: Any, informer: tuple[Informer[Pod], Seen]
+) -> None:
+    _, seen = informer
+    server.watches.put_nowait({"type": "BOOKMARK", "object": pod("", "30")})
+    server.watches.put_nowait(None)
+    server.watches.put_nowait({"type": "ADDED", "object": pod("b", "31")})
+    await seen.until(2)
+    assert server.watch_versions == ["10", "30"]
+    assert server.list_versions == ["0"]
+
+
+async def test_an_expired_version_means_a_new_list_and_missed_deletions_are_told(
+    server: Any, informer: tuple[Informer[Pod], Seen]
+) -> None:
+    _, seen = informer
+    server.objects.clear()
+    server.objects["/api/v1/pods/c"] = pod("c", "40")
+    server.watches.put_nowait(
+        {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+    )
+    server.watches.put_nowait(None)
+    assert await seen.until(3) == ["add a@5", "delete a@5", "add c@40"]
+    assert server.list_versions == ["0", None]
+
+
+async def test_a_late_handler_gets_what_is_there(informer: tuple[Informer[Pod], Seen]) -> None:
+    store, _ = informer
+    late = Seen()
+    late.attach(store)
+    assert late.changes == ["add a@5"]

@@ -1,0 +1,79 @@
+"""Who leads, and what happens to those who did."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kprov.kube.client import LeaderElector, LeadershipLost, RestClient
+
+LEASE = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kcm"
+
+
+class Work:
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.cancelled = False
+
+    async def __call__(self) -> None:
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
+def elector(client: RestClient, work: Work, identity: str, **options: Any) -> LeaderElector:
+    times = {"lease_duration": 15.0, "renew_deadline": 10.0, "retry_period": 2.0} | options
+    return LeaderElector(client, lease="kcm", identity=identity, on_started=work, **times)
+
+
+async def test_the_first_one_leads_and_lets_go_at_the_end(server: Any, client: RestClient) -> None:
+    work, stop = Work(), asyncio.Event()
+    task = asyncio.create_task(elector(client, work, "one").run(stop))
+    await asyncio.wait_for(work.started.wait(), 2)
+    assert server.objects[LEASE]["spec"]["holderIdentity"] == "one"
+    stop.set()
+    await task
+    assert work.cancelled
+    assert server.objects[LEASE]["spec"]["holderIdentity"] == ""
+
+
+async def test_a_held_lease_is_left_alone(server: Any, client: RestClient) -> None:
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 15}
+    server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
+    work, stop = Work(), asyncio.Event()
+    candidate = elector(client, work, "one", retry_period=0.01)
+    task = asyncio.create_task(candidate.run(stop))
+    while len(server.requests) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert candidate.leader == "other"
+    assert not work.started.is_set()
+    stop.set()
+    await task
+    assert {method for method, _, _ in server.requests} == {"GET"}
+
+
+async def test_an_abandoned_lease_is_taken_and_counted(server: Any, client: RestClient) -> None:
+    spec = {"holderIdentity": "other", "leaseDurationSeconds": 0.01, "leaseTransitions": 4}
+    server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
+    work, stop = Work(), asyncio.Event()
+    task = asyncio.create_task(elector(client, work, "one", retry_period=0.02).run(stop))
+    await asyncio.wait_for(work.started.wait(), 2)
+    assert server.objects[LEASE]["spec"]["leaseTransitions"] == 5
+    stop.set()
+    await task
+
+
+async def test_a_leader_that_cannot_renew_stops_working_and_says_so(
+    server: Any, client: RestClient, refuse: Any
+) -> None:
+    work, stop = Work(), asyncio.Event()
+    times = {"lease_duration": 0.3, "renew_deadline": 0.2, "retry_period": 0.01}
+    task = asyncio.create_task(elector(client, work, "one", **times).run(stop))
+    await asyncio.wait_for(work.started.wait(), 2)
+    server.answers = [refuse(500, "InternalError") for _ in range(200)]
+    with pytest.raises(LeadershipLost):
+        await asyncio.wait_for(task, 3)
+    assert work.cancelled

@@ -1,0 +1,76 @@
+"""Requests, refusals and typed resources."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from kprov.kube.api.core import ConfigMap
+from kprov.kube.client import ApiError, RestClient, TransportError
+from kprov.kube.client.kubeconfig import ClientConfig
+
+
+async def test_a_created_view_carries_its_kind_and_comes_back_typed(server: Any, client: RestClient) -> None:
+    maps = client.resource("", "v1", "configmaps", ConfigMap)
+    view = ConfigMap(data={"a": "1"})
+    view.metadata.name = "m"
+    created = await maps.create(view, namespace="ns")
+    assert created.data == {"a": "1"}
+    assert server.objects["/api/v1/namespaces/ns/configmaps/m"]["kind"] == "ConfigMap"
+    assert (await maps.get("m", namespace="ns")).metadata.resource_version == "10"
+
+
+async def test_a_refusal_tells_code_and_reason(client: RestClient) -> None:
+    with pytest.raises(ApiError) as caught:
+        await client.resource("", "v1", "pods").get("missing", namespace="ns")
+    assert caught.value.is_not_found
+    assert caught.value.reason == "NotFound"
+
+
+async def test_a_busy_server_is_asked_again_when_it_says_when(
+    server: Any, client: RestClient, refuse: Any
+) -> None:
+    server.answers = [refuse(429, "TooManyRequests", {"Retry-After": "0"})]
+    server.put("/api/v1/nodes/n", {"metadata": {"name": "n"}})
+    node = await client.resource("", "v1", "nodes").get("n")
+    assert node["metadata"]["name"] == "n"
+
+
+async def test_an_error_that_is_not_a_status_is_told_as_text(server: Any, client: RestClient) -> None:
+    server.answers = [web.Response(status=502, text="bad gateway")]
+    with pytest.raises(ApiError, match="bad gateway") as caught:
+        await client.request("GET", "/readyz")
+    assert caught.value.code == 502
+
+
+async def test_an_absent_server_is_a_transport_error() -> None:
+    async with RestClient(ClientConfig(server="http://127.0.0.1:1")) as client:
+        with pytest.raises(TransportError, match=r"GET http://127.0.0.1:1/api"):
+            await client.request("GET", "/api")
+
+
+async def test_delete_sends_options(server: Any, client: RestClient) -> None:
+    server.put("/api/v1/namespaces/ns/pods/p", {"metadata": {"name": "p"}})
+    pods = client.resource("", "v1", "pods")
+    await pods.delete(
+        "p", namespace="ns", grace_period_seconds=0, preconditions_uid="u", propagation_policy="Background"
+    )
+    assert server.requests[-1] == (
+        "DELETE",
+        "/api/v1/namespaces/ns/pods/p",
+        {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "gracePeriodSeconds": 0,
+            "preconditions": {"uid": "u"},
+            "propagationPolicy": "Background",
+        },
+    )
+
+
+async def test_a_list_is_iterable_and_knows_its_version(server: Any, client: RestClient) -> None:
+    server.put("/api/v1/namespaces/ns/configmaps/a", {"metadata": {"name": "a"}})
+    answer = await client.resource("", "v1", "configmaps", ConfigMap).list("ns", label_selector="x=y")
+    assert [item.metadata.name for item in answer] == ["a"]
+    assert answer.resource_version == "11"
+    assert server.requests[-1][1] == "/api/v1/namespaces/ns/configmaps?labelSelector=x%3Dy"

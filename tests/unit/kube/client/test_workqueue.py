@@ -1,0 +1,68 @@
+"""The contract of a work queue."""
+
+import asyncio
+
+import pytest
+
+from kprov.kube.client import QueueClosed, WorkQueue, run_workers
+
+
+async def test_a_key_added_twice_is_got_once() -> None:
+    queue = WorkQueue[str]()
+    queue.add("a")
+    queue.add("a")
+    assert await queue.get() == "a"
+    assert len(queue) == 0
+
+
+async def test_a_key_added_while_worked_on_comes_again_when_done() -> None:
+    queue = WorkQueue[str]()
+    queue.add("a")
+    key = await queue.get()
+    queue.add("a")
+    assert len(queue) == 0
+    queue.done(key)
+    assert await queue.get() == "a"
+
+
+async def test_a_later_key_wakes_a_waiting_worker_and_the_earliest_time_counts() -> None:
+    queue = WorkQueue[str]()
+    getter = asyncio.create_task(queue.get())
+    queue.add_after("a", 3600)
+    queue.add_after("a", 0.01)
+    assert await asyncio.wait_for(getter, 1) == "a"
+
+
+async def test_failures_are_counted_until_forgotten() -> None:
+    queue = WorkQueue[str](base_delay=100)
+    queue.add_rate_limited("a")
+    queue.add_rate_limited("a")
+    assert queue.failures("a") == 2
+    queue.forget("a")
+    assert queue.failures("a") == 0
+    queue.shut_down()
+
+
+async def test_a_closed_queue_ends_its_workers() -> None:
+    queue = WorkQueue[str]()
+    getter = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.shut_down()
+    with pytest.raises(QueueClosed):
+        await getter
+
+
+async def test_a_failing_sync_is_tried_again() -> None:
+    queue = WorkQueue[str]("test", base_delay=0.001)
+    calls = 0
+
+    async def sync(_: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            raise ValueError("not yet")
+        queue.shut_down()
+
+    queue.add("a")
+    await asyncio.wait_for(run_workers(queue, sync, workers=2), 2)
+    assert calls == 3

@@ -1,0 +1,50 @@
+"""Health and metrics over HTTP."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from kprov.kube.component_base.serving import HealthServer
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[HealthServer]:
+    server = HealthServer(address="127.0.0.1", port=0)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+async def get(server: HealthServer, path: str) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{server.port}{path}") as response,
+    ):
+        return response.status, await response.text()
+
+
+async def test_a_healthy_component_says_ok(server: HealthServer) -> None:
+    assert await get(server, "/healthz") == (200, "ok")
+    assert await get(server, "/livez/ping") == (200, "ok")
+
+
+async def test_a_failed_check_is_named_and_only_readiness_fails_for_a_readiness_check(
+    server: HealthServer,
+) -> None:
+    server.add_check("informers", lambda: "not yet", ready_only=True)
+    assert (await get(server, "/livez"))[0] == 200
+    status, text = await get(server, "/readyz")
+    assert status == 500
+    assert text == "[+]ping ok\n[-]informers failed: not yet\nreadyz check failed\n"
+    assert await get(server, "/readyz?exclude=informers") == (200, "ok")
+
+
+async def test_metrics_are_published(server: HealthServer) -> None:
+    status, text = await get(server, "/metrics")
+    assert status == 200
+    assert "process_resident_memory_bytes" in text
+
+
+async def test_unknown_paths_are_404(server: HealthServer) -> None:
+    assert (await get(server, "/nothing"))[0] == 404
