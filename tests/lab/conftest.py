@@ -35,14 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get(item.path.stem, rank["test_verify"]))
 
 
-def run(*command: str | Path, timeout: float = 600, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, timeout: float = 600, check: bool = True, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """A program to its end, its output captured; shown when it fails."""
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, timeout=timeout, check=False, input=stdin,
         cwd=ROOT, env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
     )  # fmt: skip
     if check and done.returncode != 0:
-        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-4000:]}")
+        pytest.fail(
+            f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-4000:]}"
+        )
     return done
 
 
@@ -69,13 +73,26 @@ class Lab:
 
     inventory: Path
 
-    def kprov(self, *arguments: str | Path, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    def kprov(
+        self, *arguments: str | Path, check: bool = True, timeout: float = 900
+    ) -> subprocess.CompletedProcess[str]:
         """`kprov ARGUMENTS`."""
         return run(KPROV, *arguments, check=check, timeout=timeout)
 
     def ssh(self, host: str, command: str, *, check: bool = True, timeout: float = 60) -> str:
         """Standard output of a command as root on a host."""
-        return run(KPROV, "lab", "ssh", "--name", LAB, host, "--", f"sudo sh -c {json.dumps(command)}", check=check, timeout=timeout).stdout
+        return run(
+            KPROV,
+            "lab",
+            "ssh",
+            "--name",
+            LAB,
+            host,
+            "--",
+            f"sudo sh -c {json.dumps(command)}",
+            check=check,
+            timeout=timeout,
+        ).stdout
 
     def address(self, host: str) -> str:
         """A host's address."""
@@ -103,13 +120,25 @@ class Cluster:
         """The administrator's kubeconfig on this machine."""
         return self.lab.inventory / "artifacts" / "admin.conf"
 
-    def kubectl(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90) -> str:
+    def kubectl(
+        self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90
+    ) -> str:
         """Standard output of kubectl."""
         return self.kubectl_run(*arguments, check=check, stdin=stdin, timeout=timeout).stdout
 
-    def kubectl_run(self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90) -> subprocess.CompletedProcess[str]:
+    def kubectl_run(
+        self, *arguments: str, check: bool = True, stdin: str | None = None, timeout: float = 90
+    ) -> subprocess.CompletedProcess[str]:
         """kubectl to its end."""
-        return run(self.kubectl_path, "--kubeconfig", self.kubeconfig, *arguments, check=check, stdin=stdin, timeout=timeout)
+        return run(
+            self.kubectl_path,
+            "--kubeconfig",
+            self.kubeconfig,
+            *arguments,
+            check=check,
+            stdin=stdin,
+            timeout=timeout,
+        )
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """`kubectl get ... -o json`."""
@@ -128,7 +157,10 @@ class Cluster:
             pod
             for pod in self.get(*arguments)["items"]
             if "deletionTimestamp" not in pod["metadata"]
-            and any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+            and any(
+                c["type"] == "Ready" and c["status"] == "True"
+                for c in pod.get("status", {}).get("conditions", [])
+            )
         ]
 
 
@@ -139,7 +171,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         pytest.fail("lab tests make hosts on this machine and need root")
     inventory = tmp_path_factory.mktemp("inventory")
     run(KPROV, "lab", "down", "--name", LAB, check=False)
-    run(KPROV, "lab", "up", "--name", LAB, "--subnet", SUBNET, "--hosts", str(len(HOSTS)), "--inventory", inventory, timeout=900)
+    run(
+        KPROV,
+        "lab",
+        "up",
+        "--name",
+        LAB,
+        "--subnet",
+        SUBNET,
+        "--hosts",
+        str(len(HOSTS)),
+        "--inventory",
+        inventory,
+        timeout=900,
+    )
     try:
         yield Lab(inventory)
     finally:
@@ -158,7 +203,9 @@ def cluster(lab: Lab) -> Cluster:
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, removed at its end."""
-    name = "t-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].strip("-").lower()
+    name = (
+        "t-" + request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].strip("-").lower()
+    )
     cluster.kubectl("create", "namespace", name)
     try:
         yield name

@@ -123,7 +123,10 @@ def test_a_host_without_python_is_named(lab: Lab) -> None:
 
 
 def test_an_unsupported_distribution_is_named(lab: Lab) -> None:
-    lab.ssh("node2", "cp -P /etc/os-release /etc/os-release.away && rm /etc/os-release && printf 'ID=slackware\\nNAME=Slackware\\nVERSION_ID=15\\n' > /etc/os-release")
+    lab.ssh(
+        "node2",
+        "cp -P /etc/os-release /etc/os-release.away && rm /etc/os-release && printf 'ID=slackware\\nNAME=Slackware\\nVERSION_ID=15\\n' > /etc/os-release",
+    )
     try:
         refuse(lab, lab.inventory, ["node2", "Slackware"])
     finally:
@@ -132,7 +135,10 @@ def test_an_unsupported_distribution_is_named(lab: Lab) -> None:
 
 def test_a_user_without_sudo_is_named(lab: Lab, tmp_path: Path) -> None:
     key = Path(f"/var/lib/kprov/lab/{LAB}/id_ed25519.pub").read_text().strip()
-    lab.ssh("node3", f"useradd -m plain && mkdir -p /home/plain/.ssh && echo '{key}' > /home/plain/.ssh/authorized_keys && chown -R plain /home/plain/.ssh && chmod -R go= /home/plain/.ssh")
+    lab.ssh(
+        "node3",
+        f"useradd -m plain && mkdir -p /home/plain/.ssh && echo '{key}' > /home/plain/.ssh/authorized_keys && chown -R plain /home/plain/.ssh && chmod -R go= /home/plain/.ssh",
+    )
 
     def as_plain(inventory: dict[str, Any]) -> None:
         inventory["all"]["hosts"]["node3"]["ansible_user"] = "plain"

@@ -85,5 +85,13 @@ def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace
         return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
 
     eventually("the host's return", back, timeout=120, every=2)
-    eventually("no failed check", lambda: cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--no-probe", check=False).returncode == 0, timeout=90, every=3)
+    eventually(
+        "no failed check",
+        lambda: (
+            cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--no-probe", check=False).returncode
+            == 0
+        ),
+        timeout=90,
+        every=3,
+    )
     assert gap <= 5.0

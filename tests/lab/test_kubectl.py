@@ -30,14 +30,19 @@ def test_get_in_its_output_forms(cluster: Cluster, deployed: str) -> None:
     wide = cluster.kubectl("get", "pods", "-n", deployed, "-o", "wide").splitlines()[0]
     assert wide.split()[5:8] == ["IP", "NODE", "NOMINATED"]
     assert "kind: Deployment" in cluster.kubectl("get", "deployment", "web", "-n", deployed, "-o", "yaml")
-    assert cluster.kubectl("get", "deploy", "web", "-n", deployed, "-o", "jsonpath={.status.readyReplicas}") == "2"
+    assert (
+        cluster.kubectl("get", "deploy", "web", "-n", deployed, "-o", "jsonpath={.status.readyReplicas}")
+        == "2"
+    )
     assert "deployment.apps/web" in cluster.kubectl("get", "all", "-n", deployed)
 
 
 def test_describe_tells_spec_and_events(cluster: Cluster, deployed: str) -> None:
     name = cluster.running_pods(deployed)[0]["metadata"]["name"]
     said = eventually(
-        "events", lambda: (d := cluster.kubectl("describe", "pod", name, "-n", deployed)) and "Started" in d and d, timeout=20
+        "events",
+        lambda: (d := cluster.kubectl("describe", "pod", name, "-n", deployed)) and "Started" in d and d,
+        timeout=20,
     )
     for text in ("Scheduled", "Pulled", "Controlled By:", "Node:", "Conditions:"):
         assert text in said
@@ -45,7 +50,10 @@ def test_describe_tells_spec_and_events(cluster: Cluster, deployed: str) -> None
 
 
 def test_logs_and_following_them(cluster: Cluster, namespace: str) -> None:
-    cluster.apply(pod("talker", "for i in 1 2 3 4 5 6; do echo line $i; sleep 1; done; exec sleep 3600"), namespace=namespace)
+    cluster.apply(
+        pod("talker", "for i in 1 2 3 4 5 6; do echo line $i; sleep 1; done; exec sleep 3600"),
+        namespace=namespace,
+    )
     cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/talker", "--timeout=60s")
     follower = subprocess.Popen(
         [cluster.kubectl_path, "--kubeconfig", cluster.kubeconfig, "logs", "-f", "-n", namespace, "talker"],
@@ -62,12 +70,19 @@ def test_logs_and_following_them(cluster: Cluster, namespace: str) -> None:
 
 def test_exec_runs_a_command_and_hands_on_its_exit_code(cluster: Cluster, deployed: str) -> None:
     assert cluster.kubectl("exec", "-n", deployed, "deploy/web", "--", "echo", "hello").strip() == "hello"
-    failed = cluster.kubectl_run("exec", "-n", deployed, "deploy/web", "--", "sh", "-c", "exit 7", check=False)
+    failed = cluster.kubectl_run(
+        "exec", "-n", deployed, "deploy/web", "--", "sh", "-c", "exit 7", check=False
+    )
     assert failed.returncode == 7
 
 
 def test_exec_takes_standard_input_to_its_end(cluster: Cluster, deployed: str) -> None:
-    assert cluster.kubectl("exec", "-i", "-n", deployed, "deploy/web", "--", "wc", "-c", stdin="x" * 100_000).strip() == "100000"
+    assert (
+        cluster.kubectl(
+            "exec", "-i", "-n", deployed, "deploy/web", "--", "wc", "-c", stdin="x" * 100_000
+        ).strip()
+        == "100000"
+    )
 
 
 def test_exec_with_a_terminal(cluster: Cluster, deployed: str) -> None:
@@ -144,7 +159,12 @@ def test_scale_and_delete(cluster: Cluster, deployed: str) -> None:
 def test_rollout_status_history_and_undo(cluster: Cluster, deployed: str) -> None:
     cluster.kubectl("set", "env", "deployment/web", "-n", deployed, "ROUND=2")
     cluster.kubectl("rollout", "status", "deployment/web", "-n", deployed, "--timeout=60s")
-    assert cluster.kubectl("rollout", "history", "deployment/web", "-n", deployed).splitlines()[2:4][1].split()[0] == "2"
+    assert (
+        cluster.kubectl("rollout", "history", "deployment/web", "-n", deployed)
+        .splitlines()[2:4][1]
+        .split()[0]
+        == "2"
+    )
     cluster.kubectl("rollout", "undo", "deployment/web", "-n", deployed)
     cluster.kubectl("rollout", "status", "deployment/web", "-n", deployed, "--timeout=60s")
     container = cluster.get("deployment", "web", "-n", deployed)["spec"]["template"]["spec"]["containers"][0]
@@ -152,7 +172,9 @@ def test_rollout_status_history_and_undo(cluster: Cluster, deployed: str) -> Non
 
 
 def test_wait_for_a_condition_and_for_deletion(cluster: Cluster, deployed: str) -> None:
-    assert "condition met" in cluster.kubectl("wait", "--for=condition=Available", "deployment/web", "-n", deployed, "--timeout=30s")
+    assert "condition met" in cluster.kubectl(
+        "wait", "--for=condition=Available", "deployment/web", "-n", deployed, "--timeout=30s"
+    )
     name = cluster.running_pods(deployed)[0]["metadata"]["name"]
     cluster.kubectl("delete", "pod", name, "-n", deployed, "--wait=false")
     cluster.kubectl("wait", "--for=delete", f"pod/{name}", "-n", deployed, "--timeout=60s")
@@ -163,10 +185,15 @@ def test_explain_api_resources_and_versions(cluster: Cluster) -> None:
     assert "maxSurge" in said
     assert "VERSION:    v1" in said
     resources = cluster.kubectl("api-resources")
-    for words in (["pods", "po", "v1", "true", "Pod"], ["deployments", "deploy", "apps/v1", "true", "Deployment"]):
+    for words in (
+        ["pods", "po", "v1", "true", "Pod"],
+        ["deployments", "deploy", "apps/v1", "true", "Deployment"],
+    ):
         assert any(line.split() == words for line in resources.splitlines()), words
     assert "apps/v1" in cluster.kubectl("api-versions").split()
-    assert json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"].startswith("v1.36")
+    assert json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"].startswith(
+        "v1.36"
+    )
 
 
 def test_auth_can_i(cluster: Cluster, namespace: str) -> None:
@@ -175,10 +202,23 @@ def test_auth_can_i(cluster: Cluster, namespace: str) -> None:
     refused = cluster.kubectl_run("auth", "can-i", "list", "secrets", "-n", namespace, account, check=False)
     assert refused.stdout.strip() == "no"
     cluster.kubectl("create", "role", "reader", "-n", namespace, "--verb=list", "--resource=secrets")
-    cluster.kubectl("create", "rolebinding", "reader", "-n", namespace, "--role=reader", f"--serviceaccount={namespace}:default")
+    cluster.kubectl(
+        "create",
+        "rolebinding",
+        "reader",
+        "-n",
+        namespace,
+        "--role=reader",
+        f"--serviceaccount={namespace}:default",
+    )
     eventually(
         "the binding's effect",
-        lambda: cluster.kubectl_run("auth", "can-i", "list", "secrets", "-n", namespace, account, check=False).returncode == 0,
+        lambda: (
+            cluster.kubectl_run(
+                "auth", "can-i", "list", "secrets", "-n", namespace, account, check=False
+            ).returncode
+            == 0
+        ),
         timeout=10,
     )
 

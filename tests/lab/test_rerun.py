@@ -19,7 +19,9 @@ def test_a_second_run_changes_nothing_on_any_host_and_says_so(cluster: Cluster, 
     report = tmp_path / "report.json"
     again = cluster.lab.kprov("up", "-i", cluster.lab.inventory, "--report", report)
     assert {host: cluster.lab.ssh(host, TREE) for host in HOSTS} == before
-    assert {host: stats["changed"] for host, stats in json.loads(report.read_text())["hosts"].items()} == dict.fromkeys(HOSTS, 0)
+    assert {
+        host: stats["changed"] for host, stats in json.loads(report.read_text())["hosts"].items()
+    } == dict.fromkeys(HOSTS, 0)
     assert "nothing changed" in again.stdout.lower()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.lab.conftest import HOSTS, Cluster, run, KPROV
+from tests.lab.conftest import HOSTS, KPROV, Cluster, run
 
 
 def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cluster) -> None:
@@ -19,7 +19,9 @@ def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cl
             "dpkg-query -W -f '${Package}\\n' etcd-server containerd haproxy 2>/dev/null; "
             "pgrep -fa 'kube|etcd|containerd|haproxy'; ip -o link show type bridge; nft list tables 2>/dev/null; true",
         )
-        left = "\n".join(line for line in left.splitlines() if line.strip() and "pgrep" not in line and "sudo" not in line)
+        left = "\n".join(
+            line for line in left.splitlines() if line.strip() and "pgrep" not in line and "sudo" not in line
+        )
         assert left == "", host
 
     cluster.lab.kprov("up", "-i", cluster.lab.inventory, timeout=1200)

@@ -29,7 +29,13 @@ def test_the_probe_leaves_nothing_behind(cluster: Cluster) -> None:
     failures(cluster)
     eventually(
         "no namespace of the probe",
-        lambda: not [n for n in cluster.get("namespaces")["items"] if n["metadata"]["name"].startswith("kprov-verify")],
+        lambda: (
+            not [
+                n
+                for n in cluster.get("namespaces")["items"]
+                if n["metadata"]["name"].startswith("kprov-verify")
+            ]
+        ),
         timeout=60,
     )
 

@@ -9,7 +9,9 @@ from tests.lab.conftest import HOSTS, Cluster, eventually
 from tests.lab.workload import IMAGE, pod, service, web
 
 
-def test_six_replicas_spread_over_the_hosts_and_their_service_answers(cluster: Cluster, namespace: str) -> None:
+def test_six_replicas_spread_over_the_hosts_and_their_service_answers(
+    cluster: Cluster, namespace: str
+) -> None:
     cluster.apply(web("web", 6), service("web", kind="NodePort"), namespace=namespace)
     cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
     pods = cluster.running_pods(namespace, "app=web")
@@ -19,7 +21,10 @@ def test_six_replicas_spread_over_the_hosts_and_their_service_answers(cluster: C
     names = {p["metadata"]["name"] for p in pods}
     fetch = "wget -q -T 3 -O - http://{}/"
     for host in HOSTS:
-        by_ip = cluster.lab.ssh(host, f"python3 -c \"import urllib.request as u; print(u.urlopen('http://{spec['clusterIP']}', timeout=5).read().decode())\"")
+        by_ip = cluster.lab.ssh(
+            host,
+            f"python3 -c \"import urllib.request as u; print(u.urlopen('http://{spec['clusterIP']}', timeout=5).read().decode())\"",
+        )
         assert by_ip.strip() in names, host
         client = f"client-{host}"
         cluster.apply(pod(client, "exec sleep 3600", nodeName=host), namespace=namespace)
@@ -53,7 +58,10 @@ def test_config_maps_and_secrets_arrive_as_environment_and_files(cluster: Cluste
             {"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "token", "key": "word"}}},
             {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
         ],
-        "volumeMounts": [{"name": "settings", "mountPath": "/settings"}, {"name": "token", "mountPath": "/token"}],
+        "volumeMounts": [
+            {"name": "settings", "mountPath": "/settings"},
+            {"name": "token", "mountPath": "/token"},
+        ],
     }
     volumes = [
         {"name": "settings", "configMap": {"name": "settings"}},
@@ -63,12 +71,16 @@ def test_config_maps_and_secrets_arrive_as_environment_and_files(cluster: Cluste
     cluster.apply(pod("reader", command, container=container, volumes=volumes), namespace=namespace)
     cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/reader", "--timeout=60s")
     node = cluster.get("pod", "reader", "-n", namespace)["spec"]["nodeName"]
-    lines = eventually("the log", lambda: cluster.kubectl("logs", "-n", namespace, "reader").splitlines(), timeout=10)
+    lines = eventually(
+        "the log", lambda: cluster.kubectl("logs", "-n", namespace, "reader").splitlines(), timeout=10
+    )
     assert lines == [f"blue sesame {node}", "blue", "sesame"]
     cluster.kubectl("patch", "configmap", "settings", "-n", namespace, "-p", '{"data":{"colour":"green"}}')
     eventually(
         "the changed file",
-        lambda: cluster.kubectl("exec", "-n", namespace, "reader", "--", "cat", "/settings/colour") == "green",
+        lambda: (
+            cluster.kubectl("exec", "-n", namespace, "reader", "--", "cat", "/settings/colour") == "green"
+        ),
         timeout=120,
     )
 
@@ -77,8 +89,18 @@ def test_init_containers_run_before_and_containers_share_a_volume(cluster: Clust
     mount = [{"name": "shared", "mountPath": "/shared"}]
     spec = {
         "initContainers": [
-            {"name": "first", "image": IMAGE, "command": ["sh", "-c", "echo first > /shared/log"], "volumeMounts": mount},
-            {"name": "second", "image": IMAGE, "command": ["sh", "-c", "echo second >> /shared/log"], "volumeMounts": mount},
+            {
+                "name": "first",
+                "image": IMAGE,
+                "command": ["sh", "-c", "echo first > /shared/log"],
+                "volumeMounts": mount,
+            },
+            {
+                "name": "second",
+                "image": IMAGE,
+                "command": ["sh", "-c", "echo second >> /shared/log"],
+                "volumeMounts": mount,
+            },
         ],
         "volumes": [{"name": "shared", "emptyDir": {}}],
         "container": {"volumeMounts": mount},
@@ -111,15 +133,26 @@ def test_a_pod_talks_to_the_api_with_its_projected_token(cluster: Cluster, names
 
 
 def test_a_failing_liveness_probe_restarts_the_container(cluster: Cluster, namespace: str) -> None:
-    probe = {"livenessProbe": {"exec": {"command": ["test", "-e", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 2}}
-    cluster.apply(pod("mortal", "touch /tmp/alive; sleep 8; rm /tmp/alive; exec sleep 3600", container=probe), namespace=namespace)
+    probe = {
+        "livenessProbe": {
+            "exec": {"command": ["test", "-e", "/tmp/alive"]},
+            "periodSeconds": 1,
+            "failureThreshold": 2,
+        }
+    }
+    cluster.apply(
+        pod("mortal", "touch /tmp/alive; sleep 8; rm /tmp/alive; exec sleep 3600", container=probe),
+        namespace=namespace,
+    )
 
     def restarts() -> bool:
         status = cluster.get("pod", "mortal", "-n", namespace)["status"]
         return bool(status["containerStatuses"][0]["restartCount"])
 
     eventually("a restart", restarts, timeout=60)
-    assert "Unhealthy" in cluster.kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}")
+    assert "Unhealthy" in cluster.kubectl(
+        "get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}"
+    )
 
 
 def test_a_pod_that_is_not_ready_gets_no_traffic(cluster: Cluster, namespace: str) -> None:
@@ -132,10 +165,16 @@ def test_a_pod_that_is_not_ready_gets_no_traffic(cluster: Cluster, namespace: st
     cluster.kubectl("exec", "-n", namespace, busy, "--", "touch", "/tmp/busy")
 
     def ready_endpoints() -> list[str]:
-        slices = cluster.get("endpointslices", "-n", namespace, "-l", "kubernetes.io/service-name=web")["items"]
-        return [e["targetRef"]["name"] for s in slices for e in s["endpoints"] or [] if e["conditions"]["ready"]]
+        slices = cluster.get("endpointslices", "-n", namespace, "-l", "kubernetes.io/service-name=web")[
+            "items"
+        ]
+        return [
+            e["targetRef"]["name"] for s in slices for e in s["endpoints"] or [] if e["conditions"]["ready"]
+        ]
 
-    eventually("one endpoint", lambda: len(ready_endpoints()) == 1 and busy not in ready_endpoints(), timeout=30)
+    eventually(
+        "one endpoint", lambda: len(ready_endpoints()) == 1 and busy not in ready_endpoints(), timeout=30
+    )
 
 
 def test_a_killed_container_is_restarted_and_a_deleted_pod_replaced(cluster: Cluster, namespace: str) -> None:

@@ -1,0 +1,47 @@
+"""Tables and colours; plain text where the output is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+#: Wide when not on a terminal, so that a log's lines are never folded.
+console = Console(highlight=False, soft_wrap=True)
+
+
+class Format(StrEnum):
+    """Forms of output."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def status_text(*, ok: bool) -> str:
+    """The word for a result; `table` colours it."""
+    return "ok" if ok else "FAILED"
+
+
+COLOURS = {"ok": "green", "FAILED": "bold red", "changed": "yellow", "unreachable": "bold red"}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print columns, two blanks apart, as kubectl does."""
+    if not console.is_terminal:
+        lines = [list(head), *[list(row) for row in rows]]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+        for line in lines:
+            console.print(
+                "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(),
+                markup=False,
+            )
+        return
+    grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
+    for name in head:
+        grid.add_column(name, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    console.print(grid)

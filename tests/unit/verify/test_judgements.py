@@ -1,0 +1,195 @@
+"""What the checks make of what they see: values in, findings out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from kprov.verify.checks import certificates, cluster, etcd, network, units
+from kprov.verify.model import Cluster, VerifyHost
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+EVERYTHING = frozenset({"etcd", "kube_control_plane", "kube_node"})
+NODE1 = VerifyHost("node1", "node1", "10.0.0.1", EVERYTHING)
+NODE2 = VerifyHost("node2", "node2", "10.0.0.2", frozenset({"kube_node"}))
+
+
+def a_cluster(vip: str = "") -> Cluster:
+    return Cluster(
+        (NODE1, NODE2), "", "", 6443, 8443, "10.233.64.0/18", "cluster.local", "/var/lib/etcd", vip
+    )
+
+
+def unit(**changes: str) -> dict[str, str]:
+    healthy = {
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "SubState": "running",
+        "UnitFileState": "enabled",
+        "Result": "success",
+        "NRestarts": "0",
+    }
+    return healthy | changes
+
+
+@pytest.mark.parametrize(
+    ("state", "ok", "word"),
+    [
+        (unit(), True, "running"),
+        (unit(NRestarts="3"), True, "3 restarts"),
+        (unit(ActiveState="inactive", SubState="dead"), False, "inactive (dead)"),
+        (unit(ActiveState="failed", Result="exit-code"), False, "exit-code"),
+        (unit(LoadState="not-found"), False, "not-found"),
+        (unit(UnitFileState="disabled"), False, "won't start at boot"),
+    ],
+)
+def test_a_unit_is_judged_by_load_activity_and_enablement(state: dict[str, str], ok: bool, word: str) -> None:
+    finding = units.judge("kubelet", state)
+    assert finding.ok is ok
+    assert word in finding.detail
+
+
+def test_keepalived_is_asked_for_only_with_a_vip_and_on_the_control_plane() -> None:
+    assert "keepalived" in units.units_of(NODE1, a_cluster("10.0.0.100"))
+    assert "keepalived" not in units.units_of(NODE1, a_cluster())
+    assert "keepalived" not in units.units_of(NODE2, a_cluster("10.0.0.100"))
+
+
+def certificate(issuer: ec.EllipticCurvePrivateKey, ends: datetime) -> x509.Certificate:
+    """A certificate signed by the issuer's key, valid until `ends`."""
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "leaf")]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")]))
+        .public_key(ec.generate_private_key(ec.SECP256R1()).public_key())
+        .serial_number(7)
+        .not_valid_before(NOW - timedelta(days=300))
+        .not_valid_after(ends)
+        .sign(issuer, hashes.SHA256())
+    )
+
+
+@pytest.fixture(scope="module")
+def authority_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="module")
+def authority(authority_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(authority_key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=300))
+        .not_valid_after(NOW + timedelta(days=3000))
+        .sign(authority_key, hashes.SHA256())
+    )
+
+
+@pytest.mark.parametrize(
+    ("days", "ok", "word"),
+    [
+        (100, True, "until 2026-04-25"),
+        (-1, False, "expired on 2026-01-14"),
+        (3, False, "expires on 2026-01-18"),
+    ],
+)
+def test_a_certificate_is_judged_by_its_end(
+    authority_key: ec.EllipticCurvePrivateKey, authority: x509.Certificate, days: int, ok: bool, word: str
+) -> None:
+    pem = (
+        certificate(authority_key, NOW + timedelta(days=days))
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+    finding = certificates.judge("x.crt", pem, authority, "ca", NOW)
+    assert finding.ok is ok
+    assert word in finding.detail
+
+
+def test_a_certificate_of_another_authority_is_named(authority: x509.Certificate) -> None:
+    other = certificate(ec.generate_private_key(ec.SECP256R1()), NOW + timedelta(days=100))
+    pem = other.public_bytes(serialization.Encoding.PEM).decode()
+    assert "not issued by this cluster's ca" in certificates.judge("x", pem, authority, "ca", NOW).detail
+
+
+def test_a_missing_certificate_is_named(authority: x509.Certificate) -> None:
+    assert certificates.judge("x", "", authority, "ca", NOW).detail == "missing or not a certificate"
+
+
+def members(*addresses: str, unstarted: str = "") -> list[dict[str, Any]]:
+    return [{"name": "" if a == unstarted else a, "peerURLs": [f"https://{a}:2380"]} for a in addresses]
+
+
+def test_a_quorum_has_the_inventorys_members_all_started() -> None:
+    assert etcd.judge_members(members("a", "b", "c"), {"a", "b", "c"}).ok
+    assert "['c']" in etcd.judge_members(members("a", "b"), {"a", "b", "c"}).detail
+    assert "never started" in etcd.judge_members(members("a", "b", unstarted="b"), {"a", "b"}).detail
+
+
+def test_a_member_without_a_leader_has_lost_the_quorum() -> None:
+    findings = {f.name: f for f in etcd.judge_status({"leader": 0, "version": "3.5", "errors": ["NOSPACE"]})}
+    assert not findings["leader"].ok
+    assert findings["member"].detail == "NOSPACE"
+
+
+@pytest.mark.parametrize(
+    ("via", "ok", "word"),
+    [
+        ({"10.1.2.0/24": "10.0.0.2"}, True, "via 10.0.0.2"),
+        ({}, False, "no route to 10.1.2.0/24, expected via 10.0.0.2"),
+        ({"10.1.2.0/24": "10.0.0.9"}, False, "goes via 10.0.0.9"),
+        ({"10.1.2.0/24": ""}, False, "a link"),
+    ],
+)
+def test_a_route_is_judged_by_its_gateway(via: dict[str, str], ok: bool, word: str) -> None:
+    finding = network.judge_route(NODE2, {"node2": ("10.1.2.0/24", "10.0.0.2")}, via)
+    assert finding.ok is ok
+    assert word in finding.detail
+
+
+def test_a_node_that_is_not_ready_gives_its_conditions_words() -> None:
+    node = {
+        "status": {
+            "conditions": [{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}]
+        }
+    }
+    assert cluster.judge_node("n", node).detail == "not ready: cni plugin not initialized"
+    assert cluster.judge_node("n", None).detail == "not registered"
+
+
+def test_a_leader_must_have_renewed_lately() -> None:
+    spec = {"holderIdentity": "node1_x", "renewTime": (NOW - timedelta(seconds=5)).isoformat()}
+    assert cluster.judge_lease("kube-scheduler", spec, NOW).ok
+    assert (
+        "not renewed for 65 s"
+        in cluster.judge_lease("kube-scheduler", spec, NOW + timedelta(seconds=60)).detail
+    )
+    assert not cluster.judge_lease("kube-scheduler", {"holderIdentity": ""}, NOW).ok
+
+
+def test_a_probe_that_failed_says_what_its_pod_says() -> None:
+    waiting = {
+        "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]}
+    }
+    assert cluster.why_not(waiting) == "ErrImagePull: no"
+    unscheduled = {
+        "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]}
+    }
+    assert cluster.why_not(unscheduled) == "0/3 nodes"
+
+
+def test_the_probe_has_a_client_on_every_node() -> None:
+    items = cluster.probe_manifest("ns", ["a", "b"], "cluster.local")["items"]
+    pods = [item for item in items if item["kind"] == "Pod"]
+    assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in pods] == ["a", "b"]
+    assert all(item["metadata"].get("namespace") == "ns" for item in items if item["kind"] != "Namespace")
