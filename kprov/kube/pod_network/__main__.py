@@ -1,0 +1,16 @@
+"""pod-network: the program."""
+
+import sys
+
+from kprov.kube.component_base import logs, run
+from kprov.kube.pod_network import app, options
+
+
+def main() -> int:
+    parsed = options.parse()
+    logs.setup(parsed.verbosity, "pod-network")
+    return run.main(lambda stop: app.serve(parsed, stop))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

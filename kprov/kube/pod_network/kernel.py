@@ -1,0 +1,130 @@
+"""The edge to the kernel: the `ip` and `nft` programs, and a netlink socket that says when routes change.
+
+`ip -batch` was taken over a netlink library: it is on every host (the CNI roles need it), one process
+a change is rare enough, and nothing has to be imported for it.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+
+from kprov.kube.pod_network import routes, ruleset
+
+_TIMEOUT = 15.0
+_RTMGRP_LINK = 1
+_RTMGRP_IPV4_ROUTE = 0x40
+_RTMGRP_IPV6_ROUTE = 0x400
+_RTM_NEWLINK = 16
+_RTM_DELLINK = 17
+_RTM_DELROUTE = 25
+_NLMSG_HEADER = struct.Struct("=IHHII")
+
+
+class KernelError(Exception):
+    """A program that changes the network refused; the text has its name and words."""
+
+
+async def run(*command: str, stdin: str = "") -> str:
+    """Run a program to its end; its output. Raises KernelError with what it said on failure or after 15 s."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise KernelError(f"{command[0]}: {error.strerror or error}") from error
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            out, err = await process.communicate(stdin.encode())
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise KernelError(f"{' '.join(command)}: no end after {_TIMEOUT:.0f}s") from None
+    if process.returncode != 0:
+        raise KernelError(
+            f"{' '.join(command)}: {err.decode(errors='replace').strip() or process.returncode}"
+        )
+    return out.decode()
+
+
+async def own_routes(family: str) -> frozenset[routes.Route]:
+    """Our routes of a family ("-4" or "-6") in the main table."""
+    text = await run("ip", family, "-json", "route", "show", "proto", str(routes.PROTOCOL))
+    return routes.parse_present(orjson.loads(text) if text.strip() else [])
+
+
+async def change_routes(family: str, lines: list[str]) -> None:
+    """Carry out batch lines; one that fails does not keep the others from being done."""
+    await run("ip", family, "-force", "-batch", "-", stdin="\n".join(lines) + "\n")
+
+
+async def load_ruleset(text: str) -> None:
+    await run("nft", "-f", "-", stdin=text)
+
+
+async def list_table(family: str) -> str:
+    """The table as the kernel has it; empty when it is not there."""
+    try:
+        return await run("nft", "list", "table", family, ruleset.TABLE)
+    except KernelError:
+        return ""
+
+
+def forwarding_problem(root: Path = Path("/proc/sys")) -> str:
+    """Why the kernel would not forward packets, or empty."""
+    try:
+        value = (root / "net/ipv4/ip_forward").read_text().strip()
+    except OSError as error:
+        return f"net.ipv4.ip_forward cannot be read: {error.strerror}"
+    return "" if value == "1" else "net.ipv4.ip_forward is off: the node forwards no pod's packets"
+
+
+class RouteMonitor:
+    """Calls `on_change` when a route was deleted or an interface changed.
+
+    The kernel does not announce the routes that go with an interface, so interfaces are watched too.
+    """
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self._on_change = on_change
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
+        )
+        self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_ROUTE | _RTMGRP_IPV6_ROUTE))
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:  # ENOBUFS: messages were lost, so look at everything
+            self._on_change()
+            return
+        if any(kind in {_RTM_NEWLINK, _RTM_DELLINK, _RTM_DELROUTE} for kind in message_types(data)):
+            self._on_change()
+
+
+def message_types(data: bytes) -> list[int]:
+    """The types of the netlink messages in a datagram (struct nlmsghdr, linux/netlink.h)."""
+    types = []
+    offset = 0
+    while offset + _NLMSG_HEADER.size <= len(data):
+        length, kind, _flags, _seq, _pid = _NLMSG_HEADER.unpack_from(data, offset)
+        if length < _NLMSG_HEADER.size:
+            break
+        types.append(kind)
+        offset += (length + 3) & ~3
+    return types

@@ -1,0 +1,107 @@
+"""Makes this node's network what the Node objects say, again and again."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from kprov.kube.api.core import Node
+from kprov.kube.pod_network import conflist, kernel, routes, ruleset
+from kprov.kube.pod_network.options import Options
+
+log = logging.getLogger(__name__)
+
+_FAMILIES = {"ip": "-4", "ip6": "-6"}
+
+
+class Reconciler:
+    """Holds what went wrong last, for the health endpoint, and what the kernel made of our rules."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._families = ruleset.families(options.cluster_cidrs)
+        self._rules_seen: dict[str, str] = {}
+        self.problems: dict[str, str] = {"network": "not set up yet"}
+
+    async def reconcile(self, nodes: Iterable[Node]) -> bool:
+        """One pass; whether this node's pods can be reached. What fails is kept in `problems` by subject."""
+        nodes = list(nodes)
+        own = next((node for node in nodes if node.metadata.name == self._options.node_name), None)
+        own_cidrs = pod_cidrs(own) if own is not None else []
+        others = [peer(node) for node in nodes if node is not own]
+        plan = routes.desired_routes((other for other in others if other.pod_cidrs), own_cidrs)
+        found = {
+            "node": self._own_problem(own, own_cidrs),
+            "peers": "; ".join(plan.problems),
+            "forwarding": kernel.forwarding_problem(),
+            "routes": await self._attempt(self._routes(plan.routes)),
+            "nftables": await self._attempt(self._rules()),
+            "cni": self._conflist(own_cidrs),
+        }
+        new = {subject: text for subject, text in found.items() if text}
+        for subject, text in new.items():
+            if self.problems.get(subject) != text:
+                log.warning("%s: %s", subject, text)
+        self.problems = new
+        return not any(new.get(subject) for subject in ("node", "routes", "nftables", "cni"))
+
+    def _own_problem(self, own: Node | None, own_cidrs: list[str]) -> str:
+        if own is None:
+            return f'node "{self._options.node_name}" is not registered yet'
+        return "" if own_cidrs else f'node "{self._options.node_name}" has no spec.podCIDR yet'
+
+    @staticmethod
+    async def _attempt(work: object) -> str:
+        try:
+            await work  # type: ignore[misc]
+        except kernel.KernelError as error:
+            return str(error)
+        return ""
+
+    async def _routes(self, desired: frozenset[routes.Route]) -> None:
+        for family in self._families:
+            flag = _FAMILIES[family]
+            wanted = frozenset(route for route in desired if (":" in route.destination) == (flag == "-6"))
+            lines = routes.changes(wanted, await kernel.own_routes(flag))
+            if lines:
+                log.info("routes: %s", "; ".join(lines))
+                await kernel.change_routes(flag, lines)
+
+    async def _rules(self) -> None:
+        """Load the table again when it is not as it was after the last load."""
+        now = {family: await kernel.list_table(family) for family in self._families}
+        if now == self._rules_seen and all(now.values()):
+            return
+        await kernel.load_ruleset(ruleset.render(self._options.cluster_cidrs))
+        self._rules_seen = {family: await kernel.list_table(family) for family in self._families}
+        log.info("nftables: table %s loaded", ruleset.TABLE)
+
+    def _conflist(self, own_cidrs: list[str]) -> str:
+        if not own_cidrs:
+            return ""
+        content = conflist.encode(conflist.conflist(own_cidrs, self._options.cni_bridge))
+        try:
+            if conflist.write_if_changed(self._options.cni_conf_dir, content):
+                log.info("%s/%s written", self._options.cni_conf_dir, conflist.CONFLIST_NAME)
+        except OSError as error:
+            return f"{error.filename}: {error.strerror}"
+        return ""
+
+
+def pod_cidrs(node: Node) -> list[str]:
+    return node.spec.pod_cidrs or ([node.spec.pod_cidr] if node.spec.pod_cidr else [])
+
+
+def peer(node: Node) -> routes.Peer:
+    internal = (entry.address for entry in node.status.addresses if entry.type == "InternalIP")
+    return routes.Peer(node.metadata.name, tuple(pod_cidrs(node)), tuple(internal))
+
+
+async def quiet(wake: asyncio.Event, *, every: float, settle: float) -> None:
+    """Until `wake` is set and `settle` seconds went by, or `every` seconds at most; clears `wake`."""
+    try:
+        async with asyncio.timeout(every):
+            await wake.wait()
+        await asyncio.sleep(settle)
+    except TimeoutError:
+        pass
+    wake.clear()

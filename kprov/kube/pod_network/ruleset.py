@@ -1,0 +1,47 @@
+"""The nftables rules of the pod network: masquerade what leaves the cluster, let pods' traffic through."""
+
+import ipaddress
+
+TABLE = "kprov-pod-network"
+
+
+def families(cluster_cidrs: list[str]) -> list[str]:
+    """The nftables families the CIDRs belong to: "ip", "ip6"."""
+    return [name for version, name in ((4, "ip"), (6, "ip6")) if _of_version(cluster_cidrs, version)]
+
+
+def render(cluster_cidrs: list[str]) -> str:
+    """One `nft -f -` transaction that replaces the whole table of every family in `cluster_cidrs`.
+
+    Traffic between pods, and what kube-proxy sends them from outside, keeps its source address. Multicast
+    does too: its answers could not be told apart.
+    """
+    parts = []
+    for version, family, multicast in ((4, "ip", "224.0.0.0/4"), (6, "ip6", "ff00::/8")):
+        cidrs = _of_version(cluster_cidrs, version)
+        if not cidrs:
+            continue
+        pods = "{ " + ", ".join(cidrs) + " }"
+        beyond = "{ " + ", ".join([*cidrs, multicast]) + " }"
+        parts.append(
+            f"""add table {family} {TABLE}
+delete table {family} {TABLE}
+table {family} {TABLE} {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    {family} saddr {pods} {family} daddr != {beyond} masquerade fully-random
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+    {family} saddr {pods} accept
+    {family} daddr {pods} accept
+  }}
+}}
+"""
+        )
+    return "".join(parts)
+
+
+def _of_version(cidrs: list[str], version: int) -> list[str]:
+    networks = [ipaddress.ip_network(cidr) for cidr in cidrs]
+    return [str(network) for network in networks if network.version == version]

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+from kprov.kube.pod_network import conflist, kernel, ruleset
+
+
+def test_the_list_gives_pods_addresses_of_the_node_and_leaves_masquerading_to_the_table() -> None:
+    document = conflist.conflist(["10.233.64.0/24"], "cni0")
+    bridge = document["plugins"][0]
+    assert bridge["ipam"]["ranges"] == [[{"subnet": "10.233.64.0/24"}]]
+    assert bridge["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}]
+    assert (bridge["isGateway"], bridge["hairpinMode"], bridge["ipMasq"]) == (True, True, False)
+    assert document["plugins"][1]["capabilities"] == {"portMappings": True}
+
+
+def test_the_file_is_written_once(tmp_path: Path) -> None:
+    content = conflist.encode(conflist.conflist(["10.1.0.0/24"], "cni0"))
+    assert conflist.write_if_changed(tmp_path / "net.d", content)
+    assert not conflist.write_if_changed(tmp_path / "net.d", content)
+    assert [path.name for path in (tmp_path / "net.d").iterdir()] == ["10-kprov.conflist"]
+
+
+def test_only_traffic_that_leaves_the_cluster_is_masqueraded() -> None:
+    text = ruleset.render(["10.233.64.0/18"])
+    assert "ip saddr { 10.233.64.0/18 } ip daddr != { 10.233.64.0/18, 224.0.0.0/4 } masquerade" in text
+    assert "ip6" not in text
+
+
+def test_forwarding_that_is_off_is_told(tmp_path: Path) -> None:
+    (tmp_path / "net/ipv4").mkdir(parents=True)
+    (tmp_path / "net/ipv4/ip_forward").write_text("0\n")
+    assert "ip_forward is off" in kernel.forwarding_problem(tmp_path)
+    (tmp_path / "net/ipv4/ip_forward").write_text("1\n")
+    assert kernel.forwarding_problem(tmp_path) == ""
