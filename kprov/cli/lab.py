@@ -6,12 +6,12 @@ import os
 import sys
 import time
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kprov.cli.output import Format, table
 from kprov.errors import InputError
 from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
@@ -22,11 +22,6 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Option("--name", "-n", help="Name of the lab.")]
 Hosts = Annotated[list[str] | None, typer.Argument(help="Names of hosts, such as node1.")]
-
-
-class Output(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 @app.command()
@@ -69,11 +64,11 @@ def down(name: Name = DEFAULT_NAME) -> None:
 @app.command("list")
 def list_hosts(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Only this lab.")] = None,
-    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+    output: Annotated[Format, typer.Option("--output", "-o")] = Format.TABLE,
 ) -> None:
     """Show hosts with their addresses, state and memory."""
     hosts = lifecycle.listing([name] if name else state.names())
-    if output is Output.JSON:
+    if output is Format.JSON:
         import json
 
         typer.echo(json.dumps([asdict(host) for host in hosts], indent=2))
@@ -81,11 +76,17 @@ def list_hosts(
     if not hosts:
         typer.echo("There is no lab; `kprov lab up` makes one")
         return
-    row = "{:<12} {:<10} {:<16} {:<9} {:>10}".format
-    typer.echo(row("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"))
-    for host in hosts:
-        memory = f"{host.memory / 2**20:.0f} MiB" if host.memory is not None else "-"
-        typer.echo(row(host.lab, host.name, host.address, "running" if host.running else "off", memory))
+    rows = [
+        (
+            host.lab,
+            host.name,
+            host.address,
+            "running" if host.running else "off",
+            f"{host.memory / 2**20:.0f} MiB" if host.memory is not None else "-",
+        )
+        for host in hosts
+    ]
+    table(("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"), rows)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 
 from kprov.errors import KprovError
 
-# Every command, in the order of `kprov --help`: its name, the file in kprov/cli and its line there. The file has
+# Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
 # an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("kprov.cli.init", "Write an inventory from a few answers."),

@@ -32,8 +32,8 @@ class PkiHost:
 class PkiRequest:
     """A cluster as far as certificates are concerned.
 
-    `artifacts` is the folder that gets `pki/` and `admin.conf`; `service_cidr` one network or two, separated by
-    a comma; `vip` an address or empty; `extra_sans` names and addresses that clients use for the API besides.
+    `artifacts` is the folder that gets `pki/` and `admin.conf`; `service_cidr` has one network or two, with a
+    comma between; `vip` is an address or empty; `extra_sans` are further names and addresses of the API.
 
     Raises:
         InputError: an address or a network is none, or a name is too long for a certificate.

@@ -1,0 +1,140 @@
+"""Build a bundle (bin/ launchers, lib/ components and libraries, images/), once for each kind of host."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.bundle import archive, bytecode, components, images, libraries, sources, store
+from kprov.bundle.debs import debian_architecture
+from kprov.bundle.requirements import constraints, requirements
+from kprov.errors import InputError
+
+FORMAT = 1  # raised when the layout changes
+KEEP = 6  # archives for one Python and architecture; the oldest go
+PYTHONS = ("3.11", "3.12", "3.13")
+_NAME = re.compile(r"^kprov-bundle-(?P<python>\d+\.\d+)-(?P<arch>\w+)-(?P<digest>[0-9a-f]+)\.tar\.gz$")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's archive; `digest` is over all it was made from and is part of the name. Size in bytes."""
+
+    path: Path
+    python: str
+    arch: str
+    digest: str
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+
+def build(
+    *,
+    python: str,
+    arch: str,
+    cache: Path = store.DEFAULT,
+    say: Callable[[str], None] = lambda _: None,
+    interpreter: bytecode.Interpreter | None = None,
+) -> Bundle:
+    """The bundle for hosts with this Python (3.13) and architecture (x86_64), built when it is not there.
+
+    `interpreter` names one more place to find that Python in, for compiling; see bytecode.
+
+    Raises:
+        InputError: components do not run on that Python or architecture.
+        KprovError: a library or a package could not be had.
+
+    """
+    if python not in PYTHONS:
+        raise InputError(f"components run on Python {', '.join(PYTHONS)}, not on {python}")
+    debian_architecture(arch)
+    wanted = requirements()
+    pinned = constraints(wanted)
+    libraries_key = store.key([libraries.FORMAT, libraries.RELEASE, python, arch, wanted, pinned])
+    images_key = store.key([images.FORMAT, arch])
+    launchers = {name: components.launcher(name, python) for name in components.COMPONENTS}
+    digest = store.key([FORMAT, sources.digest(), libraries_key, images_key, launchers])
+    bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
+    if bundle.path.exists():
+        return bundle
+    with store.lock(cache):
+        if bundle.path.exists():
+            return bundle
+        lib = cache / "libraries" / f"{python}-{arch}-{libraries_key}"
+        if not lib.is_dir():
+            say(f"Fetching the components' libraries for Python {python} on {arch}")
+        store.folder(lib, lambda target: _libraries(target, python, arch, wanted, pinned, interpreter))
+        image_folder = cache / "images" / f"{arch}-{images_key}"
+        store.folder(image_folder, lambda target: images.build(target, arch))
+        say(f"Packing bundle {digest}")
+        tree = cache / f".tree-{os.getpid()}"
+        try:
+            _assemble(tree, lib, image_folder, launchers, python, interpreter)
+            aside = cache / f".{bundle.path.name}.new"
+            archive.pack(tree, aside)
+            aside.rename(bundle.path)
+        finally:
+            shutil.rmtree(tree, ignore_errors=True)
+        _forget_old(cache, bundle)
+    return bundle
+
+
+def listing(cache: Path = store.DEFAULT) -> list[Bundle]:
+    """All bundles in the cache, the newest first."""
+    found = [(path, match) for path in cache.glob("*.tar.gz") if (match := _NAME.match(path.name))]
+    found.sort(key=lambda pair: -pair[0].stat().st_mtime)
+    return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in found]
+
+
+def _libraries(
+    target: Path,
+    python: str,
+    arch: str,
+    wanted: list[str],
+    pinned: list[str],
+    interpreter: bytecode.Interpreter | None,
+) -> None:
+    libraries.install(target, python=python, arch=arch, wanted=wanted, constraints=pinned)
+    bytecode.compile_tree(target, python, interpreter)
+
+
+def _assemble(
+    tree: Path,
+    lib: Path,
+    image_folder: Path,
+    launchers: dict[str, str],
+    python: str,
+    interpreter: bytecode.Interpreter | None,
+) -> None:
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(lib, tree / "lib", copy_function=os.link, symlinks=True)
+    for file in sources.files():
+        target = tree / "lib/kprov" / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sources.PACKAGE / file, target)
+    mark = tree / "lib" / bytecode.MARK
+    was_compiled = mark.exists()
+    mark.unlink(missing_ok=True)
+    # Only a tree that is compiled as a whole bears the mark.
+    if was_compiled and bytecode.compile_tree(tree / "lib/kprov", python, interpreter):
+        (tree / "lib/kprov" / bytecode.MARK).rename(mark)
+    shutil.copytree(image_folder, tree / "images")
+    (tree / "bin").mkdir()
+    for name, text in launchers.items():
+        file = tree / "bin" / name
+        file.write_text(text)
+        file.chmod(0o755)
+
+
+def _forget_old(cache: Path, kept: Bundle) -> None:
+    same = [bundle for bundle in listing(cache) if (bundle.python, bundle.arch) == (kept.python, kept.arch)]
+    for bundle in same[KEEP:]:
+        bundle.path.unlink()
+    for remains in cache.glob(".tree-*"):
+        shutil.rmtree(remains, ignore_errors=True)

@@ -1,0 +1,99 @@
+"""Third-party libraries for a host's Python and architecture, as a folder to put on sys.path.
+
+pip takes wheels for the target, whatever Python it runs on itself; nothing is compiled from source, so a
+library without a wheel for the target is an error here and not on a host.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from kprov.bundle.requirements import DATA_ONLY, name_of
+from kprov.errors import KprovError
+
+FORMAT = 1  # raised when pruning changes: part of the cache's key
+RELEASE = "v1.36.0"  # the release of Kubernetes whose definitions the components read
+# Wheels for these run on Debian 12 and later (glibc 2.36), newest first.
+_PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "linux")
+
+# Never imported by the components; a name with a slash is below lib/, others are found anywhere.
+_FOLDERS = {"tests", "test", "testing/tests", "__pycache__"}
+_PLACES = (
+    "bin",
+    "numpy/f2py",
+    "numpy/distutils",
+    "numpy/_core/include",
+    "numpy/_core/lib",
+    "numpy/random/lib",
+)
+_SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".cpp", ".hpp", ".a", ".hash", ".lib"}
+_METADATA_KEPT = {"METADATA"}  # and the licences
+
+
+def install(target: Path, *, python: str, arch: str, wanted: list[str], constraints: list[str]) -> None:
+    """Fill `target` with the libraries, pruned to what a component can import.
+
+    Raises:
+        KprovError: pip failed; the message has what it said.
+
+    """
+    with_code = [line for line in wanted if name_of(line) != DATA_ONLY]
+    data_only = [line for line in wanted if name_of(line) == DATA_ONLY]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(constraints) + "\n")
+        file.flush()
+        _pip(target, python, arch, ["--constraint", file.name, *with_code])
+        _pip(target, python, arch, ["--constraint", file.name, "--no-deps", *data_only])
+    prune(target)
+
+
+def prune(target: Path) -> None:
+    """Remove what no component imports: tests, sources of extensions, type stubs, other releases' schemas."""
+    _keep_only_definitions(target)
+    for place in _PLACES:
+        shutil.rmtree(target / place, ignore_errors=True)
+    for path in sorted(target.rglob("*"), reverse=True):
+        if path.is_dir():
+            if path.name in _FOLDERS:
+                shutil.rmtree(path)
+        elif path.suffix in _SUFFIXES or (_is_metadata(path) and path.name not in _METADATA_KEPT):
+            path.unlink()
+
+
+def _keep_only_definitions(target: Path) -> None:
+    """Of kubernetes-validate, the definitions of one release: the others are a hundred megabytes."""
+    package = target / DATA_ONLY.replace("-", "_")
+    if not package.is_dir():
+        return
+    wanted = package / f"kubernetes-json-schema/{RELEASE}-local/_definitions.json"
+    if not wanted.is_file():
+        raise KprovError(
+            f"{DATA_ONLY} has no definitions of {RELEASE}: {wanted.relative_to(target)} is missing"
+        )
+    for path in sorted(package.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path != wanted:
+            path.unlink()
+
+
+def _is_metadata(path: Path) -> bool:
+    inside = [part for part in path.parts if part.endswith(".dist-info")]
+    return bool(inside) and "licen" not in str(path).lower() and "copying" not in path.name.lower()
+
+
+def _pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--target", str(target), "--upgrade", "--no-compile", "--only-binary=:all:"]
+    command += ["--implementation", "cp", "--python-version", python]
+    for platform in _PLATFORMS:
+        command += ["--platform", f"{platform}_{arch}"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
+        raise KprovError(f"pip found no libraries for Python {python} on {arch}:\n{said.strip()}")
