@@ -1,7 +1,7 @@
 """OpenAPI documents of what is served: v2 as one document, v3 one a group version.
 
-Schemas come from the definitions of 1.36 with upstream's extensions (list types, merge keys, kinds), paths from
-the resource table. kubectl needs v3 for explain, apply, diff and to see that the server validates fields.
+Schemas come from the definitions of 1.36 with upstream's extensions (list types, merge keys, kinds), paths
+from the resource table. kubectl needs v3 for explain, apply, diff, and to see that the server validates.
 Documents are made at each call (core/v1 some 50 ms, 1 MiB): callers keep them.
 """
 
@@ -227,7 +227,7 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
         if name is None:
             return None
         reference = {"schema": {"$ref": f"#/components/schemas/{name}"}}
-        return {media_type: reference for media_type in media_types}
+        return dict.fromkeys(media_types, reference)
 
     body = content(operation.body, PATCH_TYPES if operation.body == PATCH_BODY else ("*/*",))
     if body is not None:

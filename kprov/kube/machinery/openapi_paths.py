@@ -58,7 +58,7 @@ _PARAMETERS_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path. gvk: of the kind it is about; body and response: kinds as gvk or definition names."""
+    """A method of a path. gvk: of the kind it is about; body and response: kinds, or definition names."""
 
     path: str
     method: str
@@ -100,7 +100,7 @@ def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Op
     listed = (resource.group, resource.version, resource.list_kind)
     namespaced = "Namespaced" if resource.namespaced and not suffix else ""
     title = {"delete": "delete", "deletecollection": "deleteCollection"}.get(verb) or _TITLES[verb]
-    bodies = {"create": kind, "update": kind, "patch": PATCH_BODY}
+    bodies: dict[str, tuple[str, str, str] | str] = {"create": kind, "update": kind, "patch": PATCH_BODY}
     deletes = verb in {"delete", "deletecollection"}
     return Operation(
         path=path,
@@ -120,7 +120,9 @@ def _suboperation(resource: Resource, subresource: Subresource, path: str, verb:
     connects = subresource.name in _CONNECT
     namespaced = "Namespaced" if resource.namespaced else ""
     title = f"connect{verb.capitalize()}" if connects else _TITLES.get(verb, verb)
-    body = PATCH_BODY if verb == "patch" else kind if verb in {"create", "update"} else None
+    body: tuple[str, str, str] | str | None = kind if verb in {"create", "update"} else None
+    if verb == "patch":
+        body = PATCH_BODY
     return Operation(
         path=path,
         method="delete" if verb == "delete" else _METHODS[verb],

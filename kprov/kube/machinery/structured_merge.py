@@ -149,10 +149,11 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
     """`applied` laid over `live`; neither is changed (parts are shared)."""
     if applied is None:
         return live
-    if _is_map(node, applied) and isinstance(live, dict):
-        result = dict(live)
+    if _is_map(node, applied):
+        held = live if isinstance(live, dict) else {}
+        result = dict(held)
         for name, value in applied.items():
-            result[name] = merge(_child(node, name), live.get(name), value)
+            result[name] = merge(_child(node, name), held.get(name), value)
         return result
     if _is_keyed_list(node, applied):
         return _merge_list(node, live if isinstance(live, list) else [], applied)

@@ -1,0 +1,139 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kprov.kube.machinery import patch
+from kprov.kube.machinery.status import StatusError
+
+Obj = dict[str, Any]
+
+
+POD = ("", "v1", "Pod")
+
+
+def pod(*containers: Obj, **spec: Any) -> Obj:
+    return {"metadata": {"name": "a"}, "spec": {"containers": list(containers), **spec}}
+
+
+def strategic(doc: Obj, change: Any) -> Obj:
+    merged: Obj = patch.strategic_merge_patch(doc, {"spec": change}, POD)["spec"]
+    return merged
+
+
+def test_json_patch_applies_operations_to_a_copy() -> None:
+    doc = {"a": [1]}
+    assert patch.json_patch(doc, [{"op": "add", "path": "/a/-", "value": 2}]) == {"a": [1, 2]}
+    assert doc == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    "operation", [{"op": "remove", "path": "/b"}, {"op": "test", "path": "/a", "value": 2}]
+)
+def test_a_json_patch_that_does_not_fit_is_422(operation: Obj) -> None:
+    with pytest.raises(StatusError) as caught:
+        patch.json_patch({"a": 1}, [operation])
+    assert caught.value.code == 422
+
+
+def test_a_json_patch_with_an_unknown_operation_is_400() -> None:
+    with pytest.raises(StatusError) as caught:
+        patch.json_patch({"a": 1}, [{"op": "frobnicate", "path": "/a"}])
+    assert caught.value.code == 400
+
+
+def test_merge_patch_removes_with_null_and_replaces_lists() -> None:
+    doc = {"a": {"b": 1, "c": 2}, "d": [1, 2]}
+    assert patch.merge_patch(doc, {"a": {"b": None}, "d": [3], "e": {"f": None}}) == {
+        "a": {"c": 2},
+        "d": [3],
+        "e": {},
+    }
+
+
+def test_containers_merge_by_name() -> None:
+    doc = pod({"name": "a", "image": "1"}, {"name": "b", "image": "1"})
+    changed = strategic(doc, {"containers": [{"name": "b", "image": "2"}, {"name": "c"}]})
+    assert {each["name"]: each.get("image") for each in changed["containers"]} == {
+        "a": "1",
+        "b": "2",
+        "c": None,
+    }
+    assert doc["spec"]["containers"][1]["image"] == "1"
+
+
+def test_the_order_directive_orders_and_the_delete_directive_deletes() -> None:
+    doc = pod({"name": "a"}, {"name": "b"}, {"name": "c"})
+    change = {
+        "$setElementOrder/containers": [{"name": "d"}, {"name": "c"}],
+        "containers": [{"name": "d"}, {"name": "b", "$patch": "delete"}],
+    }
+    assert [each["name"] for each in strategic(doc, change)["containers"]] in (
+        ["a", "d", "c"],
+        ["d", "a", "c"],
+    )
+
+
+def test_replace_takes_the_list_as_it_is() -> None:
+    doc = pod({"name": "a"}, {"name": "b"})
+    changed = strategic(doc, {"containers": [{"name": "z"}, {"$patch": "replace"}]})
+    assert changed["containers"] == [{"name": "z"}]
+
+
+def test_retain_keys_drops_the_others() -> None:
+    doc = pod({"name": "c"}, volumes=[{"name": "v", "emptyDir": {}}])
+    change = {"volumes": [{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}]}
+    assert strategic(doc, change)["volumes"] == [{"name": "v", "hostPath": {"path": "/x"}}]
+
+
+def test_values_leave_a_primitive_list_by_directive() -> None:
+    doc = {"metadata": {"finalizers": ["a", "b"]}}
+    change = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}}
+    assert sorted(patch.strategic_merge_patch(doc, change, POD)["metadata"]["finalizers"]) == ["b", "c"]
+
+
+def test_atomic_lists_are_replaced() -> None:
+    doc = pod({"name": "c", "command": ["a", "b"]})
+    assert strategic(doc, {"containers": [{"name": "c", "command": ["z"]}]})["containers"][0]["command"] == [
+        "z"
+    ]
+
+
+def test_an_item_without_its_merge_key_is_refused() -> None:
+    with pytest.raises(StatusError) as caught:
+        strategic(pod({"name": "a"}), {"containers": [{"image": "x"}]})
+    assert "does not contain declared merge key: name" in caught.value.message
+
+
+documents = st.recursive(
+    st.booleans() | st.integers(-9, 9) | st.text("ab", max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abc", min_size=1, max_size=2), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+objects = st.dictionaries(st.text("abc", min_size=1, max_size=2), documents, max_size=4)
+
+
+@given(objects, objects)
+def test_a_merge_patch_applied_twice_is_applied_once(doc: Obj, change: Any) -> None:
+    once = patch.merge_patch(doc, change)
+    assert patch.merge_patch(once, change) == once
+
+
+@given(objects, objects)
+def test_without_merge_keys_strategic_is_merge(doc: Obj, change: Any) -> None:
+    gvk = ("example.com", "v1", "Thing")
+    assert patch.strategic_merge_patch(doc, change, gvk) == patch.merge_patch(doc, change)
+
+
+names = st.lists(st.sampled_from("abcdef"), unique=True, max_size=6)
+
+
+@given(names, names)
+def test_every_container_of_both_sides_is_there_once(before: list[str], sent: list[str]) -> None:
+    doc = pod(*({"name": name} for name in before))
+    changed = strategic(doc, {"containers": [{"name": name} for name in sent]})["containers"]
+    assert sorted(each["name"] for each in changed) == sorted({*before, *sent})

@@ -1,0 +1,50 @@
+from kprov.kube.machinery import resources
+
+
+def test_every_kind_is_found_by_its_path_and_by_its_kind() -> None:
+    for entry in resources.RESOURCES:
+        assert resources.find(entry.group, entry.version, entry.plural) is entry
+        assert resources.find_kind(*entry.gvk) is entry
+
+
+def test_a_subresource_may_have_a_kind_of_another_group() -> None:
+    deployments = resources.find("apps", "v1", "deployments")
+    assert deployments is not None
+    scale = deployments.subresource("scale")
+    assert scale is not None
+    assert (scale.group, scale.version, scale.kind, scale.verbs) == (
+        "autoscaling",
+        "v1",
+        "Scale",
+        ("get", "patch", "update"),
+    )
+    assert deployments.subresource("exec") is None
+
+
+def test_pods_have_all_of_their_subresources() -> None:
+    pods = resources.find("", "v1", "pods")
+    assert pods is not None
+    assert [each.name for each in pods.subresources] == [
+        "attach",
+        "binding",
+        "ephemeralcontainers",
+        "eviction",
+        "exec",
+        "log",
+        "portforward",
+        "proxy",
+        "resize",
+        "status",
+    ]
+    assert (pods.api_version, pods.api_path, pods.short_names) == ("v1", "/api/v1", ("po",))
+
+
+def test_namespaces_cannot_be_deleted_as_a_collection() -> None:
+    namespaces = resources.find("", "v1", "namespaces")
+    assert namespaces is not None
+    assert "deletecollection" not in namespaces.verbs
+
+
+def test_a_group_prefers_its_newest_version() -> None:
+    versions = [version for group, version in resources.group_versions() if group == "autoscaling"]
+    assert versions == ["v2", "v1"]

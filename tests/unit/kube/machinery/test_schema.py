@@ -1,0 +1,90 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from kprov.kube.machinery import schema
+from kprov.kube.machinery.resources import RESOURCES, Resource
+
+Obj = dict[str, Any]
+Gvk = tuple[str, str, str]
+
+
+DEPLOYMENT = ("apps", "v1", "Deployment")
+POD = ("", "v1", "Pod")
+
+
+def deployment(**spec: Any) -> Obj:
+    template = {"spec": {"containers": [{"name": "c", "image": "i"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a"},
+        "spec": {"template": template, **spec},
+    }
+
+
+def check(obj: Obj, gvk: Gvk = DEPLOYMENT, *, strict: bool = True) -> str | None:
+    return schema.builtin().check(obj, gvk).bad_request_text(gvk, strict=strict)
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.group_resource)
+def test_every_served_kind_has_a_definition(resource: Resource) -> None:
+    assert schema.builtin().knows(resource.gvk)
+
+
+def test_a_good_object_is_accepted() -> None:
+    assert check(deployment(replicas=3)) is None
+
+
+def test_a_wrong_type_is_refused_in_gos_words() -> None:
+    assert check(deployment(replicas="3")) == (
+        'Deployment in version "v1" cannot be handled as a Deployment: json: cannot unmarshal string into '
+        "Go struct field DeploymentSpec.spec.replicas of type int32"
+    )
+
+
+def test_unknown_fields_are_refused_only_when_strict() -> None:
+    obj = deployment(foo=1)
+    obj["spec"]["template"]["spec"]["containers"][0]["bar"] = 2
+    assert check(obj, strict=False) is None
+    assert check(obj) == (
+        'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
+        'unknown field "spec.template.spec.containers[0].bar", unknown field "spec.foo"'
+    )
+
+
+def test_a_wrong_quantity_is_refused() -> None:
+    obj = {"spec": {"containers": [{"resources": {"limits": {"cpu": "much"}}}]}}
+    assert "quantities must match the regular expression" in str(check(obj, POD))
+
+
+def test_duplicate_fields_are_found_in_the_body() -> None:
+    body = b'{"metadata":{"name":"a","name":"b"},"spec":{"replicas":1,"replicas":2}}'
+    report = schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
+    assert report.warnings == ['duplicate field "metadata.name"', 'duplicate field "spec.replicas"']
+
+
+def test_spaces_in_the_body_are_no_duplicates() -> None:
+    body = b'{ "metadata": { "name": "a" } }'
+    assert schema.builtin().check(orjson.loads(body), DEPLOYMENT, body).duplicate_fields == []
+
+
+def test_pruning_leaves_what_go_would_leave() -> None:
+    obj = {
+        "metadata": {"name": "a", "creationTimestamp": None, "labels": {"a": None}},
+        "foo": 1,
+        "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "0.5", "memory": 1024}}}]},
+    }
+    schema.builtin().prune(obj, POD)
+    assert obj == {
+        "metadata": {"name": "a", "labels": {"a": ""}},
+        "spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": "500m", "memory": "1024"}}}]},
+    }
+
+
+def test_merge_keys_are_known_along_a_path() -> None:
+    builtin = schema.builtin()
+    assert builtin.merge_key(POD, "spec", "containers") == "name"
+    assert builtin.merge_key(POD, "spec", "containers", "ports") == "containerPort"
+    assert builtin.merge_key(POD, "spec", "nodeSelector") is None
