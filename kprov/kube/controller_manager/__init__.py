@@ -1,2 +1,1 @@
-"""kube-controller-manager: one file a controller. Imports client and below.
-"""
+"""kube-controller-manager: one file a controller. Imports client and below."""

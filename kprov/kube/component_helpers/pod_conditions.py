@@ -1,0 +1,42 @@
+"""What a pod's status says about it (pkg/api/v1/pod, pkg/controller)."""
+
+from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import Condition
+from kprov.kube.machinery import timestamps
+
+
+def condition(pod: Pod, kind: str) -> Condition | None:
+    return next((entry for entry in pod.status.conditions if entry.type == kind), None)
+
+
+def is_ready(pod: Pod) -> bool:
+    """The Ready condition is True; deletion plays no part."""
+    ready = condition(pod, "Ready")
+    return ready is not None and ready.status == "True"
+
+
+def is_terminal(pod: Pod) -> bool:
+    """All containers have ended and none will be started again."""
+    return pod.status.phase in {"Succeeded", "Failed"}
+
+
+def is_active(pod: Pod) -> bool:
+    """Neither ended nor being deleted: what workload controllers count."""
+    return not is_terminal(pod) and not pod.metadata.deletion_timestamp
+
+
+def seconds_until_available(pod: Pod, min_ready_seconds: int, now: float) -> float | None:
+    """0 when the pod was ready for long enough at Unix time ``now``, else the wait; None if not ready."""
+    ready = condition(pod, "Ready")
+    if ready is None or ready.status != "True":
+        return None
+    if min_ready_seconds == 0:
+        return 0.0
+    if not ready.last_transition_time:
+        return None
+    return max(0.0, timestamps.seconds(ready.last_transition_time) + min_ready_seconds - now)
+
+
+def is_available(pod: Pod, min_ready_seconds: int, now: float) -> bool:
+    """Ready for at least ``min_ready_seconds`` at Unix time ``now``."""
+    return seconds_until_available(pod, min_ready_seconds, now) == 0

@@ -1,0 +1,58 @@
+"""What every controller is given, and what every controller is."""
+
+import asyncio
+import logging
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kprov.kube.client import EventRecorder, InformerFactory, RestClient, WorkQueue, run_workers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One client and one set of informers serve all controllers of the process."""
+
+    client: RestClient
+    informers: InformerFactory
+    options: Namespace
+
+    def recorder(self, component: str) -> EventRecorder:
+        return EventRecorder(self.client, component=component)
+
+
+class Controller:
+    """Informers in, a queue of keys, one ``sync(key)`` that makes the world fit; repeated if it raises."""
+
+    name: ClassVar[str]
+    workers: ClassVar[int] = 5
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.client = context.client
+        self.informers = context.informers
+        self.queue: WorkQueue[str] = WorkQueue(self.name)
+
+    async def sync(self, key: str) -> None:
+        """Bring the object of that key ("namespace/name") nearer to what is wanted."""
+        raise NotImplementedError
+
+    async def run(self) -> None:
+        """Work until cancelled. The informers have synced when this is called."""
+        await run_workers(self.queue, self.sync, workers=self.workers, name=self.name)
+
+    def enqueue(self, obj: Any) -> None:
+        self.queue.add(obj.key)
+
+
+async def periodically(seconds: float, work: Callable[[], Any], name: str) -> None:
+    """Await ``work()`` every so many seconds; a failure is logged and does not end it."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            log.warning("%s: %s: %s", name, type(error).__name__, error)
+        await asyncio.sleep(seconds)

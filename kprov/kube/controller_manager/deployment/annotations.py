@@ -1,0 +1,65 @@
+"""Annotations that carry revisions and sizes between a deployment and its replica sets."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from kprov.kube.api.apps import Deployment, ReplicaSet
+from kprov.kube.controller_manager.deployment.rolling import DESIRED, MAXIMUM, max_surge
+
+REVISION: Final = "deployment.kubernetes.io/revision"
+HISTORY: Final = "deployment.kubernetes.io/revision-history"
+# kubectl rollout history shows these; longer lists lose their oldest (maxRevHistoryLengthInChars).
+_HISTORY_CHARACTERS: Final = 2000
+_NOT_COPIED: Final = frozenset(
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        REVISION,
+        HISTORY,
+        DESIRED,
+        MAXIMUM,
+        "deprecated.deployment.rollback.to",
+    }
+)
+
+
+def revision(obj: Deployment | ReplicaSet) -> int:
+    try:
+        return int(obj.metadata.annotations.get(REVISION, "0"))
+    except ValueError:
+        return 0
+
+
+def max_revision(sets: Iterable[ReplicaSet]) -> int:
+    return max((revision(rs) for rs in sets), default=0)
+
+
+def sizes(deployment: Deployment) -> dict[str, str]:
+    """What a replica set remembers of the deployment's size."""
+    wanted = deployment.spec.replicas
+    return {DESIRED: str(wanted), MAXIMUM: str(wanted + max_surge(deployment))}
+
+
+def for_new_set(
+    deployment: Deployment, known: dict[str, str], number: int, *, exists: bool
+) -> dict[str, str]:
+    """The new replica set's annotations: the deployment's, and the revision ``number`` if it is higher."""
+    result = dict(known)
+    result.update(
+        {key: value for key, value in deployment.metadata.annotations.items() if key not in _NOT_COPIED}
+    )
+    old = known.get(REVISION, "")
+    if not old.isdigit() or int(old) < number:
+        result[REVISION] = str(number)
+        if exists and old:
+            result[HISTORY] = _history(known.get(HISTORY, ""), old)
+    if not exists:
+        result.update(sizes(deployment))
+    return result
+
+
+def _history(known: str, old: str) -> str:
+    numbers = [entry for entry in known.split(",") if entry]
+    numbers.append(old)
+    while len(numbers) > 1 and len(",".join(numbers)) > _HISTORY_CHARACTERS:
+        numbers.pop(0)
+    return ",".join(numbers)

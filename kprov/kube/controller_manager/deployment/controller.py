@@ -1,0 +1,369 @@
+"""The deployment controller (pkg/controller/deployment)."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kprov.kube.api.apps import Deployment, ReplicaSet
+from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import LabelSelector
+from kprov.kube.client import ApiError, reference
+from kprov.kube.client.store import split_key
+from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.deployment import annotations, progress, rolling, template
+from kprov.kube.controller_manager.ownership import (
+    Claims,
+    controller_reference,
+    owner_or_orphan_index,
+    selector_of,
+)
+from kprov.kube.machinery import timestamps
+
+API_VERSION: Final = "apps/v1"
+KIND: Final = "Deployment"
+_EVERYTHING: Final = LabelSelector()
+
+
+class _Rollout:
+    """One deployment with its replica sets while it is synced."""
+
+    def __init__(self, deployment: Deployment, sets: Sequence[ReplicaSet]) -> None:
+        self.deployment = deployment
+        self.conditions = progress.Conditions(deployment.status.conditions, timestamps.now())
+        matching = [rs for rs in sets if template.same(rs.spec.template, deployment.spec.template)]
+        self.new = rolling.by_age(matching)[0] if matching else None
+        self.old = [rs for rs in sets if rs is not self.new]
+
+    @property
+    def sets(self) -> list[ReplicaSet]:
+        return [*self.old, *([self.new] if self.new else [])]
+
+    def replace(self, rs: ReplicaSet) -> None:
+        """Take the server's answer for the copy we had."""
+        if self.new is not None and rs.metadata.uid == self.new.metadata.uid:
+            self.new = rs
+        self.old = [rs if rs.metadata.uid == each.metadata.uid else each for each in self.old]
+
+
+class DeploymentController(Controller):
+    """Makes one replica set per template and moves replicas from the old ones to the new one."""
+
+    name = "deployment"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._recorder = context.recorder("deployment-controller")
+        self._deployments = context.informers.informer("apps", "v1", "deployments", Deployment)
+        self._sets = context.informers.informer(
+            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
+        )
+        self._pods = context.informers.informer(
+            "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
+        )
+        self._deployments.add_handler(
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
+        )
+        self._sets.add_handler(
+            on_add=self._set_changed, on_update=self._set_updated, on_delete=self._set_changed
+        )
+        self._pods.add_handler(on_delete=self._pod_deleted)
+
+    async def sync(self, key: str) -> None:
+        deployment = self._deployments.get(*split_key(key))
+        if deployment is None:
+            return
+        if deployment.spec.selector == _EVERYTHING:
+            text = "This deployment is selecting all pods. A non-empty selector is required."
+            self._recorder.event(self._about(deployment), "Warning", "SelectingAll", text)
+            return
+        rollout = _Rollout(deployment, await self._claim(deployment))
+        if deployment.metadata.deletion_timestamp:
+            await self._write_status(rollout)
+            return
+        await self._note_pause(rollout)
+        if deployment.spec.paused or rolling.is_scaling_event(deployment, rollout.sets):
+            await self._resize(rollout)
+        elif rolling.is_rolling(deployment):
+            await self._roll(rollout)
+        else:
+            await self._recreate(rollout)
+        await self._write_status(rollout)
+
+    async def _resize(self, rollout: _Rollout) -> None:
+        """A resize, or any change while paused: no rollout step, sizes in proportion."""
+        await self._sync_revision(rollout, create=False)
+        for rs, size in rolling.scale(rollout.deployment, rollout.new, rollout.old):
+            await self._scale(rollout, rs, size, annotate=True)
+        if rollout.deployment.spec.paused:
+            await self._clean_up(rollout)
+
+    async def _roll(self, rollout: _Rollout) -> None:
+        await self._sync_revision(rollout, create=True)
+        if rollout.new is None:
+            return
+        step = rolling.reconcile_new(rollout.deployment, rollout.sets, rollout.new)
+        if step is not None:
+            await self._scale(rollout, *step)
+            return
+        steps = rolling.reconcile_old(rollout.deployment, rollout.old, rollout.new)
+        for rs, size in steps:
+            await self._scale(rollout, rs, size)
+        if not steps and progress.is_complete(rollout.deployment, rollout.deployment.status):
+            await self._clean_up(rollout)
+
+    async def _recreate(self, rollout: _Rollout) -> None:
+        """First every old pod ends, then the new ones begin."""
+        await self._sync_revision(rollout, create=False)
+        running = rolling.active(rollout.old)
+        for rs in running:
+            await self._scale(rollout, rs, 0)
+        if running or self._old_pods_run(rollout):
+            return
+        if rollout.new is None:
+            await self._sync_revision(rollout, create=True)
+        if rollout.new is not None:
+            await self._scale(rollout, rollout.new, rollout.deployment.spec.replicas)
+        if progress.is_complete(rollout.deployment, rollout.deployment.status):
+            await self._clean_up(rollout)
+
+    def _old_pods_run(self, rollout: _Rollout) -> bool:
+        return any(
+            not pod_conditions.is_terminal(pod)
+            for rs in rollout.old
+            for pod in self._pods.by_index("owner", rs.metadata.uid)
+        )
+
+    async def _sync_revision(self, rollout: _Rollout, *, create: bool) -> None:
+        """See that the new replica set exists and it and the deployment carry the revision."""
+        number = annotations.max_revision(rollout.old) + 1
+        if rollout.new is None:
+            if not create:
+                return
+            await self._create_set(rollout, number)
+        else:
+            await self._annotate_new(rollout, rollout.new, number)
+        if rollout.new is not None:
+            await self._mark_deployment(rollout, annotations.revision(rollout.new))
+
+    async def _annotate_new(self, rollout: _Rollout, new: ReplicaSet, number: int) -> None:
+        deployment = rollout.deployment
+        wanted = annotations.for_new_set(deployment, new.metadata.annotations, number, exists=True)
+        body: dict[str, Any] = {}
+        if wanted != new.metadata.annotations:
+            body["metadata"] = {"annotations": wanted}
+        if new.spec.min_ready_seconds != deployment.spec.min_ready_seconds:
+            body["spec"] = {"minReadySeconds": deployment.spec.min_ready_seconds}
+        if body:
+            rollout.replace(await self._patch_set(new, body))
+        if progress.has_deadline(deployment) and rollout.conditions.get(progress.PROGRESSING) is None:
+            text = f'Found new replica set "{new.metadata.name}"'
+            rollout.conditions.set(progress.PROGRESSING, "True", progress.FOUND_SET, text)
+
+    async def _mark_deployment(self, rollout: _Rollout, number: int) -> None:
+        deployment = rollout.deployment
+        if deployment.metadata.annotations.get(annotations.REVISION) != str(number):
+            await self._deployments.resource.patch(
+                deployment.metadata.name,
+                {"metadata": {"annotations": {annotations.REVISION: str(number)}}},
+                namespace=deployment.metadata.namespace,
+            )
+
+    async def _create_set(self, rollout: _Rollout, number: int) -> None:
+        deployment = rollout.deployment
+        size = rolling.new_set_size(deployment, rollout.old, 0)
+        body = self._new_set(deployment, number, size)
+        name = body["metadata"]["name"]
+        try:
+            created = await self._sets.resource.create(body, namespace=deployment.metadata.namespace)
+        except ApiError as error:
+            if error.is_already_exists:
+                rollout.new = await self._existing(rollout, name, error)
+                return
+            if not error.is_namespace_terminating:
+                await self._creation_failed(rollout, f'Failed to create new replica set "{name}": {error}')
+            raise
+        rollout.new = created
+        if size > 0:
+            text = f"Scaled up replica set {name} from 0 to {size}"
+            self._recorder.event(self._about(deployment), "Normal", "ScalingReplicaSet", text)
+        if progress.has_deadline(deployment):
+            text = f'Created new replica set "{name}"'
+            rollout.conditions.set(progress.PROGRESSING, "True", progress.NEW_SET, text)
+
+    def _new_set(self, deployment: Deployment, number: int, size: int) -> dict[str, Any]:
+        digest = template.compute_hash(deployment.spec.template, deployment.status.collision_count)
+        pods = template.with_hash(deployment.spec.template, digest)
+        selector: dict[str, Any] = msgspec.to_builtins(deployment.spec.selector)
+        matching = {**selector.get("matchLabels", {}), template.HASH_LABEL: digest}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": f"{deployment.metadata.name[: 253 - len(digest) - 1]}-{digest}",
+                "namespace": deployment.metadata.namespace,
+                "labels": pods["metadata"]["labels"],
+                "annotations": annotations.for_new_set(deployment, {}, number, exists=False),
+                "ownerReferences": [controller_reference(deployment, API_VERSION, KIND)],
+            },
+            "spec": {
+                "replicas": size,
+                "minReadySeconds": deployment.spec.min_ready_seconds,
+                "selector": {**selector, "matchLabels": matching},
+                "template": pods,
+            },
+        }
+
+    async def _existing(self, rollout: _Rollout, name: str, error: ApiError) -> ReplicaSet:
+        """Ours from a moment ago, which the informer has not shown yet; or the hash of another template."""
+        deployment = rollout.deployment
+        found = await self._sets.resource.get(name, namespace=deployment.metadata.namespace)
+        owner = found.metadata.controller()
+        ours = owner is not None and owner.uid == deployment.metadata.uid
+        if ours and template.same(found.spec.template, deployment.spec.template):
+            return found
+        count = (deployment.status.collision_count or 0) + 1
+        await self._deployments.resource.patch(
+            deployment.metadata.name,
+            {"status": {"collisionCount": count}},
+            namespace=deployment.metadata.namespace,
+            subresource="status",
+        )
+        raise error
+
+    async def _creation_failed(self, rollout: _Rollout, text: str) -> None:
+        self._recorder.event(self._about(rollout.deployment), "Warning", progress.CREATE_FAILED, text)
+        if progress.has_deadline(rollout.deployment):
+            rollout.conditions.set(progress.PROGRESSING, "False", progress.CREATE_FAILED, text)
+            await self._write_status(rollout)
+
+    async def _scale(self, rollout: _Rollout, rs: ReplicaSet, size: int, *, annotate: bool = False) -> None:
+        before = rs.spec.replicas
+        sizes = annotations.sizes(rollout.deployment)
+        stale = annotate and not sizes.items() <= rs.metadata.annotations.items()
+        if before == size and not stale:
+            return
+        body = {"metadata": {"annotations": sizes}, "spec": {"replicas": size}}
+        rollout.replace(await self._patch_set(rs, body))
+        if before != size:
+            direction = "up" if size > before else "down"
+            text = f"Scaled {direction} replica set {rs.metadata.name} from {before} to {size}"
+            self._recorder.event(self._about(rollout.deployment), "Normal", "ScalingReplicaSet", text)
+
+    async def _patch_set(self, rs: ReplicaSet, body: dict[str, Any]) -> ReplicaSet:
+        """A change that only holds for the state we decided on: another one in between is a conflict."""
+        metadata = {**body.get("metadata", {}), "resourceVersion": rs.metadata.resource_version}
+        return await self._sets.resource.patch(
+            rs.metadata.name, {**body, "metadata": metadata}, namespace=rs.metadata.namespace
+        )
+
+    async def _clean_up(self, rollout: _Rollout) -> None:
+        """Delete the oldest empty replica sets beyond the history limit."""
+        limit = rollout.deployment.spec.revision_history_limit
+        if limit is None:
+            return
+        alive = [rs for rs in rollout.old if not rs.metadata.deletion_timestamp]
+        alive.sort(key=lambda rs: (annotations.revision(rs), rs.metadata.creation_timestamp or ""))
+        for rs in alive[: max(0, len(alive) - limit)]:
+            observed = rs.status.observed_generation >= rs.metadata.generation
+            if rs.spec.replicas == 0 and rs.status.replicas == 0 and observed:
+                try:
+                    await self._sets.resource.delete(rs.metadata.name, namespace=rs.metadata.namespace)
+                except ApiError as error:
+                    if not error.is_not_found:
+                        raise
+
+    async def _note_pause(self, rollout: _Rollout) -> None:
+        deployment = rollout.deployment
+        known = rollout.conditions.get(progress.PROGRESSING)
+        if not progress.has_deadline(deployment) or (known and known.reason == progress.TIMED_OUT):
+            return
+        paused_known = known is not None and known.reason == progress.PAUSED
+        if deployment.spec.paused and not paused_known:
+            rollout.conditions.set(progress.PROGRESSING, "Unknown", progress.PAUSED, "Deployment is paused")
+        elif not deployment.spec.paused and paused_known:
+            rollout.conditions.set(progress.PROGRESSING, "Unknown", progress.RESUMED, "Deployment is resumed")
+
+    async def _write_status(self, rollout: _Rollout) -> None:
+        deployment, now = rollout.deployment, time.time()
+        status = progress.counts(deployment, rollout.sets, rollout.new)
+        if not deployment.metadata.deletion_timestamp:
+            progress.judge(deployment, status, rollout.conditions, rollout.sets, rollout.new, now)
+        conditions = rollout.conditions.document()
+        unchanged = progress.document(status) == progress.document(deployment.status)
+        if unchanged and conditions == msgspec.to_builtins(deployment.status.conditions):
+            self._watch_deadline(rollout, status, now)
+            return
+        await self._deployments.resource.patch(
+            deployment.metadata.name,
+            {"status": {**progress.document(status), "conditions": conditions}},
+            namespace=deployment.metadata.namespace,
+            subresource="status",
+        )
+
+    def _watch_deadline(self, rollout: _Rollout, status: Any, now: float) -> None:
+        """Nothing else would wake us when progress stops."""
+        known = rollout.conditions.get(progress.PROGRESSING)
+        if (
+            progress.is_complete(rollout.deployment, status)
+            or not known
+            or known.reason == progress.TIMED_OUT
+        ):
+            return
+        left = progress.seconds_to_deadline(rollout.deployment, known, now)
+        if left is not None:
+            self.queue.add_after(rollout.deployment.key, max(left, 0) + 1)
+
+    async def _claim(self, deployment: Deployment) -> list[ReplicaSet]:
+        claims = Claims(
+            deployment,
+            api_version=API_VERSION,
+            kind=KIND,
+            selector=selector_of(deployment.spec.selector),
+            children=self._sets.resource,
+            still_there=lambda: self._still_there(deployment),
+        )
+        orphans = self._sets.by_index("owner", f"orphan/{deployment.metadata.namespace}")
+        return await claims.claim(self._sets.by_index("owner", deployment.metadata.uid) + orphans)
+
+    async def _still_there(self, deployment: Deployment) -> bool:
+        meta = deployment.metadata
+        try:
+            fresh = await self._deployments.resource.get(meta.name, namespace=meta.namespace)
+        except ApiError as error:
+            if error.is_not_found:
+                return False
+            raise
+        return fresh.metadata.uid == meta.uid and not fresh.metadata.deletion_timestamp
+
+    def _about(self, deployment: Deployment) -> Any:
+        return reference(deployment, API_VERSION, KIND)
+
+    def _set_updated(self, old: ReplicaSet, new: ReplicaSet) -> None:
+        was, now = old.metadata.controller(), new.metadata.controller()
+        if was is not None and (now is None or now.uid != was.uid):
+            self._set_changed(old)
+        self._set_changed(new)
+
+    def _set_changed(self, rs: ReplicaSet) -> None:
+        owner = rs.metadata.controller()
+        if owner is not None:
+            deployment = self._deployments.get(rs.metadata.namespace, owner.name)
+            if owner.kind == KIND and deployment and deployment.metadata.uid == owner.uid:
+                self.enqueue(deployment)
+            return
+        for deployment in self._deployments.list(rs.metadata.namespace):
+            if selector_of(deployment.spec.selector).matches(rs.metadata.labels):
+                self.enqueue(deployment)
+
+    def _pod_deleted(self, pod: Pod) -> None:
+        """Recreate waits for the last old pod."""
+        owner = pod.metadata.controller()
+        rs = self._sets.get(pod.metadata.namespace, owner.name) if owner else None
+        if rs is not None and owner is not None and rs.metadata.uid == owner.uid:
+            controller = rs.metadata.controller()
+            deployment = controller and self._deployments.get(rs.metadata.namespace, controller.name)
+            if deployment and not rolling.is_rolling(deployment):
+                self.enqueue(deployment)

@@ -1,0 +1,180 @@
+"""How many replicas each replica set should have: functions of a deployment and its replica sets.
+
+Sources: pkg/controller/deployment/{rolling,recreate,sync}.go, util/deployment_util.go.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from kprov.kube.api.apps import Deployment, ReplicaSet
+from kprov.kube.api.core import IntOrString
+
+DESIRED: Final = "deployment.kubernetes.io/desired-replicas"
+MAXIMUM: Final = "deployment.kubernetes.io/max-replicas"
+
+# (replica set, new size)
+Scaling = tuple[ReplicaSet, int]
+
+
+def is_rolling(deployment: Deployment) -> bool:
+    return deployment.spec.strategy.type != "Recreate"
+
+
+def scaled_value(value: IntOrString | None, total: int, *, up: bool) -> int:
+    """An absolute number, or a percentage of ``total`` rounded up or down."""
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        part = int(value.rstrip("%")) * total / 100
+        return math.ceil(part) if up else math.floor(part)
+    return value
+
+
+def fenceposts(deployment: Deployment) -> tuple[int, int]:
+    """(max surge, max unavailable); both 0 would never get anywhere, then one may be unavailable."""
+    rolling = deployment.spec.strategy.rolling_update
+    replicas = deployment.spec.replicas
+    surge = scaled_value(rolling.max_surge if rolling else "25%", replicas, up=True)
+    unavailable = scaled_value(rolling.max_unavailable if rolling else "25%", replicas, up=False)
+    return (0, 1) if surge == 0 and unavailable == 0 else (surge, unavailable)
+
+
+def max_surge(deployment: Deployment) -> int:
+    return fenceposts(deployment)[0] if is_rolling(deployment) else 0
+
+
+def max_unavailable(deployment: Deployment) -> int:
+    if not is_rolling(deployment) or deployment.spec.replicas == 0:
+        return 0
+    return min(fenceposts(deployment)[1], deployment.spec.replicas)
+
+
+def total(sets: Iterable[ReplicaSet]) -> int:
+    return sum(rs.spec.replicas for rs in sets)
+
+
+def active(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    return [rs for rs in sets if rs.spec.replicas > 0]
+
+
+def by_age(sets: Iterable[ReplicaSet]) -> list[ReplicaSet]:
+    """Oldest first."""
+    return sorted(sets, key=lambda rs: (rs.metadata.creation_timestamp or "", rs.metadata.name))
+
+
+def new_set_size(deployment: Deployment, sets: Sequence[ReplicaSet], current: int) -> int:
+    """Size of the new replica set, now ``current``, that the surge allows; ``sets`` are all, it included."""
+    if not is_rolling(deployment):
+        return deployment.spec.replicas
+    room = deployment.spec.replicas + max_surge(deployment) - total(sets)
+    if room <= 0:
+        return current
+    return current + min(room, deployment.spec.replicas - current)
+
+
+def reconcile_new(deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet) -> Scaling | None:
+    """The next step of the new replica set, None when it needs none."""
+    wanted, have = deployment.spec.replicas, new.spec.replicas
+    size = wanted if have >= wanted else new_set_size(deployment, sets, have)
+    return (new, size) if size != have else None
+
+
+def reconcile_old(deployment: Deployment, old: Sequence[ReplicaSet], new: ReplicaSet) -> list[Scaling]:
+    """The next step down of the old replica sets: what is unhealthy first, then what availability allows."""
+    old = by_age(active(old))
+    if not old:
+        return []
+    minimum = deployment.spec.replicas - max_unavailable(deployment)
+    new_unavailable = new.spec.replicas - new.status.available_replicas
+    budget = total(old) + new.spec.replicas - minimum - new_unavailable
+    if budget <= 0:
+        return []
+    sizes = {rs.metadata.name: rs.spec.replicas for rs in old}
+    for rs in old:
+        unhealthy = max(0, rs.spec.replicas - rs.status.available_replicas)
+        cut = min(budget, unhealthy)
+        sizes[rs.metadata.name] -= cut
+        budget -= cut
+    available = sum(rs.status.available_replicas for rs in (*old, new))
+    spare = available - minimum
+    for rs in old:
+        cut = max(0, min(sizes[rs.metadata.name], spare))
+        sizes[rs.metadata.name] -= cut
+        spare -= cut
+    return [(rs, sizes[rs.metadata.name]) for rs in old if sizes[rs.metadata.name] != rs.spec.replicas]
+
+
+def is_scaling_event(deployment: Deployment, sets: Iterable[ReplicaSet]) -> bool:
+    """The deployment was resized since its active replica sets were last adjusted."""
+    return any(_annotated(rs, DESIRED) not in {None, deployment.spec.replicas} for rs in active(sets))
+
+
+def is_saturated(deployment: Deployment, new: ReplicaSet | None) -> bool:
+    """The new replica set carries the whole deployment."""
+    return (
+        new is not None
+        and new.spec.replicas == deployment.spec.replicas
+        and _annotated(new, DESIRED) == deployment.spec.replicas
+        and new.status.available_replicas == deployment.spec.replicas
+    )
+
+
+def scale(deployment: Deployment, new: ReplicaSet | None, old: Sequence[ReplicaSet]) -> list[Scaling]:
+    """Sizes after a resize of the deployment, outside a rollout step.
+
+    Includes sets whose size stays, since their annotations have to follow.
+    """
+    running = active([*old, *([new] if new else [])])
+    if len(running) <= 1:
+        only = running[0] if running else new or (by_age(old)[-1] if old else None)
+        if only is None or only.spec.replicas == deployment.spec.replicas:
+            return []
+        return [(only, deployment.spec.replicas)]
+    if is_saturated(deployment, new):
+        return [(rs, 0) for rs in active(old)]
+    return _proportional(deployment, running) if is_rolling(deployment) else []
+
+
+def _proportional(deployment: Deployment, running: list[ReplicaSet]) -> list[Scaling]:
+    """Spread the change over all running sets by their size, so that risk stays as it was."""
+    wanted = deployment.spec.replicas
+    allowed = wanted + max_surge(deployment) if wanted > 0 else 0
+    to_add = allowed - total(running)
+    ordered = by_age(running)
+    if to_add > 0:
+        ordered.reverse()
+    ordered.sort(key=lambda rs: -rs.spec.replicas)
+    sizes, added = [], 0
+    for rs in ordered:
+        part = _proportion(deployment, rs, to_add, added)
+        sizes.append(rs.spec.replicas + part)
+        added += part
+    if to_add:
+        sizes[0] = max(0, sizes[0] + to_add - added)
+    return list(zip(ordered, sizes, strict=True))
+
+
+def _proportion(deployment: Deployment, rs: ReplicaSet, to_add: int, added: int) -> int:
+    if rs.spec.replicas == 0 or to_add in {0, added}:
+        return 0
+    part, left = _fraction(deployment, rs), to_add - added
+    return min(part, left) if to_add > 0 else max(part, left)
+
+
+def _fraction(deployment: Deployment, rs: ReplicaSet) -> int:
+    if deployment.spec.replicas == 0:
+        return -rs.spec.replicas
+    before = _annotated(rs, MAXIMUM) or deployment.status.replicas
+    if before == 0:
+        return 0
+    size = rs.spec.replicas * (deployment.spec.replicas + max_surge(deployment)) / before
+    # Half away from zero, as Go rounds.
+    return math.floor(size + 0.5) - rs.spec.replicas
+
+
+def _annotated(rs: ReplicaSet, name: str) -> int | None:
+    try:
+        return int(rs.metadata.annotations[name])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,45 @@
+"""Pod templates: when two are the same, and the hash that names a replica set."""
+
+import hashlib
+from typing import Any, Final
+
+import orjson
+
+HASH_LABEL: Final = "pod-template-hash"
+# Letters without vowels and digits without look-alikes, so that no words come out (rand.SafeEncodeString).
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+
+
+def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Whether two templates make the same pods, the hash label aside."""
+    return bool(_normal(_without_hash(left)) == _normal(_without_hash(right)))
+
+
+def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
+    """A short name for the template: the same for the same content, another one per collision count."""
+    content = orjson.dumps(_normal(_without_hash(template)) or {}, option=orjson.OPT_SORT_KEYS)
+    suffix = b"" if collisions is None else str(collisions).encode()
+    number = int.from_bytes(hashlib.sha256(content + suffix).digest()[:4])
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))
+
+
+def with_hash(template: dict[str, Any], digest: str) -> dict[str, Any]:
+    metadata = template.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
+    return {**template, "metadata": {**metadata, "labels": labels}}
+
+
+def _without_hash(template: dict[str, Any]) -> dict[str, Any]:
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != HASH_LABEL}
+    return {**template, "metadata": {**metadata, "labels": labels}}
+
+
+def _normal(value: Any) -> Any:
+    """Without nulls and empty parts: absent and empty mean the same on the wire."""
+    if isinstance(value, dict):
+        pairs = ((key, _normal(item)) for key, item in value.items())
+        return {key: item for key, item in pairs if item is not None} or None
+    if isinstance(value, list):
+        return [_normal(item) for item in value] or None
+    return value

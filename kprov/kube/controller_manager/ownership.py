@@ -1,0 +1,123 @@
+"""Who controls which objects: owner references, adoption and release (controller_ref_manager)."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from kprov.kube.api.meta import LabelSelector, Object, OwnerReference
+from kprov.kube.client import ApiError, ResourceClient
+from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.machinery import selectors
+
+log = logging.getLogger(__name__)
+
+Child = TypeVar("Child", bound=Object)
+
+
+@lru_cache(maxsize=2048)
+def _parsed(text: bytes) -> selectors.LabelSelector:
+    return selectors.LabelSelector.from_object(orjson.loads(text))
+
+
+def selector_of(selector: LabelSelector | None) -> selectors.LabelSelector:
+    """The matcher of an object's spec.selector; None matches nothing."""
+    return _parsed(b"null" if selector is None else msgspec.json.encode(selector))
+
+
+def controller_reference(owner: Object, api_version: str, kind: str) -> dict[str, Any]:
+    """The reference that marks ``owner`` as the one managing controller."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": owner.metadata.name,
+        "uid": owner.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def is_controlled_by(obj: Object, owner: Object) -> bool:
+    reference = obj.metadata.controller()
+    return reference is not None and reference.uid == owner.metadata.uid
+
+
+def owner_or_orphan_index(obj: Object) -> list[str]:
+    """Index by the UID of the controlling owner, or "orphan/NAMESPACE"."""
+    reference = obj.metadata.controller()
+    return [reference.uid] if reference else [f"orphan/{obj.metadata.namespace}"]
+
+
+class Claims:
+    """Adopts matching orphans and lets go of what no longer matches, for one owner."""
+
+    def __init__(
+        self,
+        owner: Object,
+        *,
+        api_version: str,
+        kind: str,
+        selector: selectors.LabelSelector,
+        children: ResourceClient[Any],
+        still_there: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._owner = owner
+        self._reference = controller_reference(owner, api_version, kind)
+        self._selector = selector
+        self._children = children
+        self._still_there = still_there
+        self._may_adopt: bool | None = None
+
+    async def claim(self, candidates: Iterable[Child]) -> list[Child]:
+        """Those of the candidates that are the owner's now."""
+        return [child for child in candidates if await self._claim(child)]
+
+    async def _claim(self, child: Child) -> bool:
+        reference: OwnerReference | None = child.metadata.controller()
+        matches = self._selector.matches(child.metadata.labels)
+        if reference is not None:
+            if reference.uid != self._owner.metadata.uid:
+                return False
+            if matches:
+                return True
+            if not self._owner.metadata.deletion_timestamp:
+                await self._release(child)
+            return False
+        if self._owner.metadata.deletion_timestamp or child.metadata.deletion_timestamp or not matches:
+            return False
+        return await self._adopt(child)
+
+    async def _adopt(self, child: Child) -> bool:
+        if self._may_adopt is None:
+            # The cached owner may be a ghost: ask the server itself before the first adoption.
+            self._may_adopt = await self._still_there()
+        if not self._may_adopt:
+            return False
+        change = {"ownerReferences": [self._reference], "uid": child.metadata.uid}
+        return await self._patch(child, change)
+
+    async def _release(self, child: Child) -> None:
+        log.info("%s no longer matches %s, releasing it", child.key, self._owner.key)
+        change = {
+            "ownerReferences": [{"$patch": "delete", "uid": self._owner.metadata.uid}],
+            "uid": child.metadata.uid,
+        }
+        await self._patch(child, change)
+
+    async def _patch(self, child: Child, metadata: dict[str, Any]) -> bool:
+        try:
+            await self._children.patch(
+                child.metadata.name,
+                {"metadata": metadata},
+                namespace=child.metadata.namespace,
+                patch_type=STRATEGIC_MERGE_PATCH,
+            )
+        except ApiError as error:
+            # Gone, or another object of the same name: the informer will tell.
+            if error.is_not_found or error.code == 422:
+                return False
+            raise
+        return True

@@ -1,0 +1,239 @@
+"""The replica set controller (pkg/controller/replicaset)."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.api.apps import ReplicaSet
+from kprov.kube.api.core import ObjectReference, Pod
+from kprov.kube.api.meta import OwnerReference
+from kprov.kube.client import ApiError, reference
+from kprov.kube.client.store import split_key
+from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.expectations import Expectations
+from kprov.kube.controller_manager.ownership import (
+    Claims,
+    controller_reference,
+    owner_or_orphan_index,
+    selector_of,
+)
+from kprov.kube.controller_manager.pod_control import PodControl
+from kprov.kube.controller_manager.replicaset import status
+from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
+from kprov.kube.machinery import timestamps
+
+API_VERSION: Final = "apps/v1"
+KIND: Final = "ReplicaSet"
+# At most so many pods are made or deleted in one sync.
+BURST_REPLICAS: Final = 500
+# Creations start with one and double, so that a template that is refused costs one request, not hundreds.
+SLOW_START_INITIAL: Final = 1
+
+
+class ReplicaSetController(Controller):
+    """Counts the active pods a replica set controls and makes or deletes the difference."""
+
+    name = "replicaset"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.expectations = Expectations()
+        self._recorder = context.recorder("replicaset-controller")
+        self._pod_control = PodControl(context.client, self._recorder)
+        self._sets = context.informers.informer(
+            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
+        )
+        self._pods = context.informers.informer(
+            "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
+        )
+        self._sets.add_handler(
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._deleted
+        )
+        self._pods.add_handler(
+            on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted
+        )
+
+    async def sync(self, key: str) -> None:
+        rs = self._sets.get(*split_key(key))
+        if rs is None:
+            self.expectations.forget(key)
+            return
+        may_manage = self.expectations.satisfied(key)
+        selector = selector_of(rs.spec.selector)
+        orphans = self._pods.by_index("owner", f"orphan/{rs.metadata.namespace}")
+        candidates = self._pods.by_index("owner", rs.metadata.uid) + orphans
+        claims = Claims(
+            rs,
+            api_version=API_VERSION,
+            kind=KIND,
+            selector=selector,
+            children=self._pod_control.pods,
+            still_there=lambda: self._still_there(rs),
+        )
+        active = await claims.claim(pod for pod in candidates if pod_conditions.is_active(pod))
+        terminating = sum(
+            bool(pod.metadata.deletion_timestamp) and not pod_conditions.is_terminal(pod)
+            for pod in self._pods.by_index("owner", rs.metadata.uid)
+        )
+        failure: Exception | None = None
+        if may_manage and not rs.metadata.deletion_timestamp:
+            failure = await self._manage(key, rs, active)
+        await self._update_status(rs, active, terminating, str(failure) if failure else "")
+        if failure is not None:
+            raise failure
+        self._look_again(key, rs, active)
+
+    async def _manage(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> Exception | None:
+        """Make or delete the difference. Gives the first error; expectations are lowered for what failed."""
+        owner = reference(rs, API_VERSION, KIND)
+        missing = rs.spec.replicas - len(active)
+        if missing > 0:
+            return await self._create(key, rs, owner, min(missing, BURST_REPLICAS))
+        if missing < 0:
+            return await self._delete(key, rs, owner, active, min(-missing, BURST_REPLICAS))
+        return None
+
+    async def _create(self, key: str, rs: ReplicaSet, owner: ObjectReference, count: int) -> Exception | None:
+        self.expectations.expect_creations(key, count)
+        mark = controller_reference(rs, API_VERSION, KIND)
+        done, batch = 0, SLOW_START_INITIAL
+        while done < count:
+            size = min(batch, count - done)
+            results = await asyncio.gather(
+                *(
+                    self._pod_control.create(rs.metadata.namespace, rs.spec.template, owner, mark)
+                    for _ in range(size)
+                ),
+                return_exceptions=True,
+            )
+            errors = [result for result in results if isinstance(result, BaseException)]
+            if errors:
+                # What failed or was not tried will never be observed.
+                self.expectations.creation_observed(key, len(errors) + count - done - size)
+                return _first(errors)
+            done += size
+            batch *= 2
+        return None
+
+    async def _delete(
+        self, key: str, rs: ReplicaSet, owner: ObjectReference, active: Sequence[Pod], count: int
+    ) -> Exception | None:
+        chosen = pods_to_delete(active, self._related(rs), count, time.time())
+        self.expectations.expect_deletions(key, (pod.metadata.uid for pod in chosen))
+        results = await asyncio.gather(
+            *(self._pod_control.delete(pod, owner) for pod in chosen), return_exceptions=True
+        )
+        errors: list[BaseException] = []
+        for pod, result in zip(chosen, results, strict=True):
+            if isinstance(result, BaseException):
+                self.expectations.deletion_observed(key, pod.metadata.uid)
+                if not (isinstance(result, ApiError) and result.is_not_found):
+                    errors.append(result)
+        return _first(errors) if errors else None
+
+    def _related(self, rs: ReplicaSet) -> list[Pod]:
+        """Pods of all replica sets that the same deployment controls."""
+        owner = rs.metadata.controller()
+        siblings = self._sets.by_index("owner", owner.uid) if owner else [rs]
+        return [pod for each in siblings for pod in self._pods.by_index("owner", each.metadata.uid)]
+
+    async def _update_status(
+        self, rs: ReplicaSet, active: Sequence[Pod], terminating: int, failure: str
+    ) -> None:
+        wanted = status.calculate(rs, active, terminating, failure, time.time(), timestamps.now())
+        if wanted == status.current(rs):
+            return
+        sets = self._sets.resource
+        try:
+            await sets.patch(
+                rs.metadata.name,
+                {"status": wanted},
+                namespace=rs.metadata.namespace,
+                subresource="status",
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    def _look_again(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> None:
+        """Come back when the next pod becomes available by the passing of minReadySeconds."""
+        if rs.spec.min_ready_seconds == 0:
+            return
+        now = time.time()
+        waits = (
+            pod_conditions.seconds_until_available(pod, rs.spec.min_ready_seconds, now) for pod in active
+        )
+        pending = [wait for wait in waits if wait]
+        if pending:
+            self.queue.add_after(key, min(pending) + 0.05)
+
+    async def _still_there(self, rs: ReplicaSet) -> bool:
+        try:
+            fresh = await self._sets.resource.get(rs.metadata.name, namespace=rs.metadata.namespace)
+        except ApiError as error:
+            if error.is_not_found:
+                return False
+            raise
+        return fresh.metadata.uid == rs.metadata.uid and not fresh.metadata.deletion_timestamp
+
+    def _deleted(self, rs: ReplicaSet) -> None:
+        self.expectations.forget(rs.key)
+        self.enqueue(rs)
+
+    def _pod_added(self, pod: Pod) -> None:
+        if pod.metadata.deletion_timestamp:
+            self._pod_deleted(pod)
+            return
+        owner = pod.metadata.controller()
+        if owner is not None:
+            if (rs := self._resolve(pod.metadata.namespace, owner)) is not None:
+                self.expectations.creation_observed(rs.key)
+                self.enqueue(rs)
+            return
+        self._enqueue_matching(pod)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        was, now = old.metadata.controller(), new.metadata.controller()
+        if new.metadata.deletion_timestamp:
+            # Its end counts from here on: kubelet may take long to finish it.
+            self._pod_deleted(new)
+        if was is not None and (now is None or was.uid != now.uid):
+            self._enqueue_owner(old.metadata.namespace, was)
+        if now is not None:
+            self._enqueue_owner(new.metadata.namespace, now)
+        elif was is not None or old.metadata.labels != new.metadata.labels:
+            self._enqueue_matching(new)
+
+    def _pod_deleted(self, pod: Pod) -> None:
+        owner = pod.metadata.controller()
+        rs = self._resolve(pod.metadata.namespace, owner) if owner else None
+        if rs is not None:
+            self.expectations.deletion_observed(rs.key, pod.metadata.uid)
+            self.enqueue(rs)
+
+    def _enqueue_owner(self, namespace: str, owner: OwnerReference) -> None:
+        if (rs := self._resolve(namespace, owner)) is not None:
+            self.enqueue(rs)
+
+    def _enqueue_matching(self, pod: Pod) -> None:
+        for rs in self._sets.list(pod.metadata.namespace):
+            if selector_of(rs.spec.selector).matches(pod.metadata.labels):
+                self.enqueue(rs)
+
+    def _resolve(self, namespace: str, owner: OwnerReference) -> ReplicaSet | None:
+        if owner.kind != KIND:
+            return None
+        rs = self._sets.get(namespace, owner.name)
+        return rs if rs is not None and rs.metadata.uid == owner.uid else None
+
+
+def _first(errors: Sequence[BaseException]) -> Exception | None:
+    """The error to report; creations in a namespace that is going away fail as they should."""
+    for error in errors:
+        if isinstance(error, ApiError) and error.is_namespace_terminating:
+            continue
+        if isinstance(error, Exception):
+            return error
+    return None
