@@ -70,3 +70,16 @@ def too_long(field: str, limit: int) -> FieldError:
 
 def not_found(field: str, value: Any) -> FieldError:
     return FieldError("FieldValueNotFound", field, f"Not found: {_shown(value)}")
+
+
+def type_invalid(field: str, value: Any, detail: str) -> FieldError:
+    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {_shown(value)}: {detail}")
+
+
+def too_many(field: str, actual: int, limit: int) -> FieldError:
+    items = "item" if limit == 1 else "items"
+    return FieldError("FieldValueTooMany", field, f"Too many: {actual}: must have at most {limit} {items}")
+
+
+def internal(field: str, detail: str) -> FieldError:
+    return FieldError("InternalError", field, f"Internal error: {detail}")

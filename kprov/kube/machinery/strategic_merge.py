@@ -72,6 +72,11 @@ def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
             original[name] = plain
 
 
+def _is_directive(name: str) -> bool:
+    """Whether a key steers the merge; other keys may begin with a dollar too ($ref in schemas)."""
+    return name in {_PATCH, _RETAIN_KEYS} or name.startswith((_DELETE_FROM_LIST, _SET_ORDER))
+
+
 def _plain(value: Any) -> Any:
     """A patch value as it stands in a document: without directives and nulls; None for one that deletes."""
     if isinstance(value, dict):
@@ -80,7 +85,7 @@ def _plain(value: Any) -> Any:
         return {
             name: _plain(held)
             for name, held in value.items()
-            if held is not None and not name.startswith("$") and _plain(held) is not None
+            if held is not None and not _is_directive(name) and _plain(held) is not None
         }
     if isinstance(value, list):
         return [plain for held in value if (plain := _plain(held)) is not None]
@@ -91,7 +96,7 @@ def _retain_keys(original: Object, patch: Object) -> None:
     keys = patch.get(_RETAIN_KEYS)
     if keys is None:
         return
-    sent = [name for name, value in patch.items() if value is not None and not name.startswith("$")]
+    sent = [name for name, value in patch.items() if value is not None and not _is_directive(name)]
     if not isinstance(keys, list) or any(name not in keys for name in sent):
         raise StrategicMergeError("invalid patch format of retainKeys")
     for name in [name for name in original if name not in keys]:

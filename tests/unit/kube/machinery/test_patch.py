@@ -137,3 +137,9 @@ def test_every_container_of_both_sides_is_there_once(before: list[str], sent: li
     doc = pod(*({"name": name} for name in before))
     changed = strategic(doc, {"containers": [{"name": name} for name in sent]})["containers"]
     assert sorted(each["name"] for each in changed) == sorted({*before, *sent})
+
+
+def test_keys_with_a_dollar_that_are_no_directives_are_kept() -> None:
+    gvk = ("example.com", "v1", "Thing")
+    change = {"schema": {"$ref": "#/x", "$retainKeys": ["$ref"]}}
+    assert patch.strategic_merge_patch({}, change, gvk) == {"schema": {"$ref": "#/x"}}
