@@ -32,11 +32,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one key. `value` is None for a deletion; `previous` None for a creation (or compacted)."""
+    """One change of one key. `value` is None for a deletion."""
 
     key: str
     value: bytes | None
-    previous: bytes | None
     revision: int
     is_create: bool
 
@@ -110,7 +109,10 @@ class Storage(Protocol):
         """The revision of the newest committed change."""
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
-        """Changes whose revision is greater than `after`; survives a lost endpoint. Raises CompactedError."""
+        """Changes whose revision is greater than `after`; survives a lost endpoint. Raises CompactedError.
+
+        prefix "": all keys, so that every revision of the database arrives.
+        """
 
     async def close(self) -> None:
         """End all watches and connections."""

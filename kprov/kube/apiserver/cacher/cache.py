@@ -1,0 +1,157 @@
+"""The watch cache of one resource: current objects in key order, and the changes that led there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.entry import Entry, Event, at_revision, head, make_entry
+from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
+from kprov.kube.apiserver.storage.interface import Change, Stored
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+#: (type, event) for each change, in order.
+Listener = Callable[[str, Event], None]
+
+#: How many changes can be watched from the past.
+HISTORY: Final = 2000
+
+
+class ResourceCache:
+    """Filled and kept up by the Cacher; read by everyone."""
+
+    def __init__(
+        self, resource: Resource, fields_of: Callable[[Object], Mapping[str, str]] = lambda _: {}
+    ) -> None:
+        self.resource = resource
+        self.prefix = keys.prefix(resource)
+        self.head = head(resource)
+        self._fields_of = fields_of
+        self._entries: dict[str, Entry] = {}
+        self._keys: list[str] = []
+        self._history: deque[Event] = deque()
+        #: Changes up to and with this revision cannot be watched any more.
+        self.floor = 0
+        self._watchers: dict[Watcher, None] = {}
+        self._listeners: list[Listener] = []
+
+    # reading
+
+    def get(self, key: str) -> Entry | None:
+        return self._entries.get(key)
+
+    def select(self, selection: Selection) -> Iterator[Entry]:
+        """Matching entries in key order."""
+        entries = self._entries
+        for key in self._range(selection.namespace):
+            entry = entries[key]
+            if selection.is_everything or selection.matches(entry):
+                yield entry
+
+    def count(self) -> int:
+        return len(self._keys)
+
+    def _range(self, namespace: str) -> Iterator[str]:
+        if not namespace or not self.resource.namespaced:
+            return iter(self._keys)
+        start = f"{self.prefix}{namespace}/"
+        first = bisect_left(self._keys, start)
+        return islice(self._keys, first, bisect_left(self._keys, start[:-1] + "0", first))
+
+    def object(self, entry: Entry) -> Object:
+        """A fresh dict of an entry."""
+        obj: Object = orjson.loads(self.head + entry.tail)
+        return obj
+
+    # watching
+
+    def history_after(self, revision: int) -> list[Event] | None:
+        """Changes newer than the revision, None when they are no longer all known."""
+        if revision < self.floor:
+            return None
+        return [event for event in self._history if event.revision > revision]
+
+    def add_watcher(self, watcher: Watcher) -> None:
+        self._watchers[watcher] = None
+
+    def remove_watcher(self, watcher: Watcher) -> None:
+        self._watchers.pop(watcher, None)
+
+    def watchers(self) -> list[Watcher]:
+        return list(self._watchers)
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    # filling
+
+    def replace(self, stored: list[Stored], revision: int) -> None:
+        """Take a complete state. Watches end, since what happened meanwhile is not known; listeners get the differences."""
+        old = self._entries
+        self._entries = {}
+        for item in stored:
+            known = old.get(item.key)
+            self._entries[item.key] = (
+                known if known is not None and known.revision == item.revision else self._entry(item)
+            )
+        self._keys = sorted(self._entries)
+        self._history.clear()
+        self.floor = revision
+        for watcher in self.watchers():
+            self.remove_watcher(watcher)
+            watcher.sink.end("The resourceVersion for the provided watch is too old.")
+        if self._listeners:
+            for key, entry in old.items():
+                if key not in self._entries:
+                    self._tell(Event("DELETED", self.head, entry, entry))
+            for key, entry in self._entries.items():
+                before = old.get(key)
+                if before is not entry:
+                    self._tell(Event("MODIFIED" if before else "ADDED", self.head, entry, before))
+
+    def apply(self, change: Change) -> None:
+        """One change from the feed."""
+        previous = self._entries.get(change.key)
+        if change.value is None:
+            if previous is None:
+                return
+            del self._entries[change.key]
+            del self._keys[bisect_left(self._keys, change.key)]
+            gone = Entry(
+                previous.key,
+                previous.namespace,
+                previous.name,
+                at_revision(previous.tail, change.revision),
+                change.revision,
+                previous.labels,
+                previous.fields,
+            )
+            event = Event("DELETED", self.head, gone, previous)
+        else:
+            if previous is not None and previous.revision >= change.revision:
+                return
+            entry = self._entry(Stored(change.key, change.value, change.revision))
+            self._entries[change.key] = entry
+            if previous is None:
+                insort(self._keys, change.key)
+            event = Event("MODIFIED" if previous else "ADDED", self.head, entry, previous)
+        self._history.append(event)
+        if len(self._history) > HISTORY:
+            self.floor = self._history.popleft().revision
+        for watcher in self._watchers:
+            watcher.offer(event)
+        self._tell(event)
+
+    def _entry(self, stored: Stored) -> Entry:
+        return make_entry(self.head, stored.key, stored.value, stored.revision, self._fields_of)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event.type, event)

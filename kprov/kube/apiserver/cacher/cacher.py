@@ -1,0 +1,147 @@
+"""All caches, fed by one watch over the whole database.
+
+One watch for all resources sees every revision, so "is the cache as new as etcd?" is one comparison, no
+progress requests are needed, and an idle server has one idle stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.storage.interface import (
+    ChangeBatch,
+    CompactedError,
+    Storage,
+    StorageError,
+    Stored,
+
+)
+from kprov.kube.component_base.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+_PAGE: Final = 500
+#: Seconds a read waits for the cache to catch up, as upstream's blockTimeout.
+FRESH_SECONDS: Final = 3.0
+BOOKMARK_SECONDS: Final = 60.0
+_LOADING_SECONDS: Final = 10.0
+
+
+class NotFreshError(Exception):
+    """The cache did not reach the revision in time."""
+
+
+class Cacher:
+    """The caches by key prefix, and how far they are."""
+
+    def __init__(self, storage: Storage, caches: Iterable[ResourceCache]) -> None:
+        self._storage = storage
+        self._caches = {cache.prefix: cache for cache in caches}
+        #: All changes up to here are in the caches.
+        self.revision = 0
+        self.loaded = asyncio.Event()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    @property
+    def caches(self) -> list[ResourceCache]:
+        return list(self._caches.values())
+
+    async def run(self) -> None:
+        """Fill and follow until cancelled; an etcd that is away is tried again."""
+        backoff = Backoff(initial=0.2, maximum=2.0)
+        bookmarks = asyncio.create_task(self._bookmarks())
+        try:
+            while True:
+                try:
+                    await self._load()
+                    backoff.reset()
+                    async for batch in self._storage.watch("", after=self.revision):
+                        self._take(batch)
+                except CompactedError:
+                    log.warning("fell behind etcd's compaction, reading everything again")
+                except StorageError as error:
+                    log.warning("cannot read from etcd, trying again: %s", error)
+                    await asyncio.sleep(backoff.next())
+        finally:
+            bookmarks.cancel()
+
+    async def wait_for(self, revision: int, seconds: float = FRESH_SECONDS) -> None:
+        """Return once all changes up to the revision are in. Raises NotFreshError."""
+        if self.loaded.is_set() and self.revision >= revision:
+            return
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (revision, next(self._order), future))
+        try:
+            await asyncio.wait_for(future, seconds if self.loaded.is_set() else _LOADING_SECONDS)
+        except TimeoutError:
+            raise NotFreshError(f"at {self.revision}, wanted {revision}") from None
+
+    async def fresh(self) -> int:
+        """Make reads from the caches consistent; the revision they are at least at. UnavailableError, NotFreshError."""
+        if not self.loaded.is_set():
+            await self.wait_for(0)
+        revision = await self._storage.current_revision()
+        if revision > self.revision:
+            await self.wait_for(revision)
+        return self.revision
+
+    async def _load(self) -> None:
+        by_cache: dict[str, list[Stored]] = {prefix: [] for prefix in self._caches}
+        after, revision = "", 0
+        while True:
+            page = await self._storage.list(keys.ROOT, revision=revision, limit=_PAGE, after=after)
+            revision = page.revision
+            for item in page.items:
+                cache = self._cache_of(item.key)
+                if cache is not None:
+                    by_cache[cache.prefix].append(item)
+            if not page.remaining:
+                break
+            after = page.items[-1].key
+        self.revision = revision
+        for prefix, items in by_cache.items():
+            self._caches[prefix].replace(items, revision)
+        self.loaded.set()
+        self._advance()
+
+    def _cache_of(self, key: str) -> ResourceCache | None:
+        parts = key.split("/", 4)
+        if len(parts) < 4 or parts[1] != "registry":
+            return None
+        cache = self._caches.get(f"/registry/{parts[2]}/")
+        if cache is None and len(parts) > 4:
+            cache = self._caches.get(f"/registry/{parts[2]}/{parts[3]}/")
+        return cache
+
+    def _take(self, batch: ChangeBatch) -> None:
+        for change in batch.changes:
+            cache = self._cache_of(change.key)
+            if cache is not None:
+                try:
+                    cache.apply(change)
+                except (ValueError, KeyError):
+                    log.exception("what etcd holds at %s is no object", change.key)
+        self.revision = max(self.revision, batch.revision)
+        self._advance()
+
+    def _advance(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self.revision:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(None)
+
+    async def _bookmarks(self) -> None:
+                while True:
+            await asyncio.sleep(BOOKMARK_SECONDS)
+            for cache in self._caches.values():
+                for watcher in cache.watchers():
+                    if watcher.bookmarks:
+                        watcher.sink.bookmark(self.revision)
