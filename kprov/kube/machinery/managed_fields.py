@@ -94,7 +94,9 @@ def update(
     """
     metadata = new.setdefault("metadata", {})
     managers = _live_or_new(live, metadata, subresource)
-    metadata.pop("managedFields", None)
+    sent = metadata.pop("managedFields", None)
+    stored = (live or {}).get("metadata", {}).get("managedFields")
+    before = dict(managers)
     if not managers and live is not None:
         return  # made before anyone tracked it; tracking starts with the first apply
     node = (schema or schemas.builtin()).node(gvk)
@@ -102,6 +104,9 @@ def update(
     try:
         _update(node, _bare(live), new, managers, entry, ignored, now or timestamps.now())
     except StructuredMergeError:
+        return
+    if managers == before and stored and sent in (None, stored):
+        metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
         return
     _cap(managers)
     _store(metadata, managers)
