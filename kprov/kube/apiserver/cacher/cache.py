@@ -93,7 +93,10 @@ class ResourceCache:
     # filling
 
     def replace(self, stored: list[Stored], revision: int) -> None:
-        """Take a complete state. Watches end, since what happened meanwhile is not known; listeners get the differences."""
+        """Take a complete state.
+
+        Watches end, since what happened meanwhile is not known; listeners get the differences.
+        """
         old = self._entries
         self._entries = {}
         for item in stored:

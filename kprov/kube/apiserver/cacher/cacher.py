@@ -21,7 +21,6 @@ from kprov.kube.apiserver.storage.interface import (
     Storage,
     StorageError,
     Stored,
-
 )
 from kprov.kube.component_base.backoff import Backoff
 
@@ -85,7 +84,10 @@ class Cacher:
             raise NotFreshError(f"at {self.revision}, wanted {revision}") from None
 
     async def fresh(self) -> int:
-        """Make reads from the caches consistent; the revision they are at least at. UnavailableError, NotFreshError."""
+        """Make reads from the caches consistent; the revision they are at least at.
+
+        Raises UnavailableError, NotFreshError.
+        """
         if not self.loaded.is_set():
             await self.wait_for(0)
         revision = await self._storage.current_revision()
@@ -139,7 +141,7 @@ class Cacher:
                 future.set_result(None)
 
     async def _bookmarks(self) -> None:
-                while True:
+        while True:
             await asyncio.sleep(BOOKMARK_SECONDS)
             for cache in self._caches.values():
                 for watcher in cache.watchers():
