@@ -1,0 +1,83 @@
+"""What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any, Callable
+
+Fetch = Callable[[str, str], None]
+
+
+class ModuleError(Exception):
+    """A module failed; `result` has what else it wants to tell (Ansible's return values)."""
+
+    def __init__(self, message: str, **result: Any) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class Context:
+    """One task on this host.
+
+    `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks the
+    operator for a large one and writes it to a path.
+    """
+
+    def __init__(
+        self, *, check: bool, diff: bool, environment: dict[str, str], blobs: dict[str, bytes], fetch: Fetch
+    ) -> None:
+        self.check = check
+        self.diff = diff
+        self.environment = environment
+        self.blobs = blobs
+        self._fetch = fetch
+
+    def content(self, sha256: str) -> bytes:
+        """A content that the operator holds."""
+        if sha256 not in self.blobs:
+            path = self.content_file(sha256)
+            try:
+                with open(path, "rb") as file:
+                    return file.read()
+            finally:
+                os.unlink(path)
+        return self.blobs[sha256]
+
+    def content_file(self, sha256: str, folder: str | None = None) -> str:
+        """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
+        handle, path = tempfile.mkstemp(prefix=".kprov-", dir=folder)
+        try:
+            if sha256 in self.blobs:
+                os.write(handle, self.blobs[sha256])
+            else:
+                self._fetch(sha256, path)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(handle)
+        return path
+
+
+def truth(value: Any, *, default: bool = False) -> bool:
+    """Ansible's booleans: yes, on, true, 1 and their opposites."""
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("yes", "on", "true", "1", "y", "t", "1.0"):
+        return True
+    if text in ("no", "off", "false", "0", "n", "f", "0.0"):
+        return False
+    raise ModuleError(f"{value!r} is not a boolean")
+
+
+def words(value: Any) -> list[str]:
+    """Ansible's lists: a list, or a text with commas."""
+    if value is None or value == "":
+        return []
+    if isinstance(value, (list, tuple)):
+        return [str(item) for item in value]
+    return [word.strip() for word in str(value).split(",") if word.strip()]
