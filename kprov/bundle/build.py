@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kprov.bundle import archive, bytecode, components, images, libraries, sources, store
-from kprov.bundle.debs import debian_architecture
 from kprov.bundle.requirements import constraints, requirements
+from kprov.debian.packages import RELEASE, debian_architecture
 from kprov.errors import InputError
 
 FORMAT = 1  # raised when the layout changes
@@ -57,7 +57,7 @@ def build(
     wanted = requirements()
     pinned = constraints(wanted)
     libraries_key = store.key([libraries.FORMAT, libraries.RELEASE, python, arch, wanted, pinned])
-    images_key = store.key([images.FORMAT, arch])
+    images_key = store.key([images.FORMAT, arch, RELEASE])
     launchers = {name: components.launcher(name, python) for name in components.COMPONENTS}
     digest = store.key([FORMAT, sources.digest(), libraries_key, images_key, launchers])
     bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
@@ -71,7 +71,7 @@ def build(
             say(f"Fetching the components' libraries for Python {python} on {arch}")
         store.folder(lib, lambda target: _libraries(target, python, arch, wanted, pinned, interpreter))
         image_folder = cache / "images" / f"{arch}-{images_key}"
-        store.folder(image_folder, lambda target: images.build(target, arch))
+        store.folder(image_folder, lambda target: images.build(target, arch, cache))
         say(f"Packing bundle {digest}")
         tree = cache / f".tree-{os.getpid()}"
         try:

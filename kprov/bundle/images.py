@@ -10,15 +10,13 @@ import hashlib
 import io
 import json
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kprov.bundle import debs
-from kprov.errors import KprovError
+from kprov.debian import packages
 
-FORMAT = 1  # raised when an image's contents change: part of the cache's key
+FORMAT = 2  # raised when an image's contents change: part of the cache's key
 PAUSE = "kprov.io/pause:1"
 PROBE = "kprov.io/probe:1"
 # What roles/containerd has as its sandbox image, and kubeadm too: nodes without a registry have it then.
@@ -31,7 +29,7 @@ APPLETS = (
     "date", "dd", "df", "dirname", "du", "echo", "env", "expr", "false", "find", "free", "getopt",
     "grep", "gunzip", "gzip", "head", "hostname", "httpd", "id", "ip", "kill", "killall", "less", "ln",
     "ls", "md5sum", "mkdir", "mkfifo", "mknod", "mktemp", "more", "mount", "mv", "nc", "netstat",
-    "nslookup", "od", "pgrep", "pidof", "ping", "ping6", "pkill", "printf", "ps", "pwd", "readlink",
+    "nslookup", "od", "pidof", "ping", "ping6", "printf", "ps", "pwd", "readlink",
     "realpath", "rm", "rmdir", "route", "sed", "seq", "sh", "sha256sum", "sleep", "sort", "stat",
     "stty", "sync", "tail", "tar", "tee", "telnet", "test", "timeout", "top", "touch", "tr",
     "traceroute", "true", "tty", "umount", "uname", "uniq", "uptime", "vi", "wc", "wget", "which",
@@ -49,19 +47,17 @@ class Entry:
     link: str = ""
 
 
-def build(target: Path, arch: str) -> None:
-    """Write pause.tar and probe.tar into `target`.
+def build(target: Path, arch: str, cache: Path) -> None:
+    """Write pause.tar and probe.tar into `target`; packages are kept in `cache`.
 
     Raises:
         KprovError: a package could not be had.
 
     """
-    with tempfile.TemporaryDirectory() as folder:
-        # apt downloads as its own user where it can.
-        Path(folder).chmod(0o755)
-        catatonit = debs.contents(debs.fetch("catatonit", arch, Path(folder)), "usr/bin/catatonit")
-        busybox = _busybox(debs.fetch("busybox-static", arch, Path(folder)))
-    architecture = debs.debian_architecture(arch)
+    catatonit = packages.contents(packages.fetch("catatonit", arch=arch, cache=cache), "usr/bin/catatonit")
+    # Not of bookworm: its wget crashes when it is given a time limit.
+    busybox = packages.contents(packages.fetch("busybox-static", arch=arch, cache=cache), "usr/bin/busybox")
+    architecture = packages.debian_architecture(arch)
     (target / "pause.tar").write_bytes(
         archive(
             [PAUSE, PAUSE_ALIAS],
@@ -117,14 +113,6 @@ def archive(tags: list[str], entries: list[Entry], *, architecture: str, config:
             Entry("manifest.json", 0o644, _json(manifest)),
         ]
     )
-
-
-def _busybox(deb: Path) -> bytes:
-    """Its place moved from /bin to /usr/bin between releases of Debian."""
-    try:
-        return debs.contents(deb, "usr/bin/busybox")
-    except KprovError:
-        return debs.contents(deb, "bin/busybox")
 
 
 def _tar(entries: list[Entry]) -> bytes:

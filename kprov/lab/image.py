@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kprov.lab import aptsources, disk
+from kprov.debian import packages, sources
+from kprov.lab import disk
 from kprov.lab.command import run
 from kprov.lab.definition import CACHE, USER
 
-RELEASE = "trixie"
+RELEASE = packages.RELEASE
 PACKAGES = (
     "ca-certificates", "dbus", "iproute2", "openssh-server", "python3", "sudo", "systemd", "systemd-sysv",
 )  # fmt: skip
@@ -51,8 +52,8 @@ def recipe() -> dict[str, object]:
         "release": RELEASE,
         "architecture": platform.machine(),
         "packages": PACKAGES,
-        "sources": [source.line() for source in aptsources.for_release(RELEASE)],
-        "options": aptsources.acquire_options(),
+        "sources": [source.line() for source in sources.for_release(RELEASE)],
+        "options": sources.acquire_options(),
         "masked": MASKED,
         "files": FILES,
     }
@@ -94,12 +95,12 @@ def _only_builder() -> Iterator[None]:
 
 
 def _build(target: Path, made_from: dict[str, object]) -> None:
-    sources, options = made_from["sources"], made_from["options"]
-    assert isinstance(sources, list)
+    lines, options = made_from["sources"], made_from["options"]
+    assert isinstance(lines, list)
     assert isinstance(options, list)
     mmdebstrap = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--skip=cleanup/apt"]
     mmdebstrap += [f"--include={','.join(PACKAGES)}", *(f"--aptopt={option}" for option in options)]
-    run([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(sources) + "\n", timeout=1800)
+    run([*mmdebstrap, RELEASE, str(target), "-"], stdin="\n".join(lines) + "\n", timeout=1800)
     run(["chroot", str(target), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     for name, text in FILES.items():
         file = target / name

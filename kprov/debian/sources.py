@@ -1,18 +1,18 @@
 """Where this machine gets Debian from, said for another release of Debian.
 
-The hosts of a lab use the same mirrors, proxies and checks as the machine they run on; nothing is assumed.
+What kprov takes from Debian comes through the mirrors, proxies and checks of the machine; nothing is assumed.
 Both forms of sources.list(5) are read: one line each, and deb822.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from kprov.errors import KprovError
-from kprov.lab.command import run
 
 _POCKETS = ("", "-updates", "-security")
 # Options of apt.conf(5) that say how to reach a mirror and what to accept from it.
@@ -52,14 +52,23 @@ def for_release(release: str, *, etc: Path = Path("/etc")) -> list[Source]:
     if not found:
         raise KprovError(
             f"{etc}/apt has no archive of Debian {own or '(unknown release)'} to take {release} from: "
-            "lab hosts need a Debian machine with a sources entry that has 'main'"
+            "this needs a Debian machine with a sources entry that has 'main'"
         )
     return list(dict.fromkeys(found))
 
 
 def acquire_options() -> list[str]:
-    """Lines of apt.conf for what the machine says about proxies and checks."""
-    dump = run(["apt-config", "dump"]).stdout.splitlines()
+    """Lines of apt.conf for what the machine says about proxies and checks.
+
+    Raises:
+        KprovError: the machine has no apt.
+
+    """
+    try:
+        done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise KprovError(f"apt-config does not work on this machine: {error}") from error
+    dump = done.stdout.splitlines()
     return [line for line in dump if _KEPT.match(line) and not line.endswith('"";')]
 
 

@@ -1,0 +1,98 @@
+"""Packages of any release and architecture, fetched through this machine's mirrors, not installed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from kprov.debian import sources
+from kprov.errors import InputError, KprovError
+
+RELEASE = "trixie"  # the hosts' release; the machine kprov runs on may be older
+# Debian's names of what uname calls these.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x"}
+
+
+def debian_architecture(arch: str) -> str:
+    """Debian's name, such as amd64 for x86_64.
+
+    Raises:
+        InputError: kprov does not know the architecture.
+
+    """
+    if arch not in ARCHITECTURES:
+        raise InputError(f"architecture {arch!r} is not supported; there are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[arch]
+
+
+def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE) -> Path:
+    """Download a package and return its file; `cache` keeps it and the release's package lists.
+
+    Raises:
+        KprovError: apt could not; the message has what it said.
+
+    """
+    place = cache / "apt" / f"{release}-{arch}"
+    options = _prepare(place, release, debian_architecture(arch))
+    download = ["apt-get", *options, "-q", "download", package]
+    done = None
+    if any(place.glob("lists/*_Packages*")):
+        done = _apt(download, place)
+    if done is None or done.returncode != 0:
+        # No lists yet, or they name a version that the mirror has replaced.
+        updated = _apt(["apt-get", *options, "-q", "update"], place)
+        if updated.returncode != 0:
+            raise KprovError(f"apt-get update for {release} failed: {updated.stderr.strip()[-800:]}")
+        done = _apt(download, place)
+    found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
+    if done.returncode != 0 or not found:
+        raise KprovError(f"apt-get download {package} of {release} failed: {done.stderr.strip()[-800:]}")
+    for old in found[:-1]:
+        old.unlink()
+    return found[-1]
+
+
+def contents(deb: Path, member: str) -> bytes:
+    """One file out of a package, named as in the package (`usr/bin/catatonit`).
+
+    Raises:
+        KprovError: the package does not have it.
+
+    """
+    tree = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(deb)], capture_output=True, check=False)
+    extract = ["tar", "--extract", "--to-stdout", f"./{member}"]
+    found = subprocess.run(extract, input=tree.stdout, capture_output=True, check=False)
+    if tree.returncode or found.returncode or not found.stdout:
+        raise KprovError(f"{deb.name} has no {member}: {(tree.stderr or found.stderr).decode().strip()}")
+    return found.stdout
+
+
+def _prepare(place: Path, release: str, architecture: str) -> list[str]:
+    """Options that keep this release's lists apart from the machine's own."""
+    for name in ("lists/partial", "archives/partial"):
+        (place / name).mkdir(parents=True, exist_ok=True)
+    listed = place / "sources.list"
+    listed.write_text("".join(f"{source.line()}\n" for source in sources.for_release(release)))
+    values = {
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+        "APT::Sandbox::User": "root",  # the cache is not readable for apt's own user
+        "Acquire::Languages": "none",
+        "Dir::Etc::sourcelist": listed,
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State": place,
+        "Dir::State::lists": place / "lists",
+        "Dir::State::status": "/dev/null",
+        "Dir::Cache": place,
+        "Dir::Cache::archives": place / "archives",
+    }
+    return [f"-o{name}={value}" for name, value in values.items()]
+
+
+def _apt(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    except FileNotFoundError as error:
+        raise KprovError("this needs Debian packages, and the machine has no apt-get") from error
+    except subprocess.TimeoutExpired as error:
+        raise KprovError("apt-get took longer than ten minutes") from error

@@ -1,0 +1,31 @@
+"""kubectl for the operator, as Debian ships it for the hosts' release."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+from kprov.debian import packages
+
+PACKAGE = "kubectl"
+CACHE = Path("/var/cache/kprov")
+
+
+def ensure_kubectl(cache: Path = CACHE) -> Path:
+    """Path of a kubectl that runs here; fetched once, then kept in the cache.
+
+    Raises:
+        KprovError: the package could not be had.
+
+    """
+    program = cache / "kubectl" / packages.RELEASE / "kubectl"
+    if program.exists():
+        return program
+    deb = packages.fetch(PACKAGE, arch=platform.machine(), cache=cache)
+    program.parent.mkdir(parents=True, exist_ok=True)
+    aside = program.with_suffix(f".{os.getpid()}")
+    aside.write_bytes(packages.contents(deb, "usr/bin/kubectl"))
+    aside.chmod(0o755)
+    aside.rename(program)
+    return program
