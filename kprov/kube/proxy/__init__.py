@@ -1,2 +1,1 @@
-"""kube-proxy: services as nftables maps. Imports client and below.
-"""
+"""kube-proxy: services as nftables maps. Imports client and below."""

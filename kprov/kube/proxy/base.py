@@ -1,0 +1,131 @@
+"""The fixed part of the table: base chains, the maps that lead to services, the rules between them.
+
+The names and the shape are upstream's (pkg/proxy/nftables), so that what is written about one helps with
+the other.
+"""
+
+from dataclasses import dataclass
+
+from kprov.kube.proxy.nftables import TABLE
+
+CLUSTER_IPS = "cluster-ips"
+SERVICE_IPS = "service-ips"
+SERVICE_NODEPORTS = "service-nodeports"
+NODEPORT_IPS = "nodeport-ips"
+NO_ENDPOINT_SERVICES = "no-endpoint-services"
+NO_ENDPOINT_NODEPORTS = "no-endpoint-nodeports"
+FIREWALL_IPS = "firewall-ips"
+HAIRPIN_CONNECTIONS = "hairpin-connections"
+REJECT_CHAIN = "reject-chain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What of the configuration the rules depend on.
+
+    `cluster_cidr` is of the rules' family, "" when unknown; `all_node_addresses` takes node ports on every
+    local address but loopback instead of those in the set nodeport-ips.
+    """
+
+    family: int = 4
+    cluster_cidr: str = ""
+    masquerade_all: bool = False
+    masquerade_mark: int = 0x4000
+    all_node_addresses: bool = False
+
+    @property
+    def ip(self) -> str:
+        return "ip6" if self.family == 6 else "ip"
+
+    @property
+    def mark_rule(self) -> str:
+        return f"meta mark set meta mark or {self.masquerade_mark:#x}"
+
+
+def render(settings: Settings) -> str:
+    """Lines of `nft -f -` for a table that was just deleted."""
+    ip = settings.ip
+    address = "ipv6_addr" if settings.family == 6 else "ipv4_addr"
+    loopback = "::1" if settings.family == 6 else "127.0.0.0/8"
+    mark = f"{settings.masquerade_mark:#x}"
+    hairpin = f"{ip} saddr . {ip} daddr . meta l4proto . th dport @{HAIRPIN_CONNECTIONS}"
+    key = f"{ip} daddr . meta l4proto . th dport"
+    node = f"{ip} daddr @{NODEPORT_IPS}"
+    node_ports = f"fib daddr type local {ip} daddr != {loopback}" if settings.all_node_addresses else node
+    input_ports = f"{ip} daddr != {loopback}" if settings.all_node_addresses else node
+    from_outside = ""
+    if settings.masquerade_all:
+        from_outside = f"{ip} daddr @{CLUSTER_IPS} {settings.mark_rule}"
+    elif settings.cluster_cidr:
+        from_outside = f"{ip} daddr @{CLUSTER_IPS} {ip} saddr != {settings.cluster_cidr} {settings.mark_rule}"
+    return f"""table {ip} {TABLE} {{
+  comment "rules for kube-proxy"
+  set {CLUSTER_IPS} {{ type {address}; comment "Active ClusterIPs"; }}
+  set {NODEPORT_IPS} {{ type {address}; comment "IPs that accept NodePort traffic"; }}
+  set {HAIRPIN_CONNECTIONS} {{ type {address} . {address} . inet_proto . inet_service; }}
+  map {SERVICE_IPS} {{ type {address} . inet_proto . inet_service : verdict; }}
+  map {SERVICE_NODEPORTS} {{ type inet_proto . inet_service : verdict; }}
+  map {NO_ENDPOINT_SERVICES} {{ type {address} . inet_proto . inet_service : verdict; }}
+  map {NO_ENDPOINT_NODEPORTS} {{ type inet_proto . inet_service : verdict; }}
+  map {FIREWALL_IPS} {{ type {address} . inet_proto . inet_service : verdict; }}
+  chain {REJECT_CHAIN} {{
+    reject
+  }}
+  chain services {{
+    {from_outside}
+    {key} vmap @{SERVICE_IPS}
+    {node_ports} meta l4proto . th dport vmap @{SERVICE_NODEPORTS}
+  }}
+  chain masquerading {{
+    meta mark & {mark} != 0 meta mark set meta mark ^ {mark} masquerade fully-random
+    ct status dnat {hairpin} masquerade fully-random
+  }}
+  chain service-endpoints-check {{
+    {key} vmap @{NO_ENDPOINT_SERVICES}
+  }}
+  chain nodeport-endpoints-check {{
+    {input_ports} meta l4proto . th dport vmap @{NO_ENDPOINT_NODEPORTS}
+  }}
+  chain firewall-check {{
+    {key} vmap @{FIREWALL_IPS}
+  }}
+  chain cluster-ips-check {{
+    {ip} daddr @{CLUSTER_IPS} reject comment "Reject traffic to invalid ports of ClusterIPs"
+  }}
+  chain filter-prerouting-pre-dnat {{
+    type filter hook prerouting priority dstnat - 10; policy accept;
+    ct state new jump firewall-check
+  }}
+  chain filter-output-pre-dnat {{
+    type filter hook output priority -110; policy accept;
+    ct state new jump firewall-check
+  }}
+  chain filter-input {{
+    type filter hook input priority filter; policy accept;
+    ct state new jump nodeport-endpoints-check
+    ct state new jump service-endpoints-check
+  }}
+  chain filter-forward {{
+    type filter hook forward priority filter; policy accept;
+    ct state new jump service-endpoints-check
+    ct state new jump cluster-ips-check
+  }}
+  chain filter-output {{
+    type filter hook output priority filter; policy accept;
+    ct state new jump service-endpoints-check
+    ct state new jump cluster-ips-check
+  }}
+  chain nat-prerouting {{
+    type nat hook prerouting priority dstnat; policy accept;
+    jump services
+  }}
+  chain nat-output {{
+    type nat hook output priority -100; policy accept;
+    jump services
+  }}
+  chain nat-postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    jump masquerading
+  }}
+}}
+"""

@@ -1,0 +1,112 @@
+"""The table as a value: named maps and sets of elements, chains of rules; and the text that changes it.
+
+`full` replaces the whole table, `difference` writes only what differs from the table written last.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+TABLE = "kube-proxy"
+
+
+@dataclass
+class Tables:
+    """Contents that follow the services, of one family.
+
+    elements: container name > key > value ("" in a set); chains: name > rules; affinity: set name > timeout
+    in seconds. The containers themselves and the base chains are in `base`.
+    """
+
+    elements: dict[str, dict[str, str]] = field(default_factory=dict)
+    chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    affinity: dict[str, int] = field(default_factory=dict)
+
+    def add(self, container: str, key: str, value: str = "") -> None:
+        """The first to claim a key keeps it: one external IP and port in two services is a mistake."""
+        self.elements.setdefault(container, {}).setdefault(key, value)
+
+    def merge(self, other: "Tables") -> None:
+        for container, entries in other.elements.items():
+            mine = self.elements.setdefault(container, {})
+            for key, value in entries.items():
+                mine.setdefault(key, value)
+        self.chains.update(other.chains)
+        self.affinity.update(other.affinity)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Text for `nft -f -`, and chains that nothing leads to any more.
+
+    Kernels before 6.2 notice only a moment later that a chain is no longer referenced by a map, so stale
+    ones are emptied now and deleted by a later transaction.
+    """
+
+    text: str
+    stale_chains: frozenset[str] = frozenset()
+
+
+def full(family: str, base: str, desired: Tables) -> Transaction:
+    """Put the whole table in place of whatever is there; `base` makes containers and base chains."""
+    where = f"{family} {TABLE}"
+    lines = [f"add table {where}", f"delete table {where}", base.rstrip("\n")]
+    lines += _write(where, Tables(), desired)
+    return Transaction("\n".join(lines) + "\n")
+
+
+def difference(family: str, present: Tables, desired: Tables) -> Transaction:
+    """From `present` to `desired`; empty text when they are the same."""
+    where = f"{family} {TABLE}"
+    lines = _write(where, present, desired)
+    stale = frozenset(present.chains.keys() - desired.chains.keys())
+    lines += [f"flush chain {where} {name}" for name in sorted(stale)]
+    lines += [
+        f"delete set {where} {name}" for name in sorted(present.affinity.keys() - desired.affinity.keys())
+    ]
+    return Transaction("\n".join(lines) + "\n" if lines else "", stale)
+
+
+def delete_chains(family: str, names: Iterable[str]) -> str:
+    return "".join(f"delete chain {family} {TABLE} {name}\n" for name in sorted(names))
+
+
+def _write(where: str, present: Tables, desired: Tables) -> list[str]:
+    """Chains before what leads to them, old elements out before new ones of the same key."""
+    kind = "ipv6_addr" if where.startswith("ip6") else "ipv4_addr"
+    lines = []
+    for name, seconds in sorted(desired.affinity.items()):
+        if present.affinity.get(name) != seconds:
+            if name in present.affinity:
+                lines.append(f"delete set {where} {name}")
+            lines.append(
+                f"add set {where} {name} {{ type {kind}; flags dynamic,timeout; timeout {seconds}s; }}"
+            )
+    changed = [name for name, rules in sorted(desired.chains.items()) if present.chains.get(name) != rules]
+    resized = {
+        name for name, seconds in desired.affinity.items() if present.affinity.get(name, seconds) != seconds
+    }
+    if resized:  # a set in use cannot be deleted: every chain that names it is written again
+        users = {
+            name
+            for name, rules in desired.chains.items()
+            if any(item in rule for rule in rules for item in resized)
+        }
+        lines = [f"flush chain {where} {name}" for name in sorted(users & present.chains.keys())] + lines
+        changed = sorted({*changed, *users})
+    for name in changed:
+        lines += [f"add chain {where} {name}", f"flush chain {where} {name}"]
+    for name in changed:
+        lines += [f"add rule {where} {name} {rule}" for rule in desired.chains[name]]
+    for container in sorted(present.elements.keys() | desired.elements.keys()):
+        old, new = present.elements.get(container, {}), desired.elements.get(container, {})
+        gone = [key for key, value in old.items() if new.get(key) != value]
+        if gone:
+            lines.append(f"delete element {where} {container} {{ {', '.join(sorted(gone))} }}")
+        fresh = [
+            f"{key} : {value}" if value else key
+            for key, value in sorted(new.items())
+            if old.get(key) != value
+        ]
+        if fresh:
+            lines.append(f"add element {where} {container} {{ {', '.join(fresh)} }}")
+    return lines

@@ -1,0 +1,153 @@
+"""Writes the table: everything on start and after a failure, then only what differs."""
+
+import asyncio
+import ipaddress
+import logging
+import time
+
+from kprov.kube.component_base import metrics
+from kprov.kube.proxy import base, kernel, nftables
+from kprov.kube.proxy.nftables import Tables
+from kprov.kube.proxy.state import State
+
+log = logging.getLogger(__name__)
+
+# Somebody may have changed the table; once an hour it is written anew, as upstream does.
+_FULL_EVERY = 3600.0
+_STALE_AFTER = 1.0
+
+_SYNC = metrics.histogram(
+    "kubeproxy_sync_proxy_rules_duration_seconds", "SyncProxyRules latency", ["ip_family"]
+)
+_FAILED = metrics.counter(
+    "kubeproxy_sync_proxy_rules_nftables_sync_failures", "failed nftables syncs", ["ip_family"]
+)
+_LAST = metrics.gauge(
+    "kubeproxy_sync_proxy_rules_last_timestamp_seconds", "time of the last sync", ["ip_family"]
+)
+_QUEUED = metrics.gauge(
+    "kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds", "time a sync was last queued", ["ip_family"]
+)
+
+
+class Proxier:
+    """One address family. `mark` what changed, `run` writes it.
+
+    `node_ips` and `zone` come from this node's object and may change; setting them marks all services.
+    """
+
+    def __init__(
+        self, state: State, *, node_port_addresses: list[str], sync_period: float, min_sync_period: float
+    ) -> None:
+        self._state = state
+        self._family = state.settings.ip
+        self._label = f"IPv{state.settings.family}"
+        self._node_port_addresses = node_port_addresses
+        self._sync_period = sync_period
+        self._min_sync_period = min_sync_period
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+        self._written: Tables | None = None
+        self._written_at = 0.0
+        self._stale_chains: dict[str, float] = {}
+        self._stale_udp: set[str] = set()
+        self.node_ips: tuple[str, ...] = ()
+        self.zone = ""
+        self.problem = "the rules have not been written yet"
+        self.queued_at = 0.0
+
+    def mark(self, key: str) -> None:
+        """The service namespace/name or its endpoints changed."""
+        self._dirty.add(key)
+        if not self._wake.is_set():
+            self.queued_at = time.monotonic()
+            _QUEUED.labels(ip_family=self._label).set_to_current_time()
+        self._wake.set()
+
+    def node_changed(self, node_ips: tuple[str, ...], zone: str) -> None:
+        if (node_ips, zone) != (self.node_ips, self.zone):
+            self.node_ips, self.zone = node_ips, zone
+            self._dirty |= self._state.services.keys()
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Sync for ever; a failed one is tried again after sync_period or on the next change."""
+        self._wake.set()
+        while True:
+            try:
+                async with asyncio.timeout(self._wait_seconds()):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._check()
+            self._wake.clear()
+            started = time.monotonic()
+            try:
+                await self._sync()
+                self.problem = ""
+            except kernel.KernelError as error:
+                self.problem = str(error)
+                self._written = None
+                self._stale_chains.clear()
+                _FAILED.labels(ip_family=self._label).inc()
+                log.exception("the rules could not be written, trying again in %.0fs", self._sync_period)
+            _SYNC.labels(ip_family=self._label).observe(time.monotonic() - started)
+            # Changes come in flocks: what comes within this time is written together.
+            await asyncio.sleep(self._min_sync_period)
+
+    def _wait_seconds(self) -> float:
+        return min(self._sync_period, _STALE_AFTER) if self._stale_chains else self._sync_period
+
+    async def _check(self) -> None:
+        """Write everything when the table was taken away, or an hour went by."""
+        if self._written is None:
+            return
+        too_old = time.monotonic() - self._written_at > _FULL_EVERY
+        if too_old or not await kernel.table_exists(self._family):
+            log.info("table %s %s is written anew", self._family, nftables.TABLE)
+            self._written = None
+            self._stale_chains.clear()
+
+    async def _sync(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        self._stale_udp |= self._state.update(dirty, self.node_ips, self.zone)
+        desired = self._state.desired(await self._addresses())
+        now = time.monotonic()
+        if self._written is None:
+            transaction = nftables.full(self._family, base.render(self._state.settings), desired)
+            self._written_at = now
+        else:
+            transaction = nftables.difference(self._family, self._written, desired)
+        await self._delete_stale(desired, now)
+        if transaction.text:
+            await kernel.apply(transaction.text)
+            log.debug("nftables: %d bytes for %d changed services", len(transaction.text), len(dirty))
+        self._written = desired
+        self._stale_chains |= dict.fromkeys(transaction.stale_chains, now)
+        _LAST.labels(ip_family=self._label).set_to_current_time()
+        stale_udp, self._stale_udp = self._stale_udp, set()
+        try:
+            await kernel.forget_udp(stale_udp, self._state.settings.family)
+        except kernel.KernelError as error:
+            log.warning("stale UDP connections stay: %s", error)
+
+    async def _delete_stale(self, desired: Tables, now: float) -> None:
+        ripe = {name for name, since in self._stale_chains.items() if now - since >= _STALE_AFTER}
+        for name in ripe | (self._stale_chains.keys() & desired.chains.keys()):
+            del self._stale_chains[name]
+        ripe -= desired.chains.keys()
+        if ripe:
+            await kernel.apply(nftables.delete_chains(self._family, ripe))
+
+    async def _addresses(self) -> list[str]:
+        """Addresses of this node that take node ports: "primary" means those of the Node object."""
+        if self._state.settings.all_node_addresses:
+            return []
+        wanted = self._node_port_addresses or ["primary"]
+        found = set(self.node_ips) if "primary" in wanted else set()
+        networks = [ipaddress.ip_network(cidr) for cidr in wanted if cidr != "primary"]
+        if networks:
+            for text in await kernel.local_addresses():
+                address = ipaddress.ip_address(text)
+                if address.version == self._state.settings.family and any(address in net for net in networks):
+                    found.add(text)
+        return sorted(found)

@@ -1,0 +1,106 @@
+"""From the cluster's objects to the desired table. Only services that changed are computed again."""
+
+from collections.abc import Callable, Iterable
+
+from kprov.kube.api.core import Service
+from kprov.kube.api.discovery import EndpointSlice
+from kprov.kube.proxy import base, services
+from kprov.kube.proxy.nftables import Tables
+from kprov.kube.proxy.rules import service_tables
+from kprov.kube.proxy.topology import categorize
+from kprov.kube.proxy.types import Endpoint, ServicePort
+
+
+class ServiceState:
+    """One service as it was computed last: its part of the table, and what other consumers ask for."""
+
+    def __init__(self, tables: Tables, ports: list[ServicePort], ready_local: int) -> None:
+        self.tables = tables
+        self.ports = ports
+        self.ready_local = ready_local
+        self.udp_endpoints: dict[ServicePort, tuple[Endpoint, ...]] = {}
+
+
+class State:
+    """Services by namespace/name of one address family.
+
+    `get_service` and `get_slices` read the informers' stores by key.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: base.Settings,
+        node_name: str,
+        get_service: Callable[[str], Service | None],
+        get_slices: Callable[[str], Iterable[EndpointSlice]],
+    ) -> None:
+        self.settings = settings
+        self.services: dict[str, ServiceState] = {}
+        self._node_name = node_name
+        self._get_service = get_service
+        self._get_slices = get_slices
+
+    def update(self, keys: Iterable[str], node_ips: tuple[str, ...], zone: str) -> set[str]:
+        """Compute these services again; the addresses whose UDP connections lead nowhere now."""
+        stale: set[str] = set()
+        for key in keys:
+            old = self.services.pop(key, None)
+            service = self._get_service(key)
+            new = self._compute(service, node_ips, zone) if service else None
+            if new is not None:
+                self.services[key] = new
+            stale |= stale_udp(old, new)
+        return stale
+
+    def desired(self, node_port_addresses: Iterable[str]) -> Tables:
+        """The whole table; services claim addresses in the order of their names."""
+        tables = Tables()
+        for address in node_port_addresses:
+            tables.add(base.NODEPORT_IPS, address)
+        for key in sorted(self.services):
+            tables.merge(self.services[key].tables)
+        return tables
+
+    def _compute(self, service: Service, node_ips: tuple[str, ...], zone: str) -> ServiceState | None:
+        family = self.settings.family
+        ports = services.service_ports(service, family)
+        if not ports:
+            return None
+        by_port = services.endpoints_by_port(self._get_slices(service.key), family, self._node_name)
+        tables = Tables()
+        local: set[str] = set()
+        state = ServiceState(tables, ports, 0)
+        for port in ports:
+            endpoints = by_port.get((port.name.port, port.protocol), [])
+            choice = categorize(endpoints, port, self._node_name, zone)
+            tables.merge(service_tables(port, choice, self.settings, node_ips))
+            local |= {endpoint.ip for endpoint in endpoints if endpoint.is_local and endpoint.ready}
+            if port.protocol == "udp":
+                state.udp_endpoints[port] = choice.reachable
+        state.ready_local = len(local)
+        return state
+
+
+def stale_udp(old: ServiceState | None, new: ServiceState | None) -> set[str]:
+    """Conntrack selections ("address" or "port N", with " via ENDPOINT") whose entries must go.
+
+    A UDP client goes on sending over its old entry: to an endpoint that is gone, or past the service when it
+    had none before.
+    """
+    now = {port.name: (port, ends) for port, ends in new.udp_endpoints.items()} if new else {}
+    stale: set[str] = set()
+    for port, ends in old.udp_endpoints.items() if old else ():
+        after = {end.ip for end in now[port.name][1]} if port.name in now else set()
+        gone = {end.ip for end in ends} - after
+        stale |= {f"{where} via {ip}" for ip in gone for where in _destinations(port)}
+    before = {port.name: ends for port, ends in old.udp_endpoints.items()} if old else {}
+    for name, (port, ends) in now.items():
+        if ends and not before.get(name):
+            stale |= set(_destinations(port))
+    return stale
+
+
+def _destinations(port: ServicePort) -> list[str]:
+    addresses = [port.cluster_ip, *port.external_ips, *port.load_balancer_ips]
+    return addresses + ([f"port {port.node_port}"] if port.node_port else [])
