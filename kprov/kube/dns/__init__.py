@@ -1,2 +1,1 @@
-"""Cluster DNS: service and pod names, upstream forwarding. Imports client and below.
-"""
+"""Cluster DNS: service and pod names, upstream forwarding. Imports client and below."""

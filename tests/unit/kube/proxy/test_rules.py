@@ -99,7 +99,7 @@ def test_policy_local_without_local_endpoint_drops_and_still_serves_the_node_its
 
 
 def test_an_endpoint_that_terminates_serves_only_when_no_other_does() -> None:
-        dying = endpoint("10.1.0.2", ready=False, serving=True, terminating=True)
+    dying = endpoint("10.1.0.2", ready=False, serving=True, terminating=True)
     both = tables_of(service(), slice_of(endpoint("10.1.0.1"), dying))
     alone = tables_of(service(), slice_of(dying))
     assert "10.1.0.2" not in str(both.chains)

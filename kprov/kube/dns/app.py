@@ -1,0 +1,121 @@
+"""Wires the cluster DNS together: services and endpoint slices in, answers out."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from kprov.kube.api.core import Service
+from kprov.kube.api.discovery import EndpointSlice
+from kprov.kube.api.meta import PartialObjectMetadata
+from kprov.kube.client.factory import InformerFactory
+from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base import run, sd_notify
+from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.dns import address, message, records
+from kprov.kube.dns.options import Options
+from kprov.kube.dns.resolver import Resolver
+from kprov.kube.dns.server import DnsServer
+from kprov.kube.dns.upstream import Forwarder
+from kprov.kube.dns.zone import Zone
+
+log = logging.getLogger(__name__)
+
+_SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+# Slices of services with a cluster IP lead to no record; the controller marks the others.
+_HEADLESS = "service.kubernetes.io/headless"
+
+
+def _service_key(piece: EndpointSlice) -> str:
+    return f"{piece.metadata.namespace}/{piece.metadata.labels.get(_SERVICE_NAME_LABEL, '')}"
+
+
+async def serve(options: Options, stop: asyncio.Event) -> None:
+    problem: dict[str, str | None] = {"address": await address.ensure(options.listen_address)}
+    async with RestClient.from_kubeconfig(options.kubeconfig, user_agent="cluster-dns") as client:
+        informers = InformerFactory(client)
+        zone, feed = _zone(informers, options.cluster_domain)
+        forwarder = Forwarder(_servers(options))
+        resolver = Resolver(zone, forwarder)
+        server = DnsServer(resolver, options.listen_address, options.port)
+        health = HealthServer(address=options.metrics[0], port=options.metrics[1])
+        health.add_check("address", lambda: problem["address"])
+        health.add_check(
+            "records", lambda: None if resolver.ready else "waiting for the API server", ready_only=True
+        )
+        await health.start()
+        await server.start()
+        sd_notify.notify("READY=1")
+
+        async def follow() -> None:
+            await informers.wait_for_sync()
+            feed()
+            resolver.ready = True
+            log.info("%d names known", zone.version)
+
+        async def keep() -> None:
+            while True:
+                await asyncio.sleep(address.CHECK_SECONDS)
+                problem["address"] = await address.ensure(options.listen_address)
+                if not options.upstream:
+                    forwarder.servers = _servers(options)
+
+        try:
+            await run.until(stop, informers.run(stop), follow(), keep())
+        finally:
+            await server.stop()
+            await health.stop()
+
+
+def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], None]]:
+    services = informers.informer("", "v1", "services", Service)
+    slices = informers.informer(
+        "discovery.k8s.io",
+        "v1",
+        "endpointslices",
+        EndpointSlice,
+        label_selector=_HEADLESS,
+        indexers={"service": lambda piece: [_service_key(piece)]},
+    )
+    namespaces = informers.informer("", "v1", "namespaces", PartialObjectMetadata)
+    zone = Zone(domain, has_namespace=lambda name: namespaces.get(None, name) is not None)
+
+    def update(key: str) -> None:
+        namespace, _, name = key.partition("/")
+        service = services.get(namespace, name)
+        found = (
+            records.service_records(service, slices.by_index("service", key), domain) if service else ({}, {})
+        )
+        zone.set_service(key, *found)
+
+    def namespaces_changed(_: object) -> None:
+        zone.version += 1
+
+    services.add_handler(
+        on_add=lambda new: update(new.key),
+        on_update=lambda _, new: update(new.key),
+        on_delete=lambda old: update(old.key),
+    )
+    slices.add_handler(
+        on_add=lambda new: update(_service_key(new)),
+        on_update=lambda _, new: update(_service_key(new)),
+        on_delete=lambda old: update(_service_key(old)),
+    )
+    namespaces.add_handler(on_add=namespaces_changed, on_delete=namespaces_changed)
+
+    def feed() -> None:
+        for service in services.list():
+            update(service.key)
+
+    return zone, feed
+
+
+def _servers(options: Options) -> list[str]:
+    if options.upstream:
+        return options.upstream
+    try:
+        text = Path(options.resolv_conf).read_text(encoding="utf-8")
+    except OSError as error:
+        log.warning("%s: %s", options.resolv_conf, error.strerror)
+        return []
+    return message.nameservers(text, [options.listen_address])

@@ -1,0 +1,81 @@
+"""One question in, one answer out: from the zone, from upstream, or a refusal."""
+
+import logging
+from collections import OrderedDict
+from typing import Any
+
+from kprov.kube.component_base import metrics
+from kprov.kube.dns import message
+from kprov.kube.dns.message import Malformed, Question
+from kprov.kube.dns.upstream import Forwarder
+from kprov.kube.dns.zone import Answer, Zone
+
+log = logging.getLogger(__name__)
+
+_FAST_ENTRIES = 20_000
+# Upstream's default of "fallthrough": addresses that are nobody's in the cluster are asked of others.
+_REVERSE = (".in-addr.arpa", ".ip6.arpa")
+_REQUESTS = metrics.counter("coredns_dns_requests", "DNS requests", ["proto"])
+_RESPONSES = metrics.counter("coredns_dns_responses", "DNS responses", ["rcode"])
+
+
+class Resolver:
+    """`ready` says whether the zone has been filled: until then names in it fail, not: are not there."""
+
+    def __init__(self, zone: Zone, forwarder: Forwarder) -> None:
+        self._zone = zone
+        self._forwarder = forwarder
+        self._fast: OrderedDict[bytes, bytes] = OrderedDict()
+        self._fast_version = -1
+        self._udp_requests = _REQUESTS.labels(proto="udp")
+        self._tcp_requests = _REQUESTS.labels(proto="tcp")
+        self.ready = False
+
+    def fast(self, data: bytes) -> bytes | None:
+        """A UDP answer given before, as long as the zone is the same: only the id is different."""
+        if self._fast_version != self._zone.version:
+            self._fast.clear()
+            self._fast_version = self._zone.version
+            return None
+        kept = self._fast.get(data[2:])
+        if kept is None:
+            return None
+        self._udp_requests.inc()
+        return data[:2] + kept
+
+    async def answer(self, data: bytes, *, tcp: bool) -> bytes | None:
+        """The answer's bytes; None for what is not worth one."""
+        (self._tcp_requests if tcp else self._udp_requests).inc()
+        try:
+            question = message.parse(data)
+        except Malformed:
+            return None
+        reply = self._local(question)
+        if reply is None:
+            try:
+                return await self._forwarder.ask(data, tcp=tcp)
+            except OSError as error:
+                log.warning("%s %s: %s", question.type, question.name, error)
+                return bytes(message.failure(question, "SERVFAIL").pack())
+        _RESPONSES.labels(rcode=str(reply.header.rcode)).inc()
+        if tcp:
+            return bytes(reply.pack())
+        packed = message.pack_udp(reply, question)
+        if self.ready and self._fast_version == self._zone.version and len(self._fast) < _FAST_ENTRIES:
+            self._fast[data[2:]] = packed[2:]
+        return packed
+
+    def _local(self, question: Question) -> Any:
+        """An answer of our own zone; None when the name is others' business."""
+        zone = self._zone
+        if zone.owns(question.name):
+            if not self.ready:
+                return message.failure(question, "SERVFAIL")
+            answer = zone.lookup(question.name, question.type)
+            return message.authoritative(question, answer, zone.domain, zone.version)
+        if question.name.endswith(_REVERSE):
+            answer = zone.reverse(question.name)
+            if answer.exists:
+                wanted = answer if question.type in {"PTR", "ANY"} else Answer(True)
+                return message.authoritative(question, wanted, zone.domain, zone.version)
+        return None

@@ -1,0 +1,82 @@
+"""The sockets: UDP and TCP on one address."""
+
+import asyncio
+import struct
+from contextlib import suppress
+
+from kprov.kube.dns.resolver import Resolver
+
+_IDLE_SECONDS = 30.0
+_CONNECTIONS_MAX = 1000
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._transport: asyncio.DatagramTransport | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        assert self._transport is not None
+        kept = self._resolver.fast(data)
+        if kept is not None:
+            self._transport.sendto(kept, addr)
+            return
+        task = asyncio.get_running_loop().create_task(self._answer(data, addr))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, data: bytes, addr: tuple[str, int]) -> None:
+        answer = await self._resolver.answer(data, tcp=False)
+        if answer is not None and self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(answer, addr)
+
+
+class DnsServer:
+    """Port 0 takes a free one, the same for both protocols; found in `port` afterwards."""
+
+    def __init__(self, resolver: Resolver, address: str, port: int) -> None:
+        self._resolver = resolver
+        self._address = address
+        self.port = port
+        self._transport: asyncio.DatagramTransport | None = None
+        self._server: asyncio.Server | None = None
+        self._connections = 0
+
+    async def start(self) -> None:
+        """Raises OSError when the address is not there or the port is taken."""
+        self._server = await asyncio.start_server(self._connection, self._address, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self._transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Udp(self._resolver), local_addr=(self._address, self.port)
+        )
+
+    async def stop(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+        if self._server is not None:
+            self._server.close()
+        await asyncio.sleep(0)  # sockets close in the loop's next turn
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            while self._connections <= _CONNECTIONS_MAX:
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    (length,) = struct.unpack("!H", await reader.readexactly(2))
+                    data = await reader.readexactly(length)
+                answer = await self._resolver.answer(data, tcp=True)
+                if answer is None:
+                    break
+                writer.write(struct.pack("!H", len(answer)) + answer)
+                await writer.drain()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._connections -= 1
+            with suppress(OSError):
+                writer.close()
