@@ -1,0 +1,44 @@
+"""Whether hosts can be worked on at all: reached, logged in, root, Python; their facts for the caller's own checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from kprov.errors import HostError, PreflightError
+from kprov.transport.connection import Connections
+from kprov.transport.options import Become
+
+
+@dataclass(frozen=True)
+class Result:
+    """One host: `facts` under Ansible's names (ansible_distribution ...) when `error` is None."""
+
+    host: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: HostError | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+def preflight(
+    connections: Connections, hosts: Sequence[str], become: Callable[[str], Become | None], *, forks: int = 20
+) -> list[Result]:
+    """Connect to all hosts at once and ask each for its basic facts; changes nothing. Results in the order of `hosts`."""
+
+    def look(host: str) -> Result:
+        try:
+            agent = connections.get(host).agent(become(host))
+            answer = agent.run("setup", [{"args": {"gather_subset": ["min"]}}])[0]
+        except HostError as error:
+            return Result(host, error=PreflightError(host, error.reason))
+        if answer.get("failed"):
+            return Result(host, error=PreflightError(host, str(answer.get("msg"))))
+        return Result(host, facts=answer["ansible_facts"])
+
+    with ThreadPoolExecutor(max_workers=max(1, min(forks, len(hosts)))) as pool:
+        return list(pool.map(look, hosts))
