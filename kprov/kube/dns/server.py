@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from contextlib import suppress
+from typing import cast
 
 from kprov.kube.dns.resolver import Resolver
 
@@ -17,8 +18,8 @@ class _Udp(asyncio.DatagramProtocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # Neither loop's transport is a subclass of what the documentation promises.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
