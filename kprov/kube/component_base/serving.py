@@ -22,7 +22,9 @@ class HealthServer:
     """Serves /healthz, /livez, /readyz (each also with /CHECK, ?verbose, ?exclude=CHECK) and /metrics.
 
     With certificate files it speaks TLS; with ``client_ca_file`` other paths than the health ones want a
-    client certificate of that authority or ``authorize(request)``. ``routes`` adds handlers by path.
+    client certificate of that authority; ``authorize(request)``, when given, decides instead (see
+    client.delegated_auth). ``self_signed`` makes a certificate where no files are given. ``routes`` adds
+    handlers by path.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class HealthServer:
         tls_cert_file: str = "",
         tls_private_key_file: str = "",
         client_ca_file: str = "",
+        self_signed: bool = False,
         authorize: Authorize | None = None,
         routes: Mapping[str, Handler] | None = None,
     ) -> None:
         self.address = address or "0.0.0.0"
         self.port = port
         self._tls = (tls_cert_file, tls_private_key_file, client_ca_file)
+        self._self_signed = self_signed
         self._authorize = authorize
         self._routes = dict(routes or {})
         self._live: dict[str, Check] = {"ping": lambda: None}
@@ -76,6 +80,11 @@ class HealthServer:
 
     def _tls_context(self) -> ssl.SSLContext | None:
         certificate, key, authority = self._tls
+        if not certificate and self._self_signed:
+            from kprov.kube.component_base import self_signed
+
+            certificate, key = self_signed.make("localhost")
+            self._tls = (certificate, key, authority)
         if not certificate:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -105,11 +114,11 @@ class HealthServer:
         return await handler(request)
 
     async def _allowed(self, request: "web.BaseRequest") -> bool:
-        if not self._tls[2] and self._authorize is None:
+        if self._authorize is not None:
+            return await self._authorize(request)
+        if not self._tls[2]:
             return True
-        if self._tls[2] and request.transport is not None and request.transport.get_extra_info("peercert"):
-            return True
-        return self._authorize is not None and await self._authorize(request)
+        return bool(request.transport is not None and request.transport.get_extra_info("peercert"))
 
     def _health(self, base: str, name: str, request: "web.BaseRequest") -> "web.Response":
         from aiohttp import web
@@ -142,11 +151,9 @@ def _outcome(label: str, check: Check) -> str | None:
     return reason
 
 
-def peer_common_name(request: "web.BaseRequest") -> str:
-    """CN of the verified client certificate, or ""."""
+def peer_identity(request: "web.BaseRequest") -> tuple[str, list[str]]:
+    """User (CN) and groups (O) of the verified client certificate, ("", []) without one."""
     certificate: dict[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
-    for part in certificate.get("subject", ()):
-        for key, value in part:
-            if key == "commonName":
-                return str(value)
-    return ""
+    pairs = [pair for part in certificate.get("subject", ()) for pair in part]
+    names = [str(value) for key, value in pairs if key == "commonName"]
+    return (names[0] if names else ""), [str(value) for key, value in pairs if key == "organizationName"]

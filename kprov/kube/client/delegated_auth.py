@@ -1,0 +1,81 @@
+"""Whether a caller of a component's own port may do so, decided by the API server.
+
+TokenReview tells who a bearer token is, SubjectAccessReview what they may; answers are kept for 10 seconds.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from kprov.kube.client.errors import ClientError
+from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base.serving import peer_identity
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+_KEEP_SECONDS: Final = 10.0
+_MASTERS: Final = "system:masters"
+_VERBS: Final = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put", "DELETE": "delete"}
+
+User = tuple[str, tuple[str, ...]]
+
+
+class DelegatedAuth:
+    """``HealthServer(authorize=DelegatedAuth(client))``: client certificates, bearer tokens, anonymous."""
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+        self._decisions: dict[tuple[Any, ...], tuple[float, bool]] = {}
+
+    async def __call__(self, request: "web.BaseRequest") -> bool:
+        try:
+            user = await self._user(request)
+            return await self._may(user, _VERBS.get(request.method, "get"), request.path)
+        except ClientError:
+            return False
+
+    async def _user(self, request: "web.BaseRequest") -> User:
+        name, groups = peer_identity(request)
+        if name:
+            return name, (*groups, "system:authenticated")
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            return "system:anonymous", ("system:unauthenticated",)
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        answer = await self._client.request(
+            "POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=review
+        )
+        status = orjson.loads(answer).get("status") or {}
+        if not status.get("authenticated"):
+            return "", ()
+        user = status.get("user") or {}
+        return user.get("username", ""), tuple(user.get("groups") or ())
+
+    async def _may(self, user: User, verb: str, path: str) -> bool:
+        name, groups = user
+        if not name:
+            return False
+        if _MASTERS in groups:
+            return True
+        key = (name, groups, verb, path)
+        at, allowed = self._decisions.get(key, (0.0, False))
+        if time.monotonic() - at < _KEEP_SECONDS:
+            return allowed
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {
+                "user": name,
+                "groups": list(groups),
+                "nonResourceAttributes": {"verb": verb, "path": path},
+            },
+        }
+        url = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        answer = orjson.loads(await self._client.request("POST", url, body=review))
+        allowed = bool((answer.get("status") or {}).get("allowed"))
+        if len(self._decisions) > 1000:
+            self._decisions.clear()
+        self._decisions[key] = (time.monotonic(), allowed)
+        return allowed

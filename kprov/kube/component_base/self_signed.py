@@ -1,0 +1,53 @@
+"""A certificate nobody vouches for, for serving ports that were given none (as upstream makes in memory).
+
+Made in a process of its own: the library for it would otherwise stay in the component's memory for good.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def make(name: str) -> tuple[str, str]:
+    """Files of a new certificate and key for ``name`` and 127.0.0.1, in a private folder; one year."""
+    folder = Path(tempfile.mkdtemp(prefix="serving-"))
+    subprocess.run([sys.executable, "-m", __name__, name, str(folder)], check=True, timeout=60)
+    return str(folder / "tls.crt"), str(folder / "tls.key")
+
+
+def _write(name: str, folder: Path) -> None:
+    import ipaddress
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, f"{name}@{int(datetime.now(UTC).timestamp())}")]
+    )
+    now = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=365))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "tls.crt").write_bytes(certificate.public_bytes(pem))
+    (folder / "tls.key").touch(mode=0o600)
+    (folder / "tls.key").write_bytes(secret)
+
+
+if __name__ == "__main__":
+    _write(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,97 @@
+"""Wiring: the port, the lease, the controllers."""
+
+import asyncio
+import logging
+from argparse import Namespace
+
+from kprov.kube.client import InformerFactory, LeaderElector, RestClient
+from kprov.kube.client.delegated_auth import DelegatedAuth
+from kprov.kube.component_base import sd_notify
+from kprov.kube.component_base.run import until
+from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.controller_manager import registry
+from kprov.kube.controller_manager.context import Context, Controller
+
+log = logging.getLogger(__name__)
+
+
+async def run(options: Namespace, stop: asyncio.Event) -> int:
+    """Serve health, stand by for the lease, work while holding it. Raises LeadershipLost when it is lost."""
+    if wrong := registry.unknown(options.controllers):
+        log.error("--controllers: %s: no such controller", ", ".join(wrong))
+        return 1
+    client = RestClient.from_kubeconfig(
+        options.kubeconfig,
+        user_agent="kube-controller-manager",
+        qps=options.kube_api_qps,
+        burst=options.kube_api_burst,
+    )
+    server = _server(options, client)
+    async with client:
+        if server is not None:
+            await server.start()
+        try:
+            if not options.leader_elect:
+                sd_notify.notify("READY=1")
+                await until(stop, lead(client, options, stop))
+                return 0
+            elector = LeaderElector(
+                client,
+                lease=options.leader_elect_resource_name,
+                namespace=options.leader_elect_resource_namespace,
+                on_started=lambda: lead(client, options, stop),
+                lease_duration=options.leader_elect_lease_duration,
+                renew_deadline=options.leader_elect_renew_deadline,
+                retry_period=options.leader_elect_retry_period,
+            )
+            if server is not None:
+                server.add_check("leaderElection", elector.unhealthy)
+            # Standing by is being ready: only one of several ever leads.
+            sd_notify.notify("READY=1")
+            await elector.run(stop)
+        finally:
+            if server is not None:
+                await server.stop()
+    return 0
+
+
+async def lead(client: RestClient, options: Namespace, stop: asyncio.Event) -> None:
+    """Run the chosen controllers until cancelled."""
+    context = Context(client, InformerFactory(client), options)
+    controllers = [_made(name, context) for name in registry.CONTROLLERS if _chosen(name, options)]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(context.informers.run(stop))
+        log.info("waiting for caches to sync")
+        await context.informers.wait_for_sync()
+        log.info("caches are synced, starting %d controllers", len(controllers))
+        for controller in controllers:
+            group.create_task(controller.run(), name=controller.name)
+
+
+def _made(name: str, context: Context) -> Controller:
+    controller: Controller = registry.load(name)(context)
+    return controller
+
+
+def _chosen(name: str, options: Namespace) -> bool:
+    if not registry.enabled(name, options.controllers):
+        log.info("controller %s is turned off", name)
+        return False
+    if not registry.possible(name, options):
+        log.info("controller %s lacks its options, not started", name)
+        return False
+    return True
+
+
+def _server(options: Namespace, client: RestClient) -> HealthServer | None:
+    if options.secure_port == 0:
+        return None
+    return HealthServer(
+        address=options.bind_address,
+        port=options.secure_port,
+        tls_cert_file=options.tls_cert_file,
+        tls_private_key_file=options.tls_private_key_file,
+        client_ca_file=options.client_ca_file,
+        self_signed=True,
+        authorize=DelegatedAuth(client),
+    )

@@ -1,0 +1,52 @@
+"""Cluster roles that collect the rules of others by label (pkg/controller/clusterroleaggregation)."""
+
+from kprov.kube.api.rbac import ClusterRole, PolicyRule
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.ownership import selector_of
+
+_GROUP = "rbac.authorization.k8s.io"
+
+
+class ClusterRoleAggregation(Controller):
+    """Keys are cluster roles that have an aggregation rule."""
+
+    name = "ClusterRoleAggregator"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._roles = context.informers.informer(_GROUP, "v1", "clusterroles", ClusterRole)
+        self._roles.add_handler(
+            on_add=self._changed, on_update=lambda _, new: self._changed(new), on_delete=self._changed
+        )
+
+    async def sync(self, key: str) -> None:
+        role = self._roles.get("", key)
+        if role is None or role.aggregation_rule is None:
+            return
+        rules = aggregate(role, self._roles.list())
+        if rules == (role.rules or []):
+            return
+        import msgspec
+
+        body = {
+            "metadata": {"resourceVersion": role.metadata.resource_version},
+            "rules": [msgspec.to_builtins(rule) for rule in rules],
+        }
+        await self._roles.resource.patch(key, body)
+
+    def _changed(self, _: ClusterRole) -> None:
+        for role in self._roles.list():
+            if role.aggregation_rule is not None:
+                self.enqueue(role)
+
+
+def aggregate(role: ClusterRole, roles: list[ClusterRole]) -> list[PolicyRule]:
+    """The rules of all roles that one of the selectors matches, by name, each rule once."""
+    if role.aggregation_rule is None:
+        return list(role.rules or [])
+    rules: list[PolicyRule] = []
+    for selector in map(selector_of, role.aggregation_rule.cluster_role_selectors):
+        for other in sorted(roles, key=lambda each: each.metadata.name):
+            if other.metadata.name != role.metadata.name and selector.matches(other.metadata.labels):
+                rules += [rule for rule in other.rules or [] if rule not in rules]
+    return rules

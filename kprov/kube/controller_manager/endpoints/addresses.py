@@ -1,0 +1,73 @@
+"""Pods and ports of a service (pkg/controller/util/endpoint, staging/src/k8s.io/endpointslice/utils.go)."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Final
+
+from kprov.kube.api.core import ObjectReference, Pod, Service, ServicePort
+from kprov.kube.component_helpers import pod_conditions
+
+HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
+
+
+def selected(service: Service, pods: Iterable[Pod]) -> list[Pod]:
+    """Pods of the service's namespace that its selector matches."""
+    wanted = service.spec.selector.items()
+    return [pod for pod in pods if wanted <= pod.metadata.labels.items()]
+
+
+def is_member(pod: Pod, *, terminating: bool) -> bool:
+    """Whether the pod belongs in at all; ``terminating`` says whether ending pods do."""
+    if pod_conditions.is_terminal(pod) or not pod.status.pod_ips:
+        return False
+    return terminating or not pod.metadata.deletion_timestamp
+
+
+def address(pod: Pod, family: str) -> str:
+    """The pod's first address of the family (IPv4, IPv6), or ""."""
+    version = 6 if family == "IPv6" else 4
+    for entry in pod.status.pod_ips:
+        if ipaddress.ip_address(entry.ip).version == version:
+            return entry.ip
+    return ""
+
+
+def is_headless(service: Service) -> bool:
+    return service.spec.cluster_ip == "None"
+
+
+def hostname(pod: Pod, service: Service) -> str:
+    """The name under which cluster DNS knows the pod below a headless service, or ""."""
+    return pod.spec.hostname if pod.spec.hostname and pod.spec.subdomain == service.metadata.name else ""
+
+
+def target_port(pod: Pod, port: ServicePort) -> int | None:
+    """The number a service port means in this pod; None when the pod has no port of that name."""
+    target = port.target_port or port.port
+    if isinstance(target, int):
+        return target
+    sidecars = [each for each in pod.spec.init_containers if each.restart_policy == "Always"]
+    for container in (*pod.spec.containers, *sidecars):
+        for entry in container.ports:
+            if entry.name == target and entry.protocol == port.protocol:
+                return entry.container_port
+    return None
+
+
+def reference(pod: Pod) -> ObjectReference:
+    return ObjectReference(
+        kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid
+    )
+
+
+def matters(old: Pod, new: Pod) -> bool:
+    """Whether the change of a pod can change endpoints."""
+    return (
+        old.metadata.labels != new.metadata.labels
+        or old.status.pod_ips != new.status.pod_ips
+        or old.status.phase != new.status.phase
+        or old.metadata.deletion_timestamp != new.metadata.deletion_timestamp
+        or pod_conditions.is_ready(old) != pod_conditions.is_ready(new)
+        or old.spec.node_name != new.spec.node_name
+        or (old.spec.hostname, old.spec.subdomain) != (new.spec.hostname, new.spec.subdomain)
+    )

@@ -1,0 +1,87 @@
+"""The endpoints controller (pkg/controller/endpoint): Endpoints objects for readers older than slices."""
+
+from typing import Any
+
+from kprov.kube.api.core import Endpoints, Service
+from kprov.kube.client import ApiError
+from kprov.kube.client.store import split_key
+from kprov.kube.controller_manager.context import Context
+from kprov.kube.controller_manager.endpoints import subsets
+from kprov.kube.controller_manager.endpoints.addresses import selected
+from kprov.kube.controller_manager.endpoints.services import ServiceController
+
+
+class EndpointsController(ServiceController):
+    """One Endpoints object for every service that has a selector, of the service's name."""
+
+    name = "endpoint"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._endpoints = context.informers.informer("", "v1", "endpoints", Endpoints)
+        self._endpoints.add_handler(
+            on_delete=self.enqueue, on_update=lambda _, new: self._foreign_change(new)
+        )
+
+    async def sync(self, key: str) -> None:
+        namespace, name = split_key(key)
+        service = self.services.get(namespace, name)
+        if service is None:
+            await self._remove(namespace, name)
+            return
+        if not service.spec.selector or service.spec.type == "ExternalName":
+            return
+        pods = selected(service, self.pods.list(namespace))
+        content, cut = subsets.desired(service, pods)
+        await self._write(service, self._endpoints.get(namespace, name), content, cut=cut)
+
+    async def _write(
+        self, service: Service, current: Endpoints | None, content: list[dict[str, Any]], *, cut: bool
+    ) -> None:
+        namespace, name = service.metadata.namespace, service.metadata.name
+        labels = subsets.labels(service)
+        annotations = {subsets.OVER_CAPACITY: "truncated"} if cut else {}
+        if current is None:
+            body = {
+                "apiVersion": "v1",
+                "kind": "Endpoints",
+                "metadata": {"name": name, "labels": labels, "annotations": annotations},
+                "subsets": content,
+            }
+            try:
+                await self._endpoints.resource.create(body, namespace=namespace)
+            except ApiError as error:
+                if not error.is_namespace_terminating:
+                    raise
+            return
+        had = current.metadata.annotations.get(subsets.OVER_CAPACITY)
+        same_marks = current.metadata.labels == labels and bool(had) == cut
+        if same_marks and subsets.known(current) == content:
+            return
+        gone = dict.fromkeys(current.metadata.labels.keys() - labels.keys())
+        body = {
+            "metadata": {
+                "labels": {**gone, **labels},
+                "annotations": annotations or ({subsets.OVER_CAPACITY: None} if had else {}),
+                "resourceVersion": current.metadata.resource_version,
+            },
+            "subsets": content,
+        }
+        await self._endpoints.resource.patch(name, body, namespace=namespace)
+
+    async def _remove(self, namespace: str, name: str) -> None:
+        current = self._endpoints.get(namespace, name)
+        if current is None or current.metadata.labels.get(subsets.MANAGED_BY) != subsets.CONTROLLER:
+            return
+        try:
+            await self._endpoints.resource.delete(
+                name, namespace=namespace, preconditions_uid=current.metadata.uid
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    def _foreign_change(self, endpoints: Endpoints) -> None:
+        """Repair what somebody else wrote; our own writes come by here too and change nothing."""
+        if self.services.get(endpoints.metadata.namespace, endpoints.metadata.name) is not None:
+            self.enqueue(endpoints)

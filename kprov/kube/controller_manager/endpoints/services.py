@@ -1,0 +1,32 @@
+"""What both endpoint controllers do with changes of services and pods."""
+
+from kprov.kube.api.core import Pod, Service
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.endpoints import addresses
+
+
+class ServiceController(Controller):
+    """A controller whose keys are services and whose members are the pods they select."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.services = context.informers.informer("", "v1", "services", Service)
+        self.pods = context.informers.informer("", "v1", "pods", Pod)
+        self.services.add_handler(
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
+        )
+        self.pods.add_handler(
+            on_add=self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_changed
+        )
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if addresses.matters(old, new):
+            if old.metadata.labels != new.metadata.labels:
+                self._pod_changed(old)
+            self._pod_changed(new)
+
+    def _pod_changed(self, pod: Pod) -> None:
+        have = pod.metadata.labels.items()
+        for service in self.services.list(pod.metadata.namespace):
+            if service.spec.selector and service.spec.selector.items() <= have:
+                self.enqueue(service)

@@ -1,0 +1,194 @@
+"""From a service and its pods to the writes that make its endpoint slices right: functions of values."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from kprov.kube.api.core import Pod, Service
+from kprov.kube.api.discovery import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForZone,
+)
+from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.controller_manager.endpoints import addresses
+
+MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+SERVICE_NAME: Final = "kubernetes.io/service-name"
+CONTROLLER: Final = "endpointslice-controller.k8s.io"
+MAX_ENDPOINTS: Final = 100
+
+Ports = tuple[tuple[str, str, int | None, str | None], ...]
+
+
+@dataclass
+class Plan:
+    create: list[EndpointSlice] = field(default_factory=list)
+    update: list[EndpointSlice] = field(default_factory=list)
+    delete: list[EndpointSlice] = field(default_factory=list)
+
+
+def families(service: Service) -> list[str]:
+    """Address families to make slices for; services of before dual stack tell by their address."""
+    if service.spec.ip_families:
+        return list(service.spec.ip_families)
+    return ["IPv6"] if ":" in service.spec.cluster_ip else ["IPv4"]
+
+
+def desired(
+    service: Service, pods: Iterable[Pod], family: str, zone_of: Callable[[str], str]
+) -> dict[Ports, list[Endpoint]]:
+    """Endpoints by their ports: pods that name the same port differently do not share a slice."""
+    result: dict[Ports, list[Endpoint]] = {}
+    for pod in pods:
+        address = addresses.address(pod, family)
+        if address and addresses.is_member(pod, terminating=True):
+            endpoint = _endpoint(service, pod, address, zone_of(pod.spec.node_name))
+            result.setdefault(_ports(service, pod), []).append(endpoint)
+    return result
+
+
+def labels(service: Service) -> dict[str, str]:
+    """The service's labels, and what marks the slice as this controller's."""
+    kept = {key: value for key, value in service.metadata.labels.items() if key != addresses.HEADLESS_LABEL}
+    if addresses.is_headless(service):
+        kept[addresses.HEADLESS_LABEL] = ""
+    return {**kept, SERVICE_NAME: service.metadata.name, MANAGED_BY: CONTROLLER}
+
+
+def plan(
+    service: Service, family: str, wanted: dict[Ports, list[Endpoint]], existing: Sequence[EndpointSlice]
+) -> Plan:
+    """The fewest writes: keep endpoints where they are, fill slices with room, then open new ones."""
+    result = Plan()
+    marks = labels(service)
+    by_ports: dict[Ports, list[EndpointSlice]] = {}
+    for each in existing:
+        by_ports.setdefault(_key(each.ports or []), []).append(each)
+    for ports, endpoints in wanted.items():
+        _fill(result, service, family, ports, endpoints, by_ports.pop(ports, []), marks)
+    leftover = [each for group in by_ports.values() for each in group]
+    if not wanted:
+        # A service without endpoints keeps one empty slice, which says that somebody looked.
+        placeholder = next((each for each in leftover if not each.ports), None)
+        if placeholder is None:
+            result.create.append(_new(service, family, (), [], marks))
+        else:
+            leftover.remove(placeholder)
+            if placeholder.endpoints or placeholder.metadata.labels != marks:
+                result.update.append(_changed(placeholder, [], marks))
+    result.delete.extend(leftover)
+    return result
+
+
+def _fill(
+    result: Plan,
+    service: Service,
+    family: str,
+    ports: Ports,
+    endpoints: Sequence[Endpoint],
+    existing: Sequence[EndpointSlice],
+    marks: dict[str, str],
+) -> None:
+    missing = {_identity(each): each for each in endpoints}
+    contents: list[tuple[EndpointSlice, list[Endpoint]]] = []
+    for each in existing:
+        kept = [missing.pop(_identity(old), None) for old in each.endpoints or []]
+        contents.append((each, [endpoint for endpoint in kept if endpoint is not None]))
+    rest = list(missing.values())
+    # Slices that have to be written anyway come first, then the fullest: fewest writes, fewest slices.
+    for each, kept in sorted(contents, key=lambda item: (not _differs(*item, marks), -len(item[1]))):
+        room = MAX_ENDPOINTS - len(kept)
+        kept += rest[:room]
+        del rest[:room]
+        if not kept:
+            result.delete.append(each)
+        elif _differs(each, kept, marks):
+            result.update.append(_changed(each, kept, marks))
+    while rest:
+        result.create.append(_new(service, family, ports, rest[:MAX_ENDPOINTS], marks))
+        del rest[:MAX_ENDPOINTS]
+
+
+def _differs(each: EndpointSlice, endpoints: Sequence[Endpoint], marks: dict[str, str]) -> bool:
+    return list(endpoints) != (each.endpoints or []) or each.metadata.labels != marks
+
+
+def _changed(each: EndpointSlice, endpoints: list[Endpoint], marks: dict[str, str]) -> EndpointSlice:
+    metadata = msgspec.structs.replace(each.metadata, labels=marks)
+    return msgspec.structs.replace(each, endpoints=endpoints, metadata=metadata)
+
+
+def _new(
+    service: Service, family: str, ports: Ports, endpoints: list[Endpoint], marks: dict[str, str]
+) -> EndpointSlice:
+    new = EndpointSlice(
+        address_type=family,
+        endpoints=endpoints,
+        ports=[
+            EndpointPort(name=n, protocol=p, port=number, app_protocol=app) for n, p, number, app in ports
+        ],
+    )
+    new.metadata.generate_name = f"{service.metadata.name}-"
+    new.metadata.namespace = service.metadata.namespace
+    new.metadata.labels = marks
+    return new
+
+
+def _endpoint(service: Service, pod: Pod, address: str, zone: str) -> Endpoint:
+    terminating = bool(pod.metadata.deletion_timestamp)
+    serving = pod_conditions.is_ready(pod)
+    ready = service.spec.publish_not_ready_addresses or (serving and not terminating)
+    hints = _hints(service.spec.traffic_distribution or "", zone, pod.spec.node_name) if ready else None
+    return Endpoint(
+        addresses=[address],
+        conditions=EndpointConditions(
+            ready=ready, serving=service.spec.publish_not_ready_addresses or serving, terminating=terminating
+        ),
+        hostname=addresses.hostname(pod, service) or None,
+        target_ref=addresses.reference(pod),
+        node_name=pod.spec.node_name or None,
+        zone=zone or None,
+        hints=hints,
+    )
+
+
+def _hints(distribution: str, zone: str, node: str) -> EndpointHints | None:
+    if not zone and distribution != "PreferSameNode":
+        return None
+    zones = [ForZone(name=zone)] if zone else []
+    match distribution:
+        case "PreferClose" | "PreferSameZone":
+            return EndpointHints(for_zones=zones)
+        case "PreferSameNode":
+            return EndpointHints(for_zones=zones, for_nodes=[ForZone(name=node)])
+        case _:
+            return None
+
+
+def _ports(service: Service, pod: Pod) -> Ports:
+    found = []
+    for port in service.spec.ports:
+        number = addresses.target_port(pod, port)
+        if number is not None:
+            found.append((port.name, port.protocol, number, port.app_protocol))
+    return tuple(sorted(found, key=str))
+
+
+def _key(ports: Iterable[EndpointPort]) -> Ports:
+    return tuple(
+        sorted(
+            ((each.name or "", each.protocol or "TCP", each.port, each.app_protocol) for each in ports),
+            key=str,
+        )
+    )
+
+
+def _identity(endpoint: Endpoint) -> tuple[str, ...]:
+    target = endpoint.target_ref
+    return (target.uid if target else "", *endpoint.addresses)

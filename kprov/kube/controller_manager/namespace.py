@@ -1,0 +1,238 @@
+"""The namespace controller: empties namespaces that are being deleted (pkg/controller/namespace)."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from kprov.kube.api.core import Namespace
+from kprov.kube.api.meta import PartialObjectMetadata
+from kprov.kube.client import ApiError, ClientError
+from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.client.store import split_key
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.machinery import timestamps
+
+FINALIZER: Final = "kubernetes"
+_AT_ONCE: Final = 8
+# Its kinds do not change while it goes: discovery is asked again after this many seconds.
+_DISCOVERY_SECONDS: Final = 30.0
+
+
+@dataclass
+class _Leftover:
+    """What is still there after a round of deletions."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    finalizers: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    # Seconds until the last pod should be gone.
+    estimate: int = 0
+
+
+class NamespaceController(Controller):
+    """Deletes everything in a terminating namespace, pods first, then takes the finalizer away."""
+
+    name = "namespace"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._namespaces = context.informers.informer("", "v1", "namespaces", Namespace)
+        self._namespaces.add_handler(on_add=self._changed, on_update=lambda _, new: self._changed(new))
+        self._resources: list[ApiResource] = []
+        self._failed: list[str] = []
+        self._discovered = 0.0
+
+    def _changed(self, namespace: Namespace) -> None:
+        if namespace.metadata.deletion_timestamp:
+            # Creations under way get a moment to land (namespaceDeletionGracePeriod is 5 s upstream).
+            self.queue.add_after(namespace.metadata.name, 0.2)
+
+    async def sync(self, key: str) -> None:
+        cached = self._namespaces.get("", split_key(key)[1])
+        if cached is None or not cached.metadata.deletion_timestamp:
+            return
+        try:
+            namespace = await self._namespaces.resource.get(cached.metadata.name)
+        except ApiError as error:
+            if error.is_not_found:
+                return
+            raise
+        if namespace.metadata.uid != cached.metadata.uid or FINALIZER not in namespace.spec.finalizers:
+            return
+        resources = await self._deletable()
+        left = await self._delete_content(namespace.metadata.name, resources)
+        await self._report(namespace, left)
+        if left.counts or left.errors or self._failed:
+            self.queue.add_after(key, left.estimate / 2 + 1 if left.estimate else self._pause(key))
+            return
+        self.queue.forget(key)
+        await self._finalize(namespace)
+
+    def _pause(self, key: str) -> float:
+        """Growing, for content that others have to finish first."""
+        tries = self.queue.failures(key)
+        self.queue._failures[key] = tries + 1
+        return float(min(0.5 * 2 ** min(tries, 6), 15.0))
+
+    async def _deletable(self) -> list[ApiResource]:
+        if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._resources:
+            found = await discover(self.client)
+            self._resources = [
+                each for each in found.resources if each.namespaced and {"list", "delete"} <= each.verbs
+            ]
+            self._failed = list(found.failed)
+            self._discovered = time.monotonic()
+        return self._resources
+
+    async def _delete_content(self, namespace: str, resources: Sequence[ApiResource]) -> _Leftover:
+        left = _Leftover()
+        pods = [each for each in resources if (each.group, each.plural) == ("", "pods")]
+        await self._delete_kinds(namespace, pods, left)
+        if left.counts:
+            # What pods may still need (secrets, network policies) goes only after the last of them.
+            return left
+        await self._delete_kinds(namespace, [each for each in resources if each not in pods], left)
+        return left
+
+    async def _delete_kinds(self, namespace: str, resources: Sequence[ApiResource], left: _Leftover) -> None:
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(resource: ApiResource) -> None:
+            async with gate:
+                try:
+                    await self._delete_kind(namespace, resource, left)
+                except ClientError as error:
+                    left.errors.append(f"{resource.plural}.{resource.group}: {error}")
+
+        await asyncio.gather(*(one(resource) for resource in resources))
+
+    async def _delete_kind(self, namespace: str, resource: ApiResource, left: _Leftover) -> None:
+        objects = self.client.resource(
+            resource.group, resource.version, resource.plural, PartialObjectMetadata
+        )
+        try:
+            items = (await objects.list(namespace)).items or []
+            if not items:
+                return
+            if "deletecollection" in resource.verbs:
+                await objects.delete_collection(namespace=namespace)
+            else:
+                for item in items:
+                    await _delete(objects, item)
+            items = (await objects.list(namespace)).items or []
+        except ApiError as error:
+            if error.code in {404, 405}:
+                return
+            raise
+        if items:
+            label = f"{resource.plural}.{resource.group}"
+            left.counts[label] = len(items)
+            for item in items:
+                for finalizer in item.metadata.finalizers:
+                    left.finalizers[finalizer] = left.finalizers.get(finalizer, 0) + 1
+                if resource.plural == "pods":
+                    left.estimate = max(left.estimate, item.metadata.deletion_grace_period_seconds or 0)
+
+    async def _report(self, namespace: Namespace, left: _Leftover) -> None:
+        conditions = _conditions(namespace, left, self._failed, timestamps.now())
+        if conditions == [msgspec.to_builtins(entry) for entry in namespace.status.conditions]:
+            return
+        try:
+            await self._namespaces.resource.patch(
+                namespace.metadata.name, {"status": {"conditions": conditions}}, subresource="status"
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    async def _finalize(self, namespace: Namespace) -> None:
+        path = f"/api/v1/namespaces/{namespace.metadata.name}"
+        try:
+            current = orjson.loads(await self.client.request("GET", path))
+            spec = current.setdefault("spec", {})
+            spec["finalizers"] = [each for each in spec.get("finalizers") or [] if each != FINALIZER]
+            await self.client.request("PUT", f"{path}/finalize", body=current)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+
+async def _delete(objects: Any, item: PartialObjectMetadata) -> None:
+    try:
+        await objects.delete(
+            item.metadata.name, namespace=item.metadata.namespace, propagation_policy="Background"
+        )
+    except ApiError as error:
+        if not error.is_not_found:
+            raise
+
+
+def _conditions(
+    namespace: Namespace, left: _Leftover, failed: Sequence[str], now: str
+) -> list[dict[str, Any]]:
+    """The five conditions kubectl describes a stuck namespace with."""
+    remaining = ", ".join(f"{kind} has {count} resource instances" for kind, count in left.counts.items())
+    held = ", ".join(f"{name} in {count} resource instances" for name, count in left.finalizers.items())
+    table = (
+        (
+            "NamespaceDeletionDiscoveryFailure",
+            failed,
+            "DiscoveryFailed",
+            f"Discovery failed for some groups, {len(failed)} failing: {', '.join(failed)}",
+            "ResourcesDiscovered",
+            "All resources successfully discovered",
+        ),
+        (
+            "NamespaceDeletionGroupVersionParsingFailure",
+            False,
+            "GroupVersionParsingFailed",
+            "",
+            "ParsedGroupVersions",
+            "All legacy kube types successfully parsed",
+        ),
+        (
+            "NamespaceDeletionContentFailure",
+            left.errors,
+            "ContentDeletionFailed",
+            f"Failed to delete all resource types, {len(left.errors)} remaining: {', '.join(left.errors)}",
+            "ContentDeleted",
+            "All content successfully deleted, may be waiting on finalization",
+        ),
+        (
+            "NamespaceContentRemaining",
+            left.counts,
+            "SomeResourcesRemain",
+            f"Some resources are remaining: {remaining}",
+            "ContentRemoved",
+            "All content successfully removed",
+        ),
+        (
+            "NamespaceFinalizersRemaining",
+            left.finalizers,
+            "SomeFinalizersRemain",
+            f"Some content in the namespace has finalizers remaining: {held}",
+            "ContentHasNoFinalizers",
+            "All content-preserving finalizers finished",
+        ),
+    )
+    known = {entry.type: entry for entry in namespace.status.conditions}
+    result = []
+    for kind, broken, bad, bad_text, good, good_text in table:
+        status = "True" if broken else "False"
+        old = known.get(kind)
+        since = old.last_transition_time if old is not None and old.status == status else now
+        result.append(
+            {
+                "type": kind,
+                "status": status,
+                "reason": bad if broken else good,
+                "message": bad_text if broken else good_text,
+                "lastTransitionTime": since,
+            }
+        )
+    return result

@@ -1,0 +1,60 @@
+"""The controllers by name, and which of them run (NewControllerDescriptors, IsControllerEnabled)."""
+
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final
+
+# Name > "module:class"; imported only when the controller runs.
+CONTROLLERS: Final[dict[str, str]] = {
+    "deployment-controller": "deployment.controller:DeploymentController",
+    "replicaset-controller": "replicaset.controller:ReplicaSetController",
+}
+
+# Upstream's short names of before 1.28, still legal in --controllers.
+ALIASES: Final[dict[str, str]] = {
+    "deployment": "deployment-controller",
+    "replicaset": "replicaset-controller",
+}
+
+_PACKAGE: Final = "kprov.kube.controller_manager"
+
+
+def enabled(name: str, selection: Sequence[str]) -> bool:
+    """Whether --controllers wants the one of that name: the last word about it counts, else '*'."""
+    names = {name, *(alias for alias, full in ALIASES.items() if full == name)}
+    for entry in selection:
+        if entry in names:
+            return True
+        if entry.removeprefix("-") in names:
+            return False
+    return "*" in selection
+
+
+def unknown(selection: Sequence[str]) -> list[str]:
+    """Names that no controller has."""
+    known = {"*", *CONTROLLERS, *ALIASES}
+    return [entry for entry in selection if entry.removeprefix("-") not in known]
+
+
+def load(name: str) -> Any:
+    """The class of a controller."""
+    module, _, attribute = CONTROLLERS[name].partition(":")
+    return getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
+
+
+def possible(name: str, options: Namespace) -> bool:
+    """Whether the options have what the controller needs; upstream starts without those that lack it."""
+    match name:
+        case "node-ipam-controller":
+            return bool(options.allocate_node_cidrs and options.cluster_cidr)
+        case "root-ca-certificate-publisher-controller":
+            return bool(options.root_ca_file)
+        case "serviceaccount-token-controller":
+            return bool(options.service_account_private_key_file)
+        case "garbage-collector-controller":
+            return bool(options.enable_garbage_collector)
+        case "certificatesigningrequest-signing-controller":
+            return bool(options.cluster_signing_cert_file and options.cluster_signing_key_file)
+        case _:
+            return True
