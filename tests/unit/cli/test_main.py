@@ -1,0 +1,104 @@
+"""The program as a user sees it: commands, messages, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from kprov.cli.main import COMMANDS, build
+from kprov.errors import InputError
+
+
+def kprov(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kprov.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_the_help_names_every_command_and_imports_none() -> None:
+    code = "import sys; from kprov.cli import main; sys.argv = ['kprov', '--help']; main.main()"
+    look = f"import atexit, sys; atexit.register(lambda: print(sorted(m for m in sys.modules if m.startswith('kprov'))))\n{code}"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.returncode == 0
+    for name, (_, help_line) in COMMANDS.items():
+        assert f"{name} " in done.stdout
+        assert help_line in done.stdout
+    assert "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.errors']" in done.stdout
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_its_help(name: str) -> None:
+    module = import_module(COMMANDS[name][0])
+    assert hasattr(module, "app") or hasattr(module, "command")
+    result = CliRunner().invoke(build([name]), [name, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_an_error_is_one_message_and_its_exit_code_without_a_traceback(tmp_path: Path) -> None:
+    done = kprov("certs", "list", "-i", str(tmp_path / "none"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path}/none: there is no such inventory\n"
+
+
+def test_an_unknown_command_is_bad_input() -> None:
+    assert kprov("frobnicate").returncode == 2
+
+
+def init(*arguments: str) -> None:
+    result = CliRunner().invoke(build(["init"]), ["init", *arguments])
+    if result.exception:
+        raise result.exception
+
+
+def test_init_writes_an_inventory_with_an_odd_etcd(tmp_path: Path) -> None:
+    hosts = [f"--host=h{number}=192.0.2.{number}" for number in range(1, 5)]
+    init(
+        str(tmp_path), *hosts, "--control-plane=h1", "--control-plane=h2", "--user=admin", "--vip=192.0.2.100"
+    )
+    document = yaml.safe_load((tmp_path / "hosts.yml").read_text())["all"]
+    assert document["hosts"]["h4"] == {"ansible_host": "192.0.2.4"}
+    assert document["vars"] == {"ansible_user": "admin", "ansible_become": True}
+    groups = {name: list(group["hosts"]) for name, group in document["children"].items()}
+    assert groups == {
+        "kube_control_plane": ["h1", "h2"],
+        "etcd": ["h1"],
+        "kube_node": ["h1", "h2", "h3", "h4"],
+    }
+    assert yaml.safe_load((tmp_path / "group_vars/all.yml").read_text())["kube_vip_address"] == "192.0.2.100"
+
+
+def test_init_overwrites_only_when_told_to(tmp_path: Path) -> None:
+    init(str(tmp_path), "--host=192.0.2.1")
+    with pytest.raises(InputError, match="is there already; --force overwrites it"):
+        init(str(tmp_path), "--host=192.0.2.2")
+    init(str(tmp_path), "--host=192.0.2.2", "--force")
+    assert "192.0.2.2" in (tmp_path / "hosts.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--host: at least one host is needed"),
+        (("--host=1.2.3",), "--host 1.2.3: '1.2.3'"),
+        (("--host=192.0.2.1", "--host=192.0.2.1"), "given to more than one host"),
+        (("--host=192.0.2.1", "--control-plane=x"), "--control-plane: x is none of the hosts node1"),
+        (("--host=192.0.2.1", "--vip=192.0.2.1"), "--vip: 192.0.2.1 is a host's address"),
+        (
+            ("--host=192.0.2.1", "--pod-cidr=10.233.0.0/16"),
+            "--service-cidr: 10.233.0.0/18 overlaps the pods'",
+        ),
+        (("--host=10.233.1.1",), "is inside the services' network 10.233.0.0/18"),
+    ],
+)
+def test_init_says_which_flag_is_wrong_and_writes_nothing(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as refused:
+        init(str(tmp_path / "new"), *arguments)
+    assert message in str(refused.value)
+    assert not (tmp_path / "new").exists()
