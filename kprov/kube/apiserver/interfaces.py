@@ -8,7 +8,8 @@ registry.strategies.hooks_for(resource, options, registry) -> Hooks
 registry.subresources.build(options, registry, authenticator, authorizer) -> SubresourceHandlers
 registry.bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
 
-`options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` is registry.store.Registry.
+`options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` the
+registry.store.Registry.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class Authenticator(Protocol):
         """The user, None when the request has no credentials (the server then decides on anonymous).
 
         headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the TLS
-        handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is for the
-        authenticator to find out). Raises StatusError 401 for credentials that are wrong.
+        handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is for
+        the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
         """
 
 
@@ -84,8 +85,8 @@ class Reply:
 class Call:
     """One request to a subresource, or to a resource that is never stored (reviews, bindings).
 
-    `query` holds the request's query parameters (last value wins). `request` gives headers, method, body stream
-    and the transport; a handler that streams or upgrades prepares its own aiohttp response and returns it.
+    `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
+    stream and transport; a handler that streams or upgrades prepares its own aiohttp response and returns it.
     `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
     """
 
@@ -105,7 +106,7 @@ class Call:
     """For PATCH: the given object (in the subresource's kind) with the request's patch applied."""
 
 
-#: Gives a Reply, or a response that it has sent itself. HTTP method: call.request.method; verb: call.context.info.verb.
+#: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
 SubresourceHandler = Callable[[Call], Awaitable["Reply | web.StreamResponse"]]
 
 #: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).

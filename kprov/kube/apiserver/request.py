@@ -41,7 +41,10 @@ class RequestInfo:
 
 @dataclass(slots=True)
 class RequestContext:
-    """What travels with one request through the chain. `warnings` become Warning headers."""
+    """What travels with one request through the chain. `warnings` become Warning headers.
+
+    `applied`: the object comes out of server-side apply, which has written managedFields itself.
+    """
 
     user: UserInfo
     info: RequestInfo
@@ -49,3 +52,4 @@ class RequestContext:
     field_manager: str = ""
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
+    applied: bool = False

@@ -1,60 +1,50 @@
 """The generic store: every resource's get, list, create, update, delete along its strategy.
 
-Source of the order of steps: upstream staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go.
+Source of the order of steps: upstream staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go and
+apiserver/pkg/endpoints/handlers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+import orjson
+
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.cacher import entry as wire
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
+from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.interfaces import Admission
-from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver.registry import deletion, metadata
+from kprov.kube.apiserver.registry.deletion import DeleteOptions
+from kprov.kube.apiserver.registry.hooks import Finish, Hooks, nothing
+from kprov.kube.apiserver.registry.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.storage.interface import (
+    KeyChangedError,
+    KeyExistsError,
+    Storage,
+    Stored,
+    UnavailableError,
+)
+from kprov.kube.machinery import field, managed_fields, status
 from kprov.kube.machinery.resources import Resource
+
+__all__ = ["DeleteOptions", "Lister", "OnChange", "Registry", "Store", "system_context"]
 
 Object = dict[str, Any]
 #: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
 Change = Callable[[Object | None], Object]
-#: (type, object, previous object or None); type is ADDED, MODIFIED or DELETED.
-OnChange = Callable[[str, Object, Object | None], None]
 
-
-@dataclass(slots=True)
-class DeleteOptions:
-    """meta/v1 DeleteOptions, decoded; None where the client said nothing."""
-
-    grace_period_seconds: int | None = None
-    uid: str | None = None
-    resource_version: str | None = None
-    propagation_policy: str | None = None
-    orphan_dependents: bool | None = None
-    raw: Object = field(default_factory=dict)
-
-
-class Lister:
-    """A resource's objects from the watch cache, for plugins: never waits, may be behind etcd by an instant."""
-
-    async def start(self) -> None:
-        """Begin to fill the cache; returns when it has been filled once. Idempotent."""
-        raise NotImplementedError
-
-    @property
-    def synced(self) -> bool:
-        raise NotImplementedError
-
-    def get(self, namespace: str, name: str) -> Object | None:
-        """A fresh dict each time: the caller may keep it or change it."""
-        raise NotImplementedError
-
-    def list(self, namespace: str | None = None) -> list[Object]:
-        raise NotImplementedError
-
-    def on_change(self, callback: OnChange) -> None:
-        """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""
-        raise NotImplementedError
+EVENT_TTL_SECONDS: Final = 3600
+_NAME_TRIES: Final = 8
+_MODIFIED: Final = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
 
 
 class Store:
@@ -63,22 +53,115 @@ class Store:
     `namespace` is "" for cluster-scoped resources.
     """
 
-    resource: Resource
-    strategy: Strategy
-    hooks: Hooks
-    admission: Admission
+    def __init__(
+        self,
+        *,
+        resource: Resource,
+        strategy: Strategy,
+        storage: Storage,
+        cacher: Cacher,
+        cache: ResourceCache,
+    ) -> None:
+        self.resource = resource
+        self.strategy = strategy
+        self.hooks = Hooks()
+        self.admission: Admission | None = None
+        self.cache = cache
+        self.cacher = cacher
+        self.lister = Lister(cache, cacher)
+        self._storage = storage
+        self._ttl = EVENT_TTL_SECONDS if resource.plural == "events" else 0
+        self._tracks_status = resource.subresource("status") is not None
+
+    # reading
+
+    async def fresh(self) -> int:
+        """Let the cache catch up with etcd; the revision it is at. 504 or 503 when that takes too long."""
+        try:
+            return await self.cacher.fresh()
+        except NotFreshError as error:
+            raise status.timeout(f"the watch cache is behind: {error}", 1) from error
+        except UnavailableError as error:
+            raise status.service_unavailable(str(error)) from error
 
     async def get(self, context: RequestContext, namespace: str, name: str) -> Object:
         """The newest state. NotFound if missing."""
-        raise NotImplementedError
+        del context
+        await self.fresh()
+        found = self.cache.get(self._key(namespace, name))
+        if found is None:
+            raise status.not_found(self.resource, name)
+        obj = self.cache.object(found)
+        self.hooks.decorate(obj)
+        return obj
 
-    async def list(self, context: RequestContext, namespace: str = "") -> list[Object]:
+    async def list(self, context: RequestContext, namespace: str = "") -> Sequence[Object]:
         """All objects at least as new as now, of a namespace or of all ("")."""
-        raise NotImplementedError
+        del context
+        await self.fresh()
+        return [self.cache.object(entry) for entry in self.cache.select(Selection(namespace))]
+
+    # writing
 
     async def create(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid."""
-        raise NotImplementedError
+        if self.resource.namespaced and not namespace:
+            raise status.bad_request("an empty namespace may not be set during creation")
+        generated = not (obj.get("metadata") or {}).get("name")
+        base = orjson.dumps(obj) if generated else b""
+        for attempt in range(_NAME_TRIES):
+            try:
+                return await self._create_once(context, namespace, obj)
+            except KeyExistsError:
+                name = obj["metadata"]["name"]
+                if not generated:
+                    raise status.already_exists(self.resource, name) from None
+                if attempt == _NAME_TRIES - 1:
+                    raise status.generate_name_conflict(self.resource, name) from None
+                obj = orjson.loads(base)
+        raise AssertionError
+
+    async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
+        strategy = self.strategy
+        self._identify(obj)
+        metadata.prepare_for_create(self.resource, namespace, obj)
+        strategy.default(obj)
+        manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
+        if obj["metadata"].get("managedFields") is None or not context.applied:
+            managed_fields.update(None, obj, self.resource.gvk, manager=manager, ignored=self._ignored(""))
+        name = obj["metadata"].get("name", "")
+        attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
+        if attributes is not None and self.admission is not None:
+            await self.admission.admit(attributes)
+            strategy.default(obj)
+        strategy.prepare_for_create(context, obj)
+        self._refuse_invalid(name, metadata.validate(self.resource, obj) + strategy.validate(obj))
+        context.warnings += strategy.warnings(obj, None)
+        if attributes is not None and self.admission is not None:
+            await self.admission.validate(attributes)
+        finish = await self.hooks.begin_create(context, obj)
+        stored = False
+        try:
+            revision = await self._put_new(context, namespace, name, obj)
+            stored = True
+        finally:
+            await finish(stored and not context.dry_run)
+        if revision:
+            obj["metadata"]["resourceVersion"] = str(revision)
+        self.hooks.decorate(obj)
+        return obj
+
+    async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: Object) -> int:
+        key = self._key(namespace, name)
+        if context.dry_run:
+            await self.fresh()
+            if self.cache.get(key) is not None:
+                raise KeyExistsError(key)
+            return 0
+        try:
+            return await self._storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
+        except UnavailableError as error:
+            raise status.service_unavailable(str(error)) from error
 
     async def update(
         self,
@@ -94,36 +177,281 @@ class Store:
     ) -> tuple[Object, bool]:
         """Change an object, again and again until no one else changed it meanwhile; (object, was created).
 
-        A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses the
-        strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default: the
+        A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses
+        the strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default: the
         resource's own). `admit`=False leaves admission out, for writes of the server itself.
         """
-        raise NotImplementedError
+        key = self._key(namespace, name)
+        current, certain = self._cached(key), False
+        while True:
+            if current is None and not certain:
+                current, certain = await self._read(key), True
+            if current is None:
+                if not create:
+                    raise status.not_found(self.resource, name)
+                obj = change(None)
+                obj.setdefault("metadata", {}).setdefault("name", name)
+                try:
+                    return await self.create(context, namespace, obj), True
+                except status.StatusError as error:
+                    if error.reason != "AlreadyExists":
+                        raise
+                    certain = False
+                    continue
+            try:
+                return await self._update_once(
+                    context, current, change, subresource, strategy or self.strategy, admit=admit
+                ), False
+            except KeyChangedError as error:
+                # What etcd says is what is there now: no need to ask again.
+                current, certain = error.current, True
+            except status.StatusError:
+                if certain:
+                    raise
+                # The refusal may come from an old copy in the cache.
+                newest = await self._read(key)
+                if newest is not None and newest.revision == current.revision:
+                    raise
+                current, certain = newest, True
+
+    async def _update_once(
+        self,
+        context: RequestContext,
+        current: Stored,
+        change: Change,
+        subresource: str,
+        strategy: Strategy,
+        *,
+        admit: bool,
+    ) -> Object:
+        old = self._decode(current)
+        obj = change(self._decode(current))
+        name = old["metadata"]["name"]
+        self._identify(obj)
+        self._check_version(obj, old, name)
+        metadata.prepare_for_update(self.resource, obj, old)
+        obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        strategy.default(obj)
+        strategy.default(old)
+        if not context.applied:
+            manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
+            managed_fields.update(
+                old,
+                obj,
+                self.resource.gvk,
+                manager=manager,
+                subresource=subresource,
+                ignored=self._ignored(subresource),
+            )
+        namespace = old["metadata"].get("namespace", "")
+        attributes = (
+            self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
+        )
+        if attributes is not None and self.admission is not None:
+            await self.admission.admit(attributes)
+            strategy.default(obj)
+        if subresource == "status":
+            strategy.prepare_for_status_update(context, obj, old)
+            errors = strategy.validate_status_update(obj, old)
+        else:
+            strategy.prepare_for_update(context, obj, old)
+            errors = strategy.validate_update(obj, old)
+        self._refuse_invalid(name, metadata.validate_update(obj, old) + errors)
+        context.warnings += strategy.warnings(obj, old)
+        if attributes is not None and self.admission is not None:
+            await self.admission.validate(attributes)
+        if _same(obj, old):
+            self.hooks.decorate(old)
+            return old
+        if deletion.is_finished(obj):
+            await self._remove(context, current, obj)
+            return obj
+        finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
+        await self._put(context, current, obj, finish)
+        self.hooks.decorate(obj)
+        return obj
+
+    async def _put(self, context: RequestContext, current: Stored, obj: Object, finish: Finish) -> None:
+        stored = False
+        try:
+            if not context.dry_run:
+                revision = await self._storage.update(
+                    current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
+                )
+                obj["metadata"]["resourceVersion"] = str(revision)
+                stored = True
+        except UnavailableError as error:
+            raise status.service_unavailable(str(error)) from error
+        finally:
+            await finish(stored)
 
     async def delete(
         self, context: RequestContext, namespace: str, name: str, options: DeleteOptions | None = None
     ) -> tuple[Object, bool]:
         """Delete, gracefully or at once, obeying finalizers; (object, whether it is gone)."""
-        raise NotImplementedError
+        options = options or DeleteOptions()
+        key = self._key(namespace, name)
+        current, certain = self._cached(key), False
+        while True:
+            if current is None and not certain:
+                current, certain = await self._read(key), True
+            if current is None:
+                raise status.not_found(self.resource, name)
+            obj = self._decode(current)
+            try:
+                deletion.check_preconditions(self.resource, obj, options)
+            except status.StatusError:
+                if certain:
+                    raise
+                current, certain = await self._read(key), True
+                continue
+            attributes = self._attributes(context, "DELETE", "", namespace, name, None, obj)
+            if attributes is not None and self.admission is not None:
+                attributes.options = options.raw
+                await self.admission.admit(attributes)
+                await self.admission.validate(attributes)
+            before = self._decode(current)
+            try:
+                if deletion.mark(self.strategy, obj, options):
+                    await self._remove(context, current, obj)
+                    return obj, True
+                if obj != before:
+                    await self._put(context, current, obj, nothing)
+                return obj, False
+            except KeyChangedError as error:
+                current, certain = error.current, True
 
-    @property
-    def lister(self) -> Lister:
-        raise NotImplementedError
+    async def _remove(self, context: RequestContext, current: Stored, obj: Object) -> None:
+        if context.dry_run:
+            return
+        try:
+            revision = await self._storage.delete(current.key, expected=current.revision)
+        except UnavailableError as error:
+            raise status.service_unavailable(str(error)) from error
+        obj["metadata"]["resourceVersion"] = str(revision)
+        await self.hooks.after_delete(context, obj)
+
+    # helpers
+
+    def _key(self, namespace: str, name: str) -> str:
+        return keys.key(self.resource, namespace, name)
+
+    def _cached(self, key: str) -> Stored | None:
+        found = self.cache.get(key)
+        return None if found is None else Stored(key, self.cache.head + found.tail, found.revision)
+
+    async def _read(self, key: str) -> Stored | None:
+        try:
+            return await self._storage.get(key)
+        except UnavailableError as error:
+            raise status.service_unavailable(str(error)) from error
+
+    def _decode(self, stored: Stored) -> Object:
+        obj: Object = orjson.loads(stored.value)
+        obj["metadata"]["resourceVersion"] = str(stored.revision)
+        return obj
+
+    def _identify(self, obj: Object) -> None:
+        obj["kind"] = self.resource.kind
+        obj["apiVersion"] = self.resource.api_version
+
+    def _ignored(self, subresource: str) -> tuple[tuple[str, ...], ...]:
+        """Fields that a write to this path cannot own."""
+        if not self._tracks_status:
+            return ()
+        return () if subresource == "status" else (("f:status",),)
+
+    def _check_version(self, obj: Object, old: Object, name: str) -> None:
+        version = (obj.get("metadata") or {}).get("resourceVersion") or ""
+        if not version or version == "0":
+            if not self.strategy.allow_unconditional_update:
+                error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                raise status.invalid(self.resource.group, self.resource.kind, name, [error])
+            return
+        if version != old["metadata"]["resourceVersion"]:
+            raise status.conflict(self.resource, name, _MODIFIED)
+
+    def _attributes(
+        self,
+        context: RequestContext,
+        operation: str,
+        subresource: str,
+        namespace: str,
+        name: str,
+        obj: Object | None,
+        old: Object | None,
+    ) -> Attributes | None:
+        if self.admission is None or not self.admission.handles(self.resource, operation):
+            return None
+        return Attributes(
+            context=context,
+            operation=operation,
+            resource=self.resource,
+            subresource=subresource,
+            namespace=namespace,
+            name=name,
+            obj=obj,
+            old=old,
+            options={},
+        )
+
+    def _refuse_invalid(self, name: str, errors: Sequence[field.FieldError]) -> None:
+        if errors:
+            raise status.invalid(self.resource.group, self.resource.kind, name, errors)
+
+
+def _same(obj: Object, old: Object) -> bool:
+    """Whether nothing is to be written; a manager's time alone is nothing."""
+    if obj == old:
+        return True
+    if managed_fields.without_managed_fields(obj) != managed_fields.without_managed_fields(old):
+        return False
+    return _owners(obj) == _owners(old)
+
+
+def _owners(obj: Object) -> Sequence[Object]:
+    return [
+        {name: value for name, value in entry.items() if name != "time"}
+        for entry in obj["metadata"].get("managedFields") or ()
+    ]
 
 
 class Registry:
-    """All stores. `SYSTEM` below is the context for what the server does for itself (loopback, system:masters)."""
+    """All stores, one a stored resource."""
 
-    stores: Mapping[Resource, Store]
+    def __init__(self, stores: Sequence[Store], storage: Storage, cacher: Cacher) -> None:
+        self.stores: Mapping[Resource, Store] = {store.resource: store for store in stores}
+        self._by_name = {(store.resource.group, store.resource.plural): store for store in stores}
+        self.storage = storage
+        self.cacher = cacher
 
     def store(self, group: str, plural: str) -> Store:
         """The store of a resource in its storage version. KeyError: never stored."""
-        raise NotImplementedError
+        return self._by_name[group, plural]
+
+    def find(self, group: str, plural: str) -> Store | None:
+        return self._by_name.get((group, plural))
 
     def resources(self) -> Sequence[Resource]:
-        raise NotImplementedError
+        return list(self.stores)
+
+
+_SYSTEM: Final = UserInfo(name="system:apiserver", groups=("system:masters", "system:authenticated"))
 
 
 def system_context(verb: str, resource: Resource, namespace: str = "", name: str = "") -> RequestContext:
     """A context for writes of the server itself: user system:apiserver in system:masters."""
-    raise NotImplementedError
+    info = RequestInfo(
+        path=resource.api_path,
+        verb=verb,
+        is_resource_request=True,
+        api_prefix="apis" if resource.group else "api",
+        api_group=resource.group,
+        api_version=resource.version,
+        namespace=namespace,
+        resource=resource.plural,
+        name=name,
+    )
+    return RequestContext(
+        user=_SYSTEM, info=info, field_manager="kube-apiserver", user_agent="kube-apiserver"
+    )

@@ -1,0 +1,55 @@
+"""A resource's objects from the watch cache, for the server's own plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.cacher.entry import Event
+from kprov.kube.apiserver.cacher.watcher import Selection
+
+Object = dict[str, Any]
+#: (type, object, previous object or None); type is ADDED, MODIFIED or DELETED.
+OnChange = Callable[[str, Object, Object | None], None]
+
+
+class Lister:
+    """Never waits; may be behind etcd by an instant."""
+
+    def __init__(self, cache: ResourceCache, cacher: Cacher) -> None:
+        self._cache = cache
+        self._cacher = cacher
+
+    async def start(self) -> None:
+        """Returns when the cache has been filled once. Idempotent."""
+        await self._cacher.loaded.wait()
+
+    @property
+    def synced(self) -> bool:
+        return self._cacher.loaded.is_set()
+
+    def get(self, namespace: str, name: str) -> Object | None:
+        """A fresh dict each time: the caller may keep it or change it."""
+        entry = self._cache.get(keys.key(self._cache.resource, namespace, name))
+        return None if entry is None else self._cache.object(entry)
+
+    def list(self, namespace: str | None = None) -> list[Object]:
+        cache = self._cache
+        return [cache.object(entry) for entry in cache.select(Selection(namespace or ""))]
+
+    def on_change(self, callback: OnChange) -> None:
+        """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""
+        cache = self._cache
+        for obj in self.list():
+            callback("ADDED", obj, None)
+
+        def changed(type_: str, event: Event) -> None:
+            previous = None if event.previous is None else orjson.loads(cache.head + event.previous.tail)
+            callback(type_, orjson.loads(cache.head + event.entry.tail), previous)
+
+        cache.add_listener(changed)
