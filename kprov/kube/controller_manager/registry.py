@@ -9,12 +9,33 @@ from typing import Any, Final
 CONTROLLERS: Final[dict[str, str]] = {
     "deployment-controller": "deployment.controller:DeploymentController",
     "replicaset-controller": "replicaset.controller:ReplicaSetController",
+    "endpointslice-controller": "endpoints.slice_controller:EndpointSliceController",
+    "endpoints-controller": "endpoints.endpoints_controller:EndpointsController",
+    "node-lifecycle-controller": "node.lifecycle:NodeLifecycleController",
+    "taint-eviction-controller": "node.taint_eviction:TaintEvictionController",
+    "node-ipam-controller": "node.ipam:NodeIpamController",
+    "namespace-controller": "namespace:NamespaceController",
+    "serviceaccount-controller": "service_accounts:ServiceAccountController",
+    "root-ca-certificate-publisher-controller": "root_ca:RootCaPublisher",
+    "pod-garbage-collector-controller": "pod_gc:PodGarbageCollector",
+    "clusterrole-aggregation-controller": "cluster_role_aggregation:ClusterRoleAggregation",
+    "ttl-controller": "ttl:TtlController",
 }
 
 # Upstream's short names of before 1.28, still legal in --controllers.
 ALIASES: Final[dict[str, str]] = {
     "deployment": "deployment-controller",
     "replicaset": "replicaset-controller",
+    "endpointslice": "endpointslice-controller",
+    "endpoint": "endpoints-controller",
+    "nodelifecycle": "node-lifecycle-controller",
+    "nodeipam": "node-ipam-controller",
+    "namespace": "namespace-controller",
+    "serviceaccount": "serviceaccount-controller",
+    "root-ca-cert-publisher": "root-ca-certificate-publisher-controller",
+    "podgc": "pod-garbage-collector-controller",
+    "clusterrole-aggregation": "clusterrole-aggregation-controller",
+    "ttl": "ttl-controller",
 }
 
 _PACKAGE: Final = "kprov.kube.controller_manager"

@@ -98,18 +98,19 @@ def _fill(
     missing = {_identity(each): each for each in endpoints}
     contents: list[tuple[EndpointSlice, list[Endpoint]]] = []
     for each in existing:
-        kept = [missing.pop(_identity(old), None) for old in each.endpoints or []]
-        contents.append((each, [endpoint for endpoint in kept if endpoint is not None]))
+        found = [missing.pop(_identity(old), None) for old in each.endpoints or []]
+        contents.append((each, [endpoint for endpoint in found if endpoint is not None]))
     rest = list(missing.values())
     # Slices that have to be written anyway come first, then the fullest: fewest writes, fewest slices.
-    for each, kept in sorted(contents, key=lambda item: (not _differs(*item, marks), -len(item[1]))):
-        room = MAX_ENDPOINTS - len(kept)
-        kept += rest[:room]
+    contents.sort(key=lambda item: (not _differs(item[0], item[1], marks), -len(item[1])))
+    for each, content in contents:
+        room = MAX_ENDPOINTS - len(content)
+        content.extend(rest[:room])
         del rest[:room]
-        if not kept:
+        if not content:
             result.delete.append(each)
-        elif _differs(each, kept, marks):
-            result.update.append(_changed(each, kept, marks))
+        elif _differs(each, content, marks):
+            result.update.append(_changed(each, content, marks))
     while rest:
         result.create.append(_new(service, family, ports, rest[:MAX_ENDPOINTS], marks))
         del rest[:MAX_ENDPOINTS]

@@ -1,0 +1,49 @@
+"""Dividing the cluster's pod ranges among nodes (pkg/controller/nodeipam/ipam/cidrset)."""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class CidrSet:
+    """The parts of one cluster range; a cursor goes round so that a freed part is not reused at once."""
+
+    def __init__(self, cluster: Network, prefix: int, kept_free: Sequence[Network] = ()) -> None:
+        if prefix < cluster.prefixlen:
+            raise ValueError(f"node mask size {prefix} is larger than the cluster range {cluster}")
+        self._cluster = cluster
+        self._prefix = prefix
+        self._kept_free = [each for each in kept_free if each.version == cluster.version]
+        self._count: int = 1 << (prefix - cluster.prefixlen)
+        self._next = 0
+
+    def allocate(self, is_taken: Callable[[str], bool]) -> str | None:
+        """The next part that is free by ``is_taken``, None when all are taken."""
+        for step in range(self._count):
+            index = (self._next + step) % self._count
+            part = self._part(index)
+            if not is_taken(str(part)) and not any(_overlap(part, other) for other in self._kept_free):
+                self._next = (index + 1) % self._count
+                return str(part)
+        return None
+
+    def contains(self, cidr: str) -> bool:
+        part = ipaddress.ip_network(cidr, strict=False)
+        return part.version == self._cluster.version and _overlap(part, self._cluster)
+
+    def _part(self, index: int) -> Network:
+        size = self._cluster.max_prefixlen - self._prefix
+        start = int(self._cluster.network_address) + (index << size)
+        return type(self._cluster)((start, self._prefix))
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and bool(
+        one.network_address <= other.broadcast_address and other.network_address <= one.broadcast_address  # type: ignore[operator]
+    )
+
+
+def parse(text: str) -> list[Network]:
+    """Comma-separated ranges. Raises ValueError."""
+    return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]

@@ -1,0 +1,90 @@
+"""A part of the cluster's pod range for every node (pkg/controller/nodeipam, the RangeAllocator)."""
+
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import ClassVar
+
+from kprov.kube.api.core import Node
+from kprov.kube.client import ApiError, reference
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.node.cidrs import CidrSet, parse
+
+
+class NodeIpamController(Controller):
+    """Keys are nodes. One worker: an assignment is known before the next one is made."""
+
+    name = "node_ipam"
+    workers: ClassVar[int] = 1
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._recorder = context.recorder("cidrAllocator")
+        self._sets = _sets(context.options)
+        # What we gave and may not have seen yet, by node name and UID.
+        self._given: dict[str, tuple[str, list[str]]] = {}
+        self._nodes = context.informers.informer(
+            "", "v1", "nodes", Node, indexers={"podCIDR": lambda node: node.spec.pod_cidrs}
+        )
+        self._nodes.add_handler(
+            on_add=self._seen, on_update=lambda _, new: self._seen(new), on_delete=self._gone
+        )
+
+    async def sync(self, key: str) -> None:
+        node = self._nodes.get("", key)
+        if node is None or node.spec.pod_cidr or node.metadata.deletion_timestamp:
+            return
+        uid, parts = self._given.get(key, ("", []))
+        if uid != node.metadata.uid:
+            parts = self._allocate(node)
+        self._given[key] = (node.metadata.uid, parts)
+        body = {
+            "metadata": {"uid": node.metadata.uid},
+            "spec": {"podCIDR": parts[0], "podCIDRs": parts},
+        }
+        try:
+            await self._nodes.resource.patch(key, body)
+        except ApiError as error:
+            # Refused for good: another assignment stands, the node is gone or another one of its name came.
+            # Without an answer (no ApiError) the parts stay with the node, and the same patch is sent again.
+            del self._given[key]
+            if not error.is_not_found:
+                raise
+
+    def _allocate(self, node: Node) -> list[str]:
+        parts = []
+        for each in self._sets:
+            part = each.allocate(lambda cidr: self._is_taken(cidr))
+            if part is None:
+                text = f"Node {node.metadata.name} status is now: CIDRNotAvailable"
+                self._recorder.event(reference(node, "v1", "Node"), "Normal", "CIDRNotAvailable", text)
+                raise RuntimeError("the cluster CIDR has no free part left")
+            parts.append(part)
+        return parts
+
+    def _is_taken(self, cidr: str) -> bool:
+        return bool(self._nodes.by_index("podCIDR", cidr)) or any(
+            cidr in parts for parts in _parts(self._given.values())
+        )
+
+    def _seen(self, node: Node) -> None:
+        if node.spec.pod_cidr:
+            self._given.pop(node.metadata.name, None)
+        else:
+            self.enqueue(node)
+
+    def _gone(self, node: Node) -> None:
+        self._given.pop(node.metadata.name, None)
+
+
+def _parts(given: Iterable[tuple[str, list[str]]]) -> Iterable[list[str]]:
+    return (parts for _, parts in given)
+
+
+def _sets(options: Namespace) -> list[CidrSet]:
+    reserved = parse(options.service_cluster_ip_range)
+    sets = []
+    for cluster in parse(options.cluster_cidr):
+        own = options.node_cidr_mask_size_ipv4 if cluster.version == 4 else options.node_cidr_mask_size_ipv6
+        prefix = own or options.node_cidr_mask_size or (24 if cluster.version == 4 else 64)
+        sets.append(CidrSet(cluster, prefix, reserved))
+    return sets

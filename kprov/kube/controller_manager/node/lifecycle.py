@@ -1,0 +1,176 @@
+"""The node lifecycle controller: silent nodes become Unknown and tainted (pkg/controller/nodelifecycle)."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from typing import Any, Final
+
+import msgspec
+
+from kprov.kube.api.coordination import Lease
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.client import ApiError, reference
+from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.controller_manager.context import Context, Controller, periodically
+from kprov.kube.controller_manager.node import health
+from kprov.kube.machinery import timestamps
+
+log = logging.getLogger(__name__)
+
+LEASES: Final = "kube-node-lease"
+_REGION: Final = "topology.kubernetes.io/region"
+_ZONE: Final = "topology.kubernetes.io/zone"
+
+
+class NodeLifecycleController(Controller):
+    """Looks at all nodes every monitor period; the queue carries nodes whose taints may have to change."""
+
+    name = "node_lifecycle_controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._recorder = context.recorder("node-controller")
+        self._probes: dict[str, health.Probe] = {}
+        self._may_evict: set[str] = set()
+        self._last_eviction: dict[str, float] = {}
+        self._nodes = context.informers.informer("", "v1", "nodes", Node)
+        self._leases = context.informers.informer(
+            "coordination.k8s.io", "v1", "leases", Lease, namespace=LEASES
+        )
+        self._pods = context.informers.informer(
+            "", "v1", "pods", Pod, indexers={"node": lambda pod: [pod.spec.node_name]}
+        )
+        self._nodes.add_handler(
+            on_add=self._added, on_update=lambda _, new: self.enqueue(new), on_delete=self._removed
+        )
+        self._pods.add_handler(on_add=self._pod_seen, on_update=lambda _, new: self._pod_seen(new))
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run())
+            period = self.context.options.node_monitor_period
+            group.create_task(periodically(period, self.monitor, self.name))
+
+    async def monitor(self) -> None:
+        """One look at every node."""
+        zones: dict[str, list[Node]] = defaultdict(list)
+        for node in self._nodes.list():
+            try:
+                await self._probe(node)
+            except ApiError as error:
+                if not error.is_not_found:
+                    log.warning("node %s: %s", node.metadata.name, error)
+            labels = node.metadata.labels
+            zones[f"{labels.get(_REGION, '')}:{labels.get(_ZONE, '')}"].append(node)
+        self._pace(zones)
+
+    async def sync(self, key: str) -> None:
+        """Bring the taints in line with conditions and cordon."""
+        node = self._nodes.get("", key)
+        if node is None:
+            return
+        if health.ready_status(node) == "True":
+            self._may_evict.discard(key)
+        wanted = health.taints(node, timestamps.now(), evict=key in self._may_evict)
+        if wanted is not None:
+            body = {
+                "metadata": {"resourceVersion": node.metadata.resource_version},
+                "spec": {"taints": [msgspec.to_builtins(taint) for taint in wanted] or None},
+            }
+            await self._nodes.resource.patch(key, body)
+        if health.ready_status(node) != "True":
+            await self._mark_pods(node)
+
+    async def _probe(self, node: Node) -> None:
+        name, now = node.metadata.name, time.monotonic()
+        lease = self._leases.get(LEASES, name)
+        sign = health.sign_of_life(node, lease.spec.renew_time if lease else None)
+        probe = self._probes.get(name)
+        if probe is None or probe.sign != sign:
+            probe = self._probes[name] = health.Probe(now, sign)
+        options = self.context.options
+        reported = health.condition(node, "Ready") is not None
+        grace = options.node_monitor_grace_period if reported else options.node_startup_grace_period
+        if now - probe.at <= grace:
+            return
+        conditions = health.silent_conditions(node, timestamps.now())
+        if not conditions:
+            return
+        log.info("node %s has been silent for %.0fs", name, now - probe.at)
+        await self._nodes.resource.patch(
+            name,
+            {"status": {"conditions": conditions}},
+            subresource="status",
+            patch_type=STRATEGIC_MERGE_PATCH,
+        )
+        text = f"Node {name} status is now: NodeNotReady"
+        self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
+
+    def _pace(self, zones: dict[str, list[Node]]) -> None:
+        """Let nodes that are not ready have their NoExecute taint, as fast as the state of the zones allows."""
+        if not zones or health.all_disrupted(list(zones.values())):
+            return
+        options, now = self.context.options, time.monotonic()
+        for zone, nodes in zones.items():
+            rate = health.eviction_rate(
+                nodes,
+                rate=options.node_eviction_rate,
+                secondary_rate=options.secondary_node_eviction_rate,
+                threshold=options.unhealthy_zone_threshold,
+                large=options.large_cluster_size_threshold,
+            )
+            for node in nodes:
+                name = node.metadata.name
+                if rate <= 0 or not health.needs_eviction_taint(node) or name in self._may_evict:
+                    continue
+                if now - self._last_eviction.get(zone, -1e9) < 1 / rate:
+                    break
+                self._last_eviction[zone] = now
+                self._may_evict.add(name)
+                self.enqueue(node)
+
+    async def _mark_pods(self, node: Node) -> None:
+        """Pods of a node that does not answer are not ready: services stop sending to them at once."""
+        for pod in self._pods.by_index("node", node.metadata.name):
+            ready = pod_conditions.condition(pod, "Ready")
+            if ready is None or ready.status != "True" or pod_conditions.is_terminal(pod):
+                continue
+            now = timestamps.now()
+            change: dict[str, Any] = {"type": "Ready", "status": "False", "lastTransitionTime": now}
+            try:
+                await self._pods.resource.patch(
+                    pod.metadata.name,
+                    {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [change]}},
+                    namespace=pod.metadata.namespace,
+                    subresource="status",
+                    patch_type=STRATEGIC_MERGE_PATCH,
+                )
+            except ApiError as error:
+                if not error.is_not_found:
+                    raise
+            self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "NodeNotReady", "Node is not ready")
+
+    def _added(self, node: Node) -> None:
+        text = f"Node {node.metadata.name} event: Registered Node {node.metadata.name} in Controller"
+        self._recorder.event(_about(node), "Normal", "RegisteredNode", text)
+        self.enqueue(node)
+
+    def _removed(self, node: Node) -> None:
+        self._probes.pop(node.metadata.name, None)
+        self._may_evict.discard(node.metadata.name)
+        text = f"Node {node.metadata.name} event: Removing Node {node.metadata.name} from Controller"
+        self._recorder.event(_about(node), "Normal", "RemovingNode", text)
+
+    def _pod_seen(self, pod: Pod) -> None:
+        """A pod that is ready, on a node that is not: the informer of one was behind the other's."""
+        if pod.spec.node_name and pod_conditions.is_ready(pod):
+            node = self._nodes.get("", pod.spec.node_name)
+            if node is not None and health.ready_status(node) != "True":
+                self.enqueue(node)
+
+
+def _about(node: Node) -> Any:
+    # describe node finds events by kind, name and UID.
+    return reference(node, "v1", "Node")

@@ -1,0 +1,115 @@
+"""Deletes pods from nodes whose NoExecute taints they do not, or no longer, tolerate (tainteviction)."""
+
+import time
+from collections.abc import Sequence
+
+from kprov.kube.api.core import Node, Pod, Taint, Toleration
+from kprov.kube.client import ApiError, reference
+from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.client.store import split_key
+from kprov.kube.component_helpers.taints import NO_EXECUTE, tolerates
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.machinery import timestamps
+
+
+def toleration_seconds(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> float | None:
+    """How long a pod may stay under the taints: None for ever, 0 not at all."""
+    times = []
+    for taint in taints:
+        fitting = [each for each in tolerations if tolerates(each, taint)]
+        if not fitting:
+            return 0.0
+        times += [each.toleration_seconds for each in fitting if each.toleration_seconds is not None]
+    return max(0.0, float(min(times))) if times else None
+
+
+class TaintEvictionController(Controller):
+    """Keys are pods; an eviction that is due later comes back through the queue."""
+
+    name = "taint_eviction_controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._recorder = context.recorder("taint-eviction-controller")
+        # Since when, in monotonic seconds, each pod is under notice.
+        self._since: dict[str, float] = {}
+        self._nodes = context.informers.informer("", "v1", "nodes", Node)
+        self._pods = context.informers.informer(
+            "", "v1", "pods", Pod, indexers={"node": lambda pod: [pod.spec.node_name]}
+        )
+        self._nodes.add_handler(on_add=self._node_changed, on_update=self._node_updated)
+        self._pods.add_handler(
+            on_add=self._pod_changed,
+            on_update=self._pod_updated,
+            on_delete=self._pod_deleted,
+        )
+
+    async def sync(self, key: str) -> None:
+        pod = self._pods.get(*split_key(key))
+        node = self._nodes.get("", pod.spec.node_name) if pod else None
+        if pod is None or node is None or pod.metadata.deletion_timestamp:
+            self._since.pop(key, None)
+            return
+        taints = _lasting(node)
+        seconds = toleration_seconds(taints, pod.spec.tolerations) if taints else None
+        if seconds is None:
+            if self._since.pop(key, None) is not None:
+                text = f"Cancelling deletion of Pod {key}"
+                self._recorder.event(reference(pod, "v1", "Pod"), "Normal", "TaintManagerEviction", text)
+            return
+        left = self._since.setdefault(key, time.monotonic()) + seconds - time.monotonic()
+        if left > 0:
+            self.queue.add_after(key, left + 0.01)
+            return
+        await self._evict(pod)
+
+    async def _evict(self, pod: Pod) -> None:
+        text = f"Marking for deletion Pod {pod.key}"
+        self._recorder.event(reference(pod, "v1", "Pod"), "Normal", "TaintManagerEviction", text)
+        disruption = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "DeletionByTaintManager",
+            "message": "Taint manager: deleting due to NoExecute taint",
+            "lastTransitionTime": timestamps.now(),
+        }
+        try:
+            await self._pods.resource.patch(
+                pod.metadata.name,
+                {"metadata": {"uid": pod.metadata.uid}, "status": {"conditions": [disruption]}},
+                namespace=pod.metadata.namespace,
+                subresource="status",
+                patch_type=STRATEGIC_MERGE_PATCH,
+            )
+            await self._pods.resource.delete(
+                pod.metadata.name, namespace=pod.metadata.namespace, preconditions_uid=pod.metadata.uid
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    def _pod_deleted(self, pod: Pod) -> None:
+        self._since.pop(pod.key, None)
+
+    def _node_changed(self, node: Node) -> None:
+        if _lasting(node):
+            for pod in self._pods.by_index("node", node.metadata.name):
+                self.enqueue(pod)
+
+    def _node_updated(self, old: Node, new: Node) -> None:
+        if _lasting(old) != _lasting(new):
+            for pod in self._pods.by_index("node", new.metadata.name):
+                self.enqueue(pod)
+
+    def _pod_changed(self, pod: Pod) -> None:
+        node = self._nodes.get("", pod.spec.node_name) if pod.spec.node_name else None
+        if node is not None and _lasting(node):
+            self.enqueue(pod)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if old.spec.node_name != new.spec.node_name or old.spec.tolerations != new.spec.tolerations:
+            self._pod_changed(new)
+
+
+def _lasting(node: Node) -> list[Taint]:
+    return [taint for taint in node.spec.taints if taint.effect == NO_EXECUTE]
