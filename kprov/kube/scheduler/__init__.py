@@ -1,2 +1,1 @@
-"""kube-scheduler: binds pods to nodes. Imports client and below.
-"""
+"""kube-scheduler: binds pods to nodes. Imports client and below."""

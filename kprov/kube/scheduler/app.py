@@ -1,0 +1,75 @@
+"""Wires kube-scheduler together: informers in, bindings out, one leader."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kprov.kube.client.events import EventRecorder
+from kprov.kube.client.factory import InformerFactory
+from kprov.kube.client.leader_election import LeaderElector
+from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base import run, sd_notify
+from kprov.kube.component_base.serving import HealthServer
+from kprov.kube.scheduler.options import Options
+
+log = logging.getLogger(__name__)
+
+
+async def serve(options: Options, stop: asyncio.Event) -> None:
+    """Until stopped; LeadershipLost when another may lead already."""
+    health = HealthServer(
+        address=options.bind_address,
+        port=options.secure_port,
+        tls_cert_file=options.tls_cert_file,
+        tls_private_key_file=options.tls_private_key_file,
+        self_signed=True,
+    )
+    await health.start()
+    async with RestClient.from_kubeconfig(
+        options.kubeconfig, user_agent="kube-scheduler", qps=options.qps, burst=options.burst
+    ) as client:
+        sd_notify.notify("READY=1")
+
+        async def lead() -> None:
+            await schedule(options, client)
+
+        try:
+            if options.leader_elect:
+                elector = LeaderElector(
+                    client,
+                    lease=options.lease_name,
+                    namespace=options.lease_namespace,
+                    on_started=lead,
+                    lease_duration=options.lease_duration,
+                    renew_deadline=options.renew_deadline,
+                    retry_period=options.retry_period,
+                )
+                await run.until(stop, elector.run(stop))
+            else:
+                await run.until(stop, lead())
+        finally:
+            await health.stop()
+
+
+async def schedule(options: Options, client: RestClient) -> None:
+    """The leader's work. NumPy and the caches are loaded only here: a standby stays small."""
+    from kprov.kube.scheduler.events import Sources, connect
+    from kprov.kube.scheduler.profile import default_plugins
+    from kprov.kube.scheduler.scheduler import Scheduler
+
+    informers = InformerFactory(client)
+    sources = Sources(informers)
+    recorder = EventRecorder(client, component=options.scheduler_name)
+    plugins = default_plugins(sources.default_selector, sources.claim)
+    scheduler = Scheduler(client, plugins, recorder, name=options.scheduler_name)
+    connect(scheduler, sources)
+    stopped = asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(informers.run(stopped))
+            await informers.wait_for_sync()
+            log.info("caches are filled: %d nodes", scheduler.state.node_count)
+            await scheduler.run()
+    finally:
+        await recorder.close()

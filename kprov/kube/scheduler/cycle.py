@@ -1,0 +1,36 @@
+"""One pod's decision: filter, score, select. A function from values to values."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+
+from kprov.kube.scheduler.framework import Cycle, Diagnosis, Plugin, run_filters, run_scores
+from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.state import ClusterState
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The node's name, or "" and why."""
+
+    node: str
+    feasible: int
+    diagnosis: Diagnosis
+
+
+def decide(info: PodInfo, state: ClusterState, plugins: list[Plugin], rng: random.Random) -> Decision:
+    """Where the pod goes; among the best nodes one by chance, so that equals fill evenly."""
+    cycle = Cycle(info, state)
+    feasible, diagnosis = run_filters(plugins, cycle)
+    slots = np.flatnonzero(feasible)
+    if not slots.size:
+        return Decision("", 0, diagnosis)
+    if slots.size > 1:
+        scores = run_scores(plugins, cycle, feasible)[slots]
+        slots = slots[scores == scores.max()]
+    node = state.nodes[int(slots[rng.randrange(slots.size)])]
+    assert node is not None
+    return Decision(node.metadata.name, int(feasible.sum()), diagnosis)

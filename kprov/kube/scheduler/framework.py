@@ -1,0 +1,99 @@
+"""What a scheduling rule is: plugins that filter and score all nodes at once (upstream's framework)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.state import ClusterState, Mask
+
+Scores = NDArray[np.float64]
+MAX_SCORE = 100.0
+
+
+@dataclass(slots=True)
+class Cycle:
+    """One pod's turn: the state it is decided on, and what plugins remember from filter to score."""
+
+    info: PodInfo
+    state: ClusterState
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Plugin:
+    """One rule under upstream's name. A rule without an opinion returns nothing."""
+
+    name = ""
+    #: Factor of the score; upstream's default weights.
+    weight = 1
+    #: Kinds of change after which a pod that the rule refused may fit: node, pod, service, pvc.
+    requeue_on: frozenset[str] = frozenset({"node"})
+
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        """(reason, slots refused for it), for each reason; slots that are not alive may be in it."""
+        return iter(())
+
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        """Scores by slot, 0 to MAX_SCORE after normalizing; None when all nodes are alike."""
+        return None
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Why nodes were refused. reasons: text > number of nodes; plugins: the rules that refused any."""
+
+    total: int
+    reasons: dict[str, int]
+    plugins: frozenset[str]
+
+    @property
+    def message(self) -> str:
+        """Upstream's text: '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.'"""
+        if not self.total:
+            return "no nodes available to schedule pods"
+        parts = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))
+        return f"0/{self.total} nodes are available" + (f": {parts}." if parts else ".")
+
+
+def run_filters(plugins: list[Plugin], cycle: Cycle) -> tuple[Mask, Diagnosis]:
+    """Slots that every rule accepts; a refused node counts for the first rule that refuses it."""
+    feasible = cycle.state.alive.copy()
+    reasons: dict[str, int] = {}
+    refusing: set[str] = set()
+    for plugin in plugins:
+        refused_here = np.zeros_like(feasible)
+        for reason, refused in plugin.filter(cycle):
+            hit = feasible & refused
+            count = int(hit.sum())
+            if count:
+                reasons[reason] = reasons.get(reason, 0) + count
+                refusing.add(plugin.name)
+                refused_here |= hit
+        feasible &= ~refused_here
+        if not feasible.any():
+            break
+    return feasible, Diagnosis(cycle.state.node_count, reasons, frozenset(refusing))
+
+
+def run_scores(plugins: list[Plugin], cycle: Cycle, feasible: Mask) -> Scores:
+    """Weighted sum over all rules, by slot."""
+    total = np.zeros(cycle.state.capacity, dtype=np.float64)
+    for plugin in plugins:
+        scores = plugin.score(cycle, feasible)
+        if scores is not None:
+            total += plugin.weight * scores
+    return total
+
+
+def normalized(scores: Scores, feasible: Mask, *, reverse: bool = False) -> Scores:
+    """Upstream's DefaultNormalizeScore: the largest becomes 100; reversed, the largest becomes 0."""
+    largest = scores[feasible].max(initial=0.0)
+    if largest == 0:
+        return np.full_like(scores, MAX_SCORE if reverse else 0.0)
+    scaled: Scores = np.floor(scores * MAX_SCORE / largest)
+    return MAX_SCORE - scaled if reverse else scaled

@@ -1,0 +1,26 @@
+"""Metrics under upstream's names."""
+
+from __future__ import annotations
+
+from kprov.kube.component_base.metrics import counter, histogram
+
+_ATTEMPTS = counter(
+    "scheduler_schedule_attempts_total", "Attempts to schedule pods, by result.", ["result", "profile"]
+)
+_DURATION = histogram(
+    "scheduler_scheduling_attempt_duration_seconds",
+    "Seconds from taking a pod to its binding.",
+    labels=["result", "profile"],
+)
+_TRIES = histogram("scheduler_pod_scheduling_attempts", "Attempts that a scheduled pod took.")
+_PROFILE = "default-scheduler"
+
+
+def attempt(result: str, seconds: float) -> None:
+    """result: scheduled, unschedulable or error."""
+    _ATTEMPTS.labels(result, _PROFILE).inc()
+    _DURATION.labels(result, _PROFILE).observe(seconds)
+
+
+def scheduled(attempts: int) -> None:
+    _TRIES.observe(attempts)

@@ -1,0 +1,23 @@
+"""NodeName: a pod that names its node fits there only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.state import Mask
+
+
+class NodeName(Plugin):
+    name = "NodeName"
+
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        wanted = cycle.info.pod.spec.node_name
+        if wanted:
+            refused = np.ones(cycle.state.capacity, dtype=np.bool_)
+            slot = cycle.state.slot_of.get(wanted)
+            if slot is not None:
+                refused[slot] = False
+            yield "node(s) didn't match the requested node name", refused

@@ -1,0 +1,175 @@
+"""PodTopologySpread: like pods even over the values of a node label (zones, hosts)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kprov.kube.api.core import Pod, TopologySpreadConstraint
+from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
+from kprov.kube.scheduler.plugins.node_affinity import required
+from kprov.kube.scheduler.plugins.taint_toleration import first_untolerated
+from kprov.kube.scheduler.podinfo import PodInfo, selector_of
+from kprov.kube.scheduler.state import Counts, Mask, per_domain
+
+HOSTNAME = "kubernetes.io/hostname"
+ZONE = "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint with its selector ready."""
+
+    max_skew: int
+    topology_key: str
+    selector: LabelSelector
+    min_domains: int
+    honour_affinity: bool
+    honour_taints: bool
+
+
+class PodTopologySpread(Plugin):
+    """default_selector: what a pod's like are where it has no constraints of its own (its owner's pods)."""
+
+    name = "PodTopologySpread"
+    weight = 2
+    requeue_on = frozenset({"node", "pod"})
+
+    def __init__(self, default_selector: Callable[[Pod], LabelSelector | None]) -> None:
+        self._default_selector = default_selector
+
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        hard = _constraints(cycle.info.pod, "DoNotSchedule")
+        for constraint in hard:
+            column = cycle.state.label(constraint.topology_key)
+            yield (
+                "node(s) didn't match pod topology spread constraints (missing required label)",
+                column.ids < 0,
+            )
+        keys_present = np.ones(cycle.state.capacity, dtype=np.bool_)
+        for constraint in hard:
+            keys_present &= cycle.state.label(constraint.topology_key).ids >= 0
+        for constraint in hard:
+            yield (
+                "node(s) didn't match pod topology spread constraints",
+                self._skewed(cycle, constraint, keys_present),
+            )
+
+    def _skewed(self, cycle: Cycle, constraint: Constraint, keys_present: Mask) -> Mask:
+        state = cycle.state
+        column = state.label(constraint.topology_key)
+        counted = _counted(cycle, constraint) & keys_present
+        matching = per_domain(column, _matching(cycle, constraint), counted)
+        domains = np.unique(column.ids[counted])
+        smallest = 0
+        if len(domains) >= constraint.min_domains and len(domains):
+            smallest = int(matching[counted].min())
+        myself = int(constraint.selector.matches(cycle.info.labels))
+        skewed: Mask = matching + myself - smallest > constraint.max_skew
+        # A value that no counted node has is not a domain: upstream finds no entry for it and lets it pass.
+        return skewed & np.isin(column.ids, domains)
+
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        soft = _constraints(cycle.info.pod, "ScheduleAnyway")
+        defaulted = False
+        if not cycle.info.pod.spec.topology_spread_constraints:
+            soft, defaulted = self._defaults(cycle.info.pod), True
+        if not soft:
+            return None
+        state = cycle.state
+        scores = np.zeros(state.capacity, dtype=np.float64)
+        considered = feasible.copy()
+        if not defaulted:
+            for constraint in soft:
+                considered &= state.label(constraint.topology_key).ids >= 0
+        for constraint in soft:
+            column = state.label(constraint.topology_key)
+            present = (column.ids >= 0) & considered
+            size = (
+                int(considered.sum())
+                if constraint.topology_key == HOSTNAME
+                else len(np.unique(column.ids[present]))
+            )
+            matching = _matching(cycle, constraint)
+            if constraint.topology_key != HOSTNAME:
+                matching = per_domain(column, matching, _counted(cycle, constraint))
+            scores += np.where(column.ids >= 0, matching * np.log(size + 2) + (constraint.max_skew - 1), 0.0)
+        return _normalized(np.round(scores), considered)
+
+    def _defaults(self, pod: Pod) -> list[Constraint]:
+        """Upstream's system defaults: hosts with a skew of 3, zones with 5, never refusing."""
+        selector = self._default_selector(pod)
+        if selector is None or selector.is_empty:
+            return []
+        return [
+            Constraint(skew, key, selector, 1, honour_affinity=True, honour_taints=False)
+            for key, skew in ((HOSTNAME, 3), (ZONE, 5))
+        ]
+
+
+def _constraints(pod: Pod, when: str) -> list[Constraint]:
+    return [
+        Constraint(
+            max_skew=constraint.max_skew,
+            topology_key=constraint.topology_key,
+            selector=_with_keys(constraint, pod),
+            min_domains=constraint.min_domains or 1,
+            honour_affinity=constraint.node_affinity_policy != "Ignore",
+            honour_taints=constraint.node_taints_policy == "Honor",
+        )
+        for constraint in pod.spec.topology_spread_constraints
+        if constraint.when_unsatisfiable == when
+    ]
+
+
+def _with_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:
+    selector = selector_of(constraint.label_selector)
+    keys = [key for key in constraint.match_label_keys if key in pod.metadata.labels]
+    if not keys:
+        return selector
+    extra = [f"{key} in ({pod.metadata.labels[key]})" for key in keys]
+    return LabelSelector.parse(",".join([*filter(None, [str(selector)]), *extra]))
+
+
+def _matching(cycle: Cycle, constraint: Constraint) -> Counts:
+    """Like pods of the namespace on each slot; those on their way out do not count."""
+    namespace, selector = cycle.info.namespace, constraint.selector
+
+    def accepts(info: PodInfo) -> int:
+        return int(
+            info.namespace == namespace
+            and not info.pod.metadata.deletion_timestamp
+            and selector.matches(info.labels)
+        )
+
+    return cycle.state.count(("spread", namespace, str(selector)), accepts)
+
+
+def _counted(cycle: Cycle, constraint: Constraint) -> Mask:
+    """Nodes whose pods count: by default those that the pod's node affinity accepts."""
+    state = cycle.state
+    mask = state.alive.copy()
+    if constraint.honour_affinity:
+        matching = required(cycle.info.pod, state)
+        if matching is not None:
+            mask &= matching
+    if constraint.honour_taints:
+        tolerations = cycle.info.pod.spec.tolerations
+        good = [
+            n for n, taints in enumerate(state.taint_sets) if first_untolerated(taints, tolerations) is None
+        ]
+        mask &= np.isin(state.taint_ids, good)
+    return mask
+
+
+def _normalized(scores: Scores, considered: Mask) -> Scores:
+    """Fewest like pods get 100, as upstream's NormalizeScore; nodes that lack a label get 0."""
+    if not considered.any():
+        return np.zeros_like(scores)
+    smallest, largest = scores[considered].min(), scores[considered].max()
+    if largest == 0:
+        return np.where(considered, MAX_SCORE, 0.0)
+    return np.where(considered, np.floor(MAX_SCORE * (largest + smallest - scores) / largest), 0.0)

@@ -1,0 +1,215 @@
+"""What the scheduler needs of a pod, worked out once when the pod arrives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kprov.kube.api.core import Container, Pod, PodAffinityTerm, ResourceList
+from kprov.kube.machinery.quantity import Quantity
+from kprov.kube.machinery.selectors import LabelSelector
+
+#: Columns of the resource arrays: milli-CPU, bytes, bytes, count. Others (extended resources) stand in dicts.
+CPU, MEMORY, EPHEMERAL, PODS = range(4)
+COLUMNS = {"cpu": CPU, "memory": MEMORY, "ephemeral-storage": EPHEMERAL, "pods": PODS}
+Amounts = NDArray[np.int64]
+
+#: What a container without requests counts as in scores (upstream's schedutil.DefaultMilliCPURequest ...).
+DEFAULT_MILLI_CPU, DEFAULT_MEMORY = 100, 200 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AffinityTerm:
+    """A pod (anti-)affinity term with its selector ready. `namespaces` empty with `everywhere` means all."""
+
+    topology_key: str
+    selector: LabelSelector
+    namespaces: frozenset[str]
+    namespace_selector: LabelSelector | None
+    weight: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, frozenset[str], str]:
+        """Equal for terms that count the same pods in the same domains."""
+        return (self.topology_key, str(self.selector), self.namespaces, str(self.namespace_selector))
+
+    def matches(self, namespace: str, labels: dict[str, str], namespace_labels: dict[str, str]) -> bool:
+        """Whether a pod is one that the term speaks of."""
+        if namespace not in self.namespaces and not (
+            self.namespace_selector is not None and self.namespace_selector.matches(namespace_labels)
+        ):
+            return False
+        return self.selector.matches(labels)
+
+
+@dataclass(slots=True)
+class PodInfo:
+    """A pod with its sums. requests: COLUMNS; nonzero: CPU and memory with defaults for what asks nothing."""
+
+    pod: Pod
+    requests: Amounts
+    extended: dict[str, int]
+    nonzero: Amounts
+    host_ports: frozenset[tuple[str, str, int]]
+    affinity: tuple[AffinityTerm, ...]
+    anti_affinity: tuple[AffinityTerm, ...]
+    preferred_affinity: tuple[AffinityTerm, ...]
+    preferred_anti_affinity: tuple[AffinityTerm, ...]
+    slot: int = field(default=-1)
+
+    @property
+    def namespace(self) -> str:
+        return self.pod.metadata.namespace
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return self.pod.metadata.labels
+
+    @property
+    def priority(self) -> int:
+        return self.pod.spec.priority or 0
+
+
+def build(pod: Pod) -> PodInfo:
+    """The pod's sums, as upstream's resourcehelper.PodRequests and framework.NewPodInfo have them."""
+    requests, extended = _requests(pod, nonzero=False)
+    nonzero, _ = _requests(pod, nonzero=True)
+    requests[PODS] = 1
+    ports = frozenset(
+        (port.protocol or "TCP", port.host_ip or "0.0.0.0", port.host_port)
+        for container in (
+            *pod.spec.containers,
+            *(c for c in pod.spec.init_containers if c.restart_policy == "Always"),
+        )
+        for port in container.ports
+        if port.host_port
+    )
+    affinity = pod.spec.affinity
+    near = affinity.pod_affinity if affinity else None
+    far = affinity.pod_anti_affinity if affinity else None
+    return PodInfo(
+        pod=pod,
+        requests=requests,
+        extended=extended,
+        nonzero=nonzero,
+        host_ports=ports,
+        affinity=tuple(_term(t, pod) for t in near.required_during_scheduling_ignored_during_execution)
+        if near
+        else (),
+        anti_affinity=tuple(_term(t, pod) for t in far.required_during_scheduling_ignored_during_execution)
+        if far
+        else (),
+        preferred_affinity=tuple(
+            _term(t.pod_affinity_term, pod, t.weight)
+            for t in near.preferred_during_scheduling_ignored_during_execution
+        )
+        if near
+        else (),
+        preferred_anti_affinity=tuple(
+            _term(t.pod_affinity_term, pod, t.weight)
+            for t in far.preferred_during_scheduling_ignored_during_execution
+        )
+        if far
+        else (),
+    )
+
+
+def _term(term: PodAffinityTerm, pod: Pod, weight: int = 0) -> AffinityTerm:
+    """Without namespaces and namespaceSelector a term speaks of the pod's own namespace."""
+    own = (
+        frozenset({pod.metadata.namespace})
+        if not term.namespaces and term.namespace_selector is None
+        else frozenset()
+    )
+    selector = selector_of(term.label_selector)
+    extra = [
+        f"{key} in ({pod.metadata.labels[key]})"
+        for key in term.match_label_keys
+        if key in pod.metadata.labels
+    ]
+    extra += [
+        f"{key} notin ({pod.metadata.labels[key]})"
+        for key in term.mismatch_label_keys
+        if key in pod.metadata.labels
+    ]
+    if extra:
+        selector = LabelSelector.parse(",".join([*filter(None, [str(selector)]), *extra]))
+    return AffinityTerm(
+        topology_key=term.topology_key,
+        selector=selector,
+        namespaces=own | frozenset(term.namespaces),
+        namespace_selector=None if term.namespace_selector is None else selector_of(term.namespace_selector),
+        weight=weight,
+    )
+
+
+def selector_of(selector: object) -> LabelSelector:
+    """A typed metav1.LabelSelector as a matcher; None matches nothing, an empty one everything."""
+    import msgspec
+
+    return LabelSelector.from_object(None if selector is None else msgspec.to_builtins(selector))
+
+
+def _requests(pod: Pod, *, nonzero: bool) -> tuple[Amounts, dict[str, int]]:
+    """Sum of the containers and sidecars, or the largest init container with the sidecars before it."""
+    total: dict[str, int] = {}
+    for container in pod.spec.containers:
+        _add(total, _container(container, nonzero=nonzero))
+    sidecars: dict[str, int] = {}
+    largest: dict[str, int] = {}
+    for container in pod.spec.init_containers:
+        asked = _container(container, nonzero=nonzero)
+        if container.restart_policy == "Always":
+            _add(sidecars, asked)
+            _add(total, asked)
+            peak = sidecars
+        else:
+            peak = dict(asked)
+            _add(peak, sidecars)
+        for name, needed in peak.items():
+            largest[name] = max(largest.get(name, 0), needed)
+    for name, peak_amount in largest.items():
+        total[name] = max(total.get(name, 0), peak_amount)
+    if pod.spec.resources is not None:
+        total |= {name: amount(name, asked) for name, asked in pod.spec.resources.requests.items()}
+    _add(total, {name: amount(name, value) for name, value in pod.spec.overhead.items()})
+    row = np.zeros(len(COLUMNS), dtype=np.int64)
+    for name, column in COLUMNS.items():
+        row[column] = total.pop(name, 0)
+    return row, {name: value for name, value in total.items() if value}
+
+
+def _container(container: Container, *, nonzero: bool) -> dict[str, int]:
+    asked = {name: amount(name, value) for name, value in container.resources.requests.items()}
+    if nonzero:
+        asked.setdefault("cpu", DEFAULT_MILLI_CPU)
+        asked.setdefault("memory", DEFAULT_MEMORY)
+    return asked
+
+
+def _add(total: dict[str, int], more: dict[str, int]) -> None:
+    for name, value in more.items():
+        total[name] = total.get(name, 0) + value
+
+
+@lru_cache(maxsize=4096)
+def amount(name: str, value: str | float) -> int:
+    """A quantity in the unit that is counted: milli for CPU, whole units for all else."""
+    quantity = Quantity.parse(value)
+    return quantity.milli_value if name == "cpu" else quantity.value
+
+
+def amounts(resources: ResourceList) -> tuple[Amounts, dict[str, int]]:
+    """A node's allocatable: the columns and the extended resources."""
+    row = np.zeros(len(COLUMNS), dtype=np.int64)
+    extended: dict[str, int] = {}
+    for name, value in resources.items():
+        column = COLUMNS.get(name)
+        if column is None:
+            extended[name] = amount(name, value)
+        else:
+            row[column] = amount(name, value)
+    return row, extended

@@ -1,0 +1,36 @@
+"""The default profile: which rules, in which order (upstream's default plugins)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kprov.kube.api.core import Pod
+from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.framework import Plugin
+from kprov.kube.scheduler.plugins.image_locality import ImageLocality
+from kprov.kube.scheduler.plugins.inter_pod_affinity import InterPodAffinity
+from kprov.kube.scheduler.plugins.node_affinity import NodeAffinity
+from kprov.kube.scheduler.plugins.node_name import NodeName
+from kprov.kube.scheduler.plugins.node_ports import NodePorts
+from kprov.kube.scheduler.plugins.node_resources import NodeResourcesBalancedAllocation, NodeResourcesFit
+from kprov.kube.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from kprov.kube.scheduler.plugins.pod_topology_spread import PodTopologySpread
+from kprov.kube.scheduler.plugins.taint_toleration import TaintToleration
+from kprov.kube.scheduler.plugins.volume_binding import Claims, VolumeBinding
+
+
+def default_plugins(default_selector: Callable[[Pod], LabelSelector | None], claims: Claims) -> list[Plugin]:
+    """Rules in upstream's order of filters; the cheap ones that refuse most come first."""
+    return [
+        NodeUnschedulable(),
+        NodeName(),
+        TaintToleration(),
+        NodeAffinity(),
+        NodePorts(),
+        NodeResourcesFit(),
+        VolumeBinding(claims),
+        PodTopologySpread(default_selector),
+        InterPodAffinity(),
+        NodeResourcesBalancedAllocation(),
+        ImageLocality(),
+    ]

@@ -1,0 +1,183 @@
+"""Pods that wait for their turn: active by priority, backing off after a failure, or waiting for a change."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kprov.kube.api.core import Pod
+
+INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
+#: A pod that no change brought back is tried again after this long, as upstream does.
+UNSCHEDULABLE_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class QueuedPod:
+    """A waiting pod. `refused_by`: rules that refused it last; `attempts`: how often it was tried."""
+
+    pod: Pod
+    added: float
+    attempts: int = 0
+    refused_by: frozenset[str] = frozenset()
+    gated: bool = False
+    ready_at: float = 0.0
+    entry: int = field(default=-1)
+
+    @property
+    def uid(self) -> str:
+        return self.pod.metadata.uid
+
+    @property
+    def backoff(self) -> float:
+        """1, 2, 4, 8, 10 s by attempts."""
+        return min(MAX_BACKOFF, INITIAL_BACKOFF * 2.0 ** max(0, self.attempts - 1))
+
+
+class SchedulingQueue:
+    """One consumer; everything happens in the event loop. `clock` is monotonic seconds."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._active: list[tuple[int, float, int, str]] = []
+        self._backing_off: list[tuple[float, int, str]] = []
+        self._pods: dict[str, QueuedPod] = {}
+        self._waiting: dict[str, QueuedPod] = {}
+        self._wake = asyncio.Event()
+        #: Kinds of change seen while a pod is being tried: it may have missed one of them.
+        self._in_flight: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def pending(self) -> dict[str, int]:
+        """Pods by queue, under the names of upstream's metric scheduler_pending_pods."""
+        gated = sum(queued.gated for queued in self._waiting.values())
+        backing_off = sum(1 for _, number, uid in self._backing_off if self._current(uid, number))
+        return {
+            "gated": gated,
+            "unschedulable": len(self._waiting) - gated,
+            "backoff": backing_off,
+            "active": len(self._pods) - len(self._waiting) - backing_off,
+        }
+
+    def add(self, pod: Pod) -> None:
+        """A pod without a node is new, or what is known of it changed."""
+        queued = self._pods.get(pod.metadata.uid)
+        gated = bool(pod.spec.scheduling_gates)
+        if queued is None:
+            queued = self._pods[pod.metadata.uid] = QueuedPod(pod, self._clock(), gated=gated)
+            self._wait(queued) if gated else self._activate(queued)
+            return
+        changed = _schedulable_part(queued.pod) != _schedulable_part(pod)
+        queued.pod = pod
+        if queued.gated and not gated:
+            queued.gated = False
+            self._activate(queued)
+        elif changed and queued.uid in self._waiting and not gated:
+            self._back_off(queued)
+
+    def remove(self, uid: str) -> None:
+        """The pod is bound or gone."""
+        self._pods.pop(uid, None)
+        self._waiting.pop(uid, None)
+        self._in_flight.pop(uid, None)
+
+    async def pop(self) -> QueuedPod:
+        """The waiting pod of the highest priority, the longest waiting among equals."""
+        while True:
+            self._promote()
+            while self._active:
+                _, _, number, uid = heapq.heappop(self._active)
+                queued = self._current(uid, number)
+                if queued is not None:
+                    queued.attempts += 1
+                    queued.entry = -1
+                    self._in_flight[uid] = set()
+                    return queued
+            self._wake.clear()
+            timeout = self._next_deadline()
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout)
+            except TimeoutError:
+                continue
+
+    def done(self, queued: QueuedPod) -> None:
+        """The pod has a node."""
+        self.remove(queued.uid)
+
+    def unschedulable(self, queued: QueuedPod, refused_by: frozenset[str], interests: frozenset[str]) -> None:
+        """No node fits: wait for a change that may help; at once if one of those came in the meantime."""
+        missed = self._in_flight.pop(queued.uid, set())
+        if queued.uid not in self._pods:
+            return
+        queued.refused_by = refused_by
+        if missed & interests:
+            self._back_off(queued)
+        else:
+            self._wait(queued)
+
+    def failed(self, queued: QueuedPod) -> None:
+        """Something else went wrong (binding, API): try again after the backoff."""
+        self._in_flight.pop(queued.uid, None)
+        if queued.uid in self._pods:
+            self._back_off(queued)
+
+    def changed(self, kind: str, interests: Callable[[frozenset[str]], frozenset[str]]) -> None:
+        """Something of that kind changed: pods refused by rules that care are tried again."""
+        for seen in self._in_flight.values():
+            seen.add(kind)
+        for queued in list(self._waiting.values()):
+            if not queued.gated and kind in interests(queued.refused_by):
+                del self._waiting[queued.uid]
+                self._back_off(queued)
+
+    def _current(self, uid: str, number: int) -> QueuedPod | None:
+        queued = self._pods.get(uid)
+        return queued if queued is not None and queued.entry == number else None
+
+    def _activate(self, queued: QueuedPod) -> None:
+        self._waiting.pop(queued.uid, None)
+        queued.entry = next(self._numbers)
+        priority = queued.pod.spec.priority or 0
+        heapq.heappush(self._active, (-priority, queued.added, queued.entry, queued.uid))
+        self._wake.set()
+
+    def _back_off(self, queued: QueuedPod) -> None:
+        self._waiting.pop(queued.uid, None)
+        queued.entry = next(self._numbers)
+        queued.ready_at = self._clock() + (queued.backoff if queued.attempts else 0)
+        heapq.heappush(self._backing_off, (queued.ready_at, queued.entry, queued.uid))
+        self._wake.set()
+
+    def _wait(self, queued: QueuedPod) -> None:
+        queued.entry = -1
+        queued.ready_at = self._clock() + UNSCHEDULABLE_SECONDS
+        self._waiting[queued.uid] = queued
+
+    def _promote(self) -> None:
+        """Backoffs that are over, and pods that waited for the longest time allowed, become active."""
+        now = self._clock()
+        while self._backing_off and self._backing_off[0][0] <= now:
+            _, number, uid = heapq.heappop(self._backing_off)
+            queued = self._current(uid, number)
+            if queued is not None:
+                self._activate(queued)
+        for queued in [q for q in self._waiting.values() if not q.gated and q.ready_at <= now]:
+            self._activate(queued)
+
+    def _next_deadline(self) -> float | None:
+        """Seconds until somebody's time is over; None when nobody waits for a time."""
+        times = [self._backing_off[0][0]] if self._backing_off else []
+        times += [queued.ready_at for queued in self._waiting.values() if not queued.gated]
+        return max(0.001, min(times) - self._clock()) if times else None
+
+
+def _schedulable_part(pod: Pod) -> object:
+    """What of a pod a decision depends on: not its status, which the scheduler writes itself."""
+    return pod.spec, pod.metadata.labels, pod.metadata.annotations

@@ -1,0 +1,154 @@
+"""The scheduling loop: take a pod, decide, assume, bind in the background; write down what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+
+from kprov.kube.api.core import Pod
+from kprov.kube.client.errors import ApiError, ClientError
+from kprov.kube.client.events import EventRecorder, reference
+from kprov.kube.client.rest import RestClient
+from kprov.kube.machinery import timestamps
+from kprov.kube.scheduler import metrics, podinfo
+from kprov.kube.scheduler.cycle import Decision, decide
+from kprov.kube.scheduler.framework import Plugin
+from kprov.kube.scheduler.queue import QueuedPod, SchedulingQueue
+from kprov.kube.scheduler.state import ClusterState
+
+log = logging.getLogger(__name__)
+
+#: Bindings under way at once; more would only wait in the API server.
+_BINDINGS = 64
+
+
+class Scheduler:
+    """Owns the state and the queue; `events.py` feeds both from informers."""
+
+    def __init__(
+        self,
+        client: RestClient,
+        plugins: list[Plugin],
+        recorder: EventRecorder,
+        *,
+        name: str = "default-scheduler",
+    ) -> None:
+        self.name = name
+        self.state = ClusterState()
+        self.queue = SchedulingQueue()
+        self.plugins = plugins
+        self._client = client
+        self._recorder = recorder
+        self._rng = random.Random()  # noqa: S311  spreading pods, not secrets
+        self._bindings = asyncio.Semaphore(_BINDINGS)
+        self._interests = {plugin.name: plugin.requeue_on for plugin in plugins}
+
+    def interests(self, refused_by: frozenset[str]) -> frozenset[str]:
+        """Kinds of change that the rules care about; all kinds where no rule is to blame."""
+        kinds: frozenset[str] = frozenset().union(
+            *(self._interests.get(name, frozenset()) for name in refused_by)
+        )
+        return kinds or frozenset({"node", "pod", "service", "pvc"})
+
+    def changed(self, kind: str) -> None:
+        """A change in the cluster that may let waiting pods fit."""
+        self.queue.changed(kind, self.interests)
+
+    async def run(self) -> None:
+        """Until cancelled; what is being bound then is waited for."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                queued = await self.queue.pop()
+                await self._schedule_one(queued, tasks)
+                # Informers and bindings get their turn between two decisions.
+                await asyncio.sleep(0)
+
+    async def _schedule_one(self, queued: QueuedPod, tasks: asyncio.TaskGroup) -> None:
+        pod = queued.pod
+        if pod.metadata.deletion_timestamp:
+            self.queue.remove(queued.uid)
+            return
+        start = time.perf_counter()
+        try:
+            info = podinfo.build(pod)
+            decision = decide(info, self.state, self.plugins, self._rng)
+        except Exception:
+            log.exception("deciding on pod %s", pod.key)
+            self.queue.failed(queued)
+            metrics.attempt("error", time.perf_counter() - start)
+            return
+        if not decision.node:
+            metrics.attempt("unschedulable", time.perf_counter() - start)
+            refused_by = decision.diagnosis.plugins
+            self.queue.unschedulable(queued, refused_by, self.interests(refused_by))
+            tasks.create_task(self._report_unschedulable(pod, decision))
+            return
+        self.state.add_pod(info, decision.node)
+        await self._bindings.acquire()
+        tasks.create_task(self._bind(queued, decision.node, start))
+
+    async def _bind(self, queued: QueuedPod, node: str, start: float) -> None:
+        pod = queued.pod
+        meta = pod.metadata
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        }
+        try:
+            await self._client.request(
+                "POST", f"/api/v1/namespaces/{meta.namespace}/pods/{meta.name}/binding", body=binding
+            )
+        except ClientError as error:
+            self.state.remove_pod(meta.uid)
+            metrics.attempt("error", time.perf_counter() - start)
+            if isinstance(error, ApiError) and error.is_not_found:
+                self.queue.remove(meta.uid)
+                return
+            log.warning("binding pod %s to %s: %s", pod.key, node, error)
+            self.queue.failed(queued)
+            self.changed("pod")
+        else:
+            self.queue.done(queued)
+            metrics.attempt("scheduled", time.perf_counter() - start)
+            metrics.scheduled(queued.attempts)
+            self._recorder.event(
+                reference(pod, "v1", "Pod"),
+                "Normal",
+                "Scheduled",
+                f"Successfully assigned {pod.key} to {node}",
+            )
+        finally:
+            self._bindings.release()
+
+    async def _report_unschedulable(self, pod: Pod, decision: Decision) -> None:
+        message = decision.diagnosis.message
+        self._recorder.event(reference(pod, "v1", "Pod"), "Warning", "FailedScheduling", message)
+        before = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
+        if before is not None and (before.status, before.reason, before.message) == (
+            "False",
+            "Unschedulable",
+            message,
+        ):
+            return
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "lastProbeTime": None,
+            "lastTransitionTime": timestamps.now() if before is None else before.last_transition_time,
+        }
+        try:
+            await self._client.resource("", "v1", "pods").patch(
+                pod.metadata.name,
+                {"status": {"conditions": [condition]}},
+                namespace=pod.metadata.namespace,
+                patch_type="application/strategic-merge-patch+json",
+                subresource="status",
+            )
+        except ClientError as error:
+            log.info("condition of pod %s not written: %s", pod.key, error)

@@ -1,0 +1,271 @@
+"""All nodes as arrays, and which pods are on them: what filters and scores compute on.
+
+A node has a slot, an index into every array; slots of removed nodes are reused, `alive` tells which count.
+Pods count as soon as they are assumed, before the API server has heard of the binding.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kprov.kube.api.core import Node, Taint
+from kprov.kube.scheduler.podinfo import COLUMNS, AffinityTerm, PodInfo, amounts
+
+Mask = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+TaintSet = tuple[tuple[str, str, str], ...]
+
+_FIRST_CAPACITY = 16
+_COUNTERS_KEPT = 512
+MISSING = -1
+
+
+class LabelColumn:
+    """One label of all nodes: an interned value for each slot, MISSING where the node has none."""
+
+    def __init__(self, capacity: int) -> None:
+        self.ids = np.full(capacity, MISSING, dtype=np.int64)
+        self.values: list[str] = []
+        self._id_of: dict[str, int] = {}
+
+    def intern(self, value: str) -> int:
+        """The value's number."""
+        number = self._id_of.get(value)
+        if number is None:
+            number = self._id_of[value] = len(self.values)
+            self.values.append(value)
+        return number
+
+    def id_of(self, value: str) -> int:
+        """The value's number, or one that no node has."""
+        return self._id_of.get(value, -2)
+
+    def one_of(self, values: Iterable[str]) -> Mask:
+        """Slots whose value is among these."""
+        wanted = [self.id_of(value) for value in values]
+        mask: Mask = self.ids == wanted[0] if len(wanted) == 1 else np.isin(self.ids, wanted)
+        return mask
+
+
+class PodCounter:
+    """How many pods that a predicate accepts are on each slot; kept up to date as pods come and go."""
+
+    def __init__(self, accepts: Callable[[PodInfo], int], capacity: int) -> None:
+        self.accepts = accepts
+        self.counts = np.zeros(capacity, dtype=np.int64)
+
+    def change(self, info: PodInfo, sign: int) -> None:
+        amount = self.accepts(info)
+        if amount:
+            self.counts[info.slot] += sign * amount
+
+
+class ClusterState:
+    """Nodes and their pods. Not thread-safe: it belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self.capacity = _FIRST_CAPACITY
+        self.nodes: list[Node | None] = [None] * self.capacity
+        self.alive: Mask = np.zeros(self.capacity, dtype=np.bool_)
+        self.unschedulable: Mask = np.zeros(self.capacity, dtype=np.bool_)
+        self.allocatable = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
+        self.requested = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
+        self.nonzero = np.zeros((self.capacity, len(COLUMNS)), dtype=np.int64)
+        self.taint_ids = np.zeros(self.capacity, dtype=np.int64)
+        self.taint_sets: list[TaintSet] = [()]
+        self.extended: list[dict[str, int]] = [{} for _ in range(self.capacity)]
+        self.images: list[dict[str, int]] = [{} for _ in range(self.capacity)]
+        self.slot_of: dict[str, int] = {}
+        self.pods: dict[str, PodInfo] = {}
+        self.pods_on: list[dict[str, PodInfo]] = [{} for _ in range(self.capacity)]
+        #: Existing pods' required anti-affinity and all preferred terms: term > pods that have it, by slot.
+        self.terms: dict[tuple[str, object, int], tuple[AffinityTerm, PodCounter]] = {}
+        self.namespace_labels: dict[str, dict[str, str]] = {}
+        self._labels: dict[str, LabelColumn] = {}
+        self._counters: OrderedDict[object, PodCounter] = OrderedDict()
+        #: Pods that are bound to nodes which are not (or no longer) known.
+        self._strays: dict[str, dict[str, PodInfo]] = {}
+
+    # nodes
+
+    def set_node(self, node: Node) -> None:
+        """A node is new or changed."""
+        name = node.metadata.name
+        slot = self.slot_of.get(name)
+        if slot is None:
+            slot = self._free_slot()
+            self.slot_of[name] = slot
+        before = self.nodes[slot]
+        self.nodes[slot] = node
+        self.alive[slot] = True
+        self.unschedulable[slot] = node.spec.unschedulable
+        self.allocatable[slot], self.extended[slot] = amounts(node.status.allocatable)
+        self.taint_ids[slot] = self._taint_id(node.spec.taints)
+        self.images[slot] = {image: entry.size_bytes for entry in node.status.images for image in entry.names}
+        old = before.metadata.labels if before else {}
+        for key in old.keys() | node.metadata.labels.keys():
+            if key in self._labels:
+                self._write_label(self._labels[key], slot, node.metadata.labels.get(key))
+        for info in self._strays.pop(name, {}).values():
+            self._place(info, slot)
+
+    def remove_node(self, name: str) -> None:
+        """A node is gone; its pods wait as strays in case it comes back."""
+        slot = self.slot_of.pop(name, None)
+        if slot is None:
+            return
+        for info in list(self.pods_on[slot].values()):
+            self._displace(info)
+            self._strays.setdefault(name, {})[info.pod.metadata.uid] = info
+        self.nodes[slot] = None
+        self.alive[slot] = False
+        self.allocatable[slot] = 0
+        self.extended[slot] = {}
+        self.images[slot] = {}
+        for column in self._labels.values():
+            column.ids[slot] = MISSING
+
+    @property
+    def node_count(self) -> int:
+        """Nodes known."""
+        return len(self.slot_of)
+
+    def label(self, key: str) -> LabelColumn:
+        """A label's column, made when it is first asked for."""
+        column = self._labels.get(key)
+        if column is None:
+            column = self._labels[key] = LabelColumn(self.capacity)
+            for slot, node in enumerate(self.nodes):
+                if node is not None:
+                    self._write_label(column, slot, node.metadata.labels.get(key))
+        return column
+
+    # pods
+
+    def add_pod(self, info: PodInfo, node_name: str) -> None:
+        """A pod is on a node (bound, or assumed to be). Replaces what is known of the same pod."""
+        uid = info.pod.metadata.uid
+        self.remove_pod(uid)
+        self.pods[uid] = info
+        slot = self.slot_of.get(node_name)
+        if slot is None:
+            self._strays.setdefault(node_name, {})[uid] = info
+        else:
+            self._place(info, slot)
+
+    def remove_pod(self, uid: str) -> None:
+        """A pod is on no node any more; unknown ones are no error."""
+        info = self.pods.pop(uid, None)
+        if info is None:
+            return
+        if info.slot >= 0:
+            self._displace(info)
+        else:
+            for strays in self._strays.values():
+                strays.pop(uid, None)
+
+    def count(self, key: object, accepts: Callable[[PodInfo], int]) -> Counts:
+        """Pods on each slot that the predicate accepts; kept under the key and maintained from then on."""
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = PodCounter(accepts, self.capacity)
+            for info in self.pods.values():
+                if info.slot >= 0:
+                    counter.change(info, 1)
+            self._counters[key] = counter
+            if len(self._counters) > _COUNTERS_KEPT:
+                self._counters.popitem(last=False)
+        else:
+            self._counters.move_to_end(key)
+        return counter.counts
+
+    def _place(self, info: PodInfo, slot: int) -> None:
+        info.slot = slot
+        self.requested[slot] += info.requests
+        self.nonzero[slot] += info.nonzero
+        self.pods_on[slot][info.pod.metadata.uid] = info
+        self._count_pod(info, 1)
+
+    def _displace(self, info: PodInfo) -> None:
+        self._count_pod(info, -1)
+        slot = info.slot
+        self.requested[slot] -= info.requests
+        self.nonzero[slot] -= info.nonzero
+        del self.pods_on[slot][info.pod.metadata.uid]
+        info.slot = -1
+
+    def _count_pod(self, info: PodInfo, sign: int) -> None:
+        for counter in self._counters.values():
+            counter.change(info, sign)
+        for kind, terms in (
+            ("required-anti", info.anti_affinity),
+            ("required", info.affinity),
+            ("preferred", info.preferred_affinity),
+            ("preferred-anti", info.preferred_anti_affinity),
+        ):
+            for term in terms:
+                key = (kind, term.key, term.weight)
+                if key not in self.terms:
+                    self.terms[key] = (term, PodCounter(lambda _: 1, self.capacity))
+                counter = self.terms[key][1]
+                counter.counts[info.slot] += sign
+                if sign < 0 and not counter.counts.any():
+                    del self.terms[key]
+
+    def used_extended(self, slot: int, name: str) -> int:
+        """What the slot's pods ask of an extended resource."""
+        return sum(info.extended.get(name, 0) for info in self.pods_on[slot].values())
+
+    # arrays
+
+    def _free_slot(self) -> int:
+        free = np.flatnonzero(~self.alive)
+        if not free.size:
+            self._grow()
+            free = np.flatnonzero(~self.alive)
+        return int(free[0])
+
+    def _grow(self) -> None:
+        more = self.capacity
+        self.capacity *= 2
+        self.alive = np.concatenate([self.alive, np.zeros(more, dtype=np.bool_)])
+        self.unschedulable = np.concatenate([self.unschedulable, np.zeros(more, dtype=np.bool_)])
+        empty = np.zeros((more, len(COLUMNS)), dtype=np.int64)
+        self.allocatable = np.concatenate([self.allocatable, empty])
+        self.requested = np.concatenate([self.requested, empty])
+        self.nonzero = np.concatenate([self.nonzero, empty])
+        self.taint_ids = np.concatenate([self.taint_ids, np.zeros(more, dtype=np.int64)])
+        self.nodes += [None] * more
+        self.extended += [{} for _ in range(more)]
+        self.images += [{} for _ in range(more)]
+        self.pods_on += [{} for _ in range(more)]
+        for column in self._labels.values():
+            column.ids = np.concatenate([column.ids, np.full(more, MISSING, dtype=np.int64)])
+        for counter in [*self._counters.values(), *(counter for _, counter in self.terms.values())]:
+            counter.counts = np.concatenate([counter.counts, np.zeros(more, dtype=np.int64)])
+
+    def _write_label(self, column: LabelColumn, slot: int, value: str | None) -> None:
+        column.ids[slot] = MISSING if value is None else column.intern(value)
+
+    def _taint_id(self, taints: list[Taint]) -> int:
+        taint_set = tuple((taint.key, taint.value, taint.effect) for taint in taints)
+        if taint_set not in self.taint_sets:
+            self.taint_sets.append(taint_set)
+        return self.taint_sets.index(taint_set)
+
+
+def per_domain(column: LabelColumn, counts: Counts, among: Mask) -> Counts:
+    """Sum of counts over each topology domain, as an array by slot (0 where the label is missing)."""
+    ids = column.ids
+    usable = among & (ids >= 0)
+    sums = np.bincount(ids[usable], weights=counts[usable], minlength=len(column.values) or 1).astype(
+        np.int64
+    )
+    result = np.zeros(len(ids), dtype=np.int64)
+    present = ids >= 0
+    result[present] = sums[ids[present]]
+    return result

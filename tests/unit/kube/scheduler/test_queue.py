@@ -1,0 +1,111 @@
+"""The queue: order, backoff, and what brings a waiting pod back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from kprov.kube.api.core import Pod
+from kprov.kube.scheduler.queue import UNSCHEDULABLE_SECONDS, QueuedPod, SchedulingQueue
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pod(name: str, **spec: Any) -> Pod:
+    return msgspec.convert({"metadata": {"name": name, "namespace": "ns", "uid": name}, "spec": spec}, Pod)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> SchedulingQueue:
+    return SchedulingQueue(clock=clock)
+
+
+async def popped(queue: SchedulingQueue) -> QueuedPod | None:
+    """The next pod if one is due now."""
+    try:
+        async with asyncio.timeout(0):
+            return await queue.pop()
+    except TimeoutError:
+        return None
+
+
+def interests(refused_by: frozenset[str]) -> frozenset[str]:
+    return frozenset({"node"}) if refused_by == {"NodeAffinity"} else frozenset({"node", "pod"})
+
+
+async def test_higher_priority_first_then_the_longer_waiting(queue: SchedulingQueue, clock: Clock) -> None:
+    for name, priority in (("old", 0), ("young", 0), ("urgent", 10)):
+        clock.now += 1
+        queue.add(pod(name, priority=priority))
+    assert [(await queue.pop()).uid for _ in range(3)] == ["urgent", "old", "young"]
+
+
+async def test_a_refused_pod_waits_for_a_change_that_its_refusers_care_about(
+    queue: SchedulingQueue, clock: Clock
+) -> None:
+    queue.add(pod("p"))
+    refused_by = frozenset({"NodeAffinity"})
+    queue.unschedulable(await queue.pop(), refused_by, interests(refused_by))
+    queue.changed("pod", interests)
+    clock.now += 5
+    assert await popped(queue) is None
+    queue.changed("node", interests)
+    assert await popped(queue) is None  # its backoff of one second is not over
+    clock.now += 1.1
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_a_change_during_the_attempt_is_not_missed(queue: SchedulingQueue, clock: Clock) -> None:
+    queue.add(pod("p"))
+    queued = await queue.pop()
+    queue.changed("node", interests)
+    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    clock.now += 1.1
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_after_five_minutes_a_refused_pod_is_tried_anyway(queue: SchedulingQueue, clock: Clock) -> None:
+    queue.add(pod("p"))
+    queue.unschedulable(await queue.pop(), frozenset({"NodeAffinity"}), frozenset({"node"}))
+    clock.now += UNSCHEDULABLE_SECONDS
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_backoff_doubles_up_to_ten_seconds(queue: SchedulingQueue, clock: Clock) -> None:
+    queue.add(pod("p"))
+    waits = []
+    for _ in range(6):
+        queued = await queue.pop()
+        queue.failed(queued)
+        waits.append(queued.backoff)
+        clock.now += queued.backoff
+    assert waits == [1, 2, 4, 8, 10, 10]
+
+
+async def test_a_gated_pod_waits_until_its_gates_are_gone(queue: SchedulingQueue) -> None:
+    queue.add(pod("p", schedulingGates=[{"name": "g"}]))
+    queue.changed("node", interests)
+    assert await popped(queue) is None
+    assert queue.pending()["gated"] == 1
+    queue.add(pod("p"))
+    assert (await queue.pop()).uid == "p"
+
+
+async def test_a_removed_pod_is_not_handed_out(queue: SchedulingQueue) -> None:
+    queue.add(pod("p"))
+    queue.remove("p")
+    assert await popped(queue) is None
+    assert len(queue) == 0
