@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kprov.debian import packages, sources
-from kprov.lab import disk
+from kprov.lab import disk, state
 from kprov.lab.command import run
 from kprov.lab.definition import CACHE, USER
 
@@ -83,6 +83,7 @@ def ensure(say: Callable[[str], None]) -> Path:
             aside.rename(image)
         finally:
             disk.remove_tree(aside)
+        _forget_unused(image)
     return image
 
 
@@ -92,6 +93,14 @@ def _only_builder() -> Iterator[None]:
     with (CACHE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _forget_unused(current: Path) -> None:
+    """Remove images of older recipes that no lab stands on."""
+    used = {current, *(state.require(name).image for name in state.names())}
+    for image in CACHE.glob(f"{RELEASE}-*"):
+        if image not in used:
+            disk.remove_tree(image)
 
 
 def _build(target: Path, made_from: dict[str, object]) -> None:

@@ -45,7 +45,7 @@ def text(lab: Lab) -> str:
     class Dumper(yaml.SafeDumper):
         """`node1:` instead of `node1: null`, and no references to what is said twice."""
 
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        def ignore_aliases(self, data: Any) -> bool:
             return True
 
     Dumper.add_representer(

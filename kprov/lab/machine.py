@@ -105,8 +105,10 @@ def _if_init_runs(pid: int) -> int | None:
 def _nspawn(host: Host, root: Path, namespace: Path) -> list[str]:
     binds = [f"--bind={disk.plain_folder(host, place)}:/{place}" for place in disk.PLAIN]
     return [
-        "systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={host.machine}",
-        f"--hostname={host.name}", f"--network-namespace-path={namespace}", "--keep-unit", "--register=no",
+        # Also nspawn itself is in the host's network: whose network /sys shows is decided when it is mounted.
+        "nsenter", f"--net={namespace}", "systemd-nspawn", "--quiet", "--boot",
+        f"--directory={root}", f"--machine={host.machine}", f"--hostname={host.name}",
+        f"--network-namespace-path={namespace}", "--keep-unit", "--register=no",
         "--capability=all", "--system-call-filter=@known", "--resolv-conf=off", "--link-journal=no",
         "--console=read-only", *binds,
     ]  # fmt: skip

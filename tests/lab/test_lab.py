@@ -1,0 +1,170 @@
+"""`kprov lab`: whole hosts, made and removed, that behave as machines do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.lab.conftest import HOSTS, KPROV, LAB, SUBNET, Lab, eventually, run
+
+OTHER = "test-other"
+OTHER_SUBNET = "10.71.1.0/24"
+HOSTS_OF_OTHER = ("node1", "node2")
+
+
+@pytest.fixture
+def other() -> Iterator[str]:
+    """A second lab beside the shared one."""
+    run(KPROV, "lab", "down", "--name", OTHER)
+    run(KPROV, "lab", "up", "--name", OTHER, "--subnet", OTHER_SUBNET, "--hosts", "2")
+    yield OTHER
+    run(KPROV, "lab", "down", "--name", OTHER)
+
+
+def remains(name: str) -> list[str]:
+    """Everything on this machine that carries the lab's name."""
+    found = [
+        line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/lab/{name}/" in line
+    ]
+    found += [str(path) for path in Path("/run/netns").glob(f"kprov.{name}.*")]
+    found += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/kprov/{name}")]
+    found += [str(path) for path in Path("/sys/class/net").glob(f"kprov-{name}")]
+    found += [
+        line for line in run("nft", "list", "tables").stdout.splitlines() if name.replace("-", "_") in line
+    ]
+    found += nspawns(name)
+    folder = Path("/var/lib/kprov/lab", name)
+    return found + ([str(folder)] if folder.exists() else [])
+
+
+def nspawns(name: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.startswith(f"--machine=kprov.{name}.".encode()) for word in arguments):
+            found.append(folder.name)
+    return found
+
+
+def states(name: str) -> dict[str, str]:
+    rows = json.loads(run(KPROV, "lab", "list", "--name", name, "-o", "json").stdout)
+    return {row["name"]: "on" if row["running"] else "off" for row in rows}
+
+
+def test_hosts_are_bare_machines_with_systemd(lab: Lab) -> None:
+    for host in HOSTS:
+        assert lab.ssh(host, "cat /proc/1/comm; hostname").split() == ["systemd", host]
+        assert lab.ssh(host, "systemctl --failed --no-legend --plain").strip() == ""
+        assert (
+            lab.ssh(host, "for p in containerd etcd kubelet haproxy nft pip3; do command -v $p; done; true")
+            == ""
+        )
+
+
+def test_users_other_than_kprov_are_not_let_in(lab: Lab) -> None:
+    folder = Path("/var/lib/kprov/lab", LAB)
+    options = [
+        "-i",
+        folder / "id_ed25519",
+        "-o",
+        f"UserKnownHostsFile={folder / 'known_hosts'}",
+        "-o",
+        "BatchMode=yes",
+    ]
+    refused = run("ssh", *options, f"root@{lab.address('node1')}", "true", check=False)
+    assert refused.returncode == 255
+    assert "Permission denied" in refused.stderr
+
+
+def test_hosts_differ_where_machines_do(lab: Lab) -> None:
+    for file in ("/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key.pub", "/sys/class/net/eth0/address"):
+        assert len({lab.ssh(host, f"cat {file}") for host in HOSTS}) == len(HOSTS)
+
+
+def test_hosts_reach_each_other_and_the_package_archive(lab: Lab) -> None:
+    connect = "import socket; print(socket.create_connection(('{}', 22), 5).recv(4).decode())"
+    assert (
+        lab.ssh("node1", f'python3 -c \\"{connect.format(lab.address("node2"))}\\"'.replace("\\", ""))
+        == "SSH-\n"
+    )
+    assert "Candidate" in lab.ssh(
+        "node3", "apt-get -q update >&2 && apt-cache policy etcd-server", timeout=120
+    )
+
+
+def test_hosts_set_kernel_parameters_and_limits_of_their_own(lab: Lab) -> None:
+    lab.ssh("node1", "sysctl -qw net.ipv4.ip_forward=1")
+    assert lab.ssh("node1", "cat /proc/sys/net/ipv4/ip_forward") == "1\n"
+    limited = "systemd-run --quiet --wait --pipe -p MemoryMax=64M -p TasksMax=20 cat /proc/self/cgroup"
+    assert ".service" in lab.ssh("node1", limited)
+
+
+def test_up_again_changes_nothing_and_says_so(lab: Lab) -> None:
+    before = nspawns(LAB)
+    again = lab.kprov("lab", "up", "--name", LAB)
+    assert again.stdout == f"Lab {LAB} is up already, nothing changed\n"
+    assert nspawns(LAB) == before
+
+
+def test_another_network_for_a_lab_that_is_there_is_refused(lab: Lab) -> None:
+    for arguments in (
+        ("--name", LAB, "--subnet", "10.99.0.0/24"),
+        ("--name", "test-third", "--subnet", SUBNET),
+    ):
+        refused = lab.kprov("lab", "up", *arguments, check=False)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "subnet" in refused.stderr
+
+
+def test_a_pulled_plug_ends_a_host_at_once_and_its_disk_stays(lab: Lab) -> None:
+    lab.ssh("node3", "echo kept > /var/lib/kept; echo plain > /var/lib/etcd/kept; sync")
+    boot = lab.ssh("node3", "cat /proc/1/stat").split()[21]
+    lab.kill("node3")
+    assert states(LAB) == {"node1": "on", "node2": "on", "node3": "off"}
+    lab.start("node3")
+    assert lab.ssh("node3", "cat /var/lib/kept /var/lib/etcd/kept").split() == ["kept", "plain"]
+    assert lab.ssh("node3", "cat /proc/1/stat").split()[21] != boot
+    lab.ssh("node3", "rm /var/lib/kept /var/lib/etcd/kept")
+
+
+def test_the_written_inventory_opens_the_hosts(lab: Lab) -> None:
+    variables = yaml.safe_load((lab.inventory / "hosts.yml").read_text())["all"]["vars"]
+    command = [
+        "ssh",
+        "-i",
+        variables["ansible_ssh_private_key_file"],
+        *variables["ansible_ssh_common_args"].split(),
+    ]
+    done = run(*command, f"{variables['ansible_user']}@{lab.address('node2')}", "sudo -n id -un")
+    assert done.stdout == "root\n"
+
+
+def test_down_leaves_nothing_behind(lab: Lab, other: str) -> None:
+    assert states(other) == dict.fromkeys(HOSTS_OF_OTHER, "on")
+    run(KPROV, "lab", "down", "--name", other)
+    assert remains(other) == []
+    assert set(states(LAB).values()) == {"on"}
+
+
+def test_a_lab_whose_processes_were_killed_comes_up_again_on_its_disks(lab: Lab, other: str) -> None:
+    run(KPROV, "lab", "ssh", "--name", other, "node1", "--", "echo kept > ~/kept; sync")
+    for pid in nspawns(other):
+        os.kill(int(pid), signal.SIGKILL)
+    eventually("hosts off", lambda: not nspawns(other), timeout=10)
+    run(KPROV, "lab", "up", "--name", other)
+    assert run(KPROV, "lab", "ssh", "--name", other, "node1", "--", "cat kept").stdout == "kept\n"
+
+
+def test_remains_without_a_record_are_removed_by_name(lab: Lab, other: str) -> None:
+    Path("/var/lib/kprov/lab", other, "lab.json").unlink()
+    run(KPROV, "lab", "down", "--name", other)
+    assert remains(other) == []
