@@ -1,7 +1,5 @@
 """coordination.k8s.io/v1: leases."""
 
-
-
 import msgspec
 
 from kprov.kube.api.meta import Object, View

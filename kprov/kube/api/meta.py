@@ -4,9 +4,7 @@ A view holds the fields components use and drops the rest on reading: never send
 unless it is known to hold every field; send patches.
 """
 
-
-
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -61,7 +59,9 @@ class Object(View):
 
 
 class PartialObjectMetadata(Object):
-    """Any object, metadata only: the client asks the server for just that."""
+    """Any object, metadata only: the client asks the server for just that, as for every such view."""
+
+    metadata_only: ClassVar[bool] = True
 
 
 class ListMeta(View):

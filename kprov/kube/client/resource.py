@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 import orjson
 
-from kprov.kube.api.meta import ListMeta, PartialObjectMetadata
+from kprov.kube.api.meta import ListMeta
 from kprov.kube.client.errors import ApiError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ResourceClient(Generic[Object]):
         self._root = f"/apis/{group}/{version}" if group else f"/api/{version}"
         self._decoder: msgspec.json.Decoder[Object] = msgspec.json.Decoder(view)
         self._lists: msgspec.json.Decoder[ObjectList[Object]] = msgspec.json.Decoder(ObjectList[view])  # type: ignore[valid-type]
-        self._metadata_only = view is PartialObjectMetadata
+        self._metadata_only = bool(getattr(view, "metadata_only", False))
 
     @property
     def api_version(self) -> str:

@@ -20,6 +20,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "pod-garbage-collector-controller": "pod_gc:PodGarbageCollector",
     "clusterrole-aggregation-controller": "cluster_role_aggregation:ClusterRoleAggregation",
     "ttl-controller": "ttl:TtlController",
+    "garbage-collector-controller": "garbage_collector.controller:GarbageCollector",
 }
 
 # Upstream's short names of before 1.28, still legal in --controllers.
@@ -36,6 +37,7 @@ ALIASES: Final[dict[str, str]] = {
     "podgc": "pod-garbage-collector-controller",
     "clusterrole-aggregation": "clusterrole-aggregation-controller",
     "ttl": "ttl-controller",
+    "garbagecollector": "garbage-collector-controller",
 }
 
 _PACKAGE: Final = "kprov.kube.controller_manager"

@@ -109,7 +109,7 @@ class NodeLifecycleController(Controller):
         self._recorder.event(_about(node), "Normal", "NodeNotReady", text)
 
     def _pace(self, zones: dict[str, list[Node]]) -> None:
-        """Let nodes that are not ready have their NoExecute taint, as fast as the state of the zones allows."""
+        """Let nodes that are not ready have their NoExecute taint, as fast as the zones' state allows."""
         if not zones or health.all_disrupted(list(zones.values())):
             return
         options, now = self.context.options, time.monotonic()

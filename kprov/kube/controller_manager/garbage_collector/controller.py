@@ -1,0 +1,224 @@
+"""The garbage collector (pkg/controller/garbagecollector)."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kprov.kube.api.meta import OwnerReference
+from kprov.kube.client import ApiError, ResourceClient, WorkQueue, run_workers
+from kprov.kube.client.discovery import ApiResource
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.controller_manager.garbage_collector.graph import (
+    FOREGROUND,
+    ORPHAN,
+    Graph,
+    Node,
+    Owned,
+    Work,
+    without,
+)
+from kprov.kube.controller_manager.garbage_collector.monitors import Monitors
+
+log = logging.getLogger(__name__)
+
+_SYNC_SECONDS: Final = 30.0
+# UIDs never come back: an absent owner stays absent.
+_ABSENT_KEPT: Final = 5000
+
+
+class UnknownKindError(Exception):
+    """An owner reference to a kind the server does not (or not yet) have."""
+
+
+class GarbageCollector(Controller):
+    """Keys are UIDs of the graph: of objects to try to delete, and of owners to part from their dependents."""
+
+    name = "garbage_collector_attempt_to_delete"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.graph = Graph()
+        self._orphans: WorkQueue[str] = WorkQueue("garbage_collector_attempt_to_orphan")
+        self._absent: dict[str, None] = {}
+        self._monitors = Monitors(context.client, self._seen, self._gone)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._monitors.run())
+            await self._monitors.wait_for_sync(_SYNC_SECONDS)
+            group.create_task(super().run())
+            group.create_task(run_workers(self._orphans, self.orphan, workers=2, name="gc orphan"))
+
+    async def sync(self, key: str) -> None:
+        """Delete the object if nobody holds it any more; let go of owners that are gone."""
+        node = self.graph.get(key)
+        if node is None or (node.being_deleted and not node.deleting_dependents) or self._is_held(node):
+            return
+        live = await self._live(node)
+        if live is None:
+            self._remember_absent(key)
+            self._do(self.graph.remove(key))
+            return
+        if node.deleting_dependents:
+            await self._finish_foreground(node, live)
+            return
+        owners = live.metadata.owner_references
+        if not owners or live.metadata.deletion_timestamp:
+            return
+        solid, dangling, waiting = await self._classify(node, owners)
+        if solid:
+            if dangling or waiting:
+                await self._set_owners(
+                    node, live, without(owners, (ref.uid for ref in (*dangling, *waiting)))
+                )
+            return
+        await self._delete(node, live, foreground=bool(waiting and node.dependents))
+
+    async def orphan(self, key: str) -> None:
+        """The owner's dependents stay: take it out of their references, then let it go."""
+        owner = self.graph.get(key)
+        if owner is None:
+            return
+        for dependent in list(owner.dependents.values()):
+            live = await self._live(dependent)
+            if live is not None:
+                await self._set_owners(dependent, live, without(live.metadata.owner_references, [key]))
+        live = await self._live(owner)
+        if live is not None and ORPHAN in live.metadata.finalizers:
+            await self._remove_finalizer(owner, live, ORPHAN)
+
+    def _is_held(self, node: Node) -> bool:
+        """By the graph alone: nothing to do. Should the graph be behind, the event to come asks again."""
+        if node.virtual or node.deleting_dependents:
+            return False
+        owners = [self.graph.get(reference.uid) for reference in node.owners]
+        return all(owner and not owner.virtual and not owner.deleting_dependents for owner in owners)
+
+    async def _classify(
+        self, node: Node, owners: Sequence[OwnerReference]
+    ) -> tuple[list[OwnerReference], list[OwnerReference], list[OwnerReference]]:
+        """Owners that are there, that are gone, and that wait for this object's end."""
+        solid, dangling, waiting = [], [], []
+        for reference in owners:
+            known = self.graph.get(reference.uid)
+            if reference.uid in self._absent:
+                dangling.append(reference)
+            elif known is not None and not known.virtual:
+                (waiting if known.deleting_dependents else solid).append(reference)
+            else:
+                owner = await self._live_owner(node, reference)
+                if owner is None:
+                    self._remember_absent(reference.uid)
+                    dangling.append(reference)
+                elif owner.metadata.deletion_timestamp and FOREGROUND in owner.metadata.finalizers:
+                    waiting.append(reference)
+                else:
+                    solid.append(reference)
+        return solid, dangling, waiting
+
+    async def _finish_foreground(self, node: Node, live: Owned) -> None:
+        blocking = node.blocking
+        if not blocking:
+            if FOREGROUND in live.metadata.finalizers:
+                await self._remove_finalizer(node, live, FOREGROUND)
+            return
+        for dependent in blocking:
+            if not dependent.being_deleted:
+                self.queue.add(dependent.uid)
+
+    async def _live(self, node: Node) -> Owned | None:
+        return await self._get(
+            self._resource(node.api_version, node.kind), node.namespace, node.name, node.uid
+        )
+
+    async def _live_owner(self, node: Node, reference: OwnerReference) -> Owned | None:
+        resource = self._resource(reference.api_version, reference.kind)
+        return await self._get(resource, node.namespace, reference.name, reference.uid)
+
+    async def _get(self, resource: ApiResource, namespace: str, name: str, uid: str) -> Owned | None:
+        """The object if it is there and is that very one."""
+        if resource.namespaced and not namespace:
+            # A cluster-scoped object cannot be owned from inside a namespace; upstream warns and waits.
+            raise UnknownKindError(f"{resource.kind} {name} is namespaced, its dependent is not")
+        try:
+            live = await self._objects(resource).get(
+                name, namespace=namespace if resource.namespaced else None
+            )
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+        return live if live.metadata.uid == uid else None
+
+    async def _delete(self, node: Node, live: Owned, *, foreground: bool) -> None:
+        if ORPHAN in live.metadata.finalizers:
+            policy = "Orphan"
+        elif foreground or FOREGROUND in live.metadata.finalizers:
+            policy = "Foreground"
+        else:
+            policy = "Background"
+        log.info("deleting %s %s/%s (%s): its owners are gone", node.kind, node.namespace, node.name, policy)
+        resource = self._resource(node.api_version, node.kind)
+        try:
+            await self._objects(resource).delete(
+                node.name,
+                namespace=node.namespace if resource.namespaced else None,
+                preconditions_uid=node.uid,
+                preconditions_resource_version=live.metadata.resource_version,
+                propagation_policy=policy,
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    async def _set_owners(self, node: Node, live: Owned, owners: Sequence[OwnerReference]) -> None:
+        if len(owners) == len(live.metadata.owner_references):
+            return
+        await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in owners]})
+
+    async def _remove_finalizer(self, node: Node, live: Owned, finalizer: str) -> None:
+        await self._patch(
+            node, live, {"finalizers": [each for each in live.metadata.finalizers if each != finalizer]}
+        )
+
+    async def _patch(self, node: Node, live: Owned, metadata: dict[str, Any]) -> None:
+        """A change of metadata that only holds for the version we decided on."""
+        resource = self._resource(node.api_version, node.kind)
+        body = {"metadata": {**metadata, "uid": node.uid, "resourceVersion": live.metadata.resource_version}}
+        try:
+            await self._objects(resource).patch(
+                node.name, body, namespace=node.namespace if resource.namespaced else None
+            )
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    def _resource(self, api_version: str, kind: str) -> ApiResource:
+        resource = self._monitors.resource(api_version, kind)
+        if resource is None:
+            raise UnknownKindError(f"no resource for {api_version} {kind}")
+        return resource
+
+    def _objects(self, resource: ApiResource) -> ResourceClient[Owned]:
+        return self.client.resource(resource.group, resource.version, resource.plural, Owned)
+
+    def _seen(self, resource: ApiResource, obj: Owned) -> None:
+        self._do(self.graph.observe(resource.api_version, resource.kind, obj))
+
+    def _gone(self, _: ApiResource, obj: Owned) -> None:
+        self._remember_absent(obj.metadata.uid)
+        self._do(self.graph.remove(obj.metadata.uid))
+
+    def _do(self, work: Work) -> None:
+        for uid in work.delete:
+            self.queue.add(uid)
+        for uid in work.orphan:
+            self._orphans.add(uid)
+
+    def _remember_absent(self, uid: str) -> None:
+        self._absent[uid] = None
+        while len(self._absent) > _ABSENT_KEPT:
+            del self._absent[next(iter(self._absent))]

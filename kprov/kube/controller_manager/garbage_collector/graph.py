@@ -1,0 +1,154 @@
+"""Who owns whom, over all objects of the cluster (pkg/controller/garbagecollector/graph_builder.go)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+import msgspec
+
+from kprov.kube.api.meta import OwnerReference, View
+
+FOREGROUND: Final = "foregroundDeletion"
+ORPHAN: Final = "orphan"
+
+
+class Meta(View):
+    """The part of metadata the graph is made of: of every object of the cluster one is kept in memory."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    deletion_timestamp: str | None = ""
+    owner_references: list[OwnerReference] = msgspec.field(default_factory=list)
+    finalizers: list[str] = msgspec.field(default_factory=list)
+
+
+class Owned(View):
+    """Any object, asked for as PartialObjectMetadata."""
+
+    metadata_only: ClassVar[bool] = True
+
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+
+@dataclass(eq=False)
+class Node:
+    """An object, or one that others call their owner and that no watch has shown (``virtual``)."""
+
+    uid: str
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    owners: list[OwnerReference] = field(default_factory=list)
+    dependents: dict[str, "Node"] = field(default_factory=dict)
+    being_deleted: bool = False
+    deleting_dependents: bool = False
+    virtual: bool = False
+
+    @property
+    def blocking(self) -> list["Node"]:
+        """Dependents that have to be gone before this one may go."""
+        return [
+            each
+            for each in self.dependents.values()
+            if any(ref.uid == self.uid and ref.block_owner_deletion for ref in each.owners)
+        ]
+
+
+@dataclass
+class Work:
+    """What a change asks for: UIDs to try to delete, UIDs whose dependents are to be orphaned."""
+
+    delete: list[str] = field(default_factory=list)
+    orphan: list[str] = field(default_factory=list)
+
+
+class Graph:
+    """Changed by observations; answers with the work they ask for."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+
+    def get(self, uid: str) -> Node | None:
+        return self.nodes.get(uid)
+
+    def observe(self, api_version: str, kind: str, obj: Owned) -> Work:
+        """An object was seen as new or changed."""
+        meta, work = obj.metadata, Work()
+        node = self.nodes.get(meta.uid)
+        if node is None:
+            node = Node(meta.uid, api_version, kind, meta.namespace, meta.name)
+            self.nodes[meta.uid] = node
+        elif node.virtual:
+            # What a dependent said about its owner may have been wrong: the object itself knows.
+            node.api_version, node.kind, node.namespace, node.name = (
+                api_version,
+                kind,
+                meta.namespace,
+                meta.name,
+            )
+            node.virtual = False
+        self._change_owners(node, meta.owner_references, work)
+        started = bool(meta.deletion_timestamp) and not node.being_deleted
+        node.being_deleted = bool(meta.deletion_timestamp)
+        if node.being_deleted and ORPHAN in meta.finalizers:
+            work.orphan.append(node.uid)
+        elif node.being_deleted and FOREGROUND in meta.finalizers:
+            if started or not node.deleting_dependents:
+                node.deleting_dependents = True
+                work.delete += [each.uid for each in node.dependents.values()]
+            work.delete.append(node.uid)
+        return work
+
+    def remove(self, uid: str) -> Work:
+        """An object is gone: its dependents lost an owner, its owners may have waited for it."""
+        work = Work()
+        node = self.nodes.pop(uid, None)
+        if node is None:
+            return work
+        for reference in node.owners:
+            owner = self.nodes.get(reference.uid)
+            if owner is not None:
+                owner.dependents.pop(uid, None)
+                if owner.deleting_dependents:
+                    work.delete.append(owner.uid)
+                elif owner.virtual and not owner.dependents:
+                    del self.nodes[owner.uid]
+        work.delete += list(node.dependents)
+        return work
+
+    def _change_owners(self, node: Node, new: list[OwnerReference], work: Work) -> None:
+        if new == node.owners:
+            return
+        before = {reference.uid: reference for reference in node.owners}
+        after = {reference.uid: reference for reference in new}
+        node.owners = new
+        for uid, reference in after.items():
+            owner = self.nodes.get(uid)
+            if owner is None:
+                # Seen later, or never: asking the server decides.
+                owner = Node(uid, reference.api_version, reference.kind, node.namespace, reference.name)
+                owner.virtual = True
+                self.nodes[uid] = owner
+                work.delete.append(uid)
+            owner.dependents[node.uid] = node
+            if owner.deleting_dependents and uid not in before:
+                work.delete.append(node.uid)
+        for uid, old in before.items():
+            owner = self.nodes.get(uid)
+            if owner is None:
+                continue
+            if uid not in after:
+                owner.dependents.pop(node.uid, None)
+            unblocked = old.block_owner_deletion and not (uid in after and after[uid].block_owner_deletion)
+            if owner.deleting_dependents and (uid not in after or unblocked):
+                work.delete.append(uid)
+        if before.keys() - after.keys():
+            work.delete.append(node.uid)
+
+
+def without(references: Iterable[OwnerReference], uids: Iterable[str]) -> list[OwnerReference]:
+    gone = frozenset(uids)
+    return [reference for reference in references if reference.uid not in gone]

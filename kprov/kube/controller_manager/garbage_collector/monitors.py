@@ -1,0 +1,87 @@
+"""Metadata-only watches of everything that can be deleted; kinds come and go with their definitions."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kprov.kube.client import ClientError, Informer, RestClient
+from kprov.kube.client.discovery import ApiResource, discover
+from kprov.kube.controller_manager.garbage_collector.graph import Owned
+
+log = logging.getLogger(__name__)
+
+DISCOVERY_SECONDS: Final = 30.0
+_WANTED_VERBS: Final = {"list", "watch", "delete"}
+# Short-lived and without owners: watching them would only cost.
+_IGNORED: Final = {("", "events"), ("events.k8s.io", "events")}
+
+
+class Monitors:
+    """``seen(resource, obj)`` and ``gone(resource, obj)`` are called for every object of every kind."""
+
+    def __init__(
+        self,
+        client: RestClient,
+        seen: Callable[[ApiResource, Owned], None],
+        gone: Callable[[ApiResource, Owned], None],
+    ) -> None:
+        self._client = client
+        self._seen = seen
+        self._gone = gone
+        self._running: dict[tuple[str, str], tuple[ApiResource, Informer[Owned], asyncio.Task[None]]] = {}
+        self._kinds: dict[tuple[str, str], ApiResource] = {}
+
+    def resource(self, api_version: str, kind: str) -> ApiResource | None:
+        """The resource of a kind; any version of the group will do. None when the server has no such kind."""
+        group = api_version.partition("/")[0] if "/" in api_version else ""
+        return self._kinds.get((group, kind))
+
+    async def run(self) -> None:
+        """Follow discovery until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                try:
+                    await self.refresh(group)
+                except ClientError as error:
+                    log.warning("garbage collector: discovery failed: %s", error)
+                await asyncio.sleep(DISCOVERY_SECONDS)
+
+    async def refresh(self, group: asyncio.TaskGroup) -> None:
+        found = await discover(self._client)
+        self._kinds = {(each.group, each.kind): each for each in found.resources}
+        wanted = {
+            (each.group, each.plural): each
+            for each in found.resources
+            if each.verbs >= _WANTED_VERBS and (each.group, each.plural) not in _IGNORED
+        }
+        for key in [key for key in self._running if key not in wanted and not found.failed]:
+            _, informer, task = self._running.pop(key)
+            task.cancel()
+            log.info("garbage collector: %s.%s is no more (%d objects)", key[1], key[0], len(informer.store))
+        for key, resource in wanted.items():
+            if key not in self._running:
+                self._start(key, resource, group)
+
+    async def wait_for_sync(self, seconds: float) -> bool:
+        """Whether all watches have their first list within that time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._running:  # noqa: ASYNC110  set by discovery, once
+                    await asyncio.sleep(0.1)
+                for _, informer, _ in list(self._running.values()):
+                    await informer.wait_for_sync()
+        except TimeoutError:
+            lacking = [key for key, entry in self._running.items() if not entry[1].has_synced]
+            log.warning("garbage collector: no first list yet of %s", lacking)
+            return False
+        return True
+
+    def _start(self, key: tuple[str, str], resource: ApiResource, group: asyncio.TaskGroup) -> None:
+        informer = Informer(self._client.resource(resource.group, resource.version, resource.plural, Owned))
+        informer.add_handler(
+            on_add=lambda obj: self._seen(resource, obj),
+            on_update=lambda _, new: self._seen(resource, new),
+            on_delete=lambda obj: self._gone(resource, obj),
+        )
+        self._running[key] = (resource, informer, group.create_task(informer.run()))
