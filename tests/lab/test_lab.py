@@ -72,14 +72,7 @@ def test_hosts_are_bare_machines_with_systemd(lab: Lab) -> None:
 
 def test_users_other_than_kprov_are_not_let_in(lab: Lab) -> None:
     folder = Path("/var/lib/kprov/lab", LAB)
-    options = [
-        "-i",
-        folder / "id_ed25519",
-        "-o",
-        f"UserKnownHostsFile={folder / 'known_hosts'}",
-        "-o",
-        "BatchMode=yes",
-    ]
+    options = [f"-i{folder}/id_ed25519", f"-oUserKnownHostsFile={folder}/known_hosts", "-oBatchMode=yes"]
     refused = run("ssh", *options, f"root@{lab.address('node1')}", "true", check=False)
     assert refused.returncode == 255
     assert "Permission denied" in refused.stderr
@@ -126,7 +119,7 @@ def test_another_network_for_a_lab_that_is_there_is_refused(lab: Lab) -> None:
 
 
 def test_a_pulled_plug_ends_a_host_at_once_and_its_disk_stays(lab: Lab) -> None:
-    lab.ssh("node3", "echo kept > /var/lib/kept; echo plain > /var/lib/etcd/kept; sync")
+    lab.ssh("node3", "echo kept > /var/lib/kept; echo plain > /var/lib/etcd/kept")
     boot = lab.ssh("node3", "cat /proc/1/stat").split()[21]
     lab.kill("node3")
     assert states(LAB) == {"node1": "on", "node2": "on", "node3": "off"}
@@ -156,7 +149,7 @@ def test_down_leaves_nothing_behind(lab: Lab, other: str) -> None:
 
 
 def test_a_lab_whose_processes_were_killed_comes_up_again_on_its_disks(lab: Lab, other: str) -> None:
-    run(KPROV, "lab", "ssh", "--name", other, "node1", "--", "echo kept > ~/kept; sync")
+    run(KPROV, "lab", "ssh", "--name", other, "node1", "--", "echo kept > ~/kept")
     for pid in nspawns(other):
         os.kill(int(pid), signal.SIGKILL)
     eventually("hosts off", lambda: not nspawns(other), timeout=10)
