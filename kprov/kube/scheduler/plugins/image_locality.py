@@ -1,34 +1,36 @@
-"""ImageLocality: prefers nodes that have the pod's images, more so images that many nodes have."""
+"""ImageLocality: a node that has the pod's images already saves pulling them."""
+
+from __future__ import annotations
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin
-from kprov.kube.scheduler.node_table import Ints
+from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
+from kprov.kube.scheduler.state import Mask
 
-_MIB = 1024 * 1024
-_LEAST = 23 * _MIB
-_MOST_A_CONTAINER = 1000 * _MIB
+_MEBIBYTE = 1024 * 1024
+_LEAST, _MOST_PER_CONTAINER = 23 * _MEBIBYTE, 1000 * _MEBIBYTE
 
 
 class ImageLocality(Plugin):
     name = "ImageLocality"
 
-    def score(self, cycle: Cycle, rows: Ints) -> Ints | None:
-        spec, table = cycle.pod.pod.spec, cycle.table
-        containers = [*spec.init_containers, *spec.containers]
-        found = [table.images[name] for entry in containers if (name := normal(entry.image)) in table.images]
-        if not found:
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        state = cycle.state
+        containers = [*cycle.info.pod.spec.init_containers, *cycle.info.pod.spec.containers]
+        sums = np.zeros(state.capacity, dtype=np.float64)
+        slots = np.flatnonzero(state.alive)
+        for container in containers:
+            name = normalized_name(container.image)
+            sizes = np.array([state.images[slot].get(name, 0) for slot in slots], dtype=np.float64)
+            # An image that few nodes have weighs less, lest they all be crowded onto those.
+            sums[slots] += np.floor(sizes * (np.count_nonzero(sizes) / max(len(slots), 1)))
+        if not sums.any():
             return None
-        total = np.zeros(table.size, dtype=np.int64)
-        for sizes in found:
-            share = len(sizes) / len(table.rows)
-            for row, size in sizes.items():
-                total[row] += int(size * share)
-        most = _MOST_A_CONTAINER * len(containers)
-        scores: Ints = MAX_SCORE * (np.clip(total[rows], _LEAST, most) - _LEAST) // (most - _LEAST)
+        most = _MOST_PER_CONTAINER * len(containers)
+        scores: Scores = np.floor(MAX_SCORE * (np.clip(sums, _LEAST, most) - _LEAST) / (most - _LEAST))
         return scores
 
 
-def normal(image: str) -> str:
-    """With a tag, as nodes report images."""
+def normalized_name(image: str) -> str:
+    """With :latest where a tag is missing, as nodes report it."""
     return image if ":" in image.rsplit("/", 1)[-1] or "@" in image else f"{image}:latest"

@@ -1,75 +1,119 @@
-"""NodeAffinity: nodeSelector, required and preferred node affinity."""
+"""NodeAffinity: nodeSelector and node affinity, required as a filter and preferred as a score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from kprov.kube.api.core import NodeSelectorRequirement, NodeSelectorTerm
-from kprov.kube.component_helpers.node_affinity import requirement_matches
-from kprov.kube.scheduler.framework import ClusterEvent, Cycle, Plugin, normalize
-from kprov.kube.scheduler.node_table import Bools, Ints, NodeTable
-from kprov.kube.scheduler.pod_info import PodInfo
+from kprov.kube.api.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod
+from kprov.kube.scheduler.framework import Cycle, Plugin, Scores, normalized
+from kprov.kube.scheduler.state import ClusterState, LabelColumn, Mask
 
 
 class NodeAffinity(Plugin):
     name = "NodeAffinity"
     weight = 2
-    requeue_on = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_UPDATE})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        matching = required_rows(cycle.table, cycle.pod)
-        return [] if matching is None else [("node(s) didn't match Pod's node affinity/selector", ~matching)]
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        matching = required(cycle.info.pod, cycle.state)
+        if matching is not None:
+            yield "node(s) didn't match Pod's node affinity/selector", ~matching
 
-    def score(self, cycle: Cycle, rows: Ints) -> Ints | None:
-        affinity = cycle.pod.pod.spec.affinity
-        preferred = (
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        affinity = cycle.info.pod.spec.affinity
+        terms = (
             affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
             if affinity and affinity.node_affinity
             else []
         )
-        if not preferred:
+        if not terms:
             return None
-        total = np.zeros(cycle.table.size, dtype=np.int64)
-        for entry in preferred:
-            term = entry.preference
-            if term.match_expressions or term.match_fields:
-                total += entry.weight * term_rows(cycle.table, term)
-        return normalize(total[rows])
+        scores = np.zeros(cycle.state.capacity, dtype=np.float64)
+        for term in terms:
+            scores += term.weight * _term(term.preference, cycle.state)
+        return normalized(scores, feasible)
 
 
-def required_rows(table: NodeTable, info: PodInfo) -> Bools | None:
-    """Rows that nodeSelector and required affinity allow; None when the pod asks for nothing."""
-    spec = info.pod.spec
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
-    if not spec.node_selector and required is None:
-        return None
-    matching = np.ones(table.size, dtype=np.bool_)
-    for key, value in spec.node_selector.items():
-        column = table.column(key)
-        matching &= column.codes == column.values.get(value, len(column.values))
-    if required is not None:
-        some = np.zeros(table.size, dtype=np.bool_)
-        for term in required.node_selector_terms:
-            if term.match_expressions or term.match_fields:
-                some |= term_rows(table, term)
-        matching &= some
+def required(pod: Pod, state: ClusterState) -> Mask | None:
+    """Slots that the pod's nodeSelector and required node affinity accept; None when it has neither."""
+    matching: Mask | None = None
+    for key, value in pod.spec.node_selector.items():
+        mask = state.label(key).one_of([value])
+        matching = mask if matching is None else matching & mask
+    affinity = pod.spec.affinity
+    selector = (
+        affinity.node_affinity.required_during_scheduling_ignored_during_execution
+        if affinity and affinity.node_affinity
+        else None
+    )
+    if selector is not None:
+        mask = _selector(selector, state)
+        matching = mask if matching is None else matching & mask
     return matching
 
 
-def term_rows(table: NodeTable, term: NodeSelectorTerm) -> Bools:
-    rows = np.ones(table.size, dtype=np.bool_)
-    for entry in term.match_expressions:
-        rows &= table.column(entry.key).where(lambda value, entry=entry: requirement_matches(entry, value))  # type: ignore[misc]
-    for entry in term.match_fields:
-        rows &= _field_rows(table, entry)
-    return rows
+def _selector(selector: NodeSelector, state: ClusterState) -> Mask:
+    """Terms are alternatives."""
+    mask = np.zeros(state.capacity, dtype=np.bool_)
+    for term in selector.node_selector_terms:
+        mask |= _term(term, state)
+    return mask
 
 
-def _field_rows(table: NodeTable, requirement: NodeSelectorRequirement) -> Bools:
-    """metadata.name is the only field there is."""
-    if requirement.key != "metadata.name":
-        return np.full(table.size, requirement_matches(requirement, None), dtype=np.bool_)
-    if requirement.operator == "In":
-        rows = np.zeros(table.size, dtype=np.bool_)
-        rows[[table.rows[name] for name in requirement.values if name in table.rows]] = True
-        return rows
-    return np.fromiter((requirement_matches(requirement, name) for name in table.names), dtype=np.bool_)
+def _term(term: NodeSelectorTerm, state: ClusterState) -> Mask:
+    """Expressions of a term must all hold; a term without any matches nothing."""
+    if not term.match_expressions and not term.match_fields:
+        return np.zeros(state.capacity, dtype=np.bool_)
+    mask = np.ones(state.capacity, dtype=np.bool_)
+    for requirement in term.match_expressions:
+        mask &= _expression(requirement, state.label(requirement.key))
+    for requirement in term.match_fields:
+        mask &= _field(requirement, state)
+    return mask
+
+
+def _expression(requirement: NodeSelectorRequirement, column: LabelColumn) -> Mask:
+    present = column.ids >= 0
+    match requirement.operator:
+        case "In":
+            return column.one_of(requirement.values)
+        case "NotIn":
+            return ~column.one_of(requirement.values)
+        case "Exists":
+            result: Mask = present
+            return result
+        case "DoesNotExist":
+            return ~present
+        case "Gt":
+            return _compared(column, requirement.values, lambda have, want: have > want)
+        case "Lt":
+            return _compared(column, requirement.values, lambda have, want: have < want)
+    return np.zeros_like(present)
+
+
+def _compared(column: LabelColumn, values: list[str], holds: Callable[[int, int], bool]) -> Mask:
+    """Gt and Lt: both sides whole numbers, otherwise no match."""
+    fitting = (
+        [text for text in column.values if _integer(text) is not None and holds(int(text), int(values[0]))]
+        if values and _integer(values[0]) is not None
+        else []
+    )
+    return column.one_of(fitting) if fitting else np.zeros(len(column.ids), dtype=np.bool_)
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def _field(requirement: NodeSelectorRequirement, state: ClusterState) -> Mask:
+    """MatchFields knows metadata.name only."""
+    named = np.zeros(state.capacity, dtype=np.bool_)
+    for name in requirement.values:
+        slot = state.slot_of.get(name)
+        if slot is not None:
+            named[slot] = True
+    return named if requirement.operator == "In" else ~named

@@ -1,21 +1,23 @@
-"""NodeName: a pod that names its node goes nowhere else."""
+"""NodeName: a pod that names its node fits there only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import ClusterEvent, Cycle, Plugin
-from kprov.kube.scheduler.node_table import Bools
+from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.state import Mask
 
 
 class NodeName(Plugin):
     name = "NodeName"
-    requeue_on = frozenset({ClusterEvent.NODE_ADD})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        wanted = cycle.pod.pod.spec.node_name
-        if not wanted:
-            return []
-        others = np.ones(cycle.table.size, dtype=np.bool_)
-        row = cycle.table.rows.get(wanted)
-        if row is not None:
-            others[row] = False
-        return [("node(s) didn't match the requested node name", others)]
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        wanted = cycle.info.pod.spec.node_name
+        if wanted:
+            refused = np.ones(cycle.state.capacity, dtype=np.bool_)
+            slot = cycle.state.slot_of.get(wanted)
+            if slot is not None:
+                refused[slot] = False
+            yield "node(s) didn't match the requested node name", refused

@@ -1,21 +1,37 @@
-"""NodePorts: a host port is free on the node, on that address or on all."""
+"""NodePorts: a host port is one pod's only; 0.0.0.0 stands for every address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.scheduler.framework import ClusterEvent, Cycle, Plugin
-from kprov.kube.scheduler.node_table import Bools
+from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.podinfo import PodInfo
+from kprov.kube.scheduler.state import Mask
 
-_ANY = "0.0.0.0"
+Ports = frozenset[tuple[str, str, int]]
 
 
 class NodePorts(Plugin):
     name = "NodePorts"
-    requeue_on = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.ASSIGNED_POD_DELETE})
+    requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        taken = np.zeros(cycle.table.size, dtype=np.bool_)
-        for port in cycle.pod.host_ports:
-            for row, addresses in cycle.table.ports.get((port.protocol, port.port), {}).items():
-                if port.ip == _ANY or any(address in {_ANY, port.ip} for address in addresses):
-                    taken[row] = True
-        return [("node(s) didn't have free ports for the requested pod ports", taken)]
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        wanted = cycle.info.host_ports
+        if wanted:
+
+            def conflicts(info: PodInfo) -> int:
+                return int(conflict(wanted, info.host_ports))
+
+            counts = cycle.state.count(("host-ports", wanted), conflicts)
+            yield "node(s) didn't have free ports for the requested pod ports", np.asarray(counts > 0)
+
+
+def conflict(wanted: Ports, taken: Ports) -> bool:
+    """Whether two pods want the same port of the same protocol at an address they share."""
+    return any(
+        protocol == other and port == used and (ip == at or "0.0.0.0" in (ip, at))
+        for protocol, ip, port in wanted
+        for other, at, used in taken
+    )

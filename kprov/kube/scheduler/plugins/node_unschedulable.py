@@ -1,18 +1,20 @@
-"""NodeUnschedulable: cordoned nodes are for pods that tolerate it."""
+"""NodeUnschedulable: cordoned nodes take only pods that tolerate node.kubernetes.io/unschedulable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 from kprov.kube.api.core import Taint
 from kprov.kube.component_helpers.taints import tolerates
-from kprov.kube.scheduler.framework import ClusterEvent, Cycle, Plugin
-from kprov.kube.scheduler.node_table import Bools
+from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.state import Mask
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 
 class NodeUnschedulable(Plugin):
     name = "NodeUnschedulable"
-    requeue_on = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_UPDATE})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        if any(tolerates(entry, _TAINT) for entry in cycle.pod.pod.spec.tolerations):
-            return []
-        return [("node(s) were unschedulable", cycle.table.unschedulable)]
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        if not any(tolerates(toleration, _TAINT) for toleration in cycle.info.pod.spec.tolerations):
+            yield "node(s) were unschedulable", cycle.state.unschedulable

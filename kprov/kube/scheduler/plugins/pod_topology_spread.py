@@ -1,166 +1,175 @@
-"""PodTopologySpread: pods that a selector takes are spread over zones, hosts or any other label."""
+"""PodTopologySpread: like pods even over the values of a node label (zones, hosts)."""
 
-import math
-from collections.abc import Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from kprov.kube.api.core import TopologySpreadConstraint
-from kprov.kube.api.meta import LabelSelector, LabelSelectorRequirement
-from kprov.kube.component_helpers import taints
-from kprov.kube.scheduler.framework import MAX_SCORE, ClusterEvent, Cycle, Plugin
-from kprov.kube.scheduler.node_table import MISSING, Bools, Floats, Ints
-from kprov.kube.scheduler.plugins.node_affinity import required_rows
-from kprov.kube.scheduler.selection import matcher
+from kprov.kube.api.core import Pod, TopologySpreadConstraint
+from kprov.kube.machinery.selectors import LabelSelector
+from kprov.kube.scheduler.framework import MAX_SCORE, Cycle, Plugin, Scores
+from kprov.kube.scheduler.plugins.node_affinity import required
+from kprov.kube.scheduler.plugins.taint_toleration import first_untolerated
+from kprov.kube.scheduler.podinfo import PodInfo, selector_of
+from kprov.kube.scheduler.state import Counts, Mask, per_domain
 
 HOSTNAME = "kubernetes.io/hostname"
 ZONE = "topology.kubernetes.io/zone"
-# The system's default constraints, for pods that have none and belong to something that selects them.
-_DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A constraint with its selector ready."""
+
+    max_skew: int
+    topology_key: str
+    selector: LabelSelector
+    min_domains: int
+    honour_affinity: bool
+    honour_taints: bool
 
 
 class PodTopologySpread(Plugin):
+    """default_selector: what a pod's like are where it has no constraints of its own (its owner's pods)."""
+
     name = "PodTopologySpread"
     weight = 2
-    requeue_on = frozenset(ClusterEvent)
+    requeue_on = frozenset({"node", "pod"})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        constraints = [
-            c
-            for c in cycle.pod.pod.spec.topology_spread_constraints
-            if c.when_unsatisfiable == "DoNotSchedule"
-        ]
-        if not constraints:
-            return []
-        table = cycle.table
-        missing = np.zeros(table.size, dtype=np.bool_)
-        for constraint in constraints:
-            missing |= table.column(constraint.topology_key).codes == MISSING
-        failed = [("node(s) didn't match pod topology spread constraints (missing required label)", missing)]
-        for constraint in constraints:
-            codes = table.column(constraint.topology_key).codes
-            eligible = _eligible(cycle, constraint) & ~missing
-            counts, present = _by_domain(codes, eligible, _counts(cycle, constraint))
-            domains = int(present.sum())
-            least = int(counts[present].min()) if domains else 0
-            if domains < (constraint.min_domains or 1):
-                least = 0
-            own = int(_selects_itself(cycle, constraint))
-            skewed = (counts[codes] + own - least > constraint.max_skew) & ~missing
-            failed.append(("node(s) didn't match pod topology spread constraints", skewed))
-        return failed
+    def __init__(self, default_selector: Callable[[Pod], LabelSelector | None]) -> None:
+        self._default_selector = default_selector
 
-    def score(self, cycle: Cycle, rows: Ints) -> Ints | None:
-        constraints, is_default = _soft_constraints(cycle)
-        if not constraints:
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        hard = _constraints(cycle.info.pod, "DoNotSchedule")
+        for constraint in hard:
+            column = cycle.state.label(constraint.topology_key)
+            yield (
+                "node(s) didn't match pod topology spread constraints (missing required label)",
+                column.ids < 0,
+            )
+        keys_present = np.ones(cycle.state.capacity, dtype=np.bool_)
+        for constraint in hard:
+            keys_present &= cycle.state.label(constraint.topology_key).ids >= 0
+        for constraint in hard:
+            yield (
+                "node(s) didn't match pod topology spread constraints",
+                self._skewed(cycle, constraint, keys_present),
+            )
+
+    def _skewed(self, cycle: Cycle, constraint: Constraint, keys_present: Mask) -> Mask:
+        state = cycle.state
+        column = state.label(constraint.topology_key)
+        counted = _counted(cycle, constraint) & keys_present
+        matching = per_domain(column, _matching(cycle, constraint), counted)
+        domains = np.unique(column.ids[counted])
+        smallest = 0
+        if len(domains) >= constraint.min_domains and len(domains):
+            smallest = int(matching[counted].min())
+        myself = int(constraint.selector.matches(cycle.info.labels))
+        skewed: Mask = matching + myself - smallest > constraint.max_skew
+        # A value that no counted node has is not a domain: upstream finds no entry for it and lets it pass.
+        return skewed & np.isin(column.ids, domains)
+
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        soft = _constraints(cycle.info.pod, "ScheduleAnyway")
+        defaulted = False
+        if not cycle.info.pod.spec.topology_spread_constraints:
+            soft, defaulted = self._defaults(cycle.info.pod), True
+        if not soft:
             return None
-        table = cycle.table
-        total = np.zeros(table.size, dtype=np.float64)
-        ignored = np.zeros(table.size, dtype=np.bool_)
-        feasible = np.zeros(table.size, dtype=np.bool_)
-        feasible[rows] = True
-        for constraint in constraints:
-            codes = table.column(constraint.topology_key).codes
-            has = codes != MISSING
-            if not is_default:
-                ignored |= ~has
-            weight = _weight(codes, feasible & has, per_host=constraint.topology_key == HOSTNAME)
-            counts = _counts(cycle, constraint)
+        state = cycle.state
+        scores = np.zeros(state.capacity, dtype=np.float64)
+        considered = feasible.copy()
+        if not defaulted:
+            for constraint in soft:
+                considered &= state.label(constraint.topology_key).ids >= 0
+        for constraint in soft:
+            column = state.label(constraint.topology_key)
+            present = (column.ids >= 0) & considered
+            size = (
+                int(considered.sum())
+                if constraint.topology_key == HOSTNAME
+                else len(np.unique(column.ids[present]))
+            )
+            matching = _matching(cycle, constraint)
             if constraint.topology_key != HOSTNAME:
-                counts = _by_domain(codes, _eligible(cycle, constraint), counts)[0][codes]
-            total += np.where(has, counts * weight + (constraint.max_skew - 1), 0.0)
-        return _normalize(total[rows], ignored[rows])
+                matching = per_domain(column, matching, _counted(cycle, constraint))
+            scores += np.where(column.ids >= 0, matching * np.log(size + 2) + (constraint.max_skew - 1), 0.0)
+        return _normalized(np.round(scores), considered)
+
+    def _defaults(self, pod: Pod) -> list[Constraint]:
+        """Upstream's system defaults: hosts with a skew of 3, zones with 5, never refusing."""
+        selector = self._default_selector(pod)
+        if selector is None or selector.is_empty:
+            return []
+        return [
+            Constraint(skew, key, selector, 1, honour_affinity=True, honour_taints=False)
+            for key, skew in ((HOSTNAME, 3), (ZONE, 5))
+        ]
 
 
-def _soft_constraints(cycle: Cycle) -> tuple[Sequence[TopologySpreadConstraint], bool]:
-    own = cycle.pod.pod.spec.topology_spread_constraints
-    if own:
-        return [c for c in own if c.when_unsatisfiable == "ScheduleAnyway"], False
-    selector = cycle.objects.default_selector(cycle.pod)
-    if selector is None:
-        return [], True
+def _constraints(pod: Pod, when: str) -> list[Constraint]:
     return [
-        TopologySpreadConstraint(
-            max_skew=skew, topology_key=key, when_unsatisfiable="ScheduleAnyway", label_selector=selector
+        Constraint(
+            max_skew=constraint.max_skew,
+            topology_key=constraint.topology_key,
+            selector=_with_keys(constraint, pod),
+            min_domains=constraint.min_domains or 1,
+            honour_affinity=constraint.node_affinity_policy != "Ignore",
+            honour_taints=constraint.node_taints_policy == "Honor",
         )
-        for key, skew in _DEFAULTS
-    ], True
+        for constraint in pod.spec.topology_spread_constraints
+        if constraint.when_unsatisfiable == when
+    ]
 
 
-def _selector(cycle: Cycle, constraint: TopologySpreadConstraint) -> LabelSelector | None:
-    """With matchLabelKeys: only pods that have the incoming pod's values for those labels."""
-    labels, selector = cycle.pod.pod.metadata.labels, constraint.label_selector
-    keys = [key for key in constraint.match_label_keys if key in labels]
-    if selector is None or not keys:
+def _with_keys(constraint: TopologySpreadConstraint, pod: Pod) -> LabelSelector:
+    selector = selector_of(constraint.label_selector)
+    keys = [key for key in constraint.match_label_keys if key in pod.metadata.labels]
+    if not keys:
         return selector
-    more = [LabelSelectorRequirement(key=key, operator="In", values=[labels[key]]) for key in keys]
-    return LabelSelector(
-        match_labels=selector.match_labels, match_expressions=[*selector.match_expressions, *more]
-    )
+    extra = [f"{key} in ({pod.metadata.labels[key]})" for key in keys]
+    return LabelSelector.parse(",".join([*filter(None, [str(selector)]), *extra]))
 
 
-def _counts(cycle: Cycle, constraint: TopologySpreadConstraint) -> Ints:
-    """Pods that the constraint is about, by row."""
-    test = matcher(_selector(cycle, constraint))
-    groups = cycle.table.groups.get(cycle.pod.namespace, {})
+def _matching(cycle: Cycle, constraint: Constraint) -> Counts:
+    """Like pods of the namespace on each slot; those on their way out do not count."""
+    namespace, selector = cycle.info.namespace, constraint.selector
 
-    def matching() -> Iterator[dict[int, int]]:
-        return (rows for labels, rows in groups.items() if test(labels))
-
-    return cycle.table.counts(matching())
-
-
-def _selects_itself(cycle: Cycle, constraint: TopologySpreadConstraint) -> bool:
-    return matcher(_selector(cycle, constraint))(cycle.pod.label_key)
-
-
-def _eligible(cycle: Cycle, constraint: TopologySpreadConstraint) -> Bools:
-    """Nodes whose pods and domains count: nodeAffinityPolicy (Honor), nodeTaintsPolicy (Ignore)."""
-    table = cycle.table
-    eligible = table.exists.copy()
-    if constraint.node_affinity_policy != "Ignore":
-        matching = required_rows(table, cycle.pod)
-        if matching is not None:
-            eligible &= matching
-    if constraint.node_taints_policy == "Honor":
-        tolerations = cycle.pod.pod.spec.tolerations
-        hard = (taints.NO_SCHEDULE, taints.NO_EXECUTE)
-        fine = np.fromiter(
-            (taints.find_untolerated(entries, tolerations, hard) is None for entries in table.taint_sets),
-            dtype=np.bool_,
+    def accepts(info: PodInfo) -> int:
+        return int(
+            info.namespace == namespace
+            and not info.pod.metadata.deletion_timestamp
+            and selector.matches(info.labels)
         )
-        eligible &= fine[table.taint_codes]
-    return eligible
+
+    return cycle.state.count(("spread", namespace, str(selector)), accepts)
 
 
-def _by_domain(codes: Ints, eligible: Bools, counts: Ints) -> tuple[Ints, Bools]:
-    """(pods, whether there is such a node) by domain; one more at the end for rows without the label."""
-    size = int(codes.max(initial=MISSING)) + 2
-    sums = np.zeros(size, dtype=np.int64)
-    present = np.zeros(size, dtype=np.bool_)
-    rows = eligible & (codes != MISSING)
-    np.add.at(sums, codes[rows], counts[rows])
-    present[codes[rows]] = True
-    return sums, present
+def _counted(cycle: Cycle, constraint: Constraint) -> Mask:
+    """Nodes whose pods count: by default those that the pod's node affinity accepts."""
+    state = cycle.state
+    mask = state.alive.copy()
+    if constraint.honour_affinity:
+        matching = required(cycle.info.pod, state)
+        if matching is not None:
+            mask &= matching
+    if constraint.honour_taints:
+        tolerations = cycle.info.pod.spec.tolerations
+        good = [
+            n for n, taints in enumerate(state.taint_sets) if first_untolerated(taints, tolerations) is None
+        ]
+        mask &= np.isin(state.taint_ids, good)
+    return mask
 
 
-def _weight(codes: Ints, rows: Bools, *, per_host: bool) -> float:
-    """More domains, less weight of each pod's difference (upstream's topologyNormalizingWeight)."""
-    size = int(rows.sum()) if per_host else len(np.unique(codes[rows]))
-    return math.log(size + 2)
-
-
-def _normalize(scores: Floats, ignored: Bools) -> Ints:
-    """The fewest pods get 100; nodes without the labels 0."""
-    whole = np.rint(scores).astype(np.int64)
-    counted = whole[~ignored]
-    if not len(counted):
-        return np.zeros(len(scores), dtype=np.int64)
-    low, high = int(counted.min()), int(counted.max())
-    result = (
-        np.full(len(scores), MAX_SCORE, dtype=np.int64)
-        if high == 0
-        else MAX_SCORE * (high + low - whole) // high
-    )
-    result[ignored] = 0
-    return result
+def _normalized(scores: Scores, considered: Mask) -> Scores:
+    """Fewest like pods get 100, as upstream's NormalizeScore; nodes that lack a label get 0."""
+    if not considered.any():
+        return np.zeros_like(scores)
+    smallest, largest = scores[considered].min(), scores[considered].max()
+    if largest == 0:
+        return np.where(considered, MAX_SCORE, 0.0)
+    return np.where(considered, np.floor(MAX_SCORE * (largest + smallest - scores) / largest), 0.0)

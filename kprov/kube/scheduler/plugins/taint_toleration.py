@@ -1,47 +1,53 @@
-"""TaintToleration: NoSchedule and NoExecute keep pods away, PreferNoSchedule only counts against a node."""
+"""TaintToleration: taints keep pods away that do not tolerate them; PreferNoSchedule only lowers scores."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
-from kprov.kube.api.core import Taint
-from kprov.kube.component_helpers import taints
-from kprov.kube.scheduler.framework import ClusterEvent, Cycle, Plugin, normalize
-from kprov.kube.scheduler.node_table import Bools, Ints, NodeTable
-
-_HARD = frozenset({taints.NO_SCHEDULE, taints.NO_EXECUTE})
+from kprov.kube.api.core import Taint, Toleration
+from kprov.kube.component_helpers.taints import tolerates
+from kprov.kube.scheduler.framework import Cycle, Plugin, Scores, normalized
+from kprov.kube.scheduler.state import Mask, TaintSet
 
 
 class TaintToleration(Plugin):
     name = "TaintToleration"
     weight = 3
-    requeue_on = frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_UPDATE})
 
-    def filter(self, cycle: Cycle) -> list[tuple[str, Bools]]:
-        tolerations = cycle.pod.pod.spec.tolerations
-        keeps_away = _by_set(
-            cycle.table, lambda entries: taints.find_untolerated(entries, tolerations, _HARD) is not None
-        )
-        return [("node(s) had untolerated taint(s)", keeps_away.astype(np.bool_))]
-
-    def score(self, cycle: Cycle, rows: Ints) -> Ints | None:
-        tolerations = [
-            entry
-            for entry in cycle.pod.pod.spec.tolerations
-            if entry.effect in {"", taints.PREFER_NO_SCHEDULE}
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        tolerations = cycle.info.pod.spec.tolerations
+        bad = [
+            number
+            for number, taints in enumerate(cycle.state.taint_sets)
+            if first_untolerated(taints, tolerations) is not None
         ]
-        counts = _by_set(
-            cycle.table,
-            lambda entries: sum(
-                entry.effect == taints.PREFER_NO_SCHEDULE
-                and not any(taints.tolerates(toleration, entry) for toleration in tolerations)
-                for entry in entries
-            ),
-        )
-        return normalize(counts[rows], reverse=True)
+        if bad:
+            yield "node(s) had untolerated taint(s)", np.isin(cycle.state.taint_ids, bad)
+
+    def score(self, cycle: Cycle, feasible: Mask) -> Scores | None:
+        tolerations = [
+            t for t in cycle.info.pod.spec.tolerations if not t.effect or t.effect == "PreferNoSchedule"
+        ]
+        counts = [
+            sum(
+                effect == "PreferNoSchedule"
+                and not any(tolerates(t, Taint(key=key, value=value, effect=effect)) for t in tolerations)
+                for key, value, effect in taints
+            )
+            for taints in cycle.state.taint_sets
+        ]
+        if not any(counts):
+            return None
+        return normalized(np.array(counts, dtype=np.float64)[cycle.state.taint_ids], feasible, reverse=True)
 
 
-def _by_set(table: NodeTable, test: Callable[[tuple[Taint, ...]], int]) -> Ints:
-    """The test's value for every row; nodes with the same taints share one run of it."""
-    values = np.fromiter((test(entries) for entries in table.taint_sets), dtype=np.int64)
-    return values[table.taint_codes]
+def first_untolerated(taints: TaintSet, tolerations: list[Toleration]) -> Taint | None:
+    """The first taint that keeps a pod with these tolerations away."""
+    for key, value, effect in taints:
+        if effect in ("NoSchedule", "NoExecute"):
+            taint = Taint(key=key, value=value, effect=effect)
+            if not any(tolerates(toleration, taint) for toleration in tolerations):
+                return taint
+    return None

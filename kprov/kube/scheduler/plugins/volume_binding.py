@@ -1,18 +1,36 @@
-"""VolumeBinding: volumes of claims are not placed yet; a pod that has one says so instead of failing later."""
+"""VolumeBinding: claims must exist and be bound, and their volumes reachable from the node."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from kprov.kube.api.core import PersistentVolumeClaim
 from kprov.kube.scheduler.framework import Cycle, Plugin
+from kprov.kube.scheduler.state import Mask
+
+Claims = Callable[[str, str], PersistentVolumeClaim | None]
 
 
 class VolumeBinding(Plugin):
-    name = "VolumeBinding"
+    """claims: (namespace, name) > claim. Unbound claims are not bound here yet; the message says so."""
 
-    def pre_filter(self, cycle: Cycle) -> str | None:
-        claims = [
-            (volume.get("persistentVolumeClaim") or {}).get("claimName") or volume.get("name", "")
-            for volume in cycle.pod.pod.spec.volumes
-            if "persistentVolumeClaim" in volume or "ephemeral" in volume
-        ]
-        if not claims:
-            return None
-        named = ", ".join(f'"{claim}"' for claim in claims)
-        return f"persistentvolumeclaim {named}: this scheduler does not bind volumes yet"
+    name = "VolumeBinding"
+    requeue_on = frozenset({"node", "pvc"})
+
+    def __init__(self, claims: Claims) -> None:
+        self._claims = claims
+
+    def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
+        everywhere = np.ones(cycle.state.capacity, dtype=np.bool_)
+        for volume in cycle.info.pod.spec.volumes:
+            source = volume.get("persistentVolumeClaim")
+            if source is None:
+                continue
+            name = source.get("claimName", "")
+            claim = self._claims(cycle.info.namespace, name)
+            if claim is None:
+                yield f'persistentvolumeclaim "{name}" not found', everywhere
+            elif not claim.spec.get("volumeName"):
+                yield "pod has unbound immediate PersistentVolumeClaims", everywhere
