@@ -40,11 +40,10 @@ def build(
     arch: str,
     cache: Path = store.DEFAULT,
     say: Callable[[str], None] = lambda _: None,
-    interpreter: bytecode.Interpreter | None = None,
 ) -> Bundle:
     """The bundle for hosts with this Python (3.13) and architecture (x86_64), built when it is not there.
 
-    `interpreter` names one more place to find that Python in, for compiling; see bytecode.
+    It is compiled when this machine has that Python too; see bytecode.
 
     Raises:
         InputError: components do not run on that Python or architecture.
@@ -69,13 +68,13 @@ def build(
         lib = cache / "libraries" / f"{python}-{arch}-{libraries_key}"
         if not lib.is_dir():
             say(f"Fetching the components' libraries for Python {python} on {arch}")
-        store.folder(lib, lambda target: _libraries(target, python, arch, wanted, pinned, interpreter))
+        store.folder(lib, lambda target: _libraries(target, python, arch, wanted, pinned))
         image_folder = cache / "images" / f"{arch}-{images_key}"
         store.folder(image_folder, lambda target: images.build(target, arch, cache))
         say(f"Packing bundle {digest}")
         tree = cache / f".tree-{os.getpid()}"
         try:
-            _assemble(tree, lib, image_folder, launchers, python, interpreter)
+            _assemble(tree, lib, image_folder, launchers, python)
             aside = cache / f".{bundle.path.name}.new"
             archive.pack(tree, aside)
             aside.rename(bundle.path)
@@ -98,10 +97,9 @@ def _libraries(
     arch: str,
     wanted: list[str],
     pinned: list[str],
-    interpreter: bytecode.Interpreter | None,
 ) -> None:
     libraries.install(target, python=python, arch=arch, wanted=wanted, constraints=pinned)
-    bytecode.compile_tree(target, python, interpreter)
+    bytecode.compile_tree(target, python)
 
 
 def _assemble(
@@ -110,7 +108,6 @@ def _assemble(
     image_folder: Path,
     launchers: dict[str, str],
     python: str,
-    interpreter: bytecode.Interpreter | None,
 ) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(lib, tree / "lib", copy_function=os.link, symlinks=True)
@@ -122,7 +119,7 @@ def _assemble(
     was_compiled = mark.exists()
     mark.unlink(missing_ok=True)
     # Only a tree that is compiled as a whole bears the mark.
-    if was_compiled and bytecode.compile_tree(tree / "lib/kprov", python, interpreter):
+    if was_compiled and bytecode.compile_tree(tree / "lib/kprov", python):
         (tree / "lib/kprov" / bytecode.MARK).rename(mark)
     shutil.copytree(image_folder, tree / "images")
     (tree / "bin").mkdir()

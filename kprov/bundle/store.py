@@ -14,7 +14,8 @@ from typing import Any
 
 from kprov.errors import KprovError
 
-DEFAULT = Path("/var/cache/kprov/bundle")
+# Whoever is not root keeps bundles at home.
+DEFAULT = (Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache") / "kprov/bundle"
 
 
 def key(made_from: Any) -> str:

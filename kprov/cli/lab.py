@@ -58,7 +58,11 @@ def up(
 def down(name: Name = DEFAULT_NAME) -> None:
     """Remove the lab: hosts, disks, network. Nothing of it is left."""
     removed = lifecycle.down(name)
-    _say(f"Removed {', '.join(removed)}" if removed else f"There is nothing of a lab {name}")
+    if not removed:
+        _say(f"There is nothing of a lab {name}")
+        return
+    hosts = [what.removeprefix("host ") for what in removed if what.startswith("host ")]
+    _say(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
 
 
 @app.command("list")
