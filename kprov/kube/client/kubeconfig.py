@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.client.errors import ClientError
+from kprov.kube.component_base.run import FatalError
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
-class KubeconfigError(ClientError):
+class KubeconfigError(ClientError, FatalError):
     """A kubeconfig that cannot be used; the text names file and field."""
 
 

@@ -18,13 +18,14 @@ import orjson
 
 from kprov.kube.client.errors import ApiError, ClientError
 from kprov.kube.client.rest import RestClient
+from kprov.kube.component_base.run import FatalError
 
 log = logging.getLogger(__name__)
 
 _JITTER = 1.2
 
 
-class LeadershipLost(Exception):  # noqa: N818  client-go's word
+class LeadershipLost(FatalError):  # noqa: N818  client-go's word
     """The lease could not be renewed in time. The process must end: another one may lead already."""
 
 
@@ -123,7 +124,7 @@ class LeaderElector:
                         await asyncio.sleep(self._retry_period)
             except TimeoutError:
                 log.error("leader election lost: lease %s was not renewed in time", self._name)  # noqa: TRY400
-                raise LeadershipLost(self._name) from None
+                raise LeadershipLost(f"leader election lost: {self._name}") from None
             await asyncio.sleep(self._retry_period)
 
     async def _try(self) -> bool:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from kprov.kube.component_base.run import FatalError
 
-class ConfigError(Exception):
+
+class ConfigError(FatalError):
     """A configuration that cannot be used; the text names the file and the field."""
 
 

@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 STOP_GRACE_SECONDS: Final = 20.0
 
 
+class FatalError(Exception):
+    """A reason to end that explains itself in one line: wrong configuration, lost leadership."""
+
+
 def main(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | None]]) -> int:
     """Run ``serve(stop)`` on uvloop until it returns; SIGTERM and SIGINT set ``stop``. Gives the exit code.
 
@@ -51,7 +55,11 @@ async def _supervise(serve: Callable[[asyncio.Event], Coroutine[Any, Any, int | 
         return 1
     except BaseExceptionGroup as group:
         for error in _leaves(group):
-            log.exception("failed", exc_info=error)
+            unknown = None if isinstance(error, FatalError) else error
+            log.error("%s", error, exc_info=unknown)  # noqa: TRY400  logged by its own kind
+        return 1
+    except (FatalError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400  it says everything
         return 1
     except Exception:
         log.exception("failed")

@@ -34,7 +34,7 @@ class UnknownKindError(Exception):
 
 
 class GarbageCollector(Controller):
-    """Keys are UIDs of the graph: of objects to try to delete, and of owners to part from their dependents."""
+    """Keys are UIDs: of objects to try to delete, and of owners to part from their dependents."""
 
     name = "garbage_collector_attempt_to_delete"
 
@@ -101,7 +101,9 @@ class GarbageCollector(Controller):
         self, node: Node, owners: Sequence[OwnerReference]
     ) -> tuple[list[OwnerReference], list[OwnerReference], list[OwnerReference]]:
         """Owners that are there, that are gone, and that wait for this object's end."""
-        solid, dangling, waiting = [], [], []
+        solid: list[OwnerReference] = []
+        dangling: list[OwnerReference] = []
+        waiting: list[OwnerReference] = []
         for reference in owners:
             known = self.graph.get(reference.uid)
             if reference.uid in self._absent:

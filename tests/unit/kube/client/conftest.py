@@ -36,7 +36,7 @@ class Server:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        document = orjson.loads(body) if body else None
+        document: Any = orjson.loads(body) if body else None
         self.requests.append((request.method, request.path_qs, document))
         if self.answers:
             return self.answers.pop(0)

@@ -1,0 +1,96 @@
+"""From services and pods to endpoint slices and Endpoints."""
+
+from typing import Any
+
+from kprov.kube.api.core import Container, ContainerPort, Pod, PodIP, Service, ServicePort
+from kprov.kube.api.discovery import EndpointSlice
+from kprov.kube.api.meta import Condition
+from kprov.kube.controller_manager.endpoints import slice_plan, subsets
+
+
+def service(**spec: Any) -> Service:
+    made = Service()
+    made.metadata.name, made.metadata.namespace, made.metadata.uid = "web", "ns", "svc"
+    made.spec.selector = {"app": "web"}
+    made.spec.ip_families = ["IPv4"]
+    made.spec.cluster_ip = "10.0.0.1"
+    made.spec.ports = [ServicePort(name="http", port=80, target_port="http")]
+    for key, value in spec.items():
+        setattr(made.spec, key, value)
+    return made
+
+
+def pod(number: int, *, ready: bool = True, port: int = 8080, deleting: bool = False) -> Pod:
+    made = Pod()
+    made.metadata.name = made.metadata.uid = f"p{number}"
+    made.metadata.namespace = "ns"
+    made.metadata.deletion_timestamp = "2026-01-01T00:00:00Z" if deleting else ""
+    made.spec.node_name = "n1"
+    made.spec.containers = [Container(ports=[ContainerPort(name="http", container_port=port)])]
+    made.status.phase = "Running"
+    made.status.pod_ips = [PodIP(ip=f"10.1.{number // 250}.{number % 250 + 1}"), PodIP(ip="fd00::1")]
+    made.status.conditions = [Condition(type="Ready", status="True" if ready else "False")]
+    return made
+
+
+def planned(owner: Service, pods: list[Pod], existing: list[EndpointSlice] | None = None) -> slice_plan.Plan:
+    wanted = slice_plan.desired(owner, pods, "IPv4", lambda _: "zone-a")
+    return slice_plan.plan(owner, "IPv4", wanted, existing or [])
+
+
+def sizes(slices: list[EndpointSlice]) -> list[int]:
+    return [len(each.endpoints or []) for each in slices]
+
+
+def test_an_endpoint_tells_readiness_and_where_it_is() -> None:
+    plan = planned(service(), [pod(0), pod(1, ready=False), pod(2, deleting=True)])
+    (made,) = plan.create
+    assert made.metadata.generate_name == "web-"
+    assert made.metadata.labels["kubernetes.io/service-name"] == "web"
+    first, second, third = made.endpoints or []
+    assert (first.addresses, first.node_name, first.zone) == (["10.1.0.1"], "n1", "zone-a")
+    states = [
+        (each.conditions.ready, each.conditions.serving, each.conditions.terminating)
+        for each in (first, second, third)
+    ]
+    assert states == [(True, True, False), (False, False, False), (False, True, True)]
+    assert [(port.name, port.port) for port in made.ports or []] == [("http", 8080)]
+
+
+def test_a_hundred_endpoints_fill_a_slice() -> None:
+    assert sizes(planned(service(), [pod(n) for n in range(250)]).create) == [100, 100, 50]
+
+
+def test_pods_that_name_a_port_differently_do_not_share_a_slice() -> None:
+    assert sizes(planned(service(), [pod(0), pod(1, port=9090)]).create) == [1, 1]
+
+
+def test_nothing_changes_nothing_and_one_more_pod_is_one_update() -> None:
+    existing = planned(service(), [pod(n) for n in range(3)]).create
+    again = planned(service(), [pod(n) for n in range(3)], existing)
+    assert (again.create, again.update, again.delete) == ([], [], [])
+    more = planned(service(), [pod(n) for n in range(4)], existing)
+    assert (more.create, sizes(more.update), more.delete) == ([], [4], [])
+
+
+def test_a_service_without_pods_keeps_one_empty_slice() -> None:
+    existing = planned(service(), [pod(0)]).create
+    emptied = planned(service(), [], existing)
+    assert sizes(emptied.create) == [0]
+    assert emptied.delete == existing
+    again = planned(service(), [], emptied.create)
+    assert (again.create, again.update, again.delete) == ([], [], [])
+
+
+def test_headless_services_are_marked() -> None:
+    plan = planned(service(cluster_ip="None"), [pod(0)])
+    assert plan.create[0].metadata.labels["service.kubernetes.io/headless"] == ""
+
+
+def test_endpoints_objects_part_ready_from_not_ready() -> None:
+    content, cut = subsets.desired(service(), [pod(0), pod(1, ready=False), pod(2, deleting=True)])
+    assert not cut
+    (subset,) = content
+    assert [entry["ip"] for entry in subset["addresses"]] == ["10.1.0.1"]
+    assert [entry["ip"] for entry in subset["notReadyAddresses"]] == ["10.1.0.2"]
+    assert subset["ports"] == [{"name": "http", "port": 8080, "protocol": "TCP"}]

@@ -1,0 +1,68 @@
+"""Deletion ranking and status of replica sets."""
+
+from typing import Any
+
+from kprov.kube.api.apps import ReplicaSet
+from kprov.kube.api.core import ContainerStatus, Pod
+from kprov.kube.api.meta import Condition
+from kprov.kube.controller_manager.expectations import Expectations
+from kprov.kube.controller_manager.replicaset import status
+from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
+from kprov.kube.machinery import timestamps
+
+NOW = timestamps.seconds("2026-01-01T12:00:00Z")
+
+
+def pod(name: str, node: str = "n1", ready: str = "2026-01-01T00:00:00Z", **changes: Any) -> Pod:
+    made = Pod()
+    made.metadata.name = made.metadata.uid = name
+    made.metadata.creation_timestamp = changes.get("created", "2026-01-01T00:00:00Z")
+    made.metadata.annotations = changes.get("annotations", {})
+    made.spec.node_name = node
+    made.status.phase = changes.get("phase", "Running")
+    if ready:
+        made.status.conditions = [Condition(type="Ready", status="True", last_transition_time=ready)]
+    made.status.container_statuses = [ContainerStatus(restart_count=changes.get("restarts", 0))]
+    return made
+
+
+def first(*pods: Pod) -> str:
+    return pods_to_delete(pods, pods, 1, NOW)[0].metadata.name
+
+
+def test_what_is_lost_first() -> None:
+    assert first(pod("on a node"), pod("nowhere", node="")) == "nowhere"
+    assert first(pod("running"), pod("pending", phase="Pending")) == "pending"
+    assert first(pod("ready"), pod("not ready", ready="")) == "not ready"
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "-5"}
+    assert first(pod("dear"), pod("cheap", annotations=cost)) == "cheap"
+    assert first(pod("a"), pod("b", node="n2"), pod("c", node="n2")) in {"b", "c"}
+    assert first(pod("old"), pod("fresh", ready="2026-01-01T11:59:00Z")) == "fresh"
+    assert first(pod("steady"), pod("restarted", restarts=3)) == "restarted"
+    assert first(pod("older"), pod("newer", created="2026-01-01T11:00:00Z")) == "newer"
+
+
+def test_status_counts_and_keeps_the_failure() -> None:
+    rs = ReplicaSet()
+    rs.spec.replicas = 3
+    rs.spec.min_ready_seconds = 3600
+    rs.spec.template = {"metadata": {"labels": {}}}
+    pods = [pod("a"), pod("b", ready=""), pod("c", ready="2026-01-01T11:59:00Z")]
+    document = status.calculate(rs, pods, 1, "quota", NOW, "stamp")
+    assert (document["replicas"], document["readyReplicas"], document["availableReplicas"]) == (3, 2, 1)
+    assert document["terminatingReplicas"] == 1
+    assert [entry["reason"] for entry in document["conditions"]] == ["FailedDelete"]
+
+
+def test_expectations_hold_a_sync_back_until_seen() -> None:
+    expectations = Expectations()
+    expectations.expect_creations("k", 2)
+    expectations.creation_observed("k")
+    assert not expectations.satisfied("k")
+    expectations.creation_observed("k")
+    assert expectations.satisfied("k")
+    expectations.expect_deletions("k", ["u"])
+    expectations.deletion_observed("k", "another")
+    assert not expectations.satisfied("k")
+    expectations.deletion_observed("k", "u")
+    assert expectations.satisfied("k")

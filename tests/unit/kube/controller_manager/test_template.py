@@ -1,0 +1,31 @@
+"""Pod templates: sameness and hash."""
+
+from kprov.kube.controller_manager.deployment import template
+
+BASE = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+
+
+def test_the_hash_is_stable_and_ignores_order_and_empty_parts() -> None:
+    other = {
+        "spec": {"containers": [{"image": "i:1", "name": "c", "resources": {}}], "volumes": None},
+        "metadata": {"creationTimestamp": None, "labels": {"app": "a"}},
+    }
+    assert template.compute_hash(BASE, None) == template.compute_hash(other, None)
+    assert template.same(BASE, other)
+
+
+def test_a_collision_gives_another_hash() -> None:
+    hashes = {template.compute_hash(BASE, count) for count in (None, 1, 2)}
+    assert len(hashes) == 3
+
+
+def test_the_hash_label_plays_no_part() -> None:
+    marked = template.with_hash(BASE, "abc")
+    assert marked["metadata"]["labels"] == {"app": "a", "pod-template-hash": "abc"}
+    assert template.same(BASE, marked)
+    assert template.compute_hash(marked, None) == template.compute_hash(BASE, None)
+
+
+def test_another_image_is_another_template() -> None:
+    other = {**BASE, "spec": {"containers": [{"name": "c", "image": "i:2"}]}}
+    assert not template.same(BASE, other)
