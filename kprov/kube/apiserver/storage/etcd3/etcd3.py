@@ -155,6 +155,23 @@ class Etcd3:
             if "compacted" not in (error.details() or ""):
                 raise UnavailableError(f"etcd: {error.details()}") from error
 
+    async def claim(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
+        """Write a key if it has been written `version` times; (done, times written now, etcd's revision)."""
+        wanted = key.encode()
+        request = pb.TxnRequest(
+            compare=[pb.Compare(target=pb.Compare.VERSION, key=wanted, version=version)],
+            success=[pb.RequestOp(request_put=pb.PutRequest(key=wanted, value=value))],
+            failure=[pb.RequestOp(request_range=pb.RangeRequest(key=wanted))],
+        )
+        try:
+            answer, _ = await self._client.call("txn", request)
+        except grpc.aio.AioRpcError as error:
+            raise UnavailableError(f"etcd: {error.details()}") from error
+        if answer.succeeded:
+            return True, version + 1, int(answer.header.revision)
+        found = answer.responses[0].response_range.kvs
+        return False, int(found[0].version) if found else 0, int(answer.header.revision)
+
     async def close(self) -> None:
         await self._client.close()
 

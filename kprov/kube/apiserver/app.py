@@ -1,0 +1,168 @@
+"""Wiring: flags to storage, caches, stores, plugins and the listener; start and stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+
+from kprov.kube.apiserver import admission, authentication, authorization
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.documents import Documents
+from kprov.kube.apiserver.endpoints.verbs import Verbs
+from kprov.kube.apiserver.health import Health
+from kprov.kube.apiserver.interfaces import PostStartHook
+from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
+from kprov.kube.apiserver.registry.store import Registry, Store
+from kprov.kube.apiserver.server import Server
+from kprov.kube.apiserver.storage.etcd3 import compaction
+from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
+from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3, parse_urls
+from kprov.kube.apiserver.tls import ServingTls
+from kprov.kube.component_base import sd_notify
+from kprov.kube.machinery.resources import RESOURCES, Resource
+
+log = logging.getLogger(__name__)
+
+#: Looked at so often for a renewed certificate.
+_CERTIFICATE_SECONDS = 60.0
+_NOT_STORED = {"componentstatuses"}
+
+
+def stored_resources() -> list[Resource]:
+    """Resources with objects behind them, each in the version it is stored in."""
+    return [
+        resource
+        for resource in RESOURCES
+        if "list" in resource.verbs
+        and resource.plural not in _NOT_STORED
+        and (resource.group, resource.version) not in {("autoscaling", "v1"), ("events.k8s.io", "v1")}
+    ]
+
+
+async def serve(options: Namespace, stop: asyncio.Event) -> int:
+    """Run until `stop` is set; gives the exit code."""
+    try:
+        urls = parse_urls(options.etcd_servers)
+        tls = ServingTls(options)
+    except (ValueError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
+        return 1
+    storage = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
+    registry = _registry(storage)
+    health = Health()
+    health.add("etcd", lambda: None if registry.cacher.loaded.is_set() else "not yet read from etcd")
+    health.add(
+        "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
+    )
+    server, hooks = _server(options, registry, health)
+    workers = int(os.environ.get("KPROV_APISERVER_WORKERS", "1"))
+    await server.start(
+        address=options.bind_address,
+        port=options.secure_port,
+        context=tls.context,
+        reuse_port=workers > 1,
+    )
+    log.info("listening on %s:%d", options.bind_address, options.secure_port)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(registry.cacher.run(), name="cacher"),
+            group.create_task(compaction.run(storage, options.etcd_compaction_interval), name="compaction"),
+            group.create_task(_follow_certificate(tls), name="certificate"),
+        ]
+        tasks += _run_hooks(group, hooks, health, registry)
+        tasks.append(group.create_task(_tell_ready(health), name="ready"))
+        await stop.wait()
+        health.stopping = True
+        await asyncio.sleep(options.shutdown_delay_duration)
+        for cache in registry.cacher.caches:
+            for watcher in cache.watchers():
+                watcher.sink.end("")
+        await server.stop()
+        for task in tasks:
+            task.cancel()
+    await storage.close()
+    return 0
+
+
+def _registry(storage: Etcd3) -> Registry:
+    prepared = []
+    for resource in stored_resources():
+        strategy = strategies.for_resource(resource)
+        prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
+    cacher = Cacher(storage, [cache for _, _, cache in prepared])
+    stores = [
+        Store(resource=resource, strategy=strategy, storage=storage, cacher=cacher, cache=cache)
+        for resource, strategy, cache in prepared
+    ]
+    return Registry(stores, storage, cacher)
+
+
+def _server(options: Namespace, registry: Registry, health: Health) -> tuple[Server, Sequence[PostStartHook]]:
+    authenticator = authentication.build(options, registry)
+    authorizer = authorization.build(options, registry)
+    chain = admission.build(options, registry)
+    for store in registry.stores.values():
+        store.admission = chain
+        store.hooks = strategies.hooks_for(store.resource, options, registry)
+    handlers = subresources.build(options, registry, authenticator, authorizer)
+    verbs = Verbs(registry, chain, handlers)
+    served = [resource for resource in RESOURCES if verbs.serves(resource)]
+    address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
+    server = Server(
+        authenticator=authenticator,
+        authorizer=authorizer,
+        resources=verbs,
+        documents=Documents(served, address),
+        health=health,
+        anonymous=options.anonymous_auth,
+        ready=registry.cacher.loaded.wait,
+    )
+    return server, bootstrap.post_start_hooks(options, registry)
+
+
+def _run_hooks(
+    group: asyncio.TaskGroup, hooks: Sequence[PostStartHook], health: Health, registry: Registry
+) -> list[asyncio.Task[None]]:
+    tasks = []
+    for hook in hooks:
+        done = asyncio.Event()
+        health.add(f"poststarthook/{hook.name}", partial(_unfinished, done), ready_only=True)
+        tasks.append(group.create_task(_run_hook(hook, done, registry), name=hook.name))
+    return tasks
+
+
+def _unfinished(done: asyncio.Event) -> str | None:
+    return None if done.is_set() else "not finished"
+
+
+async def _run_hook(hook: PostStartHook, done: asyncio.Event, registry: Registry) -> None:
+    await registry.cacher.loaded.wait()
+    while True:
+        try:
+            await hook.run(done.set)
+            done.set()
+            return
+        except Exception:
+            log.exception("%s failed, trying again", hook.name)
+            await asyncio.sleep(1)
+
+
+async def _tell_ready(health: Health) -> None:
+    """READY=1 once everything that /readyz asks for is there."""
+    while not health.is_ready:
+        await asyncio.sleep(0.05)
+    sd_notify.notify("READY=1")
+    log.info("ready")
+
+
+async def _follow_certificate(tls: ServingTls) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(_CERTIFICATE_SECONDS)
+            tls.reload_if_changed()

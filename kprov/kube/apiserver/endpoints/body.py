@@ -1,0 +1,131 @@
+"""Request bodies: read within limits, decoded from JSON or YAML, checked against the schema."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import schema, status
+from kprov.kube.machinery.resources import api_version
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+Object = dict[str, Any]
+
+#: Upstream's limit for a request body.
+MAX_BYTES: Final = 3 * 1024 * 1024
+_JSON: Final = {"application/json", "", "text/json"}
+_YAML: Final = {"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}
+_ACCEPTED: Final = ("application/json", "application/yaml")
+_VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
+
+
+async def read(request: web.BaseRequest) -> bytes:
+    """The whole body. Raises StatusError 413 above the limit."""
+    length = request.content_length
+    if length is not None and length > MAX_BYTES:
+        raise _too_large()
+    if length is not None and length == 0:
+        return b""
+    pieces, size = [], 0
+    async for piece in request.content.iter_any():
+        size += len(piece)
+        if size > MAX_BYTES:
+            raise _too_large()
+        pieces.append(piece)
+    data = b"".join(pieces)
+    return gzip.decompress(data) if request.headers.get("Content-Encoding") == "gzip" else data
+
+
+def _too_large() -> status.StatusError:
+    return status.request_entity_too_large(f"limit is {MAX_BYTES}")
+
+
+def media_type(request: web.BaseRequest) -> str:
+    """Content-Type without parameters, in lower case."""
+    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+def decode(data: bytes, content_type: str) -> Any:
+    """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
+    if content_type in _JSON:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise status.bad_request(
+                f"the object provided is unrecognized (must be of type {error})"
+            ) from None
+    if content_type in _YAML:
+        return from_yaml(data)
+    raise status.unsupported_media_type(_ACCEPTED)
+
+
+def from_yaml(data: bytes) -> Any:
+    """A YAML (or JSON) document with JSON's types. Raises StatusError 400."""
+    if data.lstrip()[:1] == b"{":
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
+    import yaml
+
+    try:
+        return yaml.load(data, Loader=_loader())  # noqa: S506  a safe loader without timestamps
+    except yaml.YAMLError as error:
+        raise status.bad_request(f"error converting YAML to JSON: {error}") from None
+
+
+def _loader() -> Any:
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    if not hasattr(_loader, "made"):
+        made = type("_Loader", (base,), {})
+        made.yaml_implicit_resolvers = {
+            first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+            for first, pairs in base.yaml_implicit_resolvers.items()
+        }
+        _loader.made = made  # type: ignore[attr-defined]
+    return _loader.made  # type: ignore[attr-defined]
+
+
+def check(
+    obj: Any, gvk: tuple[str, str, str], context: RequestContext, validation: str, data: bytes | None = None
+) -> Object:
+    """An object of that kind, pruned as Go's decoding would; unknown fields are warned of or refused.
+
+    validation: the fieldValidation parameter; data: the JSON it came from, for duplicate fields.
+    """
+    if validation not in _VALIDATION:
+        raise status.failure(
+            422,
+            "Invalid",
+            f'fieldValidation: Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"',
+            {},
+        )
+    if not isinstance(obj, dict):
+        raise status.bad_request("couldn't get version/kind; json parse error: the body is not an object")
+    group, version, kind = gvk
+    found_kind, found_version = obj.get("kind"), obj.get("apiVersion")
+    expected = api_version(group, version)
+    if found_kind and found_version and (found_kind != kind or found_version != expected):
+        raise status.bad_request(
+            f"{found_kind} in version {status.quoted(str(found_version).split('/')[-1])} cannot be handled as a {kind}: "
+            "no kind match"
+            if found_kind != kind
+            else f"the API version in the data ({found_version}) does not match the expected API version ({expected})"
+        )
+    obj["kind"], obj["apiVersion"] = kind, expected
+    mode = validation or "Warn"
+    report = schema.builtin().prune(obj, gvk, data if mode != "Ignore" else None)
+    refusal = report.bad_request_text(gvk, strict=mode == "Strict")
+    if refusal is not None:
+        raise status.bad_request(refusal)
+    if mode == "Warn":
+        context.warnings += report.warnings
+    obj.setdefault("metadata", {})
+    return obj

@@ -1,0 +1,159 @@
+"""Discovery: which groups, versions and resources are served, in the old form and aggregated.
+
+Source: apiserver/pkg/endpoints/discovery and api/apidiscovery/v2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.machinery.resources import Resource, Subresource, api_version
+
+Json = dict[str, Any]
+
+_AGGREGATED: Final = "as=APIGroupDiscoveryList"
+AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+
+class Discovery:
+    """All documents, made once."""
+
+    def __init__(self, resources: Iterable[Resource], address: str) -> None:
+        self._versions: dict[str, dict[str, list[Resource]]] = {}
+        for resource in resources:
+            self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        self._documents = self._plain(address)
+        self._aggregated = {
+            "/api": _encoded(self._aggregate({"": self._versions.get("", {})})),
+            "/apis": _encoded(self._aggregate({name: held for name, held in self._versions.items() if name})),
+        }
+
+    def document(self, path: str, accept: str) -> tuple[bytes, str, str] | None:
+        """(body, media type, ETag) of a discovery path, None when it is none."""
+        path = path.rstrip("/")
+        for clause in accept.split(","):
+            if _AGGREGATED in clause and path in self._aggregated:
+                if "v=v2beta1" in clause:
+                    continue
+                body, etag = self._aggregated[path]
+                return body, AGGREGATED_TYPE, etag
+            if clause.startswith(("application/json", "*/*")) and "as=" not in clause:
+                break
+        found = self._documents.get(path)
+        return None if found is None else (*found[:1], "application/json", found[1])
+
+    def _plain(self, address: str) -> dict[str, tuple[bytes, str]]:
+        documents: dict[str, Json] = {
+            "/api": {
+                "kind": "APIVersions",
+                "versions": list(self._versions.get("", {})),
+                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+            },
+            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+        }
+        for group, versions in self._versions.items():
+            for version, resources in versions.items():
+                documents[resources[0].api_path] = {
+                    "kind": "APIResourceList",
+                    "groupVersion": api_version(group, version),
+                    "resources": [entry for resource in resources for entry in _old_entries(resource)],
+                } | ({"apiVersion": "v1"} if group else {})
+            if group:
+                described = _group(group, list(versions))
+                documents["/apis"]["groups"].append(described)
+                documents[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **described}
+        return {path: _encoded(document) for path, document in documents.items()}
+
+    def _aggregate(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
+        items = [
+            {
+                "metadata": {"name": group, "creationTimestamp": None}
+                if group
+                else {"creationTimestamp": None},
+                "versions": [
+                    {
+                        "version": version,
+                        "resources": [_new_entry(resource) for resource in resources],
+                        "freshness": "Current",
+                    }
+                    for version, resources in versions.items()
+                ],
+            }
+            for group, versions in groups.items()
+        ]
+        return {
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": items,
+        }
+
+
+def _encoded(document: Json) -> tuple[bytes, str]:
+    body = orjson.dumps(document)
+    return body, '"' + hashlib.sha512(body, usedforsecurity=False).hexdigest().upper() + '"'
+
+
+def _group(group: str, versions: list[str]) -> Json:
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _old_entries(resource: Resource) -> list[Json]:
+    entry: Json = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    return [entry, *(_old_subresource(resource, each) for each in resource.subresources)]
+
+
+def _old_subresource(resource: Resource, subresource: Subresource) -> Json:
+    entry: Json = {
+        "name": f"{resource.plural}/{subresource.name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+        "kind": subresource.kind,
+        "verbs": list(subresource.verbs),
+    }
+    if (subresource.group, subresource.version) != (resource.group, resource.version):
+        entry |= {"group": subresource.group, "version": subresource.version}
+    return entry
+
+
+def _kind(group: str, version: str, kind: str) -> Json:
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _new_entry(resource: Resource) -> Json:
+    entry: Json = {
+        "resource": resource.plural,
+        "responseKind": _kind(*resource.gvk),
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if resource.subresources:
+        entry["subresources"] = [
+            {
+                "subresource": each.name,
+                "responseKind": _kind(each.group, each.version, each.kind),
+                "verbs": list(each.verbs),
+            }
+            for each in resource.subresources
+        ]
+    return entry

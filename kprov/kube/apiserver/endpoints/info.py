@@ -1,0 +1,70 @@
+"""A path and a method taken apart. Source: apiserver/pkg/endpoints/request/requestinfo.go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from kprov.kube.apiserver.request import RequestInfo
+
+_VERBS: Final = {
+    "POST": "create",
+    "GET": "get",
+    "HEAD": "get",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+_SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
+
+
+def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
+    """The request's info, and the path that follows a subresource ("/a/b" of .../proxy/a/b).
+
+    path: still percent-encoded.
+    """
+    parts = [part for part in path.split("/") if part]
+    plain = RequestInfo(path=unquote(path), verb=method.lower(), is_resource_request=False)
+    if len(parts) < 3 or parts[0] not in {"api", "apis"}:
+        return plain, ""
+    prefix = parts[0]
+    if prefix == "api":
+        group, version, rest = "", parts[1], parts[2:]
+    else:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    if not rest:
+        return plain, ""
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = unquote(rest[1])
+        if len(rest) > 2 and rest[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:
+            rest = rest[2:]
+    resource, name, subresource = [*map(unquote, rest[:3]), "", "", ""][:3]
+    tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else ""
+    if path.endswith("/") and subresource == "proxy":
+        tail = tail + "/" if tail else "/"
+    verb = _VERBS.get(method, method.lower())
+    if not name:
+        if verb == "get":
+            verb = "watch" if is_true(query.get("watch")) else "list"
+        elif verb == "delete":
+            verb = "deletecollection"
+    info = RequestInfo(
+        path=unquote(path),
+        verb=verb,
+        is_resource_request=True,
+        api_prefix=prefix,
+        api_group=group,
+        api_version=version,
+        namespace=namespace,
+        resource=resource,
+        subresource=subresource,
+        name=name,
+    )
+    return info, tail
+
+
+def is_true(text: str | None) -> bool:
+    """A boolean query parameter: present and neither 0 nor false."""
+    return text is not None and text.lower() not in {"", "0", "false", "f"}

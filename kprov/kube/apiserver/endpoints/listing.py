@@ -1,0 +1,132 @@
+"""LIST: bytes joined from the cache, or a page of the past from etcd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from kprov.kube.apiserver.cacher.cacher import NotFreshError
+from kprov.kube.apiserver.cacher.entry import Entry, make_entry
+from kprov.kube.apiserver.endpoints.parameters import ListOptions, Token
+from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.storage.interface import (
+    CompactedError,
+    FutureRevisionError,
+    Stored,
+    UnavailableError,
+)
+from kprov.kube.machinery import status
+
+_EXPIRED = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The entries of one answer, and what its metadata says."""
+
+    entries: Sequence[Entry]
+    revision: int
+    token: Token | None = None
+    remaining: int | None = None
+
+
+async def find(store: Store, options: ListOptions) -> Listed:
+    """What a LIST gives. Raises StatusError: 410 for what is compacted, 504 for what is not there yet."""
+    if options.token is not None:
+        return await _from_storage(store, options, options.token.revision, options.token)
+    exact = options.match == "Exact" or (options.limit and not options.match and options.revision)
+    if exact and options.revision:
+        return await _from_storage(store, options, options.revision, None)
+    await catch_up(store, options.revision)
+    revision = store.cacher.revision
+    entries = list(store.cache.select(options.selection))
+    if not options.limit or len(entries) <= options.limit:
+        return Listed(entries, revision)
+    page = entries[: options.limit]
+    remaining = len(entries) - options.limit if options.selection.is_everything else None
+    return Listed(page, revision, Token(revision, _start(store, page[-1])), remaining)
+
+
+async def catch_up(store: Store, revision: int | None) -> None:
+    """Let the cache be as new as a resourceVersion wants it: None the newest, 0 whatever there is."""
+    if revision is None:
+        await store.fresh()
+        return
+    try:
+        await store.cacher.wait_for(revision)
+    except NotFreshError:
+        if not store.cacher.loaded.is_set():
+            raise status.service_unavailable("the watch cache is not filled yet") from None
+        text = f"Too large resource version: {revision}, current: {store.cacher.revision}"
+        failure = status.timeout(text, 1)
+        failure.status["details"]["causes"] = [
+            {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+        ]
+        raise failure from None
+
+
+def render(store: Store, listed: Listed) -> bytes:
+    """The list's JSON."""
+    resource = store.resource
+    metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
+    if listed.token is not None:
+        metadata["continue"] = listed.token.encoded()
+        if listed.remaining is not None:
+            metadata["remainingItemCount"] = listed.remaining
+    top = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
+    items = b",{".join([entry.tail for entry in listed.entries])
+    opening = b',"items":[{' if listed.entries else b',"items":['
+    return b"%b%b%b%b]}" % (top, orjson.dumps(metadata), opening, items)
+
+
+def _start(store: Store, last: Entry) -> str:
+    return last.key.removeprefix(store.cache.prefix) + "\0"
+
+
+async def _from_storage(store: Store, options: ListOptions, revision: int, token: Token | None) -> Listed:
+    prefix, selection = store.cache.prefix, options.selection
+    if selection.namespace and store.resource.namespaced:
+        prefix = f"{prefix}{selection.namespace}/"
+    after = (store.cache.prefix + token.start).rstrip("\0") if token else ""
+    at = max(revision, 0)
+    found: list[Entry] = []
+    try:
+        while True:
+            page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
+            at = page.revision if not at else at
+            for item in page.items:
+                entry = _entry(store, item)
+                if selection.matches(entry):
+                    found.append(entry)
+                    if options.limit and len(found) == options.limit:
+                        break
+            if not page.items or not page.remaining or (options.limit and len(found) >= options.limit):
+                break
+            after = page.items[-1].key
+    except CompactedError:
+        if token is None:
+            raise status.expired("The resourceVersion for the provided list is too old.") from None
+        failure = status.expired(_EXPIRED)
+        failure.status["metadata"] = {"continue": Token(-1, token.start).encoded()}
+        raise failure from None
+    except FutureRevisionError:
+        raise status.timeout(f"Too large resource version: {revision}", 1) from None
+    except UnavailableError as error:
+        raise status.service_unavailable(str(error)) from error
+    last_seen = found[-1].key if found else ""
+    more = bool(found) and bool(options.limit) and (page.remaining > 0 or page.items[-1].key != last_seen)
+    if not more:
+        return Listed(found, at)
+    remaining = page.remaining if selection.is_everything else None
+    return Listed(found, at, Token(at, _start(store, found[-1])), remaining)
+
+
+def _entry(store: Store, item: Stored) -> Entry:
+    return make_entry(store.cache.head, item.key, item.value, item.revision, store.strategy.selectable_fields)

@@ -1,0 +1,58 @@
+"""In which form a client wants its answer. Source: apiserver/pkg/endpoints/handlers/negotiation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from kprov.kube.machinery import status
+
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+_SERVED: Final = ("application/json", "application/yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """media_type: JSON or YAML. kind: "", Table, PartialObjectMetadata or PartialObjectMetadataList."""
+
+    media_type: str = JSON
+    kind: str = ""
+    version: str = ""
+    pretty: bool = False
+
+
+_PLAIN: Final = Form()
+_TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
+
+
+@lru_cache(maxsize=256)
+def form(accept: str) -> Form:
+    """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
+    if not accept or accept in {"*/*", JSON}:
+        return _PLAIN
+    clauses = []
+    for position, clause in enumerate(accept.split(",")):
+        media_type, *parameters = (part.strip() for part in clause.split(";"))
+        values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+        clauses.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
+    for _, _, media_type, values in sorted(clauses, key=lambda each: each[:2]):
+        if media_type in {"*/*", "application/*"}:
+            media_type = JSON
+        if media_type not in _SERVED:
+            continue
+        wanted = values.get("as", "")
+        if wanted and (wanted not in _TRANSFORMS or values.get("g", "meta.k8s.io") != "meta.k8s.io"):
+            continue
+        if wanted and values.get("v", "v1") not in {"v1", "v1beta1"}:
+            continue
+        return Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
+    raise status.not_acceptable(_SERVED)
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,82 @@
+"""Answers: objects, bytes and errors as HTTP responses."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, Form
+from kprov.kube.machinery import printers
+from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+
+#: Upstream compresses from this size on, at its fastest level.
+GZIP_BYTES: Final = 128 * 1024
+_NO_STORE: Final = "no-cache, private"
+
+
+def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
+    result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
+    for text in dict.fromkeys(warnings):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+        result.add("Warning", f'299 - "{escaped}"')
+    return result
+
+
+def raw(body: bytes, warnings: Iterable[str] = ()) -> web.Response:
+    """JSON bytes as they are."""
+    return web.Response(body=body, headers=headers(JSON, warnings))
+
+
+async def compressed(request: web.BaseRequest, response: web.Response) -> web.Response:
+    """The same response, gzipped when it is large and the client takes that."""
+    body = response.body
+    if not isinstance(body, bytes) or len(body) < GZIP_BYTES:
+        return response
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return response
+    response.body = await asyncio.to_thread(gzip.compress, body, 1)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> web.Response:
+    """Any JSON document in the form asked for."""
+    if form.media_type == YAML:
+        import yaml
+
+        dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text = yaml.dump(obj, Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
+        return web.Response(text=text, status=code, headers=headers(YAML, warnings))
+    option = orjson.OPT_INDENT_2 if form.pretty else 0
+    return web.Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
+
+
+def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> Object:
+    """One object as Table or PartialObjectMetadata, or itself."""
+    if obj.get("kind") == "Status":
+        return obj
+    if form.kind == "Table":
+        metadata = {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")}
+        table = printers.table(resource, [obj], metadata, include_object or "Metadata")
+        return table | {"apiVersion": f"meta.k8s.io/{form.version}"}
+    if form.kind == "PartialObjectMetadata":
+        return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}
+    return obj
+
+
+def error(failure: StatusError, form: Form | None = None) -> web.Response:
+    """A Status, with Retry-After where it says so."""
+    response = document(failure.status, form or Form(), code=failure.code)
+    if failure.retry_after_seconds:
+        response.headers["Retry-After"] = str(failure.retry_after_seconds)
+    return response

@@ -1,0 +1,243 @@
+"""WATCH over HTTP (chunked JSON lines) and over WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from kprov.kube.apiserver.cacher.entry import Entry, Event
+from kprov.kube.apiserver.cacher.watcher import Watcher
+from kprov.kube.apiserver.endpoints.listing import catch_up
+from kprov.kube.apiserver.endpoints.negotiation import Form
+from kprov.kube.apiserver.endpoints.parameters import ListOptions
+from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.machinery import printers, status
+
+#: Seconds a watch lasts that names no timeout: this to twice this, as upstream's --min-request-timeout.
+MINIMUM_SECONDS: Final = 1800
+#: A client that leaves so many bytes unread is too slow and has to start again.
+_BACKLOG_BYTES: Final = 32 * 1024 * 1024
+_INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+
+
+class _Encoder:
+    """Events of one watch as lines; the shared bytes where the client takes objects as they are."""
+
+    def __init__(self, store: Store, form: Form, include_object: str) -> None:
+        self._store = store
+        self._form = form
+        self._include = include_object or "Metadata"
+        self._columns_sent = False
+        self.is_plain = not form.kind
+
+    def added(self, entry: Entry) -> bytes:
+        if self.is_plain:
+            return b'{"type":"ADDED","object":%b%b}\n' % (self._store.cache.head, entry.tail)
+        return self.made("ADDED", self._store.cache.object(entry))
+
+    def event(self, event: Event, type_: str) -> bytes:
+        line = event.line(type_)
+        return line if self.is_plain else self.made(type_, orjson.loads(line)["object"])
+
+    def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        resource = self._store.resource
+        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        if annotations:
+            metadata["annotations"] = annotations
+        return self.made(
+            "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+        )
+
+    def made(self, type_: str, obj: dict[str, Any]) -> bytes:
+        if self._form.kind == "Table":
+            columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
+            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+            obj = printers.table(self._store.resource, [obj], metadata, self._include, columns)
+            obj["apiVersion"] = f"meta.k8s.io/{self._form.version}"
+            self._columns_sent = True
+        elif self._form.kind:
+            obj = printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
+        return orjson.dumps({"type": type_, "object": obj}) + b"\n"
+
+
+def _error_line(text: str) -> bytes:
+    return orjson.dumps({"type": "ERROR", "object": status.expired(text).status}) + b"\n"
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class _HttpSink:
+    """Writes to the connection once per turn of the event loop, whatever came in."""
+
+    def __init__(self, transport: asyncio.Transport, encoder: _Encoder) -> None:
+        self._transport = transport
+        self._encoder = encoder
+        self._loop = asyncio.get_running_loop()
+        self._pending: list[bytes] = []
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def event(self, event: Event, type_: str) -> None:
+        if self._encoder.is_plain:
+            self._push(event.chunk(type_))
+        else:
+            self._push(_chunk(self._encoder.event(event, type_)))
+
+    def bookmark(self, revision: int) -> None:
+        self._push(_chunk(self._encoder.bookmark(revision)))
+
+    def end(self, expired: str) -> None:
+        if expired:
+            self._push(_chunk(_error_line(expired)))
+        self._finish()
+
+    def _push(self, chunk: bytes) -> None:
+        if not self._pending:
+            self._loop.call_soon(self.flush)
+        self._pending.append(chunk)
+
+    def flush(self) -> None:
+        if self._pending and not self._transport.is_closing():
+            self._transport.write(b"".join(self._pending))
+            if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
+                self._transport.abort()
+        self._pending.clear()
+        if self._transport.is_closing():
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+class _WebSocketSink:
+    """Hands lines to the coroutine that sends them."""
+
+    def __init__(self, encoder: _Encoder) -> None:
+        self._encoder = encoder
+        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def event(self, event: Event, type_: str) -> None:
+        self.lines.put_nowait(self._encoder.event(event, type_))
+
+    def bookmark(self, revision: int) -> None:
+        self.lines.put_nowait(self._encoder.bookmark(revision))
+
+    def end(self, expired: str) -> None:
+        if expired:
+            self.lines.put_nowait(_error_line(expired))
+        self.lines.put_nowait(None)
+
+
+async def serve(
+    request: web.BaseRequest, store: Store, options: ListOptions, form: Form, include_object: str
+) -> web.StreamResponse:
+    """Answer until the timeout, the client's or the server's end."""
+    encoder = _Encoder(store, form, include_object)
+    seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
+    if options.send_initial_events or not options.revision:
+        await catch_up(store, options.revision)
+    if request.headers.get("Upgrade", "").lower() == "websocket":
+        return await _serve_websocket(request, store, options, encoder, seconds)
+    return await _serve_http(request, store, options, encoder, seconds)
+
+
+def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes] | None:
+    """Lines to send first; from here on the watcher gets events. None: it could not start, 410.
+
+    Nothing may be awaited in between: an event would be lost or sent twice.
+    """
+    watcher.after = store.cacher.revision
+    lines: list[bytes] = []
+    if options.send_initial_events or not options.revision:
+        lines = [encoder.added(entry) for entry in store.cache.select(options.selection)]
+        if options.send_initial_events and options.bookmarks:
+            lines.append(encoder.bookmark(watcher.after, _INITIAL_END))
+    else:
+        past = store.cache.history_after(options.revision)
+        if past is None:
+            return None
+        watcher.after = options.revision
+        for event in past:
+            watcher.offer(event)
+    store.cache.add_watcher(watcher)
+    return lines
+
+
+def _too_old(store: Store, options: ListOptions) -> str:
+    return f"too old resource version: {options.revision} ({store.cache.floor})"
+
+
+async def _serve_http(
+    request: web.BaseRequest, store: Store, options: ListOptions, encoder: _Encoder, seconds: float
+) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+    )
+    response.enable_chunked_encoding()
+    writer = await response.prepare(request)
+    transport = request.transport
+    if writer is None or transport is None:
+        return response
+    # The answer's head must reach the client now, not with the first event.
+    writer.send_headers()
+    sink = _HttpSink(transport, encoder)
+    watcher = Watcher(options.selection, sink, options.bookmarks)
+    lines = _start(store, options, encoder, watcher)
+    if lines is None:
+        await response.write(_error_line(_too_old(store, options)))
+        await response.write_eof()
+        return response
+    if lines:
+        transport.write(b"".join([_chunk(line) for line in lines]))
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sink.ended, seconds)
+    finally:
+        store.cache.remove_watcher(watcher)
+    if options.bookmarks and not transport.is_closing():
+        sink.bookmark(store.cacher.revision)
+    sink.flush()
+    if not transport.is_closing():
+        await response.write_eof()
+    return response
+
+
+async def _serve_websocket(
+    request: web.BaseRequest, store: Store, options: ListOptions, encoder: _Encoder, seconds: float
+) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    sink = _WebSocketSink(encoder)
+    watcher = Watcher(options.selection, sink, options.bookmarks)
+    lines = _start(store, options, encoder, watcher)
+    if lines is None:
+        await socket.send_str(_error_line(_too_old(store, options)).decode())
+        await socket.close()
+        return socket
+    try:
+        for line in lines:
+            await socket.send_str(line.decode())
+        reader = asyncio.create_task(_drain(socket, sink))
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(seconds):
+                while (item := await sink.lines.get()) is not None:
+                    await socket.send_str(item.decode())
+        reader.cancel()
+    finally:
+        store.cache.remove_watcher(watcher)
+    await socket.close()
+    return socket
+
+
+async def _drain(socket: web.WebSocketResponse, sink: _WebSocketSink) -> None:
+    """A watch's client says nothing; when it closes, the watch is over."""
+    async for _ in socket:
+        pass
+    sink.end("")

@@ -1,0 +1,86 @@
+"""The flags of kube-apiserver, under upstream's names."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.component_base.options import FlagSet
+
+_STRINGS: Final = {
+    "advertise-address": ("", "IP address on which the server is told to the members of the cluster"),
+    "bind-address": ("0.0.0.0", "IP address to listen on"),
+    "etcd-cafile": ("", "CA that etcd's certificates are verified with"),
+    "etcd-certfile": ("", "client certificate for etcd"),
+    "etcd-keyfile": ("", "key of the client certificate for etcd"),
+    "client-ca-file": ("", "CA that client certificates are verified with"),
+    "tls-cert-file": ("", "serving certificate, with intermediates"),
+    "tls-private-key-file": ("", "key of the serving certificate"),
+    "kubelet-client-certificate": ("", "client certificate for kubelets"),
+    "kubelet-client-key": ("", "key of the client certificate for kubelets"),
+    "kubelet-certificate-authority": ("", "CA that kubelets' certificates are verified with"),
+    "service-account-signing-key-file": ("", "private key that signs service account tokens"),
+    "service-node-port-range": ("30000-32767", "ports for services of type NodePort, both ends included"),
+    "service-account-jwks-uri": ("", "where the discovery document says the keys are"),
+    "requestheader-client-ca-file": ("", "CA of front proxies"),
+    "proxy-client-cert-file": ("", "client certificate towards aggregated API servers"),
+    "proxy-client-key-file": ("", "its key"),
+    "endpoint-reconciler-type": ("lease", "how the kubernetes service's endpoints are kept: lease or none"),
+    "token-auth-file": ("", "CSV of static tokens: token,user,uid[,groups]"),
+    "admission-control-config-file": ("", "configuration of admission plugins"),
+    "audit-policy-file": ("", "audit policy"),
+    "audit-log-path": ("", "audit log"),
+    "encryption-provider-config": ("", "encryption at rest"),
+    "tls-min-version": ("VersionTLS12", "VersionTLS12 or VersionTLS13"),
+    "external-hostname": ("", "host name in discovery documents"),
+    "service-cluster-ip-range": ("10.0.0.0/24", "CIDRs of ClusterIPs"),
+    "profiling": ("true", "accepted, without effect"),
+}
+_LISTS: Final = {
+    "etcd-servers": ((), "etcd's client URLs"),
+    "kubelet-preferred-address-types": (
+        ("Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"),
+        "order of node address types for connections to kubelets",
+    ),
+    "service-account-key-file": ((), "public keys that verify service account tokens"),
+    "service-account-issuer": ((), "issuer of service account tokens; the first one signs"),
+    "api-audiences": ((), "audiences that tokens may be for"),
+    "authorization-mode": (("AlwaysAllow",), "authorizers in order: Node, RBAC, AlwaysAllow, AlwaysDeny"),
+    "enable-admission-plugins": ((), "admission plugins beside the default ones"),
+    "disable-admission-plugins": ((), "default admission plugins to leave out"),
+    "requestheader-allowed-names": ((), "common names of front proxies; empty: any"),
+    "requestheader-extra-headers-prefix": ((), "prefixes of headers with a user's extra"),
+    "requestheader-group-headers": ((), "headers with a user's groups"),
+    "requestheader-username-headers": ((), "headers with a user's name"),
+    "requestheader-uid-headers": ((), "headers with a user's uid"),
+    "tls-cipher-suites": ((), "accepted, OpenSSL's secure defaults are used"),
+}
+
+
+def parse(argv: Sequence[str] | None = None) -> Namespace:
+    """Options by attribute (options.etcd_servers ...). A wrong flag ends the process with status 1."""
+    flags = FlagSet("kube-apiserver", "serves the Kubernetes API over etcd")
+    for name, (default, text) in _STRINGS.items():
+        flags.string(name, default, text)
+    for name, (values, text) in _LISTS.items():
+        flags.string_list(name, values, text)
+    flags.integer("secure-port", 6443, "port to listen on")
+    flags.integer("audit-log-maxage", 0, "days to keep audit logs")
+    flags.integer("audit-log-maxbackup", 0, "number of audit logs to keep")
+    flags.integer("audit-log-maxsize", 0, "MiB of an audit log")
+    flags.boolean("allow-privileged", False, "whether privileged containers are allowed")
+    flags.boolean("anonymous-auth", True, "whether requests without credentials are users, too")
+    flags.boolean("enable-bootstrap-token-auth", False, "bootstrap tokens of kube-system as credentials")
+    flags.boolean("enable-aggregator-routing", False, "accepted, without effect")
+    flags.boolean("service-account-lookup", True, "whether a token's account and secret must still be there")
+    flags.duration("event-ttl", 3600.0, "how long events are kept")
+    flags.duration("request-timeout", 60.0, "how long a request may take")
+    flags.duration("etcd-compaction-interval", 300.0, "0: never")
+    flags.duration("shutdown-delay-duration", 0.0, "time between not being ready and the end of listening")
+    flags.integer("min-request-timeout", 1800, "least seconds of a watch")
+    flags.integer("max-requests-inflight", 400, "accepted, without effect")
+    flags.integer("max-mutating-requests-inflight", 200, "accepted, without effect")
+    flags.string_map("feature-gates", "accepted, without effect")
+    flags.string_map("runtime-config", "accepted, without effect")
+    return flags.parse(argv)
