@@ -1,8 +1,9 @@
 """The link-local address that pods ask: put on the loopback interface of this node, and kept there."""
 
-import asyncio
 import ipaddress
 import logging
+
+from kprov.kube.component_helpers.process import ProcessError, run
 
 log = logging.getLogger(__name__)
 
@@ -14,23 +15,12 @@ async def ensure(address: str) -> str | None:
     if ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_unspecified:
         return None
     prefix = 128 if ":" in address else 32
-    code, text = await _ip("-oneline", "address", "show", "to", f"{address}/{prefix}")
-    if code == 0 and text.strip():
-        return None
-    code, text = await _ip("address", "add", f"{address}/{prefix}", "dev", "lo")
-    if code != 0 and "File exists" not in text:
-        return f"ip address add {address}: {text.strip()}"
-    await _ip("link", "set", "lo", "up")
+    try:
+        if (await run("ip", "-oneline", "address", "show", "to", f"{address}/{prefix}")).strip():
+            return None
+        await run("ip", "link", "set", "lo", "up")
+        await run("ip", "address", "replace", f"{address}/{prefix}", "dev", "lo")
+    except ProcessError as error:
+        return str(error)
     log.info("address %s is on lo", address)
     return None
-
-
-async def _ip(*arguments: str) -> tuple[int, str]:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "ip", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-    except OSError as error:
-        return 127, str(error)
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode(errors="replace")

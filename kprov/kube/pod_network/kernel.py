@@ -12,9 +12,9 @@ from pathlib import Path
 
 import orjson
 
+from kprov.kube.component_helpers.process import ProcessError, run
 from kprov.kube.pod_network import routes, ruleset
 
-_TIMEOUT = 15.0
 _RTMGRP_LINK = 1
 _RTMGRP_IPV4_ROUTE = 0x40
 _RTMGRP_IPV6_ROUTE = 0x400
@@ -22,35 +22,6 @@ _RTM_NEWLINK = 16
 _RTM_DELLINK = 17
 _RTM_DELROUTE = 25
 _NLMSG_HEADER = struct.Struct("=IHHII")
-
-
-class KernelError(Exception):
-    """A program that changes the network refused; the text has its name and words."""
-
-
-async def run(*command: str, stdin: str = "") -> str:
-    """Run a program to its end; its output. Raises KernelError with what it said on failure or after 15 s."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except OSError as error:
-        raise KernelError(f"{command[0]}: {error.strerror or error}") from error
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            out, err = await process.communicate(stdin.encode())
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise KernelError(f"{' '.join(command)}: no end after {_TIMEOUT:.0f}s") from None
-    if process.returncode != 0:
-        raise KernelError(
-            f"{' '.join(command)}: {err.decode(errors='replace').strip() or process.returncode}"
-        )
-    return out.decode()
 
 
 async def own_routes(family: str) -> frozenset[routes.Route]:
@@ -72,7 +43,7 @@ async def list_table(family: str) -> str:
     """The table as the kernel has it; empty when it is not there."""
     try:
         return await run("nft", "list", "table", family, ruleset.TABLE)
-    except KernelError:
+    except ProcessError:
         return ""
 
 

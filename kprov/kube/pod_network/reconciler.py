@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from kprov.kube.api.core import Node
+from kprov.kube.component_helpers.process import ProcessError
 from kprov.kube.pod_network import conflist, kernel, routes, ruleset
 from kprov.kube.pod_network.options import Options
 
@@ -50,10 +51,10 @@ class Reconciler:
         return "" if own_cidrs else f'node "{self._options.node_name}" has no spec.podCIDR yet'
 
     @staticmethod
-    async def _attempt(work: object) -> str:
+    async def _attempt(work: Awaitable[None]) -> str:
         try:
-            await work  # type: ignore[misc]
-        except kernel.KernelError as error:
+            await work
+        except ProcessError as error:
             return str(error)
         return ""
 

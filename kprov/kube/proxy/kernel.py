@@ -1,52 +1,26 @@
 """The edge to the kernel: `nft`, `conntrack` and `ip` as programs."""
 
-import asyncio
 import shutil
 from collections.abc import Iterable
 
 import orjson
 
+from kprov.kube.component_helpers.process import ProcessError, run
 from kprov.kube.proxy.nftables import TABLE
 
+# A full table of a large cluster takes the kernel a while.
 _TIMEOUT = 60.0
-
-
-class KernelError(Exception):
-    """A program refused; the text has its name and words."""
-
-
-async def run(*command: str, stdin: str = "") -> str:
-    """A program's output. Raises KernelError with what it said on failure or after a minute."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except OSError as error:
-        raise KernelError(f"{command[0]}: {error.strerror or error}") from error
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            out, err = await process.communicate(stdin.encode())
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise KernelError(f"{' '.join(command)}: no end after {_TIMEOUT:.0f}s") from None
-    if process.returncode != 0:
-        raise KernelError(f"{' '.join(command)}: {err.decode(errors='replace').strip()[:2000]}")
-    return out.decode()
 
 
 async def apply(text: str) -> None:
     """Run one nftables transaction: all of it or nothing."""
-    await run("nft", "-f", "-", stdin=text)
+    await run("nft", "-f", "-", stdin=text, timeout=_TIMEOUT)
 
 
 async def table_exists(family: str) -> bool:
     try:
         await run("nft", "-t", "list", "table", family, TABLE)
-    except KernelError:
+    except ProcessError:
         return False
     return True
 
@@ -75,6 +49,6 @@ async def forget_udp(selections: Iterable[str], family: int) -> None:
             command += ["--dst-nat", endpoint]
         try:
             await run(*command)
-        except KernelError as error:
+        except ProcessError as error:
             if "0 flow entries" not in str(error):
                 raise

@@ -6,6 +6,7 @@ import logging
 import time
 
 from kprov.kube.component_base import metrics
+from kprov.kube.component_helpers.process import ProcessError
 from kprov.kube.proxy import base, kernel, nftables
 from kprov.kube.proxy.nftables import Tables
 from kprov.kube.proxy.state import State
@@ -84,7 +85,7 @@ class Proxier:
             try:
                 await self._sync()
                 self.problem = ""
-            except kernel.KernelError as error:
+            except ProcessError as error:
                 self.problem = str(error)
                 self._written = None
                 self._stale_chains.clear()
@@ -127,7 +128,7 @@ class Proxier:
         stale_udp, self._stale_udp = self._stale_udp, set()
         try:
             await kernel.forget_udp(stale_udp, self._state.settings.family)
-        except kernel.KernelError as error:
+        except ProcessError as error:
             log.warning("stale UDP connections stay: %s", error)
 
     async def _delete_stale(self, desired: Tables, now: float) -> None:
