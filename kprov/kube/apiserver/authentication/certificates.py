@@ -1,0 +1,87 @@
+"""Client certificates: CN is the user, O the groups (upstream apiserver/pkg/authentication/request/x509)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery import status
+
+_REMEMBERED: Final = 1024
+
+
+def load_authorities(path: str) -> list[x509.Certificate]:
+    """Certificates of a PEM file; an empty path gives none."""
+    return x509.load_pem_x509_certificates(Path(path).read_bytes()) if path else []
+
+
+class CertificateAuthenticator:
+    """Certificates whose issuer is among the authorities. TLS has verified the signature chain already."""
+
+    def __init__(self, authorities: list[x509.Certificate]) -> None:
+        self._authorities = authorities
+        self._known: OrderedDict[bytes, tuple[UserInfo, datetime]] = OrderedDict()
+
+    def authenticate(self, der: bytes) -> UserInfo | None:
+        """The user; None for a certificate of another authority. Raises StatusError 401 for an expired one."""
+        known = self._known.get(der)
+        if known is None:
+            certificate = x509.load_der_x509_certificate(der)
+            if not self.issued(certificate) or not _for_clients(certificate):
+                return None
+            known = user_of(certificate, der), certificate.not_valid_after_utc
+            self._known[der] = known
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        user, end = known
+        if datetime.now(UTC) > end:
+            raise status.unauthorized()
+        return user
+
+    def issued(self, certificate: x509.Certificate) -> bool:
+        """Whether one of the authorities signed it."""
+        return any(_signed(certificate, authority) for authority in self._authorities)
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _for_clients(certificate: x509.Certificate) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+
+
+def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:
+    """CN and O of the subject; the credential's id is the certificate's fingerprint."""
+    name = common_name(certificate)
+    groups = [
+        str(attribute.value)
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    ]
+    return UserInfo(
+        name=name,
+        groups=(*groups, "system:authenticated"),
+        extra={"authentication.kubernetes.io/credential-id": (f"X509SHA256={sha256(der).hexdigest()}",)},
+    )
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The subject's CN, "" when it has none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""

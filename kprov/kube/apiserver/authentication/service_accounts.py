@@ -1,0 +1,247 @@
+"""Service account tokens: JWTs that this cluster signs and checks.
+
+Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token names a pod, secret or node
+and ends with it. Claims of a token are verified once; that its account and pod still exist is looked up every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PREFIX: Final = "system:serviceaccount:"
+_REMEMBERED: Final = 8192
+_ALGORITHMS: Final = ["RS256", "ES256", "ES384", "ES512"]
+_LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
+_LEGACY: Final = "kubernetes.io/serviceaccount/"
+
+
+def key_id(key: PublicKey) -> str:
+    """The key's name in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream has it."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+
+def algorithm_of(key: PublicKey) -> str:
+    """RS256 for RSA, by the curve for elliptic keys."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RS256"
+    return {256: "ES256", 384: "ES384", 521: "ES512"}[key.curve.key_size]
+
+
+class TokenSigner:
+    """--service-account-signing-key-file and --service-account-issuer."""
+
+    def __init__(self, key_file: str, issuer: str) -> None:
+        key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            raise SystemExit(
+                f"Error: --service-account-signing-key-file: {key_file}: neither an RSA nor an EC key"
+            )
+        self._key = key
+        self.public_key: PublicKey = key.public_key()
+        self._issuer = issuer
+
+    def sign(self, claims: Object) -> str:
+        """A token of these claims, ours as issuer."""
+        public = self.public_key
+        headers = {"kid": key_id(public)}
+        return jwt.encode(
+            claims | {"iss": self._issuer}, self._key, algorithm=algorithm_of(public), headers=headers
+        )
+
+
+def bound_claims(
+    account: Object,
+    *,
+    audiences: list[str],
+    seconds: int,
+    bound: Object | None = None,
+    node: Object | None = None,
+    now: float | None = None,
+) -> Object:
+    """Claims of a token for an account, bound to a Pod, Secret or Node (whole objects).
+
+    A pod's token also names the pod's node. `warnafter` is set on tokens that outlive what clients asked for.
+    """
+    meta = account["metadata"]
+    issued = int(time.time() if now is None else now)
+    private: Object = {
+        "namespace": meta["namespace"],
+        "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
+    }
+    if bound is not None:
+        kind = bound["kind"].lower()
+        private[kind] = {"name": bound["metadata"]["name"], "uid": bound["metadata"]["uid"]}
+    if node is not None:
+        private["node"] = {"name": node["metadata"]["name"], "uid": node["metadata"]["uid"]}
+    return {
+        "aud": audiences,
+        "exp": issued + seconds,
+        "iat": issued,
+        "jti": str(uuid.uuid4()),
+        "kubernetes.io": private,
+        "nbf": issued,
+        "sub": f"{PREFIX}{meta['namespace']}:{meta['name']}",
+    }
+
+
+class ServiceAccountAuthenticator:
+    """Verifies tokens with the keys of --service-account-key-file."""
+
+    def __init__(
+        self, keys: list[PublicKey], issuers: list[str], audiences: list[str], registry: Registry
+    ) -> None:
+        self.keys = {key_id(key): key for key in keys}
+        self._issuers = [*issuers, _LEGACY_ISSUER]
+        self.audiences = audiences
+        self._registry = registry
+        self._verified: OrderedDict[str, Object] = OrderedDict()
+
+    async def authenticate(
+        self, token: str, audiences: list[str] | None = None
+    ) -> tuple[UserInfo, list[str]] | None:
+        """The account and the audiences that both sides know.
+
+        None when the token is not one of ours; StatusError 401 when it is, but does not hold (any more).
+        """
+        claims = self._verify(token)
+        if claims is None:
+            return None
+        if claims["iss"] == _LEGACY_ISSUER:
+            return await self._legacy(claims, token), audiences or self.audiences
+        wanted = audiences or self.audiences
+        given = claims.get("aud", [])
+        common = [
+            audience for audience in ([given] if isinstance(given, str) else given) if audience in wanted
+        ]
+        if not common:
+            raise status.unauthorized()
+        return await self._bound(claims), common
+
+    def _verify(self, token: str) -> Object | None:
+        claims = self._verified.get(token)
+        if claims is not None:
+            if claims.get("exp", time.time() + 1) < time.time():
+                del self._verified[token]
+                raise status.unauthorized()
+            return claims
+        try:
+            header = jwt.get_unverified_header(token)
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        except jwt.PyJWTError:
+            return None
+        if issuer not in self._issuers:
+            return None
+        candidates = (
+            [self.keys[header["kid"]]] if header.get("kid") in self.keys else list(self.keys.values())
+        )
+        for key in candidates:
+            try:
+                claims = jwt.decode(
+                    token,
+                    key,
+                    algorithms=[algorithm_of(key)],
+                    options={"verify_aud": False, "verify_iat": False},
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.PyJWTError:
+                raise status.unauthorized() from None
+            self._verified[token] = claims
+            if len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+            return claims
+        raise status.unauthorized()
+
+    async def _bound(self, claims: Object) -> UserInfo:
+        private = claims.get("kubernetes.io") or {}
+        namespace = private.get("namespace", "")
+        account = private.get("serviceaccount") or {}
+        await self._exists("serviceaccounts", namespace, account)
+        extra = {"authentication.kubernetes.io/credential-id": (f"JTI={claims.get('jti', '')}",)}
+        pod, node = private.get("pod"), private.get("node")
+        if pod:
+            await self._exists("pods", namespace, pod)
+            extra["authentication.kubernetes.io/pod-name"] = (pod["name"],)
+            extra["authentication.kubernetes.io/pod-uid"] = (pod["uid"],)
+        if private.get("secret"):
+            await self._exists("secrets", namespace, private["secret"])
+        if node:
+            if not pod:
+                await self._exists("nodes", "", node)
+            extra["authentication.kubernetes.io/node-name"] = (node["name"],)
+            extra["authentication.kubernetes.io/node-uid"] = (node.get("uid", ""),)
+        return account_user(namespace, account["name"], account.get("uid", ""), extra)
+
+    async def _legacy(self, claims: Object, token: str) -> UserInfo:
+        """A token of a Secret: it holds as long as the secret has it."""
+        namespace = claims.get(f"{_LEGACY}namespace", "")
+        name = claims.get(f"{_LEGACY}service-account.name", "")
+        uid = claims.get(f"{_LEGACY}service-account.uid", "")
+        await self._exists("serviceaccounts", namespace, {"name": name, "uid": uid})
+        secret = await self._find("secrets", namespace, claims.get(f"{_LEGACY}secret.name", ""))
+        import base64
+
+        if secret is None or base64.b64decode((secret.get("data") or {}).get("token", "")).decode() != token:
+            raise status.unauthorized()
+        return account_user(namespace, name, uid, {})
+
+    async def _exists(self, plural: str, namespace: str, reference: Object) -> None:
+        """The object is there, the same one, and not past its deletion. Raises StatusError 401."""
+        found = await self._find(plural, namespace, reference.get("name", ""), reference.get("uid", ""))
+        if found is None:
+            raise status.unauthorized()
+
+    async def _find(self, plural: str, namespace: str, name: str, uid: str = "") -> Object | None:
+        """From the cache; asks storage before it says no, for the cache may be behind an instant."""
+        store = self._registry.store("", plural)
+        found = store.lister.get(namespace, name)
+        if found is None or (uid and found["metadata"]["uid"] != uid):
+            await store.fresh()
+            found = store.lister.get(namespace, name)
+        if found is None or (uid and found["metadata"]["uid"] != uid):
+            return None
+        return found
+
+
+def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
+    """The user that a service account is."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
+
+
+def load_public_keys(paths: list[str]) -> list[PublicKey]:
+    """Keys of PEM files: public keys, certificates' or private keys' public parts."""
+    return [_public_key(Path(path).read_bytes(), path) for path in paths]
+
+
+def _public_key(pem: bytes, path: str) -> PublicKey:
+    key: Any
+    if b"PRIVATE KEY" in pem:
+        key = serialization.load_pem_private_key(pem, None).public_key()
+    elif b"BEGIN CERTIFICATE" in pem:
+        from cryptography import x509
+
+        key = x509.load_pem_x509_certificate(pem).public_key()
+    else:
+        key = serialization.load_pem_public_key(pem)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise SystemExit(f"Error: --service-account-key-file: {path}: neither an RSA nor an EC key")
+    return key

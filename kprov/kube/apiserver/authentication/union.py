@@ -1,0 +1,85 @@
+"""All ways to authenticate, in upstream's order: front proxy, certificate, bearer token."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
+from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
+from kprov.kube.apiserver.authentication.service_accounts import (
+    ServiceAccountAuthenticator,
+    TokenSigner,
+    load_public_keys,
+)
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery import status
+
+
+class Union:
+    """The first that knows the request's credentials decides."""
+
+    def __init__(
+        self,
+        certificates: CertificateAuthenticator,
+        front_proxy: FrontProxyAuthenticator | None,
+        service_accounts: ServiceAccountAuthenticator | None,
+        signer: TokenSigner | None,
+    ) -> None:
+        self._certificates = certificates
+        self._front_proxy = front_proxy
+        self.service_accounts = service_accounts
+        self.signer = signer
+
+    async def authenticate(
+        self, headers: Mapping[str, str], peer_certificate: bytes | None
+    ) -> UserInfo | None:
+        """See interfaces.Authenticator."""
+        if peer_certificate is not None:
+            if self._front_proxy is not None:
+                user = self._front_proxy.authenticate(headers, peer_certificate)
+                if user is not None:
+                    return user
+            user = self._certificates.authenticate(peer_certificate)
+            if user is not None:
+                return user
+        token = bearer_token(headers)
+        if token:
+            return await self._by_token(token)
+        return None
+
+    async def _by_token(self, token: str) -> UserInfo:
+        found = await self.service_accounts.authenticate(token) if self.service_accounts else None
+        if found is None:
+            raise status.unauthorized()
+        return found[0]
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """The token of an Authorization header, or of a WebSocket's subprotocol for clients that cannot set headers."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return ""
+
+
+def build(options: Namespace, registry: Registry) -> Union:
+    """By the flags --client-ca-file, --requestheader-*, --service-account-*."""
+    issuers = options.service_account_issuer
+    issuers = [issuers] if isinstance(issuers, str) else list(issuers)
+    key_files = options.service_account_key_file
+    key_files = [key_files] if isinstance(key_files, str) else list(key_files)
+    signer = (
+        TokenSigner(options.service_account_signing_key_file, issuers[0])
+        if options.service_account_signing_key_file
+        else None
+    )
+    keys = load_public_keys(key_files) or ([signer.public_key] if signer else [])
+    audiences = list(getattr(options, "api_audiences", None) or issuers)
+    return Union(
+        certificates=CertificateAuthenticator(load_authorities(options.client_ca_file)),
+        front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
+        service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
+        signer=signer,
+    )

@@ -1,0 +1,92 @@
+"""PolicyRules: does a rule allow a request, and do rules cover other rules (escalation).
+
+Rules are plain dicts as in Role.rules. Source: upstream pkg/apis/rbac/v1/evaluation_helpers.go and
+component-helpers/auth/rbac/validation/policy_comparator.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+from typing import Any
+
+from kprov.kube.apiserver.request import RequestInfo
+
+Rule = dict[str, Any]
+
+
+def allows(rule: Rule, info: RequestInfo) -> bool:
+    """Whether one rule allows one request."""
+    verbs = rule.get("verbs") or ()
+    if info.verb not in verbs and "*" not in verbs:
+        return False
+    if not info.is_resource_request:
+        return _path_matches(rule.get("nonResourceURLs") or (), info.path)
+    groups = rule.get("apiGroups") or ()
+    if info.api_group not in groups and "*" not in groups:
+        return False
+    if not _resource_matches(rule.get("resources") or (), info.resource, info.subresource):
+        return False
+    names = rule.get("resourceNames")
+    return not names or info.name in names
+
+
+def _resource_matches(resources: Sequence[str], resource: str, subresource: str) -> bool:
+    if "*" in resources:
+        return True
+    combined = f"{resource}/{subresource}" if subresource else resource
+    return combined in resources or bool(subresource and f"*/{subresource}" in resources)
+
+
+def _path_matches(patterns: Iterable[str], path: str) -> bool:
+    """A pattern is a path, or one that ends in a star: a prefix."""
+    return any(
+        pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern[:-1]))
+        for pattern in patterns
+    )
+
+
+def uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
+    """Parts of the wanted rules (one verb, group, resource, name each) that no rule at hand covers."""
+    return [
+        part
+        for rule in wanted
+        for part in broken_down(rule)
+        if not any(_covers(rule_, part) for rule_ in have)
+    ]
+
+
+def broken_down(rule: Rule) -> list[Rule]:
+    """A rule as rules of one verb on one thing each."""
+    parts: list[Rule] = [
+        {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+        | ({"resourceNames": [name]} if name else {})
+        for group, resource, verb, name in product(
+            rule.get("apiGroups") or (),
+            rule.get("resources") or (),
+            rule.get("verbs") or (),
+            rule.get("resourceNames") or ("",),
+        )
+    ]
+    parts += [
+        {"nonResourceURLs": [path], "verbs": [verb]}
+        for path, verb in product(rule.get("nonResourceURLs") or (), rule.get("verbs") or ())
+    ]
+    return parts
+
+
+def _covers(rule: Rule, part: Rule) -> bool:
+    verbs = rule.get("verbs") or ()
+    if part["verbs"][0] not in verbs and "*" not in verbs:
+        return False
+    if "nonResourceURLs" in part:
+        wanted = part["nonResourceURLs"][0]
+        return _path_matches(rule.get("nonResourceURLs") or (), wanted)
+    groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
+    if part["apiGroups"][0] not in groups and "*" not in groups:
+        return False
+    resource, _, subresource = part["resources"][0].partition("/")
+    if not _resource_matches(resources, resource, subresource):
+        return False
+    names = rule.get("resourceNames")
+    return not names or (part.get("resourceNames") or [""])[0] in names

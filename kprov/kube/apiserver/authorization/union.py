@@ -1,0 +1,81 @@
+"""The authorizers of --authorization-mode, asked one after the other until one has an opinion."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.authorization.node import NodeAuthorizer
+from kprov.kube.apiserver.authorization.rbac import RBACAuthorizer
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+
+MASTERS: Final = "system:masters"
+
+
+class AlwaysAllow:
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        del user, info
+        return Decision.ALLOW, ""
+
+
+class AlwaysDeny:
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        del user, info
+        return Decision.NO_OPINION, "Everything is forbidden."
+
+
+class Union:
+    """system:masters may do everything; then the first authorizer with an opinion decides."""
+
+    def __init__(self, authorizers: Sequence[Authorizer], rbac: RBACAuthorizer | None) -> None:
+        self._authorizers = authorizers
+        self.rbac = rbac
+
+    async def start(self) -> None:
+        """Returns when all of them know what they need; until then they refuse."""
+        for authorizer in self._authorizers:
+            if isinstance(authorizer, (RBACAuthorizer, NodeAuthorizer)):
+                await authorizer.start()
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """The decision, with the reasons of all that had none."""
+        if MASTERS in user.groups:
+            return Decision.ALLOW, ""
+        reasons = []
+        for authorizer in self._authorizers:
+            decision, reason = await authorizer.authorize(user, info)
+            if decision is not Decision.NO_OPINION:
+                return decision, reason
+            if reason:
+                reasons.append(reason)
+        return Decision.NO_OPINION, "\n".join(reasons)
+
+
+def build(options: Namespace, registry: Registry) -> Union:
+    """By options.authorization_mode. Raises SystemExit for a mode that is not there."""
+    from kprov.kube.apiserver.registry.bootstrap import rbac as policy
+
+    authorizers: list[Authorizer] = []
+    rbac: RBACAuthorizer | None = None
+    for mode in options.authorization_mode:
+        match mode:
+            case "RBAC":
+                rbac = RBACAuthorizer(registry)
+                authorizers.append(rbac)
+            case "Node":
+                rules = next(
+                    obj["rules"] for _, _, obj in policy.objects() if obj["metadata"]["name"] == "system:node"
+                )
+                authorizers.append(NodeAuthorizer(registry, rules))
+            case "AlwaysAllow":
+                authorizers.append(AlwaysAllow())
+            case "AlwaysDeny":
+                authorizers.append(AlwaysDeny())
+            case _:
+                raise SystemExit(
+                    f"Error: --authorization-mode: {mode} is not supported (Node, RBAC, AlwaysAllow, AlwaysDeny)"
+                )
+    return Union(authorizers, rbac)

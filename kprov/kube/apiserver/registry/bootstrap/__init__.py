@@ -1,0 +1,1 @@
+"""What a cluster starts with: namespaces, RBAC policy, the kubernetes service."""

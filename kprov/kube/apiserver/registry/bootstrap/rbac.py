@@ -1,0 +1,168 @@
+"""Upstream's RBAC policy, brought into being at start and kept: missing rules come back, additions stay.
+
+Source of the reconciliation: upstream pkg/registry/rbac/rest/storage_rbac.go and
+component-helpers/auth/rbac/reconciliation.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib import resources
+from typing import Any, Final
+
+from kprov.kube.apiserver.authorization import rules as rule_sets
+from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.machinery.status import StatusError
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+GROUP: Final = "rbac.authorization.k8s.io"
+_AUTOUPDATE: Final = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
+_LABELS: Final = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+_TRIES: Final = 5
+
+
+async def run(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook rbac/bootstrap-roles."""
+    for plural, namespace, wanted in objects():
+        await _reconcile(registry, plural, namespace, wanted)
+    done()
+
+
+def objects() -> list[tuple[str, str, Object]]:
+    """(plural, namespace, object) of the whole policy; roles before what binds them."""
+    import yaml
+
+    text = (resources.files(__package__) / "rbac_policy.yaml").read_text()
+    policy = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    found = [
+        ("clusterroles", "", _role("ClusterRole", name, role))
+        for name, role in policy["cluster_roles"].items()
+    ]
+    for namespace, roles in policy["roles"].items():
+        found += [("roles", namespace, _role("Role", name, role, namespace)) for name, role in roles.items()]
+    for name, binding in policy["cluster_role_bindings"].items():
+        found.append(
+            ("clusterrolebindings", "", _binding(name, f"ClusterRole {binding['role']}", binding["subjects"]))
+        )
+    for namespace, bindings in policy["role_bindings"].items():
+        for name, binding in bindings.items():
+            found.append(
+                ("rolebindings", namespace, _binding(name, binding["role"], binding["subjects"], namespace))
+            )
+    found += [
+        # Our controller manager acts under one identity, which therefore needs what its controllers may do.
+        ("clusterrolebindings", "", _binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
+        for name in policy["cluster_roles"]
+        if name.startswith("system:controller:")
+    ]
+    return found
+
+
+_MANAGER: Final = "user system:kube-controller-manager"
+
+
+def _metadata(name: str, namespace: str, labels: dict[str, str]) -> Object:
+    meta: Object = {"name": name, "labels": _LABELS | labels, "annotations": dict(_AUTOUPDATE)}
+    return meta | ({"namespace": namespace} if namespace else {})
+
+
+def _role(kind: str, name: str, role: Object, namespace: str = "") -> Object:
+    obj: Object = {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": kind,
+        "metadata": _metadata(name, namespace, role.get("labels", {})),
+        "rules": [_rule(rule) for rule in role.get("rules", [])],
+    }
+    if role.get("aggregates"):
+        obj["aggregationRule"] = {
+            "clusterRoleSelectors": [{"matchLabels": {label: "true"}} for label in role["aggregates"]]
+        }
+    return obj
+
+
+_FIELDS: Final = {
+    "groups": "apiGroups",
+    "resources": "resources",
+    "names": "resourceNames",
+    "paths": "nonResourceURLs",
+    "verbs": "verbs",
+}
+
+
+def _rule(rule: Object) -> Object:
+    return {_FIELDS[field]: values for field, values in rule.items()}
+
+
+def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> Object:
+    kind, _, role_name = role.partition(" ")
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": _metadata(name, namespace, {}),
+        "roleRef": {"apiGroup": GROUP, "kind": kind, "name": role_name},
+        "subjects": [_subject(text) for text in subjects],
+    }
+
+
+def _subject(text: str) -> Object:
+    kind, _, name = text.partition(" ")
+    if kind == "serviceaccount":
+        namespace, _, account = name.partition("/")
+        return {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    return {"kind": kind.capitalize(), "apiGroup": GROUP, "name": name}
+
+
+async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Object) -> None:
+    store = registry.store(GROUP, plural)
+    name = wanted["metadata"]["name"]
+    for _ in range(_TRIES):
+        current = store.lister.get(namespace, name)
+        try:
+            if current is None:
+                await store.create(
+                    system_context("create", store.resource, namespace, name), namespace, wanted
+                )
+            elif merge(current, wanted):
+                context = system_context("update", store.resource, namespace, name)
+                await store.update(context, namespace, name, lambda _, merged=current: merged)  # type: ignore[misc]
+        except StatusError as error:
+            # Another API server was faster, or changed it at this moment: look again.
+            if error.code != 409:
+                raise
+            await store.fresh()
+            continue
+        return
+    log.warning("%s %s keeps changing, left as it is", plural, name)
+
+
+def merge(current: Object, wanted: Object) -> bool:
+    """Bring what the policy wants into what is there, in place; whether anything was missing.
+
+    An object whose autoupdate annotation is "false" is left alone. Extra rules and subjects stay.
+    """
+    annotations = current["metadata"].get("annotations") or {}
+    if annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false":
+        return False
+    changed = False
+    if "roleRef" in wanted:
+        have = current.get("subjects") or []
+        missing = [subject for subject in wanted["subjects"] if subject not in have]
+        changed = bool(missing)
+        current["subjects"] = have + missing
+    elif wanted.get("aggregationRule"):
+        changed = not current.get("aggregationRule")
+        current["aggregationRule"] = current.get("aggregationRule") or wanted["aggregationRule"]
+    else:
+        lacking = rule_sets.uncovered(current.get("rules") or [], wanted["rules"])
+        changed = bool(lacking)
+        current["rules"] = (current.get("rules") or []) + lacking
+    labels = current["metadata"].get("labels") or {}
+    for key, value in wanted["metadata"]["labels"].items():
+        if labels.get(key) != value:
+            labels[key] = value
+            changed = True
+    current["metadata"]["labels"] = labels
+    return changed
