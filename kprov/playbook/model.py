@@ -1,0 +1,104 @@
+"""A playbook after loading: plays, blocks, tasks, roles. Nothing in here is templated yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(eq=False)
+class Role:
+    """A role as one play uses it; `params` come from the play's entry or the include."""
+
+    name: str
+    path: Path
+    defaults: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    dependencies: list[Role] = field(default_factory=list)
+
+    def lineage(self) -> list[Role]:
+        """Dependencies, depth first, and then the role."""
+        return [one for dependency in self.dependencies for one in dependency.lineage()] + [self]
+
+
+@dataclass(eq=False)
+class Node:
+    """What tasks, blocks and plays have in common: keywords, inherited from `parent`."""
+
+    keywords: dict[str, Any]
+    parent: Node | None = None
+    role: Role | None = None
+    file: str = ""
+    line: int | None = None
+
+    def chain(self) -> Iterator[Node]:
+        """This node and those around it, innermost first."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """The nearest value of a keyword."""
+        return next((node.keywords[keyword] for node in self.chain() if keyword in node.keywords), default)
+
+    def collected(self, keyword: str) -> list[Any]:
+        """All values of a keyword as one list, outermost first."""
+        found: list[Any] = []
+        for node in reversed(list(self.chain())):
+            value = node.keywords.get(keyword)
+            found += value if isinstance(value, list) else [] if value is None else [value]
+        return found
+
+    def merged(self, keyword: str) -> dict[str, Any]:
+        """Mappings of a keyword, inner over outer; the play's own are left out (they stand lower)."""
+        found: dict[str, Any] = {}
+        for node in reversed(list(self.chain())):
+            if node.parent is not None:
+                found.update(node.keywords.get(keyword) or {})
+        return found
+
+    @property
+    def tags(self) -> set[str]:
+        """Tags of this node and those around it."""
+        return {tag.strip() for value in self.collected("tags") for tag in str(value).split(",")}
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(eq=False)
+class Task(Node):
+    """One task; `module` is the short name, `args` its arguments."""
+
+    name: str = ""
+    module: str = ""
+    args: Any = None
+    listen: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Block(Node):
+    """Tasks with a rescue and an always."""
+
+    tasks: list[Task | Block] = field(default_factory=list)
+    rescue: list[Task | Block] = field(default_factory=list)
+    always: list[Task | Block] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Play(Node):
+    """A play; its sections are in their order, handlers of roles before the play's own."""
+
+    name: str = ""
+    hosts: Any = None
+    variables: dict[str, Any] = field(default_factory=dict)
+    vars_files: list[Any] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
+    sections: list[list[Task | Block]] = field(default_factory=list)
+    handlers: list[Task] = field(default_factory=list)
+    directory: Path = Path()

@@ -1,0 +1,98 @@
+"""What a run did, and who is told about it while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """`ansible-playbook`'s options. `extra_vars` win over everything; `journal` is a folder for JSON lines."""
+
+    check: bool = False
+    diff: bool = False
+    forks: int = 20
+    limit: str | None = None
+    tags: tuple[str, ...] = ("all",)
+    skip_tags: tuple[str, ...] = ()
+    start_at_task: str | None = None
+    extra_vars: dict[str, Any] = field(default_factory=dict)
+    journal: Path | None = None
+    force_handlers: bool = False
+
+
+@dataclass
+class HostStats:
+    """Tasks of a host by outcome."""
+
+    ok: int = 0
+    changed: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+
+
+@dataclass
+class TaskTime:
+    """Seconds that a task took on all its hosts together."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class RunResult:
+    """`errors`: host, task and message of what failed."""
+
+    hosts: dict[str, HostStats] = field(default_factory=dict)
+    tasks: list[TaskTime] = field(default_factory=list)
+    changed_files: dict[str, list[str]] = field(default_factory=dict)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return not any(stats.failed or stats.unreachable for stats in self.hosts.values())
+
+    @property
+    def changed(self) -> int:
+        return sum(stats.changed for stats in self.hosts.values())
+
+    @property
+    def exit_code(self) -> int:
+        """ansible-playbook's: 2 for failed hosts, 4 for unreachable ones; ours 1 for failed."""
+        if any(stats.unreachable for stats in self.hosts.values()):
+            return 4
+        return 0 if self.ok else 1
+
+    def report(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"hosts": {name: vars(stats) for name, stats in self.hosts.items()}, "tasks": [vars(task) for task in self.tasks],
+                "changed_files": self.changed_files, "errors": self.errors, "seconds": self.seconds, "changed": self.changed, "ok": self.ok}  # fmt: skip
+
+
+class Callbacks(Protocol):
+    """Told in order, from one thread at a time; results of no_log tasks come without their content."""
+
+    def play_started(self, name: str, hosts: list[str]) -> None: ...
+    def task_started(self, name: str, *, handler: bool) -> None: ...
+    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None:
+        """`outcome`: ok, changed, failed, skipped, unreachable, ignored, rescued. Loops: result["results"], each with item."""
+        ...
+
+    def no_hosts(self, play: str) -> None: ...
+    def finished(self, result: RunResult) -> None: ...
+
+
+class Silent:
+    """Callbacks that say nothing."""
+
+    def play_started(self, name: str, hosts: list[str]) -> None: ...
+    def task_started(self, name: str, *, handler: bool) -> None: ...
+    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None: ...
+    def no_hosts(self, play: str) -> None: ...
+    def finished(self, result: RunResult) -> None: ...

@@ -1,0 +1,181 @@
+"""Which variables a task on a host sees: Ansible's precedence as layers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import yamlfile
+from kprov.inventory.model import Inventory
+from kprov.playbook.model import Node, Play, Role
+from kprov.playbook.result import RunOptions
+from kprov.playbook.scope import Layer, Scope
+from kprov.playbook.templating import Templar
+
+#: Variables with the prefix of facts that are none: looking at them gathers nothing.
+_NOT_FACTS = ("ansible_become", "ansible_ssh", "ansible_host", "ansible_port", "ansible_user", "ansible_password", "ansible_connection",
+              "ansible_python_interpreter", "ansible_play", "ansible_check", "ansible_diff", "ansible_version", "ansible_run", "ansible_skip",
+              "ansible_limit", "ansible_loop", "ansible_index", "ansible_forks", "ansible_inventory", "ansible_config", "ansible_verbosity",
+              "ansible_role", "ansible_parent", "ansible_failed", "ansible_search", "ansible_managed", "ansible_private", "ansible_timeout",
+              "ansible_group_priority", "ansible_shell", "ansible_sudo", "ansible_common", "ansible_collection", "ansible_local_",
+              "ansible_dependent", "ansible_remote", "ansible_delegated", "ansible_async", "ansible_item", "ansible_env_")  # fmt: skip
+
+
+class Facts(Mapping[str, Any]):
+    """Facts of a host as ansible_* variables; gathered when one is asked for and the play lets them."""
+
+    def __init__(self, gather: Callable[[], dict[str, Any]] | None, known: dict[str, Any]) -> None:
+        self._gather = gather
+        self._known = known
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._known:
+            return True
+        if not isinstance(name, str) or (name != "ansible_facts" and not name.startswith("ansible_")) or name.startswith(_NOT_FACTS):
+            return False
+        if "ansible_facts" not in self._known and self._gather is not None:
+            self._known.update(self._gather())
+        return name in self._known or name == "ansible_facts"
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return self._known.get(name, {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class HostVars(Mapping[str, Any]):
+    """`hostvars`: every host's variables, without the play's."""
+
+    def __init__(self, variables: Variables, own: str) -> None:
+        self._variables = variables
+        self._scopes: dict[str, Scope] = {}
+        self._own = own
+
+    def __getitem__(self, host: str) -> Scope:
+        if host not in self._variables.inventory.hosts and host != "localhost":
+            raise KeyError(host)
+        if host not in self._scopes:
+            self._scopes[host] = Scope(self._variables.templar, self._variables.host_layers(host))
+        return self._scopes[host]
+
+    def __contains__(self, host: object) -> bool:
+        return host in self._variables.inventory.hosts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables.inventory.hosts)
+
+    def __len__(self) -> int:
+        return len(self._variables.inventory.hosts)
+
+
+class Variables:
+    """All variables of a run; what hosts get while it runs is kept here."""
+
+    def __init__(self, inventory: Inventory, templar: Templar, options: RunOptions, playbook: Path) -> None:
+        self.inventory = inventory
+        self.templar = templar
+        self.options = options
+        self.playbook_dir = playbook.resolve().parent
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.registered: dict[str, dict[str, Any]] = {}
+        self.included: dict[str, dict[str, Any]] = {}
+        self.gather: Callable[[str], dict[str, Any]] | None = None
+        self.play_hosts: list[str] = []
+        self.active: Callable[[], list[str]] = list
+        self._inventory: dict[str, dict[str, Any]] = {}
+        self._groups: dict[str, list[str]] | None = None
+        self._lock = threading.Lock()
+
+    def of_inventory(self, host: str) -> dict[str, Any]:
+        """Raw variables of a host from the inventory and from folders beside the playbook."""
+        with self._lock:
+            if host not in self._inventory:
+                self._inventory[host] = self.inventory.variables(host, (self.playbook_dir,))
+            return self._inventory[host]
+
+    def forget(self) -> None:
+        """The inventory has changed (add_host, group_by)."""
+        with self._lock:
+            self._inventory.clear()
+            self._groups = None
+
+    def magic(self, host: str, play: Play | None = None, role: Role | None = None) -> dict[str, Any]:
+        """Ansible's magic variables."""
+        if self._groups is None:
+            self._groups = self.inventory.group_members()
+        found: dict[str, Any] = {
+            "inventory_hostname": host, "inventory_hostname_short": host.split(".")[0], "groups": self._groups,
+            "group_names": self.inventory.group_names(host), "inventory_dir": str(self.inventory.directory.resolve()),
+            "inventory_file": str(self.inventory.path.resolve()), "playbook_dir": str(self.playbook_dir), "omit": OMIT,
+            "ansible_check_mode": self.options.check, "ansible_diff_mode": self.options.diff, "ansible_forks": self.options.forks,
+            "ansible_version": {"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"},
+            "ansible_run_tags": list(self.options.tags), "ansible_skip_tags": list(self.options.skip_tags),
+            "ansible_play_hosts_all": list(self.play_hosts), "ansible_play_hosts": self.active(), "ansible_play_batch": self.active(),
+            "play_hosts": self.active(), "ansible_limit": self.options.limit or "",
+        }  # fmt: skip
+        if play is not None:
+            found.update(ansible_play_name=play.name, ansible_play_role_names=[one.name for one in play.roles], role_names=[one.name for one in play.roles])
+        if role is not None:
+            found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
+        return found
+
+    def host_layers(self, host: str) -> list[Layer]:
+        """What `hostvars` shows of a host."""
+        gather = (lambda: self.gather(host)) if self.gather is not None else None
+        return [Layer(self.options.extra_vars), Layer(self.magic(host), raw=True), Layer(self.registered.setdefault(host, {}), raw=True),
+                Layer(self.included.setdefault(host, {})), Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True),
+                Layer(self.of_inventory(host))]  # fmt: skip
+
+    def scope(self, host: str, play: Play, node: Node, *, include: Mapping[str, Any] | None = None) -> Scope:
+        """What a task sees on a host."""
+        role = node.role
+        lineage = role.lineage() if role is not None else []
+        defaults: dict[str, Any] = {}
+        role_vars: dict[str, Any] = {}
+        for one in [*play.roles, *lineage]:
+            defaults.update(one.defaults)
+            role_vars.update(one.variables)
+        params: dict[str, Any] = {}
+        for one in lineage:
+            params.update(one.params)
+        gather = (lambda: self.gather(host)) if self.gather is not None and node.get("gather_facts", True) is not False else None
+        layers = [Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True), Layer(self.options.extra_vars),
+                  Layer(include or {}, raw=True), Layer(params), Layer(self.registered.setdefault(host, {}), raw=True),
+                  Layer(self.included.setdefault(host, {})), Layer(node.merged("vars")), Layer(role_vars)]  # fmt: skip
+        scope = Scope(self.templar, [*layers, Layer(play.variables), Layer(self.of_inventory(host)), Layer(defaults)])
+        files = self._vars_files(play, scope)
+        facts = Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True)
+        scope.layers[len(layers) :] = [Layer(files), Layer(play.variables), facts, Layer(self.of_inventory(host)), Layer(defaults)]
+        return scope
+
+    def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for entry in play.vars_files:
+            for name in entry if isinstance(entry, list) else [entry]:
+                path = play.directory / str(self.templar.value(name, scope, "vars_files"))
+                if isinstance(entry, list) and not path.exists():
+                    continue
+                found.update(yamlfile.load(path) or {})
+                break
+        return found
+
+
+#: The value of `omit`: an argument with it is left out.
+OMIT = "__omit_place_holder__kprov"
+
+
+def without_omitted(value: Any) -> Any:
+    """A value without what is `omit` in it."""
+    if isinstance(value, dict):
+        return {key: without_omitted(entry) for key, entry in value.items() if entry != OMIT}
+    if isinstance(value, list):
+        return [without_omitted(entry) for entry in value if entry != OMIT]
+    return value
