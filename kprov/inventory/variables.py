@@ -1,0 +1,75 @@
+"""The cluster's variables that an inventory may set: kubespray's names, types and defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _network(value: Any) -> Any:
+    """A CIDR without host bits, as the components take it."""
+    if not isinstance(value, str):
+        raise ValueError("must be a network such as 10.233.0.0/18")  # noqa: TRY004 - pydantic's protocol
+    if "/" not in value:
+        raise ValueError("must have a prefix length, such as 10.233.0.0/18")
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
+def _address(value: Any) -> Any:
+    try:
+        return ipaddress.ip_address(value)
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+
+
+def _absolute(value: Any) -> Any:
+    if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
+        raise ValueError("must be an absolute path")
+    return value
+
+
+Cidr = Annotated[Network, BeforeValidator(_network)]
+Address = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
+Folder = Annotated[str, BeforeValidator(_absolute)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")]
+Taint = Annotated[str, Field(pattern=r"^[^=:\s]+(=[^:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$")]
+
+
+class ClusterVariables(BaseModel):
+    """Known variables; others are the roles' and the user's own and are not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cluster_name: Name = "cluster.local"
+    dns_domain: Name = "cluster.local"
+    kube_service_addresses: Cidr = ipaddress.ip_network("10.233.0.0/18")
+    kube_pods_subnet: Cidr = ipaddress.ip_network("10.233.64.0/18")
+    kube_network_node_prefix: Annotated[int, Field(ge=8, le=128)] = 24
+    nodelocaldns_ip: Address = ipaddress.ip_address("169.254.25.10")
+    upstream_dns_servers: list[Address] = []
+    container_manager: Literal["containerd"] = "containerd"
+    kube_apiserver_port: Port = 6443
+    loadbalancer_apiserver_port: Port = 8443
+    kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"
+    kube_vip_address: Address | Literal[""] = ""
+    supplementary_addresses_in_ssl_keys: list[str] = []
+    node_labels: dict[str, str] = {}
+    node_taints: list[Taint] = []
+    etcd_data_dir: Folder = "/var/lib/etcd"
+    kube_config_dir: Folder = "/etc/kubernetes"
+    kube_cert_dir: Folder = "/etc/kubernetes/pki"
+    bundle_root: Folder = "/opt/kprov"
+    kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
+    kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
+    ip: Address | None = None
+    kube_override_hostname: Name | None = None
+    ansible_port: Port | None = None
