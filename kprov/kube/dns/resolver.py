@@ -53,7 +53,7 @@ class Resolver:
         reply = self._local(question)
         if reply is None:
             try:
-                return await self._forwarder.ask(data, tcp=tcp)
+                return await self._ask_others(data, tcp=tcp)
             except OSError as error:
                 log.warning("%s %s: %s", question.type, question.name, error)
                 return bytes(message.failure(question, "SERVFAIL").pack())
@@ -64,6 +64,15 @@ class Resolver:
         if self.ready and self._fast_version == self._zone.version and len(self._fast) < _FAST_ENTRIES:
             self._fast[data[2:]] = packed[2:]
         return packed
+
+    async def _ask_others(self, data: bytes, *, tcp: bool) -> bytes:
+        """Over the client's protocol; servers that refuse TCP may still answer over UDP."""
+        if tcp:
+            try:
+                return await self._forwarder.ask(data, tcp=True)
+            except OSError as error:
+                log.info("asking over UDP, TCP failed: %s", error)
+        return await self._forwarder.ask(data)
 
     def _local(self, question: Question) -> Any:
         """An answer of our own zone; None when the name is others' business."""

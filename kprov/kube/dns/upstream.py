@@ -78,7 +78,8 @@ class Forwarder:
                 async with asyncio.timeout(_TRY_SECONDS):
                     answer = await (self._tcp(server, data) if tcp else self._udp(server, data))
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-                self._bad_until[server] = time.monotonic() + 10
+                if not tcp:
+                    self._bad_until[server] = time.monotonic() + 10
                 failure = error
                 continue
             self._bad_until.pop(server, None)
@@ -87,7 +88,7 @@ class Forwarder:
         raise OSError(f"no answer from {', '.join(self.servers) or 'any server'}: {failure or 'timed out'}")
 
     async def _udp(self, server: str, data: bytes) -> bytes:
-        identifier = random.getrandbits(16) if data else 0
+        identifier = random.getrandbits(16)
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.create_datagram_endpoint(
             lambda: _Datagram(identifier), remote_addr=(server, self._port)

@@ -5,6 +5,7 @@ a change is rare enough, and nothing has to be imported for it.
 """
 
 import asyncio
+import re
 import socket
 import struct
 from collections.abc import Callable
@@ -32,7 +33,10 @@ async def own_routes(family: str) -> frozenset[routes.Route]:
 
 async def change_routes(family: str, lines: list[str]) -> None:
     """Carry out batch lines; one that fails does not keep the others from being done."""
-    await run("ip", family, "-force", "-batch", "-", stdin="\n".join(lines) + "\n")
+    try:
+        await run("ip", family, "-force", "-batch", "-", stdin="\n".join(lines) + "\n")
+    except ProcessError as error:
+        raise ProcessError(_with_routes(str(error), lines)) from error
 
 
 async def load_ruleset(text: str) -> None:
@@ -99,3 +103,11 @@ def message_types(data: bytes) -> list[int]:
         types.append(kind)
         offset += (length + 3) & ~3
     return types
+
+
+def _with_routes(text: str, lines: list[str]) -> str:
+    """What `ip -batch` said, with the lines it means by their numbers: "Command failed -:2"."""
+    failed = [int(number) for number in re.findall(r"Command failed -:(\d+)", text)]
+    named = [lines[number - 1] for number in failed if 0 < number <= len(lines)]
+    said = re.sub(r"\s*Command failed -:\d+", "", text).replace("\n", "; ")
+    return f"{said} ({'; '.join(named)})" if named else said

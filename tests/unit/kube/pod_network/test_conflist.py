@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 
 from kprov.kube.pod_network import conflist, kernel, ruleset
@@ -31,3 +32,16 @@ def test_forwarding_that_is_off_is_told(tmp_path: Path) -> None:
     assert "ip_forward is off" in kernel.forwarding_problem(tmp_path)
     (tmp_path / "net/ipv4/ip_forward").write_text("1\n")
     assert kernel.forwarding_problem(tmp_path) == ""
+
+
+def test_a_route_that_the_kernel_refuses_is_named() -> None:
+    said = "ip -4 -batch -: Error: Nexthop has invalid gateway.\nCommand failed -:2"
+    text = kernel._with_routes(said, ["route replace 10.1.0.0/24 via a", "route replace 10.2.0.0/24 via b"])
+    assert text == "ip -4 -batch -: Error: Nexthop has invalid gateway. (route replace 10.2.0.0/24 via b)"
+
+
+def test_netlink_messages_are_told_by_their_type() -> None:
+    def packed(kind: int, body: bytes) -> bytes:
+        return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body + b"\0" * (-len(body) % 4)
+
+    assert kernel.message_types(packed(25, b"abc") + packed(16, b"")) == [25, 16]
