@@ -22,8 +22,6 @@ from kprov.kube.dns.zone import Zone
 log = logging.getLogger(__name__)
 
 _SERVICE_NAME_LABEL = "kubernetes.io/service-name"
-# Slices of services with a cluster IP lead to no record; the controller marks the others.
-_HEADLESS = "service.kubernetes.io/headless"
 
 
 def _service_key(piece: EndpointSlice) -> str:
@@ -69,12 +67,12 @@ async def serve(options: Options, stop: asyncio.Event) -> None:
 
 def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], None]]:
     services = informers.informer("", "v1", "services", Service)
+    # All of them: slices written by hand for a headless service carry no label that tells them apart.
     slices = informers.informer(
         "discovery.k8s.io",
         "v1",
         "endpointslices",
         EndpointSlice,
-        label_selector=_HEADLESS,
         indexers={"service": lambda piece: [_service_key(piece)]},
     )
     namespaces = informers.informer("", "v1", "namespaces", PartialObjectMetadata)
