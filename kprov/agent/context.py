@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH108, PTH123
 """What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH101, PTH104, PTH108, PTH114, PTH116, PTH120, PTH123
 """Files written whole or not at all, their attributes, and differences for people."""
 
 from __future__ import annotations
@@ -164,7 +166,11 @@ def replace(source: str, dest: str, args: dict[str, Any]) -> None:
         set_attributes(source, args, check=False)
         with open(source, "rb") as file:
             os.fsync(file.fileno())
-        target = os.path.realpath(dest) if os.path.islink(dest) and truth(args.get("follow"), default=True) else dest
+        target = (
+            os.path.realpath(dest)
+            if os.path.islink(dest) and truth(args.get("follow"), default=True)
+            else dest
+        )
         try:
             os.rename(source, target)
         except OSError:

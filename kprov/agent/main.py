@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH123
 """The agent: reads tasks from its standard input, does them in-process, answers, and ends with its connection."""
 
 from __future__ import annotations
@@ -78,10 +80,19 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
     except ModuleError as error:
         return {"changed": False, **error.result, "failed": True, "msg": str(error)}
     except OSError as error:
-        return {"changed": False, "failed": True, "msg": f"{error.strerror}: {error.filename or ''}".rstrip(": ")}
+        return {
+            "changed": False,
+            "failed": True,
+            "msg": f"{error.strerror}: {error.filename or ''}".rstrip(": "),
+        }
     except Exception as error:
         where = traceback.format_exc()
-        return {"changed": False, "failed": True, "msg": f"{type(error).__name__}: {error}", "exception": where}
+        return {
+            "changed": False,
+            "failed": True,
+            "msg": f"{type(error).__name__}: {error}",
+            "exception": where,
+        }
     result.setdefault("changed", False)
     return result
 

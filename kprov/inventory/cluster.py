@@ -15,7 +15,17 @@ from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
 
 #: kubespray's groups, and Ansible's own.
-GROUPS = ("all", "ungrouped", "kube_control_plane", "etcd", "kube_node", "k8s_cluster", "calico_rr", "bastion", "no_floating")
+GROUPS = (
+    "all",
+    "ungrouped",
+    "kube_control_plane",
+    "etcd",
+    "kube_node",
+    "k8s_cluster",
+    "calico_rr",
+    "bastion",
+    "no_floating",
+)
 Resolve = Callable[[str], Mapping[str, Any]]
 
 
@@ -35,7 +45,10 @@ def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, 
     if len(unique) == 1:
         raise unique[0]
     if unique:
-        raise InputError(f"{len(unique)} problems in the inventory {inventory.path}\n" + "\n".join(f"  {problem}" for problem in unique))
+        raise InputError(
+            f"{len(unique)} problems in the inventory {inventory.path}\n"
+            + "\n".join(f"  {problem}" for problem in unique)
+        )
     return found
 
 
@@ -56,11 +69,21 @@ def _groups(inventory: Inventory, problems: list[InputError]) -> None:
         # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
         hosts = set(inventory.members(group.name))
         close = difflib.get_close_matches(group.name, GROUPS[2:], 1, 0.8)
-        known = {host for name in ("kube_control_plane", "etcd", "kube_node") for host in inventory.members(name)}
+        known = {
+            host for name in ("kube_control_plane", "etcd", "kube_node") for host in inventory.members(name)
+        }
         if hosts <= known and not close:
             continue
-        hint = f"; did you mean {close[0]!r}?" if close else f"; groups are {', '.join(GROUPS[2:6])}, and any others of their hosts"
-        problems.append(InputError(f"unknown group{hint}", file=group.file or inventory.path, line=group.line, field=group.name))
+        hint = (
+            f"; did you mean {close[0]!r}?"
+            if close
+            else f"; groups are {', '.join(GROUPS[2:6])}, and any others of their hosts"
+        )
+        problems.append(
+            InputError(
+                f"unknown group{hint}", file=group.file or inventory.path, line=group.line, field=group.name
+            )
+        )
 
 
 def _above(inventory: Inventory, name: str) -> set[str]:
@@ -77,13 +100,21 @@ def _members(inventory: Inventory, problems: list[InputError]) -> None:
         group = inventory.groups.get(name)
         file, line = (group.file or inventory.path, group.line) if group else (inventory.path, None)
         if not hosts:
-            problems.append(InputError("the group has no hosts; a cluster needs at least one", file=file, line=line, field=name))
+            problems.append(
+                InputError(
+                    "the group has no hosts; a cluster needs at least one", file=file, line=line, field=name
+                )
+            )
         elif name == "etcd" and len(hosts) % 2 == 0:
-            text = f"an odd number of hosts is needed for a quorum, these are {len(hosts)}: {', '.join(hosts)}"
+            text = (
+                f"an odd number of hosts is needed for a quorum, these are {len(hosts)}: {', '.join(hosts)}"
+            )
             problems.append(InputError(text, file=file, line=line, field=name))
 
 
-def _variables(inventory: Inventory, host: str, resolve: Resolve | None, problems: list[InputError]) -> ClusterVariables:
+def _variables(
+    inventory: Inventory, host: str, resolve: Resolve | None, problems: list[InputError]
+) -> ClusterVariables:
     raw = inventory.variables(host)
     values: dict[str, Any] = {}
     for name in ClusterVariables.model_fields:
@@ -107,7 +138,9 @@ def _variables(inventory: Inventory, host: str, resolve: Resolve | None, problem
             name = str(entry["loc"][0])
             file, line = place(inventory, name)
             message = entry["msg"].removeprefix("Value error, ")
-            problems.append(InputError(f"{message}, not {entry['input']!r}", file=file, line=line, field=name))
+            problems.append(
+                InputError(f"{message}, not {entry['input']!r}", file=file, line=line, field=name)
+            )
             values.pop(name, None)
         try:
             return ClusterVariables.model_validate(values)
@@ -143,17 +176,39 @@ def _addresses(inventory: Inventory, resolve: Resolve | None, problems: list[Inp
             port = str(inventory.variables(host).get("ansible_port", 22)) if name == "ansible_host" else ""
             other = seen.setdefault((address, port), host)
             if other != host:
-                file, line = inventory.hosts[host].places[0] if inventory.hosts[host].places else (str(inventory.path), None)
-                problems.append(InputError(f"{other} and {host} have the same address {address}", file=file, line=line, field=name))
+                file, line = (
+                    inventory.hosts[host].places[0]
+                    if inventory.hosts[host].places
+                    else (str(inventory.path), None)
+                )
+                problems.append(
+                    InputError(
+                        f"{other} and {host} have the same address {address}",
+                        file=file,
+                        line=line,
+                        field=name,
+                    )
+                )
 
 
 def _networks(
-    inventory: Inventory, variables: ClusterVariables, everybody: Mapping[str, ClusterVariables], resolve: Resolve | None, problems: list[InputError]
+    inventory: Inventory,
+    variables: ClusterVariables,
+    everybody: Mapping[str, ClusterVariables],
+    resolve: Resolve | None,
+    problems: list[InputError],
 ) -> None:
     pods, services = variables.kube_pods_subnet, variables.kube_service_addresses
     file, line = place(inventory, "kube_pods_subnet")
     if pods.version == services.version and pods.overlaps(services):
-        problems.append(InputError(f"{pods} and kube_service_addresses {services} overlap", file=file, line=line, field="kube_pods_subnet"))
+        problems.append(
+            InputError(
+                f"{pods} and kube_service_addresses {services} overlap",
+                file=file,
+                line=line,
+                field="kube_pods_subnet",
+            )
+        )
     for name, network in (("kube_pods_subnet", pods), ("kube_service_addresses", services)):
         where = place(inventory, name)
         for host in everybody:
@@ -164,21 +219,60 @@ def _networks(
                 except ValueError:
                     continue
                 if address.version == network.version and address in network:
-                    problems.append(InputError(f"{network} overlaps the address {text} of host {host}", file=where[0], line=where[1], field=name))
-        if variables.kube_vip_address and variables.kube_vip_address.version == network.version and variables.kube_vip_address in network:
-            problems.append(InputError(f"{network} overlaps kube_vip_address {variables.kube_vip_address}", file=where[0], line=where[1], field=name))
+                    problems.append(
+                        InputError(
+                            f"{network} overlaps the address {text} of host {host}",
+                            file=where[0],
+                            line=where[1],
+                            field=name,
+                        )
+                    )
+        if (
+            variables.kube_vip_address
+            and variables.kube_vip_address.version == network.version
+            and variables.kube_vip_address in network
+        ):
+            problems.append(
+                InputError(
+                    f"{network} overlaps kube_vip_address {variables.kube_vip_address}",
+                    file=where[0],
+                    line=where[1],
+                    field=name,
+                )
+            )
     prefix, nodes = variables.kube_network_node_prefix, len(inventory.members("kube_node"))
     where = place(inventory, "kube_network_node_prefix")
-    if prefix <= pods.prefixlen and nodes > 1 or prefix < pods.prefixlen:
-        problems.append(InputError(f"a node's /{prefix} does not fit into kube_pods_subnet {pods}", file=where[0], line=where[1], field="kube_network_node_prefix"))
+    if (prefix <= pods.prefixlen and nodes > 1) or prefix < pods.prefixlen:
+        problems.append(
+            InputError(
+                f"a node's /{prefix} does not fit into kube_pods_subnet {pods}",
+                file=where[0],
+                line=where[1],
+                field="kube_network_node_prefix",
+            )
+        )
     elif 2 ** (prefix - pods.prefixlen) < nodes:
         text = f"{pods} has room for {2 ** (prefix - pods.prefixlen)} nodes of a /{prefix}, the inventory has {nodes}"
         problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))
     if services.num_addresses < 16:
         where = place(inventory, "kube_service_addresses")
-        problems.append(InputError(f"{services} is too small for a cluster's services; /28 or larger", file=where[0], line=where[1], field="kube_service_addresses"))
+        problems.append(
+            InputError(
+                f"{services} is too small for a cluster's services; /28 or larger",
+                file=where[0],
+                line=where[1],
+                field="kube_service_addresses",
+            )
+        )
     if variables.kube_vip_address:
         for host in everybody:
             if _address_of(inventory, host, resolve, "ansible_host") == str(variables.kube_vip_address):
                 where = place(inventory, "kube_vip_address")
-                problems.append(InputError(f"{variables.kube_vip_address} is the address of host {host}", file=where[0], line=where[1], field="kube_vip_address"))
+                problems.append(
+                    InputError(
+                        f"{variables.kube_vip_address} is the address of host {host}",
+                        file=where[0],
+                        line=where[1],
+                        field="kube_vip_address",
+                    )
+                )

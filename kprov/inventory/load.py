@@ -24,8 +24,14 @@ def load(path: Path | str) -> Inventory:
     inventory = Inventory(path)
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and file.name not in _PASSED_OVER
-                       and not file.name.startswith(".") and file.suffix in ("", ".yml", ".yaml", ".ini", ".json"))  # fmt: skip
+        files = sorted(
+            file
+            for file in path.iterdir()
+            if file.is_file()
+            and file.name not in _PASSED_OVER
+            and not file.name.startswith(".")
+            and file.suffix in ("", ".yml", ".yaml", ".ini", ".json")
+        )
         if not files:
             raise InputError("the folder has no inventory file (hosts.yml)", file=path)
     for file in files:
@@ -44,7 +50,12 @@ def load(path: Path | str) -> Inventory:
 def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
     if name in above:
         group = inventory.groups[name]
-        raise InputError(f"groups contain each other: {' > '.join([*above, name])}", file=group.file, line=group.line, field=name)
+        raise InputError(
+            f"groups contain each other: {' > '.join([*above, name])}",
+            file=group.file,
+            line=group.line,
+            field=name,
+        )
     for child in inventory.groups[name].children:
         _no_circle(inventory, child, (*above, name))
 
@@ -69,17 +80,26 @@ def _group(inventory: Inventory, path: Path, container: yamlfile.Mapping, name: 
     if body is None:
         return
     if not isinstance(body, yamlfile.Mapping):
-        raise InputError("a group must be a mapping with hosts, vars, children", file=path, line=line, field=name)
+        raise InputError(
+            "a group must be a mapping with hosts, vars, children", file=path, line=line, field=name
+        )
     for key, value in body.items():
         place = body.lines.get(key)
         if key not in _GROUP_KEYS:
-            raise InputError(f"a group has {', '.join(_GROUP_KEYS)}, not {key!r}", file=path, line=place, field=name)
+            raise InputError(
+                f"a group has {', '.join(_GROUP_KEYS)}, not {key!r}", file=path, line=place, field=name
+            )
         if value is None:
             continue
         if key == "hosts" and isinstance(value, str):
             value = yamlfile.parse(f"{{'{value}': }}", str(path))
         if not isinstance(value, yamlfile.Mapping):
-            raise InputError(f"must be a mapping, not {type(value).__name__.lower()}", file=path, line=place, field=f"{name}.{key}")
+            raise InputError(
+                f"must be a mapping, not {type(value).__name__.lower()}",
+                file=path,
+                line=place,
+                field=f"{name}.{key}",
+            )
         if key == "vars":
             inventory.sources.append(value)
             group.variables.update(value)
@@ -92,10 +112,14 @@ def _group(inventory: Inventory, path: Path, container: yamlfile.Mapping, name: 
                 inventory.add_child(name, child)
 
 
-def _host(inventory: Inventory, path: Path, container: yamlfile.Mapping, group: str, name: Any, variables: Any) -> None:
+def _host(
+    inventory: Inventory, path: Path, container: yamlfile.Mapping, group: str, name: Any, variables: Any
+) -> None:
     line = container.lines.get(name)
     if variables is not None and not isinstance(variables, dict):
-        raise InputError("a host's variables must be a mapping", file=path, line=line, field=f"{group}.hosts.{name}")
+        raise InputError(
+            "a host's variables must be a mapping", file=path, line=line, field=f"{group}.hosts.{name}"
+        )
     for one in ranges.expand(str(name), str(path), line):
         host = inventory.add_host(one, group, (str(path), line))
         if variables:
@@ -112,7 +136,11 @@ def _ini(inventory: Inventory, path: Path) -> None:
         if line.startswith("["):
             found = re.fullmatch(r"\[([^\]:]+)(?::(\w+))?\]\s*(?:[#;].*)?", line)
             if not found or found[2] not in (None, "vars", "children", "hosts"):
-                raise InputError(f"{line} is not a section: [GROUP], [GROUP:vars] or [GROUP:children]", file=path, line=number)
+                raise InputError(
+                    f"{line} is not a section: [GROUP], [GROUP:vars] or [GROUP:children]",
+                    file=path,
+                    line=number,
+                )
             section, kind = found[1], found[2] or "hosts"
             inventory.add_group(section, (str(path), number))
             continue
@@ -135,10 +163,14 @@ def _ini(inventory: Inventory, path: Path) -> None:
             for word in words[1:]:
                 key, found_value, value = word.partition("=")
                 if not found_value:
-                    raise InputError(f"expected NAME=VALUE, not {word!r}", file=path, line=number, field=words[0])
+                    raise InputError(
+                        f"expected NAME=VALUE, not {word!r}", file=path, line=number, field=words[0]
+                    )
                 variables[key] = _value(value)
             for one in ranges.expand(words[0], str(path), number):
-                inventory.add_host(one, None if section == "ungrouped" else section, (str(path), number)).variables.update(variables)
+                inventory.add_host(
+                    one, None if section == "ungrouped" else section, (str(path), number)
+                ).variables.update(variables)
 
 
 def _value(text: str) -> Any:

@@ -67,14 +67,22 @@ class Inventory:
 
     def depth(self, group: str) -> int:
         """Steps from `all`."""
-        return 0 if group == "all" else 1 + max((self.depth(p) for p in self.groups[group].parents if p != group), default=0)
+        return (
+            0
+            if group == "all"
+            else 1 + max((self.depth(p) for p in self.groups[group].parents if p != group), default=0)
+        )
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         """A host's raw variables by Ansible's precedence; `beside` are other folders with group_vars and host_vars."""
         folders = [self.directory, *(path for path in beside if path.resolve() != self.directory.resolve())]
         groups = sorted(
             (name for name in self.group_names(host)),
-            key=lambda name: (self.depth(name), int(self.groups[name].variables.get("ansible_group_priority", 1)), name),
+            key=lambda name: (
+                self.depth(name),
+                int(self.groups[name].variables.get("ansible_group_priority", 1)),
+                name,
+            ),
         )
         layers: list[dict[str, Any]] = [self.groups["all"].variables]
         layers += [self.folder_variables(folder, "group_vars", "all") for folder in folders]
@@ -106,7 +114,9 @@ class Inventory:
             self._folders[key] = found
         return self._folders[key]
 
-    def add_host(self, name: str, group: str | None = None, place: tuple[str, int | None] | None = None) -> Host:
+    def add_host(
+        self, name: str, group: str | None = None, place: tuple[str, int | None] | None = None
+    ) -> Host:
         """Have a host, in a group when one is named."""
         host = self.hosts.setdefault(name, Host(name))
         if place is not None:
@@ -133,7 +143,12 @@ class Inventory:
 
     def finish(self) -> None:
         """Compute what follows from the sources: `ungrouped` and kubespray's `k8s_cluster`."""
-        grouped = {host for name in self.groups if name not in ("all", "ungrouped") for host in self.groups[name].hosts}
+        grouped = {
+            host
+            for name in self.groups
+            if name not in ("all", "ungrouped")
+            for host in self.groups[name].hosts
+        }
         self.groups["ungrouped"].hosts = [host for host in self.hosts if host not in grouped]
         if "k8s_cluster" not in self.groups and any(name in self.groups for name in CLUSTER):
             self.add_group("k8s_cluster")
@@ -144,5 +159,20 @@ class Inventory:
 
 def _variable_files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in ("", ".yml", ".yaml", ".json") and not file.name.startswith("."))
-    return [file for file in (path, path.with_name(path.name + ".yml"), path.with_name(path.name + ".yaml"), path.with_name(path.name + ".json")) if file.is_file()]
+        return sorted(
+            file
+            for file in path.rglob("*")
+            if file.is_file()
+            and file.suffix in ("", ".yml", ".yaml", ".json")
+            and not file.name.startswith(".")
+        )
+    return [
+        file
+        for file in (
+            path,
+            path.with_name(path.name + ".yml"),
+            path.with_name(path.name + ".yaml"),
+            path.with_name(path.name + ".json"),
+        )
+        if file.is_file()
+    ]

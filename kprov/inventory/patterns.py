@@ -12,7 +12,11 @@ _SLICE = re.compile(r"^(.+)\[(-?\d+)(?:[:-](-?\d*))?\]$")
 
 def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
     """Hosts in the order of the pattern's parts; an unknown name matches nothing."""
-    parts = [part.strip() for text in ([pattern] if isinstance(pattern, str) else pattern) for part in _split(str(text))]
+    parts = [
+        part.strip()
+        for text in ([pattern] if isinstance(pattern, str) else pattern)
+        for part in _split(str(text))
+    ]
     plain = [part for part in parts if part and part[0] not in "!&"] or ["all"]
     found: dict[str, None] = {}
     for part in plain:
@@ -32,7 +36,11 @@ def _split(text: str) -> list[str]:
     if "," in text:
         return text.split(",")
     # A colon inside brackets is a range; addresses of IPv6 are only told apart when nothing else is there.
-    return [text] if text.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.]+", text) else re.split(r":(?![^\[]*\])", text)
+    return (
+        [text]
+        if text.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.]+", text)
+        else re.split(r":(?![^\[]*\])", text)
+    )
 
 
 def _one(inventory: Inventory, part: str) -> list[str]:
@@ -52,7 +60,12 @@ def _one(inventory: Inventory, part: str) -> list[str]:
         end = int(found[3]) if found[3] else len(members) - 1
         return members[int(found[2]) : end + 1 if end >= 0 else len(members) + end + 1]
     if any(letter in part for letter in "*?["):
-        hits = [host for name in inventory.groups if fnmatch.fnmatchcase(name, part) for host in inventory.members(name)]
+        hits = [
+            host
+            for name in inventory.groups
+            if fnmatch.fnmatchcase(name, part)
+            for host in inventory.members(name)
+        ]
         return [*hits, *(name for name in inventory.hosts if fnmatch.fnmatchcase(name, part))]
     if part in inventory.groups:
         return inventory.members(part)

@@ -26,4 +26,8 @@ def expand(name: str, file: str = "", line: int | None = None) -> list[str]:
         values = list(letters[letters.index(start) : letters.index(end) + 1 : step])
     if not values:
         raise InputError(f"{found[0]} is an empty range", file=file or None, line=line, field=name)
-    return [whole for value in values for whole in expand(name[: found.start()] + value + name[found.end() :], file, line)]
+    return [
+        whole
+        for value in values
+        for whole in expand(name[: found.start()] + value + name[found.end() :], file, line)
+    ]

@@ -50,9 +50,18 @@ def _mapping(loader: Any, node: Any) -> Any:
         key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if isinstance(key, (list, dict)):
-            raise InputError("a key of a mapping is itself a mapping or list; quote what starts with {{", file=loader.file, line=line)
+            raise InputError(
+                "a key of a mapping is itself a mapping or list; quote what starts with {{",
+                file=loader.file,
+                line=line,
+            )
         if key in found and line > found.lines.get(key, 0) and not merged & set():
-            raise InputError(f"the key is already there in line {found.lines[key]}", file=loader.file, line=line, field=str(key))
+            raise InputError(
+                f"the key is already there in line {found.lines[key]}",
+                file=loader.file,
+                line=line,
+                field=str(key),
+            )
         found[key] = loader.construct_object(value_node, deep=True)
         found.lines[key] = line
 
@@ -66,7 +75,11 @@ def _sequence(loader: Any, node: Any) -> Any:
 
 
 def _vault(loader: Any, node: Any) -> Any:
-    raise InputError("values encrypted with ansible-vault are not supported yet", file=loader.file, line=node.start_mark.line + 1)
+    raise InputError(
+        "values encrypted with ansible-vault are not supported yet",
+        file=loader.file,
+        line=node.start_mark.line + 1,
+    )
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)

@@ -25,17 +25,39 @@ from kprov.transport import preflight
 from kprov.transport.connection import Connections
 from kprov.transport.options import Become, Options, from_variables
 
-_CONNECTION = ("ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user", "ansible_password",
-               "ansible_ssh_pass", "ansible_ssh_password", "ansible_ssh_private_key_file", "ansible_private_key_file", "ansible_ssh_private_key_passphrase",
-               "ansible_private_key_passphrase", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args", "ansible_connection",
-               "ansible_timeout", "ansible_ssh_timeout", "ansible_python_interpreter", "kprov_host_key_checking", "ansible_host_key_checking",
-               "ansible_ssh_host_key_checking")  # fmt: skip
+_CONNECTION = (
+    "ansible_host",
+    "ansible_ssh_host",
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_user",
+    "ansible_ssh_user",
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_ssh_password",
+    "ansible_ssh_private_key_file",
+    "ansible_private_key_file",
+    "ansible_ssh_private_key_passphrase",
+    "ansible_private_key_passphrase",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_ssh_args",
+    "ansible_connection",
+    "ansible_timeout",
+    "ansible_ssh_timeout",
+    "ansible_python_interpreter",
+    "kprov_host_key_checking",
+    "ansible_host_key_checking",
+    "ansible_ssh_host_key_checking",
+)
 
 
 class Engine:
     """One run, or several on the same connections; close it, or use it in a `with`."""
 
-    def __init__(self, inventory: Inventory, options: RunOptions | None = None, callbacks: Callbacks | None = None) -> None:
+    def __init__(
+        self, inventory: Inventory, options: RunOptions | None = None, callbacks: Callbacks | None = None
+    ) -> None:
         self.inventory = inventory
         self.options = options or RunOptions()
         self.callbacks: Callbacks = callbacks or Silent()
@@ -61,7 +83,11 @@ class Engine:
     def connection_options(self, host: str) -> Options:
         """How a host is reached."""
         scope = self.host_scope(host)
-        values = {name: self.templar.value("{{ " + name + " }}", scope, name) for name in _CONNECTION if name in scope}
+        values = {
+            name: self.templar.value("{{ " + name + " }}", scope, name)
+            for name in _CONNECTION
+            if name in scope
+        }
         return from_variables(host, values)
 
     def become(self, host: str) -> Become | None:
@@ -72,7 +98,9 @@ class Engine:
 
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""
-        return preflight.preflight(self.connections, list(hosts or self.inventory.hosts), self.become, forks=self.options.forks)
+        return preflight.preflight(
+            self.connections, list(hosts or self.inventory.hosts), self.become, forks=self.options.forks
+        )
 
     def run(self, playbook: Path) -> RunResult:
         """Play a playbook. InputError for mistakes in its files before any host is touched."""
@@ -114,7 +142,14 @@ class _Run:
 
     def play(self, play: Play) -> bool:
         """One play; False when the run must end."""
-        scope = Scope(self.engine.templar, [Layer(self.options.extra_vars), Layer(play.variables), Layer(self.variables.magic("localhost"), raw=True)])
+        scope = Scope(
+            self.engine.templar,
+            [
+                Layer(self.options.extra_vars),
+                Layer(play.variables),
+                Layer(self.variables.magic("localhost"), raw=True),
+            ],
+        )
         wanted = self.engine.templar.value(play.hosts, scope, "hosts")
         hosts = patterns.match(self.engine.inventory, wanted)
         if not hosts and str(wanted) in ("localhost", "127.0.0.1"):
@@ -138,7 +173,9 @@ class _Run:
             _Batch(self, play, batch).run()
             alive = [host for host in batch if host not in self.failed | self.dead]
             percent = play.keywords.get("max_fail_percentage")
-            if not alive or (percent is not None and 100 * (len(batch) - len(alive)) / len(batch) > float(percent)):
+            if not alive or (
+                percent is not None and 100 * (len(batch) - len(alive)) / len(batch) > float(percent)
+            ):
                 return False
             if play.keywords.get("any_errors_fatal") and len(alive) < len(batch):
                 return False
@@ -150,7 +187,13 @@ def _batches(hosts: list[str], serial: Any) -> list[list[str]]:
     batches, rest, index = [], list(hosts), 0
     while rest:
         size = sizes[min(index, len(sizes) - 1)]
-        number = len(hosts) if not size else max(1, int(len(hosts) * float(size[:-1]) / 100)) if isinstance(size, str) and size.endswith("%") else int(size)
+        number = (
+            len(hosts)
+            if not size
+            else max(1, int(len(hosts) * float(size[:-1]) / 100))
+            if isinstance(size, str) and size.endswith("%")
+            else int(size)
+        )
         batches.append(rest[:number])
         rest = rest[number:]
         index += 1
@@ -178,7 +221,9 @@ class _Batch:
         return [host for host in hosts if host not in out]
 
     def run(self) -> None:
-        with ThreadPoolExecutor(max_workers=max(1, min(self.running.options.forks, len(self.hosts)))) as self.pool:
+        with ThreadPoolExecutor(
+            max_workers=max(1, min(self.running.options.forks, len(self.hosts)))
+        ) as self.pool:
             for section in self.play.sections:
                 self.tasks(section, self.hosts)
                 self.flush(self.hosts)
@@ -242,14 +287,20 @@ class _Batch:
             if _shown(task) != options.start_at_task and task.name != options.start_at_task:
                 return False
             self.running.started = True
-        if task.module == "meta" or "always" in tags and "always" not in options.skip_tags:
+        if task.module == "meta" or ("always" in tags and "always" not in options.skip_tags):
             return True
-        if set(options.skip_tags) & (tags | ({"tagged"} & set(options.skip_tags) if tags else {"untagged"} & set(options.skip_tags))):
+        if set(options.skip_tags) & (
+            tags | ({"tagged"} & set(options.skip_tags) if tags else {"untagged"} & set(options.skip_tags))
+        ):
             return False
         wanted = set(options.tags)
         if "all" in wanted:
             return "never" not in tags or bool(tags & (wanted - {"all"}))
-        return bool(tags & wanted) or ("tagged" in wanted and bool(tags - {"never"})) or ("untagged" in wanted and not tags)
+        return (
+            bool(tags & wanted)
+            or ("tagged" in wanted and bool(tags - {"never"}))
+            or ("untagged" in wanted and not tags)
+        )
 
     def task(self, task: Task, hosts: list[str], *, handler: bool = False) -> None:
         if not handler and not self.selected(task):
@@ -263,21 +314,29 @@ class _Batch:
         name = _shown(task)
         start = time.monotonic()
         self.engine.callbacks.task_started(self._titled(task, name, hosts[0]), handler=handler)
-        once = truth(self.engine.templar.value(task.get("run_once", False), self.scope(task, hosts[0]), "run_once"))
+        once = truth(
+            self.engine.templar.value(task.get("run_once", False), self.scope(task, hosts[0]), "run_once")
+        )
         failed_before = len(self.running.failed | self.running.dead)
 
         def work(host: str) -> tuple[str, dict[str, Any], float]:
             begun = time.monotonic()
             return host, self.executor.run(task, host, self._included(task, host)), time.monotonic() - begun
 
-        throttle = int(self.engine.templar.value(task.get("throttle", 0), self.scope(task, hosts[0]), "throttle") or 0)
+        throttle = int(
+            self.engine.templar.value(task.get("throttle", 0), self.scope(task, hosts[0]), "throttle") or 0
+        )
         todo = hosts[:1] if once else hosts
         for part in [todo[i : i + throttle] for i in range(0, len(todo), throttle)] if throttle else [todo]:
             done = [work(part[0])] if len(part) == 1 else list(self.pool.map(work, part))
             for host, result, seconds in done:
-                self.record(task, name, host, result, seconds, [h for h in hosts if h != host] if once else [])
+                self.record(
+                    task, name, host, result, seconds, [h for h in hosts if h != host] if once else []
+                )
         self.running.result.tasks.append(TaskTime(name, round(time.monotonic() - start, 4)))
-        if len(self.running.failed | self.running.dead) > failed_before and (task.get("any_errors_fatal") or once):
+        if len(self.running.failed | self.running.dead) > failed_before and (
+            task.get("any_errors_fatal") or once
+        ):
             self.running.failed.update(self.alive(hosts))
             self.running.stop_play = True
 
@@ -296,14 +355,18 @@ class _Batch:
             found.update(self.include.get((id(one), host), {}))
         return found
 
-    def record(self, task: Task, name: str, host: str, result: dict[str, Any], seconds: float, others: list[str]) -> None:
+    def record(
+        self, task: Task, name: str, host: str, result: dict[str, Any], seconds: float, others: list[str]
+    ) -> None:
         """Take in a result: facts, register, notifications, counts, journal, output."""
         hidden = truth(self._quietly(task, host))
         register = task.keywords.get("register")
         for one in [host, *others]:
             self._facts(task, one, result)
             if register:
-                self.running.variables.registered.setdefault(one, {})[register] = {key: value for key, value in result.items() if not key.startswith("_")}
+                self.running.variables.registered.setdefault(one, {})[register] = {
+                    key: value for key, value in result.items() if not key.startswith("_")
+                }
         self._inventory_changes(result)
         stats = self.result(host)
         outcome = "ok"
@@ -313,7 +376,9 @@ class _Batch:
             self.running.dead.add(host)
             self.engine.connections.drop(host)
         elif result.get("failed"):
-            ignore = truth(self.engine.templar.value(task.get("ignore_errors", False), self.scope(task, host)))
+            ignore = truth(
+                self.engine.templar.value(task.get("ignore_errors", False), self.scope(task, host))
+            )
             outcome = "ignored" if ignore else "failed"
             if ignore:
                 stats.ok += 1
@@ -321,7 +386,10 @@ class _Batch:
             else:
                 stats.failed += 1
                 self.running.failed.add(host)
-                self.running.variables.registered.setdefault(host, {}).update(ansible_failed_result=result, ansible_failed_task={"name": task.name, "action": task.module})
+                self.running.variables.registered.setdefault(host, {}).update(
+                    ansible_failed_result=result,
+                    ansible_failed_task={"name": task.name, "action": task.module},
+                )
         elif result.get("skipped"):
             outcome = "skipped"
             stats.skipped += 1
@@ -335,12 +403,26 @@ class _Batch:
             stats.ok += 1
         shown = result
         if hidden:
-            shown = {key: result[key] for key in ("changed", "failed", "skipped", "unreachable", "attempts") if key in result}
+            shown = {
+                key: result[key]
+                for key in ("changed", "failed", "skipped", "unreachable", "attempts")
+                if key in result
+            }
             shown["censored"] = HIDDEN
         if outcome in ("failed", "unreachable"):
             message = HIDDEN if hidden and outcome == "failed" else _message(result)
-            self.running.result.errors.append({"host": host, "task": name, "outcome": outcome, "message": message, "place": task.place})
-        self.running.journal.write("task", durable=outcome not in ("skipped", "ok"), host=host, task=name, place=task.place, outcome=outcome, seconds=round(seconds, 4))
+            self.running.result.errors.append(
+                {"host": host, "task": name, "outcome": outcome, "message": message, "place": task.place}
+            )
+        self.running.journal.write(
+            "task",
+            durable=outcome not in ("skipped", "ok"),
+            host=host,
+            task=name,
+            place=task.place,
+            outcome=outcome,
+            seconds=round(seconds, 4),
+        )
         self.engine.callbacks.host_done(host, name, outcome, shown, seconds)
 
     def _quietly(self, task: Task, host: str) -> bool:
@@ -383,13 +465,22 @@ class _Batch:
                 self.running.result.changed_files.setdefault(host, []).append(path)
 
     def _notify(self, task: Task, hosts: list[str]) -> None:
-        wanted = [name for value in task.collected("notify") for name in ([value] if isinstance(value, str) else value)]
+        wanted = [
+            name
+            for value in task.collected("notify")
+            for name in ([value] if isinstance(value, str) else value)
+        ]
         for raw in wanted:
             for host in hosts:
                 name = str(self.engine.templar.value(raw, self.scope(task, host), "notify"))
                 found = self._handlers(name)
                 if not found:
-                    raise InputError(f"the handler {name!r} was notified and does not exist", file=task.file, line=task.line, field="notify")
+                    raise InputError(
+                        f"the handler {name!r} was notified and does not exist",
+                        file=task.file,
+                        line=task.line,
+                        field="notify",
+                    )
                 for handler in found:
                     waiting = self.notified.setdefault(id(handler), [])
                     if host not in waiting:
@@ -397,7 +488,16 @@ class _Batch:
 
     def _handlers(self, name: str) -> list[Task]:
         listening = [handler for handler in self.play.handlers if name in handler.listen]
-        named = [h for h in self.play.handlers if name in (h.name, f"{h.role.name} : {h.name}" if h.role else "", f"{h.role.name}:{h.name}" if h.role else "")]
+        named = [
+            h
+            for h in self.play.handlers
+            if name
+            in (
+                h.name,
+                f"{h.role.name} : {h.name}" if h.role else "",
+                f"{h.role.name}:{h.name}" if h.role else "",
+            )
+        ]
         return [*named[-1:], *(handler for handler in listening if handler not in named[-1:])]
 
     def flush(self, hosts: list[str]) -> None:
@@ -406,25 +506,45 @@ class _Batch:
             return
         for handler in self.play.handlers:
             waiting = self.notified.pop(id(handler), [])
-            out = set() if self.running.options.force_handlers or self.play.keywords.get("force_handlers") else self.running.failed
-            left = [host for host in waiting if host in hosts and host not in self.running.dead | self.running.ended | out]
+            out = (
+                set()
+                if self.running.options.force_handlers or self.play.keywords.get("force_handlers")
+                else self.running.failed
+            )
+            left = [
+                host
+                for host in waiting
+                if host in hosts and host not in self.running.dead | self.running.ended | out
+            ]
             if left:
                 self.task(handler, left, handler=True)
 
     def meta(self, task: Task, hosts: list[str]) -> None:
         word = str(task.args.get("_raw_params") or "")
-        met = [host for host in hosts if self.executor.skipped(task, self.scope(task, host)) is None] if task.collected("when") else hosts
+        met = (
+            [host for host in hosts if self.executor.skipped(task, self.scope(task, host)) is None]
+            if task.collected("when")
+            else hosts
+        )
         if not met:
             return
         actions: dict[str, Callable[[], Any]] = {
-            "noop": lambda: None, "flush_handlers": lambda: self.flush(hosts), "end_play": lambda: self.running.ended.update(self.hosts),
-            "end_host": lambda: self.running.ended.update(met), "end_batch": lambda: self.running.ended.update(self.hosts),
+            "noop": lambda: None,
+            "flush_handlers": lambda: self.flush(hosts),
+            "end_play": lambda: self.running.ended.update(self.hosts),
+            "end_host": lambda: self.running.ended.update(met),
+            "end_batch": lambda: self.running.ended.update(self.hosts),
             "clear_facts": lambda: [self.running.variables.facts.pop(host, None) for host in met],
             "clear_host_errors": lambda: self.running.failed.difference_update(self.hosts),
-            "reset_connection": lambda: [self.engine.connections.drop(host) for host in met], "refresh_inventory": self.running.variables.forget,
-        }  # fmt: skip
+            "reset_connection": lambda: list(map(self.engine.connections.drop, met)),
+            "refresh_inventory": self.running.variables.forget,
+        }
         if word not in actions:
-            raise InputError(f"meta: {word!r} is not supported; there are {', '.join(actions)}", file=task.file, line=task.line)
+            raise InputError(
+                f"meta: {word!r} is not supported; there are {', '.join(actions)}",
+                file=task.file,
+                line=task.line,
+            )
         actions[word]()
 
     def include_nodes(self, task: Task, hosts: list[str]) -> None:
@@ -435,21 +555,38 @@ class _Batch:
         for host in hosts[:1] if once else hosts:
             try:
                 scope = self.scope(task, host)
-                if not any(str(key) == "loop" or str(key).startswith("with_") for key in task.keywords) and self.executor.skipped(task, scope):
+                if not any(
+                    str(key) == "loop" or str(key).startswith("with_") for key in task.keywords
+                ) and self.executor.skipped(task, scope):
                     self.result(host).skipped += 1
                     continue
                 name = (task.keywords.get("loop_control") or {}).get("loop_var", "item")
                 for item, inner in self.executor.loop_scopes(task, scope) or [(None, scope)]:
                     if self.executor.skipped(task, inner):
                         continue
-                    args = templar.value({key: value for key, value in task.args.items() if key not in ("apply", "public")}, inner, task.module)
+                    args = templar.value(
+                        {key: value for key, value in task.args.items() if key not in ("apply", "public")},
+                        inner,
+                        task.module,
+                    )
                     extra = {name: item} if inner is not scope else {}
                     own = templar.value(task.keywords.get("vars") or {}, inner, "vars") if extra else {}
                     wanted.setdefault(repr((args, extra, own)), (args, {**extra, **own}, []))[2].append(host)
             except TemplatingError as error:
-                self.record(task, _shown(task), host, {"failed": True, "changed": False, "msg": f"{error} ({task.place})"}, 0.0, [])
+                self.record(
+                    task,
+                    _shown(task),
+                    host,
+                    {"failed": True, "changed": False, "msg": f"{error} ({task.place})"},
+                    0.0,
+                    [],
+                )
         for args, extra, members in wanted.values():
-            keywords = {key: value for key, value in task.keywords.items() if key in ("vars", "run_once", "delegate_to") and not (key == "vars" and extra)}
+            keywords = {
+                key: value
+                for key, value in task.keywords.items()
+                if key in ("vars", "run_once", "delegate_to") and not (key == "vars" and extra)
+            }
             apply = task.args.get("apply") or {}
             around = Block({**keywords, **apply}, task.parent, task.role, task.file, task.line)
             for host in members:
@@ -457,7 +594,9 @@ class _Batch:
             if task.module == "include_role":
                 nodes = load.include_role(args, self.play, around)
             else:
-                nodes = load.include_tasks(self._task_file(task, str(args.get("file") or args.get("_raw_params"))), around)
+                nodes = load.include_tasks(
+                    self._task_file(task, str(args.get("file") or args.get("_raw_params"))), around
+                )
             self._keep = [*getattr(self, "_keep", []), around]
             self.tasks(nodes, members)
 

@@ -53,7 +53,9 @@ class Executor:
             if key == "loop":
                 found = templar.value(value, scope, "loop")
                 if not isinstance(found, list):
-                    raise TemplatingError(f"loop: a list is needed, not {type(found).__name__} ({found!r}), in {value!r}")
+                    raise TemplatingError(
+                        f"loop: a list is needed, not {type(found).__name__} ({found!r}), in {value!r}"
+                    )
                 return found
             if str(key).startswith("with_"):
                 return self._with(str(key)[5:], templar.value(value, scope, str(key)))
@@ -63,7 +65,11 @@ class Executor:
     def _with(kind: str, value: Any) -> list[Any]:
         if kind in ("items", "list", "flattened"):
             values = value if isinstance(value, list) else [value]
-            return [x for entry in values for x in (entry if isinstance(entry, list) and kind != "list" else [entry])]
+            return [
+                x
+                for entry in values
+                for x in (entry if isinstance(entry, list) and kind != "list" else [entry])
+            ]
         if kind == "dict":
             return [{"key": key, "value": entry} for key, entry in value.items()]
         if kind == "together":
@@ -75,7 +81,7 @@ class Executor:
         if kind == "indexed_items":
             return [list(entry) for entry in enumerate(value)]
         if kind == "sequence":
-            raise TemplatingError("with_sequence is not supported; use loop: \"{{ range(1, 5) | list }}\"")
+            raise TemplatingError('with_sequence is not supported; use loop: "{{ range(1, 5) | list }}"')
         raise TemplatingError(f"with_{kind} is not supported; use loop with a lookup")
 
     def loop_scopes(self, task: Task, scope: Scope) -> list[tuple[Any, Scope]] | None:
@@ -91,9 +97,16 @@ class Executor:
             if index_name:
                 extra.update({index_name: index, "ansible_index_var": index_name})
             if control.get("extended"):
-                extra["ansible_loop"] = {"index": index + 1, "index0": index, "first": index == 0, "last": index == len(found) - 1,
-                                         "length": len(found), "revindex": len(found) - index, "revindex0": len(found) - index - 1,
-                                         "allitems": found}  # fmt: skip
+                extra["ansible_loop"] = {
+                    "index": index + 1,
+                    "index0": index,
+                    "first": index == 0,
+                    "last": index == len(found) - 1,
+                    "length": len(found),
+                    "revindex": len(found) - index,
+                    "revindex0": len(found) - index - 1,
+                    "allitems": found,
+                }
             scopes.append((item, scope.above(extra)))
         return scopes
 
@@ -101,7 +114,12 @@ class Executor:
         """The result of a task whose conditions are not met."""
         for condition in task.collected("when"):
             if not self.variables.templar.test(condition, scope, "when"):
-                return {"changed": False, "skipped": True, "skip_reason": "Conditional result was False", "false_condition": condition}
+                return {
+                    "changed": False,
+                    "skipped": True,
+                    "skip_reason": "Conditional result was False",
+                    "false_condition": condition,
+                }
         return None
 
     def _run(self, task: Task, host: str, scope: Scope) -> dict[str, Any]:
@@ -116,7 +134,12 @@ class Executor:
         if scopes is None:
             return self._batch(task, host, [(None, scope)])[0]
         if not scopes:
-            return {"changed": False, "skipped": True, "skipped_reason": "No items in the list", "results": []}
+            return {
+                "changed": False,
+                "skipped": True,
+                "skipped_reason": "No items in the list",
+                "results": [],
+            }
         control = task.keywords.get("loop_control") or {}
         name = control.get("loop_var", "item")
         pause = float(control.get("pause", 0) or 0)
@@ -132,7 +155,11 @@ class Executor:
                     result["_ansible_item_label"] = self.variables.templar.value(control["label"], inner)
                 except TemplatingError:
                     result["_ansible_item_label"] = item
-        whole: dict[str, Any] = {"results": results, "changed": any(r.get("changed") for r in results), "msg": "All items completed"}
+        whole: dict[str, Any] = {
+            "results": results,
+            "changed": any(r.get("changed") for r in results),
+            "msg": "All items completed",
+        }
         if all(r.get("skipped") for r in results):
             whole.update(skipped=True, msg="All items skipped")
         else:
@@ -143,13 +170,17 @@ class Executor:
 
     def _batch(self, task: Task, host: str, scopes: list[tuple[Any, Scope]]) -> list[dict[str, Any]]:
         """Results of items, all in one message to the host where the module is one of the agent's."""
-        results: list[dict[str, Any] | None] = [self._guard(task, self.skipped, task, inner) for _, inner in scopes]
+        results: list[dict[str, Any] | None] = [
+            self._guard(task, self.skipped, task, inner) for _, inner in scopes
+        ]
         todo = [index for index, result in enumerate(results) if result is None]
         if "until" in task.keywords:
             for index in todo:
                 results[index] = self._until(task, host, scopes[index][1])
         else:
-            for index, result in zip(todo, self._once(task, host, [scopes[index][1] for index in todo]), strict=True):
+            for index, result in zip(
+                todo, self._once(task, host, [scopes[index][1] for index in todo]), strict=True
+            ):
                 results[index] = self._judge(task, scopes[index][1], result)
         return [result or {} for result in results]
 
@@ -169,7 +200,9 @@ class Executor:
         templar = self.variables.templar
         retries = int(templar.value(task.keywords.get("retries", 3), scope, "retries"))
         delay = float(templar.value(task.keywords.get("delay", 5), scope, "delay"))
-        conditions = task.keywords["until"] if isinstance(task.keywords["until"], list) else [task.keywords["until"]]
+        conditions = (
+            task.keywords["until"] if isinstance(task.keywords["until"], list) else [task.keywords["until"]]
+        )
         result: dict[str, Any] = {}
         for attempt in range(1, retries + 2):
             result = self._judge(task, scope, self._once(task, host, [scope])[0])
@@ -179,11 +212,23 @@ class Executor:
                 return result
             if attempt <= retries:
                 time.sleep(delay)
-        return {**result, "failed": True, "attempts": retries, "msg": result.get("msg") or f"not as expected after {retries} retries"}
+        return {
+            **result,
+            "failed": True,
+            "attempts": retries,
+            "msg": result.get("msg") or f"not as expected after {retries} retries",
+        }
 
     def _seen(self, task: Task, scope: Scope, result: dict[str, Any]) -> Scope:
         name = task.keywords.get("register")
-        return scope.above({**({name: result} if name else {}), **{key: value for key, value in result.items() if key in ("rc", "stdout")}} if name else {})
+        return scope.above(
+            {
+                **({name: result} if name else {}),
+                **{key: value for key, value in result.items() if key in ("rc", "stdout")},
+            }
+            if name
+            else {}
+        )
 
     def _judge(self, task: Task, scope: Scope, result: dict[str, Any]) -> dict[str, Any]:
         """Apply changed_when and failed_when."""
@@ -196,7 +241,11 @@ class Executor:
                 if keyword in task.keywords:
                     if keyword == "failed_when" and "failed" not in result:
                         result["failed"] = False
-                    conditions = task.keywords[keyword] if isinstance(task.keywords[keyword], list) else [task.keywords[keyword]]
+                    conditions = (
+                        task.keywords[keyword]
+                        if isinstance(task.keywords[keyword], list)
+                        else [task.keywords[keyword]]
+                    )
                     seen = self._seen(task, scope, result)
                     result[key] = all(templar.test(condition, seen, keyword) for condition in conditions)
                     if key == "failed":
@@ -218,7 +267,9 @@ class Executor:
             self._send(task, host, scopes, remote, results)
         return results
 
-    def _prepare(self, task: Task, host: str, scope: Scope, index: int, remote: list[Any]) -> dict[str, Any] | None:
+    def _prepare(
+        self, task: Task, host: str, scope: Scope, index: int, remote: list[Any]
+    ) -> dict[str, Any] | None:
         call = self._call(task, host, scope)
         if task.module in local.ACTIONS:
             return local.ACTIONS[task.module](call)
@@ -233,7 +284,11 @@ class Executor:
         literal = local.CONDITIONS.get(task.module)
         if task.module == "debug" and isinstance(raw, dict) and "var" in raw:
             literal = "var"
-        args = {key: value if key == literal else without_omitted(templar.value(value, scope, str(key))) for key, value in raw.items() if key != "fail_msg" or task.module != "assert"}
+        args = {
+            key: value if key == literal else without_omitted(templar.value(value, scope, str(key)))
+            for key, value in raw.items()
+            if key != "fail_msg" or task.module != "assert"
+        }
         if task.module == "assert" and "fail_msg" in raw:
             try:
                 args["fail_msg"] = templar.value(raw["fail_msg"], scope)
@@ -259,10 +314,21 @@ class Executor:
             return [Remote("command", {**call.args, "_shell": True})]
         return [Remote(name, call.args)]
 
-    def _send(self, task: Task, host: str, scopes: list[Scope], remote: list[tuple[int, Call, list[Remote]]], results: list[Any]) -> None:
+    def _send(
+        self,
+        task: Task,
+        host: str,
+        scopes: list[Scope],
+        remote: list[tuple[int, Call, list[Remote]]],
+        results: list[Any],
+    ) -> None:
         first = remote[0][1]
         target = task.get("delegate_to")
-        target = str(self.variables.templar.value(target, first.scope, "delegate_to")) if target is not None else host
+        target = (
+            str(self.variables.templar.value(target, first.scope, "delegate_to"))
+            if target is not None
+            else host
+        )
         become = self.become(task, first.scope, target, host)
         flat = [(index, call, one) for index, call, calls in remote for one in calls]
         items, contents = [], {}
@@ -305,7 +371,12 @@ class Executor:
         if method not in ("sudo", "doas", "su"):
             raise InputError(f"become_method {method!r} is not supported; sudo is", field="become_method")
         exe = asked("become_exe", "ansible_become_exe") or method
-        return Become(str(asked("become_user", "ansible_become_user") or "root"), method, None if password is None else str(password), str(exe))
+        return Become(
+            str(asked("become_user", "ansible_become_user") or "root"),
+            method,
+            None if password is None else str(password),
+            str(exe),
+        )
 
     def _wait_for_connection(self, task: Task, call: Call) -> dict[str, Any]:
         start = time.monotonic()
@@ -314,11 +385,18 @@ class Executor:
         while True:
             try:
                 self.connections.drop(call.host)
-                self.connections.get(call.host).agent(self.become(task, call.scope, call.host, call.host)).run("ping", [{"args": {}}])
+                self.connections.get(call.host).agent(
+                    self.become(task, call.scope, call.host, call.host)
+                ).run("ping", [{"args": {}}])
                 return {"changed": False, "elapsed": int(time.monotonic() - start)}
             except (UnreachableError, PreflightError) as error:
                 if time.monotonic() - start > timeout:
-                    return {"changed": False, "failed": True, "msg": f"timed out waiting for the host: {error.reason}", "elapsed": int(timeout)}
+                    return {
+                        "changed": False,
+                        "failed": True,
+                        "msg": f"timed out waiting for the host: {error.reason}",
+                        "elapsed": int(timeout),
+                    }
                 time.sleep(pause)
 
 
@@ -329,5 +407,3 @@ def _joined(results: list[dict[str, Any]]) -> dict[str, Any]:
         return failed
     diffs = [entry for result in results for entry in (result.get("diff") or [])]
     return {"changed": any(result.get("changed") for result in results), **({"diff": diffs} if diffs else {})}
-
-

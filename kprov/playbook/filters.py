@@ -1,3 +1,6 @@
+# Paths are used as the texts they arrive as.
+# The signature is what callers expect.
+# ruff: noqa: ARG005, PTH118, PTH119, PTH120, PTH122
 """Ansible's filters that Jinja2 does not have."""
 
 from __future__ import annotations
@@ -44,7 +47,9 @@ def boolean(value: Any) -> bool:
 
 def mandatory(value: Any, msg: str | None = None) -> Any:
     if isinstance(value, jinja2.Undefined):
-        raise FilterError(msg or f"Mandatory variable {value._undefined_name or ''} not defined.".replace("  ", " "))
+        raise FilterError(
+            msg or f"Mandatory variable {value._undefined_name or ''} not defined.".replace("  ", " ")
+        )
     return value
 
 
@@ -65,10 +70,12 @@ def _merge(old: Mapping[Any, Any], new: Mapping[Any, Any], recursive: bool, list
             merged[key] = _merge(before, value, recursive, lists)
         elif isinstance(before, list) and isinstance(value, list) and lists != "replace":
             merged[key] = {
-                "keep": lambda b, v: b, "append": lambda b, v: b + v, "prepend": lambda b, v: v + b,
+                "keep": lambda b, v: b,
+                "append": lambda b, v: b + v,
+                "prepend": lambda b, v: v + b,
                 "append_rp": lambda b, v: [x for x in b if x not in v] + v,
                 "prepend_rp": lambda b, v: v + [x for x in b if x not in v],
-            }[lists](before, value)  # fmt: skip
+            }[lists](before, value)
         else:
             merged[key] = value
     return merged
@@ -107,7 +114,7 @@ def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options:
 class _Dumper(yaml.SafeDumper):
     """Without references to what is said twice."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
@@ -117,18 +124,37 @@ def to_yaml(value: Any, **options: Any) -> str:
 
 
 def to_nice_yaml(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:
-    return str(yaml.dump(plain(value), Dumper=_Dumper, allow_unicode=True, default_flow_style=False, indent=indent, sort_keys=sort_keys, **options))
+    return str(
+        yaml.dump(
+            plain(value),
+            Dumper=_Dumper,
+            allow_unicode=True,
+            default_flow_style=False,
+            indent=indent,
+            sort_keys=sort_keys,
+            **options,
+        )
+    )
 
 
 def _flags(ignorecase: bool, multiline: bool) -> int:
     return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
 
 
-def regex_replace(value: Any = "", pattern: str = "", replacement: str = "", ignorecase: bool = False, multiline: bool = False, count: int = 0) -> str:
+def regex_replace(
+    value: Any = "",
+    pattern: str = "",
+    replacement: str = "",
+    ignorecase: bool = False,
+    multiline: bool = False,
+    count: int = 0,
+) -> str:
     return re.compile(pattern, _flags(ignorecase, multiline)).sub(replacement, str(value), count=count)
 
 
-def regex_search(value: Any, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False) -> Any:
+def regex_search(
+    value: Any, pattern: str, *groups: str, ignorecase: bool = False, multiline: bool = False
+) -> Any:
     found = re.search(pattern, str(value), _flags(ignorecase, multiline))
     if not found:
         return None
@@ -191,15 +217,27 @@ def ipaddr(value: Any, query: Any = "", *_: Any) -> Any:
     if isinstance(query, int) or re.fullmatch(r"-?\d+", str(query)):
         return f"{network[int(query)]}/{network.prefixlen}"
     answers: dict[str, Callable[[], Any]] = {
-        "": lambda: value, "address": lambda: str(address.ip), "ip": lambda: str(address.ip),
-        "host": lambda: str(address), "network": lambda: str(network.network_address), "prefix": lambda: network.prefixlen,
-        "netmask": lambda: str(network.netmask), "subnet": lambda: str(network), "net": lambda: str(network) if address.ip == network.network_address else False,
-        "cidr": lambda: str(network), "broadcast": lambda: str(network.broadcast_address), "size": lambda: network.num_addresses,
-        "version": lambda: address.version, "ipv4": lambda: value if address.version == 4 else False,
-        "ipv6": lambda: value if address.version == 6 else False, "private": lambda: value if address.is_private else False,
-        "public": lambda: value if address.is_global else False, "first_usable": lambda: str(network[1]),
-        "last_usable": lambda: str(network[-2]), "int": lambda: int(address.ip),
-    }  # fmt: skip
+        "": lambda: value,
+        "address": lambda: str(address.ip),
+        "ip": lambda: str(address.ip),
+        "host": lambda: str(address),
+        "network": lambda: str(network.network_address),
+        "prefix": lambda: network.prefixlen,
+        "netmask": lambda: str(network.netmask),
+        "subnet": lambda: str(network),
+        "net": lambda: str(network) if address.ip == network.network_address else False,
+        "cidr": lambda: str(network),
+        "broadcast": lambda: str(network.broadcast_address),
+        "size": lambda: network.num_addresses,
+        "version": lambda: address.version,
+        "ipv4": lambda: value if address.version == 4 else False,
+        "ipv6": lambda: value if address.version == 6 else False,
+        "private": lambda: value if address.is_private else False,
+        "public": lambda: value if address.is_global else False,
+        "first_usable": lambda: str(network[1]),
+        "last_usable": lambda: str(network[-2]),
+        "int": lambda: int(address.ip),
+    }
     if query in answers:
         return answers[query]()
     try:
@@ -235,29 +273,84 @@ def human_to_bytes(text: Any) -> int:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "mandatory": mandatory, "combine": combine, "dict2items": dict2items, "items2dict": items2dict, "bool": boolean,
-    "to_json": to_json, "to_nice_json": to_nice_json, "from_json": json.loads, "to_yaml": to_yaml,
-    "to_nice_yaml": to_nice_yaml, "from_yaml": yaml.safe_load, "from_yaml_all": lambda t: list(yaml.safe_load_all(t)),
-    "b64encode": b64encode, "b64decode": b64decode, "hash": hash_, "checksum": hash_, "sha1": hash_,
-    "md5": lambda v: hash_(v, "md5"), "regex_replace": regex_replace, "regex_search": regex_search,
-    "regex_findall": regex_findall, "regex_escape": lambda v: re.escape(str(v)), "ternary": ternary,
-    "basename": lambda p: os.path.basename(str(p)), "dirname": lambda p: os.path.dirname(str(p)),
-    "expanduser": os.path.expanduser, "expandvars": os.path.expandvars, "realpath": os.path.realpath,
-    "relpath": os.path.relpath, "splitext": lambda p: list(os.path.splitext(p)), "path_join": lambda p: os.path.join(*p) if isinstance(p, list) else p,
-    "quote": lambda v: shlex.quote(str(v)), "comment": lambda v, style="plain": "\n".join(f"# {line}".rstrip() for line in ["", *str(v).split("\n"), ""]),
-    "unique": lambda v: _unique(v), "union": lambda a, b: _unique([*a, *b]), "intersect": lambda a, b: [x for x in _unique(a) if x in b],
+    "mandatory": mandatory,
+    "combine": combine,
+    "dict2items": dict2items,
+    "items2dict": items2dict,
+    "bool": boolean,
+    "to_json": to_json,
+    "to_nice_json": to_nice_json,
+    "from_json": json.loads,
+    "to_yaml": to_yaml,
+    "to_nice_yaml": to_nice_yaml,
+    "from_yaml": yaml.safe_load,
+    "from_yaml_all": lambda t: list(yaml.safe_load_all(t)),
+    "b64encode": b64encode,
+    "b64decode": b64decode,
+    "hash": hash_,
+    "checksum": hash_,
+    "sha1": hash_,
+    "md5": lambda v: hash_(v, "md5"),
+    "regex_replace": regex_replace,
+    "regex_search": regex_search,
+    "regex_findall": regex_findall,
+    "regex_escape": lambda v: re.escape(str(v)),
+    "ternary": ternary,
+    "basename": lambda p: os.path.basename(str(p)),
+    "dirname": lambda p: os.path.dirname(str(p)),
+    "expanduser": os.path.expanduser,
+    "expandvars": os.path.expandvars,
+    "realpath": os.path.realpath,
+    "relpath": os.path.relpath,
+    "splitext": lambda p: list(os.path.splitext(p)),
+    "path_join": lambda p: os.path.join(*p) if isinstance(p, list) else p,
+    "quote": lambda v: shlex.quote(str(v)),
+    "comment": lambda v, style="plain": "\n".join(
+        f"# {line}".rstrip() for line in ["", *str(v).split("\n"), ""]
+    ),
+    "unique": lambda v: _unique(v),
+    "union": lambda a, b: _unique([*a, *b]),
+    "intersect": lambda a, b: [x for x in _unique(a) if x in b],
     "difference": lambda a, b: [x for x in _unique(a) if x not in b],
     "symmetric_difference": lambda a, b: [x for x in _unique([*a, *b]) if (x in a) != (x in b)],
-    "flatten": _flatten, "zip": lambda a, *b: [list(r) for r in zip(a, *b)], "zip_longest": lambda a, *b, fillvalue=None: [list(r) for r in itertools.zip_longest(a, *b, fillvalue=fillvalue)],
-    "product": lambda a, *b: [list(r) for r in itertools.product(a, *b)], "subelements": subelements, "extract": extract,
-    "permutations": lambda v, n=None: [list(r) for r in itertools.permutations(v, n)], "combinations": lambda v, n: [list(r) for r in itertools.combinations(v, n)],
-    "split": lambda v, sep=None, maxsplit=-1: str(v).split(sep, maxsplit), "type_debug": lambda v: type(v).__name__,
+    "flatten": _flatten,
+    "zip": lambda a, *b: [list(r) for r in zip(a, *b)],
+    "zip_longest": lambda a, *b, fillvalue=None: [
+        list(r) for r in itertools.zip_longest(a, *b, fillvalue=fillvalue)
+    ],
+    "product": lambda a, *b: [list(r) for r in itertools.product(a, *b)],
+    "subelements": subelements,
+    "extract": extract,
+    "permutations": lambda v, n=None: [list(r) for r in itertools.permutations(v, n)],
+    "combinations": lambda v, n: [list(r) for r in itertools.combinations(v, n)],
+    "split": lambda v, sep=None, maxsplit=-1: str(v).split(sep, maxsplit),
+    "type_debug": lambda v: type(v).__name__,
     "to_uuid": lambda v: str(uuid.uuid5(uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E"), str(v))),
-    "to_datetime": lambda v, f="%Y-%m-%d %H:%M:%S": datetime.datetime.strptime(v, f), "human_to_bytes": human_to_bytes,
-    "ipaddr": ipaddr, "ipv4": lambda v, q="": ipaddr(ipaddr(v, "ipv4") or "", q) if ipaddr(v, "ipv4") else False,
-    "ipv6": lambda v, q="": ipaddr(v, "ipv6"), "ipwrap": lambda v: f"[{v}]" if ":" in str(v) else v, "ipsubnet": ipsubnet, "ipmath": ipmath,
-    "log": lambda v, base=2.718281828459045: __import__("math").log(v, base), "pow": lambda v, n: v**n, "root": lambda v, n=2: v ** (1 / n),
-    "urlsplit": lambda v, q="": (lambda p: getattr(p, q) if q else p._asdict())(__import__("urllib.parse").parse.urlsplit(v)),
-}  # fmt: skip
-FILTERS.update({f"ansible.builtin.{name}": function for name, function in list(FILTERS.items()) if not name.startswith("ip")})
-FILTERS.update({f"ansible.utils.{name}": FILTERS[name] for name in ("ipaddr", "ipv4", "ipv6", "ipwrap", "ipsubnet", "ipmath")})
+    "to_datetime": lambda v, f="%Y-%m-%d %H:%M:%S": datetime.datetime.strptime(v, f),
+    "human_to_bytes": human_to_bytes,
+    "ipaddr": ipaddr,
+    "ipv4": lambda v, q="": ipaddr(ipaddr(v, "ipv4") or "", q) if ipaddr(v, "ipv4") else False,
+    "ipv6": lambda v, q="": ipaddr(v, "ipv6"),
+    "ipwrap": lambda v: f"[{v}]" if ":" in str(v) else v,
+    "ipsubnet": ipsubnet,
+    "ipmath": ipmath,
+    "log": lambda v, base=2.718281828459045: __import__("math").log(v, base),
+    "pow": lambda v, n: v**n,
+    "root": lambda v, n=2: v ** (1 / n),
+    "urlsplit": lambda v, q="": (lambda p: getattr(p, q) if q else p._asdict())(
+        __import__("urllib.parse").parse.urlsplit(v)
+    ),
+}
+FILTERS.update(
+    {
+        f"ansible.builtin.{name}": function
+        for name, function in list(FILTERS.items())
+        if not name.startswith("ip")
+    }
+)
+FILTERS.update(
+    {
+        f"ansible.utils.{name}": FILTERS[name]
+        for name in ("ipaddr", "ipv4", "ipv6", "ipwrap", "ipsubnet", "ipmath")
+    }
+)

@@ -42,14 +42,21 @@ def _list(value: Any) -> list[Any]:
 def find_role(name: str, directory: Path, entry: Any = None) -> Path:
     """A role's folder: beside the playbook, in ./roles, in the parent's roles, or the path itself."""
     folders = [directory / "roles", directory, directory.parent / "roles", Path.cwd() / "roles"]
-    for candidate in [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]:
+    for candidate in (
+        [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
+    ):
         if candidate.is_dir():
             return candidate.resolve()
     there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
     close = difflib.get_close_matches(name, there, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     file = getattr(entry, "file", None) or None
-    raise InputError(f"the role {name!r} was not found in {folders[0]}{hint}", file=file, line=getattr(entry, "line", None), field="roles")
+    raise InputError(
+        f"the role {name!r} was not found in {folders[0]}{hint}",
+        file=file,
+        line=getattr(entry, "line", None),
+        field="roles",
+    )
 
 
 class _Loader:
@@ -65,15 +72,30 @@ class _Loader:
         if "hosts" not in entry:
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
         if entry.get("strategy", "linear") not in ("linear", "ansible.builtin.linear"):
-            raise InputError(f"the strategy {entry['strategy']!r} is not supported; linear is", file=self.path, line=entry.lines["strategy"])
-        play = Play(dict(entry), file=str(self.path), line=line, name=str(entry.get("name") or entry["hosts"]), hosts=entry["hosts"],
-                    variables=dict(entry.get("vars") or {}), vars_files=_list(entry.get("vars_files")), directory=self.directory)  # fmt: skip
+            raise InputError(
+                f"the strategy {entry['strategy']!r} is not supported; linear is",
+                file=self.path,
+                line=entry.lines["strategy"],
+            )
+        play = Play(
+            dict(entry),
+            file=str(self.path),
+            line=line,
+            name=str(entry.get("name") or entry["hosts"]),
+            hosts=entry["hosts"],
+            variables=dict(entry.get("vars") or {}),
+            vars_files=_list(entry.get("vars_files")),
+            directory=self.directory,
+        )
         roles: list[Task | Block] = []
         for item in entry.get("roles") or []:
             roles += self.role_entry(item, play)
         handlers = self.tasks(entry.get("handlers"), play, None, handlers=True)
-        sections = [self.tasks(entry.get("pre_tasks"), play, None), [*roles, *self.tasks(entry.get("tasks"), play, None)],
-                    self.tasks(entry.get("post_tasks"), play, None)]  # fmt: skip
+        sections = [
+            self.tasks(entry.get("pre_tasks"), play, None),
+            [*roles, *self.tasks(entry.get("tasks"), play, None)],
+            self.tasks(entry.get("post_tasks"), play, None),
+        ]
         play.sections = sections
         play.handlers += [task for task in handlers if isinstance(task, Task)]
         return play
@@ -82,20 +104,46 @@ class _Loader:
         entry = {"role": item} if isinstance(item, str) else item
         name = entry.get("role") or entry.get("name")
         if not isinstance(name, str):
-            raise InputError(f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles")
-        keywords = {key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")}
+            raise InputError(
+                f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles"
+            )
+        keywords = {
+            key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")
+        }
         params = {key: value for key, value in entry.items() if key not in language.ROLE}
         return self.role(name, play, play, keywords, params, entry)
 
     def role(
-        self, name: str, play: Play, parent: Node, keywords: dict[str, Any], params: dict[str, Any], entry: Any = None, *,
-        tasks_from: str = "main", once: bool = True, defaults_from: str = "main", vars_from: str = "main",
-    ) -> list[Task | Block]:  # fmt: skip
+        self,
+        name: str,
+        play: Play,
+        parent: Node,
+        keywords: dict[str, Any],
+        params: dict[str, Any],
+        entry: Any = None,
+        *,
+        tasks_from: str = "main",
+        once: bool = True,
+        defaults_from: str = "main",
+        vars_from: str = "main",
+    ) -> list[Task | Block]:
         path = find_role(name, play.directory, entry)
-        for missing in [f"tasks/{tasks_from}"] if tasks_from != "main" and _main(path / "tasks", tasks_from) is None else []:
+        for missing in (
+            [f"tasks/{tasks_from}"]
+            if tasks_from != "main" and _main(path / "tasks", tasks_from) is None
+            else []
+        ):
             raise InputError(f"the role {name} has no {missing}", file=str(path))
-        role = Role(path.name, path, _mapping(path / "defaults", defaults_from), _mapping(path / "vars", vars_from), {**params, **(keywords.get("vars") or {})})
-        around = Block(keywords, parent, role, getattr(entry, "file", self.path), getattr(entry, "line", None))
+        role = Role(
+            path.name,
+            path,
+            _mapping(path / "defaults", defaults_from),
+            _mapping(path / "vars", vars_from),
+            {**params, **(keywords.get("vars") or {})},
+        )
+        around = Block(
+            keywords, parent, role, str(getattr(entry, "file", self.path)), getattr(entry, "line", None)
+        )
         for dependency in _mapping(path / "meta").get("dependencies") or []:
             inner = {"role": dependency} if isinstance(dependency, str) else dependency
             before = len(play.roles)
@@ -103,7 +151,9 @@ class _Loader:
             if len(play.roles) > before:
                 role.dependencies.append(play.roles[-1])
             else:
-                role.dependencies += [one for one in play.roles if one.name == (inner.get("role") or inner.get("name"))][:1]
+                role.dependencies += [
+                    one for one in play.roles if one.name == (inner.get("role") or inner.get("name"))
+                ][:1]
         key = (str(path), repr((tasks_from, params, keywords)))
         repeated = once and key in self.seen and not _mapping(path / "meta").get("allow_duplicates")
         self.seen.append(key)
@@ -122,10 +172,27 @@ class _Loader:
 
     def role_entry_in(self, entry: Any, play: Play, parent: Node) -> list[Task | Block]:
         name = str(entry.get("role") or entry.get("name"))
-        keywords = {key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")}
-        return self.role(name, play, parent, keywords, {key: v for key, v in entry.items() if key not in language.ROLE}, entry)
+        keywords = {
+            key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")
+        }
+        return self.role(
+            name,
+            play,
+            parent,
+            keywords,
+            {key: v for key, v in entry.items() if key not in language.ROLE},
+            entry,
+        )
 
-    def tasks(self, entries: Any, parent: Node, role: Role | None, *, handlers: bool = False, file: Path | None = None) -> list[Task | Block]:
+    def tasks(
+        self,
+        entries: Any,
+        parent: Node,
+        role: Role | None,
+        *,
+        handlers: bool = False,
+        file: Path | None = None,
+    ) -> list[Task | Block]:
         file = file or self.path
         if entries is None:
             return []
@@ -143,7 +210,9 @@ class _Loader:
 
     def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         _known(entry, language.BLOCK, "block", file)
-        keywords = {key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")}
+        keywords = {
+            key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
+        }
         block = Block(keywords, parent, role, str(file), entry.line)
         block.tasks = self.tasks(entry["block"], block, role, file=file)
         block.rescue = self.tasks(entry.get("rescue"), block, role, file=file)
@@ -155,19 +224,37 @@ class _Loader:
         _refuse(entry, file)
         if len(words) != 1:
             what = f"more than one: {', '.join(words)}" if words else "none"
-            raise InputError(f"a task must name one module, this has {what}", file=file, line=entry.line, field=str(entry.get("name") or ""))
+            raise InputError(
+                f"a task must name one module, this has {what}",
+                file=file,
+                line=entry.line,
+                field=str(entry.get("name") or ""),
+            )
         word = words[0]
         module = language.short(word)
         module = language.ALIASES.get(module, module)
         known = language.REMOTE | language.ACTIONS | language.INCLUDES
         if module not in known:
             close = difflib.get_close_matches(module, known | set(language.ALIASES), 1)
-            instead = language.INSTEAD.get(module) or (f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command")
-            raise InputError(f"the module {word!r} is not supported; {instead}", file=file, line=entry.lines[word])
+            instead = language.INSTEAD.get(module) or (
+                f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
+            )
+            raise InputError(
+                f"the module {word!r} is not supported; {instead}", file=file, line=entry.lines[word]
+            )
         args = _arguments(module, entry[word], entry.get("args"), file, entry.lines[word])
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
-        task = Task(keywords, parent, role, str(file), entry.line, str(entry.get("name") or ""), module, args,
-                    [str(topic) for topic in _list(entry.get("listen"))])  # fmt: skip
+        task = Task(
+            keywords,
+            parent,
+            role,
+            str(file),
+            entry.line,
+            str(entry.get("name") or ""),
+            module,
+            args,
+            [str(topic) for topic in _list(entry.get("listen"))],
+        )
         if module == "import_tasks":
             target = Path(str(args.get("file") or args.get("_raw_params")))
             path = target if target.is_absolute() else file.parent / target
@@ -176,7 +263,16 @@ class _Loader:
             return [block]
         if module == "import_role":
             play = next(node for node in parent.chain() if isinstance(node, Play))
-            return self.role(str(args["name"]), play, parent, keywords, {}, entry, tasks_from=_stem(args.get("tasks_from")), once=False)
+            return self.role(
+                str(args["name"]),
+                play,
+                parent,
+                keywords,
+                {},
+                entry,
+                tasks_from=_stem(args.get("tasks_from")),
+                once=False,
+            )
         return [task]
 
 
@@ -187,7 +283,9 @@ def include_tasks(path: Path, around: Node) -> list[Task | Block]:
 
 def include_role(args: dict[str, Any], play: Play, around: Node) -> list[Task | Block]:
     """Tasks of a role that is included while a play runs."""
-    return _Loader(Path(play.file)).role(str(args["name"]), play, around, {}, {}, None, tasks_from=_stem(args.get("tasks_from")), once=False)
+    return _Loader(Path(play.file)).role(
+        str(args["name"]), play, around, {}, {}, None, tasks_from=_stem(args.get("tasks_from")), once=False
+    )
 
 
 def _stem(name: Any) -> str:
@@ -195,7 +293,10 @@ def _stem(name: Any) -> str:
 
 
 def _main(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()), None)
+    return next(
+        (path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()),
+        None,
+    )
 
 
 def _mapping(folder: Path, name: str = "main") -> dict[str, Any]:
@@ -212,13 +313,19 @@ def _known(entry: Any, words: set[str], what: str, file: Path) -> None:
         if key not in words:
             close = difflib.get_close_matches(str(key), words, 1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key))
+            raise InputError(
+                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key)
+            )
 
 
 def _refuse(entry: Any, file: Path) -> None:
     for key in entry:
         if key in language.REFUSED:
-            raise InputError(f"the keyword {key!r} is not supported; {language.REFUSED[key]}", file=file, line=yamlfile.line_of(entry, key))
+            raise InputError(
+                f"the keyword {key!r} is not supported; {language.REFUSED[key]}",
+                file=file,
+                line=yamlfile.line_of(entry, key),
+            )
 
 
 def _arguments(module: str, value: Any, more: Any, file: Path, line: int | None) -> Any:

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH113, PTH117, PTH118, PTH207
 """Ansible's lookups, and the functions that templates may call."""
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.utils
 from jinja2.runtime import Context
 
 from kprov.playbook.filters import FilterError, dict2items
@@ -39,9 +42,14 @@ def _must(context: Context, name: str, kind: str) -> Path:
     return path
 
 
-def _file(context: Context, terms: list[Any], rstrip: bool = True, lstrip: bool = False, **_: Any) -> list[Any]:
+def _file(
+    context: Context, terms: list[Any], rstrip: bool = True, lstrip: bool = False, **_: Any
+) -> list[Any]:
     texts = [_must(context, term, "files").read_text() for term in terms]
-    return [(text.rstrip() if rstrip else text).lstrip() if lstrip else text.rstrip() if rstrip else text for text in texts]
+    return [
+        (text.rstrip() if rstrip else text).lstrip() if lstrip else text.rstrip() if rstrip else text
+        for text in texts
+    ]
 
 
 def _template(context: Context, terms: list[Any], **_: Any) -> list[Any]:
@@ -55,14 +63,17 @@ def _env(_context: Context, terms: list[Any], default: Any = "", **_: Any) -> li
 
 
 def _pipe(_context: Context, terms: list[Any], **_: Any) -> list[Any]:
-    return [subprocess.run(term, shell=True, check=True, capture_output=True, text=True).stdout.rstrip() for term in terms]  # noqa: S602 - this is what the lookup is
+    return [
+        subprocess.run(term, shell=True, check=True, capture_output=True, text=True).stdout.rstrip()
+        for term in terms
+    ]
 
 
 def _vars(context: Context, terms: list[Any], **options: Any) -> list[Any]:
     found = []
     for term in terms:
         value = context.resolve_or_missing(term)
-        if value is jinja2.runtime.missing or isinstance(value, jinja2.Undefined):
+        if value is jinja2.utils.missing or isinstance(value, jinja2.Undefined):
             if "default" not in options:
                 raise FilterError(f"No variable found with this name: {term}")
             value = options["default"]
@@ -102,12 +113,20 @@ def _first_found(context: Context, terms: list[Any], **options: Any) -> list[Any
 
 
 LOOKUPS: dict[str, Callable[..., list[Any]]] = {
-    "file": _file, "env": _env, "pipe": _pipe, "vars": _vars, "fileglob": _fileglob, "first_found": _first_found,
+    "file": _file,
+    "env": _env,
+    "pipe": _pipe,
+    "vars": _vars,
+    "fileglob": _fileglob,
+    "first_found": _first_found,
     "dict": lambda _c, terms, **_: [item for term in terms for item in dict2items(term)],
-    "items": lambda _c, terms, **_: [x for term in terms for x in (term if isinstance(term, list) else [term])],
-    "list": lambda _c, terms, **_: terms, "indexed_items": lambda _c, terms, **_: [list(p) for p in enumerate(terms)],
+    "items": lambda _c, terms, **_: [
+        x for term in terms for x in (term if isinstance(term, list) else [term])
+    ],
+    "list": lambda _c, terms, **_: terms,
+    "indexed_items": lambda _c, terms, **_: [list(p) for p in enumerate(terms)],
     "lines": lambda c, terms, **_: [line for text in _pipe(c, terms) for line in text.splitlines()],
-}  # fmt: skip
+}
 
 
 def _run(context: Context, name: str, terms: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
@@ -116,7 +135,11 @@ def _run(context: Context, name: str, terms: tuple[Any, ...], options: dict[str,
         raise FilterError(f"the lookup {name!r} is not supported; there are {', '.join(sorted(LOOKUPS))}")
     errors = options.pop("errors", "strict")
     options.pop("wantlist", None)
-    flat = [entry for term in terms for entry in (term if isinstance(term, list) and name not in ("list", "items") else [term])]
+    flat = [
+        entry
+        for term in terms
+        for entry in (term if isinstance(term, list) and name not in ("list", "items") else [term])
+    ]
     try:
         return LOOKUPS[name](context, flat, **options)
     except (FilterError, OSError, subprocess.SubprocessError) as error:
@@ -132,7 +155,13 @@ def lookup(context: Context, name: str, *terms: Any, **options: Any) -> Any:
     found = _run(context, name, terms, options)
     if wantlist:
         return found
-    return found[0] if len(found) == 1 else ",".join(map(str, found)) if all(isinstance(f, str) for f in found) else found
+    return (
+        found[0]
+        if len(found) == 1
+        else ",".join(map(str, found))
+        if all(isinstance(f, str) for f in found)
+        else found
+    )
 
 
 @jinja2.pass_context

@@ -71,8 +71,15 @@ class RunResult:
 
     def report(self) -> dict[str, Any]:
         """As JSON."""
-        return {"hosts": {name: vars(stats) for name, stats in self.hosts.items()}, "tasks": [vars(task) for task in self.tasks],
-                "changed_files": self.changed_files, "errors": self.errors, "seconds": self.seconds, "changed": self.changed, "ok": self.ok}  # fmt: skip
+        return {
+            "hosts": {name: vars(stats) for name, stats in self.hosts.items()},
+            "tasks": [vars(task) for task in self.tasks],
+            "changed_files": self.changed_files,
+            "errors": self.errors,
+            "seconds": self.seconds,
+            "changed": self.changed,
+            "ok": self.ok,
+        }
 
 
 class Callbacks(Protocol):
@@ -93,6 +100,8 @@ class Silent:
 
     def play_started(self, name: str, hosts: list[str]) -> None: ...
     def task_started(self, name: str, *, handler: bool) -> None: ...
-    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None: ...
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float
+    ) -> None: ...
     def no_hosts(self, play: str) -> None: ...
     def finished(self, result: RunResult) -> None: ...

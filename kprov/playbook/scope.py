@@ -44,7 +44,9 @@ class Scope(Mapping[str, Any]):
 
     def _make(self, name: str, value: Any) -> Any:
         if name in self._making:
-            raise jinja2.TemplateRuntimeError(f"variables name each other: {' > '.join([*self._making, name])}")
+            raise jinja2.TemplateRuntimeError(
+                f"variables name each other: {' > '.join([*self._making, name])}"
+            )
         self._making.append(name)
         try:
             return self.templar.deep(value, self)

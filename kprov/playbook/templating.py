@@ -100,7 +100,10 @@ class Templar:
         if isinstance(value, str):
             return self.text(value, scope)
         if isinstance(value, dict):
-            return {self._defined(self.deep(k, scope)): self._defined(self.deep(v, scope)) for k, v in value.items()}
+            return {
+                self._defined(self.deep(k, scope)): self._defined(self.deep(v, scope))
+                for k, v in value.items()
+            }
         if isinstance(value, (list, tuple)):
             return [self._defined(self.deep(entry, scope)) for entry in value]
         return value
@@ -137,7 +140,9 @@ class Templar:
                 return False
         return bool(found)
 
-    def file(self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None) -> str:
+    def file(
+        self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
+    ) -> str:
         """A template file rendered; includes are looked for beside it and in `search`."""
         folders = (path.parent, *search)
         key = (path, path.stat().st_mtime_ns, folders, tuple(sorted((overrides or {}).items())))
@@ -148,7 +153,9 @@ class Templar:
                 if text.startswith("#jinja2:"):
                     line, _, text = text.partition("\n")
                     for name, value in re.findall(r"(\w+)\s*:\s*([^,\s]+)", line[8:]):
-                        settings[name] = {"true": True, "false": False}.get(value.strip("'\"").lower(), value.strip("'\""))
+                        settings[name] = {"true": True, "false": False}.get(
+                            value.strip("'\"").lower(), value.strip("'\"")
+                        )
                 environment = self._environment(folders, **settings)
                 template = environment.from_string(text)
                 template.filename = str(path)

@@ -15,12 +15,48 @@ from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar
 
 #: Variables with the prefix of facts that are none: looking at them gathers nothing.
-_NOT_FACTS = ("ansible_become", "ansible_ssh", "ansible_host", "ansible_port", "ansible_user", "ansible_password", "ansible_connection",
-              "ansible_python_interpreter", "ansible_play", "ansible_check", "ansible_diff", "ansible_version", "ansible_run", "ansible_skip",
-              "ansible_limit", "ansible_loop", "ansible_index", "ansible_forks", "ansible_inventory", "ansible_config", "ansible_verbosity",
-              "ansible_role", "ansible_parent", "ansible_failed", "ansible_search", "ansible_managed", "ansible_private", "ansible_timeout",
-              "ansible_group_priority", "ansible_shell", "ansible_sudo", "ansible_common", "ansible_collection", "ansible_local_",
-              "ansible_dependent", "ansible_remote", "ansible_delegated", "ansible_async", "ansible_item", "ansible_env_")  # fmt: skip
+_NOT_FACTS = (
+    "ansible_become",
+    "ansible_ssh",
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_password",
+    "ansible_connection",
+    "ansible_python_interpreter",
+    "ansible_play",
+    "ansible_check",
+    "ansible_diff",
+    "ansible_version",
+    "ansible_run",
+    "ansible_skip",
+    "ansible_limit",
+    "ansible_loop",
+    "ansible_index",
+    "ansible_forks",
+    "ansible_inventory",
+    "ansible_config",
+    "ansible_verbosity",
+    "ansible_role",
+    "ansible_parent",
+    "ansible_failed",
+    "ansible_search",
+    "ansible_managed",
+    "ansible_private",
+    "ansible_timeout",
+    "ansible_group_priority",
+    "ansible_shell",
+    "ansible_sudo",
+    "ansible_common",
+    "ansible_collection",
+    "ansible_local_",
+    "ansible_dependent",
+    "ansible_remote",
+    "ansible_delegated",
+    "ansible_async",
+    "ansible_item",
+    "ansible_env_",
+)
 
 
 class Facts(Mapping[str, Any]):
@@ -33,7 +69,11 @@ class Facts(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         if name in self._known:
             return True
-        if not isinstance(name, str) or (name != "ansible_facts" and not name.startswith("ansible_")) or name.startswith(_NOT_FACTS):
+        if (
+            not isinstance(name, str)
+            or (name != "ansible_facts" and not name.startswith("ansible_"))
+            or name.startswith(_NOT_FACTS)
+        ):
             return False
         if "ansible_facts" not in self._known and self._gather is not None:
             self._known.update(self._gather())
@@ -112,27 +152,51 @@ class Variables:
         if self._groups is None:
             self._groups = self.inventory.group_members()
         found: dict[str, Any] = {
-            "inventory_hostname": host, "inventory_hostname_short": host.split(".")[0], "groups": self._groups,
-            "group_names": self.inventory.group_names(host), "inventory_dir": str(self.inventory.directory.resolve()),
-            "inventory_file": str(self.inventory.path.resolve()), "playbook_dir": str(self.playbook_dir), "omit": OMIT,
-            "ansible_check_mode": self.options.check, "ansible_diff_mode": self.options.diff, "ansible_forks": self.options.forks,
+            "inventory_hostname": host,
+            "inventory_hostname_short": host.split(".", maxsplit=1)[0],
+            "groups": self._groups,
+            "group_names": self.inventory.group_names(host),
+            "inventory_dir": str(self.inventory.directory.resolve()),
+            "inventory_file": str(self.inventory.path.resolve()),
+            "playbook_dir": str(self.playbook_dir),
+            "omit": OMIT,
+            "ansible_check_mode": self.options.check,
+            "ansible_diff_mode": self.options.diff,
+            "ansible_forks": self.options.forks,
             "ansible_version": {"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"},
-            "ansible_run_tags": list(self.options.tags), "ansible_skip_tags": list(self.options.skip_tags),
-            "ansible_play_hosts_all": list(self.play_hosts), "ansible_play_hosts": self.active(), "ansible_play_batch": self.active(),
-            "play_hosts": self.active(), "ansible_limit": self.options.limit or "",
-        }  # fmt: skip
+            "ansible_run_tags": list(self.options.tags),
+            "ansible_skip_tags": list(self.options.skip_tags),
+            "ansible_play_hosts_all": list(self.play_hosts),
+            "ansible_play_hosts": self.active(),
+            "ansible_play_batch": self.active(),
+            "play_hosts": self.active(),
+            "ansible_limit": self.options.limit or "",
+        }
         if play is not None:
-            found.update(ansible_play_name=play.name, ansible_play_role_names=[one.name for one in play.roles], role_names=[one.name for one in play.roles])
+            found.update(
+                ansible_play_name=play.name,
+                ansible_play_role_names=[one.name for one in play.roles],
+                role_names=[one.name for one in play.roles],
+            )
         if role is not None:
             found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
         return found
 
+    def _gatherer(self, host: str) -> Callable[[], dict[str, Any]] | None:
+        gather = self.gather
+        return None if gather is None else lambda: gather(host)
+
     def host_layers(self, host: str) -> list[Layer]:
         """What `hostvars` shows of a host."""
-        gather = (lambda: self.gather(host)) if self.gather is not None else None
-        return [Layer(self.options.extra_vars), Layer(self.magic(host), raw=True), Layer(self.registered.setdefault(host, {}), raw=True),
-                Layer(self.included.setdefault(host, {})), Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True),
-                Layer(self.of_inventory(host))]  # fmt: skip
+        gather = self._gatherer(host)
+        return [
+            Layer(self.options.extra_vars),
+            Layer(self.magic(host), raw=True),
+            Layer(self.registered.setdefault(host, {}), raw=True),
+            Layer(self.included.setdefault(host, {})),
+            Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True),
+            Layer(self.of_inventory(host)),
+        ]
 
     def scope(self, host: str, play: Play, node: Node, *, include: Mapping[str, Any] | None = None) -> Scope:
         """What a task sees on a host."""
@@ -146,14 +210,29 @@ class Variables:
         params: dict[str, Any] = {}
         for one in lineage:
             params.update(one.params)
-        gather = (lambda: self.gather(host)) if self.gather is not None and node.get("gather_facts", True) is not False else None
-        layers = [Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True), Layer(self.options.extra_vars),
-                  Layer(include or {}, raw=True), Layer(params), Layer(self.registered.setdefault(host, {}), raw=True),
-                  Layer(self.included.setdefault(host, {})), Layer(node.merged("vars")), Layer(role_vars)]  # fmt: skip
-        scope = Scope(self.templar, [*layers, Layer(play.variables), Layer(self.of_inventory(host)), Layer(defaults)])
+        gather = self._gatherer(host) if node.get("gather_facts", True) is not False else None
+        layers = [
+            Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True),
+            Layer(self.options.extra_vars),
+            Layer(include or {}, raw=True),
+            Layer(params),
+            Layer(self.registered.setdefault(host, {}), raw=True),
+            Layer(self.included.setdefault(host, {})),
+            Layer(node.merged("vars")),
+            Layer(role_vars),
+        ]
+        scope = Scope(
+            self.templar, [*layers, Layer(play.variables), Layer(self.of_inventory(host)), Layer(defaults)]
+        )
         files = self._vars_files(play, scope)
         facts = Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True)
-        scope.layers[len(layers) :] = [Layer(files), Layer(play.variables), facts, Layer(self.of_inventory(host)), Layer(defaults)]
+        scope.layers[len(layers) :] = [
+            Layer(files),
+            Layer(play.variables),
+            facts,
+            Layer(self.of_inventory(host)),
+            Layer(defaults),
+        ]
         return scope
 
     def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:

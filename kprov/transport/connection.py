@@ -50,7 +50,9 @@ class Connection:
                 channel = self._transport().open_session(timeout=self.options.timeout)
                 channel.exec_command(line)
             except (paramiko.SSHException, EOFError, OSError) as error:
-                raise UnreachableError(self.options.name, f"cannot start a program on the host: {error}") from None
+                raise UnreachableError(
+                    self.options.name, f"cannot start a program on the host: {error}"
+                ) from None
             stream = streams.ChannelStream(channel)
         try:
             started = session.Session(self.options.name, stream, become, self.options.python)

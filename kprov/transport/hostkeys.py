@@ -91,7 +91,9 @@ def _ask(options: Options, key: paramiko.PKey) -> bool:
     with _asking:
         if not sys.stdin.isatty():
             return False
-        sys.stderr.write(f"{options.name} ({label(options)}) shows the {key.get_name()} key {fingerprint(key)}, not known yet.\n")
+        sys.stderr.write(
+            f"{options.name} ({label(options)}) shows the {key.get_name()} key {fingerprint(key)}, not known yet.\n"
+        )
         sys.stderr.write("Accept and remember it? (yes/no) ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() == "yes"

@@ -49,7 +49,9 @@ class Options:
     local: bool = False
 
 
-def from_variables(name: str, variables: Mapping[str, Any], *, config: paramiko.SSHConfig | None = None) -> Options:
+def from_variables(
+    name: str, variables: Mapping[str, Any], *, config: paramiko.SSHConfig | None = None
+) -> Options:
     """Options of a host from its variables, templated already; InputError names the wrong one."""
 
     def get(*names: str) -> Any:
@@ -59,22 +61,40 @@ def from_variables(name: str, variables: Mapping[str, Any], *, config: paramiko.
     if python.startswith("auto"):
         python = DEFAULT_PYTHON
     connection = str(get("ansible_connection") or "ssh").split(".")[-1]
-    if connection == "local" or (name in ("localhost", "127.0.0.1") and get("ansible_connection", "ansible_host") is None):
+    if connection == "local" or (
+        name in ("localhost", "127.0.0.1") and get("ansible_connection", "ansible_host") is None
+    ):
         return Options(name=name, address="localhost", local=True, python=python)
     if connection not in ("ssh", "smart", "paramiko", "paramiko_ssh"):
-        raise InputError(f"{name}: connection {connection!r} is not supported; ssh and local are", field="ansible_connection")
+        raise InputError(
+            f"{name}: connection {connection!r} is not supported; ssh and local are",
+            field="ansible_connection",
+        )
     config = config if config is not None else user_config()
     options = _configured(name, str(get("ansible_host", "ansible_ssh_host") or name), config)
-    words = [word for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
-             for word in shlex.split(str(variables.get(key) or ""))]  # fmt: skip
+    words = [
+        word
+        for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+        for word in shlex.split(str(variables.get(key) or ""))
+    ]
     options = _argued(options, words, config)
     port = get("ansible_port", "ansible_ssh_port")
     try:
-        options = replace(options, port=int(port or options.port), timeout=float(get("ansible_ssh_timeout", "ansible_timeout") or options.timeout))
+        options = replace(
+            options,
+            port=int(port or options.port),
+            timeout=float(get("ansible_ssh_timeout", "ansible_timeout") or options.timeout),
+        )
     except ValueError:
         raise InputError(f"{name}: {port!r} is not a port", field="ansible_port") from None
-    user, key = get("ansible_user", "ansible_ssh_user"), get("ansible_ssh_private_key_file", "ansible_private_key_file")
-    password, phrase = get("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"), get("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase")
+    user, key = (
+        get("ansible_user", "ansible_ssh_user"),
+        get("ansible_ssh_private_key_file", "ansible_private_key_file"),
+    )
+    password, phrase = (
+        get("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
+        get("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"),
+    )
     checking = get("kprov_host_key_checking")
     plain = get("ansible_host_key_checking", "ansible_ssh_host_key_checking")
     if checking is None and plain is not None and str(plain).lower() in ("false", "no", "0"):
@@ -104,7 +124,9 @@ def user_config() -> paramiko.SSHConfig:
 def _mode(name: str, text: str) -> str:
     text = {"true": "yes", "false": "no", "off": "no", "accept": "accept-new"}.get(text.lower(), text.lower())
     if text not in HOST_KEY_MODES:
-        raise InputError(f"{name}: {text!r} is none of {', '.join(HOST_KEY_MODES)}", field="kprov_host_key_checking")
+        raise InputError(
+            f"{name}: {text!r} is none of {', '.join(HOST_KEY_MODES)}", field="kprov_host_key_checking"
+        )
     return text
 
 
@@ -129,7 +151,9 @@ def _argued(options: Options, words: list[str], config: paramiko.SSHConfig) -> O
                 key, _, value = re.sub(r"\s*=\s*|\s+", "=", value.strip(), count=1).partition("=")
                 settings.setdefault(key.lower(), value)
             elif letter in ("-i", "-p", "-l", "-J"):
-                settings[{"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}[letter]] = value
+                settings[{"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}[letter]] = (
+                    value
+                )
         index += 1
     return _set(options, settings, config)
 
@@ -159,7 +183,10 @@ def _set(options: Options, settings: Mapping[str, Any], config: paramiko.SSHConf
             case "proxycommand" if value != "none":
                 hop = re.search(r"\bssh\b(.*)", str(value))
                 if not hop or "-W" not in str(value):
-                    raise InputError(f"{options.name}: ProxyCommand is not supported; use ProxyJump", field="ansible_ssh_common_args")
+                    raise InputError(
+                        f"{options.name}: ProxyCommand is not supported; use ProxyJump",
+                        field="ansible_ssh_common_args",
+                    )
                 words = [word for word in shlex.split(hop[1]) if word not in ("-q", "-W", "%h:%p", "-A")]
                 target = words.pop()
                 changes["jumps"] = (_argued(_jump(target, config), words, config),)
@@ -174,4 +201,6 @@ def _jump(text: str, config: paramiko.SSHConfig) -> Options:
         raise InputError(f"{text!r} is not a jump host", field="ProxyJump")
     user, address, port = found.groups()
     options = _configured(text, address.strip("[]"), config)
-    return replace(options, user=user or options.user or getpass.getuser(), port=int(port or options.port), name=address)
+    return replace(
+        options, user=user or options.user or getpass.getuser(), port=int(port or options.port), name=address
+    )

@@ -43,7 +43,15 @@ def command(python: str, become: Become | None) -> str:
         ask = ["-S", "-p", PROMPT] if become.password is not None else ["-n"]
         if become.method == "doas":
             ask = ["-n"]
-        start = [become.exe, *(["-H"] if become.method == "sudo" else []), *ask, "-u", become.user, "--", *start]
+        start = [
+            become.exe,
+            *(["-H"] if become.method == "sudo" else []),
+            *ask,
+            "-u",
+            become.user,
+            "--",
+            *start,
+        ]
         if become.method == "doas":
             start.remove("--")
     return "exec " + shlex.join(start)
@@ -74,9 +82,18 @@ class Session:
         the connection is lost.
         """
         with self._lock:
-            inline = {sha: data for sha, data in (contents or {}).items() if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES}
-            header = {"module": module, "items": items, "check": check, "diff": diff,
-                      "blobs": [[sha, len(data)] for sha, data in inline.items()]}  # fmt: skip
+            inline = {
+                sha: data
+                for sha, data in (contents or {}).items()
+                if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES
+            }
+            header = {
+                "module": module,
+                "items": items,
+                "check": check,
+                "diff": diff,
+                "blobs": [[sha, len(data)] for sha, data in inline.items()],
+            }
             self._send(protocol.encode(header, b"".join(inline.values())))
             while True:
                 answer = self._read_frame()
@@ -142,7 +159,10 @@ class Session:
             if word == "need":
                 self._send(archive.build()[1])
             elif word == "old":
-                raise PreflightError(self.host, f"Python 3.9 or newer is needed on the host; {python} is {detail} (ansible_python_interpreter)")
+                raise PreflightError(
+                    self.host,
+                    f"Python 3.9 or newer is needed on the host; {python} is {detail} (ansible_python_interpreter)",
+                )
             elif word == "nowhere":
                 raise PreflightError(self.host, "neither ~/.cache nor /var/tmp can be written on the host")
 
@@ -171,11 +191,24 @@ class Session:
     def _not_started(self, become: Become | None) -> PreflightError:
         said = self._stream.errors(wait=True).replace(PROMPT, "").strip()[-_PREVIEW:]
         missing = re.search(r"(?:sudo|sh|bash|doas|exec): .*(?:not found|No such file)", said)
-        if become is not None and re.search(rf"{re.escape(become.exe)}: (?:command )?not found|exec: {re.escape(become.exe)}: not found", said):
-            return PreflightError(self.host, f"{become.method} is not installed on the host, and the user is not {become.user}")
-        if missing or "python" in said.lower() and ("not found" in said or "No such file" in said):
-            return PreflightError(self.host, f"Python 3.9 or newer is needed on the host and was not found (ansible_python_interpreter): {said}")
+        if become is not None and re.search(
+            rf"{re.escape(become.exe)}: (?:command )?not found|exec: {re.escape(become.exe)}: not found", said
+        ):
+            return PreflightError(
+                self.host, f"{become.method} is not installed on the host, and the user is not {become.user}"
+            )
+        if missing or ("python" in said.lower() and ("not found" in said or "No such file" in said)):
+            return PreflightError(
+                self.host,
+                f"Python 3.9 or newer is needed on the host and was not found (ansible_python_interpreter): {said}",
+            )
         if become is not None:
-            hint = "no password is known: set ansible_become_password, or ask with --ask-become-pass" if become.password is None else "the password was refused"
-            return PreflightError(self.host, f"no sudo for this user ({hint}): {said or become.exe + ' said nothing'}")
+            hint = (
+                "no password is known: set ansible_become_password, or ask with --ask-become-pass"
+                if become.password is None
+                else "the password was refused"
+            )
+            return PreflightError(
+                self.host, f"no sudo for this user ({hint}): {said or become.exe + ' said nothing'}"
+            )
         return PreflightError(self.host, f"the agent did not start: {said or 'the host closed the channel'}")

@@ -72,7 +72,9 @@ def _open(hop: Options, through: paramiko.Transport | None, name: str) -> parami
         hostkeys.check(hop, transport.get_remote_server_key(), keys)
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
-        raise UnreachableError(name, f"no SSH session with {where}: {error or 'it closed the connection'}") from None
+        raise UnreachableError(
+            name, f"no SSH session with {where}: {error or 'it closed the connection'}"
+        ) from None
     except BaseException:
         transport.close()
         raise
@@ -102,7 +104,10 @@ def _log_in(transport: paramiko.Transport, hop: Options, name: str) -> None:
                 tried.append(what)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 if not transport.is_active():
-                    raise PreflightError(name, f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join([*tried, what])}") from None
+                    raise PreflightError(
+                        name,
+                        f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join([*tried, what])}",
+                    ) from None
                 tried.append(f"{what} ({error})")
     if hop.password is not None:
         try:
@@ -129,14 +134,24 @@ def _keys(hop: Options, name: str) -> list[tuple[str, paramiko.PKey]]:
                 raise PreflightError(name, f"the private key {path} does not exist")
             continue
         try:
-            found.append((f"key {path}", paramiko.PKey.from_path(path, hop.passphrase.encode() if hop.passphrase else None)))
+            found.append(
+                (
+                    f"key {path}",
+                    paramiko.PKey.from_path(path, hop.passphrase),
+                )
+            )
         except TypeError:
             if hop.keys:
-                raise PreflightError(name, f"the private key {path} needs a passphrase: load it in the ssh agent, or set ansible_ssh_private_key_passphrase") from None
+                raise PreflightError(
+                    name,
+                    f"the private key {path} needs a passphrase: load it in the ssh agent, or set ansible_ssh_private_key_passphrase",
+                ) from None
         except (paramiko.SSHException, ValueError, OSError) as error:
             if hop.keys:
                 raise PreflightError(name, f"the private key {path} cannot be read: {error}") from None
     if not hop.identities_only and os.environ.get("SSH_AUTH_SOCK"):
         with _AGENT, contextlib.suppress(paramiko.SSHException):
-            found += [(f"agent key {key.get_fingerprint().hex()}", key) for key in paramiko.Agent().get_keys()]
+            found += [
+                (f"agent key {key.get_fingerprint().hex()}", key) for key in paramiko.Agent().get_keys()
+            ]
     return found

@@ -37,7 +37,9 @@ class ChannelStream:
         return not self.started
 
     def errors(self, *, wait: bool) -> str:
-        while self._channel.recv_stderr_ready() or (wait and not self._channel.eof_received and not self._channel.closed):
+        while self._channel.recv_stderr_ready() or (
+            wait and not self._channel.eof_received and not self._channel.closed
+        ):
             part = self._channel.recv_stderr(65536)
             if not part:
                 break
@@ -55,7 +57,11 @@ class ProcessStream:
 
     def __init__(self, line: str) -> None:
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+            ["/bin/sh", "-c", line],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
         self._errors = bytearray()
         self._reader = threading.Thread(target=self._collect, daemon=True)

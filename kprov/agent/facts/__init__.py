@@ -25,7 +25,14 @@ def gather(subset: list[str], patterns: list[str]) -> dict[str, Any]:
         asked = "all" in wanted or name in wanted or (not wanted and "all" not in without)
         if always or (asked and name not in without):
             facts.update(collect())
-    named = {name if name == "module_setup" or name == "gather_subset" else f"ansible_{name}": value for name, value in facts.items()}
+    named = {
+        name if name == "module_setup" or name == "gather_subset" else f"ansible_{name}": value
+        for name, value in facts.items()
+    }
     if not patterns:
         return named
-    return {name: value for name, value in named.items() if any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(name, f"ansible_{p}") for p in patterns)}
+    return {
+        name: value
+        for name, value in named.items()
+        if any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(name, f"ansible_{p}") for p in patterns)
+    }

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH123
 """The distribution, from os-release."""
 
 from __future__ import annotations
@@ -5,10 +7,30 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-_NAMES = {"debian": "Debian", "ubuntu": "Ubuntu", "rhel": "RedHat", "rocky": "Rocky", "almalinux": "AlmaLinux",
-          "centos": "CentOS", "fedora": "Fedora", "alpine": "Alpine", "amzn": "Amazon", "opensuse-leap": "openSUSE Leap"}  # fmt: skip
-_FAMILIES = {"debian": "Debian", "ubuntu": "Debian", "rhel": "RedHat", "rocky": "RedHat", "almalinux": "RedHat",
-             "centos": "RedHat", "fedora": "RedHat", "amzn": "RedHat", "alpine": "Alpine", "opensuse-leap": "Suse"}  # fmt: skip
+_NAMES = {
+    "debian": "Debian",
+    "ubuntu": "Ubuntu",
+    "rhel": "RedHat",
+    "rocky": "Rocky",
+    "almalinux": "AlmaLinux",
+    "centos": "CentOS",
+    "fedora": "Fedora",
+    "alpine": "Alpine",
+    "amzn": "Amazon",
+    "opensuse-leap": "openSUSE Leap",
+}
+_FAMILIES = {
+    "debian": "Debian",
+    "ubuntu": "Debian",
+    "rhel": "RedHat",
+    "rocky": "RedHat",
+    "almalinux": "RedHat",
+    "centos": "RedHat",
+    "fedora": "RedHat",
+    "amzn": "RedHat",
+    "alpine": "Alpine",
+    "opensuse-leap": "Suse",
+}
 
 
 def gather(path: str = "/etc/os-release") -> dict[str, Any]:
@@ -34,9 +56,17 @@ def gather(path: str = "/etc/os-release") -> dict[str, Any]:
         except OSError:
             pass
     return {
-        "distribution": _NAMES.get(name, fields.get("NAME", "NA")), "distribution_version": full if name == "debian" else version,
+        "distribution": _NAMES.get(name, fields.get("NAME", "NA")),
+        "distribution_version": full if name == "debian" else version,
         "distribution_release": fields.get("VERSION_CODENAME", "NA"),
-        "distribution_major_version": version.split(".")[0], "distribution_minor_version": (full.split(".") + ["NA"])[1],
-        "distribution_file_path": path, "distribution_file_parsed": bool(fields), "os_family": family,
-        "lsb": {"id": _NAMES.get(name, name), "release": version, "codename": fields.get("VERSION_CODENAME", "")},
-    }  # fmt: skip
+        "distribution_major_version": version.split(".")[0],
+        "distribution_minor_version": (full.split(".") + ["NA"])[1],
+        "distribution_file_path": path,
+        "distribution_file_parsed": bool(fields),
+        "os_family": family,
+        "lsb": {
+            "id": _NAMES.get(name, name),
+            "release": version,
+            "codename": fields.get("VERSION_CODENAME", ""),
+        },
+    }

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH123
 """Processors, memory, mounts, uptime, virtualization."""
 
 from __future__ import annotations
@@ -27,17 +29,35 @@ def gather() -> dict[str, Any]:
     free = memory.get("MemFree", 0)
     available = free + memory.get("Buffers", 0) + memory.get("Cached", 0)
     return {
-        "memtotal_mb": memory.get("MemTotal", 0), "memfree_mb": free, "swaptotal_mb": memory.get("SwapTotal", 0),
+        "memtotal_mb": memory.get("MemTotal", 0),
+        "memfree_mb": free,
+        "swaptotal_mb": memory.get("SwapTotal", 0),
         "swapfree_mb": memory.get("SwapFree", 0),
-        "memory_mb": {"real": {"total": memory.get("MemTotal", 0), "free": free, "used": memory.get("MemTotal", 0) - free},
-                      "nocache": {"free": available, "used": memory.get("MemTotal", 0) - available},
-                      "swap": {"total": memory.get("SwapTotal", 0), "free": memory.get("SwapFree", 0),
-                               "used": memory.get("SwapTotal", 0) - memory.get("SwapFree", 0), "cached": memory.get("SwapCached", 0)}},
-        "processor": models, "processor_count": 1, "processor_cores": max(1, len(cores)), "processor_vcpus": max(1, cpus),
-        "processor_nproc": len(os.sched_getaffinity(0)), "processor_threads_per_core": max(1, cpus // max(1, len(cores))),
-        "uptime_seconds": uptime, "mounts": _mounts(), "virtualization_type": _virtualization(),
+        "memory_mb": {
+            "real": {
+                "total": memory.get("MemTotal", 0),
+                "free": free,
+                "used": memory.get("MemTotal", 0) - free,
+            },
+            "nocache": {"free": available, "used": memory.get("MemTotal", 0) - available},
+            "swap": {
+                "total": memory.get("SwapTotal", 0),
+                "free": memory.get("SwapFree", 0),
+                "used": memory.get("SwapTotal", 0) - memory.get("SwapFree", 0),
+                "cached": memory.get("SwapCached", 0),
+            },
+        },
+        "processor": models,
+        "processor_count": 1,
+        "processor_cores": max(1, len(cores)),
+        "processor_vcpus": max(1, cpus),
+        "processor_nproc": len(os.sched_getaffinity(0)),
+        "processor_threads_per_core": max(1, cpus // max(1, len(cores))),
+        "uptime_seconds": uptime,
+        "mounts": _mounts(),
+        "virtualization_type": _virtualization(),
         "virtualization_role": "guest" if _virtualization() else "NA",
-    }  # fmt: skip
+    }
 
 
 def _mounts() -> list[dict[str, Any]]:
@@ -51,8 +71,16 @@ def _mounts() -> list[dict[str, Any]]:
                 now = os.statvfs(mount)
             except OSError:
                 continue
-            found.append({"device": device, "mount": mount, "fstype": kind, "options": options,
-                          "size_total": now.f_frsize * now.f_blocks, "size_available": now.f_frsize * now.f_bavail})  # fmt: skip
+            found.append(
+                {
+                    "device": device,
+                    "mount": mount,
+                    "fstype": kind,
+                    "options": options,
+                    "size_total": now.f_frsize * now.f_blocks,
+                    "size_available": now.f_frsize * now.f_bavail,
+                }
+            )
     return found
 
 

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110, PTH123
 """Interfaces, addresses and the default route; through iproute2 when it is there, the kernel's files otherwise."""
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from kprov.agent import process
 
 def gather() -> dict[str, Any]:
     links = _links()
-    facts: dict[str, Any] = {"interfaces": [link["device"] for link in links], "all_ipv4_addresses": [], "all_ipv6_addresses": []}
+    facts: dict[str, Any] = {
+        "interfaces": [link["device"] for link in links],
+        "all_ipv4_addresses": [],
+        "all_ipv6_addresses": [],
+    }
     for link in links:
         facts[link["device"].replace("-", "_").replace(".", "_").replace(":", "_")] = link
         if link["device"] == "lo":
@@ -39,21 +45,31 @@ def _links() -> list[dict[str, Any]]:
     found = []
     for entry in json.loads(out or "[]"):
         link: dict[str, Any] = {
-            "device": entry["ifname"], "mtu": entry.get("mtu"), "macaddress": entry.get("address", ""),
-            "active": "UP" in entry.get("flags", []), "type": "loopback" if "LOOPBACK" in entry.get("flags", []) else "ether",
-        }  # fmt: skip
+            "device": entry["ifname"],
+            "mtu": entry.get("mtu"),
+            "macaddress": entry.get("address", ""),
+            "active": "UP" in entry.get("flags", []),
+            "type": "loopback" if "LOOPBACK" in entry.get("flags", []) else "ether",
+        }
         for address in entry.get("addr_info", []):
             prefix = address["prefixlen"]
             if address["family"] == "inet":
                 network = ipaddress.ip_interface(f"{address['local']}/{prefix}").network
-                item = {"address": address["local"], "prefix": str(prefix), "netmask": str(network.netmask),
-                        "network": str(network.network_address), "broadcast": address.get("broadcast", "")}  # fmt: skip
+                item = {
+                    "address": address["local"],
+                    "prefix": str(prefix),
+                    "netmask": str(network.netmask),
+                    "network": str(network.network_address),
+                    "broadcast": address.get("broadcast", ""),
+                }
                 if "ipv4" in link:
                     link.setdefault("ipv4_secondaries", []).append(item)
                 else:
                     link["ipv4"] = item
             else:
-                link.setdefault("ipv6", []).append({"address": address["local"], "prefix": str(prefix), "scope": address.get("scope", "")})
+                link.setdefault("ipv6", []).append(
+                    {"address": address["local"], "prefix": str(prefix), "scope": address.get("scope", "")}
+                )
         found.append(link)
     return found
 
@@ -70,8 +86,13 @@ def _from_kernel(name: str) -> dict[str, Any]:
         except OSError:
             return link
     network = ipaddress.ip_interface(f"{address}/{netmask}").network
-    link["ipv4"] = {"address": address, "netmask": netmask, "prefix": str(network.prefixlen),
-                    "network": str(network.network_address), "broadcast": str(network.broadcast_address)}  # fmt: skip
+    link["ipv4"] = {
+        "address": address,
+        "netmask": netmask,
+        "prefix": str(network.prefixlen),
+        "network": str(network.network_address),
+        "broadcast": str(network.broadcast_address),
+    }
     try:
         with open(f"/sys/class/net/{name}/address") as file:
             link["macaddress"] = file.read().strip()
@@ -92,8 +113,15 @@ def _default(links: list[dict[str, Any]]) -> dict[str, Any]:
         if row[1] == "00000000" and int(row[3], 16) & 2:
             gateway = socket.inet_ntoa(struct.pack("<L", int(row[2], 16)))
             link = next((link for link in links if link["device"] == row[0]), {})
-            return {"interface": row[0], "gateway": gateway, "alias": row[0], "type": link.get("type"),
-                    "macaddress": link.get("macaddress"), "mtu": link.get("mtu"), **link.get("ipv4", {})}  # fmt: skip
+            return {
+                "interface": row[0],
+                "gateway": gateway,
+                "alias": row[0],
+                "type": link.get("type"),
+                "macaddress": link.get("macaddress"),
+                "mtu": link.get("mtu"),
+                **link.get("ipv4", {}),
+            }
     return {}
 
 

@@ -1,2 +1,1 @@
-"""One file per Ansible module; each has run(args, context) -> result. Independent of each other.
-"""
+"""One file per Ansible module; each has run(args, context) -> result. Independent of each other."""

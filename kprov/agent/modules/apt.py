@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH101, PTH108, PTH110, PTH116, PTH123
 """ansible.builtin.apt; what is installed is read from dpkg's status file, so that nothing to do costs no program."""
 
 from __future__ import annotations
@@ -19,9 +21,19 @@ _POLICY = "/usr/sbin/policy-rc.d"
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Install, upgrade or remove packages."""
-    state = {"installed": "present", "removed": "absent"}.get(args.get("state") or "present", args.get("state") or "present")
-    names = [word for name in words(args.get("name") or args.get("package") or args.get("pkg")) for word in name.split()]
-    result: dict[str, Any] = {"changed": False, "cache_updated": False, "cache_update_time": int(_cache_time())}
+    state = {"installed": "present", "removed": "absent"}.get(
+        args.get("state") or "present", args.get("state") or "present"
+    )
+    names = [
+        word
+        for name in words(args.get("name") or args.get("package") or args.get("pkg"))
+        for word in name.split()
+    ]
+    result: dict[str, Any] = {
+        "changed": False,
+        "cache_updated": False,
+        "cache_update_time": int(_cache_time()),
+    }
     valid = int(args.get("cache_valid_time") or 0)
     wanted = truth(args.get("update_cache")) or valid > 0
     if wanted and (valid <= 0 or time.time() - _cache_time() > valid) and not context.check:
@@ -40,13 +52,22 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         gone = [name for name in names if _is_there(name, installed, residue=truth(args.get("purge")))]
         if gone:
             purge = ["--purge"] if truth(args.get("purge")) else []
-            _apt(["remove", *purge, *(["--auto-remove"] if truth(args.get("autoremove")) else []), *gone], args, context, result)
+            _apt(
+                ["remove", *purge, *(["--auto-remove"] if truth(args.get("autoremove")) else []), *gone],
+                args,
+                context,
+                result,
+            )
         return result
     missing = [name for name in names if not _is_there(name, installed)]
     if state in ("latest", "build-dep", "fixed"):
         missing = names
     if missing:
-        options = [] if args.get("install_recommends") is None else ["-o", f"APT::Install-Recommends={'yes' if truth(args['install_recommends']) else 'no'}"]
+        options = (
+            []
+            if args.get("install_recommends") is None
+            else ["-o", f"APT::Install-Recommends={'yes' if truth(args['install_recommends']) else 'no'}"]
+        )
         if truth(args.get("only_upgrade")):
             options.append("--only-upgrade")
         if truth(args.get("allow_downgrade")):
@@ -83,7 +104,13 @@ def _installed() -> dict[str, tuple[str, str]]:
 def _is_there(name: str, installed: dict[str, tuple[str, str]], *, residue: bool = False) -> bool:
     wanted, _, version = name.partition("=")
     wanted = wanted.split(":")[0]
-    hits = fnmatch.filter(installed, wanted) if any(c in wanted for c in "*?[") else [wanted] if wanted in installed else []
+    hits = (
+        fnmatch.filter(installed, wanted)
+        if any(c in wanted for c in "*?[")
+        else [wanted]
+        if wanted in installed
+        else []
+    )
     for hit in hits:
         now, status = installed[hit]
         if status == "installed" and (not version or fnmatch.fnmatch(now, version)):
@@ -105,7 +132,9 @@ def _cache_time() -> float:
 def _update_cache(args: dict[str, Any]) -> None:
     retries = int(args.get("update_cache_retries") or 5)
     for attempt in range(retries):
-        code, out, err = process.run(["apt-get", "-q", *_lock_wait(args), "update"], environment=_environment())
+        code, out, err = process.run(
+            ["apt-get", "-q", *_lock_wait(args), "update"], environment=_environment()
+        )
         if code == 0 and "Failed to fetch" not in err:
             if not os.path.exists("/var/lib/apt/periodic/update-success-stamp"):
                 os.utime(_LISTS)
@@ -119,20 +148,36 @@ def _lock_wait(args: dict[str, Any]) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    return {"DEBIAN_FRONTEND": "noninteractive", "DEBIAN_PRIORITY": "critical", "LC_ALL": "C", "NEEDRESTART_SUSPEND": "1"}
+    return {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "DEBIAN_PRIORITY": "critical",
+        "LC_ALL": "C",
+        "NEEDRESTART_SUSPEND": "1",
+    }
 
 
 def _apt(words_: list[str], args: dict[str, Any], context: Context, result: dict[str, Any]) -> None:
     options: list[str] = []
     for option in str(args.get("dpkg_options") or "force-confdef,force-confold").split(","):
         options += ["-o", f"Dpkg::Options::=--{option}"]
-    command = ["apt-get", "-y", "-q", *options, *_lock_wait(args), *(["-s"] if context.check else []), *words_]
+    command = [
+        "apt-get",
+        "-y",
+        "-q",
+        *options,
+        *_lock_wait(args),
+        *(["-s"] if context.check else []),
+        *words_,
+    ]
     policy = args.get("policy_rc_d") if not context.check else None
     saved = _write_policy(int(policy)) if policy is not None else None
     try:
         code, out, err = process.run(command, environment=_environment())
         if code and "dpkg --configure -a" in err:
-            process.run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], environment=_environment())
+            process.run(
+                ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"],
+                environment=_environment(),
+            )
             code, out, err = process.run(command, environment=_environment())
     finally:
         if policy is not None:
@@ -141,11 +186,16 @@ def _apt(words_: list[str], args: dict[str, Any], context: Context, result: dict
         said = (err or out).strip()
         reason = f"another program holds the package lock: {said}" if "Could not get lock" in said else said
         raise ModuleError(f"'{' '.join(command)}' failed: {reason}", rc=code, stdout=out, stderr=err)
-    changes = re.search(r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?(?:(\d+) downgraded, )?(\d+) to remove", out)
+    changes = re.search(
+        r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?(?:(\d+) downgraded, )?(\d+) to remove",
+        out,
+    )
     result["changed"] = result["changed"] or not changes or any(int(n or 0) for n in changes.groups())
     result.update(stdout=out, stderr=err, stdout_lines=out.splitlines(), stderr_lines=err.splitlines())
     if context.diff:
-        lines = [line for line in out.splitlines() if re.match(r"(Inst|Remv|Purg|Setting up|Removing) ", line)]
+        lines = [
+            line for line in out.splitlines() if re.match(r"(Inst|Remv|Purg|Setting up|Removing) ", line)
+        ]
         result["diff"] = {"prepared": "\n".join(lines)}
 
 

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110
 """ansible.builtin.blockinfile."""
 
 from __future__ import annotations

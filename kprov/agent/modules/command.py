@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH111, PTH118, PTH207
 """ansible.builtin.command and shell (`_shell`)."""
 
 from __future__ import annotations
@@ -28,13 +30,29 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         path = args.get(key)
         if path and bool(glob.glob(os.path.join(cwd or "", path))) == unwanted:
             message = f"Did not run command since '{path}' {'exists' if unwanted else 'does not exist'}"
-            return {"cmd": shown, "stdout": f"skipped, since {path} {'exists' if unwanted else 'does not exist'}",
-                    "stderr": "", "rc": 0, "changed": False, "msg": message, "stdout_lines": [], "stderr_lines": []}  # fmt: skip
+            return {
+                "cmd": shown,
+                "stdout": f"skipped, since {path} {'exists' if unwanted else 'does not exist'}",
+                "stderr": "",
+                "rc": 0,
+                "changed": False,
+                "msg": message,
+                "stdout_lines": [],
+                "stderr_lines": [],
+            }
     if context.check:
         decided = args.get("creates") or args.get("removes")
-        return {"cmd": shown, "changed": bool(decided), "skipped": not decided, "rc": 0, "stdout": "", "stderr": "",
-                "stdout_lines": [], "stderr_lines": [],
-                "msg": "Command would have run if not in check mode"}  # fmt: skip
+        return {
+            "cmd": shown,
+            "changed": bool(decided),
+            "skipped": not decided,
+            "rc": 0,
+            "stdout": "",
+            "stderr": "",
+            "stdout_lines": [],
+            "stderr_lines": [],
+            "msg": "Command would have run if not in check mode",
+        }
     stdin = args.get("stdin")
     data = b""
     if stdin is not None:
@@ -45,12 +63,26 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     except OSError as error:
         raise ModuleError(
             f"Error executing command: [Errno {error.errno}] {error.strerror}: {error.filename!r}",
-            cmd=shown, rc=error.errno, stdout="", stderr="", stdout_lines=[], stderr_lines=[],
-        ) from None  # fmt: skip
+            cmd=shown,
+            rc=error.errno,
+            stdout="",
+            stderr="",
+            stdout_lines=[],
+            stderr_lines=[],
+        ) from None
     if truth(args.get("strip_empty_ends"), default=True):
         out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
-    result = {"cmd": shown, "rc": code, "stdout": out, "stderr": err, "stdout_lines": out.splitlines(),
-              "stderr_lines": err.splitlines(), "delta": f"{time.time() - start:.6f}", "changed": True, "msg": ""}  # fmt: skip
+    result = {
+        "cmd": shown,
+        "rc": code,
+        "stdout": out,
+        "stderr": err,
+        "stdout_lines": out.splitlines(),
+        "stderr_lines": err.splitlines(),
+        "delta": f"{time.time() - start:.6f}",
+        "changed": True,
+        "msg": "",
+    }
     if code:
         result.update(failed=True, msg="non-zero return code")
     return result

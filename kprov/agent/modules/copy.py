@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH103, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
 """ansible.builtin.copy and template, after the operator has found or rendered the content."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Paths are used as the texts they arrive as.
+# The signature is what callers expect.
+# ruff: noqa: ARG001, PTH102, PTH104, PTH106, PTH108, PTH110, PTH111, PTH112, PTH114, PTH115, PTH118, PTH120, PTH121, PTH123, PTH208, PTH211
 """ansible.builtin.file."""
 
 from __future__ import annotations
@@ -16,11 +19,26 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     before = files.describe(path)
     state = args.get("state")
     if state is None:
-        state = "directory" if truth(args.get("recurse")) else before["state"] if before["state"] != "absent" else "file"
-    steps = {"directory": _directory, "file": _file, "link": _link, "hard": _hard, "touch": _touch, "absent": _absent}
+        state = (
+            "directory"
+            if truth(args.get("recurse"))
+            else before["state"]
+            if before["state"] != "absent"
+            else "file"
+        )
+    steps = {
+        "directory": _directory,
+        "file": _file,
+        "link": _link,
+        "hard": _hard,
+        "touch": _touch,
+        "absent": _absent,
+    }
     if state not in steps:
         raise ModuleError(f"value of state must be one of: {', '.join(sorted(steps))}, got: {state}")
-    result: dict[str, Any] = {"path": path} if state not in ("link", "hard") else {"dest": path, "src": args.get("src")}
+    result: dict[str, Any] = (
+        {"path": path} if state not in ("link", "hard") else {"dest": path, "src": args.get("src")}
+    )
     result["changed"] = steps[state](path, args, context, before["state"])
     if context.diff and result["changed"]:
         after = {"path": path, "state": state}
@@ -103,8 +121,11 @@ def _link(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
         raise ModuleError(f"refusing to convert from file to symlink for {path}", path=path)
     absolute = os.path.join(os.path.dirname(path), source)
     if not os.path.exists(absolute) and not force:
-        raise ModuleError(f"src file does not exist, use \"force=yes\" if you really want to create the link: {absolute}",
-                          path=path, src=source)  # fmt: skip
+        raise ModuleError(
+            f'src file does not exist, use "force=yes" if you really want to create the link: {absolute}',
+            path=path,
+            src=source,
+        )
     if not context.check:
         if now == "directory":
             os.rmdir(path)

@@ -1,3 +1,6 @@
+# Paths are used as the texts they arrive as.
+# The signature is what callers expect.
+# ruff: noqa: ARG001, PTH111, PTH112, PTH116, PTH118, PTH123
 """ansible.builtin.find."""
 
 from __future__ import annotations
@@ -39,7 +42,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             if not truth(args.get("recurse")) or depth >= int(args.get("depth") or 1 << 30):
                 break
     message = "All paths examined" if not skipped else "Not all paths examined, check warnings for details"
-    return {"files": found, "matched": len(found), "examined": examined, "skipped_paths": skipped, "msg": message}
+    return {
+        "files": found,
+        "matched": len(found),
+        "examined": examined,
+        "skipped_paths": skipped,
+        "msg": message,
+    }
 
 
 def _entry(path: str, name: str, args: dict[str, Any]) -> dict[str, Any] | None:

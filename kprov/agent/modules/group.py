@@ -13,7 +13,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a group, with a number when one is given, or have it no more."""
     name = args["name"]
     state = args.get("state", "present")
-    result: dict[str, Any] = {"name": name, "state": state, "changed": False, "system": truth(args.get("system"))}
+    result: dict[str, Any] = {
+        "name": name,
+        "state": state,
+        "changed": False,
+        "system": truth(args.get("system")),
+    }
     try:
         now: grp.struct_group | None = grp.getgrnam(name)
     except KeyError:

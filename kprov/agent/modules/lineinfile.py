@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110
 """ansible.builtin.lineinfile."""
 
 from __future__ import annotations
@@ -77,7 +79,11 @@ def _place(lines: list[str], args: dict[str, Any]) -> int:
 
 
 def _absent(lines: list[str], args: dict[str, Any]) -> tuple[str, str]:
-    pattern, literal, line = args.get("regexp") or args.get("regex"), args.get("search_string"), args.get("line")
+    pattern, literal, line = (
+        args.get("regexp") or args.get("regex"),
+        args.get("search_string"),
+        args.get("line"),
+    )
 
     def goes(text: str) -> bool:
         bare = text.rstrip("\r\n")

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH112, PTH119, PTH123
 """community.general.modprobe; a module that is built into the kernel is there."""
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Load or unload a kernel module."""
     name, state = args["name"], args.get("state", "present")
     loaded = _loaded(name)
-    result = {"name": name, "params": args.get("params", ""), "state": state, "changed": loaded != (state == "present")}
+    result = {
+        "name": name,
+        "params": args.get("params", ""),
+        "state": state,
+        "changed": loaded != (state == "present"),
+    }
     if result["changed"] and not context.check:
         parameters = str(args.get("params") or "").split()
         command = ["modprobe", name, *parameters] if state == "present" else ["modprobe", "-r", name]
@@ -39,6 +46,8 @@ def _loaded(name: str) -> bool:
         pass
     try:
         with open(f"/lib/modules/{platform.release()}/modules.builtin") as file:
-            return any(os.path.basename(line.strip()).split(".ko")[0].replace("-", "_") == wanted for line in file)
+            return any(
+                os.path.basename(line.strip()).split(".ko")[0].replace("-", "_") == wanted for line in file
+            )
     except OSError:
         return False

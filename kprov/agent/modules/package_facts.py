@@ -1,3 +1,6 @@
+# Paths are used as the texts they arrive as.
+# The signature is what callers expect.
+# ruff: noqa: ARG001, PTH123
 """ansible.builtin.package_facts, from dpkg's status file."""
 
 from __future__ import annotations
@@ -19,7 +22,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
         if fields.get("Status", "").endswith(" installed"):
             packages.setdefault(fields["Package"], []).append(
-                {"name": fields["Package"], "version": fields["Version"], "arch": fields.get("Architecture", ""),
-                 "category": fields.get("Section", ""), "origin": "", "source": "apt"}
-            )  # fmt: skip
+                {
+                    "name": fields["Package"],
+                    "version": fields["Version"],
+                    "arch": fields.get("Architecture", ""),
+                    "category": fields.get("Section", ""),
+                    "origin": "",
+                    "source": "apt",
+                }
+            )
     return {"ansible_facts": {"packages": packages}}

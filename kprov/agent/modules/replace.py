@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110
 """ansible.builtin.replace."""
 
 from __future__ import annotations
@@ -20,17 +22,27 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args.get("after"):
         found = re.search(args["after"], text, re.DOTALL)
         if not found:
-            return {"changed": False, "msg": f"Pattern for before/after params did not match the given file: {args['after']}"}
+            return {
+                "changed": False,
+                "msg": f"Pattern for before/after params did not match the given file: {args['after']}",
+            }
         start = found.end()
     if args.get("before"):
         found = re.compile(args["before"], re.DOTALL).search(text, start)
         if not found:
-            return {"changed": False, "msg": f"Pattern for before/after params did not match the given file: {args['before']}"}
+            return {
+                "changed": False,
+                "msg": f"Pattern for before/after params did not match the given file: {args['before']}",
+            }
         end = found.start()
     middle, count = re.subn(args["regexp"], args.get("replace") or "", text[start:end], flags=re.MULTILINE)
     after = text[:start] + middle + text[end:]
     changed = count > 0 and after != text
-    result: dict[str, Any] = {"changed": changed, "msg": f"{count} replacements made" if changed else "", "rc": 0}
+    result: dict[str, Any] = {
+        "changed": changed,
+        "msg": f"{count} replacements made" if changed else "",
+        "rc": 0,
+    }
     old, new = text.encode("utf-8", "surrogateescape"), after.encode("utf-8", "surrogateescape")
     if changed:
         if context.diff:

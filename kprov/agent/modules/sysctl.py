@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110, PTH123
 """ansible.posix.sysctl."""
 
 from __future__ import annotations

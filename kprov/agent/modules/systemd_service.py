@@ -7,8 +7,19 @@ from typing import Any
 from kprov.agent import process
 from kprov.agent.context import Context, ModuleError, truth
 
-_SUFFIXES = (".service", ".socket", ".timer", ".mount", ".path", ".target", ".slice", ".scope", ".device",
-             ".swap", ".automount")  # fmt: skip
+_SUFFIXES = (
+    ".service",
+    ".socket",
+    ".timer",
+    ".mount",
+    ".path",
+    ".target",
+    ".slice",
+    ".scope",
+    ".device",
+    ".swap",
+    ".automount",
+)
 _ACTIVE = ("active", "activating", "reloading", "refreshing")
 
 
@@ -27,7 +38,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     full = unit if unit.endswith(_SUFFIXES) else f"{unit}.service"
     status = _show(scope, full)
     result["status"] = status
-    exists = status.get("LoadState") in ("loaded", "masked", "bad-setting", "error") or bool(status.get("UnitFileState"))
+    exists = status.get("LoadState") in ("loaded", "masked", "bad-setting", "error") or bool(
+        status.get("UnitFileState")
+    )
     if args.get("masked") is not None:
         wanted = truth(args["masked"])
         if (status.get("LoadState") == "masked") != wanted:
@@ -59,7 +72,12 @@ def _missing(unit: str, context: Context, result: dict[str, Any]) -> None:
 
 
 def _state(
-    args: dict[str, Any], context: Context, scope: list[str], unit: str, status: dict[str, str], result: dict[str, Any]
+    args: dict[str, Any],
+    context: Context,
+    scope: list[str],
+    unit: str,
+    status: dict[str, str],
+    result: dict[str, Any],
 ) -> None:
     state = args["state"]
     active = status.get("ActiveState") in _ACTIVE
@@ -83,9 +101,16 @@ def _state(
 
 def _show(scope: list[str], unit: str) -> dict[str, str]:
     code, out, err = process.run(
-        ["systemctl", *scope, "show", "--no-pager", "-p",
-         "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,MainPID,NRestarts,Result,ExecMainStatus", unit]
-    )  # fmt: skip
+        [
+            "systemctl",
+            *scope,
+            "show",
+            "--no-pager",
+            "-p",
+            "Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,MainPID,NRestarts,Result,ExecMainStatus",
+            unit,
+        ]
+    )
     if code:
         raise ModuleError(f"Error loading unit file '{unit}': {err.strip()}", rc=code)
     return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
@@ -94,7 +119,7 @@ def _show(scope: list[str], unit: str) -> dict[str, str]:
 def _enabled(scope: list[str], unit: str, status: dict[str, str]) -> bool:
     state = status.get("UnitFileState", "")
     if state in ("enabled", "enabled-runtime", "static", "alias", "indirect"):
-        return state in ("enabled", "alias")  or state == "enabled-runtime"
+        return state in ("enabled", "alias") or state == "enabled-runtime"
     if state == "generated":
         return process.run(["systemctl", *scope, "is-enabled", unit])[0] == 0
     return False

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH101, PTH108, PTH110, PTH112, PTH114, PTH115, PTH118, PTH202
 """ansible.builtin.unarchive: tar archives (any compression) and zip, from the operator or of this host."""
 
 from __future__ import annotations
@@ -26,11 +28,19 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": True, "dest": dest}
     path = args["src"] if remote else context.content_file(args["_sha256"])
     try:
-        changed = _zip(path, dest, args, context) if zipfile.is_zipfile(path) else _tar(path, dest, args, context)
+        changed = (
+            _zip(path, dest, args, context) if zipfile.is_zipfile(path) else _tar(path, dest, args, context)
+        )
     finally:
         if not remote:
             os.unlink(path)
-    return {"changed": changed, "dest": dest, "src": args.get("src"), "state": "directory", **files.describe(dest)}
+    return {
+        "changed": changed,
+        "dest": dest,
+        "src": args.get("src"),
+        "state": "directory",
+        **files.describe(dest),
+    }
 
 
 def _inside(dest: str, name: str) -> str:
@@ -88,7 +98,9 @@ def _zip(path: str, dest: str, args: dict[str, Any], context: Context) -> bool:
         changed = False
         for info in infos:
             target = _inside(dest, info.filename)
-            if not os.path.exists(target) or (not info.is_dir() and os.path.getsize(target) != info.file_size):
+            if not os.path.exists(target) or (
+                not info.is_dir() and os.path.getsize(target) != info.file_size
+            ):
                 changed = True
         if changed and not context.check:
             archive.extractall(dest)
@@ -104,5 +116,8 @@ def _attributes(dest: str, names: list[str], args: dict[str, Any], context: Cont
     for name in names:
         path = os.path.join(dest, name)
         if os.path.lexists(path):
-            changed = files.set_attributes(path, args, check=context.check, follow=not os.path.islink(path)) or changed
+            changed = (
+                files.set_attributes(path, args, check=context.check, follow=not os.path.islink(path))
+                or changed
+            )
     return changed

@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH123
 """ansible.builtin.user."""
 
 from __future__ import annotations
@@ -24,10 +26,17 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if state == "absent":
         result.update(force=truth(args.get("force")), remove=truth(args.get("remove")))
         if now:
-            command = ["userdel", *(["-f"] if result["force"] else []), *(["-r"] if result["remove"] else []), name]
+            command = [
+                "userdel",
+                *(["-f"] if result["force"] else []),
+                *(["-r"] if result["remove"] else []),
+                name,
+            ]
     elif now is None:
         command = ["useradd", *_options(args, None), *_home(args), name]
-        result.update(system=truth(args.get("system")), create_home=truth(args.get("create_home"), default=True))
+        result.update(
+            system=truth(args.get("system")), create_home=truth(args.get("create_home"), default=True)
+        )
     else:
         options = _options(args, now)
         command = ["usermod", *options, name] if options else []
@@ -40,7 +49,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
                 raise ModuleError(err.strip(), rc=code, name=name)
     if state == "present" and not (context.check and now is None):
         user = pwd.getpwnam(name)
-        result.update(uid=user.pw_uid, group=user.pw_gid, comment=user.pw_gecos, home=user.pw_dir, shell=user.pw_shell)
+        result.update(
+            uid=user.pw_uid, group=user.pw_gid, comment=user.pw_gecos, home=user.pw_dir, shell=user.pw_shell
+        )
     return result
 
 
@@ -86,7 +97,10 @@ def _options(args: dict[str, Any], now: pwd.struct_passwd | None) -> list[str]:
         elif wanted_groups - current or (current - wanted_groups and not append):
             options += [*(["-a"] if append else []), "-G", ",".join(sorted(wanted_groups))]
     password = args.get("password")
-    if password is not None and (now is None or (args.get("update_password", "always") == "always" and _shadow(args["name"]) != password)):
+    if password is not None and (
+        now is None
+        or (args.get("update_password", "always") == "always" and _shadow(args["name"]) != password)
+    ):
         options += ["-p", password]
     if args.get("password_lock") is not None and now is not None:
         locked = _shadow(args["name"]).startswith("!")

@@ -32,5 +32,17 @@ def prepare(call: Call) -> Remote | list[Remote]:
     for inner in sorted(file for file in path.rglob("*") if file.is_file()):
         sha, source = content(inner)
         dest = f"{str(args['dest']).rstrip('/')}/{inner.relative_to(base)}"
-        calls.append(Remote("copy", {**args, "dest": dest, "_sha256": sha, "_make_folders": True, "_mode": inner.stat().st_mode & 0o7777}, {sha: source}))
+        calls.append(
+            Remote(
+                "copy",
+                {
+                    **args,
+                    "dest": dest,
+                    "_sha256": sha,
+                    "_make_folders": True,
+                    "_mode": inner.stat().st_mode & 0o7777,
+                },
+                {sha: source},
+            )
+        )
     return calls

@@ -18,7 +18,11 @@ def prepare(call: Call) -> Remote:
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
     """Write the file below dest, in a folder of the host's name unless `flat`."""
     if result.get("failed"):
-        return result if truth(call.args.get("fail_on_missing"), default=True) else {"changed": False, "msg": result["msg"]}
+        return (
+            result
+            if truth(call.args.get("fail_on_missing"), default=True)
+            else {"changed": False, "msg": result["msg"]}
+        )
     data = base64.b64decode(result["content"])
     dest, source = str(call.args["dest"]), str(call.args["src"])
     path = Path(dest)

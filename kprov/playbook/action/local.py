@@ -21,7 +21,11 @@ def debug(call: Call) -> dict[str, Any]:
     try:
         value = call.templar.value("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
     except TemplatingError as error:
-        value = f"VARIABLE IS NOT DEFINED!: {error}" if not isinstance(error.__cause__, jinja2.TemplateSyntaxError) else str(error)
+        value = (
+            f"VARIABLE IS NOT DEFINED!: {error}"
+            if not isinstance(error.__cause__, jinja2.TemplateSyntaxError)
+            else str(error)
+        )
     return {"changed": False, str(name): value}
 
 
@@ -31,7 +35,13 @@ def assert_(call: Call) -> dict[str, Any]:
     message = call.args.get("fail_msg") or call.args.get("msg") or "Assertion failed"
     for condition in conditions:
         if not call.templar.test(condition, call.scope, "that"):
-            return {"changed": False, "failed": True, "evaluated_to": False, "assertion": condition, "msg": message}
+            return {
+                "changed": False,
+                "failed": True,
+                "evaluated_to": False,
+                "assertion": condition,
+                "msg": message,
+            }
     return {"changed": False, "msg": call.args.get("success_msg") or "All assertions passed"}
 
 
@@ -53,7 +63,11 @@ def include_vars(call: Call) -> dict[str, Any]:
     if name:
         paths = [call.find(str(name), "vars")]
     elif call.args.get("dir"):
-        paths = sorted(path for path in call.find(str(call.args["dir"]), "vars").iterdir() if path.suffix in (".yml", ".yaml", ".json"))
+        paths = sorted(
+            path
+            for path in call.find(str(call.args["dir"]), "vars").iterdir()
+            if path.suffix in (".yml", ".yaml", ".json")
+        )
     found: dict[str, Any] = {}
     for path in paths:
         document = yamlfile.load(path)
@@ -62,13 +76,20 @@ def include_vars(call: Call) -> dict[str, Any]:
         found.update(document or {})
     if call.args.get("name"):
         found = {str(call.args["name"]): found}
-    return {"changed": False, "ansible_facts": found, "_include_vars": True, "ansible_included_var_files": [str(path) for path in paths]}
+    return {
+        "changed": False,
+        "ansible_facts": found,
+        "_include_vars": True,
+        "ansible_included_var_files": [str(path) for path in paths],
+    }
 
 
 def pause(call: Call) -> dict[str, Any]:
     seconds = float(call.args.get("seconds") or 0) + 60 * float(call.args.get("minutes") or 0)
     if not seconds:
-        raise ActionError("pause without seconds or minutes asks a question, which is not supported; use -e for answers")
+        raise ActionError(
+            "pause without seconds or minutes asks a question, which is not supported; use -e for answers"
+        )
     time.sleep(seconds)
     return {"changed": False, "delta": int(seconds), "stdout": f"Paused for {seconds} seconds"}
 
@@ -83,7 +104,11 @@ def add_host(call: Call) -> dict[str, Any]:
 
 
 def group_by(call: Call) -> dict[str, Any]:
-    return {"changed": True, "add_group": str(call.args["key"]).replace(" ", "-"), "parent_groups": call.args.get("parents") or ["all"]}
+    return {
+        "changed": True,
+        "add_group": str(call.args["key"]).replace(" ", "-"),
+        "parent_groups": call.args.get("parents") or ["all"],
+    }
 
 
 def quiet(call: Call) -> bool:
@@ -92,8 +117,14 @@ def quiet(call: Call) -> bool:
 
 
 ACTIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
-    "debug": debug, "assert": assert_, "fail": fail, "set_fact": set_fact, "include_vars": include_vars, "pause": pause,
-    "add_host": add_host, "group_by": group_by,
-}  # fmt: skip
+    "debug": debug,
+    "assert": assert_,
+    "fail": fail,
+    "set_fact": set_fact,
+    "include_vars": include_vars,
+    "pause": pause,
+    "add_host": add_host,
+    "group_by": group_by,
+}
 #: Those whose arguments hold conditions, which are not templated as texts.
 CONDITIONS = {"assert": "that"}

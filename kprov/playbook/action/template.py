@@ -14,10 +14,24 @@ def render(call: Call, path: Path) -> str:
     """The text of a template for this host."""
     now = path.stat()
     time = datetime.datetime.fromtimestamp(now.st_mtime)  # noqa: DTZ006 - Ansible's is local too
-    special = {"template_path": str(path), "template_fullpath": str(path.resolve()), "template_host": os.uname().nodename,
-               "template_uid": pwd.getpwuid(now.st_uid).pw_name, "template_run_date": datetime.datetime.now(),  # noqa: DTZ005
-               "template_mtime": time, "ansible_managed": "Ansible managed"}  # fmt: skip
-    names = ("trim_blocks", "lstrip_blocks", "variable_start_string", "variable_end_string", "block_start_string", "block_end_string", "newline_sequence")
+    special = {
+        "template_path": str(path),
+        "template_fullpath": str(path.resolve()),
+        "template_host": os.uname().nodename,
+        "template_uid": pwd.getpwuid(now.st_uid).pw_name,
+        "template_run_date": datetime.datetime.now(),  # noqa: DTZ005
+        "template_mtime": time,
+        "ansible_managed": "Ansible managed",
+    }
+    names = (
+        "trim_blocks",
+        "lstrip_blocks",
+        "variable_start_string",
+        "variable_end_string",
+        "block_start_string",
+        "block_end_string",
+        "newline_sequence",
+    )
     overrides = {name: call.args[name] for name in names if name in call.args}
     return call.templar.file(path, call.scope.above(special), tuple(call.search("templates")), overrides)
 
@@ -28,4 +42,13 @@ def prepare(call: Call) -> Remote:
             raise ActionError(f"{name} is required")
     path = call.find(str(call.args["src"]), "templates")
     sha, data = text(render(call, path))
-    return Remote("copy", {**call.args, "_sha256": sha, "_name": path.name.removesuffix(".j2"), "_mode": path.stat().st_mode & 0o7777}, {sha: data})
+    return Remote(
+        "copy",
+        {
+            **call.args,
+            "_sha256": sha,
+            "_name": path.name.removesuffix(".j2"),
+            "_mode": path.stat().st_mode & 0o7777,
+        },
+        {sha: data},
+    )
