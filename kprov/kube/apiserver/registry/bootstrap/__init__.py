@@ -1,1 +1,27 @@
-"""What a cluster starts with: namespaces, RBAC policy, the kubernetes service."""
+"""What a cluster starts with: namespaces, RBAC policy, priority classes, the kubernetes service.
+
+app.py calls post_start_hooks. May import: the registry, storage, authorization.rules.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+
+from kprov.kube.apiserver.interfaces import PostStartHook
+from kprov.kube.apiserver.registry.bootstrap import rbac, system
+from kprov.kube.apiserver.registry.store import Registry
+
+__all__ = ["post_start_hooks"]
+
+
+def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostStartHook]:
+    """Upstream's post-start hooks that this server has, under upstream's names."""
+    return [
+        PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
+        PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
+        PostStartHook(
+            "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
+        ),
+    ]

@@ -1,0 +1,29 @@
+"""The rules of each kind: defaults, what a client may set, validation. The stores call them.
+
+May import: registry.strategy, registry.hooks, allocators, machinery. A kind's file is named after it.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategy import Strategy
+from kprov.kube.machinery.resources import Resource
+
+if TYPE_CHECKING:
+    from kprov.kube.apiserver.registry.store import Registry
+
+__all__ = ["for_resource", "hooks_for"]
+
+
+def for_resource(resource: Resource) -> Strategy:
+    """The resource's own rules, or those that all kinds have."""
+    return ResourceStrategy(resource)
+
+
+def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hooks:
+    """Work around the resource's writes that needs storage."""
+    return Hooks()

@@ -1,0 +1,115 @@
+"""What most kinds have in common: status belongs to /status, and a changed spec raises metadata.generation.
+
+Source: upstream pkg/registry/*/*/strategy.go, whose PrepareForCreate and PrepareForUpdate mostly say the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.strategy import Strategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+_GENERATION: Final = {
+    ("", "pods"),
+    ("", "podtemplates"),
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+    ("discovery.k8s.io", "endpointslices"),
+    ("networking.k8s.io", "ingressclasses"),
+    ("networking.k8s.io", "ingresses"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("policy", "poddisruptionbudgets"),
+    ("scheduling.k8s.io", "priorityclasses"),
+    ("resource.k8s.io", "deviceclasses"),
+    ("resource.k8s.io", "resourceslices"),
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"),
+    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+}
+_CREATE_ON_UPDATE: Final = {
+    ("", "endpoints"),
+    ("", "events"),
+    ("", "limitranges"),
+    ("", "services"),
+    ("coordination.k8s.io", "leases"),
+    ("events.k8s.io", "events"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "roles"),
+}
+_CONDITIONAL_UPDATE: Final = {
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("apiregistration.k8s.io", "apiservices"),
+    ("coordination.k8s.io", "leases"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("policy", "poddisruptionbudgets"),
+    ("storage.k8s.io", "csidrivers"),
+    ("storage.k8s.io", "csinodes"),
+    ("storage.k8s.io", "csistoragecapacities"),
+    ("storage.k8s.io", "volumeattachments"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+}
+_NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
+
+
+class ResourceStrategy(Strategy):
+    """The rules of a kind without rules of its own; base of those that have some."""
+
+    def __init__(self, resource: Resource) -> None:
+        key = (resource.group, resource.plural)
+        self.resource = resource
+        self.has_status = resource.subresource("status") is not None
+        self.has_generation = key in _GENERATION
+        self.allow_create_on_update = key in _CREATE_ON_UPDATE
+        self.allow_unconditional_update = key not in _CONDITIONAL_UPDATE
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        if self.has_status:
+            obj.pop("status", None)
+        if self.has_generation:
+            obj["metadata"]["generation"] = 1
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        if self.has_status:
+            _keep(obj, old, "status")
+        if self.has_generation and content(obj) != content(old):
+            obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        for part in (obj.keys() | old.keys()) - _NOT_SPEC:
+            _keep(obj, old, part)
+        _keep(obj["metadata"], old["metadata"], "ownerReferences")
+
+
+def content(obj: Object) -> Object:
+    """What a user wishes for: everything but identity, metadata and status."""
+    return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
+
+
+def _keep(obj: Object, old: Object, part: str) -> None:
+    if part in old:
+        obj[part] = old[part]
+    else:
+        obj.pop(part, None)
