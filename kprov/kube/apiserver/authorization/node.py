@@ -33,18 +33,21 @@ class NodeAuthorizer:
     def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
         self._pods = registry.store("", "pods").lister
         self._rules = node_rules
+        self._following = False
         self._nodes: dict[Reference, dict[str, int]] = {}
         self._of_pod: dict[str, tuple[str, frozenset[Reference]]] = {}
 
-    async def start(self) -> None:
-        """Returns when all pods are known."""
-        await self._pods.start()
-        self._pods.on_change(self._pod_changed)
+    def _follow(self) -> bool:
+        """Whether all pods are known by now."""
+        if not self._following and self._pods.synced:
+            self._following = True
+            self._pods.on_change(self._pod_changed)
+        return self._following
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """ALLOW or NO_OPINION."""
         node = node_of(user)
-        if not node or not info.is_resource_request:
+        if not node or not info.is_resource_request or not self._follow():
             return Decision.NO_OPINION, ""
         plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
         match plural:
@@ -59,11 +62,8 @@ class NodeAuthorizer:
             case "serviceaccounts" if info.subresource == "token" and info.verb == "create":
                 return self._related(node, info, frozenset({"create"}))
             case "leases.coordination.k8s.io":
-                if (
-                    info.namespace == "kube-node-lease"
-                    and info.name in (node, "")
-                    and (info.name or info.verb == "create")
-                ):
+                own = info.name == node or (info.verb == "create" and not info.name)
+                if info.namespace == "kube-node-lease" and own:
                     return Decision.ALLOW, ""
                 return (
                     Decision.NO_OPINION,

@@ -19,7 +19,7 @@ Subject = tuple[str, str]
 
 
 class RBACAuthorizer:
-    """Needs `start()` to have returned before its word counts; before that it has no opinion."""
+    """Follows the watch cache from the first question after that is filled; has no opinion before."""
 
     def __init__(self, registry: Registry) -> None:
         self._listers = {
@@ -30,19 +30,24 @@ class RBACAuthorizer:
         self._namespaced: dict[str, dict[Subject, list[Object]]] = {}
         self._rules: dict[tuple[str, str], list[Rule]] = {}
         self._stale = True
+        self._following = False
         self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
 
-    async def start(self) -> None:
-        """Returns when all four kinds are known."""
-        for lister in self._listers.values():
-            await lister.start()
-            lister.on_change(self._changed)
+    def _follow(self) -> bool:
+        """Whether all four kinds are known by now."""
+        if not self._following and all(lister.synced for lister in self._listers.values()):
+            self._following = True
+            for lister in self._listers.values():
+                lister.on_change(self._changed)
+        return self._following
 
     def _changed(self, *_: object) -> None:
         self._stale = True
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """ALLOW with the binding's words, else NO_OPINION."""
+        if not self._follow():
+            return Decision.NO_OPINION, "RBAC: not yet read from etcd"
         if self._stale:
             self._index()
         key = (
@@ -58,13 +63,13 @@ class RBACAuthorizer:
 
     def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
         """All rules that hold for a user in a namespace ("": cluster-wide only)."""
-        if self._stale:
+        if self._follow() and self._stale:
             self._index()
         return [rule for _, rule in self._applying(user, namespace)]
 
     def rules_of(self, reference: Object, namespace: str) -> list[Rule]:
         """Rules of the role that a roleRef names."""
-        if self._stale:
+        if self._follow() and self._stale:
             self._index()
         return self._rules.get(_role_key(reference, namespace), [])
 

@@ -34,12 +34,6 @@ class Union:
         self._authorizers = authorizers
         self.rbac = rbac
 
-    async def start(self) -> None:
-        """Returns when all of them know what they need; until then they refuse."""
-        for authorizer in self._authorizers:
-            if isinstance(authorizer, (RBACAuthorizer, NodeAuthorizer)):
-                await authorizer.start()
-
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """The decision, with the reasons of all that had none."""
         if MASTERS in user.groups:
