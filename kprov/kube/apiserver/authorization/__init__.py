@@ -5,6 +5,6 @@ Called by app and by what must ask for a user (reviews, escalation checks, imper
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.authorization.union import Union, build
+from kprov.kube.apiserver.authorization.union import MASTERS, Union, build
 
-__all__ = ["Union", "build"]
+__all__ = ["MASTERS", "Union", "build"]

@@ -1,0 +1,204 @@
+"""Questions to the API server: who is this token, may this user do that, what may I do, who am I.
+
+`handlers` gives them by (group, plural, ""), as registry.subresources wants them; nothing here is stored.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any, Final
+
+from kprov.kube.apiserver import authentication, authorization
+from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.token import TokenRequest
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import field, status, timestamps
+
+Object = dict[str, Any]
+_AUTHN: Final = "authentication.k8s.io"
+_AUTHZ: Final = "authorization.k8s.io"
+
+
+def handlers(
+    options: Namespace,
+    registry: Registry,
+    authenticator: authentication.Union,
+    authorizer: authorization.Union,
+) -> dict[tuple[str, str, str], SubresourceHandler]:
+    """All reviews, and serviceaccounts/token."""
+    access = AccessReviews(authorizer)
+    identity = IdentityReviews(authenticator)
+    return {
+        (_AUTHZ, "subjectaccessreviews", ""): access.subject,
+        (_AUTHZ, "localsubjectaccessreviews", ""): access.local,
+        (_AUTHZ, "selfsubjectaccessreviews", ""): access.own,
+        (_AUTHZ, "selfsubjectrulesreviews", ""): access.rules,
+        (_AUTHN, "tokenreviews", ""): identity.token,
+        (_AUTHN, "selfsubjectreviews", ""): identity.own,
+        ("", "serviceaccounts", "token"): TokenRequest(options, registry, authenticator.signer).handle,
+    }
+
+
+class AccessReviews:
+    """The authorizer's decisions as objects."""
+
+    def __init__(self, authorizer: authorization.Union) -> None:
+        self._authorizer = authorizer
+
+    async def subject(self, call: Call) -> Reply:
+        """SubjectAccessReview: about any user."""
+        review = await call.read_object()
+        spec = review.get("spec") or {}
+        if not spec.get("user") and not spec.get("groups"):
+            raise _invalid(
+                call, [field.required("spec.user", "at least one of user or group must be specified")]
+            )
+        return await self._answer(call, review, _user_of(spec))
+
+    async def local(self, call: Call) -> Reply:
+        """LocalSubjectAccessReview: about any user in the request's namespace."""
+        review = await call.read_object()
+        attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
+        if attributes.get("namespace", "") != call.namespace:
+            text = f"spec.resourceAttributes.namespace must match namespace: {call.namespace}"
+            raise status.bad_request(text)
+        return await self.subject_of(call, review)
+
+    async def subject_of(self, call: Call, review: Object) -> Reply:
+        """The answer about the user that the review's spec names."""
+        return await self._answer(call, review, _user_of(review.get("spec") or {}))
+
+    async def own(self, call: Call) -> Reply:
+        """SelfSubjectAccessReview: about who asks."""
+        return await self._answer(call, await call.read_object(), call.context.user)
+
+    async def rules(self, call: Call) -> Reply:
+        """SelfSubjectRulesReview: RBAC's rules for who asks."""
+        review = await call.read_object()
+        namespace = (review.get("spec") or {}).get("namespace", "")
+        if not namespace:
+            raise status.bad_request("no namespace on request")
+        rbac = self._authorizer.rbac
+        rules = rbac.rules_for(call.context.user, namespace) if rbac is not None else []
+        if authorization.MASTERS in call.context.user.groups:
+            rules = [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            ]
+        review["status"] = {
+            "resourceRules": [_resource_rule(rule) for rule in rules if rule.get("resources")],
+            "nonResourceRules": [
+                {"verbs": rule.get("verbs", []), "nonResourceURLs": rule["nonResourceURLs"]}
+                for rule in rules
+                if rule.get("nonResourceURLs")
+            ],
+            "incomplete": rbac is None,
+        }
+        return Reply(review, 201)
+
+    async def _answer(self, call: Call, review: Object, user: UserInfo) -> Reply:
+        spec = review.get("spec") or {}
+        resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        if (resource is None) == (path is None):
+            which = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            raise _invalid(call, [field.invalid("spec.resourceAttributes", resource, which)])
+        decision, reason = await ask(self._authorizer, user, resource, path)
+        review["status"] = {"allowed": decision is Decision.ALLOW}
+        if decision is Decision.DENY:
+            review["status"]["denied"] = True
+        if reason:
+            review["status"]["reason"] = reason
+        return Reply(review, 201)
+
+
+async def ask(
+    authorizer: Authorizer, user: UserInfo, resource: Object | None, path: Object | None
+) -> tuple[Decision, str]:
+    """The authorizer's word on resourceAttributes or nonResourceAttributes."""
+    if resource is not None:
+        info = RequestInfo(
+            path="",
+            verb=resource.get("verb", ""),
+            is_resource_request=True,
+            api_group=resource.get("group", ""),
+            api_version=resource.get("version", ""),
+            namespace=resource.get("namespace", ""),
+            resource=resource.get("resource", ""),
+            subresource=resource.get("subresource", ""),
+            name=resource.get("name", ""),
+        )
+    else:
+        assert path is not None
+        info = RequestInfo(path=path.get("path", ""), verb=path.get("verb", ""), is_resource_request=False)
+    return await authorizer.authorize(user, info)
+
+
+class IdentityReviews:
+    """The authenticator's findings as objects."""
+
+    def __init__(self, authenticator: authentication.Union) -> None:
+        self._authenticator = authenticator
+
+    async def token(self, call: Call) -> Reply:
+        """TokenReview: whose token is it."""
+        review = await call.read_object()
+        spec = review.get("spec") or {}
+        if not spec.get("token"):
+            raise _invalid(
+                call, [field.required("spec.token", "token is required for TokenReview in authentication")]
+            )
+        accounts = self._authenticator.service_accounts
+        try:
+            found = (
+                await accounts.authenticate(spec["token"], spec.get("audiences") or None)
+                if accounts
+                else None
+            )
+        except status.StatusError as error:
+            found = None
+            review["status"] = {"error": error.message}
+        if found is None:
+            review.setdefault("status", {})["authenticated"] = False
+            review["status"].setdefault("user", {})
+        else:
+            user, audiences = found
+            review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
+        return Reply(review, 201)
+
+    async def own(self, call: Call) -> Reply:
+        """SelfSubjectReview: `kubectl auth whoami`."""
+        review = await call.read_object()
+        review.setdefault("metadata", {})["creationTimestamp"] = timestamps.now()
+        review["status"] = {"userInfo": user_info(call.context.user)}
+        return Reply(review, 201)
+
+
+def user_info(user: UserInfo) -> Object:
+    """authentication.k8s.io/v1 UserInfo."""
+    info: Object = {"username": user.name}
+    if user.uid:
+        info["uid"] = user.uid
+    if user.groups:
+        info["groups"] = list(user.groups)
+    if user.extra:
+        info["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return info
+
+
+def _user_of(spec: Object) -> UserInfo:
+    return UserInfo(
+        name=spec.get("user", ""),
+        groups=tuple(spec.get("groups") or ()),
+        uid=spec.get("uid", ""),
+        extra={key: tuple(values) for key, values in (spec.get("extra") or {}).items()},
+    )
+
+
+def _resource_rule(rule: Object) -> Object:
+    fields = ("verbs", "apiGroups", "resources", "resourceNames")
+    return {name: rule[name] for name in fields if rule.get(name)}
+
+
+def _invalid(call: Call, errors: list[field.FieldError]) -> status.StatusError:
+    return status.invalid(call.resource.group, call.resource.kind, "", errors)
