@@ -101,12 +101,15 @@ class Informer(Generic[Object]):
         """Until cancelled."""
         backoff = Backoff(initial=0.4, maximum=8.0, jitter=0.5, reset_after=30.0)
         where = self.resource.path(self._namespace)
+        failing = False
         while True:
             start = time.monotonic()
             try:
                 if not self._version:
                     await self._relist()
+                    failing = False
                 await self._watch()
+                failing = False
             except ApiError as error:
                 if error.is_expired:
                     log.info("watch of %s is too old, listing again", where)
@@ -114,7 +117,11 @@ class Informer(Generic[Object]):
                 else:
                     log.warning("%s: %s", where, error)
             except TransportError as error:
-                log.warning("%s", error)
+                # Fifty informers and a server away for a minute: one line each says it all.
+                log.log(logging.DEBUG if failing else logging.WARNING, "%s", error)
+                failing = True
+                await asyncio.sleep(backoff.next())
+                continue
             except (msgspec.MsgspecError, ValueError):
                 log.exception("%s: an answer that cannot be read", where)
                 self._version = ""

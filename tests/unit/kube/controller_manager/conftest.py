@@ -16,11 +16,10 @@ from kprov.kube.controller_manager import options, registry
 from kprov.kube.controller_manager.context import Context
 from kprov.kube.machinery import patch, resources, timestamps
 
-KINDS = frozenset(
-    """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
-    daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
-    poddisruptionbudgets resourcequotas persistentvolumeclaims""".split()
-)
+WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
+daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
+poddisruptionbudgets resourcequotas persistentvolumeclaims"""
+KINDS = frozenset(WORDS.split())
 Document = dict[str, Any]
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
