@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH108, PTH123
+# ruff: noqa: PTH108
 """What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class ModuleError(Exception):
 class Context:
     """One task on this host.
 
-    `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks the
-    operator for a large one and writes it to a path.
+    `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks
+    the operator for a large one and writes it to a path.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH104, PTH108, PTH114, PTH116, PTH120, PTH123
+# ruff: noqa: PTH101, PTH104, PTH108, PTH114, PTH116, PTH120
 """Files written whole or not at all, their attributes, and differences for people."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH123
-"""The agent: reads tasks from its standard input, does them in-process, answers, and ends with its connection."""
+"""The agent: reads tasks from its standard input, does them in-process, ends with its connection."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ Resolve = Callable[[str], Mapping[str, Any]]
 def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, ClusterVariables]:
     """The known variables of every host, or one InputError with every problem, a line each.
 
-    `resolve(host)` gives templated variables (the engine's `host_scope`); without it texts with templates are passed over.
+    `resolve(host)` gives templated variables (the engine's `host_scope`); without it
+    texts with templates are passed over.
     """
     problems: list[InputError] = []
     _groups(inventory, problems)
@@ -252,7 +253,8 @@ def _networks(
             )
         )
     elif 2 ** (prefix - pods.prefixlen) < nodes:
-        text = f"{pods} has room for {2 ** (prefix - pods.prefixlen)} nodes of a /{prefix}, the inventory has {nodes}"
+        room = 2 ** (prefix - pods.prefixlen)
+        text = f"{pods} has room for {room} nodes of a /{prefix}, the inventory has {nodes}"
         problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))
     if services.num_addresses < 16:
         where = place(inventory, "kube_service_addresses")

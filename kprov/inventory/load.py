@@ -92,7 +92,7 @@ def _group(inventory: Inventory, path: Path, container: yamlfile.Mapping, name: 
         if value is None:
             continue
         if key == "hosts" and isinstance(value, str):
-            value = yamlfile.parse(f"{{'{value}': }}", str(path))
+            value = yamlfile.parse(f"{{'{value}': }}", str(path))  # noqa: PLW2901 - the short form becomes the long one
         if not isinstance(value, yamlfile.Mapping):
             raise InputError(
                 f"must be a mapping, not {type(value).__name__.lower()}",

@@ -47,7 +47,7 @@ class Inventory:
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
 
     def members(self, group: str) -> list[str]:
-        """Hosts of a group and of its children, in the inventory's order of appearance; none for an unknown group."""
+        """Hosts of a group and of its children, in order of appearance; none for an unknown group."""
         if group == "all":
             return list(self.hosts)
         if group not in self.groups:
@@ -74,7 +74,7 @@ class Inventory:
         )
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
-        """A host's raw variables by Ansible's precedence; `beside` are other folders with group_vars and host_vars."""
+        """A host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
         folders = [self.directory, *(path for path in beside if path.resolve() != self.directory.resolve())]
         groups = sorted(
             (name for name in self.group_names(host)),

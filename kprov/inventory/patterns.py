@@ -1,4 +1,4 @@
-"""Ansible's host patterns: names, groups, wildcards, regular expressions, `:`/`,`, `!`, `&`, ranges of a group."""
+"""Ansible's host patterns: names, groups, wildcards, regular expressions, `:`, `!`, `&`, ranges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine: plays a playbook on the hosts of an inventory, task by task over all hosts (Ansible's linear strategy)."""
+"""The engine: plays a playbook on an inventory, task by task over all hosts (Ansible's linear)."""
 
 from __future__ import annotations
 

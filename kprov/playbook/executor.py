@@ -1,4 +1,4 @@
-"""One task on one host: its conditions, loop, arguments, retries, and the result that Ansible would register."""
+"""One task on one host: its conditions, loop, arguments, retries, and the result to register."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import hashlib
 import ipaddress
 import itertools
@@ -314,7 +314,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "difference": lambda a, b: [x for x in _unique(a) if x not in b],
     "symmetric_difference": lambda a, b: [x for x in _unique([*a, *b]) if (x in a) != (x in b)],
     "flatten": _flatten,
-    "zip": lambda a, *b: [list(r) for r in zip(a, *b)],
+    "zip": lambda a, *b: [list(r) for r in zip(a, *b, strict=False)],
     "zip_longest": lambda a, *b, fillvalue=None: [
         list(r) for r in itertools.zip_longest(a, *b, fillvalue=fillvalue)
     ],
@@ -326,7 +326,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "split": lambda v, sep=None, maxsplit=-1: str(v).split(sep, maxsplit),
     "type_debug": lambda v: type(v).__name__,
     "to_uuid": lambda v: str(uuid.uuid5(uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E"), str(v))),
-    "to_datetime": lambda v, f="%Y-%m-%d %H:%M:%S": datetime.datetime.strptime(v, f),
+    "to_datetime": lambda v, f="%Y-%m-%d %H:%M:%S": dt.datetime.strptime(v, f),  # noqa: DTZ007 - Ansible's has no zone
     "human_to_bytes": human_to_bytes,
     "ipaddr": ipaddr,
     "ipv4": lambda v, q="": ipaddr(ipaddr(v, "ipv4") or "", q) if ipaddr(v, "ipv4") else False,
@@ -337,7 +337,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "log": lambda v, base=2.718281828459045: __import__("math").log(v, base),
     "pow": lambda v, n: v**n,
     "root": lambda v, n=2: v ** (1 / n),
-    "urlsplit": lambda v, q="": (lambda p: getattr(p, q) if q else p._asdict())(
+    "urlsplit": lambda v, q="": (lambda p: getattr(p, q) if q else p._asdict())(  # noqa: PLC3002 - one expression
         __import__("urllib.parse").parse.urlsplit(v)
     ),
 }

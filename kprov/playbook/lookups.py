@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import glob
 import os
 import subprocess
@@ -64,7 +64,7 @@ def _env(_context: Context, terms: list[Any], default: Any = "", **_: Any) -> li
 
 def _pipe(_context: Context, terms: list[Any], **_: Any) -> list[Any]:
     return [
-        subprocess.run(term, shell=True, check=True, capture_output=True, text=True).stdout.rstrip()
+        subprocess.run(term, shell=True, check=True, capture_output=True, text=True).stdout.rstrip()  # noqa: S602 - this is what the lookup is
         for term in terms
     ]
 
@@ -176,7 +176,7 @@ def undef(hint: str | None = None) -> jinja2.Undefined:
 
 
 def now(utc: bool = False, fmt: str | None = None) -> Any:
-    time = datetime.datetime.now(datetime.UTC) if utc else datetime.datetime.now().astimezone()
+    time = dt.datetime.now(dt.UTC) if utc else dt.datetime.now().astimezone()
     return time.strftime(fmt) if fmt else time
 
 

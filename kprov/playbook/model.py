@@ -35,7 +35,7 @@ class Node:
     line: int | None = None
 
     def chain(self) -> Iterator[Node]:
-        """This node and those around it, innermost first."""
+        """The node and those around it, innermost first."""
         node: Node | None = self
         while node is not None:
             yield node

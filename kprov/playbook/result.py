@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class RunOptions:
-    """`ansible-playbook`'s options. `extra_vars` win over everything; `journal` is a folder for JSON lines."""
+    """`ansible-playbook`'s options. `extra_vars` win over everything; `journal` is a folder."""
 
     check: bool = False
     diff: bool = False
@@ -88,7 +88,7 @@ class Callbacks(Protocol):
     def play_started(self, name: str, hosts: list[str]) -> None: ...
     def task_started(self, name: str, *, handler: bool) -> None: ...
     def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None:
-        """`outcome`: ok, changed, failed, skipped, unreachable, ignored, rescued. Loops: result["results"], each with item."""
+        """`outcome`: ok, changed, failed, skipped, unreachable, ignored. Loops: result["results"]."""
         ...
 
     def no_hosts(self, play: str) -> None: ...

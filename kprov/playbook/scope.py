@@ -65,5 +65,5 @@ class Scope(Mapping[str, Any]):
         return len(list(iter(self)))
 
     def above(self, values: Mapping[str, Any], *, raw: bool = True) -> Scope:
-        """This scope with more variables on top."""
+        """The scope with more variables on top."""
         return Scope(self.templar, [Layer(values, raw=raw), *self.layers])

@@ -37,7 +37,7 @@ class _Environment(jinja2.Environment):
     context_class = _Context
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Keys before attributes for mappings, so that `item.values` and `x.items` in data are data first when present."""
+        """Keys before attributes for mappings, so that `item.values` is data where data has it."""
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
@@ -69,7 +69,7 @@ class Templar:
         return self._environments[key]
 
     def text(self, text: str, scope: Scope) -> Any:
-        """The value of a text: native when it is a single expression, a string otherwise; may be Undefined."""
+        """The value of a text: native for a single expression, else a string; may be Undefined."""
         if isinstance(text, Unsafe) or ("{{" not in text and "{%" not in text and "{#" not in text):
             return text
         single, template = self._compiled(text)
@@ -96,7 +96,7 @@ class Templar:
         return self._texts[text]
 
     def deep(self, value: Any, scope: Scope) -> Any:
-        """A value with every text in it templated; raises jinja2's errors, may be Undefined at its top only."""
+        """A value with every text in it templated; raises jinja2's errors, may itself be Undefined."""
         if isinstance(value, str):
             return self.text(value, scope)
         if isinstance(value, dict):

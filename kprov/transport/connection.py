@@ -1,4 +1,4 @@
-"""Connections of a run: one a host, opened when first needed, with an agent for every user that tasks ask for."""
+"""Connections of a run: one a host, opened when needed, with an agent for every user asked for."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _names(names: list[str], name: str) -> bool:
 
 
 def check(options: Options, key: paramiko.PKey, keys: list[tuple[paramiko.PKey, str, int]]) -> None:
-    """Take the host's key or raise PreflightError that shows both fingerprints and where the old one stands."""
+    """Take the host's key or raise PreflightError with both fingerprints and the old one's place."""
     if options.host_key_checking == "no" or any(known_key == key for known_key, _, _ in keys):
         return
     same_kind = [entry for entry in keys if entry[0].get_name() == key.get_name()] or keys
@@ -68,20 +68,23 @@ def check(options: Options, key: paramiko.PKey, keys: list[tuple[paramiko.PKey, 
         old, path, line = same_kind[0]
         raise PreflightError(
             options.name,
-            f"the host key of {label(options)} has changed: {path}:{line} has {fingerprint(old)}, the host shows "
+            f"the host key of {label(options)} has changed: {path}:{line} has {fingerprint(old)}, "
+            "the host shows "
             f"{fingerprint(key)} ({key.get_name()}); if the host was made anew, remove that line: "
             f"ssh-keygen -f {path} -R '{label(options)}'",
         )
     if options.host_key_checking == "yes":
         raise PreflightError(
             options.name,
-            f"the host key of {label(options)} is not known ({key.get_name()} {fingerprint(key)}) and host key checking is "
+            f"the host key of {label(options)} is not known "
+            f"({key.get_name()} {fingerprint(key)}) and host key checking is "
             f"'yes'; add it to {options.known_hosts[0]}, or set kprov_host_key_checking: accept-new",
         )
     if options.host_key_checking == "ask" and not _ask(options, key):
         raise PreflightError(
             options.name,
-            f"the host key of {label(options)} is not known ({key.get_name()} {fingerprint(key)}) and was not accepted; "
+            f"the host key of {label(options)} is not known "
+            f"({key.get_name()} {fingerprint(key)}) and was not accepted; "
             "set kprov_host_key_checking: accept-new to accept new hosts",
         )
     _remember(options, key)
@@ -92,7 +95,8 @@ def _ask(options: Options, key: paramiko.PKey) -> bool:
         if not sys.stdin.isatty():
             return False
         sys.stderr.write(
-            f"{options.name} ({label(options)}) shows the {key.get_name()} key {fingerprint(key)}, not known yet.\n"
+            f"{options.name} ({label(options)}) shows the {key.get_name()} key "
+            f"{fingerprint(key)}, not known yet.\n"
         )
         sys.stderr.write("Accept and remember it? (yes/no) ")
         sys.stderr.flush()

@@ -137,7 +137,7 @@ def _configured(name: str, address: str, config: paramiko.SSHConfig) -> Options:
 
 
 def _argued(options: Options, words: list[str], config: paramiko.SSHConfig) -> Options:
-    """ssh(1)'s own options: -o, -i, -p, -l, -J; others that only concern OpenSSH's output or sharing are passed over."""
+    """ssh(1)'s own options: -o, -i, -p, -l, -J; others concern only OpenSSH and are passed over."""
     settings: dict[str, Any] = {}
     index = 0
     while index < len(words):

@@ -1,4 +1,4 @@
-"""Whether hosts can be worked on at all: reached, logged in, root, Python; their facts for the caller's own checks."""
+"""Whether hosts can be worked on at all: reached, logged in, root, Python; and their facts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Result:
 def preflight(
     connections: Connections, hosts: Sequence[str], become: Callable[[str], Become | None], *, forks: int = 20
 ) -> list[Result]:
-    """Connect to all hosts at once and ask each for its basic facts; changes nothing. Results in the order of `hosts`."""
+    """Connect to all hosts at once and ask each for basic facts; changes nothing. In the order of `hosts`."""
 
     def look(host: str) -> Result:
         try:

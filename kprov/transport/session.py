@@ -1,4 +1,4 @@
-"""A running agent on a host: started over a stream, asked for tasks, gone with the stream. The one gate to a host."""
+"""A running agent on a host: started over a stream, gone with it. The one gate to a host."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class Session:
         check: bool = False,
         diff: bool = False,
     ) -> list[dict[str, Any]]:
-        """Results of a module for every item ({"args": {...}, "environment": {...}}).
+        """Results of a module for items ({"args": {...}, "environment": {...}}).
 
-        `contents` are files for the host by SHA-256; large ones travel only when the host asks. UnreachableError when
-        the connection is lost.
+        `contents` are files for the host by SHA-256; large ones travel only when the host asks. Raises
+        UnreachableError when the connection is lost.
         """
         with self._lock:
             inline = {
@@ -161,7 +161,8 @@ class Session:
             elif word == "old":
                 raise PreflightError(
                     self.host,
-                    f"Python 3.9 or newer is needed on the host; {python} is {detail} (ansible_python_interpreter)",
+                    f"Python 3.9 or newer is needed on the host; "
+                    f"{python} is {detail} (ansible_python_interpreter)",
                 )
             elif word == "nowhere":
                 raise PreflightError(self.host, "neither ~/.cache nor /var/tmp can be written on the host")
@@ -200,7 +201,8 @@ class Session:
         if missing or ("python" in said.lower() and ("not found" in said or "No such file" in said)):
             return PreflightError(
                 self.host,
-                f"Python 3.9 or newer is needed on the host and was not found (ansible_python_interpreter): {said}",
+                f"Python 3.9 or newer is needed on the host and was not found "
+                f"(ansible_python_interpreter): {said}",
             )
         if become is not None:
             hint = (

@@ -49,7 +49,7 @@ def _open(hop: Options, through: paramiko.Transport | None, name: str) -> parami
         else:
             sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A host whose plug was pulled is noticed within this time (milliseconds), also while we wait for a task.
+            # A host whose plug was pulled is noticed within this time (ms), also while a task runs.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
     except socket.gaierror as error:
         raise UnreachableError(name, f"the name {hop.address} does not resolve: {error.strerror}") from None
@@ -106,7 +106,8 @@ def _log_in(transport: paramiko.Transport, hop: Options, name: str) -> None:
                 if not transport.is_active():
                     raise PreflightError(
                         name,
-                        f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join([*tried, what])}",
+                        f"{hop.address} closed the connection while logging in as {hop.user}; "
+                        f"tried {', '.join([*tried, what])}",
                     ) from None
                 tried.append(f"{what} ({error})")
     if hop.password is not None:
@@ -144,7 +145,8 @@ def _keys(hop: Options, name: str) -> list[tuple[str, paramiko.PKey]]:
             if hop.keys:
                 raise PreflightError(
                     name,
-                    f"the private key {path} needs a passphrase: load it in the ssh agent, or set ansible_ssh_private_key_passphrase",
+                    f"the private key {path} needs a passphrase: load it in the ssh agent, "
+                    "or set ansible_ssh_private_key_passphrase",
                 ) from None
         except (paramiko.SSHException, ValueError, OSError) as error:
             if hop.keys:

@@ -26,7 +26,7 @@ def gather(subset: list[str], patterns: list[str]) -> dict[str, Any]:
         if always or (asked and name not in without):
             facts.update(collect())
     named = {
-        name if name == "module_setup" or name == "gather_subset" else f"ansible_{name}": value
+        name if name in ("module_setup", "gather_subset") else f"ansible_{name}": value
         for name, value in facts.items()
     }
     if not patterns:

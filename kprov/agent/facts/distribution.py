@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH123
 """The distribution, from os-release."""
 
 from __future__ import annotations
@@ -60,7 +58,7 @@ def gather(path: str = "/etc/os-release") -> dict[str, Any]:
         "distribution_version": full if name == "debian" else version,
         "distribution_release": fields.get("VERSION_CODENAME", "NA"),
         "distribution_major_version": version.split(".")[0],
-        "distribution_minor_version": (full.split(".") + ["NA"])[1],
+        "distribution_minor_version": [*full.split("."), "NA"][1],
         "distribution_file_path": path,
         "distribution_file_parsed": bool(fields),
         "os_family": family,

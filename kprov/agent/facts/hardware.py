@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH123
 """Processors, memory, mounts, uptime, virtualization."""
 
 from __future__ import annotations

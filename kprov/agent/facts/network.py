@@ -1,6 +1,6 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH123
-"""Interfaces, addresses and the default route; through iproute2 when it is there, the kernel's files otherwise."""
+# ruff: noqa: PTH110
+"""Interfaces, addresses and the default route; through iproute2 when it is there, else the kernel's files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH108, PTH110, PTH116, PTH123
-"""ansible.builtin.apt; what is installed is read from dpkg's status file, so that nothing to do costs no program."""
+# ruff: noqa: PTH101, PTH108, PTH110, PTH116
+"""ansible.builtin.apt; dpkg's status file says what is installed: nothing to do costs no program."""
 
 from __future__ import annotations
 
@@ -187,7 +187,8 @@ def _apt(words_: list[str], args: dict[str, Any], context: Context, result: dict
         reason = f"another program holds the package lock: {said}" if "Could not get lock" in said else said
         raise ModuleError(f"'{' '.join(command)}' failed: {reason}", rc=code, stdout=out, stderr=err)
     changes = re.search(
-        r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?(?:(\d+) downgraded, )?(\d+) to remove",
+        r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?"
+        r"(?:(\d+) downgraded, )?(\d+) to remove",
         out,
     )
     result["changed"] = result["changed"] or not changes or any(int(n or 0) for n in changes.groups())

@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH103, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120, PTH123
+# ruff: noqa: PTH103, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120
 """ansible.builtin.copy and template, after the operator has found or rendered the content."""
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from kprov.agent.context import Context, ModuleError, truth
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring `dest` to the content `_sha256` (from the operator) or that of `src` (remote_src).
 
-    `_name` is the source's base name for a `dest` that is a directory; `_mode` the source's mode for "preserve".
+    `_name` is the source's base name for a `dest` that is a directory;
+    `_mode` is the source's mode for "preserve".
     `_folders` ([path, ...]) are directories to make below dest before.
     """
     dest = os.path.expanduser(args["dest"])

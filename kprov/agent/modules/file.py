@@ -1,6 +1,7 @@
 # Paths are used as the texts they arrive as.
 # The signature is what callers expect.
-# ruff: noqa: ARG001, PTH102, PTH104, PTH106, PTH108, PTH110, PTH111, PTH112, PTH114, PTH115, PTH118, PTH120, PTH121, PTH123, PTH208, PTH211
+# ruff: noqa: ARG001, PTH102, PTH104, PTH106, PTH108, PTH110, PTH111, PTH112, PTH114, PTH115
+# ruff: noqa: PTH118, PTH120, PTH121, PTH208, PTH211
 """ansible.builtin.file."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # Paths are used as the texts they arrive as.
 # The signature is what callers expect.
-# ruff: noqa: ARG001, PTH111, PTH112, PTH116, PTH118, PTH123
+# ruff: noqa: ARG001, PTH112, PTH116, PTH118
 """ansible.builtin.find."""
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     skipped: dict[str, str] = {}
     examined = 0
     limit = int(args.get("limit") or 0)
-    for top in words(args.get("paths") or args.get("path") or args.get("name")):
-        top = os.path.expanduser(top)
+    for top in map(os.path.expanduser, words(args.get("paths") or args.get("path") or args.get("name"))):
         if not os.path.isdir(top):
             skipped[top] = f"'{top}' is not a directory"
             continue

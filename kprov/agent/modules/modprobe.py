@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH112, PTH119, PTH123
+# ruff: noqa: PTH112, PTH119
 """community.general.modprobe; a module that is built into the kernel is there."""
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-# Paths are used as the texts they arrive as.
 # The signature is what callers expect.
-# ruff: noqa: ARG001, PTH123
+# ruff: noqa: ARG001
 """ansible.builtin.package_facts, from dpkg's status file."""
 
 from __future__ import annotations

@@ -11,5 +11,5 @@ from kprov.agent.facts import gather
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts under Ansible's names (with the prefix ansible_), `filter` and `gather_subset` as there."""
+    """ansible_facts under Ansible's names; `filter` and `gather_subset` as there."""
     return {"ansible_facts": gather(words(args.get("gather_subset")) or ["all"], words(args.get("filter")))}

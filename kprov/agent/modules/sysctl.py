@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH123
+# ruff: noqa: PTH110
 """ansible.posix.sysctl."""
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from kprov.agent.context import Context, ModuleError, truth
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Unpack below `dest`; nothing to do when `creates` is there or every member is as it is in the archive."""
+    """Unpack below `dest`; nothing to do when `creates` is there or every member is as archived."""
     dest = args["dest"]
     creates = args.get("creates")
     if creates and os.path.exists(creates):
@@ -64,7 +64,7 @@ def _differs(member: tarfile.TarInfo, path: str) -> bool:
 
 def _tar(path: str, dest: str, args: dict[str, Any], context: Context) -> bool:
     try:
-        archive = tarfile.open(path, "r:*")
+        archive = tarfile.open(path, "r:*")  # noqa: SIM115 - closed by the `with` below
     except tarfile.TarError as error:
         raise ModuleError(f"Failed to find handler for {args.get('src')!r}: {error}") from None
     with archive:

@@ -1,6 +1,6 @@
 # Paths are used as the texts they arrive as.
 # The signature is what callers expect.
-# ruff: noqa: ARG001, PTH110, PTH123
+# ruff: noqa: ARG001, PTH110
 """ansible.builtin.wait_for."""
 
 from __future__ import annotations

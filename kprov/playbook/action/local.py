@@ -1,4 +1,4 @@
-"""Actions that only concern the run itself: debug, assert, fail, set_fact, include_vars, pause, add_host, group_by."""
+"""Actions that only concern the run itself, no host: debug, assert, fail, set_fact and the like."""
 
 from __future__ import annotations
 

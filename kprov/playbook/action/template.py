@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import pwd
 from pathlib import Path
@@ -13,13 +13,13 @@ from kprov.playbook.action.base import ActionError, Call, Remote, text
 def render(call: Call, path: Path) -> str:
     """The text of a template for this host."""
     now = path.stat()
-    time = datetime.datetime.fromtimestamp(now.st_mtime)  # noqa: DTZ006 - Ansible's is local too
+    time = dt.datetime.fromtimestamp(now.st_mtime)  # noqa: DTZ006 - Ansible's is local too
     special = {
         "template_path": str(path),
         "template_fullpath": str(path.resolve()),
         "template_host": os.uname().nodename,
         "template_uid": pwd.getpwuid(now.st_uid).pw_name,
-        "template_run_date": datetime.datetime.now(),  # noqa: DTZ005
+        "template_run_date": dt.datetime.now(),  # noqa: DTZ005 - Ansible's is local too
         "template_mtime": time,
         "ansible_managed": "Ansible managed",
     }
