@@ -1,0 +1,102 @@
+"""A cluster as an inventory describes it: loaded, validated, reached; every operation starts here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import KprovError, PreflightError
+from kprov.inventory import cluster as rules
+from kprov.inventory.load import load
+from kprov.inventory.variables import ClusterVariables
+from kprov.playbook.engine import Engine
+from kprov.playbook.result import Callbacks, RunOptions
+
+#: The folder of roles, playbooks, templates and inventories.
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = ROOT / "playbooks"
+
+#: What the roles are made for and tried on.
+SUPPORTED = {"Debian": ("13",)}
+GROUPS = ("kube_control_plane", "etcd", "kube_node")
+
+
+class SeveralHostsError(PreflightError):
+    """More than one host cannot be used; a line each."""
+
+    def __init__(self, errors: list[KprovError]) -> None:
+        KprovError.__init__(self, "\n".join(str(error) for error in errors))
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An inventory whose rules hold, and the engine that works on its hosts."""
+
+    engine: Engine
+    variables: dict[str, ClusterVariables]
+
+    @property
+    def artifacts(self) -> Path:
+        """Where keys, kubeconfig and journal of this inventory are."""
+        return self.engine.inventory.directory / "artifacts"
+
+    @property
+    def any_variables(self) -> ClusterVariables:
+        """Variables that are the same on all hosts."""
+        return next(iter(self.variables.values()))
+
+    def members(self, *groups: str) -> list[str]:
+        """Hosts of the groups, without repetition, in the inventory's order."""
+        wanted = {host for group in groups for host in self.engine.inventory.members(group)}
+        return [host for host in self.engine.inventory.hosts if host in wanted]
+
+    def address(self, host: str) -> str:
+        """The address that the host's components are reached at."""
+        own = self.variables[host].ip
+        if own is not None:
+            return str(own)
+        scope = self.engine.host_scope(host)
+        return str(scope["ansible_host"]) if "ansible_host" in scope else host
+
+    def node_name(self, host: str) -> str:
+        """The host's name as a node."""
+        return self.variables[host].kube_override_hostname or host
+
+
+@contextmanager
+def opened(
+    inventory: Path, options: RunOptions | None = None, callbacks: Callbacks | None = None
+) -> Iterator[Cluster]:
+    """Load and validate. Raises InputError with every problem, before any host is touched."""
+    loaded = load(inventory)
+    with Engine(loaded, options, callbacks) as engine:
+        yield Cluster(engine, rules.validate(loaded, engine.host_scope))
+
+
+def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
+    """Connect to the hosts; facts by host. Raises PreflightError naming every unusable one."""
+    found = cluster.engine.preflight(hosts)
+    errors: list[KprovError] = [one.error for one in found if one.error is not None]
+    for one in found:
+        if one.error is None:
+            errors += unsupported(one.host, one.facts)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralHostsError(errors)
+    return {one.host: one.facts for one in found}
+
+
+def unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
+    """Why the roles cannot be run on a host with these facts."""
+    name, version = facts["ansible_distribution"], str(facts["ansible_distribution_major_version"])
+    if version in SUPPORTED.get(name, ()):
+        return []
+    known = ", ".join(
+        f"{distribution} {' and '.join(versions)}" for distribution, versions in SUPPORTED.items()
+    )
+    text = f"{name} {facts['ansible_distribution_version']} is not supported; supported are: {known}"
+    return [PreflightError(host, text)]

@@ -1,0 +1,103 @@
+"""From bare hosts to a cluster: the steps in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kprov.bundle.build import build
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, opened, reach
+from kprov.pki.ensure import ensure
+from kprov.pki.request import PkiHost, PkiRequest, Role
+from kprov.playbook.result import Callbacks, RunOptions, RunResult
+
+Say = Callable[[str], None]
+_ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
+
+
+@dataclass
+class UpResult:
+    """What a run did: the playbook's result, certificates written, and seconds by step."""
+
+    kubeconfig: Path
+    run: RunResult = field(default_factory=RunResult)
+    certificates: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was changed, here or on a host."""
+        return bool(self.run.changed or self.certificates)
+
+    def report(self) -> dict[str, Any]:
+        """As JSON: the playbook's report and the steps."""
+        return self.run.report() | {
+            "kubeconfig": str(self.kubeconfig),
+            "certificates": self.certificates,
+            "steps": self.seconds,
+        }
+
+
+def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
+    """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
+    started = time.monotonic()
+    with opened(inventory, options, callbacks) as cluster:
+        result = UpResult(cluster.artifacts / "admin.conf")
+
+        def step(name: str) -> None:
+            nonlocal started
+            result.seconds[name] = round(time.monotonic() - started, 2)
+            started = time.monotonic()
+
+        step("inventory")
+        hosts = cluster.members(*GROUPS)
+        say(f"Reaching {len(hosts)} hosts")
+        facts = reach(cluster, hosts)
+        step("reach")
+        result.certificates = ensure(pki_request(cluster)) if not options.check else []
+        if result.certificates:
+            say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
+        step("certificates")
+        _bring_bundles(cluster, facts, say)
+        step("bundle")
+        cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
+        result.run = cluster.engine.run(PLAYBOOKS / "cluster.yml")
+        step("provision")
+        return result
+
+
+def pki_request(cluster: Cluster) -> PkiRequest:
+    """The inventory as far as certificates are concerned."""
+    variables = cluster.any_variables
+    hosts = tuple(
+        PkiHost(
+            name=host,
+            addresses=(cluster.address(host),),
+            roles=frozenset(role for group, role in _ROLES.items() if host in cluster.members(group)),
+            node_name=cluster.node_name(host),
+        )
+        for host in cluster.members(*GROUPS)
+    )
+    return PkiRequest(
+        artifacts=cluster.artifacts,
+        hosts=hosts,
+        service_cidr=str(variables.kube_service_addresses),
+        domain=variables.dns_domain,
+        vip=str(variables.kube_vip_address),
+        extra_sans=tuple(variables.supplementary_addresses_in_ssl_keys),
+        cluster_name=variables.cluster_name,
+        api_port=variables.loadbalancer_apiserver_port,
+        config_dir=variables.kube_config_dir,
+    )
+
+
+def _bring_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
+    """The bundle for each host's Python and architecture, as variables of the host."""
+    for host, known in facts.items():
+        python = ".".join(str(known["ansible_python_version"]).split(".")[:2])
+        bundle = build(python=python, arch=known["ansible_architecture"], say=say)
+        cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
+        cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest

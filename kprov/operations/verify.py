@@ -1,0 +1,64 @@
+"""Look at every host and at the cluster; nothing changes but a probe that is removed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from testinfra.host import Host
+
+from kprov.errors import HostError
+from kprov.inventory import patterns
+from kprov.operations.cluster import GROUPS, Cluster, opened
+from kprov.playbook.engine import Engine
+from kprov.verify import model
+from kprov.verify.backend import Run, testinfra_host
+from kprov.verify.runner import verify
+
+
+def run(inventory: Path, *, probe: bool = True, limit: str = "") -> list[model.CheckResult]:
+    """Results of all checks; a host that cannot be reached is one failed result. Raises InputError."""
+    with opened(inventory) as cluster:
+        hosts = cluster.members(*GROUPS)
+        if limit:
+            chosen = set(patterns.match(cluster.engine.inventory, limit))
+            hosts = [host for host in hosts if host in chosen]
+        reached = cluster.engine.preflight(hosts)
+        unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
+        connections: dict[str, Host] = {
+            host: testinfra_host(host, _runner(cluster.engine, host))
+            for host in hosts
+            if host not in unreachable
+        }
+        return list(verify(_described(cluster, hosts), connections, unreachable, probe=probe))
+
+
+def _runner(engine: Engine, host: str) -> Run:
+    def run_command(line: str) -> tuple[int, str, str]:
+        session = engine.connections.get(host).agent(engine.become(host))
+        result = session.run("command", [{"args": {"_raw_params": line, "_shell": True}}])[0]
+        return int(result.get("rc") or 0), result.get("stdout", ""), result.get("stderr", "")
+
+    return run_command
+
+
+def _described(cluster: Cluster, hosts: list[str]) -> model.Cluster:
+    variables = cluster.any_variables
+    return model.Cluster(
+        hosts=tuple(
+            model.VerifyHost(
+                name=host,
+                node=cluster.node_name(host),
+                address=cluster.address(host),
+                groups=frozenset(cluster.engine.inventory.group_names(host)),
+            )
+            for host in hosts
+        ),
+        pki_dir=str(cluster.artifacts / "pki"),
+        kubeconfig=str(cluster.artifacts / "admin.conf"),
+        apiserver_port=variables.kube_apiserver_port,
+        loadbalancer_port=variables.loadbalancer_apiserver_port,
+        pods_subnet=str(variables.kube_pods_subnet),
+        dns_domain=variables.dns_domain,
+        etcd_data_dir=variables.etcd_data_dir,
+        vip=str(variables.kube_vip_address),
+    )
