@@ -118,7 +118,8 @@ class Informer(Generic[Object]):
                     log.warning("%s: %s", where, error)
             except TransportError as error:
                 # Fifty informers and a server away for a minute: one line each says it all.
-                log.log(logging.DEBUG if failing else logging.WARNING, "%s", error)
+                again = failing and time.monotonic() - start < _SHORT_WATCH_SECONDS
+                log.log(logging.DEBUG if again else logging.WARNING, "%s", error)
                 failing = True
                 await asyncio.sleep(backoff.next())
                 continue

@@ -9,6 +9,7 @@ from typing import Any, Final
 CONTROLLERS: Final[dict[str, str]] = {
     "deployment-controller": "deployment.controller:DeploymentController",
     "replicaset-controller": "replicaset.controller:ReplicaSetController",
+    "daemonset-controller": "daemonset.controller:DaemonSetController",
     "endpointslice-controller": "endpoints.slice_controller:EndpointSliceController",
     "endpoints-controller": "endpoints.endpoints_controller:EndpointsController",
     "node-lifecycle-controller": "node.lifecycle:NodeLifecycleController",
@@ -27,6 +28,7 @@ CONTROLLERS: Final[dict[str, str]] = {
 ALIASES: Final[dict[str, str]] = {
     "deployment": "deployment-controller",
     "replicaset": "replicaset-controller",
+    "daemonset": "daemonset-controller",
     "endpointslice": "endpointslice-controller",
     "endpoint": "endpoints-controller",
     "nodelifecycle": "node-lifecycle-controller",

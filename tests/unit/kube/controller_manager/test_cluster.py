@@ -118,3 +118,23 @@ async def test_a_silent_node_is_marked_tainted_and_emptied(api: Any, start: Any)
     unreachable = "node.kubernetes.io/unreachable"
     assert taints == {(unreachable, "NoSchedule"), (unreachable, "NoExecute")}
     assert not api.get("nodes", "alive", "")["spec"].get("taints")
+
+
+async def test_a_daemon_runs_on_every_node_that_lets_it(api: Any, start: Any) -> None:
+    await start("daemonset-controller")
+    await api.create("nodes", {"metadata": {"name": "a", "labels": {"disk": "ssd"}}, "spec": {}})
+    taint = {"key": "x", "effect": "NoSchedule"}
+    await api.create(
+        "nodes", {"metadata": {"name": "b", "labels": {"disk": "ssd"}}, "spec": {"taints": [taint]}}
+    )
+    await api.create("nodes", {"metadata": {"name": "c"}, "spec": {}})
+    spec = {"containers": [{"name": "c", "image": "i:1"}], "nodeSelector": {"disk": "ssd"}}
+    template = {"metadata": {"labels": {"app": "d"}}, "spec": spec}
+    daemon = {"selector": {"matchLabels": {"app": "d"}}, "template": template, "revisionHistoryLimit": 10}
+    await api.create("daemonsets", {"metadata": {"name": "d"}, "spec": daemon})
+    await api.until(lambda: api.list("pods"))
+    await api.until(lambda: api.get("daemonsets", "d").get("status", {}).get("currentNumberScheduled") == 1)
+    await api.create("nodes", {"metadata": {"name": "e", "labels": {"disk": "ssd"}}, "spec": {}})
+    await api.until(lambda: len(api.list("pods")) == 2)
+    assert len(api.list("controllerrevisions")) == 1
+    assert api.get("daemonsets", "d")["status"]["desiredNumberScheduled"] in {1, 2}

@@ -1,0 +1,4 @@
+"""One pod on every fitting node.
+
+Run by app. ``placement`` and ``revisions`` are functions of values; ``controller`` writes.
+"""

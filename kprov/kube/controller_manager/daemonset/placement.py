@@ -1,0 +1,115 @@
+"""On which nodes a daemon set's pods run: functions of values (pkg/controller/daemon)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from kprov.kube.api.core import (
+    Affinity,
+    Node,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    Pod,
+    PodSpec,
+    Toleration,
+)
+from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated
+
+_PREFIX: Final = "node.kubernetes.io/"
+# Daemons stay where other pods leave, or are not let in.
+TOLERATIONS: Final = (
+    *(
+        Toleration(key=_PREFIX + key, operator="Exists", effect=NO_EXECUTE)
+        for key in ("not-ready", "unreachable")
+    ),
+    *(
+        Toleration(key=_PREFIX + key, operator="Exists", effect=NO_SCHEDULE)
+        for key in ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
+    ),
+)
+_HOST_NETWORK: Final = Toleration(key=_PREFIX + "network-unavailable", operator="Exists", effect=NO_SCHEDULE)
+
+
+def tolerations(spec: PodSpec) -> list[Toleration]:
+    """The template's, and those every daemon has."""
+    added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
+    return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
+
+
+def should_run(spec: PodSpec, node: Node) -> tuple[bool, bool]:
+    """(a new pod may go there, one that is there may stay)."""
+    if spec.node_name and spec.node_name != node.metadata.name:
+        return False, False
+    if not _selected(spec, node):
+        return False, False
+    own = tolerations(spec)
+    enters = find_untolerated(node.spec.taints, own, (NO_SCHEDULE, NO_EXECUTE)) is None
+    return enters, find_untolerated(node.spec.taints, own, (NO_EXECUTE,)) is None
+
+
+def target_node(pod: Pod) -> str:
+    """The node a daemon pod is on, or is meant for while it is not bound yet."""
+    if pod.spec.node_name or pod.spec.affinity is None or pod.spec.affinity.node_affinity is None:
+        return pod.spec.node_name
+    required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
+    for term in required.node_selector_terms if required else ():
+        for field in term.match_fields:
+            if field.key == "metadata.name" and len(field.values) == 1:
+                return field.values[0]
+    return ""
+
+
+def pinned(template: dict[str, Any], node_name: str) -> dict[str, Any]:
+    """Changes of the template's spec that send a pod to one node and let it stay there."""
+    spec = msgspec.convert(template.get("spec") or {}, PodSpec)
+    field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
+    affinity = dict((template.get("spec") or {}).get("affinity") or {})
+    node_affinity = dict(affinity.get("nodeAffinity") or {})
+    name = "requiredDuringSchedulingIgnoredDuringExecution"
+    terms = (node_affinity.get(name) or {}).get("nodeSelectorTerms") or [{}]
+    node_affinity[name] = {"nodeSelectorTerms": [{**term, "matchFields": [field]} for term in terms]}
+    affinity["nodeAffinity"] = node_affinity
+    return {"affinity": affinity, "tolerations": [msgspec.to_builtins(each) for each in tolerations(spec)]}
+
+
+def _selected(spec: PodSpec, node: Node) -> bool:
+    if not spec.node_selector.items() <= node.metadata.labels.items():
+        return False
+    affinity: Affinity | None = spec.affinity
+    if affinity is None or affinity.node_affinity is None:
+        return True
+    required = affinity.node_affinity.required_during_scheduling_ignored_during_execution
+    return required is None or any(_term(term, node) for term in required.node_selector_terms)
+
+
+def _term(term: NodeSelectorTerm, node: Node) -> bool:
+    if not term.match_expressions and not term.match_fields:
+        return False
+    names = {"metadata.name": node.metadata.name}
+    return _all(term.match_expressions, node.metadata.labels) and _all(term.match_fields, names)
+
+
+def _all(requirements: Iterable[NodeSelectorRequirement], have: dict[str, str]) -> bool:
+    return all(_matches(each, have.get(each.key)) for each in requirements)
+
+
+def _matches(requirement: NodeSelectorRequirement, value: str | None) -> bool:
+    values: Sequence[str] = requirement.values
+    match requirement.operator:
+        case "In":
+            return value is not None and value in values
+        case "NotIn":
+            return value is None or value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt" | "Lt":
+            if value is None or not value.lstrip("-").isdigit():
+                return False
+            return (
+                int(value) > int(values[0]) if requirement.operator == "Gt" else int(value) < int(values[0])
+            )
+        case _:
+            return False
