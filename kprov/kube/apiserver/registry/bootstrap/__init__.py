@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from kprov.kube.apiserver.interfaces import PostStartHook
-from kprov.kube.apiserver.registry.bootstrap import rbac, system
+from kprov.kube.apiserver.registry.bootstrap import kubernetes_service, rbac, system
 from kprov.kube.apiserver.registry.store import Registry
 
 __all__ = ["post_start_hooks"]
@@ -20,6 +20,7 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
     """Upstream's post-start hooks that this server has, under upstream's names."""
     return [
         PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
+        PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook(
             "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)

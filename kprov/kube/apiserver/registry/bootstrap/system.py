@@ -25,7 +25,10 @@ _PRIORITY_CLASSES: Final = {
     ),
     "system-cluster-critical": (
         2_000_000_000,
-        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        (
+            "Used for system critical pods that must run in the cluster, "
+            "but can be moved to another node if necessary."
+        ),
     ),
 }
 _LOOK_AGAIN_SECONDS: Final = 60.0
@@ -33,11 +36,9 @@ _LOOK_AGAIN_SECONDS: Final = 60.0
 
 async def namespaces(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook start-system-namespaces-controller: makes them, and again when one is missing."""
-    store = registry.store("", "namespaces")
     while True:
         for name in NAMESPACES:
-            if store.lister.get("", name) is None:
-                await ensure(registry, "", "namespaces", "", {"metadata": {"name": name}})
+            await ensure_namespace(registry, name)
         done()
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
@@ -48,6 +49,12 @@ async def priority_classes(registry: Registry, done: Callable[[], None]) -> None
         wanted = {"metadata": {"name": name}, "value": value, "description": description}
         await ensure(registry, "scheduling.k8s.io", "priorityclasses", "", wanted)
     done()
+
+
+async def ensure_namespace(registry: Registry, name: str) -> None:
+    """Create the namespace when it is missing."""
+    if registry.store("", "namespaces").lister.get("", name) is None:
+        await ensure(registry, "", "namespaces", "", {"metadata": {"name": name}})
 
 
 async def ensure(registry: Registry, group: str, plural: str, namespace: str, wanted: Object) -> None:

@@ -6,24 +6,25 @@ May import: registry.strategy, registry.hooks, allocators, machinery. A kind's f
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
-
+from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.services import ServiceHooks
+from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.machinery.resources import Resource
-
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.registry.store import Registry
 
 __all__ = ["for_resource", "hooks_for"]
 
 
 def for_resource(resource: Resource) -> Strategy:
     """The resource's own rules, or those that all kinds have."""
-    return ResourceStrategy(resource)
+    return STRATEGIES.get((resource.group, resource.plural), ResourceStrategy)(resource)
 
 
 def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hooks:
     """Work around the resource's writes that needs storage."""
+    if (resource.group, resource.plural) == ("", "services"):
+        return ServiceHooks(*allocators.build(options, registry))
     return Hooks()

@@ -1,6 +1,6 @@
 """What most kinds have in common: status belongs to /status, and a changed spec raises metadata.generation.
 
-Source: upstream pkg/registry/*/*/strategy.go, whose PrepareForCreate and PrepareForUpdate mostly say the same.
+Source: upstream pkg/registry/*/*/strategy.go (PrepareForCreate, PrepareForUpdate).
 """
 
 from __future__ import annotations

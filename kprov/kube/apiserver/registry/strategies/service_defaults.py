@@ -1,0 +1,132 @@
+"""Services: upstream's defaults, and what an update keeps from what was allocated before.
+
+Source: upstream pkg/apis/core/v1/defaults.go (SetDefaults_Service), pkg/registry/core/service/strategy.go and
+storage/storage.go (normalizeClusterIPs, patchAllocatedValues).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Object = dict[str, Any]
+
+CLIENT_IP_SECONDS: Final = 10800
+_WITH_IP: Final = {"ClusterIP", "NodePort", "LoadBalancer"}
+
+
+def needs_cluster_ip(spec: Object) -> bool:
+    return spec.get("type") in _WITH_IP
+
+
+def needs_node_port(spec: Object) -> bool:
+    if spec.get("type") == "LoadBalancer":
+        return spec.get("allocateLoadBalancerNodePorts") is not False
+    return spec.get("type") == "NodePort"
+
+
+def may_have_node_port(spec: Object) -> bool:
+    return spec.get("type") in {"NodePort", "LoadBalancer"}
+
+
+def needs_health_check_port(spec: Object) -> bool:
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
+def is_externally_accessible(spec: Object) -> bool:
+    return may_have_node_port(spec) or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
+
+
+def default(obj: Object) -> None:
+    """SetDefaults_Service."""
+    spec: Object = obj.setdefault("spec", {})
+    spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
+    elif spec["sessionAffinity"] == "ClientIP":
+        config: Object = spec.setdefault("sessionAffinityConfig", {})
+        client_ip: Object = config.setdefault("clientIP", {})
+        client_ip.setdefault("timeoutSeconds", CLIENT_IP_SECONDS)
+    spec["type"] = spec.get("type") or "ClusterIP"
+    for port in spec.get("ports") or ():
+        port["protocol"] = port.get("protocol") or "TCP"
+        if port.get("targetPort") in {None, 0, ""}:
+            port["targetPort"] = port.get("port", 0)
+    if is_externally_accessible(spec) and not spec.get("externalTrafficPolicy"):
+        spec["externalTrafficPolicy"] = "Cluster"
+    if needs_cluster_ip(spec) and not spec.get("internalTrafficPolicy"):
+        spec["internalTrafficPolicy"] = "Cluster"
+    if spec["type"] == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def normalize_cluster_ips(spec: Object, old: Object | None) -> None:
+    """Make clusterIP and clusterIPs say the same, following the one that the client changed."""
+    if old is None:
+        if spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = [spec["clusterIP"]]
+        return
+    address, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
+    same = addresses == (old.get("clusterIPs") or [])
+    if not old.get("clusterIP") and address and not addresses:
+        spec["clusterIPs"] = [address]
+    elif old.get("clusterIP") and not address and same:
+        spec.pop("clusterIPs", None)
+    elif old.get("clusterIP") and address != old["clusterIP"] and same:
+        spec["clusterIPs"] = [address]
+
+
+def keep_allocated(spec: Object, old: Object) -> None:
+    """Values that the server had filled in and the client left out stay as they were."""
+    if needs_cluster_ip(old) and needs_cluster_ip(spec):
+        if not spec.get("clusterIP") and old.get("clusterIP"):
+            spec["clusterIP"] = old["clusterIP"]
+        if not spec.get("clusterIPs") and spec.get("clusterIP") == old.get("clusterIP"):
+            spec["clusterIPs"] = list(old.get("clusterIPs") or [])
+    if needs_node_port(old) and needs_node_port(spec):
+        _keep_node_ports(spec, old)
+    if needs_health_check_port(old) and needs_health_check_port(spec) and not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = old.get("healthCheckNodePort", 0)
+
+
+def _keep_node_ports(spec: Object, old: Object) -> None:
+    before = {(port["protocol"], port["port"]): port.get("nodePort", 0) for port in old.get("ports") or ()}
+    used = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+    for port in spec.get("ports") or ():
+        if not port.get("nodePort"):
+            known = before.get((port["protocol"], port["port"]), 0)
+            if known and known not in used:
+                port["nodePort"] = known
+                used.add(known)
+
+
+def drop_type_dependent(spec: Object, old: Object) -> None:
+    """Leave out what the new type cannot have, when the client merely left it in from the old type."""
+    if needs_cluster_ip(old) and not needs_cluster_ip(spec):
+        if spec.get("clusterIP") == old.get("clusterIP") and spec.get("clusterIPs") == old.get("clusterIPs"):
+            spec.pop("clusterIP", None)
+            spec.pop("clusterIPs", None)
+        for name in ("ipFamilies", "ipFamilyPolicy"):
+            if spec.get(name) == old.get(name):
+                spec.pop(name, None)
+    if may_have_node_port(old) and not may_have_node_port(spec) and _ports(spec) == _ports(old):
+        for port in spec.get("ports") or ():
+            port.pop("nodePort", None)
+    if needs_health_check_port(old) and not needs_health_check_port(spec):
+        _drop_same(spec, old, "healthCheckNodePort")
+    if old.get("type") == "LoadBalancer" and spec.get("type") != "LoadBalancer":
+        for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
+            _drop_same(spec, old, name)
+    if is_externally_accessible(old) and not is_externally_accessible(spec):
+        _drop_same(spec, old, "externalTrafficPolicy")
+    if needs_cluster_ip(old) and not needs_cluster_ip(spec):
+        _drop_same(spec, old, "internalTrafficPolicy")
+
+
+def _ports(spec: Object) -> list[int]:
+    return [port.get("nodePort", 0) for port in spec.get("ports") or ()]
+
+
+def _drop_same(spec: Object, old: Object, name: str) -> None:
+    if spec.get(name) == old.get(name):
+        spec.pop(name, None)
