@@ -92,7 +92,8 @@ def taints(node: Node, now: str, *, evict: bool) -> list[Taint] | None:
         if (entry.type, entry.status) in _BY_CONDITION
     }
     if condition(node, "Ready") is None:
-        wanted.add((UNREACHABLE, NO_SCHEDULE))
+        # Just registered: it keeps the taint that admission gave it until it reports.
+        wanted.add((NOT_READY, NO_SCHEDULE))
     if node.spec.unschedulable:
         wanted.add((UNSCHEDULABLE, NO_SCHEDULE))
     have = {(taint.key, taint.effect) for taint in node.spec.taints}
