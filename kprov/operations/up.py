@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kprov.bundle.build import build
+from kprov.bundle.build import Bundle, build
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, opened, reach
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
@@ -96,8 +96,11 @@ def pki_request(cluster: Cluster) -> PkiRequest:
 
 def _bring_bundles(cluster: Cluster, facts: dict[str, dict[str, Any]], say: Say) -> None:
     """The bundle for each host's Python and architecture, as variables of the host."""
+    built: dict[tuple[str, str], Bundle] = {}
     for host, known in facts.items():
-        python = ".".join(str(known["ansible_python_version"]).split(".")[:2])
-        bundle = build(python=python, arch=known["ansible_architecture"], say=say)
+        kind = ".".join(str(known["ansible_python_version"]).split(".")[:2]), known["ansible_architecture"]
+        if kind not in built:
+            built[kind] = build(python=kind[0], arch=kind[1], say=say)
+        bundle = built[kind]
         cluster.engine.inventory.hosts[host].variables["kube_bundle_archive"] = str(bundle.path)
         cluster.engine.inventory.hosts[host].variables["kube_bundle_digest"] = bundle.digest

@@ -3,6 +3,7 @@
 Made in a process of its own: the library for it would otherwise stay in the component's memory for good.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,11 @@ from pathlib import Path
 def make(name: str) -> tuple[str, str]:
     """Files of a new certificate and key for ``name`` and 127.0.0.1, in a private folder; one year."""
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
-    subprocess.run([sys.executable, "-m", __name__, name, str(folder)], check=True, timeout=60)
+    # The components run isolated from the host's own libraries: the child must look where we look.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run(
+        [sys.executable, "-m", __name__, name, str(folder)], check=True, timeout=60, env=environment
+    )
     return str(folder / "tls.crt"), str(folder / "tls.key")
 
 
