@@ -1,2 +1,1 @@
-"""Rules that several components must share: pod resources, taints, affinity, conditions.
-"""
+"""Rules that several components must share: pod resources, taints, affinity, conditions."""
