@@ -6,6 +6,7 @@ May import: registry.strategy, registry.hooks, allocators, machinery. A kind's f
 from __future__ import annotations
 
 from argparse import Namespace
+
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.hooks import Hooks
 from kprov.kube.apiserver.registry.store import Registry

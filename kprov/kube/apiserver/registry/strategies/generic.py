@@ -5,6 +5,8 @@ Source: upstream pkg/registry/*/*/strategy.go (PrepareForCreate, PrepareForUpdat
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategy import Strategy
@@ -77,6 +79,9 @@ _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 class ResourceStrategy(Strategy):
     """The rules of a kind without rules of its own; base of those that have some."""
 
+    #: What upstream shows as the status of a new object; None: nothing.
+    new_status: Mapping[str, Any] | None = None
+
     def __init__(self, resource: Resource) -> None:
         key = (resource.group, resource.plural)
         self.resource = resource
@@ -88,19 +93,21 @@ class ResourceStrategy(Strategy):
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         if self.has_status:
             obj.pop("status", None)
+            if self.new_status is not None:
+                obj["status"] = copy.deepcopy(dict(self.new_status))
         if self.has_generation:
             obj["metadata"]["generation"] = 1
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         if self.has_status:
-            _keep(obj, old, "status")
+            keep(obj, old, "status")
         if self.has_generation and content(obj) != content(old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
-            _keep(obj, old, part)
-        _keep(obj["metadata"], old["metadata"], "ownerReferences")
+            keep(obj, old, part)
+        keep(obj["metadata"], old["metadata"], "ownerReferences")
 
 
 def content(obj: Object) -> Object:
@@ -108,7 +115,8 @@ def content(obj: Object) -> Object:
     return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
 
 
-def _keep(obj: Object, old: Object, part: str) -> None:
+def keep(obj: Object, old: Object, part: str) -> None:
+    """That part as it was, present or not."""
     if part in old:
         obj[part] = old[part]
     else:

@@ -1,0 +1,122 @@
+"""Small kinds of the core group.
+
+Source: upstream pkg/apis/core/v1/defaults.go and pkg/registry/core/*/strategy.go.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
+
+Object = dict[str, Any]
+
+
+class NamespaceStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        name = obj["metadata"].get("name")
+        if name:
+            obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
+        status: Object = obj.setdefault("status", {})
+        status["phase"] = status.get("phase") or "Active"
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        obj["status"] = {"phase": "Active"}
+        finalizers: list[str] = obj.setdefault("spec", {}).setdefault("finalizers", [])
+        if "kubernetes" not in finalizers:
+            finalizers.append("kubernetes")
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        obj["spec"], obj["status"] = old.get("spec", {}), old.get("status", {})
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        return {"status.phase": (obj.get("status") or {}).get("phase", "")}
+
+
+class NamespaceFinalizeStrategy(NamespaceStrategy):
+    """For /finalize: only spec.finalizers change."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        obj["status"] = old.get("status", {})
+
+
+class NodeStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        obj.setdefault("spec", {})
+        status = obj.get("status") or {}
+        if status.get("capacity") and not status.get("allocatable"):
+            status["allocatable"] = dict(status["capacity"])
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        """A kubelet registers its node with the status it has, and that is kept."""
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        spec = obj.get("spec") or {}
+        return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
+
+
+class SecretStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        obj["type"] = obj.get("type") or "Opaque"
+        plain = obj.pop("stringData", None)
+        if plain:
+            data: Object = obj.setdefault("data", {})
+            for key, text in plain.items():
+                data[key] = base64.b64encode(text.encode()).decode()
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        if not obj.get("type"):
+            obj["type"] = old.get("type", "")
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        return {"type": obj.get("type", "")}
+
+
+class EndpointsStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        for subset in obj.get("subsets") or ():
+            for port in subset.get("ports") or ():
+                port["protocol"] = port.get("protocol") or "TCP"
+
+
+class EventStrategy(ResourceStrategy):
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        involved = obj.get("involvedObject") or obj.get("regarding") or {}
+        source = obj.get("source") or obj.get("deprecatedSource") or {}
+        component = source.get("component") or obj.get("reportingComponent") or obj.get("reportingController")
+        return {
+            "involvedObject.kind": involved.get("kind", ""),
+            "involvedObject.namespace": involved.get("namespace", ""),
+            "involvedObject.name": involved.get("name", ""),
+            "involvedObject.uid": involved.get("uid", ""),
+            "involvedObject.apiVersion": involved.get("apiVersion", ""),
+            "involvedObject.resourceVersion": involved.get("resourceVersion", ""),
+            "involvedObject.fieldPath": involved.get("fieldPath", ""),
+            "reason": obj.get("reason", ""),
+            "reportingComponent": obj.get("reportingComponent", ""),
+            "source": component or "",
+            "type": obj.get("type", ""),
+        }
+
+
+class LimitRangeStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        for item in (obj.get("spec") or {}).get("limits") or ():
+            if item.get("type") != "Container":
+                continue
+            limits: Object = item.setdefault("default", {})
+            requests: Object = item.setdefault("defaultRequest", {})
+            for target, source in (
+                (limits, item.get("max")),
+                (requests, limits),
+                (requests, item.get("min")),
+            ):
+                for name, amount in (source or {}).items():
+                    target.setdefault(name, amount)
+            for name in ("default", "defaultRequest"):
+                if not item[name]:
+                    del item[name]

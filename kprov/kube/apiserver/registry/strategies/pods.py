@@ -1,0 +1,101 @@
+"""Pods: defaults, a new pod's status, graceful deletion, field selectors.
+
+Source: upstream pkg/apis/core/v1/defaults.go (SetDefaults_Pod), pkg/registry/core/pod/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.strategies import pod_template
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
+from kprov.kube.apiserver.request import RequestContext
+
+Object = dict[str, Any]
+
+
+class PodStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        pod_template.default_spec(spec)
+        if spec.get("enableServiceLinks") is None:
+            spec["enableServiceLinks"] = True
+        for kind in ("initContainers", "containers"):
+            for container in spec.get(kind) or ():
+                _requests_from_limits(container["resources"])
+        if (spec.get("resources") or {}).get("limits"):
+            _pod_requests(spec)
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        obj["metadata"]["generation"] = 1
+        obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
+        if obj["spec"].get("schedulingGates"):
+            obj["status"]["conditions"] = [_GATED]
+        obj["spec"].pop("ephemeralContainers", None)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        keep(obj["metadata"], old["metadata"], "deletionTimestamp")
+        status: Object = obj.setdefault("status", {})
+        status["qosClass"] = (old.get("status") or {}).get("qosClass") or qos_class(old["spec"])
+
+    def grace_period(self, obj: Object, requested: int | None) -> int | None:
+        """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
+        spec = obj.get("spec") or {}
+        if requested is not None:
+            seconds = requested
+        elif obj["metadata"].get("deletionGracePeriodSeconds") is not None:
+            seconds = obj["metadata"]["deletionGracePeriodSeconds"]
+        else:
+            seconds = spec.get("terminationGracePeriodSeconds") or 0
+        if not spec.get("nodeName") or (obj.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            return 0
+        return 1 if seconds < 0 else seconds
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        addresses = status.get("podIPs") or ()
+        return {
+            "spec.nodeName": spec.get("nodeName", ""),
+            "spec.restartPolicy": spec.get("restartPolicy", ""),
+            "spec.schedulerName": spec.get("schedulerName", ""),
+            "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+            "spec.hostNetwork": "true" if spec.get("hostNetwork") else "false",
+            "status.phase": status.get("phase", ""),
+            "status.podIP": addresses[0].get("ip", "") if addresses else status.get("podIP", ""),
+            "status.nominatedNodeName": status.get("nominatedNodeName", ""),
+        }
+
+
+_GATED: Object = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
+
+def _requests_from_limits(resources: Object) -> None:
+    limits = resources.get("limits")
+    if limits:
+        requests: Object = resources.setdefault("requests", {})
+        for name, amount in limits.items():
+            requests.setdefault(name, amount)
+
+
+def _pod_requests(spec: Object) -> None:
+    """Requests of the whole pod that are missing follow its limits where no container requests it."""
+    resources = spec["resources"]
+    requests: Object = resources.setdefault("requests", {})
+    asked = {
+        name
+        for container in spec.get("containers") or ()
+        for name in container["resources"].get("requests") or ()
+    }
+    for name, amount in resources["limits"].items():
+        if name not in asked:
+            requests.setdefault(name, amount)
+    if not requests:
+        del resources["requests"]

@@ -1,0 +1,180 @@
+"""Kinds that make pods from a template: their defaults and what an update may change.
+
+Source: upstream pkg/apis/{apps,batch,core}/v1/defaults.go, pkg/registry/{apps,batch,core}/*/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.strategies import pod_template
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.request import RequestContext
+
+Object = dict[str, Any]
+
+_INT32_MAX: Final = 2**31 - 1
+
+
+class WorkloadStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        pod_template.default_template(spec.setdefault("template", {}))
+        self.default_own(obj, spec)
+
+    def default_own(self, obj: Object, spec: Object) -> None:
+        """Fields beside the template."""
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        keep(obj["metadata"], old["metadata"], "labels")
+
+
+class DeploymentStrategy(WorkloadStrategy):
+    def default_own(self, obj: Object, spec: Object) -> None:
+        _missing(spec, "replicas", 1)
+        _missing(spec, "revisionHistoryLimit", 10)
+        _missing(spec, "progressDeadlineSeconds", 600)
+        strategy: Object = spec.setdefault("strategy", {})
+        strategy["type"] = strategy.get("type") or "RollingUpdate"
+        if strategy["type"] == "RollingUpdate":
+            rolling: Object = strategy.setdefault("rollingUpdate", {})
+            _missing(rolling, "maxUnavailable", "25%")
+            _missing(rolling, "maxSurge", "25%")
+
+
+class ReplicaSetStrategy(WorkloadStrategy):
+    new_status: Mapping[str, Any] | None = {"replicas": 0}
+
+    def default_own(self, obj: Object, spec: Object) -> None:
+        _missing(spec, "replicas", 1)
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
+
+
+class ReplicationControllerStrategy(ReplicaSetStrategy):
+    def default_own(self, obj: Object, spec: Object) -> None:
+        _missing(spec, "replicas", 1)
+        labels = spec["template"]["metadata"].get("labels")
+        if labels:
+            if not spec.get("selector"):
+                spec["selector"] = dict(labels)
+            if not obj["metadata"].get("labels"):
+                obj["metadata"]["labels"] = dict(labels)
+
+
+class DaemonSetStrategy(WorkloadStrategy):
+    new_status: Mapping[str, Any] | None = {
+        "currentNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberReady": 0,
+    }
+
+    def default_own(self, obj: Object, spec: Object) -> None:
+        _missing(spec, "revisionHistoryLimit", 10)
+        strategy: Object = spec.setdefault("updateStrategy", {})
+        strategy["type"] = strategy.get("type") or "RollingUpdate"
+        if strategy["type"] == "RollingUpdate":
+            rolling: Object = strategy.setdefault("rollingUpdate", {})
+            _missing(rolling, "maxUnavailable", 1)
+            _missing(rolling, "maxSurge", 0)
+
+
+class StatefulSetStrategy(WorkloadStrategy):
+    new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
+
+    def default_own(self, obj: Object, spec: Object) -> None:
+        spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
+        strategy: Object = spec.setdefault("updateStrategy", {})
+        if not strategy.get("type"):
+            strategy["type"] = "RollingUpdate"
+            strategy.setdefault("rollingUpdate", {})
+        if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
+            _missing(strategy["rollingUpdate"], "partition", 0)
+        retention: Object = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+        for name in ("whenDeleted", "whenScaled"):
+            retention[name] = retention.get(name) or "Retain"
+        _missing(spec, "replicas", 1)
+        _missing(spec, "revisionHistoryLimit", 10)
+        for claim in spec.get("volumeClaimTemplates") or ():
+            claim.setdefault("apiVersion", "v1")
+            claim.setdefault("kind", "PersistentVolumeClaim")
+            claim_spec: Object = claim.setdefault("spec", {})
+            claim_spec["volumeMode"] = claim_spec.get("volumeMode") or "Filesystem"
+            claim.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+class JobStrategy(WorkloadStrategy):
+    def default_own(self, obj: Object, spec: Object) -> None:
+        default_job_spec(spec)
+        labels = spec["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        if not obj["spec"].get("manualSelector"):
+            _generate_selector(obj)
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
+
+
+def _generate_selector(obj: Object) -> None:
+    """Label the pods with the job's uid and name, and select these."""
+    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
+    labels: Object = obj["spec"]["template"]["metadata"].setdefault("labels", {})
+    own = {"batch.kubernetes.io/controller-uid": uid}
+    both = {"controller-uid": uid, "job-name": name, "batch.kubernetes.io/job-name": name}
+    for key, value in (own | both).items():
+        labels.setdefault(key, value)
+    selector: Object = obj["spec"].setdefault("selector", {})
+    selector.setdefault("matchLabels", {}).update(own)
+
+
+def default_job_spec(spec: Object) -> None:
+    """Defaults of a job that templates of cron jobs have, too."""
+    if spec.get("completions") is None and spec.get("parallelism") is None:
+        spec["completions"] = spec["parallelism"] = 1
+    _missing(spec, "parallelism", 1)
+    _missing(spec, "backoffLimit", 6 if spec.get("backoffLimitPerIndex") is None else _INT32_MAX)
+    _missing(spec, "completionMode", "NonIndexed")
+    _missing(spec, "suspend", False)
+    _missing(
+        spec, "podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+    )
+    _missing(spec, "manualSelector", False)
+    for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
+        for pattern in rule.get("onPodConditions") or ():
+            pattern["status"] = pattern.get("status") or "True"
+
+
+class CronJobStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        spec["concurrencyPolicy"] = spec.get("concurrencyPolicy") or "Allow"
+        _missing(spec, "suspend", False)
+        _missing(spec, "successfulJobsHistoryLimit", 3)
+        _missing(spec, "failedJobsHistoryLimit", 1)
+        template: Object = spec.setdefault("jobTemplate", {})
+        template.setdefault("metadata", {})
+        job: Object = template.setdefault("spec", {})
+        pod_template.default_template(job.setdefault("template", {}))
+
+
+class PodTemplateStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        pod_template.default_template(obj.setdefault("template", {}))
+
+
+def _missing(owner: Object, name: str, value: Any) -> None:
+    """Set what is absent or null; zero and false are values."""
+    if owner.get(name) is None:
+        owner[name] = value
