@@ -44,26 +44,21 @@ def _mapping(loader: Any, node: Any) -> Any:
     found = Mapping()
     found.file, found.line, found.lines = loader.file, node.start_mark.line + 1, {}
     yield found
+    # What `<<` brings may be said again; what is written here may not.
+    own = {id(key_node) for key_node, _ in node.value}
     loader.flatten_mapping(node)
-    merged = {id(value) for _, value in node.value}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if isinstance(key, (list, dict)):
-            raise InputError(
-                "a key of a mapping is itself a mapping or list; quote what starts with {{",
-                file=loader.file,
-                line=line,
-            )
-        if key in found and line > found.lines.get(key, 0) and not merged & set():
-            raise InputError(
-                f"the key is already there in line {found.lines[key]}",
-                file=loader.file,
-                line=line,
-                field=str(key),
-            )
+            message = "a key of a mapping is itself a mapping or list; quote what starts with {{"
+            raise InputError(message, file=loader.file, line=line)
+        if id(key_node) in own and key in found.lines:
+            message = f"the key is already there in line {found.lines[key]}"
+            raise InputError(message, file=loader.file, line=line, field=str(key))
+        if id(key_node) in own:
+            found.lines[key] = line
         found[key] = loader.construct_object(value_node, deep=True)
-        found.lines[key] = line
 
 
 def _sequence(loader: Any, node: Any) -> Any:

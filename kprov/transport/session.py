@@ -176,11 +176,13 @@ class Session:
                 if text.startswith(archive.MAGIC):
                     return text[len(archive.MAGIC) :].decode()
                 continue
-            if become is not None and become.password is not None and not asked:
-                said = self._stream.errors(wait=False)
-                if PROMPT in said:
+            if become is not None and become.password is not None:
+                asks = self._stream.errors(wait=False).count(PROMPT)
+                if asks and not asked:
                     self._send(become.password.encode() + b"\n")
                     return "password"
+                if asks > 1:
+                    raise PreflightError(self.host, f"{become.method}: the password of the user was refused")
             try:
                 part = self._stream.receive(65536)
             except TimeoutError:

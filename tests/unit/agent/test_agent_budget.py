@@ -1,0 +1,44 @@
+"""The agent: standard library only, small, the same bytes for the same sources."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import kprov.agent
+from kprov.transport import archive
+
+ROOT = Path(kprov.agent.__path__[0])
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def test_it_imports_the_standard_library_and_itself() -> None:
+    for path in ROOT.rglob("*.py"):
+        for name in imported(path):
+            assert name.split(".")[0] in sys.stdlib_module_names or name.startswith("kprov.agent"), (
+                f"{path}: {name}"
+            )
+
+
+def test_its_modules_do_not_know_each_other() -> None:
+    for path in (ROOT / "modules").glob("*.py"):
+        assert not any(name.startswith("kprov.agent.modules") for name in imported(path)), path
+
+
+def test_it_is_written_for_python_3_9() -> None:
+    for path in ROOT.rglob("*.py"):
+        ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+def test_it_travels_in_less_than_64_kib() -> None:
+    assert len(archive.build()[1]) < 64 * 1024

@@ -1,0 +1,106 @@
+"""How variables, ssh's options and ~/.ssh/config become a connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+from kprov.errors import InputError, PreflightError
+from kprov.transport import hostkeys
+from kprov.transport.options import Become, Options, from_variables
+from kprov.transport.session import Session, command
+from kprov.transport.streams import ProcessStream
+
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 42 + "A"
+
+
+def options(config: str = "", **variables: Any) -> Options:
+    parsed = paramiko.SSHConfig.from_text(config)
+    return from_variables("node1", variables, config=parsed)
+
+
+def test_ansibles_variables() -> None:
+    found = options(
+        ansible_host="10.0.0.1", ansible_port="2222", ansible_user="deb", ansible_ssh_private_key_file="/k"
+    )
+    assert (found.address, found.port, found.user, found.keys) == ("10.0.0.1", 2222, "deb", ("/k",))
+
+
+def test_sshs_own_arguments() -> None:
+    found = options(
+        ansible_ssh_common_args="-o UserKnownHostsFile=/h -o StrictHostKeyChecking=accept-new -J me@jump:23 -i /k"
+    )
+    assert (found.known_hosts, found.host_key_checking, found.keys) == (("/h",), "accept-new", ("/k",))
+    assert [(hop.user, hop.address, hop.port) for hop in found.jumps] == [("me", "jump", 23)]
+
+
+def test_the_users_configuration_gives_way_to_the_inventory() -> None:
+    config = "Host node1\n HostName 10.9.9.9\n User conf\n Port 24\n ProxyJump bastion\nHost bastion\n User jumper\n"
+    found = options(config, ansible_user="inv")
+    assert (found.address, found.user, found.port) == ("10.9.9.9", "inv", 24)
+    assert (found.jumps[0].address, found.jumps[0].user) == ("bastion", "jumper")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"ansible_port": "x"}, {"ansible_connection": "winrm"}, {"kprov_host_key_checking": "maybe"}],
+)
+def test_what_is_wrong_names_its_variable(variables: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(variables))):
+        options(**variables)
+
+
+def test_a_password_is_in_no_representation() -> None:
+    assert "secret" not in repr(options(ansible_password="secret")) + repr(Become(password="secret"))
+
+
+def test_a_changed_host_key_shows_both_fingerprints_and_the_line(tmp_path: Path) -> None:
+    old, new = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
+    known = tmp_path / "known"
+    known.write_text(f"# mine\n10.0.0.1 {old.get_name()} {old.get_base64()}\n")
+    host = options(ansible_host="10.0.0.1", ansible_ssh_common_args=f"-o UserKnownHostsFile={known}")
+    hostkeys.check(host, old, hostkeys.known(host))
+    with pytest.raises(PreflightError) as caught:
+        hostkeys.check(host, new, hostkeys.known(host))
+    assert f"{known}:2" in str(caught.value)
+    assert str(caught.value).count("SHA256:") == 2
+
+
+def test_accept_new_remembers_and_yes_refuses(tmp_path: Path) -> None:
+    key, known = paramiko.ECDSAKey.generate(), tmp_path / "known"
+    args = f"-o UserKnownHostsFile={known}"
+    with pytest.raises(PreflightError, match="not known"):
+        hostkeys.check(options(ansible_ssh_common_args=args, kprov_host_key_checking="yes"), key, [])
+    host = options(ansible_ssh_common_args=args, kprov_host_key_checking="accept-new")
+    hostkeys.check(host, key, hostkeys.known(host))
+    assert hostkeys.known(host)[0][0] == key
+
+
+def test_an_agent_does_tasks_and_asks_for_large_contents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hashlib
+
+    data = b"x" * 200_000
+    sha256 = hashlib.sha256(data).hexdigest()
+    stream = ProcessStream(command("python3", None))
+    session = Session("here", stream, None, "python3")
+    stream.started = True
+    try:
+        items = [{"args": {"dest": str(tmp_path / name), "_sha256": sha256}} for name in ("a", "b")]
+        results = session.run("copy", items, {sha256: data})
+        assert [result["changed"] for result in results] == [True, True]
+        assert (tmp_path / "b").read_bytes() == data
+        assert session.run("ping", [{"args": {}}]) == [{"ping": "pong", "changed": False}]
+    finally:
+        session.close()
+
+
+def test_a_host_without_python_is_told_apart() -> None:
+    stream = ProcessStream(command("no-such-python", None))
+    with pytest.raises(PreflightError, match=r"Python 3\.9"):
+        Session("here", stream, None, "no-such-python")
+    stream.close()
