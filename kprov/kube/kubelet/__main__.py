@@ -1,0 +1,23 @@
+"""python -m kprov.kube.kubelet"""
+
+import sys
+
+from kprov.kube.component_base import logs, run
+from kprov.kube.component_base.configfile import ConfigError
+from kprov.kube.kubelet import options
+
+
+def main() -> int:
+    try:
+        config = options.parse()
+    except ConfigError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 1
+    logs.setup(config.verbosity, "kubelet")
+    from kprov.kube.kubelet.app import serve
+
+    return run.main(lambda stop: serve(config, stop))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Learns what happens to containers: from the runtime's events, or by listing where it sends none."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from kprov.kube.kubelet.container_state import POD_UID
+from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
+
+log = logging.getLogger(__name__)
+
+# As upstream: every second without events, else only as a safety net.
+_RELIST_SECONDS: Final = 1.0
+_SAFETY_SECONDS: Final = 60.0
+_RECONNECT_SECONDS: Final = 1.0
+
+
+class Pleg:
+    """``on_pod(uid)`` is called for each pod with news."""
+
+    def __init__(self, cri: CriClient, on_pod: Callable[[str], None]) -> None:
+        self._cri = cri
+        self._on_pod = on_pod
+        self._known: dict[str, tuple[str, int]] = {}  # container or sandbox id > (pod uid, state)
+        self._evented = True
+        self._switched = asyncio.Event()
+        self.problem: str | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
+            group.create_task(self._relist_often())
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async for event in self._cri.container_events():
+                    uid = event.pod_sandbox_status.metadata.uid
+                    if uid:
+                        self._on_pod(uid)
+                    elif (known := self._known.get(event.container_id)) is not None:
+                        self._on_pod(known[0])
+            except RuntimeFailure as failure:
+                if failure.code == "UNIMPLEMENTED":
+                    log.info("the runtime sends no container events, listing containers every second")
+                    self._evented = False
+                    self._switched.set()
+                    return
+                log.debug("container events: %s", failure)
+            # Events may have been lost meanwhile.
+            self._switched.set()
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _relist_often(self) -> None:
+        while True:
+            try:
+                await self.relist()
+                self.problem = None
+            except RuntimeFailure as failure:
+                self.problem = str(failure)
+                log.warning("the runtime does not answer: %s", failure)
+            pause = _SAFETY_SECONDS if self._evented and not self.problem else _RELIST_SECONDS
+            try:
+                async with asyncio.timeout(pause):
+                    await self._switched.wait()
+                await asyncio.sleep(_RELIST_SECONDS)
+            except TimeoutError:
+                pass
+            self._switched.clear()
+
+    async def relist(self) -> None:
+        """Compare with the last list and tell of the pods that differ."""
+        sandboxes, containers = await asyncio.gather(
+            self._cri.list_pod_sandboxes(), self._cri.list_containers()
+        )
+        now = {item.id: (item.metadata.uid, int(item.state)) for item in sandboxes}
+        now |= {item.id: (item.labels.get(POD_UID, ""), int(item.state)) for item in containers}
+        changed = {now[key][0] for key in now if self._known.get(key) != now[key]}
+        changed |= {self._known[key][0] for key in self._known if key not in now}
+        self._known = now
+        for uid in changed:
+            self._on_pod(uid)

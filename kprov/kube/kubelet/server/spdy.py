@@ -1,0 +1,183 @@
+"""A small SPDY/3.1 client: what container runtimes speak for exec, attach and port forwarding.
+
+Only what moby/spdystream uses: streams, data, half-close; its flow control is left out, as there.
+"""
+
+import asyncio
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from kprov.kube.kubelet.server.spdy_dictionary import DICTIONARY
+
+_SYN_STREAM: Final = 1
+_SYN_REPLY: Final = 2
+_RST_STREAM: Final = 3
+_PING: Final = 6
+_GOAWAY: Final = 7
+_FIN: Final = 0x01
+_VERSION: Final = 0x8003
+_MAX_FRAME: Final = 16 * 1024
+
+
+class SpdyError(OSError):
+    """The connection or a stream was refused or broke."""
+
+
+class Stream:
+    """One direction each way; ``read`` gives b"" at the end."""
+
+    def __init__(self, connection: "Connection", number: int) -> None:
+        self._connection = connection
+        self.number = number
+        self._incoming: asyncio.Queue[bytes] = asyncio.Queue()
+        self._ended = False
+        self._closed = False
+
+    async def read(self) -> bytes:
+        if self._ended:
+            return b""
+        data = await self._incoming.get()
+        self._ended = not data
+        return data
+
+    async def read_all(self) -> bytes:
+        parts = []
+        while data := await self.read():
+            parts.append(data)
+        return b"".join(parts)
+
+    async def write(self, data: bytes) -> None:
+        for start in range(0, len(data), _MAX_FRAME):
+            piece = data[start : start + _MAX_FRAME]
+            await self._connection.send(struct.pack("!II", self.number, len(piece)) + piece)
+
+    async def close(self) -> None:
+        """No more from us; the other side may go on."""
+        if not self._closed:
+            self._closed = True
+            await self._connection.send(struct.pack("!II", self.number, _FIN << 24))
+
+    def feed(self, data: bytes) -> None:
+        self._incoming.put_nowait(data)
+
+
+class Connection:
+    """``protocol``: the subprotocol that the server chose."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.protocol = protocol
+        self._compress = zlib.compressobj(
+            9, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_DEFAULT_STRATEGY, DICTIONARY
+        )
+        self._streams: dict[int, Stream] = {}
+        self._next = 1
+        self._sending = asyncio.Lock()
+        self._task = asyncio.get_running_loop().create_task(self._receive())
+
+    async def open_stream(self, headers: Mapping[str, str]) -> Stream:
+        stream = self._streams[self._next] = Stream(self, self._next)
+        block = struct.pack("!I", len(headers))
+        for name, value in headers.items():
+            for text in (name.lower().encode(), value.encode()):
+                block += struct.pack("!I", len(text)) + text
+        packed = self._compress.compress(block) + self._compress.flush(zlib.Z_SYNC_FLUSH)
+        body = struct.pack("!IIBB", self._next, 0, 0, 0) + packed
+        await self.send(struct.pack("!HHI", _VERSION, _SYN_STREAM, len(body)) + body)
+        self._next += 2
+        return stream
+
+    async def send(self, frame: bytes) -> None:
+        async with self._sending:
+            self._writer.write(frame)
+            try:
+                await self._writer.drain()
+            except ConnectionError as error:
+                raise SpdyError(str(error)) from error
+
+    async def close(self) -> None:
+        self._task.cancel()
+        self._writer.close()
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                first, second = struct.unpack("!II", await self._reader.readexactly(8))
+                flags, length = second >> 24, second & 0xFFFFFF
+                body = await self._reader.readexactly(length) if length else b""
+                if first & 0x80000000:
+                    if not await self._control(first & 0xFFFF, flags, body):
+                        return
+                else:
+                    self._data(first, flags, body)
+        except (asyncio.IncompleteReadError, ConnectionError, SpdyError):
+            return
+        finally:
+            for stream in self._streams.values():
+                stream.feed(b"")
+
+    def _data(self, number: int, flags: int, body: bytes) -> None:
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        if body:
+            stream.feed(body)
+        if flags & _FIN:
+            stream.feed(b"")
+
+    async def _control(self, kind: int, flags: int, body: bytes) -> bool:
+        if kind == _PING:
+            await self.send(struct.pack("!HHI", _VERSION, _PING, len(body)) + body)
+        elif kind == _GOAWAY:
+            return False
+        elif kind in {_RST_STREAM, _SYN_REPLY} and len(body) >= 4:
+            stream = self._streams.get(struct.unpack("!I", body[:4])[0] & 0x7FFFFFFF)
+            if stream is not None and (kind == _RST_STREAM or flags & _FIN):
+                stream.feed(b"")
+        return True
+
+
+async def dial(
+    url: str, protocols: str, *, method: str = "POST"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+    """Upgrade a connection to SPDY/3.1: (reader, writer, chosen subprotocol). Raises SpdyError."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        reader, writer = await asyncio.open_connection(
+            parts.hostname, port, ssl=True if parts.scheme == "https" else None
+        )
+    except OSError as error:
+        raise SpdyError(f"dial {parts.netloc}: {error}") from error
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    headers = [
+        f"{method} {path} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        "Connection: Upgrade",
+        "Upgrade: SPDY/3.1",
+    ]
+    headers += [f"X-Stream-Protocol-Version: {item}" for item in protocols.split(",")]
+    writer.write(("\r\n".join(headers) + "\r\nContent-Length: 0\r\n\r\n").encode())
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
+    except (asyncio.IncompleteReadError, OSError) as error:
+        raise SpdyError(f"no answer of {parts.netloc}: {error}") from error
+    status, *lines = head.split("\r\n")
+    if " 101 " not in f"{status} ":
+        body = (await reader.read(1024)).decode(errors="replace")
+        writer.close()
+        raise SpdyError(f"unable to upgrade connection: {status}: {body.strip()}")
+    chosen = ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.lower() == "x-stream-protocol-version":
+            chosen = value.strip()
+    return reader, writer, chosen
+
+
+async def connect(url: str, protocols: str) -> Connection:
+    return Connection(*await dial(url, protocols))

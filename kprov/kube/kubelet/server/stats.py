@@ -1,0 +1,127 @@
+"""Resource use of node, pods and containers (/stats/summary, /metrics/resource)."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kprov.kube.kubelet import container_state, pods
+from kprov.kube.kubelet.cri import runtime_pb2 as pb
+from kprov.kube.kubelet.cri.client import CriClient
+from kprov.kube.kubelet.node import info
+from kprov.kube.kubelet.options import KubeletConfig
+from kprov.kube.kubelet.pods import Pod
+from kprov.kube.machinery import timestamps
+
+
+async def summary(config: KubeletConfig, cri: CriClient, known: Sequence[Pod]) -> dict[str, Any]:
+    """stats/v1alpha1 Summary, the parts that metrics-server and kubectl top read."""
+    usage: dict[str, list[pb.ContainerStats]] = {}
+    for item in await cri.list_container_stats():
+        usage.setdefault(item.attributes.labels.get(container_state.POD_UID, ""), []).append(item)
+    now = timestamps.now()
+    total, available = info.memory()
+    size, free, inodes, free_inodes = info.disk(config.root_dir)
+    return {
+        "node": {
+            "nodeName": config.node_name,
+            "startTime": _boot_time(),
+            "cpu": {"time": now, "usageCoreNanoSeconds": _cpu_nanoseconds()},
+            "memory": {
+                "time": now,
+                "availableBytes": available,
+                "usageBytes": total - available,
+                "workingSetBytes": total - available,
+            },
+            "fs": {
+                "time": now,
+                "availableBytes": free,
+                "capacityBytes": size,
+                "usedBytes": size - free,
+                "inodesFree": free_inodes,
+                "inodes": inodes,
+                "inodesUsed": inodes - free_inodes,
+            },
+        },
+        "pods": [_pod(pod, usage.get(pods.uid_of(pod), [])) for pod in known],
+    }
+
+
+def _pod(pod: Pod, items: list[pb.ContainerStats]) -> dict[str, Any]:
+    containers = [_container(item) for item in items]
+    return {
+        "podRef": {"name": pods.name_of(pod), "namespace": pods.namespace_of(pod), "uid": pods.uid_of(pod)},
+        "startTime": (pod.get("status") or {}).get("startTime"),
+        "containers": containers,
+        "cpu": _sum(containers, "cpu", ("usageNanoCores", "usageCoreNanoSeconds")),
+        "memory": _sum(containers, "memory", ("workingSetBytes", "usageBytes", "rssBytes")),
+    }
+
+
+def _sum(containers: list[dict[str, Any]], group: str, names: tuple[str, ...]) -> dict[str, Any]:
+    total: dict[str, Any] = {"time": timestamps.now()}
+    return total | {name: sum(item[group].get(name, 0) for item in containers) for name in names}
+
+
+def _container(item: pb.ContainerStats) -> dict[str, Any]:
+    return {
+        "name": item.attributes.metadata.name,
+        "startTime": None,
+        "cpu": {
+            "time": _time(item.cpu.timestamp),
+            "usageNanoCores": item.cpu.usage_nano_cores.value,
+            "usageCoreNanoSeconds": item.cpu.usage_core_nano_seconds.value,
+        },
+        "memory": {
+            "time": _time(item.memory.timestamp),
+            "workingSetBytes": item.memory.working_set_bytes.value,
+            "usageBytes": item.memory.usage_bytes.value,
+            "rssBytes": item.memory.rss_bytes.value,
+        },
+        "rootfs": {
+            "time": _time(item.writable_layer.timestamp),
+            "usedBytes": item.writable_layer.used_bytes.value,
+            "inodesUsed": item.writable_layer.inodes_used.value,
+        },
+    }
+
+
+async def resource_metrics(config: KubeletConfig, cri: CriClient) -> bytes:
+    """The metrics that metrics-server reads."""
+    total, available = info.memory()
+    lines = [
+        "# TYPE node_cpu_usage_seconds_total counter",
+        f"node_cpu_usage_seconds_total {_cpu_nanoseconds() / 1e9}",
+        "# TYPE node_memory_working_set_bytes gauge",
+        f"node_memory_working_set_bytes {total - available}",
+    ]
+    cpu = ["# TYPE container_cpu_usage_seconds_total counter"]
+    memory = ["# TYPE container_memory_working_set_bytes gauge"]
+    for item in await cri.list_container_stats():
+        labels = item.attributes.labels
+        text = (
+            f'{{container="{item.attributes.metadata.name}",'
+            f'namespace="{labels.get(container_state.POD_NAMESPACE, "")}",'
+            f'pod="{labels.get(container_state.POD_NAME, "")}"}}'
+        )
+        cpu.append(f"container_cpu_usage_seconds_total{text} {item.cpu.usage_core_nano_seconds.value / 1e9}")
+        memory.append(f"container_memory_working_set_bytes{text} {item.memory.working_set_bytes.value}")
+    return ("\n".join([*lines, *cpu, *memory]) + "\n").encode()
+
+
+def _cpu_nanoseconds() -> int:
+    """Time in which any CPU was busy, since boot."""
+    values = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    ticks = [int(value) for value in values]
+    busy = sum(ticks[:8]) - ticks[3] - ticks[4]
+    return busy * 10_000_000
+
+
+def _boot_time() -> str:
+    up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    return timestamps.show(datetime.fromtimestamp(time.time() - up, UTC))
+
+
+def _time(nanoseconds: int) -> str:
+    return timestamps.show(datetime.fromtimestamp(nanoseconds / 1e9, UTC))
