@@ -75,8 +75,9 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(compaction.run(storage, options.etcd_compaction_interval), name="compaction"),
             group.create_task(_follow_certificate(tls), name="certificate"),
         ]
-        tasks += _run_hooks(group, hooks, health, registry)
-        tasks.append(group.create_task(_tell_ready(health), name="ready"))
+        finished = [asyncio.Event() for _ in hooks]
+        tasks += _run_hooks(group, hooks, finished, health, registry)
+        tasks.append(group.create_task(_tell_ready(registry, finished), name="ready"))
         await stop.wait()
         health.stopping = True
         await asyncio.sleep(options.shutdown_delay_duration)
@@ -121,17 +122,19 @@ def _server(options: Namespace, registry: Registry, health: Health) -> tuple[Ser
         documents=Documents(served, address),
         health=health,
         anonymous=options.anonymous_auth,
-        ready=registry.cacher.loaded.wait,
     )
     return server, bootstrap.post_start_hooks(options, registry)
 
 
 def _run_hooks(
-    group: asyncio.TaskGroup, hooks: Sequence[PostStartHook], health: Health, registry: Registry
+    group: asyncio.TaskGroup,
+    hooks: Sequence[PostStartHook],
+    finished: Sequence[asyncio.Event],
+    health: Health,
+    registry: Registry,
 ) -> list[asyncio.Task[None]]:
     tasks = []
-    for hook in hooks:
-        done = asyncio.Event()
+    for hook, done in zip(hooks, finished, strict=True):
         health.add(f"poststarthook/{hook.name}", partial(_unfinished, done), ready_only=True)
         tasks.append(group.create_task(_run_hook(hook, done, registry), name=hook.name))
     return tasks
@@ -153,10 +156,11 @@ async def _run_hook(hook: PostStartHook, done: asyncio.Event, registry: Registry
             await asyncio.sleep(1)
 
 
-async def _tell_ready(health: Health) -> None:
+async def _tell_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> None:
     """READY=1 once everything that /readyz asks for is there."""
-    while not health.is_ready:
-        await asyncio.sleep(0.05)
+    await registry.cacher.loaded.wait()
+    for done in finished:
+        await done.wait()
     sd_notify.notify("READY=1")
     log.info("ready")
 

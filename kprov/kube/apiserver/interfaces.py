@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.resources import Resource, Subresource
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from kprov.kube.apiserver.admission.plugin import Attributes
     from kprov.kube.apiserver.registry.store import Registry
 
 Object = dict[str, Any]
@@ -39,9 +39,9 @@ class Authenticator(Protocol):
     ) -> UserInfo | None:
         """The user, None when the request has no credentials (the server then decides on anonymous).
 
-        headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the TLS
-        handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is for
-        the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
+        headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the
+        TLS handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is
+        for the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
         """
 
 

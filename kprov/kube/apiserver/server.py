@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -54,7 +54,6 @@ class Server:
         documents: Documents,
         health: Health,
         anonymous: bool,
-        ready: Callable[[], Awaitable[None]],
     ) -> None:
         self._authenticator = authenticator
         self._authorizer = authorizer
@@ -62,10 +61,11 @@ class Server:
         self._documents = documents
         self._health = health
         self._anonymous = anonymous
-        self._ready = ready
         self._counters: dict[tuple[str, ...], Any] = {}
         self._runner: web.ServerRunner | None = None
         self._inflight = 0
+        #: Done when the last request has been answered; only while stopping.
+        self._draining: asyncio.Future[None] | None = None
 
     async def start(
         self, *, address: str, port: int, context: ssl.SSLContext, reuse_port: bool = False
@@ -99,16 +99,17 @@ class Server:
             return
         for site in list(self._runner.sites):
             await site.stop()
-        end = asyncio.get_running_loop().time() + seconds
-        while self._inflight and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.05)
+        self._draining = asyncio.get_running_loop().create_future()
+        if self._inflight:
+            await asyncio.wait((self._draining,), timeout=seconds)
         await self._runner.cleanup()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request to its answer. Never raises but for cancellation."""
         query: Mapping[str, str] = request.query
         info, tail = request_info.parse(request.method, request.rel_url.raw_path, query)
-        self._inflight += info.verb != "watch"
+        counted = info.verb != "watch"
+        self._inflight += counted
         try:
             response = await self._answer(request, info, query, tail)
         except status.StatusError as error:
@@ -119,7 +120,9 @@ class Server:
             log.exception("%s %s failed", request.method, request.path)
             response = respond.error(status.internal_error("the server met an error it did not expect"))
         finally:
-            self._inflight -= info.verb != "watch"
+            self._inflight -= counted
+            if self._draining is not None and not self._inflight and not self._draining.done():
+                self._draining.set_result(None)
         self._count(info, response.status)
         return response
 

@@ -1,7 +1,8 @@
 """One object in the cache, as the bytes that go on the wire, and one change of it.
 
-An object's JSON is HEAD + tail: HEAD is `{"kind":"Pod","apiVersion":"v1",`, the same for all of a resource,
-and the tail starts at `"metadata":{"resourceVersion":"7",`. A list needs no HEAD in its items, so it joins tails.
+An object's JSON is HEAD + tail: HEAD is `{"kind":"Pod","apiVersion":"v1",`, the same for all of a
+resource; the tail starts at `"metadata":{"resourceVersion":"7",`. A list needs no HEAD in its items: it joins
+tails.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import schema, status
+from kprov.kube.machinery import field, schema, status
 from kprov.kube.machinery.resources import api_version
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Object = dict[str, Any]
 MAX_BYTES: Final = 3 * 1024 * 1024
 _JSON: Final = {"application/json", "", "text/json"}
 _YAML: Final = {"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}
-_ACCEPTED: Final = ("application/json", "application/yaml")
+_ACCEPTED: Final = ("application/json", "application/yaml", decoder.MEDIA_TYPE)
 _VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
 
 
@@ -61,6 +62,11 @@ def decode(data: bytes, content_type: str) -> Any:
             ) from None
     if content_type in _YAML:
         return from_yaml(data)
+    if content_type == decoder.MEDIA_TYPE:
+        try:
+            return decoder.decode(data)
+        except decoder.ProtobufError as error:
+            raise status.bad_request(str(error)) from None
     raise status.unsupported_media_type(_ACCEPTED)
 
 
@@ -84,7 +90,7 @@ def _loader() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     if not hasattr(_loader, "made"):
-        made = type("_Loader", (base,), {})
+        made: Any = type("_Loader", (base,), {})
         made.yaml_implicit_resolvers = {
             first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
             for first, pairs in base.yaml_implicit_resolvers.items()
@@ -101,24 +107,20 @@ def check(
     validation: the fieldValidation parameter; data: the JSON it came from, for duplicate fields.
     """
     if validation not in _VALIDATION:
-        raise status.failure(
-            422,
-            "Invalid",
-            f'fieldValidation: Unsupported value: "{validation}": supported values: "Ignore", "Strict", "Warn"',
-            {},
-        )
+        error = field.not_supported("fieldValidation", validation, ["Ignore", "Strict", "Warn"])
+        raise status.invalid("meta.k8s.io", "CreateOptions", "", [error])
     if not isinstance(obj, dict):
         raise status.bad_request("couldn't get version/kind; json parse error: the body is not an object")
     group, version, kind = gvk
     found_kind, found_version = obj.get("kind"), obj.get("apiVersion")
     expected = api_version(group, version)
     if found_kind and found_version and (found_kind != kind or found_version != expected):
-        raise status.bad_request(
-            f"{found_kind} in version {status.quoted(str(found_version).split('/')[-1])} cannot be handled as a {kind}: "
-            "no kind match"
-            if found_kind != kind
-            else f"the API version in the data ({found_version}) does not match the expected API version ({expected})"
-        )
+        shown = status.quoted(str(found_version).split("/")[-1])
+        text = f"{found_kind} in version {shown} cannot be handled as a {kind}: no kind match"
+        if found_kind == kind:
+            text = f"the API version in the data ({found_version}) does not match the expected API version"
+            text += f" ({expected})"
+        raise status.bad_request(text)
     obj["kind"], obj["apiVersion"] = kind, expected
     mode = validation or "Warn"
     report = schema.builtin().prune(obj, gvk, data if mode != "Ignore" else None)

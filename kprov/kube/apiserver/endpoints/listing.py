@@ -20,10 +20,11 @@ from kprov.kube.apiserver.storage.interface import (
 from kprov.kube.machinery import status
 
 _EXPIRED = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
-    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
-    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the remainder "
+    "of the results. Continuing with the provided token results in an inconsistent list - objects that were "
+    "created, modified, or deleted between the time the first chunk was returned and now may show up in the "
+    "list."
 )
 
 
@@ -100,7 +101,7 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
     try:
         while True:
             page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
-            at = page.revision if not at else at
+            at = at or page.revision
             for item in page.items:
                 entry = _entry(store, item)
                 if selection.matches(entry):

@@ -37,9 +37,8 @@ def form(accept: str) -> Form:
         media_type, *parameters = (part.strip() for part in clause.split(";"))
         values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
         clauses.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
-    for _, _, media_type, values in sorted(clauses, key=lambda each: each[:2]):
-        if media_type in {"*/*", "application/*"}:
-            media_type = JSON
+    for _, _, named, values in sorted(clauses, key=lambda each: each[:2]):
+        media_type = JSON if named in {"*/*", "application/*"} else named
         if media_type not in _SERVED:
             continue
         wanted = values.get("as", "")

@@ -24,7 +24,7 @@ _MANAGER_MAX: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """revision: None for no resourceVersion, 0 for "0". after: key that a continue token goes on from, relative."""
+    """What a list or a watch asks for. revision: None for no resourceVersion, 0 for "0"."""
 
     selection: Selection
     revision: int | None = None
@@ -38,7 +38,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A continue token: the revision the list began at (-1: the newest), and the key to start from, below the prefix."""
+    """A continue token: the revision the list began at (-1: the newest), and the key below the prefix to go on from."""
 
     revision: int
     start: str
@@ -62,7 +62,10 @@ class Token:
 def list_options(
     info: RequestInfo, query: Mapping[str, str], supported_fields: frozenset[str] | None
 ) -> ListOptions:
-    """ListOptions of a list, watch or deletecollection. supported_fields: what may be selected by; None: anything."""
+    """ListOptions of a list, watch or deletecollection.
+
+    supported_fields: what may be selected by; None: anything.
+    """
     revision = _revision(query.get("resourceVersion", ""))
     match = query.get("resourceVersionMatch", "")
     watch, initial = info.verb == "watch", query.get("sendInitialEvents")

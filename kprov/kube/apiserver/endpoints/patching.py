@@ -1,4 +1,7 @@
-"""PATCH: from the request's patch to a change of an object. Source: apiserver/pkg/endpoints/handlers/patch.go."""
+"""PATCH: from the request's patch to a change of an object.
+
+Source: apiserver/pkg/endpoints/handlers/patch.go.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def changer(
     query: Mapping[str, str],
     subresource: str = "",
 ) -> tuple[Callable[[Object | None], Object], bool]:
-    """The change a patch asks for, and whether it makes what is missing (apply). Raises StatusError 400, 415, 422."""
+    """The change a patch asks for, and whether it makes what is missing (apply).
+
+    Raises StatusError 400, 415, 422.
+    """
     validation = query.get("fieldValidation", "")
     if content_type == patch.APPLY_YAML:
         return _applier(context, gvk, data, query, subresource, validation), True

@@ -162,20 +162,21 @@ class Verbs:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
         obj = await _object(request, context, store.resource.gvk, query)
-        metadata = obj["metadata"]
-        for name, given in (("name", info.name), ("namespace", info.namespace)):
-            if metadata.get(name) and metadata[name] != given and not (name == "namespace" and not given):
-                raise status.bad_request(
-                    f"the {name} of the object ({metadata[name]}) does not match the {name} on the URL ({given})"
-                    if name == "name"
-                    else "the namespace of the provided object does not match the namespace sent on the request"
-                )
-        text = _copyable(obj)
+        name, namespace = obj["metadata"].get("name"), obj["metadata"].get("namespace")
+        if name and name != info.name:
+            raise status.bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({info.name})"
+            )
+        if namespace and info.namespace and namespace != info.namespace:
+            raise status.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        copy = _copyable(obj)
         return await store.update(
             context,
             info.namespace,
             info.name,
-            lambda _: text(),
+            lambda _: copy(),
             subresource=info.subresource,
             create=store.strategy.allow_create_on_update and not info.subresource,
         )
@@ -308,7 +309,7 @@ async def _object(
     content_type = body.media_type(request)
     data = await body.read(request)
     document = body.decode(data, content_type)
-    is_json = "yaml" not in content_type
+    is_json = "json" in content_type
     return body.check(document, gvk, context, query.get("fieldValidation", ""), data if is_json else None)
 
 
@@ -333,4 +334,4 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
         f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}{tail}'
     )
     printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return status.forbidden(printed, info.name, text)
+    return status.forbidden(printed, info.name, text + tail)

@@ -1,7 +1,5 @@
 """Work around a write that needs storage itself: ClusterIP and port allocation, quota, finalisation."""
 
-
-
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

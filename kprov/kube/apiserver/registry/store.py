@@ -7,11 +7,10 @@ apiserver/pkg/endpoints/handlers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import entry as wire
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
@@ -33,6 +32,9 @@ from kprov.kube.apiserver.storage.interface import (
 )
 from kprov.kube.machinery import field, managed_fields, status
 from kprov.kube.machinery.resources import Resource
+
+if TYPE_CHECKING:
+    from kprov.kube.apiserver.admission.plugin import Attributes
 
 __all__ = ["DeleteOptions", "Lister", "OnChange", "Registry", "Store", "system_context"]
 
@@ -69,7 +71,7 @@ class Store:
         self.cache = cache
         self.cacher = cacher
         self.lister = Lister(cache, cacher)
-        self._storage = storage
+        self.storage = storage
         self._ttl = EVENT_TTL_SECONDS if resource.plural == "events" else 0
         self._tracks_status = resource.subresource("status") is not None
 
@@ -159,7 +161,7 @@ class Store:
                 raise KeyExistsError(key)
             return 0
         try:
-            return await self._storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
+            return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
         except UnavailableError as error:
             raise status.service_unavailable(str(error)) from error
 
@@ -275,7 +277,7 @@ class Store:
         stored = False
         try:
             if not context.dry_run:
-                revision = await self._storage.update(
+                revision = await self.storage.update(
                     current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
                 )
                 obj["metadata"]["resourceVersion"] = str(revision)
@@ -325,7 +327,7 @@ class Store:
         if context.dry_run:
             return
         try:
-            revision = await self._storage.delete(current.key, expected=current.revision)
+            revision = await self.storage.delete(current.key, expected=current.revision)
         except UnavailableError as error:
             raise status.service_unavailable(str(error)) from error
         obj["metadata"]["resourceVersion"] = str(revision)
@@ -342,7 +344,7 @@ class Store:
 
     async def _read(self, key: str) -> Stored | None:
         try:
-            return await self._storage.get(key)
+            return await self.storage.get(key)
         except UnavailableError as error:
             raise status.service_unavailable(str(error)) from error
 
@@ -383,6 +385,9 @@ class Store:
     ) -> Attributes | None:
         if self.admission is None or not self.admission.handles(self.resource, operation):
             return None
+        # Admission plugins import this module.
+        from kprov.kube.apiserver.admission.plugin import Attributes
+
         return Attributes(
             context=context,
             operation=operation,
