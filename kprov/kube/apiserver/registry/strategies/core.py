@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
 
 Object = dict[str, Any]
@@ -30,17 +30,13 @@ class NamespaceStrategy(ResourceStrategy):
             finalizers.append("kubernetes")
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        obj["spec"], obj["status"] = old.get("spec", {}), old.get("status", {})
+        """Finalizers go by /finalize only, so that nobody ends a namespace by mistake."""
+        keep(obj, old, "status")
+        if context.info.subresource != "finalize":
+            keep(obj, old, "spec")
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
-
-
-class NamespaceFinalizeStrategy(NamespaceStrategy):
-    """For /finalize: only spec.finalizers change."""
-
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        obj["status"] = old.get("status", {})
 
 
 class NodeStrategy(ResourceStrategy):
