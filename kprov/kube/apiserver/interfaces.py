@@ -40,8 +40,8 @@ class Authenticator(Protocol):
         """The user, None when the request has no credentials (the server then decides on anonymous).
 
         headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the
-        TLS handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both is
-        for the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
+        TLS handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both
+        is for the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
         """
 
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class ServingTls:
-    """An SSL context that follows its files: a renewed certificate serves new connections without a restart."""
+    """An SSL context that follows its files: a renewed certificate needs no restart."""
 
     def __init__(self, options: Namespace) -> None:
         self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file

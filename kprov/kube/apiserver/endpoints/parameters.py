@@ -38,7 +38,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A continue token: the revision the list began at (-1: the newest), and the key below the prefix to go on from."""
+    """A continue token: the list's revision (-1: the newest), and the key below the prefix to go on from."""
 
     revision: int
     start: str

@@ -296,7 +296,7 @@ _PLAIN: Final = Form()
 
 
 def _copyable(obj: Object) -> Any:
-    """Gives a new copy at each call: a change that is tried again must not see what the first try made of it."""
+    """Gives a new copy at each call: a second try must not see what the first made of it."""
     import orjson
 
     data = orjson.dumps(obj)

@@ -3,7 +3,8 @@
 fields.txt has a line a message: "core.v1.Probe NUMBER:NAME:SHAPE:TYPE:KEEP ...". NAME is the JSON name, empty
 where Go embeds the struct. SHAPE: r repeated, m map of strings. TYPE: another message, or s string,
 i integer, b boolean, y bytes, f double, Q quantity, I int-or-string, T time, M micro time, R raw JSON,
-F fieldsV1; "rs" in a map is a list of strings. KEEP 1: zero means zero (a pointer in Go); 0: zero means absent (omitempty).
+F fieldsV1; "rs" in a map is a list of strings. KEEP 1: zero means zero (a pointer in Go); 0: zero means
+absent (omitempty).
 Source: the protobuf tags of upstream's API types, and runtime.Unknown, the envelope.
 """
 

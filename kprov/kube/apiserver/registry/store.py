@@ -180,8 +180,8 @@ class Store:
         """Change an object, again and again until no one else changed it meanwhile; (object, was created).
 
         A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses
-        the strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default: the
-        resource's own). `admit`=False leaves admission out, for writes of the server itself.
+        the strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default:
+        the resource's own). `admit`=False leaves admission out, for writes of the server itself.
         """
         key = self._key(namespace, name)
         current, certain = self._cached(key), False

@@ -1,7 +1,7 @@
 """Forgetting old revisions, by one API server of all each time.
 
-Source: apiserver/pkg/storage/etcd3/compact.go. The key and its use are upstream's, so that upstream's and our API
-servers can share an etcd.
+Source: apiserver/pkg/storage/etcd3/compact.go. The key and its use are upstream's, so that upstream's and our
+API servers can share an etcd.
 """
 
 from __future__ import annotations
