@@ -1,0 +1,342 @@
+"""What kinds of the smaller groups must look like.
+
+Source: upstream pkg/apis/{rbac,discovery,networking,policy,scheduling,autoscaling,certificates}/validation.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, Final
+
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+RBAC: Final = "rbac.authorization.k8s.io"
+_USER_PRIORITY_MAX: Final = 1_000_000_000
+_SYSTEM_CLASSES: Final = {"system-node-critical", "system-cluster-critical"}
+_PATH_TYPES: Final = ["Exact", "ImplementationSpecific", "Prefix"]
+_CSR_SECONDS_MIN: Final = 600
+
+
+def immutable(path: str, value: Any) -> FieldError:
+    return field.invalid(path, value, "field is immutable")
+
+
+def role(obj: Object) -> list[FieldError]:
+    """Role and ClusterRole."""
+    errors: list[FieldError] = []
+    for index, rule in enumerate(obj.get("rules") or ()):
+        path = f"rules[{index}]"
+        if not rule.get("verbs"):
+            errors.append(field.required(f"{path}.verbs", "verbs must contain at least one value"))
+        urls = rule.get("nonResourceURLs")
+        if urls:
+            where = f"{path}.nonResourceURLs"
+            if obj["kind"] == "Role":
+                text = "namespaced rules cannot apply to non-resource URLs"
+                errors.append(field.invalid(where, urls, text))
+            if any(rule.get(name) for name in ("apiGroups", "resources", "resourceNames")):
+                text = "rules cannot apply to both regular resources and non-resource URLs"
+                errors.append(field.invalid(where, urls, text))
+            continue
+        if not rule.get("apiGroups"):
+            text = "resource rules must supply at least one api group"
+            errors.append(field.required(f"{path}.apiGroups", text))
+        if not rule.get("resources"):
+            text = "resource rules must supply at least one resource"
+            errors.append(field.required(f"{path}.resources", text))
+    return errors
+
+
+def role_binding(obj: Object) -> list[FieldError]:
+    """RoleBinding and ClusterRoleBinding."""
+    reference = obj["roleRef"]
+    errors: list[FieldError] = []
+    if reference.get("apiGroup") != RBAC:
+        errors.append(field.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), [RBAC]))
+    kinds = ["ClusterRole"] if obj["kind"] == "ClusterRoleBinding" else ["ClusterRole", "Role"]
+    if reference.get("kind") not in kinds:
+        errors.append(field.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
+    name = reference.get("name", "")
+    if not name:
+        errors.append(field.required("roleRef.name"))
+    else:
+        errors += [field.invalid("roleRef.name", name, text) for text in names.is_path_segment_name(name)]
+    for index, subject in enumerate(obj.get("subjects") or ()):
+        errors += _subject(f"subjects[{index}]", subject, namespaced=obj["kind"] == "RoleBinding")
+    return errors
+
+
+def _subject(path: str, subject: Object, *, namespaced: bool) -> list[FieldError]:
+    errors: list[FieldError] = []
+    name, kind, group = subject.get("name", ""), subject.get("kind", ""), subject.get("apiGroup", "")
+    if not name:
+        errors.append(field.required(f"{path}.name"))
+    if kind == "ServiceAccount":
+        if name:
+            errors += [field.invalid(f"{path}.name", name, text) for text in names.is_dns1123_subdomain(name)]
+        if group:
+            errors.append(field.not_supported(f"{path}.apiGroup", group, [""]))
+        if not namespaced and not subject.get("namespace"):
+            errors.append(field.required(f"{path}.namespace"))
+    elif kind in {"User", "Group"}:
+        if group != RBAC:
+            errors.append(field.not_supported(f"{path}.apiGroup", group, [RBAC]))
+    else:
+        errors.append(field.not_supported(f"{path}.kind", kind, ["ServiceAccount", "User", "Group"]))
+    return errors
+
+
+def changed_role_ref(obj: Object) -> list[FieldError]:
+    return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
+
+
+def endpoint_slice(obj: Object) -> list[FieldError]:
+    family = obj.get("addressType", "")
+    errors: list[FieldError] = []
+    if not family:
+        errors.append(field.required("addressType"))
+    elif family not in {"IPv4", "IPv6", "FQDN"}:
+        errors.append(field.not_supported("addressType", family, ["FQDN", "IPv4", "IPv6"]))
+    seen: set[str] = set()
+    for index, port in enumerate(obj.get("ports") or ()):
+        path, name = f"ports[{index}]", port.get("name", "")
+        if name:
+            errors += [field.invalid(f"{path}.name", name, text) for text in names.is_dns1123_label(name)]
+        if name in seen:
+            errors.append(field.duplicate(f"{path}.name", name))
+        seen.add(name)
+        if port["protocol"] not in {"TCP", "UDP", "SCTP"}:
+            supported = ["SCTP", "TCP", "UDP"]
+            errors.append(field.not_supported(f"{path}.protocol", port["protocol"], supported))
+    endpoints = obj.get("endpoints") or ()
+    if len(endpoints) > 1000:
+        return [*errors, field.too_many("endpoints", len(endpoints), 1000)]
+    for index, endpoint in enumerate(endpoints):
+        path = f"endpoints[{index}].addresses"
+        addresses = endpoint.get("addresses") or ()
+        if not addresses:
+            errors.append(field.required(path, "must contain at least 1 address"))
+        elif len(addresses) > 100:
+            errors.append(field.too_many(path, len(addresses), 100))
+        for place, address in enumerate(addresses):
+            errors += endpoint_address(f"{path}[{place}]", address, family)
+    return errors
+
+
+def endpoint_address(path: str, text: str, family: str = "") -> list[FieldError]:
+    """An address that endpoints may have; family "" takes IPv4 and IPv6."""
+    if family not in {"", "IPv4", "IPv6"}:
+        return []
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return [field.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+    if family and f"IPv{address.version}" != family:
+        return [field.invalid(path.rpartition("[")[0], text, f"must be an {family} address")]
+    for wrong, detail in (
+        (address.is_unspecified, "may not be unspecified (0.0.0.0 or ::)"),
+        (address.is_loopback, "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
+        (address.is_link_local, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
+        (
+            address.is_multicast,
+            "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
+        ),
+    ):
+        if wrong:
+            return [field.invalid(path, text, detail)]
+    return []
+
+
+def ip_address(obj: Object) -> list[FieldError]:
+    parent = (obj.get("spec") or {}).get("parentRef")
+    name = obj["metadata"]["name"]
+    errors: list[FieldError] = []
+    try:
+        if str(ipaddress.ip_address(name)) != name:
+            errors.append(field.invalid("metadata.name", name, "must be a canonical form IP address"))
+    except ValueError:
+        text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        errors.append(field.invalid("metadata.name", name, text))
+    if parent is None:
+        return [*errors, field.required("spec.parentRef")]
+    return errors + [
+        field.required(f"spec.parentRef.{part}") for part in ("resource", "name") if not parent.get(part)
+    ]
+
+
+def ingress(obj: Object) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    errors: list[FieldError] = []
+    if not spec.get("rules") and not spec.get("defaultBackend"):
+        errors.append(field.invalid("spec", "", "either `defaultBackend` or `rules` must be specified"))
+    if spec.get("defaultBackend"):
+        errors += _backend("spec.defaultBackend", spec["defaultBackend"])
+    for index, rule in enumerate(spec.get("rules") or ()):
+        path, host = f"spec.rules[{index}]", rule.get("host", "")
+        if host:
+            check = names.is_wildcard_dns1123_subdomain if "*" in host else names.is_dns1123_subdomain
+            errors += [field.invalid(f"{path}.host", host, text) for text in check(host)]
+        if rule.get("http") is not None:
+            paths = rule["http"].get("paths") or ()
+            if not paths:
+                errors.append(field.required(f"{path}.http.paths"))
+            for place, each in enumerate(paths):
+                errors += _http_path(f"{path}.http.paths[{place}]", each)
+    return errors
+
+
+def _http_path(path: str, each: Object) -> list[FieldError]:
+    kind, text = each.get("pathType"), each.get("path", "")
+    if kind is None:
+        return [field.required(f"{path}.pathType", "pathType must be specified")]
+    errors: list[FieldError] = []
+    if kind not in _PATH_TYPES:
+        errors.append(field.not_supported(f"{path}.pathType", kind, _PATH_TYPES))
+    elif not text.startswith("/") and (text or kind != "ImplementationSpecific"):
+        errors.append(field.invalid(f"{path}.path", text, "must be an absolute path"))
+    elif kind != "ImplementationSpecific":
+        errors += [
+            field.invalid(f"{path}.path", text, f"must not contain '{wrong}'")
+            for wrong in ("//", "/./", "/../", "%2f", "%2F")
+            if wrong in text
+        ]
+        errors += [
+            field.invalid(f"{path}.path", text, f"cannot end with '{wrong}'")
+            for wrong in ("/..", "/.")
+            if text.endswith(wrong)
+        ]
+    return errors + _backend(f"{path}.backend", each.get("backend") or {})
+
+
+def _backend(path: str, backend: Object) -> list[FieldError]:
+    service, resource = backend.get("service"), backend.get("resource")
+    if service and resource:
+        return [field.invalid(path, "", "cannot set both resource and service backends")]
+    if resource:
+        return [
+            field.required(f"{path}.resource.{part}") for part in ("kind", "name") if not resource.get(part)
+        ]
+    if not service:
+        return [field.invalid(path, "", "resource or service backend is required")]
+    errors: list[FieldError] = []
+    name, port = service.get("name", ""), service.get("port") or {}
+    if not name:
+        errors.append(field.required(f"{path}.service.name"))
+    else:
+        errors += [field.invalid(f"{path}.service.name", name, text) for text in names.is_dns1035_label(name)]
+    if port.get("name") and port.get("number"):
+        errors.append(field.invalid(path, "", "cannot set both port name & port number"))
+    elif port.get("name"):
+        errors += [
+            field.invalid(f"{path}.service.port.name", port["name"], text)
+            for text in names.is_port_name(port["name"])
+        ]
+    elif port.get("number"):
+        errors += [
+            field.invalid(f"{path}.service.port.number", port["number"], text)
+            for text in names.is_port_number(port["number"])
+        ]
+    else:
+        errors.append(field.required(path, "port name or number is required"))
+    return errors
+
+
+def disruption_budget(obj: Object) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    errors: list[FieldError] = []
+    if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
+        errors.append(field.invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"))
+    for name in ("minAvailable", "maxUnavailable"):
+        if spec.get(name) is not None:
+            errors += int_or_percent(f"spec.{name}", spec[name])
+    policy = spec.get("unhealthyPodEvictionPolicy")
+    if policy is not None and policy not in {"AlwaysAllow", "IfHealthyBudget"}:
+        supported = ["AlwaysAllow", "IfHealthyBudget"]
+        errors.append(field.not_supported("spec.unhealthyPodEvictionPolicy", policy, supported))
+    return errors
+
+
+def int_or_percent(path: str, value: Any) -> list[FieldError]:
+    """A number that is not negative, or a percentage up to 100%."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"([0-9]+)%", value)
+        if found is None:
+            return [
+                field.invalid(path, value, text)
+                for text in names.is_percent(value) or ["must be an integer or percentage (e.g '5%%')"]
+            ]
+        return [] if int(found[1]) <= 100 else [field.invalid(path, value, "must not be greater than 100%")]
+    if value < 0:
+        return [field.invalid(path, value, "must be greater than or equal to 0")]
+    return []
+
+
+def priority_class(obj: Object) -> list[FieldError]:
+    name, value = obj["metadata"]["name"], obj["value"]
+    errors: list[FieldError] = []
+    if name.startswith("system-"):
+        if name not in _SYSTEM_CLASSES:
+            text = (
+                "priority class names with 'system-' prefix are reserved for system use only. "
+                f"error: {name} is not a known system priority class"
+            )
+            errors.append(field.forbidden("metadata.name", text))
+    elif value > _USER_PRIORITY_MAX:
+        text = f"maximum allowed value of a user defined priority is {_USER_PRIORITY_MAX}"
+        errors.append(field.forbidden("value", text))
+    policy = obj["preemptionPolicy"]
+    if policy not in {"Never", "PreemptLowerPriority"}:
+        errors.append(field.not_supported("preemptionPolicy", policy, ["Never", "PreemptLowerPriority"]))
+    return errors
+
+
+def priority_class_update(obj: Object, old: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if obj["value"] != old["value"]:
+        errors.append(field.forbidden("value", "may not be changed in an update."))
+    if obj["preemptionPolicy"] != old["preemptionPolicy"]:
+        errors.append(immutable("preemptionPolicy", obj["preemptionPolicy"]))
+    return errors
+
+
+def autoscaler(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    least, most = spec["minReplicas"], spec.get("maxReplicas", 0)
+    errors: list[FieldError] = []
+    if least < 1:
+        errors.append(field.invalid("spec.minReplicas", least, "must be greater than or equal to 1"))
+    if most < 1:
+        if most == 0:
+            errors.append(field.required("spec.maxReplicas", "must be set and greater than 0"))
+        else:
+            errors.append(field.invalid("spec.maxReplicas", most, "must be greater than or equal to 1"))
+    if most < least:
+        text = "must be greater than or equal to `minReplicas`"
+        errors.append(field.invalid("spec.maxReplicas", most, text))
+    target = spec.get("scaleTargetRef") or {}
+    return errors + [
+        field.required(f"spec.scaleTargetRef.{part}") for part in ("kind", "name") if not target.get(part)
+    ]
+
+
+def signing_request(obj: Object) -> list[FieldError]:
+    spec = obj["spec"]
+    errors: list[FieldError] = []
+    if not spec.get("request"):
+        errors.append(field.invalid("spec.request", "", "PEM block type must be CERTIFICATE REQUEST"))
+    if not spec.get("usages"):
+        errors.append(field.required("spec.usages"))
+    if not spec.get("signerName"):
+        errors.append(field.required("spec.signerName"))
+    elif spec["signerName"] == "kubernetes.io/legacy-unknown":
+        text = "the legacy signerName is not allowed via this API version"
+        errors.append(field.invalid("spec.signerName", spec["signerName"], text))
+    seconds = spec.get("expirationSeconds")
+    if seconds is not None and seconds < _CSR_SECONDS_MIN:
+        text = "may not specify a duration less than 600 seconds (10 minutes)"
+        errors.append(field.invalid("spec.expirationSeconds", seconds, text))
+    return errors

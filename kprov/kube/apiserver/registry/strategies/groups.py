@@ -1,0 +1,253 @@
+"""Kinds of the smaller groups: RBAC, networking, discovery, policy, autoscaling, scheduling, admission.
+
+Source: upstream pkg/apis/*/v1/defaults.go and pkg/registry/*/*/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.strategies import group_rules as rules
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+
+
+def _missing(owner: Object, name: str, value: Any) -> None:
+    if owner.get(name) is None:
+        owner[name] = value
+
+
+class RoleStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        obj.setdefault("rules", [])
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.role(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.role(obj)
+
+
+class BindingStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        reference: Object = obj.setdefault("roleRef", {})
+        reference["apiGroup"] = reference.get("apiGroup") or _RBAC
+        for subject in obj.get("subjects") or ():
+            if not subject.get("apiGroup") and subject.get("kind") in {"User", "Group"}:
+                subject["apiGroup"] = _RBAC
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.role_binding(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        errors = rules.role_binding(obj)
+        if obj["roleRef"] != old["roleRef"]:
+            errors += rules.changed_role_ref(obj)
+        return errors
+
+
+class EndpointSliceStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        for port in obj.get("ports") or ():
+            _missing(port, "name", "")
+            port["protocol"] = port.get("protocol") or "TCP"
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.endpoint_slice(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        errors = rules.endpoint_slice(obj)
+        if obj.get("addressType") != old.get("addressType"):
+            errors.append(rules.immutable("addressType", obj.get("addressType")))
+        return errors
+
+
+class NetworkPolicyStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        _missing(spec, "podSelector", {})
+        if not spec.get("policyTypes"):
+            spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+        for rule in [*(spec.get("ingress") or ()), *(spec.get("egress") or ())]:
+            for port in rule.get("ports") or ():
+                port["protocol"] = port.get("protocol") or "TCP"
+
+
+class IngressStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.ingress(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.ingress(obj)
+
+
+class IngressClassStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        parameters = obj.setdefault("spec", {}).get("parameters")
+        if parameters:
+            parameters["scope"] = parameters.get("scope") or "Cluster"
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        wanted, had = obj["spec"].get("controller"), old["spec"].get("controller")
+        return [] if wanted == had else [rules.immutable("spec.controller", wanted)]
+
+
+class IpAddressStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.ip_address(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        wanted, had = obj["spec"].get("parentRef"), old["spec"].get("parentRef")
+        return [] if wanted == had else [rules.immutable("spec.parentRef", wanted)]
+
+
+class PodDisruptionBudgetStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {
+        "disruptionsAllowed": 0,
+        "currentHealthy": 0,
+        "desiredHealthy": 0,
+        "expectedPods": 0,
+    }
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.disruption_budget(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.disruption_budget(obj)
+
+
+class PriorityClassStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        _missing(obj, "preemptionPolicy", "PreemptLowerPriority")
+        obj.setdefault("value", 0)
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.priority_class(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.priority_class_update(obj, old)
+
+
+class AutoscalerStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {"desiredReplicas": 0}
+
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        _missing(spec, "minReplicas", 1)
+        if not spec.get("metrics"):
+            target = {"type": "Utilization", "averageUtilization": 80}
+            spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+        behavior = spec.get("behavior")
+        if behavior:
+            percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
+            up: Object = behavior.setdefault("scaleUp", {})
+            _missing(up, "stabilizationWindowSeconds", 0)
+            _missing(up, "selectPolicy", "Max")
+            _missing(up, "policies", [{"type": "Pods", "value": 4, "periodSeconds": 15}, dict(percent)])
+            down: Object = behavior.setdefault("scaleDown", {})
+            _missing(down, "selectPolicy", "Max")
+            _missing(down, "policies", [dict(percent)])
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.autoscaler(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.autoscaler(obj)
+
+
+class CertificateSigningRequestStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def default(self, obj: Object) -> None:
+        obj.setdefault("spec", {})
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        """Who asks is written by the server, or a signer could be told anything."""
+        super().prepare_for_create(context, obj)
+        user, spec = context.user, obj["spec"]
+        for name in ("username", "uid", "groups", "extra"):
+            spec.pop(name, None)
+        spec["username"] = user.name
+        if user.uid:
+            spec["uid"] = user.uid
+        if user.groups:
+            spec["groups"] = list(user.groups)
+        if user.extra:
+            spec["extra"] = {name: list(values) for name, values in user.extra.items()}
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        keep(obj, old, "spec")
+        keep(obj, old, "status")
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        return {"spec.signerName": (obj.get("spec") or {}).get("signerName", "")}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.signing_request(obj)
+
+
+class WebhookConfigurationStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        for hook in obj.get("webhooks") or ():
+            for name, value in (
+                ("failurePolicy", "Fail"),
+                ("matchPolicy", "Equivalent"),
+                ("namespaceSelector", {}),
+                ("objectSelector", {}),
+                ("timeoutSeconds", 10),
+            ):
+                _missing(hook, name, value)
+            if self.resource.plural.startswith("mutating"):
+                _missing(hook, "reinvocationPolicy", "Never")
+            for rule in hook.get("rules") or ():
+                _missing(rule, "scope", "*")
+            service = (hook.get("clientConfig") or {}).get("service")
+            if service:
+                _missing(service, "port", 443)
+
+
+class AdmissionPolicyStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        _missing(spec, "failurePolicy", "Fail")
+        constraints = spec.get("matchConstraints")
+        if constraints:
+            for name, value in (
+                ("matchPolicy", "Equivalent"),
+                ("namespaceSelector", {}),
+                ("objectSelector", {}),
+            ):
+                _missing(constraints, name, value)
+
+
+class ApiServiceStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        service = obj.setdefault("spec", {}).get("service")
+        if service:
+            _missing(service, "port", 443)
+
+
+class CustomResourceDefinitionStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        names: Object = spec.setdefault("names", {})
+        kind = names.get("kind", "")
+        names["singular"] = names.get("singular") or kind.lower()
+        names["listKind"] = names.get("listKind") or f"{kind}List"
+        _missing(spec, "conversion", {"strategy": "None"})
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        stored = [each["name"] for each in obj["spec"].get("versions") or () if each.get("storage")]
+        obj["status"] = {
+            "acceptedNames": {"plural": "", "kind": ""},
+            "storedVersions": stored,
+        }
