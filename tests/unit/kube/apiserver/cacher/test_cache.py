@@ -1,0 +1,150 @@
+"""The watch cache: bytes on the wire, order, history, what a selecting watcher sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from kprov.kube.apiserver.cacher.cache import HISTORY, ResourceCache
+from kprov.kube.apiserver.cacher.entry import Event, encode, head, tail_of
+from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
+from kprov.kube.apiserver.storage.interface import Change, Stored
+from kprov.kube.machinery.resources import Resource, find
+from kprov.kube.machinery.selectors import FieldSelector, LabelSelector
+
+PODS = find("", "v1", "pods")
+assert PODS is not None
+
+
+def pod(name: str, namespace: str = "default", *, node: str = "", **labels: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace, "labels": labels}
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"nodeName": node}}
+
+
+def put(revision: int, obj: dict[str, Any], *, is_create: bool = False) -> Change:
+    metadata = obj["metadata"]
+    key = f"/registry/pods/{metadata['namespace']}/{metadata['name']}"
+    return Change(key, orjson.dumps(obj), revision, is_create)
+
+
+def gone(revision: int, name: str) -> Change:
+    return Change(f"/registry/pods/default/{name}", None, revision, is_create=False)
+
+
+class Seen:
+    """A sink that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.expired: str | None = None
+
+    def event(self, event: Event, type_: str) -> None:
+        line = orjson.loads(event.line(type_))
+        assert line["type"] == type_
+        size, _, rest = event.chunk(type_).partition(b"\r\n")
+        assert rest == event.line(type_) + b"\r\n"
+        assert int(size, 16) == len(event.line(type_))
+        self.events.append((type_, line["object"]))
+
+    def bookmark(self, revision: int) -> None:
+        raise AssertionError
+
+    def end(self, expired: str) -> None:
+        self.expired = expired
+
+    @property
+    def types(self) -> list[str]:
+        return [type_ for type_, _ in self.events]
+
+
+@pytest.fixture
+def cache() -> ResourceCache:
+    def fields(obj: dict[str, Any]) -> Mapping[str, str]:
+        return {"spec.nodeName": obj["spec"]["nodeName"]}
+
+    assert isinstance(PODS, Resource)
+    made = ResourceCache(PODS, fields)
+    made.replace([], 1)
+    return made
+
+
+def watch(cache: ResourceCache, selection: Selection) -> Seen:
+    seen = Seen()
+    cache.add_watcher(Watcher(selection, seen))
+    return seen
+
+
+def test_the_revision_is_spliced_into_the_stored_bytes() -> None:
+    assert isinstance(PODS, Resource)
+    stored = encode(head(PODS), pod("a") | {"metadata": {"name": "a", "resourceVersion": "3"}})
+    assert b"resourceVersion" not in stored
+    wire = head(PODS) + tail_of(head(PODS), stored, 7)
+    assert orjson.loads(wire)["metadata"] == {"resourceVersion": "7", "name": "a"}
+
+
+def test_objects_that_others_wrote_in_another_order_are_served_alike() -> None:
+    assert isinstance(PODS, Resource)
+    foreign = b'{"metadata":{"name":"a"},"spec":{},"apiVersion":"v1","kind":"Pod"}'
+    assert tail_of(head(PODS), foreign, 7) == b'"metadata":{"resourceVersion":"7","name":"a"},"spec":{}}'
+
+
+def test_a_namespace_is_a_range_of_keys_in_order(cache: ResourceCache) -> None:
+    for revision, (name, namespace) in enumerate([("b", "n"), ("a", "n"), ("c", "n-2"), ("d", "m")], start=2):
+        cache.apply(put(revision, pod(name, namespace), is_create=True))
+    assert [entry.name for entry in cache.select(Selection("n"))] == ["a", "b"]
+    assert [entry.name for entry in cache.select(Selection())] == ["d", "c", "a", "b"]
+
+
+def test_a_watcher_sees_objects_come_into_and_fall_out_of_its_selection(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection(labels=LabelSelector.parse("app=web")))
+    cache.apply(put(2, pod("a"), is_create=True))
+    cache.apply(put(3, pod("a", app="web")))
+    cache.apply(put(4, pod("a", app="web", x="y")))
+    cache.apply(put(5, pod("a")))
+    cache.apply(gone(6, "a"))
+    assert seen.types == ["ADDED", "MODIFIED", "DELETED"]
+    # The last state that it saw, at the revision of the change.
+    assert seen.events[-1][1]["metadata"]["labels"] == {"app": "web", "x": "y"}
+    assert seen.events[-1][1]["metadata"]["resourceVersion"] == "5"
+
+
+def test_a_deletion_carries_the_last_state_at_its_own_revision(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection("default"))
+    cache.apply(put(2, pod("a", app="web"), is_create=True))
+    cache.apply(gone(3, "a"))
+    assert seen.types == ["ADDED", "DELETED"]
+    assert seen.events[-1][1]["metadata"]["resourceVersion"] == "3"
+
+
+def test_fields_select_too(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection(fields=FieldSelector.parse("spec.nodeName=n1")))
+    cache.apply(put(2, pod("a", node="n2"), is_create=True))
+    cache.apply(put(3, pod("b", node="n1"), is_create=True))
+    assert [obj["metadata"]["name"] for _, obj in seen.events] == ["b"]
+
+
+def test_a_change_that_was_seen_already_is_not_told_again(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection())
+    cache.apply(put(2, pod("a"), is_create=True))
+    cache.apply(put(2, pod("a"), is_create=True))
+    assert seen.types == ["ADDED"]
+
+
+def test_the_past_can_be_watched_as_far_as_it_is_kept(cache: ResourceCache) -> None:
+    for revision in range(2, HISTORY + 4):
+        cache.apply(put(revision, pod("a"), is_create=revision == 2))
+    assert cache.history_after(2) is None
+    past = cache.history_after(HISTORY + 1)
+    assert past is not None
+    assert [event.revision for event in past] == [HISTORY + 2, HISTORY + 3]
+
+
+def test_watches_end_when_changes_may_have_been_missed(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection())
+    cache.replace([Stored("/registry/pods/default/a", orjson.dumps(pod("a")), 50)], 60)
+    assert seen.expired
+    assert cache.history_after(59) is None
+    assert [entry.revision for entry in cache.select(Selection())] == [50]

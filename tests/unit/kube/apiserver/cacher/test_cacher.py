@@ -1,0 +1,42 @@
+"""Filling the caches and keeping them as new as the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.cacher.cacher import NotFreshError
+from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.request import RequestContext
+
+
+async def test_a_read_after_a_write_sees_it(config_maps: Store, context: RequestContext) -> None:
+    for number in range(20):
+        await config_maps.create(context, "default", {"metadata": {"name": f"c{number}"}})
+        assert len(await config_maps.list(context)) == number + 1
+
+
+async def test_a_revision_that_does_not_come_is_not_waited_for_forever(config_maps: Store) -> None:
+    with pytest.raises(NotFreshError):
+        await config_maps.cacher.wait_for(99, seconds=0.01)
+
+
+async def test_keys_of_others_are_passed_over(config_maps: Store, storage: Any) -> None:
+    await storage.create("compact_rev_key", b"7")
+    await storage.create("/registry/unheard/of", b"{}")
+    await storage.create("/registry/configmaps/default/broken", b"not json")
+    assert await config_maps.fresh() == storage.revision
+    assert config_maps.cache.count() == 0
+
+
+async def test_after_a_compaction_everything_is_read_again(
+    config_maps: Store, context: RequestContext, storage: Any
+) -> None:
+    await config_maps.create(context, "default", {"metadata": {"name": "a"}})
+    await config_maps.fresh()
+    storage.compacted = storage.revision + 5
+    storage.revision += 9
+    await storage.create("/registry/configmaps/default/b", b'{"metadata":{"name":"b","namespace":"default"}}')
+    await config_maps.fresh()
+    assert [obj["metadata"]["name"] for obj in await config_maps.list(context)] == ["a", "b"]

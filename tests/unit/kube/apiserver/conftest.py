@@ -1,0 +1,65 @@
+"""One store of config maps over a storage in memory, with its cache following."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.registry.store import Store, system_context
+from kprov.kube.apiserver.registry.strategy import Strategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.resources import find
+
+_SPEC = importlib.util.spec_from_file_location(
+    "memory_storage", Path(__file__).with_name("memory_storage.py")
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+memory_storage = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(memory_storage)
+
+StoreMaker = Callable[..., Store]
+
+
+@pytest.fixture
+def storage() -> Any:
+    return memory_storage.MemoryStorage()
+
+
+@pytest.fixture
+async def make_store(storage: Any) -> AsyncIterator[StoreMaker]:
+    """make_store(group, version, plural, strategy) gives a store whose cache is filled and follows."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def make(group: str, version: str, plural: str, strategy: Strategy | None = None) -> Store:
+        resource = find(group, version, plural)
+        assert resource is not None
+        rules = strategy or Strategy()
+        cache = ResourceCache(resource, rules.selectable_fields)
+        cacher = Cacher(storage, [cache])
+        tasks.append(asyncio.create_task(cacher.run()))
+        return Store(resource=resource, strategy=rules, storage=storage, cacher=cacher, cache=cache)
+
+    yield make
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def config_maps(make_store: StoreMaker) -> Store:
+    store = make_store("", "v1", "configmaps")
+    await store.lister.start()
+    return store
+
+
+@pytest.fixture
+def context(config_maps: Store) -> RequestContext:
+    return system_context("create", config_maps.resource, "default")

@@ -1,0 +1,147 @@
+"""Paths, Accept headers and query parameters taken apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.endpoints import info, negotiation, parameters
+from kprov.kube.apiserver.endpoints.parameters import Token
+from kprov.kube.machinery.status import StatusError
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "expected"),
+    [
+        ("GET", "/api/v1/pods", {}, ("list", "", "", "pods", "", "")),
+        ("GET", "/api/v1/pods", {"watch": "1"}, ("watch", "", "", "pods", "", "")),
+        ("GET", "/api/v1/pods", {"watch": "false"}, ("list", "", "", "pods", "", "")),
+        ("GET", "/api/v1/namespaces/n/pods/p/log", {}, ("get", "", "n", "pods", "p", "log")),
+        ("GET", "/api/v1/namespaces", {}, ("list", "", "", "namespaces", "", "")),
+        ("GET", "/api/v1/namespaces/n", {}, ("get", "", "n", "namespaces", "n", "")),
+        ("PUT", "/api/v1/namespaces/n/finalize", {}, ("update", "", "n", "namespaces", "n", "finalize")),
+        (
+            "POST",
+            "/apis/apps/v1/namespaces/n/deployments",
+            {},
+            ("create", "apps", "n", "deployments", "", ""),
+        ),
+        (
+            "DELETE",
+            "/apis/apps/v1/namespaces/n/deployments",
+            {},
+            ("deletecollection", "apps", "n", "deployments", "", ""),
+        ),
+        ("PATCH", "/api/v1/nodes/n1/status", {}, ("patch", "", "", "nodes", "n1", "status")),
+        (
+            "GET",
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",
+            {},
+            ("get", "rbac.authorization.k8s.io", "", "clusterroles", "system:node", ""),
+        ),
+    ],
+)
+def test_a_resource_path(method: str, path: str, query: dict[str, str], expected: tuple[str, ...]) -> None:
+    found, _ = info.parse(method, path, query)
+    assert found.is_resource_request
+    parts = (found.verb, found.api_group, found.namespace, found.resource, found.name, found.subresource)
+    assert parts == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/api", "/api/v1", "/apis/apps", "/apis/apps/v1", "/openapi/v3/api/v1"]
+)
+def test_other_paths_are_no_resource_requests(path: str) -> None:
+    found, _ = info.parse("GET", path, {})
+    assert not found.is_resource_request
+    assert found.verb == "get"
+
+
+def test_what_follows_a_proxy_is_kept() -> None:
+    _, tail = info.parse("GET", "/api/v1/namespaces/n/services/s:80/proxy/a/b", {})
+    assert tail == "/a/b"
+
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "kind"),
+    [
+        ("", "application/json", ""),
+        ("*/*", "application/json", ""),
+        ("application/yaml", "application/yaml", ""),
+        (f"{TABLE},application/json", "application/json", "Table"),
+        ("application/vnd.kubernetes.protobuf,application/json", "application/json", ""),
+        ("application/json;as=Unheard;v=v1;g=meta.k8s.io,application/json", "application/json", ""),
+        ("application/json;q=0.1,application/yaml;q=0.9", "application/yaml", ""),
+    ],
+)
+def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None:
+    form = negotiation.form(accept)
+    assert (form.media_type, form.kind) == (media_type, kind)
+
+
+def test_protobuf_alone_is_not_acceptable() -> None:
+    with pytest.raises(StatusError) as refused:
+        negotiation.form("application/vnd.kubernetes.protobuf")
+    assert refused.value.code == 406
+
+
+def list_options(verb: str, query: dict[str, str]) -> Any:
+    path_query = {**query, **({"watch": "1"} if verb == "watch" else {})}
+    request, _ = info.parse("GET", "/api/v1/namespaces/n/pods", path_query)
+    return parameters.list_options(request, path_query, None)
+
+
+@pytest.mark.parametrize(
+    ("verb", "query"),
+    [
+        ("list", {"resourceVersionMatch": "Exact"}),
+        ("list", {"resourceVersionMatch": "Exact", "resourceVersion": "0"}),
+        ("list", {"resourceVersionMatch": "Newest", "resourceVersion": "1"}),
+        ("list", {"sendInitialEvents": "true"}),
+        ("list", {"resourceVersion": "x"}),
+        ("list", {"labelSelector": "a in"}),
+        ("list", {"continue": "x"}),
+        ("list", {"limit": "many"}),
+        ("watch", {"sendInitialEvents": "true"}),
+        ("watch", {"resourceVersionMatch": "NotOlderThan", "resourceVersion": "1"}),
+    ],
+)
+def test_parameters_that_do_not_go_together(verb: str, query: dict[str, str]) -> None:
+    with pytest.raises(StatusError) as refused:
+        list_options(verb, query)
+    assert refused.value.code in {400, 422}
+
+
+def test_a_watch_list_is_understood() -> None:
+    query = {
+        "sendInitialEvents": "true",
+        "resourceVersionMatch": "NotOlderThan",
+        "allowWatchBookmarks": "true",
+    }
+    options = list_options("watch", query)
+    assert options.send_initial_events
+    assert options.bookmarks
+    assert options.selection.namespace == "n"
+
+
+def test_a_continue_token_survives_its_encoding() -> None:
+    token = Token(7, "default/p1\0")
+    assert Token.parse(token.encoded()) == token
+
+
+@pytest.mark.parametrize(("grace", "understood"), [(0, 0), (30, 30), (-1, 1), (None, None)])
+def test_a_grace_period_below_zero_is_a_second(grace: int | None, understood: int | None) -> None:
+    body = {} if grace is None else {"gracePeriodSeconds": grace}
+    options, dry_run = parameters.delete_options({}, body)
+    assert options.grace_period_seconds == understood
+    assert not dry_run
+
+
+def test_delete_options_come_from_the_query_when_there_is_no_body() -> None:
+    options, dry_run = parameters.delete_options({"propagationPolicy": "Orphan", "dryRun": "All"}, None)
+    assert options.propagation_policy == "Orphan"
+    assert dry_run
