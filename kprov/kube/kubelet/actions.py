@@ -1,4 +1,4 @@
-"""What has to be done to a pod's sandbox and containers (kuberuntime's computePodActions): values to values."""
+"""What has to be done to a pod's sandbox and containers (computePodActions): values to values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

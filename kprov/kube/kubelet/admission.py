@@ -46,7 +46,10 @@ class Admission:
 
 
 def _out_of(resource: str, wanted: int, used: int, capacity: int) -> Refusal:
-    text = f"Node didn't have enough resource: {resource}, requested: {wanted}, used: {used}, capacity: {capacity}"
+    text = (
+        f"Node didn't have enough resource: {resource},"
+        f" requested: {wanted}, used: {used}, capacity: {capacity}"
+    )
     return Refusal(f"OutOf{resource}", text)
 
 

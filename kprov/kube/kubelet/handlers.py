@@ -36,7 +36,7 @@ class Handlers:
     async def run(
         self, action: dict[str, Any], container: Container, container_id: str, address: str, timeout: float
     ) -> str:
-        """Output of a good outcome. Raises ProbeError with the reason of a bad one. ``address``: the pod's."""
+        """Output when it went well, at the pod's ``address``. Raises ProbeError with the reason when not."""
         if action.get("exec"):
             return await self._exec(container_id, action["exec"].get("command") or [], timeout)
         if http := action.get("httpGet"):
@@ -76,7 +76,8 @@ class Handlers:
         shown = f"[{host}]" if ":" in host else host
         scheme = (http.get("scheme") or "HTTP").lower()
         path = http.get("path") or "/"
-        url = f"{scheme}://{shown}:{port_of(http['port'], container)}{path if path.startswith('/') else '/' + path}"
+        path = path if path.startswith("/") else f"/{path}"
+        url = f"{scheme}://{shown}:{port_of(http['port'], container)}{path}"
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*"}
         for header in http.get("httpHeaders") or []:
             headers[header["name"]] = header.get("value", "")
@@ -89,7 +90,7 @@ class Handlers:
                 timeout=aiohttp.ClientTimeout(total=timeout),
                 allow_redirects=False,
             ) as response:
-                body = (await response.content.read(_MAX_BODY)).decode(errors="replace")
+                body: str = (await response.content.read(_MAX_BODY)).decode(errors="replace")
                 if 200 <= response.status < 400:
                     return body
                 raise ProbeError(f"HTTP probe failed with statuscode: {response.status}")

@@ -67,7 +67,10 @@ class ImageGc:
             await self._remove(image)
             freed += image.size
         if freed < wanted:
-            text = f"Failed to garbage collect required amount of images. Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
+            text = (
+                "Failed to garbage collect required amount of images."
+                f" Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
+            )
             self._events.node("Warning", "FreeDiskSpaceFailed", text)
 
     async def _remove(self, image: pb.Image) -> None:

@@ -34,7 +34,10 @@ class ImageError(Exception):
 def normalized(image: str) -> str:
     """With a tag, as the runtime wants it; a digest is enough. Raises ImageError InvalidImageName."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.\-/:]*(?:@[\w+.]+:[0-9a-fA-F]+)?", image):
-        text = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+        text = (
+            f'Failed to apply default image tag "{image}":'
+            f' couldn\'t parse image name "{image}": invalid reference format'
+        )
         raise ImageError("InvalidImageName", text)
     if "@" in image or ":" in image.rsplit("/", 1)[-1]:
         return image
@@ -42,7 +45,7 @@ def normalized(image: str) -> str:
 
 
 class ImageManager:
-    """One pull at a time, or as many as the configuration says; equal pulls are not joined, the runtime does."""
+    """One pull at a time, or as many as the configuration says; the runtime joins equal ones."""
 
     def __init__(self, cri: CriClient, events: PodEvents, *, parallel: int) -> None:
         self._cri = cri

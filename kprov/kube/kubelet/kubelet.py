@@ -65,8 +65,11 @@ class Kubelet:
         self._rejected: set[str] = set()
 
     def pods(self) -> list[Pod]:
-        """All pods of this node, static ones included."""
-        return list(self._pods.values())
+        """All pods of this node, static ones included, each with the status this kubelet knows."""
+        return [
+            {**pod, "status": self._parts.status.get(uid) or pod.get("status") or {}}
+            for uid, pod in self._pods.items()
+        ]
 
     def pod(self, uid: str) -> Pod | None:
         return self._pods.get(uid)
@@ -300,7 +303,10 @@ class Kubelet:
                 "secrets", pods.namespace_of(pod), reference.get("name", "")
             )
             if secret is None:
-                text = f"Unable to retrieve some image pull secrets ({reference.get('name')}); attempting to pull the image may not succeed."
+                text = (
+                    f"Unable to retrieve some image pull secrets ({reference.get('name')});"
+                    " attempting to pull the image may not succeed."
+                )
                 self._parts.events.pod(pod, "Warning", "FailedToRetrieveImagePullSecret", text)
             else:
                 found.append(secret)

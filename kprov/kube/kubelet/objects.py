@@ -1,4 +1,4 @@
-"""Config maps and secrets that pods use: watched one by one while a pod refers to them (watch-based manager)."""
+"""Config maps and secrets that pods use: watched one by one while a pod refers to them (watch-based)."""
 
 import asyncio
 import logging

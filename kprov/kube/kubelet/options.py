@@ -218,7 +218,9 @@ def _read(name: str, value: Any, reading: str) -> Any:
     wanted: type = {"flag": bool, "list": list, "map": dict, "raw": list}[reading]
     if not isinstance(value, wanted):
         raise ConfigError(f"{name}: expected a {wanted.__name__}, found {value!r}")
-    return {key: str(item) for key, item in value.items()} if reading == "map" else value
+    if isinstance(value, dict) and reading == "map":
+        return {key: str(item) for key, item in value.items()}
+    return value
 
 
 _TAINT: Final = re.compile(r"([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)")

@@ -76,7 +76,7 @@ class PodRuntime:
         state = await container_state.read(self._cri, uid)
         for status in state.containers:
             if status.state == container_state.EXITED:
-                _read_last_words(status, self._config)
+                _read_last_words(status)
         return state
 
     async def sync(
@@ -361,7 +361,7 @@ def _link_log(pod: Pod, container: Container, identity: str, log_file: Path) -> 
         log.debug("log link: %s", error)
 
 
-def _read_last_words(status: ContainerStatus, config: KubeletConfig) -> None:
+def _read_last_words(status: ContainerStatus) -> None:
     """The message that a container left in its termination log, or the end of its log when that is wanted."""
     path = status.annotations.get(container_state.TERMINATION_PATH)
     text = ""

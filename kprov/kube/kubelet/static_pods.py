@@ -1,4 +1,4 @@
-"""Pods from files of this host, and their mirrors in the API (pkg/kubelet/config/file.go, pod/mirror_client.go)."""
+"""Pods from files of this host, and their mirrors in the API (config/file.go, mirror_client.go)."""
 
 import asyncio
 import hashlib

@@ -17,7 +17,7 @@ _PULL_TIMEOUT: Final = 1800.0
 _MAX_MESSAGE: Final = 16 * 1024 * 1024
 
 
-class RuntimeFailure(Exception):
+class RuntimeFailure(Exception):  # noqa: N818  gRPC calls it a status
     """The runtime refused or could not be reached; ``code`` is gRPC's name, such as NOT_FOUND."""
 
     def __init__(self, code: str, message: str) -> None:

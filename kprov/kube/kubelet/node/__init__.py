@@ -1,1 +1,1 @@
-"""The node itself: what it is, how it registers and tells that it lives. Called by app; imports client and below."""
+"""The node itself: what it is, how it registers and tells that it lives. Called by app."""

@@ -78,10 +78,10 @@ def allocatable(config: KubeletConfig, total: dict[str, Quantity]) -> dict[str, 
                 result[name] = result[name] - Quantity.parse(text)
     signals = {"memory": "memory.available", "ephemeral-storage": "nodefs.available"}
     for name, signal in signals.items():
-        if text := config.eviction_hard.get(signal):
+        if kept := config.eviction_hard.get(signal):
             whole = total[name].value
             result[name] = Quantity.of(
-                max(0, result[name].value - threshold(text, whole)), result[name].format
+                max(0, result[name].value - threshold(kept, whole)), result[name].format
             )
     return {name: amount if amount.nanos > 0 else Quantity.of(0) for name, amount in result.items()}
 

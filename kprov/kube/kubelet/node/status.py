@@ -60,20 +60,16 @@ class NodeStatusMaker:
         pressure = self._pressure
         now = timestamps.now()
         before = {item["type"]: item for item in old}
-        wanted = [
-            ("MemoryPressure", pressure.memory, "KubeletHas{}Memory", "kubelet has {} memory available"),
-            ("DiskPressure", pressure.disk, "KubeletHas{}Disk", "kubelet has {} disk pressure"),
-            ("PIDPressure", pressure.pids, "KubeletHas{}PID", "kubelet has {} PID available"),
+        result = [
+            _amount("MemoryPressure", pressure.memory, "Memory", "memory available"),
+            _condition(
+                "DiskPressure",
+                pressure.disk,
+                f"KubeletHas{'' if pressure.disk else 'No'}DiskPressure",
+                f"kubelet has {'' if pressure.disk else 'no '}disk pressure",
+            ),
+            _amount("PIDPressure", pressure.pids, "PID", "PID available"),
         ]
-        result = []
-        for kind, bad, reason, message in wanted:
-            if kind == "DiskPressure":
-                reason = "KubeletHasDiskPressure" if bad else "KubeletHasNoDiskPressure"
-                text = message.format("disk pressure" if bad else "no").replace("disk pressure disk", "disk")
-            else:
-                reason = reason.format("Insufficient" if bad else "Sufficient")
-                text = message.format("insufficient" if bad else "sufficient")
-            result.append(_condition(kind, bad, reason, text))
         ready = not problems
         text = "kubelet is posting ready status" if ready else ", ".join(problems)
         result.append(_condition("Ready", ready, "KubeletReady" if ready else "KubeletNotReady", text))
@@ -83,6 +79,11 @@ class NodeStatusMaker:
             condition["lastTransitionTime"] = (known or {}).get("lastTransitionTime") or now if same else now
             condition["lastHeartbeatTime"] = now
         return result
+
+
+def _amount(kind: str, bad: bool, resource: str, text: str) -> Status:
+    reason = f"KubeletHas{'Insufficient' if bad else 'Sufficient'}{resource}"
+    return _condition(kind, bad, reason, f"kubelet has {'insufficient' if bad else 'sufficient'} {text}")
 
 
 def _condition(kind: str, good: bool, reason: str, message: str) -> Status:

@@ -99,7 +99,7 @@ class KubeletServer:
             try:
                 now = [file.stat().st_mtime_ns for file in files]
                 if now != seen:
-                    context.load_cert_chain(*files)
+                    context.load_cert_chain(files[0], files[1])
                     seen = now
             except (OSError, ssl.SSLError) as error:
                 log.warning("the renewed certificate cannot be used yet: %s", error)
@@ -147,7 +147,7 @@ class KubeletServer:
 
     async def _metrics(self, _: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if parts == ["resource"]:
-            body = await stats.resource_metrics(self._config, self._cri)
+            body = await stats.resource_metrics(self._cri)
         elif not parts:
             body = metrics.render()
         else:

@@ -1,4 +1,4 @@
-"""Who asks the kubelet, and may they: client certificates, tokens, SubjectAccessReview (kubelet/server/auth.go)."""
+"""Who asks the kubelet, and may they: client certificates, tokens, SubjectAccessReview (server/auth.go)."""
 
 import hashlib
 import logging

@@ -1,11 +1,12 @@
 """Container logs as the runtime writes them: ``TIME stdout|stderr F|P TEXT`` (CRI's log format)."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from kprov.kube.machinery import timestamps
 
@@ -65,15 +66,10 @@ def _shown(line: bytes, options: LogOptions) -> bytes:
         return b""
     if options.stream != "All" and stream.decode() != options.stream.lower():
         return b""
-    if options.since and timestamps.seconds(_microseconds(when.decode())) < options.since:
+    if options.since and timestamps.seconds(when.decode()) < options.since:
         return b""
     prefix = when + b" " if options.timestamps else b""
     return prefix + text + (b"\n" if full else b"")
-
-
-def _microseconds(text: str) -> str:
-    """Nanoseconds are more than our parser keeps; it drops them."""
-    return text
 
 
 async def read(path: str, options: LogOptions, is_running: Callable[[], bool | None]) -> AsyncIterator[bytes]:
@@ -83,7 +79,7 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
     """
     left = options.limit
     start = 0 if options.tail is None else await asyncio.to_thread(_offset_of_tail, path, options.tail)
-    file = open(path, "rb")  # noqa: SIM115  closed below, may be exchanged
+    file = _opened(path)
     try:
         file.seek(start)
         rest = b""
@@ -106,7 +102,7 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
                 return
             if _is_replaced(path, file.fileno()):
                 file.close()
-                file = open(path, "rb")  # noqa: SIM115
+                file = _opened(path)
                 continue
             if is_running() is False:
                 # Read once more: the last words may have come just now.
@@ -116,9 +112,11 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
         file.close()
 
 
-def _is_replaced(path: str, descriptor: int) -> bool:
-    import os
+def _opened(path: str) -> BinaryIO:
+    return open(path, "rb")
 
+
+def _is_replaced(path: str, descriptor: int) -> bool:
     try:
         return Path(path).stat().st_ino != os.fstat(descriptor).st_ino
     except OSError:

@@ -87,7 +87,7 @@ def _container(item: pb.ContainerStats) -> dict[str, Any]:
     }
 
 
-async def resource_metrics(config: KubeletConfig, cri: CriClient) -> bytes:
+async def resource_metrics(cri: CriClient) -> bytes:
     """The metrics that metrics-server reads."""
     total, available = info.memory()
     lines = [

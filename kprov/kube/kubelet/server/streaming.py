@@ -1,4 +1,4 @@
-"""exec, attach and port forwarding: client WebSockets on one side, the runtime's SPDY streams on the other."""
+"""exec, attach and port forwarding: client WebSockets on one side, the runtime's SPDY on the other."""
 
 import asyncio
 import contextlib
@@ -244,7 +244,7 @@ async def tunnel_spdy(request: web.BaseRequest, url: str) -> web.StreamResponse:
     transport = request.transport
     assert transport is not None
     raw = _Raw()
-    request.protocol.set_parser(raw)
+    request.protocol.set_parser(raw)  # type: ignore[arg-type]
 
     async def send(data: bytes) -> None:
         transport.write(data)

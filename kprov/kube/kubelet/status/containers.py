@@ -35,9 +35,9 @@ def make(
         name = container["name"]
         latest = state.latest(name)
         status = result[name]
-        if init and latest is not None and latest.state == EXITED and latest.exit_code == 0:
-            if not pods.is_sidecar(container):
-                continue
+        ended_well = latest is not None and latest.state == EXITED and latest.exit_code == 0
+        if init and ended_well and not pods.is_sidecar(container):
+            continue
         if init and latest is None and actions.any_app_created(pod, state) and not pods.is_sidecar(container):
             if status["state"].get("waiting"):
                 text = (
@@ -94,7 +94,10 @@ def _unseen(
         status["restartCount"] = old.get("restartCount", 0)
         status["lastState"] = old.get("lastState") or {}
         if old["state"].get("running") and not status["lastState"].get("terminated"):
-            text = "The container could not be located when the pod was deleted.  The container used to be Running"
+            text = (
+                "The container could not be located when the pod was deleted."
+                "  The container used to be Running"
+            )
             status["lastState"] = {
                 "terminated": {
                     "exitCode": 137,

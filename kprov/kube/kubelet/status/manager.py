@@ -154,9 +154,14 @@ def _difference(api: Status, wanted: Status) -> Status:
     for field, value in wanted.items():
         if field == "conditions":
             known = {item["type"]: _normal(item) for item in api.get(field) or []}
-            changed = [item for item in value if known.get(item["type"]) != _normal(item)]
+            changed = [
+                # The merge keeps what a condition does not name: what is gone has to be said.
+                {"lastProbeTime": None, **dict.fromkeys(known.get(item["type"], {})), **item}
+                for item in value
+                if known.get(item["type"]) != _normal(item)
+            ]
             if changed:
-                patch[field] = [{"lastProbeTime": None, **item} for item in changed]
+                patch[field] = changed
         elif _clean(api.get(field)) != _clean(value):
             if field in {"podIPs", "hostIPs"} and api.get(field):
                 patch[field] = [*value, {"$patch": "replace"}]

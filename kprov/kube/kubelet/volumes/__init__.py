@@ -1,1 +1,1 @@
-"""Volumes of pods: what is mounted where, and kept up to date. Called by the pod workers; imports pods, objects."""
+"""Volumes of pods: what is mounted where, and kept up to date. Called by the pod workers."""

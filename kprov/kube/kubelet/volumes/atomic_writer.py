@@ -1,6 +1,6 @@
 """Writes a set of files so that readers see all of the old or all of the new (volume/util AtomicWriter).
 
-``DIR/..data`` is a link to a folder with the content, replaced by one rename; ``DIR/NAME`` are links through it.
+``DIR/..data`` is a link to a folder with the content, replaced by one rename; ``DIR/NAME`` link through it.
 """
 
 import os

@@ -126,7 +126,8 @@ class VolumeManager:
         full = os.path.realpath(os.path.join(base, sub_path))  # noqa: PTH118
         if full != base and not full.startswith(base.rstrip("/") + "/"):
             raise VolumeError(
-                f'failed to prepare subPath for volumeMount "{entry["name"]}" of container "{container["name"]}"'
+                f'failed to prepare subPath for volumeMount "{entry["name"]}"'
+                f' of container "{container["name"]}"'
             )
         if not Path(full).exists():
             Path(full).mkdir(parents=True, mode=0o750)
@@ -134,7 +135,7 @@ class VolumeManager:
         return full
 
     async def tear_down(self, uid: str) -> None:
-        """Remove everything of a pod whose containers are gone. Raises OSError when something is still busy."""
+        """Remove everything of a pod whose containers are gone. OSError: something is still busy."""
         await asyncio.to_thread(_tear_down, self.pod_folder(uid))
 
     async def tear_down_volumes(self, uid: str) -> None:
