@@ -41,7 +41,7 @@ FILES = {
     # Before that unit has run, PAM turns everybody but root away.
     "etc/systemd/system/ssh.service.d/10-kprov-lab.conf": "[Unit]\nAfter=systemd-user-sessions.service\n",
     # Programs that open the kernel's log find an empty one; the machine's own is none of their business.
-    "etc/tmpfiles.d/10-kprov-lab.conf": "L /dev/kmsg - - - - /dev/null\n",
+    "etc/tmpfiles.d/10-kprov-lab.conf": "c! /dev/kmsg 0600 root root - 1:3\n",
 }
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.discovery import Discovery
 from kprov.kube.component_base.options import VERSION
-from kprov.kube.machinery import openapi
+from kprov.kube.machinery import openapi, status
 from kprov.kube.machinery.resources import Resource
 
 _V3: Final = "/openapi/v3"
@@ -57,6 +57,10 @@ class Documents:
         return await respond.compressed(request, response)
 
     async def _openapi(self, request: web.BaseRequest, path: str) -> web.Response | None:
+        accept = request.headers.get("Accept", "*/*")
+        if path == "/openapi/v2" and "json" not in accept and "*/*" not in accept:
+            # client-go asks for protobuf first and goes on without, or with v3, when there is none.
+            raise status.not_acceptable(["application/json"])
         async with self._lock:
             if path not in self._kept:
                 body = await asyncio.to_thread(self._make, path)
