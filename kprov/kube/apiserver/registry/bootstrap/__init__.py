@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from kprov.kube.apiserver.interfaces import PostStartHook
-from kprov.kube.apiserver.registry.bootstrap import kubernetes_service, rbac, system
+from kprov.kube.apiserver.registry import allocators
+from kprov.kube.apiserver.registry.allocators.repair import Repair
+from kprov.kube.apiserver.registry.bootstrap import cluster_facts, kubernetes_service, rbac, system
 from kprov.kube.apiserver.registry.store import Registry
 
 __all__ = ["post_start_hooks"]
@@ -21,6 +23,17 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
     return [
         PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
         PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
+        PostStartHook(
+            "start-service-ip-repair-controllers",
+            Repair(registry, *allocators.build(options, registry)).run,
+        ),
+        PostStartHook(
+            "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+        ),
+        PostStartHook(
+            "start-cluster-authentication-info-controller",
+            partial(cluster_facts.authentication_trust, options, registry),
+        ),
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook(
             "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)

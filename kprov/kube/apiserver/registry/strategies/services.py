@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.allocators.cluster_ip import AllocationError, ClusterIpAllocator
+from kprov.kube.apiserver.registry.allocators.held import HEADLESS, held_addresses, held_ports
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
@@ -22,8 +23,6 @@ from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]
 _Release = Callable[[], Awaitable[None]]
-
-HEADLESS = "None"
 
 
 class ServiceStrategy(ResourceStrategy):
@@ -202,23 +201,6 @@ class ServiceHooks(Hooks):
         return [_releasing(self._addresses.release, namespace, name, each) for each in addresses] + [
             _releasing(self._ports.release, namespace, name, each) for each in ports
         ]
-
-
-def held_addresses(service: Object) -> list[str]:
-    """ClusterIPs that a stored service has been given."""
-    spec = service.get("spec") or {}
-    if not defaults.needs_cluster_ip(spec):
-        return []
-    found = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-    return [address for address in found if address and address != HEADLESS]
-
-
-def held_ports(service: Object) -> list[int]:
-    """Node ports that a stored service has been given, each once."""
-    spec = service.get("spec") or {}
-    found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
-    found.append(spec.get("healthCheckNodePort", 0))
-    return list(dict.fromkeys(port for port in found if port))
 
 
 def _releasing(release: Callable[[str, str, Any], Awaitable[None]], *arguments: Any) -> _Release:
