@@ -13,7 +13,10 @@ def main() -> int:
     logs.setup(options.v, "kube-apiserver")
 
     async def serve(stop: asyncio.Event) -> int:
-        from kprov.kube.apiserver import app
+        from kprov.kube.apiserver import app, workers
+
+        if workers.is_helper():
+            workers.end_with_parent()
 
         return await app.serve(options, stop)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 
-from kprov.kube.apiserver import admission, authentication, authorization
+from kprov.kube.apiserver import admission, authentication, authorization, workers
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.documents import Documents
@@ -61,20 +60,24 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
     )
     server, hooks = _server(options, registry, health)
-    workers = int(os.environ.get("KPROV_APISERVER_WORKERS", "1"))
     await server.start(
         address=options.bind_address,
         port=options.secure_port,
         context=tls.context,
-        reuse_port=workers > 1,
+        reuse_port=workers.count() > 1,
     )
     log.info("listening on %s:%d", options.bind_address, options.secure_port)
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
-            group.create_task(compaction.run(storage, options.etcd_compaction_interval), name="compaction"),
             group.create_task(_follow_certificate(tls), name="certificate"),
         ]
+        if workers.is_helper():
+            hooks = ()
+        else:
+            interval = options.etcd_compaction_interval
+            tasks.append(group.create_task(compaction.run(storage, interval), name="compaction"))
+            tasks.append(group.create_task(workers.keep(), name="workers"))
         finished = [asyncio.Event() for _ in hooks]
         tasks += _run_hooks(group, hooks, finished, health, registry)
         tasks.append(group.create_task(_tell_ready(registry, finished), name="ready"))

@@ -79,7 +79,7 @@ async def test_an_update_through_an_old_cache_is_made_on_the_newest_object(
             context,
             "default",
             "a",
-            lambda old, key=key: {**old, "data": {**old["data"], key: ""}},  # type: ignore[misc, dict-item, index]
+            lambda old, key=key: {**old, "data": {**old["data"], key: ""}},  # type: ignore[misc]
         )
     assert set(obj["data"]) == {"k", "one", "two"}
 
