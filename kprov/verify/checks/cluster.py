@@ -69,12 +69,12 @@ def judge_lease(component: str, spec: dict[str, Any], now: datetime) -> Finding:
 def probe(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
     """A web server behind a service, fetched by name from a pod on every node; removed at the end."""
     namespace = f"kprov-verify-{secrets.token_hex(3)}"
-    manifest = probe_manifest(
+    objects = probe_objects(
         namespace, [host.node for host in cluster.in_group("kube_node")], cluster.dns_domain
     )
     started = time.monotonic()
     try:
-        kubectl.run("apply --filename=-", stdin=json.dumps(manifest))
+        kubectl.run("apply --filename=-", stdin="\n".join(json.dumps(obj) for obj in objects))
         yield from _await_clients(kubectl, namespace, started)
     finally:
         kubectl.run(f"delete namespace {namespace} --wait=false --ignore-not-found")
@@ -125,8 +125,8 @@ def why_not(pod: dict[str, Any]) -> str:
     return f"its pod is {status.get('phase', 'Pending')}"
 
 
-def probe_manifest(namespace: str, nodes: list[str], dns_domain: str) -> dict[str, Any]:
-    """A List of everything the probe needs: namespace, server, service and a client pod a node."""
+def probe_objects(namespace: str, nodes: list[str], dns_domain: str) -> list[dict[str, Any]]:
+    """Everything the probe needs: namespace, server, service and a client pod a node."""
     labels = {"app": "kprov-verify"}
     everywhere = [{"operator": "Exists"}]
     server = {
@@ -180,4 +180,4 @@ def probe_manifest(namespace: str, nodes: list[str], dns_domain: str) -> dict[st
         }
         for node in nodes
     ]
-    return {"apiVersion": "v1", "kind": "List", "items": items}
+    return items

@@ -189,7 +189,7 @@ def test_a_probe_that_failed_says_what_its_pod_says() -> None:
 
 
 def test_the_probe_has_a_client_on_every_node() -> None:
-    items = cluster.probe_manifest("ns", ["a", "b"], "cluster.local")["items"]
+    items = cluster.probe_objects("ns", ["a", "b"], "cluster.local")
     pods = [item for item in items if item["kind"] == "Pod"]
     assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in pods] == ["a", "b"]
     assert all(item["metadata"].get("namespace") == "ns" for item in items if item["kind"] != "Namespace")

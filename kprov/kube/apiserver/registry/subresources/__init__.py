@@ -1,0 +1,45 @@
+"""Subresources and resources that are not stored, by (group, plural, subresource); one file a subject.
+
+Built by app.py, called by endpoints.verbs. What an object does beside being stored: it is bound, evicted, scaled,
+resized, or a way to what runs behind it (log, exec, attach, portforward, proxy).
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from kprov.kube.apiserver import authentication, authorization
+from kprov.kube.apiserver.interfaces import SubresourceHandler, SubresourceHandlers
+from kprov.kube.apiserver.registry import reviews
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.subresources import binding, eviction, log, pod_spec, proxy, scale, streams
+from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
+
+
+def build(
+    options: Namespace,
+    registry: Registry,
+    authenticator: authentication.Union,
+    authorizer: authorization.Union,
+) -> SubresourceHandlers:
+    """All handlers. Raises OSError for a kubelet client certificate that cannot be read."""
+    kubelets = Kubelets(options, registry)
+    streaming = streams.Streams(kubelets, authorizer)
+    proxies = proxy.Proxies(kubelets)
+    handlers: dict[tuple[str, str, str], SubresourceHandler] = {
+        ("", "bindings", ""): binding.bind,
+        ("", "pods", "binding"): binding.bind,
+        ("", "pods", "eviction"): eviction.evict,
+        ("", "pods", "ephemeralcontainers"): pod_spec.PartOfPod(pod_spec.EphemeralContainers).handle,
+        ("", "pods", "resize"): pod_spec.PartOfPod(pod_spec.Resize).handle,
+        ("", "pods", "log"): log.Logs(kubelets).handle,
+        ("", "pods", "exec"): streaming.exec,
+        ("", "pods", "attach"): streaming.attach,
+        ("", "pods", "portforward"): streaming.port_forward,
+        ("", "pods", "proxy"): proxies.pod,
+        ("", "nodes", "proxy"): proxies.node,
+        ("", "services", "proxy"): proxies.service,
+    }
+    for group, plural in scale.SCALED:
+        handlers[group, plural, "scale"] = scale.scale
+    return handlers | dict(reviews.handlers(options, registry, authenticator, authorizer))

@@ -1,0 +1,109 @@
+"""pods/binding and bindings: a pod gets its node.
+
+Source: upstream pkg/registry/core/pod/storage/storage.go (BindingREST).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
+from kprov.kube.apiserver.registry.subresources.conditions import set_condition
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import field, status
+
+Object = dict[str, Any]
+
+
+async def bind(call: Call) -> Reply:
+    """POST of a Binding; the answer is a Status."""
+    binding = await call.read_object()
+    name = binding["metadata"].get("name", "")
+    if call.name and name != call.name:
+        raise status.bad_request("name in URL does not match name in Binding object")
+    given = binding["metadata"].get("namespace")
+    if given and given != call.namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    errors = validate(binding)
+    if errors:
+        raise status.invalid("", "Binding", name, errors)
+    attributes = Attributes(
+        context=call.context,
+        operation="CREATE",
+        resource=call.resource,
+        subresource=call.context.info.subresource,
+        namespace=call.namespace,
+        name=name,
+        obj=binding,
+        old=None,
+        options={},
+    )
+    await call.admission.admit(attributes)
+    await call.admission.validate(attributes)
+    # Upstream binds below the field manager: spec.nodeName has no owner.
+    context = replace(call.context, applied=True)
+    await call.registry.store("", "pods").update(
+        context,
+        call.namespace,
+        name,
+        lambda pod: assign(pod or {}, binding),
+        subresource="binding",
+        admit=False,
+        strategy=_Binding(call.registry.store("", "pods").resource),
+    )
+    return Reply(status.success(), 201)
+
+
+def validate(binding: Object) -> list[field.FieldError]:
+    target = binding.get("target") or {}
+    errors = []
+    if target.get("kind") not in {None, "", "Node"}:
+        errors.append(field.not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
+    if not target.get("name"):
+        errors.append(field.required("target.name"))
+    return errors
+
+
+def assign(pod: Object, binding: Object) -> Object:
+    """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
+    metadata, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
+    name = metadata["name"]
+    for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(key) and wanted[key] != metadata.get(key):
+            text = (
+                f"Precondition failed: {label} in precondition: {wanted[key]}, "
+                f"{label} in object meta: {metadata.get(key)}"
+            )
+            raise status.conflict("pods", name, text)
+    if metadata.get("deletionTimestamp"):
+        raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise _refused(name, f"pod {name} is already assigned to node {status.quoted(spec['nodeName'])}")
+    if spec.get("schedulingGates"):
+        raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = binding["target"]["name"]
+    pod.setdefault("status", {}).pop("nominatedNodeName", None)
+    for part in ("annotations", "labels"):
+        if wanted.get(part):
+            metadata[part] = (metadata.get(part) or {}) | wanted[part]
+    set_condition(pod["status"], {"type": "PodScheduled", "status": "True"})
+    return pod
+
+
+def _refused(name: str, text: str) -> status.StatusError:
+    return status.conflict("pods/binding", name, text)
+
+
+class _Binding(PodStrategy):
+    """What assign() made is stored as it is."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """Nothing is taken back, and binding leaves metadata.generation alone."""
+
+    def validate_update(self, obj: Object, old: Object) -> list[field.FieldError]:
+        return []

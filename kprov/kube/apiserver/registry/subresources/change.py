@@ -1,0 +1,40 @@
+"""The change that a PUT or PATCH of a subresource asks for, as a function that can be tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from kprov.kube.apiserver.endpoints import body, patching
+from kprov.kube.apiserver.interfaces import Call
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+
+async def asked(call: Call) -> Callable[[Object], Object]:
+    """From the subresource's object as it is to what it should be; reads the request's body once.
+
+    Raises StatusError 400, 413, 415, 422.
+    """
+    if call.context.info.verb == "patch":
+        target = call.subresource or call.resource
+        data = await body.read(call.request)
+        change, _ = patching.changer(
+            call.context,
+            (target.group, target.version, target.kind),
+            body.media_type(call.request),
+            data,
+            call.query,
+            call.context.info.subresource,
+        )
+        return change
+    obj = await call.read_object()
+    name = obj["metadata"].get("name", "")
+    if name and name != call.name:
+        text = f"the name of the object ({name}) does not match the name on the URL ({call.name})"
+        raise status.bad_request(text)
+    wanted = orjson.dumps(obj)
+    return lambda _: orjson.loads(wanted)

@@ -1,0 +1,28 @@
+"""One condition of a status written. Source: upstream pkg/api/pod/util.go (UpdatePodCondition)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.machinery import timestamps
+
+Object = dict[str, Any]
+
+
+def set_condition(found: Object, condition: Object) -> None:
+    """Put a condition into a status, in place; its transition time moves only when its status does."""
+    conditions: list[Object] = list(found.get("conditions") or ())
+    condition = {"lastTransitionTime": timestamps.now(), **condition}
+    for index, old in enumerate(conditions):
+        if old.get("type") == condition["type"]:
+            if old.get("status") == condition["status"] and old.get("lastTransitionTime"):
+                condition["lastTransitionTime"] = old["lastTransitionTime"]
+            conditions[index] = condition
+            break
+    else:
+        conditions.append(condition)
+    found["conditions"] = conditions
+
+
+def find_condition(found: Object, type_: str) -> Object | None:
+    return next((each for each in found.get("conditions") or () if each.get("type") == type_), None)

@@ -1,0 +1,32 @@
+"""Which of a pod's containers a request means. Source: upstream pkg/registry/core/pod/strategy.go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+
+def names(pod: Object) -> list[str]:
+    """All containers in upstream's order: init, normal, ephemeral."""
+    spec = pod.get("spec") or {}
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    return [container["name"] for kind in kinds for container in spec.get(kind) or ()]
+
+
+def chosen(pod: Object, wanted: str) -> str:
+    """The container named, or the only one. BadRequest when there is none such or a name is needed."""
+    name = pod["metadata"]["name"]
+    if wanted:
+        if wanted not in names(pod):
+            raise status.bad_request(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    containers = list((pod.get("spec") or {}).get("containers") or ())
+    if len(containers) == 1:
+        return str(containers[0]["name"])
+    text = f"a container name must be specified for pod {name}"
+    if containers:
+        text += f", choose one of: [{' '.join(names(pod))}]"
+    raise status.bad_request(text)

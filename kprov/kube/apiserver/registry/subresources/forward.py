@@ -1,0 +1,85 @@
+"""One HTTP request passed to a backend and its answer back, both as streams.
+
+Source: upstream apimachinery/pkg/util/proxy/{upgradeaware,transport}.go. Links in HTML pages are left alone.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from kprov.kube.apiserver.registry.subresources import headers
+from kprov.kube.machinery import status
+
+_CONNECT_SECONDS: Final = 30.0
+
+
+async def send(
+    request: web.BaseRequest, url: SplitResult, prefix: str, context: ssl.SSLContext
+) -> web.StreamResponse:
+    """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
+    sent = headers.for_request(request)
+    sent["X-Forwarded-Uri"] = request.rel_url.raw_path
+    sent["X-Forwarded-Host"] = request.host
+    sent["X-Forwarded-Proto"] = "https" if request.secure else "http"
+    if request.remote:
+        sent["X-Forwarded-For"] = ", ".join([*sent.getall("X-Forwarded-For", []), request.remote])
+    body: Any = request.content if request.can_read_body else None
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context),
+        timeout=timeout,
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        try:
+            answer = await session.request(
+                request.method,
+                URL(url.geturl(), encoded=True),
+                headers=sent,
+                data=body,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            text = f"error trying to reach service: {error or type(error).__name__}"
+            raise status.service_unavailable(text) from error
+        async with answer:
+            return await _pass_on(request, answer, url, prefix)
+
+
+async def _pass_on(
+    request: web.BaseRequest, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str
+) -> web.StreamResponse:
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in answer.headers.items():
+        if name.lower() not in headers.HOP_BY_HOP:
+            kept.add(name, value)
+    if "Location" in kept:
+        kept["Location"] = rewritten(kept["Location"], url.netloc, request.host, prefix)
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept)
+    await response.prepare(request)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except aiohttp.ClientError as error:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError(str(error)) from error
+    await response.write_eof()
+    return response
+
+
+def rewritten(location: str, backend: str, host: str, prefix: str) -> str:
+    """A redirect within the backend, led through the proxy; others as they are."""
+    target = urlsplit(location)
+    if (target.netloc and target.netloc not in {backend, host}) or not target.path.startswith("/"):
+        return location
+    path = target.path if target.path.startswith(f"{prefix}/") else prefix + target.path
+    return target._replace(scheme="", netloc="", path=path).geturl()

@@ -1,0 +1,88 @@
+"""Where a node's kubelet listens and how the server shows itself to it.
+
+Source: upstream pkg/kubelet/client/kubelet_client.go (GetConnectionInfo, transportConfig).
+"""
+
+from __future__ import annotations
+
+import ssl
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+DEFAULT_PORT: Final = 10250
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A kubelet's host name or IP address, and its port."""
+
+    host: str
+    port: int
+
+
+class Kubelets:
+    """Connections to kubelets, with --kubelet-client-certificate and --kubelet-certificate-authority."""
+
+    def __init__(self, options: Namespace, registry: Registry) -> None:
+        self._types = tuple(options.kubelet_preferred_address_types)
+        self._certificate = options.kubelet_client_certificate
+        self._key = options.kubelet_client_key
+        self._authority = options.kubelet_certificate_authority
+        self._registry = registry
+        self._contexts: dict[bool, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+        self.context()
+
+    def address(self, node_name: str) -> Address:
+        """Of a node's kubelet, as its node says. NotFound, or InternalError without an address."""
+        store = self._registry.store("", "nodes")
+        node = store.lister.get("", node_name)
+        if node is None:
+            raise status.not_found(store.resource, node_name)
+        return address_of(node, self._types)
+
+    def context(self, *, verify: bool = True) -> ssl.SSLContext:
+        """TLS towards kubelets; read again when a file has changed. Without an authority all is believed."""
+        stamps = tuple(
+            Path(name).stat().st_mtime_ns for name in (self._certificate, self._key, self._authority) if name
+        )
+        kept = self._contexts.get(verify)
+        if kept is not None and kept[0] == stamps:
+            return kept[1]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if verify and self._authority:
+            context.load_verify_locations(self._authority)
+        else:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._certificate and self._key:
+            context.load_cert_chain(self._certificate, self._key)
+        self._contexts[verify] = stamps, context
+        return context
+
+
+def address_of(node: Object, types: Sequence[str]) -> Address:
+    """The first address of the first of `types` that the node has. InternalError when it has none of them."""
+    found = node.get("status") or {}
+    addresses = found.get("addresses") or ()
+    port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
+    for wanted in types:
+        for each in addresses:
+            if each.get("type") == wanted and each.get("address"):
+                return Address(each["address"], port)
+    raise status.internal_error(f"no preferred addresses found; known addresses: {list(addresses)}")
+
+
+def unverified() -> ssl.SSLContext:
+    """TLS towards pods and services: no one vouches for their certificates, as upstream's proxy transport."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,141 @@
+"""pods/log: what a container has written, streamed through from its kubelet.
+
+Source: upstream pkg/registry/core/pod/rest/log.go, pkg/registry/core/pod/strategy.go (LogLocation), and
+staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, GenericHttpResponseChecker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from kprov.kube.apiserver.endpoints.info import is_true
+from kprov.kube.apiserver.interfaces import Call
+from kprov.kube.apiserver.registry.subresources import containers, streams
+from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
+from kprov.kube.machinery import field, status
+
+Object = dict[str, Any]
+
+_STREAMS: Final = ("All", "Stderr", "Stdout")
+_FLAGS: Final = ("follow", "previous", "timestamps")
+#: So much of a kubelet's refusal is told to the client.
+_ERROR_BYTES: Final = 50_000
+_CONNECT_SECONDS: Final = 30.0
+
+
+class Logs:
+    def __init__(self, kubelets: Kubelets) -> None:
+        self._kubelets = kubelets
+
+    async def handle(self, call: Call) -> web.StreamResponse:
+        """GET; 204 for a pod without a node."""
+        query = log_query(call.name, call.query)
+        pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
+        container = containers.chosen(pod, call.query.get("container", ""))
+        node = (pod.get("spec") or {}).get("nodeName")
+        if not node:
+            return web.Response(status=204)
+        address = self._kubelets.address(node)
+        url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
+        context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context), timeout=timeout, auto_decompress=False
+        ) as session:
+            try:
+                answer = await session.get(url, allow_redirects=False)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                text = f'Get "{url}": {error or type(error).__name__}'
+                raise status.failure(500, "InternalError", text) from error
+            async with answer:
+                if not 200 <= answer.status <= 206:
+                    text = (await answer.content.read(_ERROR_BYTES)).decode(errors="replace")
+                    raise refusal(answer.status, text, call.name)
+                return await _pass_on(call, answer)
+
+
+async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"}
+    )
+    await response.prepare(call.request)
+    try:
+        async for piece in answer.content.iter_any():
+            await response.write(piece)
+    except aiohttp.ClientError as error:
+        # The client must see that the log is cut off.
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        raise ConnectionResetError(str(error)) from error
+    await response.write_eof()
+    return response
+
+
+def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
+    found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
+    errors = []
+    numbers = {each: _integer(query.get(each)) for each in ("sinceSeconds", "tailLines", "limitBytes")}
+    since_time = query.get("sinceTime")
+    stream = query.get("stream") or "All"
+    if (numbers["tailLines"] or 0) < 0:
+        text = "must be greater than or equal to 0"
+        errors.append(field.invalid("tailLines", numbers["tailLines"], text))
+    if numbers["limitBytes"] is not None and numbers["limitBytes"] < 1:
+        errors.append(field.invalid("limitBytes", numbers["limitBytes"], "must be greater than 0"))
+    if numbers["sinceSeconds"] is not None:
+        if since_time:
+            text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            errors.append(field.forbidden("", text))
+        elif numbers["sinceSeconds"] < 1:
+            errors.append(field.invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
+    if stream not in _STREAMS:
+        errors.append(field.not_supported("stream", stream, list(_STREAMS)))
+    elif stream != "All" and numbers["tailLines"] is not None:
+        errors.append(field.forbidden("", "`tailLines` and specific `stream` are mutually exclusive for now"))
+    if errors:
+        raise status.invalid("", "PodLogOptions", name, errors)
+    found += [(each, str(value)) for each, value in numbers.items() if value is not None]
+    if since_time:
+        found.append(("sinceTime", since_time))
+    return [*found, ("stream", stream)]
+
+
+def _integer(text: str | None) -> int | None:
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax") from None
+
+
+def refusal(code: int, text: str, name: str) -> status.StatusError:
+    """A kubelet's error as the API shows it."""
+    if code == 500:
+        return status.internal_error(text)
+    if code == 400:
+        return status.bad_request(text)
+    reasons = {
+        401: ("Unauthorized", "the server has asked for the client to provide credentials"),
+        403: ("Forbidden", text),
+        404: ("NotFound", "the server could not find the requested resource"),
+        503: ("ServiceUnavailable", text),
+    }
+    reason, message = reasons.get(
+        code,
+        (
+            "InternalError",
+            f"the server responded with the status code {code} but did not return more information",
+        ),
+    )
+    details = {
+        "name": name,
+        "kind": "pods/log",
+        "causes": [{"reason": "UnexpectedServerResponse", "message": text}] if text else [],
+    }
+    return status.failure(code, reason, f"{message} ( pods/log {name})", details)

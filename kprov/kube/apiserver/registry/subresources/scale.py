@@ -1,0 +1,91 @@
+"""scale: the replicas of a workload as autoscaling/v1 Scale.
+
+Source: upstream pkg/registry/apps/deployment/storage/storage.go (ScaleREST).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.subresources import change
+from kprov.kube.machinery import field, status
+from kprov.kube.machinery.selectors import LabelSelector, SelectorError
+
+Object = dict[str, Any]
+
+#: (group, plural) of what can be scaled.
+SCALED: Final = (
+    ("", "replicationcontrollers"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+)
+
+
+async def scale(call: Call) -> Reply:
+    """GET, PUT, PATCH."""
+    store = call.registry.store(call.resource.group, call.resource.plural)
+    if call.context.info.verb == "get":
+        return Reply(of(await store.get(call.context, call.namespace, call.name)))
+    wanted = await change.asked(call)
+
+    def rescale(parent: Object | None) -> Object:
+        assert parent is not None
+        current = of(parent)
+        new = wanted(current)
+        # Owners are those of the workload: it is written as an update of its replicas.
+        call.context.applied = False
+        return moved(parent, new, f"{call.resource.plural}/scale", call.resource.group)
+
+    obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
+    return Reply(of(obj))
+
+
+def of(parent: Object) -> Object:
+    """The Scale of a workload."""
+    metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
+    shown: Object = {"replicas": found.get("replicas", 0)}
+    selector = _selector(spec.get("selector"))
+    if selector:
+        shown["selector"] = selector
+    fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    replicas = spec.get("replicas")
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: metadata[name] for name in fields if metadata.get(name)},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": shown,
+    }
+
+
+def moved(parent: Object, new: Object, resource: str, group: str) -> Object:
+    """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
+    metadata = parent["metadata"]
+    replicas = (new.get("spec") or {}).get("replicas") or 0
+    if replicas < 0:
+        error = field.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise status.invalid("autoscaling", "Scale", metadata["name"], [error])
+    wanted = new.get("metadata") or {}
+    if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
+        text = (
+            f"Precondition failed: UID in precondition: {wanted['uid']}, "
+            f"UID in object meta: {metadata['uid']}"
+        )
+        raise status.conflict(f"{resource}.{group}" if group else resource, metadata["name"], text)
+    parent.setdefault("spec", {})["replicas"] = replicas
+    metadata["resourceVersion"] = wanted.get("resourceVersion", "")
+    return parent
+
+
+def _selector(selector: Object | None) -> str:
+    """As text; a replication controller's is a plain map of labels."""
+    if selector is None:
+        return ""
+    try:
+        if "matchLabels" in selector or "matchExpressions" in selector:
+            return str(LabelSelector.from_object(selector))
+        return str(LabelSelector.from_labels(selector))
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None

@@ -1,0 +1,197 @@
+"""Two connections made one after both have switched protocols: bytes go through as they are.
+
+Source of the rules: upstream apimachinery/pkg/util/proxy/upgradeaware.go (tryUpgrade).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import SplitResult
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from kprov.kube.machinery import status
+
+_CONNECT_SECONDS: Final = 30.0
+_HEAD_BYTES: Final = 64 * 1024
+_PIECE: Final = 64 * 1024
+#: A client is not read from while so many of its bytes wait for the backend.
+_PENDING_BYTES: Final = 256 * 1024
+_ERROR_BODY: Final = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first part of the backend's answer."""
+
+    code: int
+    headers: CIMultiDict[str]
+
+
+def is_upgrade(headers: Mapping[str, str]) -> bool:
+    """Whether a request asks for another protocol."""
+    tokens = (token.strip().lower() for token in headers.get("Connection", "").split(","))
+    return "upgrade" in tokens and bool(headers.get("Upgrade"))
+
+
+async def through(
+    request: web.BaseRequest, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None
+) -> web.StreamResponse:
+    """Pass an upgrade request on and then all bytes of both sides, until one of them ends.
+
+    headers: what the backend gets, without Host. A refusal of the backend is given to the client as it came.
+    ServiceUnavailable when there is no backend.
+    """
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            reader, writer = await _dial(url, context)
+            head = await _ask(request.method, url, headers, reader, writer)
+    except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
+        text = f"error dialing backend: {error or type(error).__name__}"
+        raise status.failure(500, "InternalError", text) from error
+    try:
+        if head.code != 101:
+            return await _refusal(head, reader)
+        return await _join(request, head, reader, writer)
+    finally:
+        writer.close()
+
+
+async def _dial(
+    url: SplitResult, context: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    port = url.port or (443 if url.scheme == "https" else 80)
+    tls = context if url.scheme == "https" else None
+    return await asyncio.open_connection(url.hostname, port, ssl=tls, limit=_HEAD_BYTES)
+
+
+async def _ask(
+    method: str,
+    url: SplitResult,
+    headers: Mapping[str, str],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> Head:
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {url.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    try:
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        await writer.drain()
+        text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *rest = text.rstrip("\r\n").split("\r\n")
+        found: CIMultiDict[str] = CIMultiDict()
+        for line in rest:
+            name, _, value = line.partition(":")
+            found.add(name.strip(), value.strip())
+        return Head(int(first.split(" ", 2)[1]), found)
+    except BaseException:
+        writer.close()
+        raise
+
+
+async def _refusal(head: Head, reader: asyncio.StreamReader) -> web.Response:
+    """The backend's error; a success is no answer to an upgrade."""
+    if head.code < 400:
+        raise status.internal_error(f"invalid upgrade response: status code {head.code}")
+    length = head.headers.get("Content-Length")
+    body = b""
+    with contextlib.suppress(EOFError, TimeoutError, ValueError):
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            if length is not None:
+                body = await reader.readexactly(min(int(length), _ERROR_BODY))
+            elif head.headers.get("Transfer-Encoding", "").lower() == "chunked":
+                body = await _chunks(reader)
+            else:
+                body = await reader.read(_ERROR_BODY)
+    content_type = head.headers.get("Content-Type", "text/plain; charset=utf-8")
+    return web.Response(status=head.code, body=body, headers={"Content-Type": content_type})
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while (size := int((await reader.readline()).split(b";")[0] or b"0", 16)) and len(body) < _ERROR_BODY:
+        body += await reader.readexactly(size)
+        await reader.readline()
+    return body
+
+
+class _Incoming:
+    """Stands where aiohttp's parser was: takes the client's bytes, and slows the client when they pile up."""
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._ended = False
+        self._paused = False
+        self._changed = asyncio.Event()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self._pieces.append(bytes(data))
+        self._size += len(data)
+        self._changed.set()
+        if self._size > _PENDING_BYTES and not self._paused and self._request.transport is not None:
+            self._paused = True
+            self._request.transport.pause_reading()
+        return False, b""
+
+    def feed_eof(self) -> None:
+        self._ended = True
+        self._changed.set()
+
+    def set_exception(self, *_: Any) -> None:
+        self.feed_eof()
+
+    async def read(self) -> bytes:
+        """All that has come since; b"" at the end."""
+        while not self._pieces and not self._ended:
+            self._changed.clear()
+            await self._changed.wait()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        if self._paused and self._request.transport is not None:
+            self._paused = False
+            self._request.transport.resume_reading()
+        return data
+
+
+async def _join(
+    request: web.BaseRequest, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> web.StreamResponse:
+    incoming = _Incoming(request)
+    request.protocol.set_parser(incoming)  # type: ignore[arg-type]
+    response = web.StreamResponse(status=101, headers=head.headers)
+    response.force_close()
+    await response.prepare(request)
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError
+
+    async def up() -> None:
+        while data := await incoming.read():
+            writer.write(data)
+            await writer.drain()
+
+    async def down() -> None:
+        while data := await reader.read(_PIECE):
+            transport.write(data)
+            await request.protocol._drain_helper()
+
+    tasks = {asyncio.ensure_future(up()), asyncio.ensure_future(down())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        transport.close()
+    return response
