@@ -1,6 +1,6 @@
 """Subresources and resources that are not stored, by (group, plural, subresource); one file a subject.
 
-Built by app.py, called by endpoints.verbs. What an object does beside being stored: it is bound, evicted, scaled,
+Built by app.py, called by endpoints.verbs: an object beside being stored is bound, evicted, scaled,
 resized, or a way to what runs behind it (log, exec, attach, portforward, proxy).
 """
 
