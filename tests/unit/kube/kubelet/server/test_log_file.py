@@ -1,0 +1,53 @@
+"""Logs in CRI's format."""
+
+from pathlib import Path
+
+import pytest
+
+from kprov.kube.kubelet.server import log_file
+from kprov.kube.kubelet.server.log_file import LogOptions
+
+LINES = (
+    b"2026-01-01T00:00:01.000000001Z stdout F one\n"
+    b"2026-01-01T00:00:02.000000001Z stdout P two-\n"
+    b"2026-01-01T00:00:02.500000001Z stdout F half\n"
+    b"2026-01-01T00:00:03.000000001Z stderr F three\n"
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    file = tmp_path / "0.log"
+    file.write_bytes(LINES)
+    return str(file)
+
+
+async def read(path: str, **options: object) -> bytes:
+    pieces = log_file.read(path, LogOptions(**options), lambda: False)  # type: ignore[arg-type]
+    return b"".join([piece async for piece in pieces])
+
+
+async def test_partial_lines_are_joined(path: str) -> None:
+    assert await read(path) == b"one\ntwo-half\nthree\n"
+
+
+async def test_the_tail_is_counted_in_lines(path: str) -> None:
+    assert await read(path, tail=1) == b"three\n"
+    assert await read(path, tail=0) == b""
+    assert await read(path, tail=100) == b"one\ntwo-half\nthree\n"
+
+
+async def test_since_stream_limit_and_timestamps(path: str) -> None:
+    assert await read(path, since=log_file.since_seconds(None, "2026-01-01T00:00:02.6Z")) == b"three\n"
+    assert await read(path, stream="Stderr") == b"three\n"
+    assert await read(path, limit=5) == b"one\nt"
+    assert await read(path, tail=1, timestamps=True) == b"2026-01-01T00:00:03.000000001Z three\n"
+
+
+async def test_following_ends_when_the_container_has_ended(path: str) -> None:
+    assert await read(path, follow=True, tail=1) == b"three\n"
+
+
+def test_the_end_of_a_log_as_text(path: str) -> None:
+    assert log_file.tail_text(path, lines=1, limit=100) == "three\n"
+    assert log_file.tail_text("/nonexistent", lines=1, limit=100) == ""
