@@ -128,4 +128,11 @@ def _enabled(scope: list[str], unit: str, status: dict[str, str]) -> bool:
 def _systemctl(arguments: list[str]) -> None:
     code, out, err = process.run(["systemctl", *arguments])
     if code:
-        raise ModuleError(f"Unable to {' '.join(arguments)}: {(err or out).strip()}", rc=code, stderr=err)
+        message = f"Unable to {' '.join(arguments)}: {(err or out).strip().splitlines()[0]}"
+        raise ModuleError(message, rc=code, stderr=_last_words(arguments[-1]) or err)
+
+
+def _last_words(unit: str) -> str:
+    """What the unit said last: systemctl only says where to look."""
+    code, out, _ = process.run(["journalctl", "--unit", unit, "--lines=8", "--output=cat", "--no-pager"])
+    return out if code == 0 else ""
