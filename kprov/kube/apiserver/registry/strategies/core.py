@@ -9,8 +9,10 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+from kprov.kube.apiserver.registry.strategies import core_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
 
@@ -53,6 +55,12 @@ class NodeStrategy(ResourceStrategy):
         spec = obj.get("spec") or {}
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.node(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.node(obj) + rules.node_update(obj, old)
+
 
 class SecretStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
@@ -71,12 +79,24 @@ class SecretStrategy(ResourceStrategy):
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"type": obj.get("type", "")}
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.secret(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.secret(obj) + rules.secret_update(obj, old)
+
 
 class EndpointsStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         for subset in obj.get("subsets") or ():
             for port in subset.get("ports") or ():
                 port["protocol"] = port.get("protocol") or "TCP"
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.endpoints(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.endpoints(obj)
 
 
 class EventStrategy(ResourceStrategy):
@@ -116,3 +136,11 @@ class LimitRangeStrategy(ResourceStrategy):
             for name in ("default", "defaultRequest"):
                 if not item[name]:
                     del item[name]
+
+
+class ConfigMapStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.config_map(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.config_map(obj) + rules.immutable_flag(obj, old, "data", "binaryData")

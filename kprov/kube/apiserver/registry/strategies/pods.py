@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.strategies import pod_template
+from kprov.kube.apiserver.registry.strategies import pod_rules, pod_template
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
 
@@ -67,6 +68,12 @@ class PodStrategy(ResourceStrategy):
             "status.podIP": addresses[0].get("ip", "") if addresses else status.get("podIP", ""),
             "status.nominatedNodeName": status.get("nominatedNodeName", ""),
         }
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return pod_rules.pod_spec(obj["spec"])
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return pod_rules.pod_update(obj, old)
 
 
 _GATED: Object = {

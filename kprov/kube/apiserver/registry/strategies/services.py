@@ -14,6 +14,7 @@ from kprov.kube.apiserver.registry.allocators.held import HEADLESS, held_address
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
+from kprov.kube.apiserver.registry.strategies import service_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import StorageError
@@ -44,6 +45,12 @@ class ServiceStrategy(ResourceStrategy):
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.service(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.service(obj) + rules.service_update(obj, old)
 
 
 class ServiceHooks(Hooks):

@@ -10,6 +10,7 @@ from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.strategies.services import ServiceStrategy
 
 STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
+    ("", "configmaps"): core.ConfigMapStrategy,
     ("", "endpoints"): core.EndpointsStrategy,
     ("", "events"): core.EventStrategy,
     ("", "limitranges"): core.LimitRangeStrategy,

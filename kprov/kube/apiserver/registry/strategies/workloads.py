@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies import pod_template
+from kprov.kube.apiserver.registry.strategies import workload_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
 
@@ -45,6 +47,12 @@ class DeploymentStrategy(WorkloadStrategy):
             _missing(rolling, "maxUnavailable", "25%")
             _missing(rolling, "maxSurge", "25%")
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.deployment(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.deployment(obj) + rules.immutable_selector(obj, old)
+
 
 class ReplicaSetStrategy(WorkloadStrategy):
     new_status: Mapping[str, Any] | None = {"replicas": 0}
@@ -54,6 +62,12 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.replica_set(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.replica_set(obj) + rules.immutable_selector(obj, old)
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
@@ -65,6 +79,12 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
                 spec["selector"] = dict(labels)
             if not obj["metadata"].get("labels"):
                 obj["metadata"]["labels"] = dict(labels)
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.replication_controller(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.replication_controller(obj)
 
 
 class DaemonSetStrategy(WorkloadStrategy):
@@ -83,6 +103,12 @@ class DaemonSetStrategy(WorkloadStrategy):
             rolling: Object = strategy.setdefault("rollingUpdate", {})
             _missing(rolling, "maxUnavailable", 1)
             _missing(rolling, "maxSurge", 0)
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.daemon_set(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.daemon_set(obj) + rules.immutable_selector(obj, old)
 
 
 class StatefulSetStrategy(WorkloadStrategy):
@@ -108,6 +134,12 @@ class StatefulSetStrategy(WorkloadStrategy):
             claim_spec["volumeMode"] = claim_spec.get("volumeMode") or "Filesystem"
             claim.setdefault("status", {}).setdefault("phase", "Pending")
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.stateful_set(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.stateful_set(obj) + rules.stateful_set_update(obj, old)
+
 
 class JobStrategy(WorkloadStrategy):
     def default_own(self, obj: Object, spec: Object) -> None:
@@ -123,6 +155,12 @@ class JobStrategy(WorkloadStrategy):
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.job(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.job(obj) + rules.job_update(obj, old)
 
 
 def _generate_selector(obj: Object) -> None:
@@ -167,6 +205,12 @@ class CronJobStrategy(ResourceStrategy):
         template.setdefault("metadata", {})
         job: Object = template.setdefault("spec", {})
         pod_template.default_template(job.setdefault("template", {}))
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.cron_job(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.cron_job(obj, old)
 
 
 class PodTemplateStrategy(ResourceStrategy):

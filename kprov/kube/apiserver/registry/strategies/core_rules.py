@@ -1,0 +1,155 @@
+"""What config maps, secrets, nodes and endpoints must look like.
+
+Source: upstream pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
+from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address, immutable
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+_MAX_BYTES: Final = 1024 * 1024
+_IMMUTABLE_SET: Final = "field is immutable when `immutable` is set"
+_REDACTED: Final = "<secret contents redacted>"
+_EFFECTS: Final = ["NoExecute", "NoSchedule", "PreferNoSchedule"]
+_NEEDED: Final = {
+    "kubernetes.io/dockercfg": [".dockercfg"],
+    "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
+    "kubernetes.io/ssh-auth": ["ssh-privatekey"],
+    "kubernetes.io/tls": ["tls.crt", "tls.key"],
+}
+
+
+def config_map(obj: Object) -> list[FieldError]:
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    errors = _keys("data", data) + _keys("binaryData", binary)
+    errors += [
+        field.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+        for key in data
+        if key in binary
+    ]
+    size = sum(len(text.encode()) for text in data.values()) + sum(
+        _decoded_size(text) for text in binary.values()
+    )
+    if size > _MAX_BYTES:
+        errors.append(field.too_long("", _MAX_BYTES))
+    return errors
+
+
+def secret(obj: Object) -> list[FieldError]:
+    data, kind = obj.get("data") or {}, obj["type"]
+    errors = _keys("data", data)
+    if sum(_decoded_size(text) for text in data.values()) > _MAX_BYTES:
+        errors.append(field.too_long("data", _MAX_BYTES))
+    if kind == "kubernetes.io/service-account-token":
+        annotation = "kubernetes.io/service-account.name"
+        if not (obj["metadata"].get("annotations") or {}).get(annotation):
+            errors.append(field.required(f"metadata.annotations[{annotation}]"))
+    elif kind == "kubernetes.io/basic-auth":
+        if "username" not in data and "password" not in data:
+            errors += [field.required("data[username]"), field.required("data[password]")]
+    else:
+        missing = [key for key in _NEEDED.get(kind, []) if key not in data]
+        errors += [field.required(f"data[{key}]") for key in missing]
+        if kind.startswith("kubernetes.io/docker") and not missing:
+            key = _NEEDED[kind][0]
+            errors += _json(f"data[{key}]", data[key])
+    return errors
+
+
+def _json(path: str, text: str) -> list[FieldError]:
+    try:
+        json.loads(base64.b64decode(text))
+    except (ValueError, binascii.Error) as error:
+        return [field.invalid(path, _REDACTED, str(error))]
+    return []
+
+
+def immutable_flag(obj: Object, old: Object, *parts: str) -> list[FieldError]:
+    """A config map or secret that was set immutable stays as it is."""
+    if not old.get("immutable"):
+        return []
+    errors = [] if obj.get("immutable") else [field.forbidden("immutable", _IMMUTABLE_SET)]
+    return errors + [
+        field.forbidden(part, _IMMUTABLE_SET)
+        for part in parts
+        if (obj.get(part) or {}) != (old.get(part) or {})
+    ]
+
+
+def secret_update(obj: Object, old: Object) -> list[FieldError]:
+    errors = [] if obj["type"] == old["type"] else [immutable("type", obj["type"])]
+    return errors + immutable_flag(obj, old, "data")
+
+
+def _keys(path: str, data: Object) -> list[FieldError]:
+    return [
+        field.invalid(f"{path}[{key}]", key, text) for key in data for text in names.is_config_map_key(key)
+    ]
+
+
+def _decoded_size(text: str) -> int:
+    return len(text) * 3 // 4 - text[-2:].count("=")
+
+
+def node(obj: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: set[tuple[str, str]] = set()
+    for index, taint in enumerate(obj["spec"].get("taints") or ()):
+        path, key, effect = f"spec.taints[{index}]", taint.get("key", ""), taint.get("effect", "")
+        errors += [field.invalid(f"{path}.key", key, text) for text in names.is_qualified_name(key)]
+        errors += [
+            field.invalid(f"{path}.value", taint.get("value", ""), text)
+            for text in names.is_label_value(taint.get("value", ""))
+        ]
+        if not effect:
+            errors.append(field.required(f"{path}.effect"))
+        elif effect not in _EFFECTS:
+            errors.append(field.not_supported(f"{path}.effect", effect, _EFFECTS))
+        if (key, effect) in seen:
+            errors.append(field.duplicate(path, taint))
+        seen.add((key, effect))
+    return errors
+
+
+def node_update(obj: Object, old: Object) -> list[FieldError]:
+    spec, before = obj["spec"], old["spec"]
+    errors: list[FieldError] = []
+    if before.get("podCIDRs") and spec.get("podCIDRs") != before["podCIDRs"]:
+        text = 'node updates may not change podCIDR except from "" to valid'
+        errors.append(field.forbidden("spec.podCIDRs", text))
+    if before.get("providerID") and spec.get("providerID") != before["providerID"]:
+        text = 'node updates may not change providerID except from "" to valid'
+        errors.append(field.forbidden("spec.providerID", text))
+    return errors
+
+
+def endpoints(obj: Object) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for index, subset in enumerate(obj.get("subsets") or ()):
+        path = f"subsets[{index}]"
+        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+            text = "must specify `addresses` or `notReadyAddresses`"
+            errors.append(field.required(path, text))
+        for kind in ("addresses", "notReadyAddresses"):
+            for place, address in enumerate(subset.get(kind) or ()):
+                errors += endpoint_address(f"{path}.{kind}[{place}].ip", address.get("ip", ""))
+        ports = subset.get("ports") or ()
+        for place, port in enumerate(ports):
+            where = f"{path}.ports[{place}]"
+            if len(ports) > 1 and not port.get("name"):
+                errors.append(field.required(f"{where}.name"))
+            number = port.get("port", 0)
+            errors += [field.invalid(f"{where}.port", number, text) for text in names.is_port_number(number)]
+            if port["protocol"] not in PROTOCOLS:
+                errors.append(field.not_supported(f"{where}.protocol", port["protocol"], PROTOCOLS))
+    return errors
