@@ -1,0 +1,177 @@
+"""Requests that go through the server to a backend, over real sockets on the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType, web
+
+from kprov.kube.apiserver.registry.subresources import forward, headers, kubelet, splice
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Serve = Callable[[Handler], Awaitable[int]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    runners = []
+
+    async def start(handler: Handler) -> int:
+        runner = web.ServerRunner(web.Server(handler, handler_cancellation=True, auto_decompress=False))
+        await runner.setup()
+        runners.append(runner)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return int(runner.addresses[0][1])
+
+    yield start
+    for runner in reversed(runners):
+        await runner.cleanup()
+
+
+def tunnel_to(port: int) -> Handler:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        url = urlsplit(f"http://127.0.0.1:{port}{request.rel_url.raw_path}")
+        return await splice.through(request, url, headers.for_upgrade(request), None)
+
+    return handle
+
+
+async def test_a_websocket_goes_through_with_its_subprotocol(serve: Serve) -> None:
+    async def kubelet_side(request: web.BaseRequest) -> web.StreamResponse:
+        socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io",))
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_bytes(message.data.upper())
+        return socket
+
+    port = await serve(tunnel_to(await serve(kubelet_side)))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{port}/exec", protocols=["v5.channel.k8s.io"]) as socket,
+    ):
+        assert socket.protocol == "v5.channel.k8s.io"
+        await socket.send_bytes(b"hello")
+        message = await socket.receive()
+        assert (message.type, message.data) == (WSMsgType.BINARY, b"HELLO")
+
+
+class Echo(asyncio.Protocol):
+    """A backend that switches to any protocol and then gives back what it gets."""
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.switched = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self.switched:
+            self.transport.write(data)
+            return
+        self.head += data
+        if b"\r\n\r\n" in self.head:
+            self.switched = True
+            self.transport.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+                b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\nfirst"
+            )
+
+
+async def test_spdy_goes_through_byte_for_byte_and_slow_readers_lose_nothing(serve: Serve) -> None:
+    server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
+    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"POST /exec HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+        b"X-Stream-Protocol-Version: v4.channel.k8s.io\r\nContent-Length: 0\r\n\r\n"
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    assert b"X-Stream-Protocol-Version: v4.channel.k8s.io" in head
+    assert await reader.readexactly(5) == b"first"
+    data = bytes(range(256)) * 8192
+    writer.write(data)
+    assert await reader.readexactly(len(data)) == data
+    writer.close()
+    server.close()
+
+
+async def test_the_end_of_the_backend_is_the_end_of_the_client(serve: Serve) -> None:
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbye")
+        writer.close()
+
+    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+    assert (await reader.read()).endswith(b"bye")
+    writer.close()
+    server.close()
+
+
+async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve) -> None:
+    async def kubelet_side(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=404, text='container not found ("c")\n')
+
+    port = await serve(tunnel_to(await serve(kubelet_side)))
+    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{port}/exec", headers=sent) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (404, 'container not found ("c")\n')
+
+
+def forward_to(port: int) -> Handler:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        path = request.rel_url.raw_path_qs.removeprefix("/proxy")
+        url = urlsplit(f"http://127.0.0.1:{port}{path}")
+        return await forward.send(request, url, "/proxy", kubelet.unverified())
+
+    return handle
+
+
+async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Serve) -> None:
+    async def backend(request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        text = f"{request.method} {request.rel_url.raw_path_qs} {body.decode()}"
+        forwarded = request.headers["X-Forwarded-Uri"]
+        return web.Response(status=418, text=text, headers={"X-Saw": forwarded, "Location": "/next"})
+
+    port = await serve(forward_to(await serve(backend)))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.put(
+            f"http://127.0.0.1:{port}/proxy/a%2Fb".replace("%2F", "%20"), params={"q": "1"}, data=b"x"
+        ) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (418, "PUT /a%20b?q=1 x")
+        assert answer.headers["X-Saw"] == "/proxy/a%20b"
+        assert answer.headers["Location"] == "/proxy/next"
+
+
+async def test_a_stream_arrives_while_it_is_written(serve: Serve) -> None:
+    seen = asyncio.Event()
+
+    async def backend(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"one")
+        await seen.wait()
+        await response.write(b"two")
+        return response
+
+    port = await serve(forward_to(await serve(backend)))
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
+        assert await answer.content.readany() == b"one"
+        seen.set()
+        assert await answer.content.read() == b"two"
