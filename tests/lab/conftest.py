@@ -169,26 +169,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Hosts made from nothing, also over what an earlier, killed run left behind."""
     if os.geteuid() != 0:
         pytest.fail("lab tests make hosts on this machine and need root")
-    inventory = tmp_path_factory.mktemp("inventory")
-    run(KPROV, "lab", "down", "--name", LAB, check=False)
-    run(
-        KPROV,
-        "lab",
-        "up",
-        "--name",
-        LAB,
-        "--subnet",
-        SUBNET,
-        "--hosts",
-        str(len(HOSTS)),
-        "--inventory",
-        inventory,
-        timeout=900,
-    )
+    # For work on the tests themselves: the hosts stay, and the next run brings only what changed.
+    keep = os.environ.get("KPROV_KEEP_LAB")
+    inventory = Path(keep) if keep else tmp_path_factory.mktemp("inventory")
+    if not keep:
+        run(KPROV, "lab", "down", "--name", LAB, check=False)
+    up = ("lab", "up", "--name", LAB, "--subnet", SUBNET, "--hosts", str(len(HOSTS)), "--inventory", inventory)
+    run(KPROV, *up, timeout=900)
     try:
         yield Lab(inventory)
     finally:
-        run(KPROV, "lab", "down", "--name", LAB)
+        if not keep:
+            run(KPROV, "lab", "down", "--name", LAB)
 
 
 @pytest.fixture(scope="session")

@@ -103,9 +103,11 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(lab: Lab, tmp_path
     known = Path(f"/var/lib/kprov/lab/{LAB}/known_hosts")
     lines = known.read_text().splitlines()
     other = tmp_path / "known_hosts"
-    # node1's name with node2's key.
-    key_of_2 = next(line for line in lines if line.startswith(lab.address("node2"))).split(" ", 1)[1]
-    other.write_text("\n".join([f"{lab.address('node1')} {key_of_2}", *lines[1:]]) + "\n")
+    # node1's address with node2's key.
+    first, second = lab.address("node1"), lab.address("node2")
+    key_of_second = next(line for line in lines if second in line.split()[0].split(",")).split(" ", 1)[1]
+    others = [line for line in lines if first not in line.split()[0].split(",")]
+    other.write_text("\n".join([f"{first} {key_of_second}", *others]) + "\n")
 
     def other_known_hosts(inventory: dict[str, Any]) -> None:
         inventory["all"]["hosts"]["node1"]["ansible_ssh_common_args"] = f"-o UserKnownHostsFile={other}"
