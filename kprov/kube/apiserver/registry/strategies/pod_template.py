@@ -60,12 +60,12 @@ def _container(container: Object, *, host_network: bool) -> None:
             port["hostPort"] = port.get("containerPort", 0)
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
-        if source.get("fieldRef"):
+        if source.get("fieldRef") is not None:
             _field_ref(source["fieldRef"])
         if source.get("fileKeyRef"):
             source["fileKeyRef"].setdefault("optional", False)
     for name in _PROBES:
-        if container.get(name):
+        if container.get(name) is not None:
             _probe(container[name])
     lifecycle = container.get("lifecycle") or {}
     for name in ("postStart", "preStop"):
@@ -94,7 +94,7 @@ def _probe(probe: Object) -> None:
 
 
 def _http_get(action: Object | None) -> None:
-    if action:
+    if action is not None:
         action["path"] = action.get("path") or "/"
         action["scheme"] = action.get("scheme") or "HTTP"
 
@@ -118,7 +118,7 @@ def _volume(volume: Object) -> None:
         _items(source)
     elif name == "projected":
         for part in source.get("sources") or ():
-            if part.get("serviceAccountToken"):
+            if part.get("serviceAccountToken") is not None:
                 part["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
             _items(part.get("downwardAPI") or {})
     elif name == "iscsi":
@@ -133,5 +133,5 @@ def _volume(volume: Object) -> None:
 
 def _items(source: Object) -> None:
     for item in source.get("items") or ():
-        if item.get("fieldRef"):
+        if item.get("fieldRef") is not None:
             _field_ref(item["fieldRef"])
