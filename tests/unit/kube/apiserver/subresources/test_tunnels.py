@@ -118,6 +118,27 @@ async def test_the_end_of_the_backend_is_the_end_of_the_client(serve: Serve) -> 
     server.close()
 
 
+async def test_the_end_of_the_client_is_the_end_of_the_backend(serve: Serve) -> None:
+    ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+        ended.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"last")
+    await writer.drain()
+    writer.close()
+    assert await asyncio.wait_for(ended, 5) in {b"last", b""}
+    server.close()
+
+
 async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve) -> None:
     async def kubelet_side(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=404, text='container not found ("c")\n')
