@@ -30,7 +30,7 @@ class OpenId:
     """
 
     def __init__(self, options: Namespace, address: str) -> None:
-        """address: HOST:PORT under which clients know the server; the default of --service-account-jwks-uri."""
+        """address: HOST:PORT under which clients know the server, unless --service-account-jwks-uri says."""
         issuers = list(options.service_account_issuer)
         keys = service_accounts.load_public_keys(list(options.service_account_key_file))
         self._documents: dict[str, tuple[bytes, str]] = {}
