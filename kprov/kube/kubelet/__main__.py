@@ -1,5 +1,6 @@
 """python -m kprov.kube.kubelet"""
 
+import os
 import sys
 
 from kprov.kube.component_base import logs, run
@@ -13,6 +14,8 @@ def main() -> int:
     except ConfigError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
+    # What is made for pods is read by users who are not root; secrets get narrower modes where they are made.
+    os.umask(0o022)
     logs.setup(config.verbosity, "kubelet")
     from kprov.kube.kubelet.app import serve
 

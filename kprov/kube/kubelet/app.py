@@ -95,6 +95,7 @@ class _Node:
             volumes=volumes,
             handlers=self._handlers,
             environment=self._environment,
+            handler=self._runtime_handler,
             memory_capacity=info.memory()[0],
         )
         parts = Parts(
@@ -125,6 +126,14 @@ class _Node:
 
     async def _environment(self, pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
         return await self.kubelet.environment_source(self._services, self._allocatable)(pod, container, ips)  # type: ignore[no-any-return]
+
+    async def _runtime_handler(self, pod: Pod) -> str:
+        """The runtime's handler that the pod's RuntimeClass names; "" is the default one."""
+        name = pod["spec"].get("runtimeClassName")
+        if not name or self._client is None:
+            return ""
+        found = await self._client.resource("node.k8s.io", "v1", "runtimeclasses").get(name)
+        return str(found.get("handler") or "")
 
     def _services(self) -> list[dict[str, Any]]:
         return self._informers.informer("", "v1", "services").list() if self._informers is not None else []
@@ -233,6 +242,7 @@ class _Node:
             try:
                 await self.kubelet.remove_orphans()
                 await self.kubelet.remove_dead_containers()
+                await self.kubelet.rotate_logs()
             except (RuntimeFailure, OSError) as failure:
                 log.warning("housekeeping: %s", failure)
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)

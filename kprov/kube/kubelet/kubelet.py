@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kprov.kube.kubelet import cgroups, container_state, environment, pods, sandbox_config
+from kprov.kube.kubelet import (
+    cgroups,
+    container_state,
+    environment,
+    log_rotation,
+    pods,
+    sandbox_config,
+)
 from kprov.kube.kubelet.admission import Admission
 from kprov.kube.kubelet.container_state import PodState
 from kprov.kube.kubelet.cri.client import CriClient
@@ -119,7 +126,8 @@ class Kubelet:
                 self._start_worker(pod)
         elif worker.pod is not pod:
             self._parts.objects.register(pod)
-            if old is not None and _is_only_status(old, pod):
+            # Others may end a pod by its phase: eviction, preemption, a lost node.
+            if old is not None and _is_only_status(old, pod) and not pods.is_finished(pod):
                 worker.pod = pod
             else:
                 worker.update(pod)
@@ -361,6 +369,17 @@ class Kubelet:
         for link in folder.iterdir() if folder.is_dir() else []:
             if link.is_symlink() and not link.exists():
                 link.unlink(missing_ok=True)
+
+    async def rotate_logs(self) -> None:
+        """Put away logs of running containers that are too large, and drop the oldest."""
+        parts = self._parts
+        for uid in list(self._workers):
+            for status in (await container_state.read(parts.cri, uid)).containers:
+                if status.is_running and await asyncio.to_thread(
+                    log_rotation.is_due, status.log_path, parts.config
+                ):
+                    await asyncio.to_thread(log_rotation.put_away, status.log_path, parts.config)
+                    await parts.cri.reopen_container_log(status.id)
 
     async def remove_dead_containers(self) -> None:
         """Keep the newest dead container of each name in pods that live (MaxPerPodContainer 1)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from kprov.kube.client import ClientError
 from kprov.kube.component_base import durations
 from kprov.kube.kubelet import actions, container_config, container_state, dns, pods, sandbox_config
 from kprov.kube.kubelet.backoff import BackOff
@@ -58,6 +59,7 @@ class PodRuntime:
         volumes: VolumeManager,
         handlers: Handlers,
         environment: EnvironmentSource,
+        handler: Callable[[Pod], Awaitable[str]],
         memory_capacity: int,
     ) -> None:
         self._cri = cri
@@ -67,6 +69,7 @@ class PodRuntime:
         self._volumes = volumes
         self._handlers = handlers
         self._environment = environment
+        self._handler = handler
         self._memory_capacity = memory_capacity
         self.backoff = BackOff(config.max_container_backoff)
         # pod uid > container name > why it waits
@@ -120,10 +123,9 @@ class PodRuntime:
 
     async def _create_sandbox(self, pod: Pod, config: pb.PodSandboxConfig) -> tuple[str, list[str]]:
         await asyncio.to_thread(Path(config.log_directory).mkdir, 0o755, True, True)
-        handler = ""
         try:
-            sandbox = await self._cri.run_pod_sandbox(config, handler)
-        except RuntimeFailure as failure:
+            sandbox = await self._cri.run_pod_sandbox(config, await self._handler(pod))
+        except (RuntimeFailure, ClientError) as failure:
             text = f"Failed to create pod sandbox: {failure}"
             self._events.pod(pod, "Warning", "FailedCreatePodSandBox", text)
             raise

@@ -126,21 +126,21 @@ class NodeAgent:
 
     async def _tell(self) -> None:
         name = self._config.node_name
-        old = (self._node or {}).get("status") or {}
+        # Others write conditions too: a node that was thought lost has to say that it is there.
+        try:
+            self._node = await self._nodes.get(name)
+        except ApiError as error:
+            if not error.is_not_found or not self._config.register_node:
+                raise
+            log.warning("node %s is gone from the API, registering it again", name)
+            self._node = await self._create_or_adopt()
+        old = self._node.get("status") or {}
         status = self._maker.make(old)
         if not has_changed(old, status) and not report_is_due(
             self._reported, self._config.node_status_report_frequency
         ):
             return
-        try:
-            patch = await self._patch(name, old, status)
-        except ApiError as error:
-            if error.is_not_found and self._config.register_node:
-                log.warning("node %s is gone from the API, registering it again", name)
-                self._node = await self._create_or_adopt()
-                return
-            raise
-        self._node = patch
+        self._node = await self._patch(name, old, status)
         self._reported = time.monotonic()
         self._tell_of_changes(old, status)
 
