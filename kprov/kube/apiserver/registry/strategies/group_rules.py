@@ -340,3 +340,15 @@ def signing_request(obj: Object) -> list[FieldError]:
         text = "may not specify a duration less than 600 seconds (10 minutes)"
         errors.append(field.invalid("spec.expirationSeconds", seconds, text))
     return errors
+
+
+def lease(obj: Object) -> list[FieldError]:
+    spec = obj.get("spec") or {}
+    errors: list[FieldError] = []
+    seconds, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
+    if seconds is not None and seconds <= 0:
+        errors.append(field.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
+    if transitions is not None and transitions < 0:
+        text = "must be greater than or equal to 0"
+        errors.append(field.invalid("spec.leaseTransitions", transitions, text))
+    return errors

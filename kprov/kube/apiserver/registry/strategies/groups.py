@@ -251,3 +251,11 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
             "acceptedNames": {"plural": "", "kind": ""},
             "storedVersions": stored,
         }
+
+
+class LeaseStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return rules.lease(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return rules.lease(obj)

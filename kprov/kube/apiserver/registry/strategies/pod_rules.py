@@ -113,13 +113,13 @@ def _host_network(spec: Object, path: str) -> list[FieldError]:
         return []
     return [
         field.invalid(
-            f"{path}.containers[{index}].ports[{place}].containerPort",
-            port.get("containerPort", 0),
-            "must match `hostPort` when `hostNetwork` is true",
+            f"{path}.containers[{index}].ports[{place}].hostPort",
+            port["hostPort"],
+            "must match `containerPort` when `hostNetwork` is true",
         )
         for index, container in enumerate(spec.get("containers") or ())
         for place, port in enumerate(container.get("ports") or ())
-        if port.get("hostPort") != port.get("containerPort")
+        if port.get("hostPort") and port["hostPort"] != port.get("containerPort")
     ]
 
 

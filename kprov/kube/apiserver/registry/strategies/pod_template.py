@@ -38,7 +38,7 @@ def default_spec(spec: Object) -> None:
     for volume in spec.get("volumes") or ():
         _volume(volume)
     for container in containers(spec):
-        _container(container, host_network=bool(spec.get("hostNetwork")))
+        _container(container)
 
 
 def containers(spec: Object) -> Iterator[Object]:
@@ -47,7 +47,7 @@ def containers(spec: Object) -> Iterator[Object]:
         yield from spec.get(kind) or ()
 
 
-def _container(container: Object, *, host_network: bool) -> None:
+def _container(container: Object) -> None:
     if not container.get("imagePullPolicy"):
         container["imagePullPolicy"] = pull_policy(container.get("image", ""))
     container["terminationMessagePath"] = container.get("terminationMessagePath") or "/dev/termination-log"
@@ -56,8 +56,6 @@ def _container(container: Object, *, host_network: bool) -> None:
         container["resources"] = {}
     for port in container.get("ports") or ():
         port["protocol"] = port.get("protocol") or "TCP"
-        if host_network and not port.get("hostPort"):
-            port["hostPort"] = port.get("containerPort", 0)
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
         if source.get("fieldRef") is not None:

@@ -26,6 +26,8 @@ class PodStrategy(ResourceStrategy):
         for kind in ("initContainers", "containers"):
             for container in spec.get(kind) or ():
                 _requests_from_limits(container["resources"])
+                if spec.get("hostNetwork"):
+                    _host_ports(container)
         if (spec.get("resources") or {}).get("limits"):
             _pod_requests(spec)
 
@@ -82,6 +84,13 @@ _GATED: Object = {
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }
+
+
+def _host_ports(container: Object) -> None:
+    """On the host's network a port is the host's port; only pods say so, templates do not."""
+    for port in container.get("ports") or ():
+        if not port.get("hostPort"):
+            port["hostPort"] = port.get("containerPort", 0)
 
 
 def _requests_from_limits(resources: Object) -> None:

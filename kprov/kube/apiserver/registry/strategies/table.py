@@ -37,6 +37,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("batch", "cronjobs"): workloads.CronJobStrategy,
     ("batch", "jobs"): workloads.JobStrategy,
     ("certificates.k8s.io", "certificatesigningrequests"): groups.CertificateSigningRequestStrategy,
+    ("coordination.k8s.io", "leases"): groups.LeaseStrategy,
     ("discovery.k8s.io", "endpointslices"): groups.EndpointSliceStrategy,
     ("events.k8s.io", "events"): core.EventStrategy,
     ("networking.k8s.io", "ingressclasses"): groups.IngressClassStrategy,

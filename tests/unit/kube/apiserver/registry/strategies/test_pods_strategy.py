@@ -66,6 +66,12 @@ def test_requests_follow_limits() -> None:
     assert spec["containers"][0]["resources"]["requests"] == {"cpu": "500m", "memory": "1Gi"}
 
 
+def test_on_the_hosts_network_a_port_is_the_hosts_port() -> None:
+    ports = [{"containerPort": 80}]
+    spec = defaulted(hostNetwork=True, containers=[{"name": "a", "image": "b", "ports": ports}])["spec"]
+    assert spec["containers"][0]["ports"] == [{"containerPort": 80, "hostPort": 80, "protocol": "TCP"}]
+
+
 @pytest.mark.parametrize(
     ("image", "policy"),
     [
