@@ -60,7 +60,7 @@ class Handlers:
             raise ProbeError(str(failure)) from failure
         output = (stdout + stderr)[:_MAX_EXEC].decode(errors="replace")
         if code != 0:
-            raise ProbeError(output or f"command exited with {code}")
+            raise ProbeError(output)
         return output
 
     async def _http(self, http: Mapping[str, Any], container: Container, address: str, timeout: float) -> str:

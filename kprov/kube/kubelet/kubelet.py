@@ -119,7 +119,7 @@ class Kubelet:
         self._pods[uid] = pod
         worker = self._workers.get(uid)
         if worker is None:
-            if old is None or uid in self._rejected:
+            if old is None:
                 self._start(pod)
             elif pods.is_being_deleted(pod):
                 # It ended before; now its object may go.

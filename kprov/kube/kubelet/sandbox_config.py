@@ -42,8 +42,6 @@ def make(pod: Pod, attempt: int, config: KubeletConfig) -> pb.PodSandboxConfig:
         if spec.get("setHostnameAsFQDN") and domain:
             name = f"{name}.{domain}"
         sandbox.hostname = name
-    else:
-        sandbox.hostname = config.node_name
     linux = sandbox.linux
     linux.cgroup_parent = cgroups.parent(pod, config)
     linux.security_context.CopyFrom(security.sandbox(pod, root=config.root_dir))

@@ -76,7 +76,10 @@ def generate(
         status["observedGeneration"] = generation
     if init:
         status["initContainerStatuses"] = init
-    status["containerStatuses"] = apps
+    # A pod that was refused before anything of it was made has no containers to tell of.
+    refused = status["phase"] == "Failed" and not state.containers and not old.get("containerStatuses")
+    if not refused:
+        status["containerStatuses"] = apps
     if ephemeral:
         status["ephemeralContainerStatuses"] = ephemeral
     return status
