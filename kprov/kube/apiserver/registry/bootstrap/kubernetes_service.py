@@ -36,6 +36,8 @@ Object = dict[str, Any]
 LEASES: Final = "/registry/masterleases/"
 LEASE_SECONDS: Final = 15
 REFRESH_SECONDS: Final = 10.0
+#: A dead server leaves the endpoints this much after its lease at the latest.
+LOOK_SECONDS: Final = 1.0
 _FAREWELL_SECONDS: Final = 5.0
 _NAME: Final = "kubernetes"
 _NAMESPACE: Final = "default"
@@ -101,19 +103,28 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
     address = advertised_address(options)
     port: int = options.secure_port
     leases = ServerLeases(registry.storage, address)
+    shown: list[str] | None = None
+    renew_at = 0.0
     try:
         while True:
             try:
-                await _ensure_service(options, registry)
+                renewing = time.monotonic() >= renew_at
+                if renewing:
+                    await _ensure_service(options, registry)
                 if options.endpoint_reconciler_type != "none":
-                    await leases.renew()
-                    await publish(registry, await leases.addresses(), port)
+                    if renewing:
+                        await leases.renew()
+                    living = await leases.addresses()
+                    # Now and then also without news: someone may have changed the endpoints.
+                    if renewing or living != shown:
+                        await publish(registry, living, port)
+                        shown = living
+                if renewing:
+                    renew_at = time.monotonic() + REFRESH_SECONDS
                 done()
             except (StatusError, StorageError) as error:
                 log.warning("default/kubernetes is not up to date: %s", error)
-                await asyncio.sleep(1)
-                continue
-            await asyncio.sleep(REFRESH_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
     finally:
         if options.endpoint_reconciler_type != "none":
             await _leave(registry, leases, port)
