@@ -1,21 +1,37 @@
-"""Which plugins run, in upstream's order (pkg/kubeapiserver/options/plugins.go), and the chain that runs them."""
+"""Which plugins run, in upstream's order (pkg/kubeapiserver/options/plugins.go), and what runs them."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Final
 
+from kprov.kube.apiserver import authorization
+from kprov.kube.apiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+)
 from kprov.kube.apiserver.admission.limit_ranger import LimitRanger
 from kprov.kube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kprov.kube.apiserver.admission.network import DefaultIngressClass, DenyServiceExternalIPs
 from kprov.kube.apiserver.admission.node_restriction import NodeRestriction
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
+from kprov.kube.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer
 from kprov.kube.apiserver.admission.pods import DefaultTolerationSeconds, Priority, TaintNodesByCondition
+from kprov.kube.apiserver.admission.rbac import RBACEscalation
+from kprov.kube.apiserver.admission.runtime_class import RuntimeClass
 from kprov.kube.apiserver.admission.service_account import ServiceAccount
+from kprov.kube.apiserver.admission.storage import (
+    DefaultStorageClass,
+    PersistentVolumeClaimResize,
+    StorageObjectInUseProtection,
+)
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.machinery.resources import Resource
 
-#: Upstream's order; those in DEFAULT run unless they are disabled.
-ORDER: tuple[type[AdmissionPlugin], ...] = (
+#: Upstream's order; all but those in NOT_DEFAULT run unless they are disabled.
+ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     NamespaceLifecycle,
     LimitRanger,
     ServiceAccount,
@@ -23,8 +39,22 @@ ORDER: tuple[type[AdmissionPlugin], ...] = (
     TaintNodesByCondition,
     Priority,
     DefaultTolerationSeconds,
+    DefaultStorageClass,
+    StorageObjectInUseProtection,
+    OwnerReferencesPermissionEnforcement,
+    PersistentVolumeClaimResize,
+    RuntimeClass,
+    CertificateApproval,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    DefaultIngressClass,
+    DenyServiceExternalIPs,
 )
-NOT_DEFAULT = frozenset({"NodeRestriction"})
+NOT_DEFAULT: Final = frozenset({
+    "NodeRestriction",
+    "OwnerReferencesPermissionEnforcement",
+    "DenyServiceExternalIPs",
+})  # fmt: skip
 
 
 class Chain:
@@ -32,23 +62,33 @@ class Chain:
 
     def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
         self._plugins = plugins
+        self._looking: dict[tuple[str, str, str], tuple[AdmissionPlugin, ...]] = {}
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutating phase."""
-        for plugin in self._plugins:
-            if attributes.operation in plugin.operations:
-                await plugin.admit(attributes)
+        for plugin in self._at(attributes.resource, attributes.operation):
+            await plugin.admit(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """Validating phase."""
-        for plugin in self._plugins:
-            if attributes.operation in plugin.operations:
-                await plugin.validate(attributes)
+        for plugin in self._at(attributes.resource, attributes.operation):
+            await plugin.validate(attributes)
 
     def handles(self, resource: Resource, operation: str) -> bool:
-        """NamespaceLifecycle looks at everything that is namespaced; the others at little."""
-        del resource
-        return any(operation in plugin.operations for plugin in self._plugins)
+        """Whether any plugin looks at that operation."""
+        return bool(self._at(resource, operation))
+
+    def _at(self, resource: Resource, operation: str) -> tuple[AdmissionPlugin, ...]:
+        key = (resource.group, resource.plural, operation)
+        found = self._looking.get(key)
+        if found is None:
+            found = self._looking[key] = tuple(
+                plugin
+                for plugin in self._plugins
+                if operation in plugin.operations
+                and (plugin.resources is None or key[:2] in plugin.resources)
+            )
+        return found
 
 
 def build(options: Namespace, registry: Registry) -> Chain:
@@ -56,10 +96,13 @@ def build(options: Namespace, registry: Registry) -> Chain:
     known = {plugin.name for plugin in ORDER}
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
     for name in sorted((enabled | disabled) - known):
-        raise SystemExit(
-            f"Error: --enable-admission-plugins: {name} is not there; there are {', '.join(sorted(known))}"
-        )
+        there = ", ".join(sorted(known))
+        raise SystemExit(f"Error: --enable-admission-plugins: {name} is not there; there are {there}")
     running = [
-        plugin for plugin in ORDER if plugin.name in enabled or (plugin.name not in disabled | NOT_DEFAULT)
+        plugin for plugin in ORDER if plugin.name in enabled or plugin.name not in disabled | NOT_DEFAULT
     ]
-    return Chain([plugin(registry) for plugin in running])  # type: ignore[call-arg]
+    plugins = [plugin(registry) for plugin in (*running, RBACEscalation)]
+    for plugin in plugins:
+        if isinstance(plugin, WantsAuthorizer):
+            plugin.authorizer = authorization.build(options, registry)
+    return Chain(plugins)

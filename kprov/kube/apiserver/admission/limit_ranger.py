@@ -18,6 +18,7 @@ Object = dict[str, Any]
 
 class LimitRanger(AdmissionPlugin):
     name = "LimitRanger"
+    resources = frozenset({("", "pods")})
 
     def __init__(self, registry: Registry) -> None:
         self._ranges = registry.store("", "limitranges").lister

@@ -1,115 +1,267 @@
-"""NodeRestriction: a kubelet writes its own node, its own pods, its own lease, and no labels above its station.
+"""NodeRestriction: a kubelet writes its own node, pods and lease, and no labels above its station.
 
-Source: upstream plugin/pkg/admission/noderestriction.
+Source: upstream plugin/pkg/admission/noderestriction/admission.go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.admission.service_account import MIRROR
-from kprov.kube.apiserver.authorization.node import node_of
+from kprov.kube.apiserver.admission.certificates import common_name_of_request
+from kprov.kube.apiserver.admission.node_labels import forbidden_labels
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
+from kprov.kube.apiserver.admission.token_audience import volumes_audience
+from kprov.kube.apiserver.authorization.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, node_of
+from kprov.kube.apiserver.authorization.node_graph import MIRROR
+from kprov.kube.apiserver.authorization.pod_references import api_object_kept_by
+from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]
-_LABEL_DOMAINS: Final = ("kubernetes.io", "k8s.io")
-_OWN_DOMAINS: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
-_OWN_LABELS: Final = frozenset({
-    "kubernetes.io/hostname", "kubernetes.io/arch", "kubernetes.io/os", "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region", "beta.kubernetes.io/arch", "beta.kubernetes.io/os",
-    "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type",
-})  # fmt: skip
+
+_CHANGEABLE_CLAIM_STATUS: Final = (
+    "capacity",
+    "conditions",
+    "allocatedResourceStatuses",
+    "allocatedResources",
+)
 
 
-class NodeRestriction(AdmissionPlugin):
+class NodeRestriction(WantsAuthorizer):
     name = "NodeRestriction"
     operations = frozenset({"CREATE", "UPDATE", "DELETE"})
 
     def __init__(self, registry: Registry) -> None:
+        self._registry = registry
         self._pods = registry.store("", "pods")
+        self._nodes = registry.store("", "nodes")
+        self._rules: dict[tuple[str, str], Callable[[Attributes, str], Awaitable[None]]] = {
+            ("", "pods"): self._pod,
+            ("", "nodes"): _node,
+            ("", "persistentvolumeclaims"): _claim,
+            ("", "serviceaccounts"): self._token,
+            ("coordination.k8s.io", "leases"): _lease,
+            ("storage.k8s.io", "csinodes"): _csi_node,
+            ("resource.k8s.io", "resourceslices"): _resource_slice,
+            ("certificates.k8s.io", "certificatesigningrequests"): _signing_request,
+        }
+        self.resources = frozenset(self._rules)
 
     async def admit(self, attributes: Attributes) -> None:
-        node = node_of(attributes.context.user)
-        if not node:
+        user = attributes.context.user
+        if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
             return
-        match (attributes.resource.group, attributes.resource.plural):
-            case ("", "pods"):
-                await self._pod(attributes, node)
-            case ("", "nodes"):
-                _node(attributes, node)
-            case ("coordination.k8s.io", "leases"):
-                name = attributes.name or (attributes.obj or {}).get("metadata", {}).get("name", "")
-                if attributes.namespace != "kube-node-lease" or name != node:
-                    raise _refused(
-                        attributes, "can only access node lease with the same name as the requesting node"
-                    )
-            case ("", "serviceaccounts") if attributes.subresource == "token":
-                await self._token(attributes, node)
+        node = node_of(user)
+        if not node:
+            raise refused(attributes, f'could not determine node from user "{user.name}"')
+        await self._rules[attributes.resource.group, attributes.resource.plural](attributes, node)
 
     async def _pod(self, attributes: Attributes, node: str) -> None:
-        pod = attributes.obj
-        if attributes.subresource == "eviction":
-            return
-        if attributes.operation == "CREATE" and not attributes.subresource:
-            spec = (pod or {}).get("spec", {})
-            if MIRROR not in ((pod or {})["metadata"].get("annotations") or {}):
-                raise _refused(
-                    attributes,
-                    f"pod does not have {MIRROR!r} annotation, node {node!r} can only create mirror pods",
+        match attributes.subresource, attributes.operation:
+            case "", "CREATE":
+                await self._mirror_pod(attributes, node)
+            case "", "DELETE":
+                await self._own_pod(attributes, f'node "{node}" can only delete pods', node)
+            case "", operation:
+                text = f'node "{node}" can only create and delete mirror pods'
+                raise refused(attributes, f'unexpected operation "{operation}", {text}')
+            case "status", _:
+                _pod_status(attributes, node)
+            case "eviction", _:
+                await self._own_pod(attributes, f"node {node} can only evict pods", node)
+            case subresource, _:
+                text = (
+                    f"unexpected pod subresource \"{subresource}\", only 'status' and 'eviction' are allowed"
                 )
-            if spec.get("nodeName") != node:
-                raise _refused(
-                    attributes, f"node {node!r} can only create pods with spec.nodeName set to itself"
-                )
-            return
-        current = attributes.old or self._pods.lister.get(attributes.namespace, attributes.name)
-        if current is not None and current["spec"].get("nodeName") != node:
-            what = "delete" if attributes.operation == "DELETE" else "update pod status for"
-            raise _refused(attributes, f"node {node!r} can only {what} pods with spec.nodeName set to itself")
+                raise refused(attributes, text)
+
+    async def _own_pod(self, attributes: Attributes, what: str, node: str) -> None:
+        pod = await self._find(self._pods, attributes.namespace, attributes.name)
+        if pod["spec"].get("nodeName") != node:
+            raise refused(attributes, f"{what} with spec.nodeName set to itself")
+
+    async def _mirror_pod(self, attributes: Attributes, node: str) -> None:
+        pod = attributes.obj or {}
+        metadata, quoted = pod["metadata"], f'node "{node}"'
+        if MIRROR not in (metadata.get("annotations") or {}):
+            text = f'pod does not have "{MIRROR}" annotation, {quoted} can only create mirror pods'
+            raise refused(attributes, text)
+        if pod["spec"].get("nodeName") != node:
+            raise refused(attributes, f"{quoted} can only create pods with spec.nodeName set to itself")
+        owners = metadata.get("ownerReferences") or []
+        if len(owners) > 1:
+            text = f"{quoted} can only create pods with a single owner reference set to itself"
+            raise refused(attributes, text)
+        owner = owners[0] if owners else {}
+        if (owner.get("apiVersion"), owner.get("kind"), owner.get("name")) != ("v1", "Node", node):
+            raise refused(attributes, f"{quoted} can only create pods with an owner reference set to itself")
+        if not owner.get("controller"):
+            text = f"{quoted} can only create pods with a controller owner reference set to itself"
+            raise refused(attributes, text)
+        if owner.get("blockOwnerDeletion"):
+            raise refused(attributes, f"{quoted} must not set blockOwnerDeletion on an owner reference")
+        found = (await self._find(self._nodes, "", node))["metadata"]["uid"]
+        if owner.get("uid") != found:
+            text = f"node {node} UID mismatch: expected {owner.get('uid', '')} got {found}"
+            raise refused(attributes, text)
+        kept = api_object_kept_by(pod)
+        if kept:
+            raise refused(attributes, f"{quoted} can not create pods that reference {kept}")
 
     async def _token(self, attributes: Attributes, node: str) -> None:
-        reference = ((attributes.obj or {}).get("spec") or {}).get("boundObjectRef") or {}
-        if reference.get("kind") != "Pod":
-            raise _refused(attributes, "node requested token not bound to a pod")
-        pod = self._pods.lister.get(attributes.namespace, reference.get("name", ""))
-        if (
-            pod is None
-            or pod["metadata"]["uid"] != reference.get("uid")
-            or pod["spec"].get("nodeName") != node
-        ):
-            raise _refused(attributes, "node requested token bound to a pod scheduled on a different node")
+        if attributes.operation != "CREATE" or attributes.subresource != "token":
+            return
+        spec = (attributes.obj or {}).get("spec") or {}
+        bound = spec.get("boundObjectRef") or {}
+        if (bound.get("apiVersion"), bound.get("kind")) != ("v1", "Pod") or not bound.get("name"):
+            raise refused(attributes, "node requested token not bound to a pod")
+        if not bound.get("uid"):
+            raise refused(attributes, "node requested token with a pod binding without a uid")
+        pod = await self._find(self._pods, attributes.namespace, bound["name"], bound["uid"])
+        if pod["metadata"]["uid"] != bound["uid"]:
+            text = (
+                f"the UID in the bound object reference ({bound['uid']}) does not match the UID in record. "
+                "The object might have been deleted and then recreated"
+            )
+            raise refused(attributes, text)
+        if pod["spec"].get("nodeName") != node:
+            raise refused(attributes, "node requested token bound to a pod scheduled on a different node")
+        await self._audience(attributes, pod, spec.get("audiences") or [])
+
+    async def _audience(self, attributes: Attributes, pod: Object, audiences: list[str]) -> None:
+        if len(audiences) > 1:
+            raise refused(attributes, "node may only request 0 or 1 audiences")
+        audience = audiences[0] if audiences else ""
+        if volumes_audience(self._registry, pod, audience):
+            return
+        user = attributes.context.user
+        info = RequestInfo(
+            path="", verb="request-serviceaccounts-token-audience", is_resource_request=True,
+            api_version="v1", namespace=attributes.namespace, resource=audience, name=attributes.name,
+        )  # fmt: skip
+        decision, _ = await self.authorizer.authorize(user, info)
+        if decision is not Decision.ALLOW:
+            text = (
+                f'audience "{audience}" not found in pod spec volume, {user.name} is not authorized to '
+                "request tokens for this audience"
+            )
+            raise refused(attributes, text)
+
+    async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> Object:
+        """From the cache; asks storage before it says no. Raises StatusError 404."""
+        found: Object | None = store.lister.get(namespace, name)
+        if found is None or (uid and found["metadata"]["uid"] != uid):
+            await store.fresh()
+            found = store.lister.get(namespace, name)
+        if found is None:
+            raise status.not_found(store.resource, name)
+        return found
 
 
-def _node(attributes: Attributes, node: str) -> None:
-    name = attributes.name or (attributes.obj or {}).get("metadata", {}).get("name", "")
+def _pod_status(attributes: Attributes, node: str) -> None:
+    if attributes.operation != "UPDATE":
+        raise refused(attributes, f'unexpected operation "{attributes.operation}"')
+    old, new = attributes.old or {}, attributes.obj or {}
+    if old["spec"].get("nodeName") != node:
+        text = f'node "{node}" can only update pod status for pods'
+        raise refused(attributes, f"{text} with spec.nodeName set to itself")
+    if (old["metadata"].get("labels") or {}) != (new["metadata"].get("labels") or {}):
+        raise refused(attributes, f'node "{node}" cannot update labels through pod status')
+    before, after = old.get("status") or {}, new.get("status") or {}
+    if (before.get("resourceClaimStatuses") or []) != (after.get("resourceClaimStatuses") or []):
+        raise refused(attributes, f'node "{node}" cannot update resource claim statues')
+    if before.get("extendedResourceClaimStatus") != after.get("extendedResourceClaimStatus"):
+        raise refused(attributes, f'node "{node}" cannot update extended resource claim status')
+
+
+async def _node(attributes: Attributes, node: str) -> None:
+    obj, old = attributes.obj, attributes.old
+    name = attributes.name or (obj or {}).get("metadata", {}).get("name", "")
     if name != node:
-        raise _refused(attributes, f"node {node!r} is not allowed to modify node {name!r}")
-    if attributes.operation == "DELETE" or attributes.obj is None:
+        raise refused(attributes, f'node "{node}" is not allowed to modify node "{name}"')
+    if obj is None:
         return
-    labels = attributes.obj["metadata"].get("labels") or {}
-    old = ((attributes.old or {}).get("metadata") or {}).get("labels") or {}
-    changed = {key for key in labels.keys() | old.keys() if labels.get(key) != old.get(key)}
-    bad = sorted(key for key in changed if _forbidden_label(key))
-    if bad:
-        raise _refused(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
-    if attributes.operation == "UPDATE" and attributes.old is not None:
-        if (attributes.old.get("spec") or {}).get("taints") != (attributes.obj.get("spec") or {}).get(
-            "taints"
-        ):
-            raise _refused(attributes, f"node {node!r} is not allowed to modify taints")
+    labels = obj["metadata"].get("labels") or {}
+    if attributes.operation == "CREATE":
+        bad = forbidden_labels(labels, {})
+        if bad:
+            text = f'node "{node}" is not allowed to set the following labels: {", ".join(bad)}'
+            raise refused(attributes, text)
+    elif old is not None:
+        if (old.get("spec") or {}).get("taints") != (obj.get("spec") or {}).get("taints"):
+            raise refused(attributes, f'node "{node}" is not allowed to modify taints')
+        if old["metadata"].get("ownerReferences") != obj["metadata"].get("ownerReferences"):
+            raise refused(attributes, f'node "{node}" is not allowed to modify ownerReferences')
+        bad = forbidden_labels(labels, old["metadata"].get("labels") or {})
+        if bad:
+            raise refused(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
 
 
-def _forbidden_label(key: str) -> bool:
-    domain, slash, _ = key.partition("/")
-    if not slash or key in _OWN_LABELS:
-        return False
-    if any(domain == own or domain.endswith("." + own) for own in _OWN_DOMAINS):
-        return False
-    return any(domain == base or domain.endswith("." + base) for base in _LABEL_DOMAINS)
+async def _claim(attributes: Attributes, node: str) -> None:
+    if attributes.subresource != "status":
+        raise refused(attributes, "may only update PVC status")
+    if attributes.operation != "UPDATE":
+        raise refused(attributes, f'unexpected operation "{attributes.operation}"')
+    if _rest_of_claim(attributes.obj or {}) != _rest_of_claim(attributes.old or {}):
+        text = (
+            f'node "{node}" is not allowed to update fields other than status.quantity and status.conditions'
+        )
+        raise refused(attributes, text)
 
 
-def _refused(attributes: Attributes, text: str) -> status.StatusError:
-    return status.forbidden(attributes.resource, attributes.name, text)
+def _rest_of_claim(claim: Object) -> Object:
+    """A claim without what a kubelet may change."""
+    metadata = {
+        key: value
+        for key, value in claim["metadata"].items()
+        if key not in {"resourceVersion", "managedFields"}
+    }
+    rest = {
+        key: value
+        for key, value in (claim.get("status") or {}).items()
+        if key not in _CHANGEABLE_CLAIM_STATUS
+    }
+    return {**claim, "metadata": metadata, "status": rest}
+
+
+async def _lease(attributes: Attributes, node: str) -> None:
+    if attributes.namespace != LEASES_NAMESPACE:
+        raise refused(attributes, f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
+    if _name(attributes) != node:
+        raise refused(attributes, "can only access node lease with the same name as the requesting node")
+
+
+async def _csi_node(attributes: Attributes, node: str) -> None:
+    if _name(attributes) != node:
+        raise refused(attributes, "can only access CSINode with the same name as the requesting node")
+
+
+async def _resource_slice(attributes: Attributes, node: str) -> None:
+    text = {
+        "CREATE": "can only create ResourceSlice with the same NodeName as the requesting node",
+        "DELETE": "can only delete ResourceSlice with the same NodeName as the requesting node",
+    }.get(attributes.operation)
+    obj = attributes.obj if attributes.operation == "CREATE" else attributes.old
+    if text and ((obj or {}).get("spec") or {}).get("nodeName") != node:
+        raise refused(attributes, text)
+
+
+async def _signing_request(attributes: Attributes, node: str) -> None:
+    """A kubelet asks for certificates in its own name only."""
+    if attributes.operation != "CREATE" or attributes.obj is None:
+        return
+    spec = attributes.obj.get("spec") or {}
+    if spec.get("signerName") not in {
+        "kubernetes.io/kubelet-serving",
+        "kubernetes.io/kube-apiserver-client-kubelet",
+    }:
+        return
+    if common_name_of_request(attributes, spec.get("request", "")) != NODE_PREFIX + node:
+        raise refused(attributes, f"can only create a node CSR with CN={NODE_PREFIX}{node}")
+
+
+def _name(attributes: Attributes) -> str:
+    return attributes.name or (attributes.obj or {}).get("metadata", {}).get("name", "") or ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
+
+if TYPE_CHECKING:
+    from kprov.kube.apiserver.interfaces import Authorizer
 
 Object = dict[str, Any]
 
@@ -35,9 +39,24 @@ class AdmissionPlugin:
 
     name = ""
     operations: frozenset[str] = frozenset({"CREATE", "UPDATE"})
+    #: (group, plural) of what it looks at; None: everything.
+    resources: frozenset[tuple[str, str]] | None = None
 
     async def admit(self, attributes: Attributes) -> None:
         """May change attributes.obj; runs before validation."""
 
     async def validate(self, attributes: Attributes) -> None:
         """May only refuse; runs after validation."""
+
+
+class WantsAuthorizer(AdmissionPlugin):
+    """A plugin that asks what a user may; `authorizer` is set before the first request."""
+
+    authorizer: Authorizer
+
+
+def refused(attributes: Attributes, text: str) -> status.StatusError:
+    """The 403 of a plugin, in upstream's form."""
+    metadata = (attributes.obj or {}).get("metadata") or {}
+    name = attributes.name or metadata.get("name") or metadata.get("generateName") or ""
+    return status.forbidden(attributes.resource, name, text)

@@ -21,6 +21,7 @@ class Priority(AdmissionPlugin):
     """The number that a pod's priorityClassName stands for."""
 
     name = "Priority"
+    resources = frozenset({("", "pods")})
 
     def __init__(self, registry: Registry) -> None:
         self._classes = registry.store("scheduling.k8s.io", "priorityclasses")
@@ -39,7 +40,10 @@ class Priority(AdmissionPlugin):
         value = found.get("value", 0) if found else 0
         policy = (found or {}).get("preemptionPolicy") or "PreemptLowerPriority"
         if spec.get("priority") not in (None, value):
-            text = f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; priority admission controller computed {value} from the given PriorityClass name"
+            text = (
+                f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
+                f"priority admission controller computed {value} from the given PriorityClass name"
+            )
             raise status.forbidden(attributes.resource, attributes.name, text)
         spec["priority"] = value
         spec.setdefault("preemptionPolicy", policy)
@@ -67,6 +71,7 @@ class DefaultTolerationSeconds(AdmissionPlugin):
     """Pods stay for five minutes on a node that is not ready or not reachable, unless they say otherwise."""
 
     name = "DefaultTolerationSeconds"
+    resources = frozenset({("", "pods")})
 
     def __init__(self, registry: Registry) -> None:
         del registry
@@ -93,6 +98,7 @@ class TaintNodesByCondition(AdmissionPlugin):
 
     name = "TaintNodesByCondition"
     operations = frozenset({"CREATE"})
+    resources = frozenset({("", "nodes")})
 
     def __init__(self, registry: Registry) -> None:
         del registry

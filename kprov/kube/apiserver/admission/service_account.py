@@ -23,6 +23,7 @@ _TOKEN_SECONDS: Final = 60 * 60 + 7
 class ServiceAccount(AdmissionPlugin):
     name = "ServiceAccount"
     operations = frozenset({"CREATE"})
+    resources = frozenset({("", "pods")})
 
     def __init__(self, registry: Registry) -> None:
         self._accounts = registry.store("", "serviceaccounts")
@@ -58,7 +59,8 @@ class ServiceAccount(AdmissionPlugin):
             await self._accounts.fresh()
             account = self._accounts.lister.get(attributes.namespace, name)
         if account is None:
-            text = f'error looking up service account {attributes.namespace}/{name}: serviceaccount "{name}" not found'
+            where = f"{attributes.namespace}/{name}"
+            text = f'error looking up service account {where}: serviceaccount "{name}" not found'
             raise status.forbidden(attributes.resource, attributes.name, text)
         return account
 

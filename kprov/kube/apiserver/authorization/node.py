@@ -1,23 +1,31 @@
 """The Node authorizer: a kubelet may read what its own pods need, and no other's.
 
-Source: upstream plugin/pkg/auth/authorizer/node.
+Source: upstream plugin/pkg/auth/authorizer/node/node_authorizer.go.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
+from kprov.kube.apiserver.authorization.node_graph import SOURCES, Graph
 from kprov.kube.apiserver.authorization.rules import Rule, allows
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
-Object = dict[str, Any]
 NODES_GROUP: Final = "system:nodes"
 NODE_PREFIX: Final = "system:node:"
+LEASES_NAMESPACE: Final = "kube-node-lease"
 _READS: Final = frozenset({"get", "list", "watch"})
-#: (namespace, plural, name) of what a pod refers to.
-Reference = tuple[str, str, str]
+_OWN_OBJECT: Final = frozenset({"get", "create", "update", "patch", "delete"})
+
+Answer = tuple[Decision, str]
+_YES: Final[Answer] = Decision.ALLOW, ""
+
+
+def _no(reason: str = "") -> Answer:
+    return Decision.NO_OPINION, reason
 
 
 def node_of(user: UserInfo) -> str:
@@ -28,121 +36,144 @@ def node_of(user: UserInfo) -> str:
 
 
 class NodeAuthorizer:
-    """Keeps, for each object that pods refer to, on which nodes those pods are."""
+    """Follows the watch cache from the first question after that is filled; has no opinion before."""
 
     def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
-        self._pods = registry.store("", "pods").lister
+        self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
         self._rules = node_rules
-        self._following = False
-        self._nodes: dict[Reference, dict[str, int]] = {}
-        self._of_pod: dict[str, tuple[str, frozenset[Reference]]] = {}
+        self._graph: Graph | None = None
+        self._rights: dict[str, Callable[[str, RequestInfo], Answer]] = {
+            "secrets": self._read_one,
+            "configmaps": self._read_one,
+            "persistentvolumeclaims": self._claim,
+            "persistentvolumes": self._get_one,
+            "resourceclaims.resource.k8s.io": self._get_one,
+            "volumeattachments.storage.k8s.io": self._get_one,
+            "serviceaccounts": self._service_account,
+            "leases.coordination.k8s.io": _lease,
+            "csinodes.storage.k8s.io": _csi_node,
+            "resourceslices.resource.k8s.io": self._resource_slice,
+            "nodes": _node,
+            "pods": self._pod,
+        }
 
-    def _follow(self) -> bool:
-        """Whether all pods are known by now."""
-        if not self._following and self._pods.synced:
-            self._following = True
-            self._pods.on_change(self._pod_changed)
-        return self._following
+    def _follow(self) -> Graph | None:
+        if self._graph is None and all(lister.synced for lister in self._listers.values()):
+            self._graph = Graph()
+            self._graph.follow(self._listers)
+        return self._graph
 
-    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> Answer:
         """ALLOW or NO_OPINION."""
+        if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
+            return _no()
         node = node_of(user)
-        if not node or not info.is_resource_request or not self._follow():
-            return Decision.NO_OPINION, ""
-        plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
-        match plural:
-            case "secrets" | "configmaps":
-                return self._related(node, info, _READS)
-            case "persistentvolumeclaims":
-                return self._related(
-                    node,
-                    info,
-                    frozenset({"get"}) | ({"update", "patch"} if info.subresource == "status" else set()),
-                )
-            case "serviceaccounts" if info.subresource == "token" and info.verb == "create":
-                return self._related(node, info, frozenset({"create"}))
-            case "leases.coordination.k8s.io":
-                own = info.name == node or (info.verb == "create" and not info.name)
-                if info.namespace == "kube-node-lease" and own:
-                    return Decision.ALLOW, ""
-                return (
-                    Decision.NO_OPINION,
-                    "can only access node lease with the same name as the requesting node",
-                )
+        if not node:
+            return _no(f'unknown node for user "{user.name}"')
+        if info.is_resource_request:
+            plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
+            right = self._rights.get(plural)
+            if right is not None:
+                return right(node, info)
         if any(allows(rule, info) for rule in self._rules):
-            return Decision.ALLOW, ""
-        return Decision.NO_OPINION, ""
+            return _YES
+        return _no()
 
-    def _related(self, node: str, info: RequestInfo, verbs: frozenset[str]) -> tuple[Decision, str]:
-        if info.verb not in verbs:
-            return (
-                Decision.NO_OPINION,
-                f"can only {'/'.join(sorted(verbs))} individual resources of this type",
-            )
+    def _related(self, node: str, info: RequestInfo) -> Answer:
         if not info.name:
-            return Decision.NO_OPINION, "No Object name found"
-        if node in self._nodes.get((info.namespace, info.resource, info.name), ()):
-            return Decision.ALLOW, ""
-        return Decision.NO_OPINION, f"no relationship found between node '{node}' and this object"
+            return _no("No Object name found")
+        graph = self._follow()
+        if graph is not None and graph.is_related(node, info.resource, info.namespace, info.name):
+            return _YES
+        return _no(f"no relationship found between node '{node}' and this object")
 
-    def _pod_changed(self, kind: str, pod: Object, _previous: Object | None) -> None:
-        uid = pod["metadata"]["uid"]
-        node = "" if kind == "DELETED" else pod["spec"].get("nodeName", "")
-        before = self._of_pod.get(uid)
-        if before is not None and before[0] == node:
-            return
-        if before is not None:
-            self._count(*before, -1)
-            del self._of_pod[uid]
-        if node:
-            now = node, references(pod)
-            self._of_pod[uid] = now
-            self._count(*now, 1)
+    def _read_one(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb not in _READS:
+            return _no("can only read resources of this type")
+        if info.subresource:
+            return _no("cannot read subresource")
+        if not info.namespace:
+            return _no("can only read namespaced object of this type")
+        return self._related(node, info)
 
-    def _count(self, node: str, of: frozenset[Reference], sign: int) -> None:
-        for reference in of:
-            nodes = self._nodes.setdefault(reference, {})
-            nodes[node] = nodes.get(node, 0) + sign
-            if not nodes[node]:
-                del nodes[node]
-            if not nodes:
-                del self._nodes[reference]
+    def _get_one(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb != "get":
+            return _no("can only get individual resources of this type")
+        if info.subresource:
+            return _no("cannot get subresource")
+        return self._related(node, info)
+
+    def _claim(self, node: str, info: RequestInfo) -> Answer:
+        if info.subresource != "status":
+            return self._get_one(node, info)
+        if info.verb not in {"update", "patch"}:
+            return _no("can only get/update/patch this type")
+        return self._related(node, info)
+
+    def _service_account(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb == "get" and not info.subresource:
+            return self._read_one(node, info)
+        if info.verb != "create" or not info.name:
+            return _no("can only create tokens for individual service accounts")
+        if info.subresource != "token":
+            return _no("can only create token subresource of serviceaccount")
+        return self._related(node, info)
+
+    def _resource_slice(self, node: str, info: RequestInfo) -> Answer:
+        if info.subresource:
+            return _no("cannot authorize ResourceSlice subresources")
+        if info.verb == "create":
+            return _YES
+        if info.verb in {"get", "update", "patch", "delete"}:
+            return self._related(node, info)
+        if ("spec.nodeName", node) in info.selected_fields:
+            return _YES
+        return _no("can only list/watch/deletecollection resourceslices with nodeName field selector")
+
+    def _pod(self, node: str, info: RequestInfo) -> Answer:
+        match info.subresource, info.verb:
+            case "", "get":
+                return self._get_one(node, info)
+            case "", "list" | "watch":
+                if ("spec.nodeName", node) in info.selected_fields:
+                    return _YES
+                if info.name:
+                    return self._related(node, info)
+                return _no("can only list/watch pods with spec.nodeName field selector")
+            case ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create"):
+                # Whose pod it is, NodeRestriction looks at.
+                return _YES
+        return _no()
 
 
-def references(pod: Object) -> frozenset[Reference]:
-    """Secrets, config maps, claims and the service account that a pod's spec names."""
-    namespace, spec = pod["metadata"]["namespace"], pod["spec"]
-    found: set[tuple[str, str]] = {("serviceaccounts", spec.get("serviceAccountName") or "default")}
-    found |= {("secrets", secret.get("name", "")) for secret in spec.get("imagePullSecrets") or ()}
-    for part in ("initContainers", "containers", "ephemeralContainers"):
-        for container in spec.get(part) or ():
-            _of_environment(container, found)
-    for volume in spec.get("volumes") or ():
-        _of_volume(pod, volume, found)
-    return frozenset((namespace, plural, name) for plural, name in found if name)
+def _lease(node: str, info: RequestInfo) -> Answer:
+    if info.verb not in _OWN_OBJECT:
+        return _no("can only get, create, update, patch, or delete a node lease")
+    if info.namespace != LEASES_NAMESPACE:
+        return _no(f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
+    # The name at creation is in the body: NodeRestriction looks at it.
+    if info.verb != "create" and info.name != node:
+        return _no("can only access node lease with the same name as the requesting node")
+    return _YES
 
 
-def _of_environment(container: Object, found: set[tuple[str, str]]) -> None:
-    for variable in container.get("env") or ():
-        source = variable.get("valueFrom") or {}
-        found.add(("secrets", (source.get("secretKeyRef") or {}).get("name", "")))
-        found.add(("configmaps", (source.get("configMapKeyRef") or {}).get("name", "")))
-    for source in container.get("envFrom") or ():
-        found.add(("secrets", (source.get("secretRef") or {}).get("name", "")))
-        found.add(("configmaps", (source.get("configMapRef") or {}).get("name", "")))
+def _csi_node(node: str, info: RequestInfo) -> Answer:
+    if info.verb not in _OWN_OBJECT:
+        return _no("can only get, create, update, patch, or delete a CSINode")
+    if info.subresource:
+        return _no("cannot authorize CSINode subresources")
+    if info.verb != "create" and info.name != node:
+        return _no("can only access CSINode with the same name as the requesting node")
+    return _YES
 
 
-def _of_volume(pod: Object, volume: Object, found: set[tuple[str, str]]) -> None:
-    found.add(("secrets", (volume.get("secret") or {}).get("secretName", "")))
-    found.add(("configmaps", (volume.get("configMap") or {}).get("name", "")))
-    found.add(("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")))
-    if volume.get("ephemeral"):
-        found.add(("persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"))
-    for source in (volume.get("projected") or {}).get("sources") or ():
-        found.add(("secrets", (source.get("secret") or {}).get("name", "")))
-        found.add(("configmaps", (source.get("configMap") or {}).get("name", "")))
-    for kind in ("csi", "cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"):
-        reference = (volume.get(kind) or {}).get("nodePublishSecretRef") or (volume.get(kind) or {}).get(
-            "secretRef"
-        )
-        found.add(("secrets", (reference or {}).get("name", "")))
+def _node(node: str, info: RequestInfo) -> Answer:
+    match info.subresource, info.verb:
+        case ("", "create" | "update" | "patch") | ("status", "update" | "patch"):
+            return _YES
+        case "", "get" | "list" | "watch":
+            if info.name == node:
+                return _YES
+            what = f"'{info.name}'" if info.name else "all nodes"
+            return _no(f"node '{node}' cannot read {what}, only its own Node object")
+    return _no()

@@ -51,8 +51,8 @@ class RBACAuthorizer:
         if self._stale:
             self._index()
         key = (
-            user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource, info.namespace,
-            info.name, "" if info.is_resource_request else info.path,
+            user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource,
+            info.namespace, info.name, "" if info.is_resource_request else info.path,
         )  # fmt: skip
         known = self._remembered.get(key)
         if known is None:
@@ -72,6 +72,12 @@ class RBACAuthorizer:
         if self._follow() and self._stale:
             self._index()
         return self._rules.get(_role_key(reference, namespace), [])
+
+    def knows(self, reference: Object, namespace: str) -> bool:
+        """Whether the role that a roleRef names is there."""
+        if self._follow() and self._stale:
+            self._index()
+        return _role_key(reference, namespace) in self._rules
 
     def _decide(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         for binding, rule in self._applying(user, info.namespace):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from kprov.kube.apiserver.authorization.node import NodeAuthorizer
 from kprov.kube.apiserver.authorization.rbac import RBACAuthorizer
@@ -48,8 +49,14 @@ class Union:
         return Decision.NO_OPINION, "\n".join(reasons)
 
 
+#: Admission asks the same authorizers as the chain of a request does.
+_built: WeakKeyDictionary[Registry, Union] = WeakKeyDictionary()
+
+
 def build(options: Namespace, registry: Registry) -> Union:
-    """By options.authorization_mode. Raises SystemExit for a mode that is not there."""
+    """By options.authorization_mode, one for a registry. Raises SystemExit for a mode that is not there."""
+    if registry in _built:
+        return _built[registry]
     from kprov.kube.apiserver.registry.bootstrap import rbac as policy
 
     authorizers: list[Authorizer] = []
@@ -69,7 +76,7 @@ def build(options: Namespace, registry: Registry) -> Union:
             case "AlwaysDeny":
                 authorizers.append(AlwaysDeny())
             case _:
-                raise SystemExit(
-                    f"Error: --authorization-mode: {mode} is not supported (Node, RBAC, AlwaysAllow, AlwaysDeny)"
-                )
-    return Union(authorizers, rbac)
+                known = "Node, RBAC, AlwaysAllow, AlwaysDeny"
+                raise SystemExit(f"Error: --authorization-mode: {mode} is not supported ({known})")
+    _built[registry] = Union(authorizers, rbac)
+    return _built[registry]

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.machinery.selectors import FieldSelector, SelectorError
 
 _VERBS: Final = {
     "POST": "create",
@@ -16,6 +17,7 @@ _VERBS: Final = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
+_SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
 
@@ -50,6 +52,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
             verb = "watch" if is_true(query.get("watch")) else "list"
         elif verb == "delete":
             verb = "deletecollection"
+    fields = _selected(query) if verb in _SELECTING and "fieldSelector" in query else ()
     info = RequestInfo(
         path=unquote(path),
         verb=verb,
@@ -60,9 +63,19 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
         namespace=namespace,
         resource=resource,
         subresource=subresource,
-        name=name,
+        name=name or next((value for field, value in fields if field == "metadata.name"), ""),
+        selected_fields=fields,
     )
     return info, tail
+
+
+def _selected(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The equality terms of the field selector; one that cannot be read is refused later."""
+    try:
+        selector = FieldSelector.parse(query["fieldSelector"])
+    except SelectorError:
+        return ()
+    return tuple((term.field, term.value) for term in selector.terms if not term.negated)
 
 
 def is_true(text: str | None) -> bool:

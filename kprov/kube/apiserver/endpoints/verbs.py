@@ -334,4 +334,4 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
         f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}{tail}'
     )
     printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return status.forbidden(printed, info.name, text + tail)
+    return status.forbidden(printed, info.name, text)

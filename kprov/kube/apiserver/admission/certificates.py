@@ -1,0 +1,112 @@
+"""Who may approve and sign certificate requests, and whom no request may name.
+
+CertificateApproval, CertificateSigning, CertificateSubjectRestriction. Source: upstream
+plugin/pkg/admission/certificates and pkg/certauthorization.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from kprov.kube.apiserver.admission.plugin import (
+    AdmissionPlugin,
+    Attributes,
+    WantsAuthorizer,
+    refused,
+)
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo
+
+Object = dict[str, Any]
+
+GROUP: Final = "certificates.k8s.io"
+REQUESTS: Final = frozenset({(GROUP, "certificatesigningrequests")})
+_CLIENT_SIGNER: Final = "kubernetes.io/kube-apiserver-client"
+
+
+class _SignerPlugin(WantsAuthorizer):
+    operations = frozenset({"UPDATE"})
+    resources = REQUESTS
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def _may(self, attributes: Attributes, verb: str, signer: str) -> bool:
+        """Whether the user has the verb on the signer, or on all of the signer's domain."""
+        for name in (signer, f"{signer.partition('/')[0]}/*"):
+            info = RequestInfo(
+                path="", verb=verb, is_resource_request=True, api_group=GROUP, api_version="*",
+                resource="signers", name=name,
+            )  # fmt: skip
+            decision, _ = await self.authorizer.authorize(attributes.context.user, info)
+            if decision is Decision.ALLOW:
+                return True
+        return False
+
+
+class CertificateApproval(_SignerPlugin):
+    name = "CertificateApproval"
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource != "approval":
+            return
+        # The stored signer counts: the request may try to change it.
+        signer = (attributes.old or {}).get("spec", {}).get("signerName", "")
+        if not await self._may(attributes, "approve", signer):
+            raise refused(attributes, f'user not permitted to approve requests with signerName "{signer}"')
+
+
+class CertificateSigning(_SignerPlugin):
+    name = "CertificateSigning"
+
+    async def validate(self, attributes: Attributes) -> None:
+        old, new = attributes.old or {}, attributes.obj or {}
+        if attributes.subresource != "status" or _signed(old) == _signed(new):
+            return
+        signer = old.get("spec", {}).get("signerName", "")
+        if not await self._may(attributes, "sign", signer):
+            raise refused(attributes, f'user not permitted to sign requests with signerName "{signer}"')
+
+
+class CertificateSubjectRestriction(AdmissionPlugin):
+    name = "CertificateSubjectRestriction"
+    operations = frozenset({"CREATE"})
+    resources = REQUESTS
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def validate(self, attributes: Attributes) -> None:
+        spec = (attributes.obj or {}).get("spec") or {}
+        if attributes.subresource or spec.get("signerName") != _CLIENT_SIGNER:
+            return
+        request = parse_request(attributes, spec.get("request", ""))
+        groups = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+        if any(group.value == "system:masters" for group in groups):
+            text = f"use of {_CLIENT_SIGNER} signer with system:masters group is not allowed"
+            raise refused(attributes, text)
+
+
+def _signed(request: Object) -> tuple[Any, Any]:
+    status = request.get("status") or {}
+    return status.get("certificate"), status.get("conditions") or []
+
+
+def parse_request(attributes: Attributes, text: str) -> x509.CertificateSigningRequest:
+    """A CSR from spec.request (base64 of PEM). Raises StatusError 403 for something else."""
+    try:
+        return x509.load_pem_x509_csr(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise refused(attributes, f"failed to parse CSR: {error}") from error
+
+
+def common_name_of_request(attributes: Attributes, text: str) -> str:
+    """The CN of spec.request, "" when it has none."""
+    names = parse_request(attributes, text).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else ""

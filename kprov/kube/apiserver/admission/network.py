@@ -1,0 +1,43 @@
+"""DefaultIngressClass and DenyServiceExternalIPs (upstream plugin/pkg/admission/network)."""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.storage import newest_default
+from kprov.kube.apiserver.registry.store import Registry
+
+
+class DefaultIngressClass(AdmissionPlugin):
+    name = "DefaultIngressClass"
+    operations = frozenset({"CREATE"})
+    resources = frozenset({("networking.k8s.io", "ingresses")})
+
+    def __init__(self, registry: Registry) -> None:
+        self._classes = registry.store("networking.k8s.io", "ingressclasses").lister
+
+    async def admit(self, attributes: Attributes) -> None:
+        ingress = attributes.obj
+        if attributes.subresource or ingress is None:
+            return
+        annotated = "kubernetes.io/ingress.class" in (ingress["metadata"].get("annotations") or {})
+        if annotated or (ingress.get("spec") or {}).get("ingressClassName") is not None:
+            return
+        default = newest_default(self._classes.list(), ("ingressclass.kubernetes.io/is-default-class",))
+        if default is not None:
+            ingress.setdefault("spec", {})["ingressClassName"] = default["metadata"]["name"]
+
+
+class DenyServiceExternalIPs(AdmissionPlugin):
+    name = "DenyServiceExternalIPs"
+    resources = frozenset({("", "services")})
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        wanted = set(attributes.obj["spec"].get("externalIPs") or ())
+        had = set(((attributes.old or {}).get("spec") or {}).get("externalIPs") or ())
+        if wanted - had:
+            raise refused(attributes, "Use of external IPs is denied by admission control")

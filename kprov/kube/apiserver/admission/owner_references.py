@@ -1,0 +1,95 @@
+"""OwnerReferencesPermissionEnforcement: who cannot delete an object cannot have the collector delete it.
+
+Source: upstream plugin/pkg/admission/gc/gc_admission.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.machinery import resources
+
+Object = dict[str, Any]
+
+
+class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
+    name = "OwnerReferencesPermissionEnforcement"
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def validate(self, attributes: Attributes) -> None:
+        # A pod's status strategy keeps owner references as they are.
+        if attributes.resource.plural == "pods" and attributes.subresource == "status":
+            return
+        new, old = _owners(attributes.obj), _owners(attributes.old)
+        if new == old:
+            return
+        if attributes.operation != "CREATE":
+            await self._may_delete(attributes)
+        blocking = {owner["uid"] for owner in old if owner.get("blockOwnerDeletion")}
+        added = [owner for owner in new if owner.get("blockOwnerDeletion") and owner["uid"] not in blocking]
+        if (
+            not added
+            or await self._ask(attributes, "*", "*", "", "*", verb="update", sub="finalizers") is None
+        ):
+            return
+        for owner in added:
+            await self._may_hold(attributes, owner)
+
+    async def _may_delete(self, attributes: Attributes) -> None:
+        resource = attributes.resource
+        reason = await self._ask(
+            attributes, resource.group, resource.plural, attributes.namespace, attributes.name,
+            verb="delete", sub=attributes.subresource,
+        )  # fmt: skip
+        if reason is not None:
+            text = f"cannot set an ownerRef on a resource you can't delete: {reason}, <nil>"
+            raise refused(attributes, text)
+
+    async def _may_hold(self, attributes: Attributes, owner: Object) -> None:
+        group, version = resources.split_api_version(owner.get("apiVersion", ""))
+        kind = resources.find_kind(group, version, owner.get("kind", ""))
+        if kind is None:
+            text = (
+                "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion "
+                f"{owner.get('apiVersion', '')} Kind {owner.get('kind', '')}"
+            )
+            raise refused(attributes, text)
+        namespace = attributes.namespace if kind.namespaced else ""
+        reason = await self._ask(
+            attributes, group, kind.plural, namespace, owner.get("name", ""), verb="update", sub="finalizers"
+        )
+        if reason is not None:
+            text = (
+                "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set "
+                f"finalizers on: {reason}, <nil>"
+            )
+            raise refused(attributes, text)
+
+    async def _ask(
+        self,
+        attributes: Attributes,
+        group: str,
+        plural: str,
+        namespace: str,
+        name: str,
+        *,
+        verb: str,
+        sub: str,
+    ) -> str | None:
+        """None when the user may; otherwise the reason."""
+        info = RequestInfo(
+            path="", verb=verb, is_resource_request=True, api_group=group, api_version="*",
+            namespace=namespace, resource=plural, subresource=sub, name=name,
+        )  # fmt: skip
+        decision, reason = await self.authorizer.authorize(attributes.context.user, info)
+        return None if decision is Decision.ALLOW else reason
+
+
+def _owners(obj: Object | None) -> list[Object]:
+    return list(((obj or {}).get("metadata") or {}).get("ownerReferences") or ())

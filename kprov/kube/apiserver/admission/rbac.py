@@ -1,0 +1,40 @@
+"""Nobody grants more than they have: always on, before a role or a binding is stored.
+
+Upstream has this around the storage of the RBAC kinds (pkg/registry/rbac/*/policybased).
+"""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
+from kprov.kube.apiserver.authorization.escalation import Escalation
+from kprov.kube.apiserver.authorization.rbac import GROUP
+from kprov.kube.apiserver.authorization.union import MASTERS, Union
+from kprov.kube.apiserver.registry.store import Registry
+
+
+class RBACEscalation(WantsAuthorizer):
+    """Not a plugin of upstream's list: no flag turns it off."""
+
+    name = "RBACEscalation"
+    resources = frozenset({
+        (GROUP, "roles"),
+        (GROUP, "clusterroles"),
+        (GROUP, "rolebindings"),
+        (GROUP, "clusterrolebindings"),
+    })  # fmt: skip
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def validate(self, attributes: Attributes) -> None:
+        user, obj = attributes.context.user, attributes.obj
+        if obj is None or MASTERS in user.groups or not isinstance(self.authorizer, Union):
+            return
+        escalation, plural = Escalation(self.authorizer), attributes.resource.plural
+        if plural.endswith("bindings"):
+            reason = await escalation.of_binding(user, obj, attributes.old)
+        else:
+            name = attributes.context.info.name
+            reason = await escalation.of_role(user, obj, attributes.old, plural, name)
+        if reason:
+            raise refused(attributes, reason)

@@ -1,0 +1,93 @@
+"""RuntimeClass: a pod takes its runtime's overhead and where that runtime is.
+
+Source: upstream plugin/pkg/admission/runtimeclass/admission.go, pkg/util/tolerations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery.quantity import Quantity
+
+Object = dict[str, Any]
+
+
+class RuntimeClass(AdmissionPlugin):
+    name = "RuntimeClass"
+    operations = frozenset({"CREATE"})
+    resources = frozenset({("", "pods")})
+
+    def __init__(self, registry: Registry) -> None:
+        self._classes = registry.store("node.k8s.io", "runtimeclasses")
+
+    async def admit(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        found = await self._class_of(attributes, attributes.obj["spec"])
+        if found is None:
+            return
+        spec = attributes.obj["spec"]
+        overhead = (found.get("overhead") or {}).get("podFixed")
+        if found.get("overhead") is not None:
+            if spec.get("overhead") and not _same(spec["overhead"], overhead or {}):
+                raise _mismatch(attributes)
+            if overhead:
+                spec["overhead"] = overhead
+        _schedule(attributes, spec, found.get("scheduling") or {})
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        spec = attributes.obj["spec"]
+        found = await self._class_of(attributes, spec)
+        if found is not None and found.get("overhead") is not None:
+            if not _same(spec.get("overhead") or {}, found["overhead"].get("podFixed") or {}):
+                raise _mismatch(attributes)
+        elif spec.get("overhead") is not None:
+            text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            raise refused(attributes, text)
+
+    async def _class_of(self, attributes: Attributes, spec: Object) -> Object | None:
+        name = spec.get("runtimeClassName")
+        if name is None:
+            return None
+        found = self._classes.lister.get("", name)
+        if found is None:
+            await self._classes.fresh()
+            found = self._classes.lister.get("", name)
+        if found is None:
+            raise refused(attributes, f'pod rejected: RuntimeClass "{name}" not found')
+        return found
+
+
+def _mismatch(attributes: Attributes) -> Exception:
+    text = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+    return refused(attributes, text)
+
+
+def _same(one: Object, other: Object) -> bool:
+    return one.keys() == other.keys() and all(
+        Quantity.parse(one[name]).nanos == Quantity.parse(other[name]).nanos for name in one
+    )
+
+
+def _schedule(attributes: Attributes, spec: Object, scheduling: Object) -> None:
+    selector = spec.get("nodeSelector") or {}
+    for key, value in (scheduling.get("nodeSelector") or {}).items():
+        if selector.get(key, value) != value:
+            text = (
+                f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                f"pod.spec.nodeSelector[{key}] = {selector[key]}"
+            )
+            raise refused(attributes, text)
+        selector[key] = value
+    if selector:
+        spec["nodeSelector"] = selector
+    tolerations = spec.get("tolerations") or []
+    for toleration in scheduling.get("tolerations") or ():
+        if toleration not in tolerations:
+            tolerations = [*tolerations, toleration]
+    if tolerations:
+        spec["tolerations"] = tolerations

@@ -1,0 +1,114 @@
+"""Claims and volumes: DefaultStorageClass, StorageObjectInUseProtection, PersistentVolumeClaimResize.
+
+Source: upstream plugin/pkg/admission/storage and pkg/volume/util/storageclass.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery.quantity import Quantity
+
+Object = dict[str, Any]
+
+_CLAIMS: Final = ("", "persistentvolumeclaims")
+_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
+_FINALIZERS: Final = {
+    "persistentvolumes": "kubernetes.io/pv-protection",
+    "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+    "volumeattributesclasses": "kubernetes.io/vac-protection",
+}
+
+
+def newest_default(classes: Sequence[Object], annotations: Sequence[str]) -> Object | None:
+    """The default class: of several the newest, of those the first by name."""
+    defaults = [
+        each
+        for each in classes
+        if any((each["metadata"].get("annotations") or {}).get(name) == "true" for name in annotations)
+    ]
+    defaults.sort(key=lambda each: each["metadata"]["name"])
+    return max(defaults, key=lambda each: each["metadata"]["creationTimestamp"], default=None)
+
+
+class DefaultStorageClass(AdmissionPlugin):
+    name = "DefaultStorageClass"
+    operations = frozenset({"CREATE"})
+    resources = frozenset({_CLAIMS})
+
+    def __init__(self, registry: Registry) -> None:
+        self._classes = registry.store("storage.k8s.io", "storageclasses").lister
+
+    async def admit(self, attributes: Attributes) -> None:
+        claim = attributes.obj
+        if attributes.subresource or claim is None:
+            return
+        if (
+            _CLASS in (claim["metadata"].get("annotations") or {})
+            or claim["spec"].get("storageClassName") is not None
+        ):
+            return
+        names = (
+            "storageclass.kubernetes.io/is-default-class",
+            "storageclass.beta.kubernetes.io/is-default-class",
+        )
+        default = newest_default(self._classes.list(), names)
+        if default is not None:
+            claim["spec"]["storageClassName"] = default["metadata"]["name"]
+
+
+class StorageObjectInUseProtection(AdmissionPlugin):
+    """A finalizer, which the protection controllers take away when nothing uses the object any more."""
+
+    name = "StorageObjectInUseProtection"
+    operations = frozenset({"CREATE"})
+    resources = frozenset({("", "persistentvolumes"), _CLAIMS, ("storage.k8s.io", "volumeattributesclasses")})
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def admit(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        metadata = attributes.obj["metadata"]
+        finalizer = _FINALIZERS[attributes.resource.plural]
+        if finalizer not in (metadata.get("finalizers") or ()):
+            metadata["finalizers"] = [*(metadata.get("finalizers") or ()), finalizer]
+
+
+class PersistentVolumeClaimResize(AdmissionPlugin):
+    name = "PersistentVolumeClaimResize"
+    operations = frozenset({"UPDATE"})
+    resources = frozenset({_CLAIMS})
+
+    def __init__(self, registry: Registry) -> None:
+        self._classes = registry.store("storage.k8s.io", "storageclasses").lister
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None or attributes.old is None:
+            return
+        if _size(attributes.obj) <= _size(attributes.old):
+            return
+        if (attributes.old.get("status") or {}).get("phase") != "Bound":
+            raise refused(attributes, "Only bound persistent volume claims can be expanded")
+        name = _class_of(attributes.obj)
+        found = self._classes.get("", name) if name and name == _class_of(attributes.old) else None
+        if not (found or {}).get("allowVolumeExpansion"):
+            text = (
+                "only dynamically provisioned pvc can be resized and the storageclass that provisions the "
+                "pvc must support resize"
+            )
+            raise refused(attributes, text)
+
+
+def _size(claim: Object) -> int:
+    requests = (claim["spec"].get("resources") or {}).get("requests") or {}
+    return Quantity.parse(requests.get("storage", "0")).value
+
+
+def _class_of(claim: Object) -> str:
+    annotations = claim["metadata"].get("annotations") or {}
+    return str(annotations.get(_CLASS) or claim["spec"].get("storageClassName") or "")

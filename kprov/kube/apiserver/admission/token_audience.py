@@ -1,0 +1,47 @@
+"""Whether a pod's volumes want a token for an audience, so that its kubelet may ask for one.
+
+Source: upstream plugin/pkg/admission/noderestriction/admission.go, podReferencesAudience. In-tree volumes,
+which upstream translates to CSI, are not translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kprov.kube.apiserver.registry.store import Registry
+
+Object = dict[str, Any]
+
+
+def volumes_audience(registry: Registry, pod: Object, audience: str) -> bool:
+    """By a projected token, or by the CSI driver of one of the volumes."""
+    for volume in pod["spec"].get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            token = source.get("serviceAccountToken")
+            if token is not None and token.get("audience", "") == audience:
+                return True
+    drivers = registry.store("storage.k8s.io", "csidrivers").lister
+    for name in _drivers(registry, pod):
+        driver = drivers.get("", name) or {"spec": {}}
+        if any(each.get("audience", "") == audience for each in driver["spec"].get("tokenRequests") or ()):
+            return True
+    return False
+
+
+def _drivers(registry: Registry, pod: Object) -> Iterator[str]:
+    """Names of the CSI drivers behind a pod's volumes."""
+    claims = registry.store("", "persistentvolumeclaims").lister
+    volumes = registry.store("", "persistentvolumes").lister
+    namespace = pod["metadata"]["namespace"]
+    for volume in pod["spec"].get("volumes") or ():
+        if volume.get("csi"):
+            yield volume["csi"].get("driver", "")
+            continue
+        name = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+        if volume.get("ephemeral"):
+            name = f"{pod['metadata']['name']}-{volume['name']}"
+        claim = claims.get(namespace, name) if name else None
+        bound = volumes.get("", ((claim or {}).get("spec") or {}).get("volumeName", "")) if claim else None
+        if bound is not None:
+            yield (bound["spec"].get("csi") or {}).get("driver", "")

@@ -1,0 +1,122 @@
+"""The objects that a pod's spec names (upstream pkg/api/pod/util.go: VisitPodSecretNames and its kin)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Object = dict[str, Any]
+#: (plural, name), in the pod's namespace.
+Reference = tuple[str, str]
+
+_SECRET_OF: Final = {
+    "azureFile": "secretName",
+    "secret": "secretName",
+}
+_SECRET_REF_OF: Final = {
+    "cephfs": "secretRef",
+    "cinder": "secretRef",
+    "csi": "nodePublishSecretRef",
+    "flexVolume": "secretRef",
+    "iscsi": "secretRef",
+    "rbd": "secretRef",
+    "scaleIO": "secretRef",
+    "storageos": "secretRef",
+}
+_KINDS_FREE_OF_API: Final = frozenset({
+    "awsElasticBlockStore", "azureDisk", "cephfs", "cinder", "downwardAPI", "emptyDir", "fc", "flexVolume",
+    "flocker", "gcePersistentDisk", "gitRepo", "hostPath", "image", "iscsi", "nfs", "photonPersistentDisk",
+    "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume",
+})  # fmt: skip
+_FORBIDDEN_KINDS: Final = {
+    "configMap": "configmaps (via configmap volumes)",
+    "secret": "secrets (via secret volumes)",
+    "csi": "csidrivers (via CSI volumes)",
+    "glusterfs": "endpoints (via glusterFS volumes)",
+    "persistentVolumeClaim": "persistentvolumeclaims",
+    "ephemeral": "persistentvolumeclaims (via ephemeral volumes)",
+    "azureFile": "secrets (via azureFile volumes)",
+}
+_FORBIDDEN_PROJECTED: Final = {
+    "configMap": "configmaps (via projected volumes)",
+    "secret": "secrets (via projected volumes)",
+    "serviceAccountToken": "serviceaccounts (via projected volumes)",
+    "clusterTrustBundle": "clustertrustbundles",
+    "podCertificate": "podcertificates",
+}
+
+
+def references(pod: Object) -> set[Reference]:
+    """Secrets, config maps, claims, resource claims and the service account of a pod."""
+    spec = pod["spec"]
+    found: set[Reference] = {("serviceaccounts", spec.get("serviceAccountName", ""))}
+    found |= {("secrets", secret.get("name", "")) for secret in spec.get("imagePullSecrets") or ()}
+    for part in ("initContainers", "containers", "ephemeralContainers"):
+        for container in spec.get(part) or ():
+            found |= _of_environment(container)
+    for volume in spec.get("volumes") or ():
+        found |= _of_volume(pod, volume)
+    found |= {("resourceclaims", name) for name in _claims(pod)}
+    return {reference for reference in found if reference[1]}
+
+
+def api_object_kept_by(pod: Object) -> str:
+    """The first kind of API object that a pod refers to, "" for none: what a mirror pod may not have."""
+    spec = pod["spec"]
+    for kind in ("serviceaccounts", "secrets", "configmaps"):
+        with_volumes = references({"metadata": pod["metadata"], "spec": spec | {"volumes": []}})
+        if any(plural == kind for plural, _ in with_volumes):
+            return kind
+    if spec.get("resourceClaims"):
+        return "resourceclaims"
+    for volume in spec.get("volumes") or ():
+        kinds = volume.keys() - {"name"}
+        for kind in sorted(kinds - _KINDS_FREE_OF_API):
+            if kind != "projected":
+                return _FORBIDDEN_KINDS.get(kind, f"{kind} volumes")
+            for source in volume["projected"].get("sources") or ():
+                for projected in sorted(source.keys() - {"downwardAPI"}):
+                    return _FORBIDDEN_PROJECTED.get(projected, f"{projected} (via projected volumes)")
+    return ""
+
+
+def _of_environment(container: Object) -> set[Reference]:
+    found = set()
+    for variable in container.get("env") or ():
+        source = variable.get("valueFrom") or {}
+        found.add(("secrets", (source.get("secretKeyRef") or {}).get("name", "")))
+        found.add(("configmaps", (source.get("configMapKeyRef") or {}).get("name", "")))
+    for source in container.get("envFrom") or ():
+        found.add(("secrets", (source.get("secretRef") or {}).get("name", "")))
+        found.add(("configmaps", (source.get("configMapRef") or {}).get("name", "")))
+    return found
+
+
+def _of_volume(pod: Object, volume: Object) -> set[Reference]:
+    found = {
+        ("configmaps", (volume.get("configMap") or {}).get("name", "")),
+        ("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")),
+    }
+    if volume.get("ephemeral"):
+        found.add(("persistentvolumeclaims", f"{pod['metadata']['name']}-{volume['name']}"))
+    for kind, field in _SECRET_OF.items():
+        found.add(("secrets", (volume.get(kind) or {}).get(field, "")))
+    for kind, field in _SECRET_REF_OF.items():
+        found.add(("secrets", ((volume.get(kind) or {}).get(field) or {}).get("name", "")))
+    for source in (volume.get("projected") or {}).get("sources") or ():
+        found.add(("secrets", (source.get("secret") or {}).get("name", "")))
+        found.add(("configmaps", (source.get("configMap") or {}).get("name", "")))
+    return found
+
+
+def _claims(pod: Object) -> list[str]:
+    """Names of the pod's ResourceClaims: given, or made from a template and told in its status."""
+    status = pod.get("status") or {}
+    made = {
+        each["name"]: each.get("resourceClaimName", "") for each in status.get("resourceClaimStatuses") or ()
+    }
+    names = [
+        claim.get("resourceClaimName") or made.get(claim["name"], "")
+        for claim in pod["spec"].get("resourceClaims") or ()
+    ]
+    extended = status.get("extendedResourceClaimStatus") or {}
+    return [*names, extended.get("resourceClaimName", "")]
