@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,7 @@ class Lab:
             LAB,
             host,
             "--",
-            f"sudo sh -c {json.dumps(command)}",
+            f"sudo sh -c {shlex.quote(command)}",
             check=check,
             timeout=timeout,
         ).stdout
@@ -147,8 +148,7 @@ class Cluster:
 
     def apply(self, *objects: dict[str, Any], namespace: str) -> None:
         """`kubectl apply` of objects."""
-        document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        self.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(document))
+        self.kubectl("apply", "-n", namespace, "-f", "-", stdin="\n".join(json.dumps(obj) for obj in objects))
 
     def running_pods(self, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         """Pods that are Ready and not on their way out."""
@@ -174,7 +174,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     inventory = Path(keep) if keep else tmp_path_factory.mktemp("inventory")
     if not keep:
         run(KPROV, "lab", "down", "--name", LAB, check=False)
-    up = ("lab", "up", "--name", LAB, "--subnet", SUBNET, "--hosts", str(len(HOSTS)), "--inventory", inventory)
+    up = (
+        "lab",
+        "up",
+        "--name",
+        LAB,
+        "--subnet",
+        SUBNET,
+        "--hosts",
+        str(len(HOSTS)),
+        "--inventory",
+        inventory,
+    )
     run(KPROV, *up, timeout=900)
     try:
         yield Lab(inventory)

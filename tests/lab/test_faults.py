@@ -24,12 +24,12 @@ class Prober(threading.Thread):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(daemon=True)
         self._cluster = cluster
-        self._stop = threading.Event()
+        self._ended = threading.Event()
         self.longest_gap = 0.0
 
     def run(self) -> None:
         last = time.monotonic()
-        while not self._stop.wait(0.25):
+        while not self._ended.wait(0.25):
             try:
                 run(
                     self._cluster.kubectl_path, "--kubeconfig", self._cluster.kubeconfig, "--request-timeout=2s",
@@ -43,7 +43,7 @@ class Prober(threading.Thread):
 
     def finish(self) -> float:
         """Longest gap in seconds."""
-        self._stop.set()
+        self._ended.set()
         self.join()
         return self.longest_gap
 

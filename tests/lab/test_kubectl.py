@@ -8,6 +8,7 @@ import pty
 import select
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -139,10 +140,13 @@ def test_server_side_apply_owns_fields_and_conflicts(cluster: Cluster, namespace
     assert cluster.get("configmap", "shared", "-n", namespace)["data"] == {"k": "two"}
 
 
-def test_edit_saves_what_the_editor_changed(cluster: Cluster, deployed: str) -> None:
+def test_edit_saves_what_the_editor_changed(cluster: Cluster, deployed: str, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nexec sed -i 's/^  replicas: 2/  replicas: 1/' \"$1\"\n")
+    editor.chmod(0o755)
     done = subprocess.run(
         [cluster.kubectl_path, "--kubeconfig", cluster.kubeconfig, "edit", "deployment", "web", "-n", deployed],
-        env=os.environ | {"KUBE_EDITOR": "sed -i s/replicas:.2/replicas:.1/"}, capture_output=True, text=True, check=False,
+        env=os.environ | {"KUBE_EDITOR": str(editor)}, capture_output=True, text=True, check=False,
         timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
