@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,5 +171,4 @@ def refuse(lab: Lab, inventory: Path, words: list[str]) -> str:
 def touched(lab: Lab) -> dict[str, str]:
     """What a run would change first: packages and configuration of every host."""
     look = "dpkg-query -W | sha256sum; find /etc -xdev -type f -newermt @0 -printf '%p %s\\n' | sort | sha256sum; ls /opt"
-    assert all(socket.create_connection((lab.address(host), 22), timeout=5).close() is None for host in HOSTS)
     return {host: lab.ssh(host, look) for host in HOSTS}

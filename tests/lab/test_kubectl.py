@@ -40,11 +40,12 @@ def test_get_in_its_output_forms(cluster: Cluster, deployed: str) -> None:
 
 def test_describe_tells_spec_and_events(cluster: Cluster, deployed: str) -> None:
     name = cluster.running_pods(deployed)[0]["metadata"]["name"]
-    said = eventually(
-        "events",
-        lambda: (d := cluster.kubectl("describe", "pod", name, "-n", deployed)) and "Started" in d and d,
-        timeout=20,
-    )
+
+    def described() -> str:
+        text = cluster.kubectl("describe", "pod", name, "-n", deployed)
+        return text if "Started" in text else ""
+
+    said = eventually("events", described, timeout=20)
     for text in ("Scheduled", "Pulled", "Controlled By:", "Node:", "Conditions:"):
         assert text in said
     assert "kubelet is posting ready status" in cluster.kubectl("describe", "node", "node1")

@@ -44,7 +44,8 @@ def test_the_service_spreads_over_all_its_endpoints(cluster: Cluster, namespace:
 
     def ask() -> str:
         with urllib.request.urlopen(f"http://{cluster.lab.address('node1')}:{port}/", timeout=5) as answer:
-            return answer.read().decode().strip()
+            said: str = answer.read().decode().strip()
+            return said
 
     assert len({ask() for _ in range(60)}) == 3
 

@@ -13,6 +13,7 @@ from kprov.kube.apiserver import admission, authentication, authorization, worke
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.documents import Documents
+from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.endpoints.verbs import Verbs
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import PostStartHook
@@ -123,6 +124,7 @@ def _server(options: Namespace, registry: Registry, health: Health) -> tuple[Ser
         authorizer=authorizer,
         resources=verbs,
         documents=Documents(served, address),
+        openid=OpenId(options, address),
         health=health,
         anonymous=options.anonymous_auth,
     )

@@ -16,6 +16,7 @@ from aiohttp import web
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import respond, verbs
+from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
 from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
@@ -52,6 +53,7 @@ class Server:
         authorizer: Authorizer,
         resources: verbs.Verbs,
         documents: Documents,
+        openid: OpenId,
         health: Health,
         anonymous: bool,
     ) -> None:
@@ -59,6 +61,7 @@ class Server:
         self._authorizer = authorizer
         self._resources = resources
         self._documents = documents
+        self._openid = openid
         self._health = health
         self._anonymous = anonymous
         self._counters: dict[tuple[str, ...], Any] = {}
@@ -211,7 +214,7 @@ class Server:
             raise status.path_not_found()
         if path == "/metrics":
             return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
-        answer = await self._documents.answer(request)
+        answer = self._openid.answer(path) or await self._documents.answer(request)
         if answer is None:
             raise status.path_not_found()
         return answer
