@@ -26,7 +26,12 @@ class InputError(KprovError):
     exit_code = 2
 
     def __init__(
-        self, message: str, *, file: Path | str | None = None, line: int | None = None, field: str | None = None
+        self,
+        message: str,
+        *,
+        file: Path | str | None = None,
+        line: int | None = None,
+        field: str | None = None,
     ) -> None:
         self.reason = message
         self.file = file

@@ -14,7 +14,7 @@ from kprov.errors import KprovError
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
 # an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("kprov.cli.up", "Make the cluster that an inventory describes, or bring it back to that."),
+    "up": ("kprov.cli.up", "Make the cluster that an inventory describes."),
     "verify": ("kprov.cli.verify", "Check hosts and cluster; exit code 1 when anything failed."),
     "reset": ("kprov.cli.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.play", "Run any playbook."),

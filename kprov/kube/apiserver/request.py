@@ -24,8 +24,9 @@ class RequestInfo:
     """A request's path and verb taken apart, as upstream's RequestInfo.
 
     For resource requests verb is one of get, list, watch, create, update, patch, delete, deletecollection;
-    otherwise it is the lower-case HTTP method. Empty strings mean absent. For list, watch and deletecollection
-    with a field selector, `selected_fields` has its equality terms, and `name` is the one of metadata.name.
+    otherwise it is the lower-case HTTP method. Empty strings mean absent. For list, watch and
+    deletecollection with a field selector, `selected_fields` has its equality terms, and `name` is the one
+    of metadata.name.
     """
 
     path: str

@@ -31,7 +31,7 @@ class CertificateAuthenticator:
         self._known: OrderedDict[bytes, tuple[UserInfo, datetime]] = OrderedDict()
 
     def authenticate(self, der: bytes) -> UserInfo | None:
-        """The user; None for a certificate of another authority. Raises StatusError 401 for an expired one."""
+        """The user; None for another authority's certificate. Raises StatusError 401 when it has expired."""
         known = self._known.get(der)
         if known is None:
             certificate = x509.load_der_x509_certificate(der)

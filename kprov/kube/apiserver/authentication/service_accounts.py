@@ -1,7 +1,8 @@
 """Service account tokens: JWTs that this cluster signs and checks.
 
-Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token names a pod, secret or node
-and ends with it. Claims of a token are verified once; that its account and pod still exist is looked up every time.
+Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token names a pod, secret or
+node and ends with it. Claims of a token are verified once; that its account and pod still exist is looked up
+every time.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Union:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
-    """The token of an Authorization header, or of a WebSocket's subprotocol for clients that cannot set headers."""
+    """The token of an Authorization header, "" without one."""
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()

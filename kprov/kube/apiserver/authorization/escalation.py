@@ -14,6 +14,7 @@ from kprov.kube.apiserver.authorization.rules import Rule, uncovered
 from kprov.kube.apiserver.authorization.union import MASTERS, Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 
@@ -55,7 +56,10 @@ class Escalation:
         return ""
 
     async def of_binding(self, user: UserInfo, binding: Object, old: Object | None) -> str:
-        """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may."""
+        """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
+
+        Raises StatusError 404 for a role that is not there.
+        """
         namespace, reference = binding["metadata"].get("namespace", ""), binding["roleRef"]
         plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.get("kind", ""), "")
         name = reference.get("name", "")
@@ -65,7 +69,7 @@ class Escalation:
             return ""
         rbac = self._authorizer.rbac
         if rbac is None or not rbac.knows(reference, namespace):
-            return f'{plural}.{GROUP} "{name}" not found'
+            raise status.not_found(f"{plural}.{GROUP}", name)
         return self._missing(user, rbac.rules_of(reference, namespace), namespace)
 
     async def _may(self, verb: str, user: UserInfo, plural: str, namespace: str, name: str) -> bool:

@@ -106,10 +106,16 @@ class TokenRequest:
         bound = await store.get(call.context, namespace, reference.get("name", ""))
         bound.setdefault("kind", reference["kind"])
         if reference.get("uid") and reference["uid"] != bound["metadata"]["uid"]:
-            text = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+            text = (
+                f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. "
+                "The object might have been deleted and then recreated"
+            )
             raise status.conflict(store.resource, bound["metadata"]["name"], text)
         if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:
-            text = f"cannot bind token for serviceaccount {call.name!r} to pod running with different serviceaccount name."
+            text = (
+                f"cannot bind token for serviceaccount {call.name!r} to pod running with different "
+                "serviceaccount name."
+            )
             raise status.bad_request(text)
         node_name = bound["spec"].get("nodeName", "") if plural == "pods" else ""
         return bound, self._registry.store("", "nodes").lister.get("", node_name) if node_name else None

@@ -37,9 +37,10 @@ def objects() -> list[tuple[str, str, Object]]:
 
     text = (resources.files(__package__) / "rbac_policy.yaml").read_text()
     policy = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    cluster_roles = policy["cluster_roles"]
     found = [
-        ("clusterroles", "", _role("ClusterRole", name, role))
-        for name, role in policy["cluster_roles"].items()
+        ("clusterroles", "", _role("ClusterRole", name, role | {"rules": _rules_of(name, cluster_roles)}))
+        for name, role in cluster_roles.items()
     ]
     for namespace, roles in policy["roles"].items():
         found += [("roles", namespace, _role("Role", name, role, namespace)) for name, role in roles.items()]
@@ -59,6 +60,18 @@ def objects() -> list[tuple[str, str, Object]]:
         if name.startswith("system:controller:")
     ]
     return found
+
+
+def _rules_of(name: str, cluster_roles: Object) -> list[Object]:
+    """A role's rules; those of an aggregated one are its parts', as the aggregation controller orders them."""
+    role = cluster_roles[name]
+    if not role.get("aggregates"):
+        return list(role.get("rules", ()))
+    rules: list[Object] = []
+    for part, other in sorted(cluster_roles.items()):
+        if part != name and set(role["aggregates"]) & other.get("labels", {}).keys():
+            rules += [rule for rule in _rules_of(part, cluster_roles) if rule not in rules]
+    return rules
 
 
 _MANAGER: Final = "user system:kube-controller-manager"
