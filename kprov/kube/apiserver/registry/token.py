@@ -107,8 +107,8 @@ class TokenRequest:
         bound.setdefault("kind", reference["kind"])
         if reference.get("uid") and reference["uid"] != bound["metadata"]["uid"]:
             text = (
-                f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. "
-                "The object might have been deleted and then recreated"
+                f"the UID in the bound object reference ({reference['uid']}) does not match the UID in "
+                "record. The object might have been deleted and then recreated"
             )
             raise status.conflict(store.resource, bound["metadata"]["name"], text)
         if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:

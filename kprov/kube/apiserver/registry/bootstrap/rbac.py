@@ -63,7 +63,7 @@ def objects() -> list[tuple[str, str, Object]]:
 
 
 def _rules_of(name: str, cluster_roles: Object) -> list[Object]:
-    """A role's rules; those of an aggregated one are its parts', as the aggregation controller orders them."""
+    """A role's rules; an aggregated one's are its parts', in the aggregation controller's order."""
     role = cluster_roles[name]
     if not role.get("aggregates"):
         return list(role.get("rules", ()))
