@@ -95,3 +95,24 @@ def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace
         every=3,
     )
     assert gap <= 5.0
+
+
+def test_after_a_power_cut_of_all_hosts_the_cluster_comes_back_by_itself(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.apply(web("web", 2), namespace=namespace)
+    cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    for host in HOSTS:
+        cluster.lab.kill(host)
+    # Not in the order in which they were made: nobody is the first member.
+    for host in reversed(HOSTS):
+        cluster.lab.start(host)
+    eventually(
+        "the workload's return", lambda: len(cluster.running_pods(namespace)) == 2, timeout=180, every=3
+    )
+    eventually(
+        "no failed check",
+        lambda: cluster.lab.kprov("verify", "-i", cluster.lab.inventory, check=False).returncode == 0,
+        timeout=120,
+        every=3,
+    )
