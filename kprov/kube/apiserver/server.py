@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from kprov.kube.apiserver.authentication.impersonation import impersonate
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import respond, verbs
@@ -133,7 +134,7 @@ class Server:
         self, request: web.BaseRequest, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> web.StreamResponse:
         user = await self._authenticate(request)
-        user = await self._impersonate(request.headers, user)
+        user = await impersonate(user, request.headers, self._authorizer)
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is not Decision.ALLOW:
             raise verbs.denied(info, user.name, reason)
@@ -160,49 +161,6 @@ class Server:
         if not self._anonymous:
             raise status.unauthorized()
         return ANONYMOUS
-
-    async def _impersonate(self, headers: Mapping[str, str], user: UserInfo) -> UserInfo:
-        name = headers.get("Impersonate-User")
-        if name is None:
-            if any(key.lower().startswith("impersonate-") for key in headers):
-                raise status.internal_error("requested impersonation without impersonating a user")
-            return user
-        assert isinstance(headers, Mapping)
-        pairs = [(key.lower(), value) for key, value in headers.items()]
-        groups = [value for key, value in pairs if key == "impersonate-group"]
-        extra: dict[str, tuple[str, ...]] = {}
-        for key, value in pairs:
-            if key.startswith("impersonate-extra-"):
-                label = key.removeprefix("impersonate-extra-")
-                extra[label] = (*extra.get(label, ()), value)
-        account = name.split(":") if name.startswith("system:serviceaccount:") else []
-        checks = [("users", "", name, "")]
-        if len(account) == 4:
-            checks = [("serviceaccounts", account[2], account[3], "")]
-            groups = groups or ["system:serviceaccounts", f"system:serviceaccounts:{account[2]}"]
-        checks += [
-            ("groups", "", group, "") for group in groups if not group.startswith("system:serviceaccounts")
-        ]
-        checks += [("userextras", "", value, label) for label, values in extra.items() for value in values]
-        for resource, namespace, target, subresource in checks:
-            asked = RequestInfo(
-                path="",
-                verb="impersonate",
-                is_resource_request=True,
-                api_group="authentication.k8s.io" if resource == "userextras" else "",
-                api_version="v1",
-                namespace=namespace,
-                resource=resource,
-                subresource=subresource,
-                name=target,
-            )
-            decision, reason = await self._authorizer.authorize(user, asked)
-            if decision is not Decision.ALLOW:
-                raise verbs.denied(asked, user.name, reason)
-        anonymous = name == ANONYMOUS.name
-        implied = "system:unauthenticated" if anonymous else "system:authenticated"
-        groups = [*groups, *([] if implied in groups else [implied])]
-        return UserInfo(name=name, groups=tuple(groups), extra=extra)
 
     async def _other(self, request: web.BaseRequest, query: Mapping[str, str]) -> web.StreamResponse:
         path = request.path

@@ -17,6 +17,8 @@ from kprov.kube.machinery import status
 
 async def impersonate(user: UserInfo, headers: Mapping[str, str], authorizer: Authorizer) -> UserInfo:
     """The user that the headers ask for, or the same user without them. Raises StatusError 403, 400."""
+    if not any(header[:12].lower() == "impersonate-" for header in headers):
+        return user
     name = headers.get("Impersonate-User", "")
     groups = _all(headers, "Impersonate-Group")
     uid = headers.get("Impersonate-Uid", "")

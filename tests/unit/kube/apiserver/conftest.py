@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.app import stored_resources
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.registry.store import Store, system_context
+from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.store import Registry, Store, system_context
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.resources import find
@@ -63,3 +65,37 @@ async def config_maps(make_store: StoreMaker) -> Store:
 @pytest.fixture
 def context(config_maps: Store) -> RequestContext:
     return system_context("create", config_maps.resource, "default")
+
+
+@pytest.fixture
+async def registry(storage: Any) -> AsyncIterator[Registry]:
+    """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
+    prepared = [(resource, strategies.for_resource(resource)) for resource in stored_resources()]
+    caches = [ResourceCache(resource, rules.selectable_fields) for resource, rules in prepared]
+    cacher = Cacher(storage, caches)
+    stores = [
+        Store(resource=resource, strategy=rules, storage=storage, cacher=cacher, cache=cache)
+        for (resource, rules), cache in zip(prepared, caches, strict=True)
+    ]
+    task = asyncio.create_task(cacher.run())
+    await cacher.loaded.wait()
+    yield Registry(stores, storage, cacher)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+Put = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture
+def put(registry: Registry) -> Put:
+    """put(group, plural, obj) stores an object and waits until the cache has it."""
+
+    async def put_object(group: str, plural: str, obj: dict[str, Any]) -> dict[str, Any]:
+        store = registry.store(group, plural)
+        namespace = obj["metadata"].get("namespace", "")
+        made = await store.create(system_context("create", store.resource, namespace), namespace, obj)
+        await store.fresh()
+        return made
+
+    return put_object

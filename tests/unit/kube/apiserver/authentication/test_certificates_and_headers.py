@@ -1,0 +1,191 @@
+"""Users from certificates, from a front proxy's headers, and on behalf of others."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator
+from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
+from kprov.kube.apiserver.authentication.impersonation import impersonate
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.status import StatusError
+
+
+class Authority:
+    """A CA that issues client certificates."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.certificate = self._issue(self._name, self._key, is_ca=True, days=10)
+
+    def client(self, name: str, *groups: str, days: int = 1, usage: Any = None) -> bytes:
+        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._issue(x509.Name(subject), key, is_ca=False, days=days, usage=usage)
+        return certificate.public_bytes(serialization.Encoding.DER)
+
+    def _issue(
+        self, subject: x509.Name, key: Any, *, is_ca: bool, days: int, usage: Any = None
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        usages = [usage or ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=5))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
+        if not is_ca:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority("ca")
+
+
+@pytest.fixture
+def certificates(authority: Authority) -> CertificateAuthenticator:
+    return CertificateAuthenticator([authority.certificate])
+
+
+def test_the_common_name_is_the_user_and_organizations_are_groups(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    user = certificates.authenticate(authority.client("alice", "dev", "ops"))
+    assert user is not None
+    assert (user.name, user.groups) == ("alice", ("dev", "ops", "system:authenticated"))
+    assert user.extra["authentication.kubernetes.io/credential-id"][0].startswith("X509SHA256=")
+
+
+def test_a_certificate_of_another_authority_is_nobody(certificates: CertificateAuthenticator) -> None:
+    assert certificates.authenticate(Authority("ca").client("alice")) is None
+
+
+def test_a_serving_certificate_is_no_credential(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    serving = authority.client("alice", usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    assert certificates.authenticate(serving) is None
+
+
+def test_an_expired_certificate_is_refused(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    with pytest.raises(StatusError):
+        certificates.authenticate(authority.client("alice", days=-1))
+
+
+@pytest.fixture
+def front_proxy(authority: Authority, tmp_path: Path) -> FrontProxyAuthenticator:
+    file = tmp_path / "ca.crt"
+    file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+    options = Namespace(
+        requestheader_client_ca_file=str(file),
+        requestheader_allowed_names=["front-proxy-client"],
+        requestheader_username_headers=["X-Remote-User"],
+        requestheader_group_headers=["X-Remote-Group"],
+        requestheader_extra_headers_prefix=["X-Remote-Extra-"],
+    )
+    return FrontProxyAuthenticator(options)
+
+
+def test_a_front_proxy_tells_who_asks(authority: Authority, front_proxy: FrontProxyAuthenticator) -> None:
+    headers = CIMultiDict([
+        ("X-Remote-User", "bob"),
+        ("X-Remote-Group", "a"),
+        ("X-Remote-Group", "b"),
+        ("X-Remote-Extra-Acme.com%2Fproject", "p1"),
+    ])  # fmt: skip
+    user = front_proxy.authenticate(headers, authority.client("front-proxy-client"))
+    assert user is not None
+    assert (user.name, user.groups) == ("bob", ("a", "b", "system:authenticated"))
+    assert user.extra == {"acme.com/project": ("p1",)}
+
+
+def test_a_front_proxys_headers_count_only_with_its_certificate(
+    authority: Authority, front_proxy: FrontProxyAuthenticator
+) -> None:
+    headers = CIMultiDict({"X-Remote-User": "bob"})
+    assert front_proxy.authenticate(headers, Authority("other").client("front-proxy-client")) is None
+    with pytest.raises(StatusError):
+        front_proxy.authenticate(headers, authority.client("someone"))
+    assert front_proxy.authenticate(CIMultiDict(), authority.client("front-proxy-client")) is None
+
+
+class Allows:
+    """Allows to impersonate what it was given, and keeps what it was asked."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        self.asked.append((info.resource, info.subresource, info.name))
+        return (Decision.ALLOW if info.name in self._names else Decision.NO_OPINION), ""
+
+
+ADMIN = UserInfo("admin")
+
+
+async def test_without_headers_one_is_oneself() -> None:
+    assert await impersonate(ADMIN, CIMultiDict({"Accept": "x"}), Allows()) is ADMIN
+
+
+async def test_each_part_of_another_identity_is_asked_for() -> None:
+    headers = CIMultiDict([
+        ("Impersonate-User", "bob"),
+        ("Impersonate-Group", "dev"),
+        ("Impersonate-Uid", "7"),
+        ("Impersonate-Extra-scopes", "view"),
+    ])  # fmt: skip
+    authorizer = Allows("bob", "dev", "7", "view")
+    user = await impersonate(ADMIN, headers, authorizer)
+    assert user == UserInfo("bob", ("dev", "system:authenticated"), "7", {"scopes": ("view",)})
+    assert authorizer.asked == [
+        ("users", "", "bob"),
+        ("groups", "", "dev"),
+        ("uids", "", "7"),
+        ("userextras", "scopes", "view"),
+    ]
+
+
+async def test_a_group_that_one_may_not_take_on_is_refused() -> None:
+    headers = CIMultiDict([("Impersonate-User", "bob"), ("Impersonate-Group", "system:masters")])
+    with pytest.raises(StatusError) as caught:
+        await impersonate(ADMIN, headers, Allows("bob"))
+    assert caught.value.code == 403
+
+
+async def test_a_service_account_brings_its_groups() -> None:
+    headers = CIMultiDict({"Impersonate-User": "system:serviceaccount:default:web"})
+    user = await impersonate(ADMIN, headers, Allows("web"))
+    assert user.groups == (
+        "system:serviceaccounts",
+        "system:serviceaccounts:default",
+        "system:authenticated",
+    )
+
+
+async def test_groups_without_a_user_are_a_bad_request() -> None:
+    with pytest.raises(StatusError) as caught:
+        await impersonate(ADMIN, CIMultiDict({"Impersonate-Group": "dev"}), Allows("dev"))
+    assert caught.value.code == 400
