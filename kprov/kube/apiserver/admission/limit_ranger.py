@@ -5,84 +5,138 @@ Source: upstream plugin/pkg/admission/limitranger/admission.go.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.admission.pods import is_pod
+from kprov.kube.apiserver.admission import limits
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.store import Registry
-from kprov.kube.machinery import status
 from kprov.kube.machinery.quantity import Quantity
 
 Object = dict[str, Any]
 
+_ANNOTATION: Final = "kubernetes.io/limit-ranger"
+_KINDS: Final = (("containers", "container"), ("initContainers", "init container"))
+
 
 class LimitRanger(AdmissionPlugin):
     name = "LimitRanger"
-    resources = frozenset({("", "pods")})
+    resources = frozenset({("", "pods"), ("", "persistentvolumeclaims")})
 
     def __init__(self, registry: Registry) -> None:
         self._ranges = registry.store("", "limitranges").lister
 
     async def admit(self, attributes: Attributes) -> None:
-        if not is_pod(attributes) or attributes.operation != "CREATE" or attributes.obj is None:
+        if attributes.resource.plural != "pods" or not _looks_at(attributes) or attributes.obj is None:
             return
         for limit_range in self._ranges.list(attributes.namespace):
-            for item in limit_range["spec"].get("limits") or ():
-                if item.get("type") == "Container":
-                    _fill_in(attributes.obj["spec"], item)
+            _fill_in(attributes.obj, limit_range)
 
     async def validate(self, attributes: Attributes) -> None:
-        if not is_pod(attributes) or attributes.operation != "CREATE" or attributes.obj is None:
+        if not _looks_at(attributes) or attributes.obj is None:
             return
-        errors: list[str] = []
+        check = _broken_by_pod if attributes.resource.plural == "pods" else _broken_by_claim
         for limit_range in self._ranges.list(attributes.namespace):
-            for item in limit_range["spec"].get("limits") or ():
-                if item.get("type") == "Container":
-                    for container in _containers(attributes.obj["spec"]):
-                        errors += _broken(item, container.get("resources") or {}, "Container")
-                elif item.get("type") == "Pod":
-                    errors += _broken(item, _sum(attributes.obj["spec"]), "Pod")
-        if errors:
-            text = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
-            raise status.forbidden(attributes.resource, attributes.name, text)
+            errors = [
+                text
+                for item in limit_range["spec"].get("limits") or ()
+                for text in check(item, attributes.obj)
+            ]
+            unique = list(dict.fromkeys(errors))
+            if unique:
+                raise refused(attributes, unique[0] if len(unique) == 1 else f"[{', '.join(unique)}]")
 
 
-def _containers(spec: Object) -> list[Object]:
-    return [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+def _looks_at(attributes: Attributes) -> bool:
+    if attributes.subresource == "resize":
+        return attributes.operation == "UPDATE"
+    if attributes.subresource:
+        return False
+    return attributes.operation == "CREATE" or attributes.resource.plural != "pods"
 
 
-def _fill_in(spec: Object, item: Object) -> None:
-    for container in _containers(spec):
-        resources = container.setdefault("resources", {})
-        for part, defaults in (("limits", item.get("default")), ("requests", item.get("defaultRequest"))):
-            for name, value in (defaults or {}).items():
-                resources.setdefault(part, {}).setdefault(name, value)
+def _fill_in(pod: Object, limit_range: Object) -> None:
+    """Defaults of a range's Container items, and an annotation that tells which."""
+    defaults: dict[str, dict[str, str]] = {"requests": {}, "limits": {}}
+    for item in limit_range["spec"].get("limits") or ():
+        if item.get("type") == "Container":
+            defaults["requests"] |= item.get("defaultRequest") or {}
+            defaults["limits"] |= item.get("default") or {}
+    told = []
+    for part, word in _KINDS:
+        for container in pod["spec"].get(part) or ():
+            resources = container.setdefault("resources", {})
+            for kind in ("requests", "limits"):
+                missing = sorted(defaults[kind].keys() - (resources.get(kind) or {}).keys())
+                if missing:
+                    added = {name: defaults[kind][name] for name in missing}
+                    resources[kind] = (resources.get(kind) or {}) | added
+                    told.append(f"{', '.join(missing)} {kind[:-1]} for {word} {container['name']}")
+    if told:
+        annotations = pod["metadata"].get("annotations") or {}
+        annotations[_ANNOTATION] = f"LimitRanger plugin set: {'; '.join(told)}"
+        pod["metadata"]["annotations"] = annotations
 
 
-def _sum(spec: Object) -> Object:
-    """A pod's requests and limits: the sum of its containers'."""
-    total: dict[str, dict[str, Quantity]] = {"limits": {}, "requests": {}}
+def _broken_by_pod(item: Object, pod: Object) -> list[str]:
+    kind = item.get("type", "")
+    if kind == "Container":
+        containers = [each for part, _ in _KINDS for each in pod["spec"].get(part) or ()]
+        return [
+            text
+            for each in containers
+            for text in limits.broken(kind, item, *_amounts(each.get("resources") or {}))
+        ]
+    if kind == "Pod":
+        return limits.broken(kind, item, *_of_pod(pod["spec"]))
+    return []
+
+
+def _broken_by_claim(item: Object, claim: Object) -> list[str]:
+    if item.get("type") != "PersistentVolumeClaim":
+        return []
+    requests, _ = _amounts(claim["spec"].get("resources") or {})
+    return limits.broken_requests(item["type"], item, requests)
+
+
+def _amounts(resources: Object) -> tuple[limits.Amounts, limits.Amounts]:
+    requests, most = (
+        {name: Quantity.parse(value) for name, value in (resources.get(part) or {}).items()}
+        for part in ("requests", "limits")
+    )
+    return requests, most
+
+
+def _of_pod(spec: Object) -> tuple[limits.Amounts, limits.Amounts]:
+    """Sums of the containers; of the init containers the largest, with the sidecars that run beside."""
+    sums: tuple[limits.Amounts, limits.Amounts] = ({}, {})
     for container in spec.get("containers") or ():
-        for part, sums in total.items():
-            for name, value in ((container.get("resources") or {}).get(part) or {}).items():
-                amount = Quantity.parse(value)
-                sums[name] = sums[name] + amount if name in sums else amount
-    return {part: {name: str(amount) for name, amount in sums.items()} for part, sums in total.items()}
+        for total, part in zip(sums, _amounts(container.get("resources") or {}), strict=True):
+            _add(total, part)
+    sidecars: tuple[limits.Amounts, limits.Amounts] = ({}, {})
+    largest: tuple[limits.Amounts, limits.Amounts] = ({}, {})
+    for container in spec.get("initContainers") or ():
+        parts = _amounts(container.get("resources") or {})
+        for index, part in enumerate(parts):
+            if container.get("restartPolicy") == "Always":
+                _add(sums[index], part)
+                _add(sidecars[index], part)
+                _raise(largest[index], sidecars[index])
+            else:
+                beside = dict(sidecars[index])
+                _add(beside, part)
+                _raise(largest[index], beside)
+    for total, most in zip(sums, largest, strict=True):
+        _raise(total, most)
+    own = _amounts(spec.get("resources") or {})
+    return {**sums[0], **own[0]}, {**sums[1], **own[1]}
 
 
-def _broken(item: Object, resources: Object, kind: str) -> list[str]:
-    requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
-    errors = []
-    for name, least in (item.get("min") or {}).items():
-        for part, values in (("request", requests), ("limit", limits)):
-            if name not in values and part == "request":
-                errors.append(f"minimum {name} usage per {kind} is {least}.  No request is specified")
-            elif name in values and Quantity.parse(values[name]) < Quantity.parse(least):
-                errors.append(f"minimum {name} usage per {kind} is {least}, but {part} is {values[name]}")
-    for name, most in (item.get("max") or {}).items():
-        if name not in limits:
-            errors.append(f"maximum {name} usage per {kind} is {most}.  No limit is specified")
-        for part, values in (("limit", limits), ("request", requests)):
-            if name in values and Quantity.parse(most) < Quantity.parse(values[name]):
-                errors.append(f"maximum {name} usage per {kind} is {most}, but {part} is {values[name]}")
-    return errors
+def _add(total: limits.Amounts, part: limits.Amounts) -> None:
+    for name, amount in part.items():
+        total[name] = total[name] + amount if name in total else amount
+
+
+def _raise(total: limits.Amounts, part: limits.Amounts) -> None:
+    for name, amount in part.items():
+        if name not in total or total[name] < amount:
+            total[name] = amount

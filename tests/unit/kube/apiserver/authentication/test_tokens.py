@@ -56,7 +56,8 @@ async def account(put: Put) -> dict[str, Any]:
 
 
 def claims(account: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return bound_claims(account, **({"audiences": [ISSUER], "seconds": 600} | more))
+    given: dict[str, Any] = {"audiences": [ISSUER], "seconds": 600} | more
+    return bound_claims(account, **given)
 
 
 async def test_a_token_is_its_account(

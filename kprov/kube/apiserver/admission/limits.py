@@ -1,0 +1,70 @@
+"""Whether requests and limits keep to one item of a LimitRange; the texts are upstream's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.machinery.quantity import Quantity
+
+Object = dict[str, Any]
+Amounts = dict[str, Quantity]
+
+
+def broken(kind: str, item: Object, requests: Amounts, limits: Amounts) -> list[str]:
+    """The broken rules of min, max and maxLimitRequestRatio."""
+    checks = (("min", _minimum), ("max", _maximum), ("maxLimitRequestRatio", _ratio))
+    found = []
+    for field, check in checks:
+        for name, value in (item.get(field) or {}).items():
+            text = check(kind, name, Quantity.parse(value), requests.get(name), limits.get(name))
+            if text:
+                found.append(text)
+    return found
+
+
+def broken_requests(kind: str, item: Object, requests: Amounts) -> list[str]:
+    """As `broken`, for kinds that have requests only (claims)."""
+    found = []
+    for name, value in (item.get("min") or {}).items():
+        text = _minimum(kind, name, Quantity.parse(value), requests.get(name), None)
+        found += [text] if text else []
+    for name, value in (item.get("max") or {}).items():
+        bound, request = Quantity.parse(value), requests.get(name)
+        start = f"maximum {name} usage per {kind} is {bound}"
+        if request is None:
+            found.append(f"{start}.  No request is specified")
+        elif bound < request:
+            found.append(f"{start}, but request is {request}")
+    return found
+
+
+def _minimum(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+    start = f"minimum {name} usage per {kind} is {bound}"
+    if request is None:
+        return f"{start}.  No request is specified"
+    if request < bound:
+        return f"{start}, but request is {request}"
+    if limit is not None and limit < bound:
+        return f"{start}, but limit is {limit}"
+    return ""
+
+
+def _maximum(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+    start = f"maximum {name} usage per {kind} is {bound}"
+    if limit is None:
+        return f"{start}.  No limit is specified"
+    if bound < limit:
+        return f"{start}, but limit is {limit}"
+    if request is not None and bound < request:
+        return f"{start}, but request is {request}"
+    return ""
+
+
+def _ratio(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+    start = f"{name} max limit to request ratio per {kind} is {bound}"
+    if request is None or not request.nanos:
+        return f"{start}, but no request is specified or request is 0"
+    if limit is None or not limit.nanos:
+        return f"{start}, but no limit is specified or limit is 0"
+    ratio = limit.nanos / request.nanos
+    return f"{start}, but provided ratio is {ratio:f}" if ratio * 1000 > bound.milli_value else ""
