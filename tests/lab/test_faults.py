@@ -19,7 +19,7 @@ EVICTION = [
 
 
 class Prober(threading.Thread):
-    """Asks the API for a namespace four times a second; keeps the longest time without an answer."""
+    """Asks the API for a namespace four times a second, a second for an answer; keeps the longest gap."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(daemon=True)
@@ -32,7 +32,7 @@ class Prober(threading.Thread):
         while not self._ended.wait(0.25):
             try:
                 run(
-                    self._cluster.kubectl_path, "--kubeconfig", self._cluster.kubeconfig, "--request-timeout=2s",
+                    self._cluster.kubectl_path, "--kubeconfig", self._cluster.kubeconfig, "--request-timeout=1s",
                     "get", "namespace", "default", "-o", "name", timeout=5,
                 )  # fmt: skip
             except (pytest.fail.Exception, subprocess.TimeoutExpired):
@@ -94,6 +94,7 @@ def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace
         timeout=90,
         every=3,
     )
+    print(f"longest time without an answer: {gap:.1f} s")
     assert gap <= 5.0
 
 
