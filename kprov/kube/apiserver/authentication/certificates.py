@@ -31,11 +31,14 @@ class CertificateAuthenticator:
         self._known: OrderedDict[bytes, tuple[UserInfo, datetime]] = OrderedDict()
 
     def authenticate(self, der: bytes) -> UserInfo | None:
-        """The user; None for another authority's certificate. Raises StatusError 401 when it has expired."""
+        """The user; None for another authority's certificate, one not for clients, or one without a name.
+
+        Raises StatusError 401 when it has expired.
+        """
         known = self._known.get(der)
         if known is None:
             certificate = x509.load_der_x509_certificate(der)
-            if not self.issued(certificate) or not _for_clients(certificate):
+            if not common_name(certificate) or not _for_clients(certificate) or not self.issued(certificate):
                 return None
             known = user_of(certificate, der), certificate.not_valid_after_utc
             self._known[der] = known

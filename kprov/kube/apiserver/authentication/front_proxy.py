@@ -7,13 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from cryptography import x509
-
-from kprov.kube.apiserver.authentication.certificates import (
-    CertificateAuthenticator,
-    common_name,
-    load_authorities,
-)
+from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -22,9 +16,10 @@ class FrontProxyAuthenticator:
     """Flags --requestheader-*: which authority, which names, which headers."""
 
     def __init__(self, options: Namespace) -> None:
-        self._issuers = CertificateAuthenticator(load_authorities(options.requestheader_client_ca_file))
+        self._proxies = CertificateAuthenticator(load_authorities(options.requestheader_client_ca_file))
         self._names = frozenset(options.requestheader_allowed_names)
         self._user_headers = options.requestheader_username_headers
+        self._uid_headers = options.requestheader_uid_headers
         self._group_headers = options.requestheader_group_headers
         self._extra_prefixes = [prefix.lower() for prefix in options.requestheader_extra_headers_prefix]
 
@@ -33,10 +28,10 @@ class FrontProxyAuthenticator:
         name = next((headers[header] for header in self._user_headers if headers.get(header)), "")
         if not name:
             return None
-        certificate = x509.load_der_x509_certificate(der)
-        if not self._issuers.issued(certificate):
+        proxy = self._proxies.authenticate(der)
+        if proxy is None:
             return None
-        if self._names and common_name(certificate) not in self._names:
+        if self._names and proxy.name not in self._names:
             raise status.unauthorized()
         groups = [value for header in self._group_headers for value in _all(headers, header)]
         if "system:authenticated" not in groups and name != "system:anonymous":
@@ -47,7 +42,8 @@ class FrontProxyAuthenticator:
                 if header.lower().startswith(prefix):
                     key = unquote(header.lower()[len(prefix) :])
                     extra[key] = (*extra.get(key, ()), value)
-        return UserInfo(name=name, groups=tuple(groups), extra=extra)
+        uid = next((headers[header] for header in self._uid_headers if headers.get(header)), "")
+        return UserInfo(name=name, groups=tuple(groups), uid=uid, extra=extra)
 
 
 def _all(headers: Mapping[str, str], name: str) -> list[str]:

@@ -7,10 +7,12 @@ every time.
 
 from __future__ import annotations
 
+import binascii
 import hashlib
+import hmac
 import time
 import uuid
-from base64 import urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import UserInfo
-from kprov.kube.machinery import status
+from kprov.kube.machinery import status, timestamps
 
 Object = dict[str, Any]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -31,6 +33,8 @@ _REMEMBERED: Final = 8192
 _ALGORITHMS: Final = ["RS256", "ES256", "ES384", "ES512"]
 _LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
 _LEGACY: Final = "kubernetes.io/serviceaccount/"
+#: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
+_LEEWAY_SECONDS: Final = 60
 
 
 def key_id(key: PublicKey) -> str:
@@ -139,7 +143,7 @@ class ServiceAccountAuthenticator:
     def _verify(self, token: str) -> Object | None:
         claims = self._verified.get(token)
         if claims is not None:
-            if claims.get("exp", time.time() + 1) < time.time():
+            if "exp" in claims and claims["exp"] <= time.time() - _LEEWAY_SECONDS:
                 del self._verified[token]
                 raise status.unauthorized()
             return claims
@@ -159,6 +163,7 @@ class ServiceAccountAuthenticator:
                     token,
                     key,
                     algorithms=[algorithm_of(key)],
+                    leeway=_LEEWAY_SECONDS,
                     options={"verify_aud": False, "verify_iat": False},
                 )
             except jwt.InvalidSignatureError:
@@ -193,14 +198,19 @@ class ServiceAccountAuthenticator:
 
     async def _legacy(self, claims: Object, token: str) -> UserInfo:
         """A token of a Secret: it holds as long as the secret has it."""
-        namespace = claims.get(f"{_LEGACY}namespace", "")
-        name = claims.get(f"{_LEGACY}service-account.name", "")
-        uid = claims.get(f"{_LEGACY}service-account.uid", "")
-        await self._exists("serviceaccounts", namespace, {"name": name, "uid": uid})
-        secret = await self._find("secrets", namespace, claims.get(f"{_LEGACY}secret.name", ""))
-        import base64
-
-        if secret is None or base64.b64decode((secret.get("data") or {}).get("token", "")).decode() != token:
+        names = ("namespace", "secret.name", "service-account.name", "service-account.uid")
+        namespace, secret_name, name, uid = (str(claims.get(f"{_LEGACY}{part}", "")) for part in names)
+        if not all((namespace, secret_name, name, uid)) or claims.get("sub") != f"{PREFIX}{namespace}:{name}":
+            raise status.unauthorized()
+        account = await self._find("serviceaccounts", namespace, name, uid)
+        secret = await self._find("secrets", namespace, secret_name)
+        if account is None or secret is None or any(map(_deletion, (account, secret))):
+            raise status.unauthorized()
+        try:
+            held = b64decode((secret.get("data") or {}).get("token", ""))
+        except binascii.Error:
+            raise status.unauthorized() from None
+        if not hmac.compare_digest(held, token.encode()):
             raise status.unauthorized()
         return account_user(namespace, name, uid, {})
 
@@ -208,6 +218,10 @@ class ServiceAccountAuthenticator:
         """The object is there, the same one, and not past its deletion. Raises StatusError 401."""
         found = await self._find(plural, namespace, reference.get("name", ""), reference.get("uid", ""))
         if found is None:
+            raise status.unauthorized()
+        # A finalizer may keep an object for long; what it stood for ended at its deletion time.
+        deletion = _deletion(found)
+        if deletion and timestamps.seconds(deletion) < time.time() - _LEEWAY_SECONDS:
             raise status.unauthorized()
 
     async def _find(self, plural: str, namespace: str, name: str, uid: str = "") -> Object | None:
@@ -226,6 +240,10 @@ def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[
     """The user that a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
+
+
+def _deletion(obj: Object) -> str:
+    return obj["metadata"].get("deletionTimestamp") or ""
 
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:

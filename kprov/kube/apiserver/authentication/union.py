@@ -1,10 +1,14 @@
-"""All ways to authenticate, in upstream's order: front proxy, certificate, bearer token."""
+"""All ways to authenticate, in upstream's order: front proxy, certificate, bearer token.
+
+Tokens in upstream's order, too: of a file, of service accounts, of bootstrap secrets.
+"""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
 from kprov.kube.apiserver.authentication.service_accounts import (
@@ -12,6 +16,7 @@ from kprov.kube.apiserver.authentication.service_accounts import (
     TokenSigner,
     load_public_keys,
 )
+from kprov.kube.apiserver.authentication.static_tokens import load_static_tokens
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
@@ -26,11 +31,18 @@ class Union:
         front_proxy: FrontProxyAuthenticator | None,
         service_accounts: ServiceAccountAuthenticator | None,
         signer: TokenSigner | None,
+        *,
+        static: Mapping[str, UserInfo] | None = None,
+        bootstrap: BootstrapTokenAuthenticator | None = None,
+        audiences: Sequence[str] = (),
     ) -> None:
         self._certificates = certificates
         self._front_proxy = front_proxy
         self.service_accounts = service_accounts
         self.signer = signer
+        self._static = static or {}
+        self._bootstrap = bootstrap
+        self._audiences = list(audiences)
 
     async def authenticate(
         self, headers: Mapping[str, str], peer_certificate: bytes | None
@@ -46,14 +58,36 @@ class Union:
                 return user
         token = bearer_token(headers)
         if token:
-            return await self._by_token(token)
+            user, _ = await self.by_token(token)
+            return user
         return None
 
-    async def _by_token(self, token: str) -> UserInfo:
-        found = await self.service_accounts.authenticate(token) if self.service_accounts else None
-        if found is None:
+    async def by_token(
+        self, token: str, audiences: Sequence[str] | None = None
+    ) -> tuple[UserInfo, list[str]]:
+        """Whose token it is, and for which of the audiences (default: this API server's) it holds.
+
+        Raises StatusError 401. Tokens of a file and of bootstrap secrets are for this API server only.
+        """
+        static = self._static.get(token)
+        if static is not None:
+            return static, self._own(audiences)
+        if self.service_accounts is not None:
+            found = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
+            if found is not None:
+                return found
+        user = self._bootstrap.authenticate(token) if self._bootstrap is not None else None
+        if user is None:
             raise status.unauthorized()
-        return found[0]
+        return user, self._own(audiences)
+
+    def _own(self, audiences: Sequence[str] | None) -> list[str]:
+        if not audiences:
+            return self._audiences
+        common = [audience for audience in audiences if audience in self._audiences]
+        if not common:
+            raise status.unauthorized()
+        return common
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
@@ -65,7 +99,7 @@ def bearer_token(headers: Mapping[str, str]) -> str:
 
 
 def build(options: Namespace, registry: Registry) -> Union:
-    """By the flags --client-ca-file, --requestheader-*, --service-account-*."""
+    """By the flags of client certificates, front proxies, service accounts, token file, bootstrap tokens."""
     issuers = options.service_account_issuer
     issuers = [issuers] if isinstance(issuers, str) else list(issuers)
     key_files = options.service_account_key_file
@@ -82,4 +116,7 @@ def build(options: Namespace, registry: Registry) -> Union:
         front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
         service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
         signer=signer,
+        static=load_static_tokens(options.token_auth_file),
+        bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
+        audiences=audiences,
     )

@@ -50,28 +50,26 @@ class AccessReviews:
         """SubjectAccessReview: about any user."""
         review = await call.read_object()
         spec = review.get("spec") or {}
-        if not spec.get("user") and not spec.get("groups"):
-            raise _invalid(
-                call, [field.required("spec.user", "at least one of user or group must be specified")]
-            )
-        return await self._answer(call, review, _user_of(spec))
+        return await self._answer(call, review, _user_of(spec), _subject_errors(spec))
 
     async def local(self, call: Call) -> Reply:
         """LocalSubjectAccessReview: about any user in the request's namespace."""
         review = await call.read_object()
-        attributes = (review.get("spec") or {}).get("resourceAttributes") or {}
-        if attributes.get("namespace", "") != call.namespace:
-            text = f"spec.resourceAttributes.namespace must match namespace: {call.namespace}"
-            raise status.bad_request(text)
-        return await self.subject_of(call, review)
-
-    async def subject_of(self, call: Call, review: Object) -> Reply:
-        """The answer about the user that the review's spec names."""
-        return await self._answer(call, review, _user_of(review.get("spec") or {}))
+        spec = review.get("spec") or {}
+        resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        errors = _subject_errors(spec)
+        if resource is not None and resource.get("namespace", "") != call.namespace:
+            named = resource.get("namespace", "")
+            text = "must match metadata.namespace"
+            errors.append(field.invalid("spec.resourceAttributes.namespace", named, text))
+        if path is not None:
+            text = "disallowed on this kind of request"
+            errors.append(field.invalid("spec.nonResourceAttributes", path, text))
+        return await self._answer(call, review, _user_of(spec), errors)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectAccessReview: about who asks."""
-        return await self._answer(call, await call.read_object(), call.context.user)
+        return await self._answer(call, await call.read_object(), call.context.user, [])
 
     async def rules(self, call: Call) -> Reply:
         """SelfSubjectRulesReview: RBAC's rules for who asks."""
@@ -97,12 +95,19 @@ class AccessReviews:
         }
         return Reply(review, 201)
 
-    async def _answer(self, call: Call, review: Object, user: UserInfo) -> Reply:
+    async def _answer(
+        self, call: Call, review: Object, user: UserInfo, errors: list[field.FieldError]
+    ) -> Reply:
         spec = review.get("spec") or {}
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-        if (resource is None) == (path is None):
-            which = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-            raise _invalid(call, [field.invalid("spec.resourceAttributes", resource, which)])
+        if resource is not None and path is not None:
+            text = "cannot be specified in combination with resourceAttributes"
+            errors = [field.invalid("spec.nonResourceAttributes", path, text), *errors]
+        if resource is None and path is None:
+            text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
+        if errors:
+            raise status.invalid(call.resource.group, call.resource.kind, "", errors)
         decision, reason = await ask(self._authorizer, user, resource, path)
         review["status"] = {"allowed": decision is Decision.ALLOW}
         if decision is Decision.DENY:
@@ -145,24 +150,14 @@ class IdentityReviews:
         review = await call.read_object()
         spec = review.get("spec") or {}
         if not spec.get("token"):
-            raise _invalid(
-                call, [field.required("spec.token", "token is required for TokenReview in authentication")]
-            )
-        accounts = self._authenticator.service_accounts
+            raise status.bad_request("token is required for TokenReview in authentication")
         try:
-            found = (
-                await accounts.authenticate(spec["token"], spec.get("audiences") or None)
-                if accounts
-                else None
-            )
+            user, audiences = await self._authenticator.by_token(spec["token"], spec.get("audiences"))
         except status.StatusError as error:
-            found = None
-            review["status"] = {"error": error.message}
-        if found is None:
-            review.setdefault("status", {})["authenticated"] = False
-            review["status"].setdefault("user", {})
+            if error.code != 401:
+                raise
+            review["status"] = {"user": {}, "error": "invalid bearer token"}
         else:
-            user, audiences = found
             review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
         return Reply(review, 201)
 
@@ -200,5 +195,7 @@ def _resource_rule(rule: Object) -> Object:
     return {name: rule[name] for name in fields if rule.get(name)}
 
 
-def _invalid(call: Call, errors: list[field.FieldError]) -> status.StatusError:
-    return status.invalid(call.resource.group, call.resource.kind, "", errors)
+def _subject_errors(spec: Object) -> list[field.FieldError]:
+    if spec.get("user") or spec.get("groups"):
+        return []
+    return [field.invalid("spec.user", "", "at least one of user or group must be specified")]

@@ -21,6 +21,7 @@ _DEFAULT: Final = 3600
 #: Kubelets ask for this long; the token lives longer, because old clients read it only once.
 _ASKED_BY_KUBELETS: Final = 60 * 60 + 7
 _EXTENDED: Final = 365 * 24 * 3600
+_BINDABLE: Final = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
 class TokenRequest:
@@ -42,29 +43,30 @@ class TokenRequest:
         account = await self._registry.store("", "serviceaccounts").get(
             call.context, call.namespace, call.name
         )
+        self._check_metadata(request.get("metadata") or {}, account["metadata"])
         attributes = Attributes(
             context=call.context, operation="CREATE", resource=call.resource, subresource="token",
             namespace=call.namespace, name=call.name, obj=request, old=None, options={},
         )  # fmt: skip
         await call.admission.admit(attributes)
         spec = request.setdefault("spec", {})
-        seconds = spec.get("expirationSeconds") or _DEFAULT
+        seconds = spec.get("expirationSeconds")
+        seconds = _DEFAULT if seconds is None else seconds
         self._check(seconds)
         audiences = spec.get("audiences") or self._audiences
-        bound, node = await self._bound(call, spec.get("boundObjectRef"))
         await call.admission.validate(attributes)
+        bound, node = await self._bound(call, spec.get("boundObjectRef"))
         lifetime = seconds
-        private: Object = {}
-        if (
+        extended = (
             seconds == _ASKED_BY_KUBELETS
             and bound is not None
             and bound["kind"] == "Pod"
-            and audiences == self._audiences
-        ):
+            and set(audiences) <= set(self._audiences)
+        )
+        if extended:
             lifetime = _EXTENDED
-            private["warnafter"] = seconds
         claims = bound_claims(account, audiences=audiences, seconds=lifetime, bound=bound, node=node)
-        if private:
+        if extended:
             claims["kubernetes.io"]["warnafter"] = claims["iat"] + seconds
         expires = claims["iat"] + seconds
         request["spec"] = spec | {"audiences": audiences, "expirationSeconds": seconds}
@@ -74,7 +76,24 @@ class TokenRequest:
         }
         meta = request.setdefault("metadata", {})
         meta.update({"name": call.name, "namespace": call.namespace, "creationTimestamp": timestamps.now()})
+        meta["uid"] = account["metadata"]["uid"]
         return Reply(request, 201)
+
+    def _check_metadata(self, given: Object, account: Object) -> None:
+        """What the request says of the account must be so: a client may have another one in mind."""
+        errors = [
+            field.invalid(f"metadata.{key}", given[key], f"must match the service account {key} if specified")
+            for key in ("name", "namespace")
+            if given.get(key) and given[key] != account[key]
+        ]
+        if errors:
+            raise status.invalid("authentication.k8s.io", "TokenRequest", account["name"], errors[:1])
+        if given.get("uid") and given["uid"] != account["uid"]:
+            text = (
+                f"the UID in the token request ({given['uid']}) does not match the UID of the service "
+                f"account ({account['uid']})"
+            )
+            raise status.conflict("TokenRequest.authentication.k8s.io", account["name"], text)
 
     def _check(self, seconds: int) -> None:
         errors = []
@@ -97,25 +116,35 @@ class TokenRequest:
         """The object that the token is bound to, and a pod's node."""
         if not reference:
             return None, None
-        plural = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}.get(reference.get("kind", ""))
-        if plural is None:
-            text = f"cannot bind token for serviceaccount {call.name!r} to type {reference.get('kind')}"
+        kind, group = reference.get("kind", ""), _group(reference)
+        plural = "" if group else _BINDABLE.get(kind, "")
+        if not plural:
+            version = reference.get("apiVersion", "").rpartition("/")[2]
+            text = f"cannot bind token to object of type {group}/{version}, Kind={kind}"
             raise status.bad_request(text)
         store = self._registry.store("", plural)
         namespace = "" if plural == "nodes" else call.namespace
-        bound = await store.get(call.context, namespace, reference.get("name", ""))
-        bound.setdefault("kind", reference["kind"])
+        bound = {**await store.get(call.context, namespace, reference.get("name", "")), "kind": kind}
+        if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:
+            text = (
+                f"cannot bind token for serviceaccount {status.quoted(call.name)} to pod running with "
+                "different serviceaccount name."
+            )
+            raise status.bad_request(text)
         if reference.get("uid") and reference["uid"] != bound["metadata"]["uid"]:
             text = (
                 f"the UID in the bound object reference ({reference['uid']}) does not match the UID in "
                 "record. The object might have been deleted and then recreated"
             )
-            raise status.conflict(store.resource, bound["metadata"]["name"], text)
-        if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:
-            text = (
-                f"cannot bind token for serviceaccount {call.name!r} to pod running with different "
-                "serviceaccount name."
-            )
-            raise status.bad_request(text)
+            raise status.conflict(kind, bound["metadata"]["name"], text)
         node_name = bound["spec"].get("nodeName", "") if plural == "pods" else ""
-        return bound, self._registry.store("", "nodes").lister.get("", node_name) if node_name else None
+        if not node_name:
+            return bound, None
+        # Of a node that is gone, the token at least says the name.
+        node = self._registry.store("", "nodes").lister.get("", node_name)
+        return bound, node or {"metadata": {"name": node_name, "uid": ""}}
+
+
+def _group(reference: Object) -> str:
+    """API group of a reference's apiVersion, "" for the core group."""
+    return str(reference.get("apiVersion", "")).rpartition("/")[0]

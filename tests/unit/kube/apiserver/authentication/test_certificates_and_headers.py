@@ -32,7 +32,8 @@ class Authority:
 
     def client(self, name: str, *groups: str, days: int = 1, usage: Any = None) -> bytes:
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        if name:
+            subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._issue(x509.Name(subject), key, is_ca=False, days=days, usage=usage)
         return certificate.public_bytes(serialization.Encoding.DER)
@@ -94,6 +95,12 @@ def test_an_expired_certificate_is_refused(
         certificates.authenticate(authority.client("alice", days=-1))
 
 
+def test_a_certificate_without_a_name_is_nobody_whatever_its_groups(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    assert certificates.authenticate(authority.client("", "system:masters")) is None
+
+
 @pytest.fixture
 def front_proxy(authority: Authority, tmp_path: Path) -> FrontProxyAuthenticator:
     file = tmp_path / "ca.crt"
@@ -103,6 +110,7 @@ def front_proxy(authority: Authority, tmp_path: Path) -> FrontProxyAuthenticator
         requestheader_allowed_names=["front-proxy-client"],
         requestheader_username_headers=["X-Remote-User"],
         requestheader_group_headers=["X-Remote-Group"],
+        requestheader_uid_headers=["X-Remote-Uid"],
         requestheader_extra_headers_prefix=["X-Remote-Extra-"],
     )
     return FrontProxyAuthenticator(options)
@@ -111,6 +119,7 @@ def front_proxy(authority: Authority, tmp_path: Path) -> FrontProxyAuthenticator
 def test_a_front_proxy_tells_who_asks(authority: Authority, front_proxy: FrontProxyAuthenticator) -> None:
     headers = CIMultiDict([
         ("X-Remote-User", "bob"),
+        ("X-Remote-Uid", "u1"),
         ("X-Remote-Group", "a"),
         ("X-Remote-Group", "b"),
         ("X-Remote-Extra-Acme.com%2Fproject", "p1"),
@@ -118,6 +127,7 @@ def test_a_front_proxy_tells_who_asks(authority: Authority, front_proxy: FrontPr
     user = front_proxy.authenticate(headers, authority.client("front-proxy-client"))
     assert user is not None
     assert (user.name, user.groups) == ("bob", ("a", "b", "system:authenticated"))
+    assert user.uid == "u1"
     assert user.extra == {"acme.com/project": ("p1",)}
 
 
@@ -129,6 +139,16 @@ def test_a_front_proxys_headers_count_only_with_its_certificate(
     with pytest.raises(StatusError):
         front_proxy.authenticate(headers, authority.client("someone"))
     assert front_proxy.authenticate(CIMultiDict(), authority.client("front-proxy-client")) is None
+
+
+def test_a_front_proxys_certificate_must_be_for_clients_and_in_force(
+    authority: Authority, front_proxy: FrontProxyAuthenticator
+) -> None:
+    headers = CIMultiDict({"X-Remote-User": "bob"})
+    serving = authority.client("front-proxy-client", usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    assert front_proxy.authenticate(headers, serving) is None
+    with pytest.raises(StatusError):
+        front_proxy.authenticate(headers, authority.client("front-proxy-client", days=-1))
 
 
 class Allows:

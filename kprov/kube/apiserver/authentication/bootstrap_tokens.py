@@ -1,0 +1,72 @@
+"""Bootstrap tokens, ID.SECRET: secrets bootstrap-token-ID of kube-system, with --enable-bootstrap-token-auth.
+
+Source: upstream plugin/pkg/auth/authenticator/token/bootstrap and cluster-bootstrap/{token,util/secrets}.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import re
+import time
+from base64 import b64decode
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery import timestamps
+
+Object = dict[str, Any]
+NAMESPACE: Final = "kube-system"
+SECRET_TYPE: Final = "bootstrap.kubernetes.io/token"  # noqa: S105  a type's name
+GROUP: Final = "system:bootstrappers"
+_TOKEN: Final = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
+_EXTRA_GROUP: Final = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
+
+
+class BootstrapTokenAuthenticator:
+    """Looks at the watch cache each time, so a token ends with its secret."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._lister = registry.store("", "secrets").lister
+
+    def authenticate(self, token: str) -> UserInfo | None:
+        """system:bootstrap:ID; None for what has another form or does not hold."""
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            return None
+        identity, private = match.groups()
+        secret = self._lister.get(NAMESPACE, f"bootstrap-token-{identity}")
+        if secret is None or secret["metadata"].get("deletionTimestamp") or secret.get("type") != SECRET_TYPE:
+            return None
+        data = {key: _decoded(value) for key, value in (secret.get("data") or {}).items()}
+        holds = (
+            hmac.compare_digest(data.get("token-secret", b""), private.encode())
+            and data.get("token-id") == identity.encode()
+            and data.get("usage-bootstrap-authentication") == b"true"
+            and not _expired(data.get("expiration", b"").decode("utf-8", "replace"))
+        )
+        extra = [
+            name for name in data.get("auth-extra-groups", b"").decode("utf-8", "replace").split(",") if name
+        ]
+        if not holds or not all(_EXTRA_GROUP.fullmatch(name) for name in extra):
+            return None
+        groups = (*sorted({GROUP, *extra}), "system:authenticated")
+        return UserInfo(name=f"system:bootstrap:{identity}", groups=groups)
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return b64decode(value, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _expired(text: str) -> bool:
+    """A time that cannot be read counts as past."""
+    if not text:
+        return False
+    try:
+        return timestamps.seconds(text) <= time.time()
+    except ValueError:
+        return True
