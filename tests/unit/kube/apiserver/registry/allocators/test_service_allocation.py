@@ -165,7 +165,9 @@ async def test_becoming_an_external_name_frees_the_address(registry: Registry) -
 async def test_repair_reserves_what_services_hold_and_frees_what_nobody_holds(
     registry: Registry, options: Any
 ) -> None:
-    made = await create(registry, service("web", type="NodePort"))
+    # Chosen, not by chance: one of 32 ports would be the leftover's.
+    port = [{"port": 80, "nodePort": 30007}]
+    made = await create(registry, service("web", type="NodePort", clusterIP="10.96.0.7", ports=port))
     given, ports = allocators.build(options, registry)
     await given.release("default", "web", made["spec"]["clusterIP"])
     await ports.release("default", "web", made["spec"]["ports"][0]["nodePort"])
