@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.request
 from collections import Counter
 
@@ -206,3 +207,25 @@ def test_host_path_volumes_show_the_hosts_files(cluster: Cluster, namespace: str
     cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/looker", "--timeout=60s")
     said = eventually("the log", lambda: cluster.kubectl("logs", "-n", namespace, "looker"), timeout=10)
     assert said.strip() == cluster.lab.ssh("node2", "cat /etc/hostname").strip()
+
+
+def test_pods_reach_the_outside_under_their_nodes_address(cluster: Cluster, namespace: str) -> None:
+    gateway = cluster.lab.address("node1").rsplit(".", 1)[0] + ".1"
+    with socket.create_server((gateway, 0)) as server:
+        server.settimeout(60)
+        port = server.getsockname()[1]
+        cluster.apply(
+            pod("caller", f"exec nc {gateway} {port} < /dev/null", nodeName="node2"), namespace=namespace
+        )
+        connection, peer = server.accept()
+        connection.close()
+    assert peer[0] == cluster.lab.address("node2")
+
+
+def test_names_outside_the_cluster_are_resolved_by_forwarding(cluster: Cluster, namespace: str) -> None:
+    # A name that the hosts' own package sources are reached at: no other is sure to exist here.
+    name = cluster.lab.ssh("node1", "grep -rhoE '://[^/ ]+' /etc/apt | head -1").strip().removeprefix("://")
+    cluster.apply(pod("asker", "exec sleep 3600"), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/asker", "--timeout=60s")
+    said = cluster.kubectl("exec", "-n", namespace, "asker", "--", "nslookup", name)
+    assert "Address" in said.split(name, 1)[1]
