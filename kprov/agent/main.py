@@ -10,7 +10,7 @@ import threading
 import traceback
 from typing import Any
 
-from kprov.agent import process, protocol
+from kprov.agent import arguments, process, protocol
 from kprov.agent.context import Context, ModuleError
 
 
@@ -74,6 +74,12 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
     process.ENVIRONMENT = context.environment
     try:
         module = importlib.import_module("kprov.agent.modules." + name)
+        spec, rules = arguments.spec_of(module), getattr(module, "RULES", {})
+        if spec is not None:
+            args = arguments.checked(f"ansible.builtin.{name}", args, spec, rules)
+        if context.check and rules.get("check_mode") is False:
+            text = f"remote module (ansible.builtin.{name}) does not support check mode"
+            return {"changed": False, "skipped": True, "msg": text}
         result: dict[str, Any] = module.run(args, context)
     except ModuleError as error:
         return {"changed": False, **error.result, "failed": True, "msg": str(error)}

@@ -1,0 +1,251 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH111
+"""Arguments of modules and roles, checked and converted by a table in Ansible's argument_spec format.
+
+Source of names, conversions and messages: ansible-core's documented argument_spec and the texts it prints.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from typing import Any
+
+from kprov.agent.context import ModuleError, truth
+
+#: What every module that writes files takes (`"file_arguments": True` in its RULES).
+FILE_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "owner": {},
+    "group": {},
+    "mode": {"type": "raw"},
+    "attributes": {"aliases": ["attr"]},
+    "seuser": {},
+    "serole": {},
+    "setype": {},
+    "selevel": {},
+    "unsafe_writes": {"type": "bool", "default": False},
+}
+
+
+def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
+    """The whole table of a module (or anything with ARGUMENTS and RULES); None when it has none."""
+    table: dict[str, dict[str, Any]] | None = getattr(module, "ARGUMENTS", None)
+    if table is None:
+        return None
+    if getattr(module, "RULES", {}).get("file_arguments"):
+        return {**FILE_ARGUMENTS, **table}
+    return table
+
+
+def names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Every name and alias of a table, and the argument it stands for."""
+    found = {name: name for name in spec}
+    for name, entry in spec.items():
+        found.update(dict.fromkeys(entry.get("aliases") or [], name))
+    return found
+
+
+def checked(
+    what: str, args: dict[str, Any], spec: dict[str, dict[str, Any]], rules: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments with canonical names, defaults and the right types. Raises ModuleError with Ansible's text.
+
+    Names that begin with "_" are the engine's own and pass as they are.
+    """
+    known = names(spec)
+    unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
+    if unknown:
+        raise ModuleError(unsupported(what, unknown, spec))
+    found: dict[str, Any] = dict.fromkeys(spec)
+    for name, value in args.items():
+        if known.get(name, name) == name or found.get(known[name]) is None:
+            found[known.get(name, name)] = value
+    for name, entry in spec.items():
+        if entry.get("refused") and found[name] is not None:
+            raise ModuleError(f"{what}: {name} is not supported; {entry['refused']}")
+    missing = sorted(n for n, entry in spec.items() if entry.get("required") and found[n] is None)
+    if missing:
+        raise ModuleError(f"missing required arguments: {', '.join(missing)}")
+    given = {name for name, value in found.items() if value is not None}
+    for name, entry in spec.items():
+        if found[name] is None and entry.get("default") is not None:
+            found[name] = entry["default"]
+        if found[name] is not None:
+            found[name] = converted(name, found[name], entry)
+            _choice(name, found[name], entry)
+            _nested(name, found, entry)
+    together(rules, found, given)
+    return found
+
+
+def unsupported(what: str, unknown: list[str], spec: dict[str, dict[str, Any]]) -> str:
+    """Ansible's text for names that a module does not take."""
+    supported = ", ".join(
+        name + (f" ({', '.join(entry['aliases'])})" if entry.get("aliases") else "")
+        for name, entry in sorted(spec.items())
+    )
+    return (
+        f"Unsupported parameters for ({what}) module: {', '.join(unknown)}. "
+        f"Supported parameters include: {supported}."
+    )
+
+
+def converted(name: str, value: Any, entry: dict[str, Any]) -> Any:
+    """A value in the type its entry names."""
+    kind = entry.get("type", "str")
+    try:
+        found = _CONVERT[kind](value)
+        if kind == "list" and entry.get("elements"):
+            return [_CONVERT[entry["elements"]](one) for one in found]
+        return found
+    except (TypeError, ValueError, ModuleError) as error:
+        raise ModuleError(
+            f"argument '{name}' is of type {type(value).__name__} "
+            f"and we were unable to convert to {kind}: {error}"
+        ) from None
+
+
+def _choice(name: str, value: Any, entry: dict[str, Any]) -> None:
+    choices = entry.get("choices")
+    if choices is None:
+        return
+    for one in value if isinstance(value, list) else [value]:
+        if one not in choices:
+            said = ", ".join(str(choice) for choice in choices)
+            more = "one or more of" if isinstance(value, list) else "one of"
+            raise ModuleError(f"value of {name} must be {more}: {said}, got: {one}")
+
+
+def _nested(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
+    options = entry.get("options")
+    if options is None:
+        return
+    rules = {key: entry[key] for key in _TOGETHER if key in entry}
+    value = found[name]
+    try:
+        if isinstance(value, dict):
+            found[name] = checked(name, value, options, rules)
+        elif isinstance(value, list):
+            found[name] = [checked(name, one, options, rules) for one in value]
+    except ModuleError as error:
+        raise ModuleError(f"{error} found in {name}") from None
+
+
+_TOGETHER = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+
+
+def together(rules: dict[str, Any], found: dict[str, Any], given: set[str]) -> None:
+    """What a table says about several arguments at once; defaults do not count as given."""
+    for group in rules.get("mutually_exclusive") or []:
+        both = [name for name in group if name in given]
+        if len(both) > 1:
+            raise ModuleError(f"parameters are mutually exclusive: {'|'.join(group)}")
+    for group in rules.get("required_together") or []:
+        some = [name for name in group if name in given]
+        if some and len(some) < len(group):
+            raise ModuleError(f"parameters are required together: {', '.join(group)}")
+    for group in rules.get("required_one_of") or []:
+        if not any(name in given for name in group):
+            raise ModuleError(f"one of the following is required: {', '.join(group)}")
+    for name, value, needs, *some in rules.get("required_if") or []:
+        absent = [need for need in needs if found.get(need) is None]
+        enough = len(absent) < len(needs) if some and some[0] else not absent
+        if found.get(name) == value and not enough:
+            what = "any" if some and some[0] else "all"
+            raise ModuleError(
+                f"{name} is {value} but {what} of the following are missing: {', '.join(absent)}"
+            )
+    for name, needs in (rules.get("required_by") or {}).items():
+        absent = [n for n in ([needs] if isinstance(needs, str) else needs) if found.get(n) is None]
+        if found.get(name) is not None and absent:
+            raise ModuleError(f"missing parameter(s) required by '{name}': {', '.join(absent)}")
+
+
+def _raw(value: Any) -> Any:
+    return value
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float) and value != int(value):
+        raise TypeError(f"{type(value)} cannot be converted to an int")
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{type(value)} cannot be converted to an int") from None
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{type(value)} cannot be converted to a float") from None
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")] if value else []
+    elif isinstance(value, (int, float)):
+        value = [str(value)]
+    elif not isinstance(value, (list, tuple)):
+        raise TypeError(f"{type(value)} cannot be converted to a list")
+    return list(value)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        if value.lstrip().startswith("{"):
+            found = json.loads(value)
+            if isinstance(found, dict):
+                return found
+        elif "=" in value:
+            pairs = [part.split("=", 1) for part in value.replace(",", " ").split()]
+            if all(len(pair) == 2 for pair in pairs):
+                return dict(pairs)
+        raise TypeError("dictionary requested, could not parse JSON or key=value")
+    raise TypeError(f"{type(value)} cannot be converted to a dict")
+
+
+def _path(value: Any) -> str:
+    return os.path.expanduser(os.path.expandvars(_str(value)))
+
+
+def _json(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+def _size(value: Any, bits: bool) -> int:
+    text = str(value).strip()
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ").strip()
+    unit = text[len(number) :].strip()
+    letters = unit[:1].upper()
+    if letters and letters not in "YZEPTGMKB":
+        raise ValueError(f"can't interpret following string: {value}")
+    if unit[1:] and unit[1:] not in (("b", "bit", "bits") if bits else ("B", "byte", "bytes")):
+        raise ValueError(f"can't interpret following string: {value}")
+    powers = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "Z": 7, "Y": 8}
+    return int(round(float(number) * 1024 ** powers[letters]))
+
+
+_CONVERT: dict[str, Any] = {
+    "str": _str,
+    "bool": truth,
+    "int": _int,
+    "float": _float,
+    "list": _list,
+    "dict": _dict,
+    "path": _path,
+    "raw": _raw,
+    "jsonarg": _json,
+    "json": _json,
+    "bytes": functools.partial(_size, bits=False),
+    "bits": functools.partial(_size, bits=True),
+}
