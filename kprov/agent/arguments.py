@@ -232,7 +232,8 @@ def _size(value: Any, bits: bool) -> int:
     if unit[1:] and unit[1:] not in (("b", "bit", "bits") if bits else ("B", "byte", "bytes")):
         raise ValueError(f"can't interpret following string: {value}")
     powers = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6, "Z": 7, "Y": 8}
-    return int(round(float(number) * 1024 ** powers[letters]))
+    size: int = round(float(number) * 1024 ** powers[letters])
+    return size
 
 
 _CONVERT: dict[str, Any] = {
