@@ -48,7 +48,13 @@ def test_the_service_spreads_over_all_its_endpoints(cluster: Cluster, namespace:
             said: str = answer.read().decode().strip()
             return said
 
-    assert len({ask() for _ in range(60)}) == 3
+    # A rollout is complete when the pods are available; each host's kube-proxy learns of it a moment later.
+    pods = {p["metadata"]["name"] for p in cluster.running_pods(namespace, "app=web")}
+    assert len(pods) == 3
+    eventually("all endpoints answer", lambda: {ask() for _ in range(30)} == pods, timeout=10)
+    said = Counter(ask() for _ in range(90))
+    assert said.keys() == pods
+    assert min(said.values()) >= 10, said
 
 
 def test_config_maps_and_secrets_arrive_as_environment_and_files(cluster: Cluster, namespace: str) -> None:
