@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from kprov.cli.output import console
-from kprov.playbook.result import RunResult
+from kprov.playbook.result import RunResult, Silent
 
 _STYLES = {
     "changed": "yellow",
@@ -20,7 +20,7 @@ _STYLES = {
 }
 
 
-class Progress:
+class Progress(Silent):
     """Callbacks of a run. Quiet about what is as it should be, unless `verbose`."""
 
     def __init__(self, *, diff: bool = False, verbose: bool = False) -> None:
@@ -40,17 +40,19 @@ class Progress:
         if self._status is not None:
             self._status.start()
 
-    def task_started(self, name: str, *, handler: bool) -> None:
+    def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
         """Say the last task's outcome; show this one's name while it runs."""
-        del handler
+        del handler, hosts
         self._flush()
         self._task = name
         if self._status is not None:
             self._status.update(name)
 
-    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None:
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
         """Failures and diffs at once, the rest when the task is over."""
-        del seconds
+        del seconds, place
         self._task = task
         self._outcomes.setdefault(outcome, []).append(host)
         if outcome in ("failed", "unreachable", "ignored"):

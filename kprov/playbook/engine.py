@@ -313,7 +313,9 @@ class _Batch:
             return
         name = _shown(task)
         start = time.monotonic()
-        self.engine.callbacks.task_started(self._titled(task, name, hosts[0]), handler=handler)
+        self.engine.callbacks.task_started(
+            self._titled(task, name, hosts[0]), handler=handler, hosts=hosts
+        )
         once = truth(
             self.engine.templar.value(task.get("run_once", False), self.scope(task, hosts[0]), "run_once")
         )
@@ -423,7 +425,7 @@ class _Batch:
             outcome=outcome,
             seconds=round(seconds, 4),
         )
-        self.engine.callbacks.host_done(host, name, outcome, shown, seconds)
+        self.engine.callbacks.host_done(host, name, outcome, shown, seconds, task.place)
 
     def _quietly(self, task: Task, host: str) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,10 @@ class RunOptions:
     extra_vars: dict[str, Any] = field(default_factory=dict)
     journal: Path | None = None
     force_handlers: bool = False
+    step: bool = False
+    #: Connection and become variables from the command line (`-u`, `--become`): they win as in Ansible
+    #: over nothing but the defaults; `ansible_user` and friends in the inventory win over them.
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,12 +88,41 @@ class RunResult:
 
 
 class Callbacks(Protocol):
-    """Told in order, from one thread at a time; results of no_log tasks come without their content."""
+    """Told in order, from one thread at a time; results of no_log tasks come without their content.
 
+    Subclass `Silent`, so that a new method never breaks a callback.
+    """
+
+    def run_started(self, playbooks: list[str]) -> None: ...
     def play_started(self, name: str, hosts: list[str]) -> None: ...
-    def task_started(self, name: str, *, handler: bool) -> None: ...
-    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None:
-        """`outcome`: ok, changed, failed, skipped, unreachable, ignored. Loops: result["results"]."""
+    def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
+        """`hosts` are those the task is for; with the free strategy it comes once a host."""
+        ...
+
+    def ask_step(self, name: str) -> str:
+        """--step: "y" runs the task, "n" passes it over, "c" runs it and asks no more."""
+        ...
+
+    def host_started(self, host: str, task: str) -> None: ...
+    def retry(self, host: str, task: str, attempt: int, left: int) -> None:
+        """A task with `until` was not as expected yet and is tried again."""
+        ...
+
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
+        """`outcome`: ok, changed, failed, skipped, unreachable, ignored. Loops: result["results"].
+
+        `place` is FILE:LINE.
+        """
+        ...
+
+    def warning(self, text: str) -> None:
+        """Something that the user should know and that stops nothing."""
+        ...
+
+    def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
+        """The module `pause`: what was typed, or nothing after so many seconds."""
         ...
 
     def no_hosts(self, play: str) -> None: ...
@@ -98,10 +132,21 @@ class Callbacks(Protocol):
 class Silent:
     """Callbacks that say nothing."""
 
+    def run_started(self, playbooks: list[str]) -> None: ...
     def play_started(self, name: str, hosts: list[str]) -> None: ...
-    def task_started(self, name: str, *, handler: bool) -> None: ...
+    def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None: ...
+    def ask_step(self, name: str) -> str:
+        return "y"
+
+    def host_started(self, host: str, task: str) -> None: ...
+    def retry(self, host: str, task: str, attempt: int, left: int) -> None: ...
     def host_done(
-        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None: ...
+    def warning(self, text: str) -> None: ...
+    def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
+        time.sleep(seconds or 0)
+        return ""
+
     def no_hosts(self, play: str) -> None: ...
     def finished(self, result: RunResult) -> None: ...

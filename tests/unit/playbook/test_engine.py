@@ -22,7 +22,9 @@ class Recorder(Silent):
         self.seen: list[tuple[str, str, str]] = []
         self.shown = ""
 
-    def host_done(self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float) -> None:
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
         self.seen.append((task, host, outcome))
         self.shown += json.dumps(result, default=str)
 
