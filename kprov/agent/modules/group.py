@@ -6,41 +6,59 @@ import grp
 from typing import Any
 
 from kprov.agent import process
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"required": True},
+    "state": {"choices": ["absent", "present"], "default": "present"},
+    "force": {"type": "bool", "default": False},
+    "gid": {"type": "int"},
+    "system": {"type": "bool", "default": False},
+    "local": {"refused": "leave it out: groupadd works on /etc/group (libuser's lgroupadd is what it needs)"},
+    "non_unique": {"type": "bool", "default": False},
+    "gid_min": {"type": "int"},
+    "gid_max": {"type": "int"},
+}
+RULES: dict[str, Any] = {"required_if": [["non_unique", True, ["gid"]]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a group, with a number when one is given, or have it no more."""
     name = args["name"]
-    state = args.get("state", "present")
-    result: dict[str, Any] = {
-        "name": name,
-        "state": state,
-        "changed": False,
-        "system": truth(args.get("system")),
-    }
-    try:
-        now: grp.struct_group | None = grp.getgrnam(name)
-    except KeyError:
-        now = None
-    command: list[str] = []
-    if state == "absent":
-        command = ["groupdel", name] if now else []
-    elif now is None:
-        command = ["groupadd"]
-        if truth(args.get("system")):
-            command.append("-r")
-        if args.get("gid") is not None:
-            command += ["-g", str(args["gid"])]
-        command.append(name)
-    elif args.get("gid") is not None and int(args["gid"]) != now.gr_gid:
-        command = ["groupmod", "-g", str(args["gid"]), name]
-    if command:
-        result["changed"] = True
-        if not context.check:
-            code, _, err = process.run(command)
-            if code:
-                raise ModuleError(err.strip(), rc=code, name=name)
-    if state == "present" and not (context.check and now is None):
-        result["gid"] = grp.getgrnam(name).gr_gid
+    now = _group(name)
+    command = _command(args, now)
+    if command and context.check and (now is None or args["state"] == "absent"):
+        return {"changed": True}
+    result: dict[str, Any] = {"name": name, "state": args["state"], "changed": bool(command)}
+    if command and not context.check:
+        code, out, err = process.run([*command, name])
+        if code:
+            raise ModuleError(err, name=name)
+        result.update({key: said for key, said in (("stdout", out), ("stderr", err)) if said})
+    now = _group(name)
+    if now is not None:
+        result.update(system=args["system"], gid=now.gr_gid)
     return result
+
+
+def _group(name: str) -> grp.struct_group | None:
+    try:
+        return grp.getgrnam(name)
+    except KeyError:
+        return None
+
+
+def _command(args: dict[str, Any], now: grp.struct_group | None) -> list[str]:
+    """The program that brings what differs, without the group's name; empty when nothing does."""
+    number = ["-g", str(args["gid"]), *(["-o"] if args["non_unique"] else [])]
+    if args["state"] == "absent":
+        return ["groupdel", *(["-f"] if args["force"] else [])] if now else []
+    if now is not None:
+        return ["groupmod", *number] if args["gid"] not in (None, now.gr_gid) else []
+    command = ["groupadd", *(number if args["gid"] is not None else [])]
+    if args["system"]:
+        command.append("-r")
+    for key in ("gid_min", "gid_max"):
+        if args[key] is not None:
+            command += ["-K", f"{key.upper()}={args[key]}"]
+    return command

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.agent.context import Context
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {"data": {"default": "pong"}}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Answer with `data`, as Ansible's does."""
-    return {"ping": args.get("data", "pong")}
+    """Answer with `data`; "crash" raises, as Ansible's does."""
+    if args["data"] == "crash":
+        raise ModuleError("boom")
+    return {"ping": args["data"]}

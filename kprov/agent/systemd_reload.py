@@ -1,0 +1,114 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH207, PTH208
+"""Whether `systemctl daemon-reload` would read anything that the system manager has not read already.
+
+A reload runs the generators and reads the manager's configuration and every unit file. It has no effect when
+none of what they read has changed since the last one began. What has changed is told by ctime, which (unlike
+mtime) no one can set: of every file and folder in the unit path, of the generators, and of the files that
+generators of systemd itself read. A generator of someone else may read anything: then the answer is yes.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import time
+from typing import Iterator
+
+from kprov.agent.dbus import DBusError, Manager
+
+_MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+#: The kernel stamps files with the time of its last tick.
+_TICK = time.clock_getres(getattr(time, "CLOCK_REALTIME_COARSE", 5))
+#: How far the clocks may have gone apart, in seconds, before one was set.
+_SLEW = 0.01
+_GENERATORS = ("/run/systemd", "/etc/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+#: systemd's own; their inputs are those below, and the kernel's command line, which does not change.
+_KNOWN = {
+    f"systemd-{name}-generator"
+    for name in (
+        "bless-boot", "cryptsetup", "debug", "factory-reset", "fstab", "getty", "gpt-auto",
+        "hibernate-resume",
+        "import", "integritysetup", "rc-local", "run", "ssh", "system-update", "sysv", "tpm2", "veritysetup",
+    )
+}  # fmt: skip
+#: Folders whose whole content counts.
+_TREES = ("/etc/systemd", "/etc/init.d", "/etc/rc.d", *(f"/etc/rc{level}.d" for level in "0123456S"))
+_FILES = (
+    "/etc/fstab", "/etc/crypttab", "/etc/veritytab", "/etc/integritytab", "/etc/rc.local",
+    "/etc/localtime",
+    "/etc/locale.conf", "/etc/default/locale", "/etc/environment", "/etc/sysconfig/i18n", "/system-update",
+    "/etc/system-update", "/dev", "/usr/sbin/sshd", "/etc/ssh", "/etc/machine-id",
+)  # fmt: skip
+
+
+def needed(manager: Manager) -> bool:
+    """False only when a reload would have no effect on this host."""
+    names = ["UnitPath", "UnitsLoadTimestamp", "UnitsLoadTimestampMonotonic"]
+    names += ["GeneratorsStartTimestamp", "GeneratorsStartTimestampMonotonic"]
+    try:
+        known = manager.get(*_MANAGER, names)
+    except (DBusError, OSError):
+        return True
+    # Before the first reload it is the boot that read everything, beginning with the generators.
+    which = "UnitsLoadTimestamp" if known["UnitsLoadTimestampMonotonic"] else "GeneratorsStartTimestamp"
+    loaded, monotonic = known[which] / 1e6, known[which + "Monotonic"] / 1e6
+    if not monotonic or abs((loaded - monotonic) - (time.time() - time.monotonic())) > _SLEW:
+        # The clock was set since: what it stamped on files says nothing.
+        return True
+    return _foreign_generators() or any(newest > loaded - _TICK for newest in _times(known["UnitPath"]))
+
+
+def _foreign_generators() -> bool:
+    for base in _GENERATORS:
+        for kind in ("system-generators", "system-environment-generators"):
+            try:
+                names = os.listdir(f"{base}/{kind}")
+            except OSError:
+                continue
+            if any(kind != "system-generators" or name not in _KNOWN for name in names):
+                return True
+    return False
+
+
+def _times(unit_path: list[str]) -> Iterator[float]:
+    for path in _FILES:
+        yield from _time(path)
+    for base in _GENERATORS:
+        yield from _tree(f"{base}/system-generators")
+        for path in (f"{base}/system.conf", *glob.glob(f"{base}/system.conf.d")):
+            yield from _tree(path)
+    for folder in {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}:
+        yield from _tree(folder)
+
+
+#: What the manager itself writes there: at the reload, or with the unit already loaded.
+_MADE = ("/run/systemd/generator", "/run/systemd/transient")
+
+
+def _time(path: str) -> Iterator[float]:
+    """When a path and what it links to last changed; nothing where there is none."""
+    for look in (os.lstat, os.stat):
+        try:
+            yield look(path).st_ctime
+        except OSError:
+            return
+
+
+def _tree(folder: str) -> Iterator[float]:
+    yield from _time(folder)
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _tree(entry.path)
+            continue
+        try:
+            yield entry.stat(follow_symlinks=False).st_ctime
+            if entry.is_symlink():
+                yield entry.stat().st_ctime
+        except OSError:
+            # Removed since, or a link to nothing: its own time, or its folder's, was told.
+            continue

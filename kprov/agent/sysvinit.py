@@ -1,0 +1,116 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110, PTH112, PTH207
+"""Services that are init scripts: what Ansible's sysvinit module does for `service`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shlex
+import shutil
+import time
+from typing import Any
+
+from kprov.agent import process
+from kprov.agent.context import Context, ModuleError
+
+_STOPPED = ("stop", "is dead ", "dead but ", "could not access pid file", "inactive")
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Have an init script's service enabled and in a state; `status` has what each step's program said."""
+    name, state, enabled = args["name"], args["state"], args["enabled"]
+    script = name if name.startswith("/") else f"/etc/init.d/{name}"
+    if not os.path.exists(script):
+        raise ModuleError(f"Could not find the requested service {name}: ")
+    result: dict[str, Any] = {"name": name, "changed": False, "status": {}}
+    started = _started(name, script, args["pattern"], result)
+    step = result["status"]["enabled"] = {"changed": False, "rc": None, "stdout": None, "stderr": None}
+    levels = [args["runlevel"]] if args["runlevel"] and args["runlevel"] != "default" else []
+    if enabled is not None and enabled != _enabled(name, levels):
+        result["changed"] = step["changed"] = True
+        if not context.check:
+            step.update(_enable(name, levels, enabled=enabled))
+            if "illegal runlevel specified" in str(step["stderr"]):
+                text = f"Illegal runlevel specified for enable operation on service {name}"
+                raise ModuleError(text, **result)
+    if state is not None:
+        action = re.sub(r"p?ed$", "", state)
+        step = result["status"][state] = {"changed": False, "rc": None, "stdout": None, "stderr": None}
+        wanted = state == "started" if state in ("started", "stopped") else None
+        if wanted is None or wanted != started:
+            result["changed"] = step["changed"] = True
+            if not context.check:
+                for verb in ("stop", "start") if action == "restart" else (action,):
+                    step.update(_do(script, verb, name, args["arguments"]))
+                    if action == "restart":
+                        time.sleep(1 if args["sleep"] is None else args["sleep"])
+    return result
+
+
+def _run(command: list[str]) -> dict[str, Any]:
+    code, out, err = process.run(command)
+    return {"rc": code, "stdout": out, "stderr": err}
+
+
+def _do(script: str, verb: str, name: str, more: str | None) -> dict[str, Any]:
+    found = _run([script, verb, *shlex.split(more or "")])
+    if found["rc"]:
+        raise ModuleError(f"Failed to {verb} service: {name}", **found)
+    return found
+
+
+def _enabled(name: str, levels: list[str]) -> bool:
+    base = "/etc" if os.path.isdir("/etc/rc0.d/") else "/etc/init.d"
+    return any(glob.glob(f"{base}/rc{level}.d/S??{name}") for level in levels or ["?"])
+
+
+def _enable(name: str, levels: list[str], *, enabled: bool) -> dict[str, Any]:
+    if shutil.which("update-rc.d"):
+        verb = "disable" if not enabled else "enable" if levels else "defaults"
+        return _run(["update-rc.d", name, verb, *levels])
+    if shutil.which("chkconfig"):
+        where = ["--level", "".join(levels)] if levels else []
+        return _run(["chkconfig", *where, name, "on" if enabled else "off"])
+    raise ModuleError(f"neither update-rc.d nor chkconfig is there to enable or disable {name}")
+
+
+def _started(name: str, script: str, pattern: str | None, result: dict[str, Any]) -> bool:
+    """Whether it runs; scripts answer `status` in many ways, words count more than exit codes."""
+    if pattern:
+        return _listed(pattern)
+    command = ["service", name] if shutil.which("service") else [script]
+    code, out, _ = process.run([*command, "status"])
+    if name == "iptables" and "ACCEPT" in out:
+        return True
+    if out.count("\n") <= 1:
+        said = out.lower().replace(name.lower(), "")
+        if any(word in said for word in _STOPPED):
+            return False
+        if "not " not in said and any(word in said for word in ("run", "start", "active")):
+            return True
+    if code in (0, 1, 2, 3, 4, 69):
+        return code == 0
+    if _listed(name):
+        text = "Used ps output to match service name and determine it is up, this is very unreliable"
+        result.setdefault("warnings", []).append(text)
+        return True
+    text = "Unable to determine if service is up, assuming it is down"
+    result.setdefault("warnings", []).append(text)
+    return False
+
+
+def _listed(pattern: str) -> bool:
+    """Whether a process (not this one) has the text in its command line."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        if path == f"/proc/{os.getpid()}/cmdline":
+            continue
+        try:
+            with open(path, "rb") as file:
+                line = file.read().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if pattern in line:
+            return True
+    return False
