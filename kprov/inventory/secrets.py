@@ -6,12 +6,17 @@ are the methods of that one set.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 
 MASK = "********"
 #: Shorter texts occur in every output ("1", "no"); hiding them would hide nothing and garble all.
 SHORTEST = 3
+#: A line of a longer secret is hidden alone when it has at least this many characters.
+SHORTEST_LINE = 8
+#: Values of settings that are no secret in themselves.
+_WORDS = frozenset(("true", "false", "yes", "none", "null", "off", "present", "absent", "root", "default"))
 
 
 class Secrets:
@@ -24,10 +29,7 @@ class Secrets:
 
     def register(self, value: str) -> None:
         """Hide this text from now on; of a text of several lines every line too, as outputs are cut there."""
-        whole = str(value)
-        parts = {
-            part for part in (whole, whole.strip(), *whole.splitlines()) if len(part.strip()) >= SHORTEST
-        }
+        parts = {part for part in _forms(value) if len(part) >= SHORTEST and part.lower() not in _WORDS}
         with self._lock:
             if parts <= self._known:
                 return
@@ -50,6 +52,14 @@ class Secrets:
         with self._lock:
             self._known.clear()
             self._pattern = None
+
+
+def _forms(value: str) -> set[str]:
+    """A text as it may stand in output: whole, its lines, and escaped as JSON and Python escape it."""
+    whole = str(value).strip()
+    lines = {line.strip() for line in whole.splitlines()}
+    parts = {whole, *(line for line in lines if len(line) >= SHORTEST_LINE)}
+    return parts | {json.dumps(whole)[1:-1], json.dumps(whole, ensure_ascii=False)[1:-1], repr(whole)[1:-1]}
 
 
 _process = Secrets()

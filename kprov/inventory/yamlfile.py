@@ -8,14 +8,12 @@ from typing import Any
 import yaml
 
 from kprov.errors import InputError
+from kprov.inventory import keyring, secrets, vault
+from kprov.inventory.vault import Secret, Undecrypted, Unsafe, VaultError
+
+__all__ = ["Mapping", "Sequence", "Unsafe", "line_of", "load", "parse", "read"]
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class Unsafe(str):
-    """A text marked `!unsafe`: never a template."""
-
-    __slots__ = ()
 
 
 class Mapping(dict[str, Any]):
@@ -70,30 +68,69 @@ def _sequence(loader: Any, node: Any) -> Any:
 
 
 def _vault(loader: Any, node: Any) -> Any:
-    raise InputError(
-        "values encrypted with ansible-vault are not supported yet",
-        file=loader.file,
-        line=node.start_mark.line + 1,
-    )
+    """A decrypted value; one that no password opens fails only where it is looked at, as in Ansible."""
+    text = loader.construct_scalar(node)
+    line = node.start_mark.line + 1
+    try:
+        return _secret(keyring.current().open(text, loader.file, line), text, loader.file, line)
+    except VaultError as error:
+        return Undecrypted(text, error)
+
+
+def _secret(plain: bytes, ciphertext: str, file: str, line: int) -> Secret:
+    try:
+        value = Secret(plain.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise VaultError("the decrypted value is not UTF-8 text", file=file, line=line) from None
+    value.ciphertext = ciphertext
+    secrets.register(value)
+    return value
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 _Loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
 _Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
 _Loader.add_constructor("!vault", _vault)
+_Loader.add_constructor("!vault-encrypted", _vault)
 
 
 def load(path: Path) -> Any:
-    """The document of a file; None when it is empty. InputError names the line of a mistake."""
+    """The document of a file, decrypted when it is a vault; None when it is empty. Raises InputError."""
+    text, encrypted = read(path)
+    document = parse(text, str(path))
+    if encrypted and isinstance(document, dict):
+        # Variables were encrypted for their values; the words of encrypted tasks (a list) are no secrets.
+        _register(document)
+    return document
+
+
+def read(path: Path) -> tuple[str, bool]:
+    """The text of a file and whether it was a vault. Raises InputError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError("there is no such file", file=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", file=path) from None
-    if text.startswith("$ANSIBLE_VAULT"):
-        raise InputError("files encrypted with ansible-vault are not supported yet", file=path)
-    return parse(text, str(path))
+    if not vault.is_vault(text):
+        return text, False
+    try:
+        return keyring.current().open(text, path, 1).decode("utf-8"), True
+    except UnicodeDecodeError:
+        raise VaultError("the decrypted file is not UTF-8 text", file=path) from None
+
+
+def _register(value: Any) -> None:
+    if isinstance(value, str):
+        secrets.register(value)
+    elif isinstance(value, dict):
+        for entry in value.values():
+            _register(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _register(entry)
+    elif isinstance(value, int) and abs(value) >= 100_000:
+        secrets.register(str(value))
 
 
 def parse(text: str, file: str) -> Any:
