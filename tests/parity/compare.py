@@ -1,0 +1,173 @@
+"""What differs between two records of the same playbook."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from tests.parity import normalise
+from tests.parity.twins import Twin
+
+Events = list[dict[str, Any]]
+_ABSENT = "(absent)"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`key` is the place in the result (results.0.msg), or outcome, order, stats, or a part of the state."""
+
+    case: str
+    run: str
+    task: str
+    host: str
+    key: str
+    ansible: Any
+    kprov: Any
+
+    def __str__(self) -> str:
+        def short(value: Any) -> str:
+            shown = repr(value)
+            return shown if len(shown) < 300 else shown[:290] + "..."
+
+        return (
+            f"{self.case} [{self.run}] {self.task!r} {self.host} {self.key}:\n"
+            f"    ansible {short(self.ansible)}\n    kprov   {short(self.kprov)}"
+        )
+
+
+@dataclass(frozen=True)
+class Side:
+    """One engine's record, made comparable."""
+
+    order: list[str]
+    hosts: dict[str, list[tuple[str, str, dict[str, Any]]]]
+    stats: dict[str, dict[str, int]]
+    refused: str | None
+
+    @classmethod
+    def of(cls, events: Events, twin: Twin) -> Side:
+        """Task starts that nothing came of (meta, nobody left) do not count."""
+        order: list[str] = []
+        hosts: dict[str, list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
+        stats: dict[str, dict[str, int]] = {}
+        refused = None
+        play, title, fresh = "", "", False
+        for event in events:
+            if event["event"] == "play":
+                play = normalise.text(event["name"], twin)
+            elif event["event"] == "task":
+                title, fresh = ("handler " if event["handler"] else "") + event["name"], True
+            elif event["event"] == "result":
+                if fresh:
+                    order.append(f"{play} > {normalise.task(normalise.text(title, twin))}")
+                    fresh = False
+                name = normalise.task(normalise.text(event["task"], twin))
+                hosts[event["host"]].append((name, event["outcome"], normalise.value(event["result"], twin)))
+            elif event["event"] == "stats":
+                stats = event["hosts"]
+            elif event["event"] == "refused":
+                refused = event["message"]
+            elif event["event"] == "end" and not stats and refused is None:
+                refused = event["log"]
+        return cls(order, dict(hosts), stats, refused)
+
+
+def records(case: str, run: str, ansible: Side, kprov: Side, *, per_host: bool) -> list[Difference]:
+    """All differences of a run."""
+    found: list[Difference] = []
+
+    def differs(task: str, host: str, key: str, theirs: Any, ours: Any) -> None:
+        found.append(Difference(case, run, task, host, key, theirs, ours))
+
+    if ansible.refused or kprov.refused:
+        if bool(ansible.refused) != bool(kprov.refused):
+            differs("(load)", "", "refused", ansible.refused, kprov.refused)
+        return found
+    if ansible.order != kprov.order and not per_host:
+        differs("(all)", "", "order", *_around(ansible.order, kprov.order))
+    for host in sorted(ansible.hosts.keys() | kprov.hosts.keys()):
+        theirs, ours = ansible.hosts.get(host, []), kprov.hosts.get(host, [])
+        names, own = [one[0] for one in theirs], [one[0] for one in ours]
+        if names != own:
+            differs("(all)", host, "tasks", *_around(names, own))
+        for name, outcome, result in theirs:
+            index = next((i for i, one in enumerate(ours) if one[0] == name), None)
+            if index is None:
+                continue
+            _, mine, value = ours[index]
+            ours = ours[:index] + ours[index + 1 :]
+            if outcome != mine:
+                differs(name, host, "outcome", f"{outcome} {_message(result)}", f"{mine} {_message(value)}")
+            for key, there, here in _values("", result, value):
+                differs(name, host, key, there, here)
+        numbers = {key: count for key, count in ansible.stats.get(host, {}).items() if key != "failures"}
+        counts = {
+            key: count
+            for key, count in kprov.stats.get(host, {}).items()
+            if key in numbers or key != "failed"
+        }
+        if numbers != counts:
+            differs("(all)", host, "stats", numbers, counts)
+    return found
+
+
+def _message(result: dict[str, Any]) -> str:
+    return str(result.get("msg", ""))[:200]
+
+
+def _around(theirs: list[str], ours: list[str]) -> tuple[list[str], list[str]]:
+    """Both from shortly before where they part."""
+    first = next((i for i, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]), None)
+    at = max(0, (min(len(theirs), len(ours)) if first is None else first) - 1)
+    return theirs[at : at + 4], ours[at : at + 4]
+
+
+def _values(place: str, theirs: Any, ours: Any) -> list[tuple[str, Any, Any]]:
+    """Where two results differ; keys that only kprov has are its own affair."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        return [
+            found
+            for key, inner in theirs.items()
+            for found in _values(f"{place}.{key}".lstrip("."), inner, ours.get(key, _ABSENT))
+        ]
+    if isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        return [
+            found
+            for index, inner in enumerate(theirs)
+            for found in _values(f"{place}.{index}".lstrip("."), inner, ours[index])
+        ]
+    return [] if theirs == ours and type(theirs) is type(ours) else [(place, theirs, ours)]
+
+
+def states(
+    case: str, run: str, ansible: tuple[Any, Any], kprov: tuple[Any, Any], pair: tuple[Twin, Twin]
+) -> list[Difference]:
+    """What a run made of one host and not of the other; each is (before, after), and `pair` kprov's twin and Ansible's."""
+    theirs, ours = changes(*ansible, pair[1]), changes(*kprov, pair[0])
+    return [
+        Difference(case, run, "(host)", "", key, theirs.get(key, "(unchanged)"), ours.get(key, "(unchanged)"))
+        for key in sorted(theirs.keys() | ours.keys())
+        if theirs.get(key) != ours.get(key)
+    ]
+
+
+def changes(before: dict[str, Any], after: dict[str, Any], twin: Twin) -> dict[str, Any]:
+    """part:name > its value afterwards, for everything that is not as it was."""
+    found = {}
+    for part, now in after.items():
+        then = before[part]
+        for name in then.keys() | now.keys():
+            there = now.get(name, "(gone)")
+            if then.get(name, "(gone)") != there:
+                found[f"{part}:{normalise.text(name, twin)}"] = _comparable(there, twin)
+    return found
+
+
+def _comparable(entry: Any, twin: Twin) -> Any:
+    """A small file with a name of the twin in it is compared by its text without that name."""
+    if isinstance(entry, dict) and "text" in entry:
+        shown = normalise.text(entry["text"], twin)
+        rest = {key: value for key, value in entry.items() if key not in ("text", "sha256")}
+        return rest | {"text": shown}
+    return normalise.value(entry, twin)

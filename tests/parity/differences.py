@@ -1,0 +1,43 @@
+"""The known differences and why they are: differences.yml, which docs/playbook.md shows too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from tests.parity.compare import Difference
+
+FILE = Path(__file__).parent / "differences.yml"
+
+
+@dataclass(frozen=True)
+class Known:
+    """`case`, `run`, `task` and `key` are shell patterns."""
+
+    case: str
+    task: str
+    key: str
+    reason: str
+    run: str = "*"
+
+    def covers(self, found: Difference) -> bool:
+        return all(
+            fnmatchcase(value, pattern)
+            for value, pattern in (
+                (found.case, self.case), (found.run, self.run), (found.task, self.task), (found.key, self.key),
+            )
+        )  # fmt: skip
+
+
+def known() -> list[Known]:
+    """All of differences.yml."""
+    return [Known(**entry) for entry in yaml.safe_load(FILE.read_text()) or []]
+
+
+def unknown(found: list[Difference]) -> list[Difference]:
+    """Those that nothing explains."""
+    reasons = known()
+    return [one for one in found if not any(reason.covers(one) for reason in reasons)]

@@ -1,0 +1,1 @@
+"""The two engines, each behind the same `play(request)`."""

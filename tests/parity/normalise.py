@@ -1,0 +1,48 @@
+"""Values of a run without what differs between any two runs: times, process numbers, temporary names, the twins' names."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.parity.twins import Twin
+
+#: Return values that tell a time, a place in memory or on a disk, or how a task was called.
+VOLATILE = frozenset({
+    "delta", "start", "end", "mtime", "atime", "ctime", "birthtime", "inode", "ino", "dev", "elapsed", "duration",
+    "invocation", "pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings", "version",
+    "started_at", "stopped_at", "failed_when_suppressed_exception", "time", "device_type", "cache_update_time",
+    "path_in_tmp", "_ansible_verbose_always",
+})  # fmt: skip
+_WORDS = (
+    (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),
+    (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
+    (re.compile(r"\bj?\d+\.\d{3,}\b"), "NUMBER"),
+    (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+)  # fmt: skip
+
+
+def text(value: str, twin: Twin) -> str:
+    """With HOST for the host's address and WORK for the engine's folder."""
+    value = value.replace(str(twin.folder), "/WORK").replace(twin.host.address, "HOST")
+    for pattern, word in _WORDS:
+        value = pattern.sub(word, value)
+    return value
+
+
+def value(document: Any, twin: Twin) -> Any:
+    """A result to its depth."""
+    if isinstance(document, dict):
+        return {
+            text(str(key), twin): value(inner, twin)
+            for key, inner in document.items()
+            if key not in VOLATILE and not str(key).startswith("_ansible_")
+        }
+    if isinstance(document, list):
+        return [value(inner, twin) for inner in document]
+    return text(document, twin) if isinstance(document, str) else document
+
+
+def task(name: str) -> str:
+    """A task's name as both engines have it: an unnamed one is called by its module, with or without a collection."""
+    return re.sub(r"\bansible\.(builtin|legacy)\.", "", name)

@@ -1,0 +1,137 @@
+"""Two hosts that were made alike, and an engine for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.parity import collection_path, corpus
+from tests.parity.engines.request import Request
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINES = ("kprov", "ansible")
+
+
+@dataclass(frozen=True)
+class Host:
+    """How a real host is reached: Ansible's connection variables."""
+
+    variables: dict[str, Any]
+
+    @property
+    def address(self) -> str:
+        return str(self.variables["ansible_host"])
+
+    def ssh(self, command: str) -> list[str]:
+        """A program that runs a command there as root."""
+        key = self.variables.get("ansible_ssh_private_key_file")
+        return [
+            "ssh", "-o", "BatchMode=yes", *shlex.split(self.variables.get("ansible_ssh_common_args", "")),
+            *(["-i", key] if key else []), "-l", str(self.variables.get("ansible_user", "root")), self.address,
+            f"sudo sh -c {shlex.quote(command)}",
+        ]  # fmt: skip
+
+
+def hosts_of(inventory: Path) -> list[Host]:
+    """The hosts of an inventory as `kprov lab up` writes it."""
+    document = yaml.safe_load((inventory / "hosts.yml").read_text())["all"]
+    return [Host({**document["vars"], **variables}) for variables in document["hosts"].values()]
+
+
+@dataclass
+class Twin:
+    """One engine with its host and its own copy of the corpus, so that the two never meet on this machine either."""
+
+    engine: str
+    host: Host
+    folder: Path
+    _server: subprocess.Popen[str] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Copy the corpus, write the inventories, name the host, import the engine."""
+        shutil.copytree(corpus.FOLDER, self.folder / "corpus", dirs_exist_ok=True)
+        for inventory in (self.folder / "corpus" / "inventories").iterdir():
+            everyone = inventory / "group_vars" / "all"
+            everyone.mkdir(parents=True, exist_ok=True)
+            (everyone / "parity.yml").write_text(yaml.safe_dump(self.host.variables))
+        (self.folder / "ansible.cfg").write_text("[defaults]\n")
+        subprocess.run(
+            self.host.ssh(
+                "hostname twin; echo twin >/etc/hostname; grep -q twin /etc/hosts || echo 127.0.1.1 twin >>/etc/hosts"
+            ),
+            check=True,
+        )
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.parity.server", self.engine], cwd=ROOT, env=os.environ | self._environment(),
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1,
+        )  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        here = Path(__file__).parent
+        return {
+            "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(self.folder / "home"),
+            "ANSIBLE_CALLBACK_PLUGINS": str(here / "ansible_callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "parity",
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_FORKS": "20",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+            "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
+            "ANSIBLE_COLLECTIONS_PATH": str(collection_path.path()),
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def play(self, case: corpus.Case, run: str) -> list[dict[str, Any]]:
+        """The events of one run of a case."""
+        assert self._server is not None
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        output = self.folder / f"{case.name}.{run}.json"
+        output.unlink(missing_ok=True)
+        log = self.folder / f"{case.name}.{run}.log"
+        log.unlink(missing_ok=True)
+        request = Request(
+            playbook=str(self.folder / "corpus" / case.playbook),
+            inventory=str(self.folder / "corpus" / "inventories" / case.inventory),
+            options=[*corpus.RUNS[run], *case.options],
+            output=str(output),
+            log=str(log),
+            snapshot=self.host.ssh("python3 -"),
+        )
+        self._server.stdin.write(json.dumps(asdict(request)) + "\n")
+        code = int(self._server.stdout.readline())
+        events = [json.loads(line) for line in output.read_text().splitlines()] if output.exists() else []
+        return [*events, {"event": "end", "code": code, "log": log.read_text()[-3000:]}]
+
+    def state(self) -> dict[str, Any]:
+        """What the host is like now: on_host.py."""
+        script = Path(__file__).parent / "on_host.py"
+        with script.open("rb") as file:
+            done = subprocess.run(self.host.ssh("python3 -"), stdin=file, capture_output=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def close(self) -> None:
+        """End the engine."""
+        if self._server is not None and self._server.stdin is not None:
+            self._server.stdin.close()
+            self._server.wait(timeout=60)
+
+
+def twins(inventory: Path, folder: Path, *, first: int = 0) -> tuple[Twin, Twin]:
+    """kprov's and Ansible's, on an inventory's hosts `first` and the next."""
+    hosts = hosts_of(inventory)[first : first + 2]
+    pair = tuple(Twin(engine, host, folder / engine) for engine, host in zip(ENGINES, hosts, strict=True))
+    for twin in pair:
+        twin.start()
+    return pair[0], pair[1]
