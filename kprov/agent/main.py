@@ -1,62 +1,196 @@
-"""The agent: reads tasks from its standard input, does them in-process, ends with its connection."""
+"""The agent: reads tasks from its standard input, does them in-process, ends with its connection.
+
+The main thread works, another listens. How it ends, and what it leaves behind, is docs/decisions/005.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import queue
+import signal
 import sys
 import threading
-import traceback
-from typing import Any
+import time
+from typing import Any, Optional, Tuple
 
-from kprov.agent import arguments, process, protocol
+from kprov.agent import arguments, compiled, outcome, process, protocol, turn
 from kprov.agent.context import Context, ModuleError
+
+Frame = Tuple[Any, bytes]
+#: Seconds that a program may go on for after the connection was lost, unless the operator asks for it.
+LOST_LIMIT = 1800.0
+#: Seconds in which modules remove their temporary files when they are interrupted.
+UNWIND = 2.0
+#: Pieces of a content that are read ahead.
+_AHEAD = 16
 
 
 class Agent:
     """One run's worth of tasks on this host."""
 
-    def __init__(self, source: int, sink: int) -> None:
-        self.source = os.fdopen(source, "rb")
+    def __init__(self, source: int, sink: int, session: str) -> None:
+        self.source = os.fdopen(source, "rb", protocol.CHUNK_BYTES)
         self.sink = os.fdopen(sink, "wb")
-        self.frames: queue.Queue[tuple[dict[str, Any], bytes]] = queue.Queue()
+        # SimpleQueue: the signal's handler may put while the same thread gets.
+        self.frames: queue.SimpleQueue[Optional[Frame]] = queue.SimpleQueue()
+        self.room = threading.Semaphore(_AHEAD)
+        self.record = outcome.Record(session)
+        self.lost = False
+        self.deadline = 0.0
+        #: A changing item is being done: a lost connection lets it come to its end.
+        self.changing = False
+        self.bye = self.closing = False
+        self.sink_lock = threading.Lock()
 
     def serve(self) -> None:
-        """Do tasks until the connection ends; a lost one ends running programs too."""
-        threading.Thread(target=self._listen, daemon=True).start()
-        while True:
-            header, body = self.frames.get()
-            self._answer({"results": self._task(header, body)})
+        """Do tasks until the connection ends."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, self._on_takeover)
+        signal.signal(signal.SIGUSR2, self._on_end)
+        try:
+            self._answer(
+                {"hello": os.getpid(), "boot": outcome.boot(), "keeps": self.record.path is not None}
+            )
+            threading.Thread(target=self._listen, daemon=True).start()
+            while not self.lost:
+                frame = self.frames.get()
+                if frame is None:
+                    break
+                header, body = frame
+                if "find_out" in header:
+                    answer = outcome.find_out(header["find_out"], header["message"], self._answer)
+                else:
+                    answer = {"results": self._message(header, body)}
+                if not self.lost:
+                    self._answer(answer)
+        except (process.Ended, OSError):
+            # A sink that takes nothing is a lost connection.
+            pass
+        finally:
+            self.closing = True
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+            process.end_all()
+            self.record.close(keep=not self.bye)
+            self.sink_lock.acquire(timeout=UNWIND)
+            os.close(self.sink.fileno())
+            # The operator has gone; what is left to do keeps nobody waiting.
+            outcome.sweep()
+            compiled.keep()
+            os._exit(0)
+
+    # The listener's side
 
     def _listen(self) -> None:
         try:
             while True:
-                self.frames.put(protocol.read(self.source))
-        except (EOFError, OSError):
+                frame = protocol.read(self.source)
+                if "alive" in frame[0]:
+                    self._answer({"alive": True})
+                    continue
+                if "content" in frame[0]:
+                    self.room.acquire()
+                if "bye" in frame[0]:
+                    self.bye = True
+                    self.changing = False
+                    break
+                self.frames.put(frame)
+        except (EOFError, OSError, ValueError):
+            pass
+        self._lose()
+        # The main thread ends the agent; this one sees to it that it does.
+        time.sleep(0.01)
+        while self.changing and time.monotonic() < self.deadline:
+            time.sleep(0.05)
+        self._interrupt()
+
+    def _lose(self) -> None:
+        self.deadline = time.monotonic() + LOST_LIMIT
+        self.lost = True
+        self.frames.put(None)
+
+    def _interrupt(self) -> None:
+        if not self.closing:
             process.end_all()
-            os._exit(0)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+        time.sleep(UNWIND)
+        os._exit(0)
+
+    # Signals come to the main thread
+
+    def _on_takeover(self, *_: Any) -> None:
+        """Another agent says that this one's connection is lost, which may not have been seen here yet."""
+        self._lose()
+        if not self.changing:
+            process.end_all()
+            self._on_end()
+
+    def _on_end(self, *_: Any) -> None:
+        if not self.closing:
+            raise process.Ended
+
+    # The main thread's side
 
     def _answer(self, header: dict[str, Any]) -> None:
-        self.sink.write(protocol.encode(header))
-        self.sink.flush()
+        with self.sink_lock:
+            self.sink.write(protocol.encode(header))
+            self.sink.flush()
 
     def _fetch(self, sha256: str, path: str) -> None:
+        """A content of the operator, written to a path; all of it is read, also when it cannot be written."""
+        was, self.changing = self.changing, False
+        failed = None
         self._answer({"need": sha256})
-        with open(path, "wb") as file:
+        with open(path, "wb", buffering=0) as file:
             while True:
-                header, body = self.frames.get()
-                file.write(body)
+                frame = None if self.lost else self.frames.get()
+                if frame is None:
+                    raise process.Ended
+                header, body = frame
+                self.room.release()
+                try:
+                    while body and failed is None:
+                        body = body[file.write(body) :]
+                except OSError as error:
+                    failed = error
                 if header.get("end"):
-                    return
+                    break
+        self.changing = was
+        if failed is not None:
+            failed.filename = path
+            raise failed
 
-    def _task(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+    def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
+        self.record.received()
+        if not protocol.changes(header):
+            return self._items(header, body, record=None)
+        with turn.taken(lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
+            if self.lost:
+                raise process.Ended
+            if not mine:
+                text = f"another kprov has been at work on this host for {turn.LIMIT:g} s"
+                return [{"changed": False, "failed": True, "msg": text}] * len(header["items"])
+            try:
+                self.record.begin(header["message"], len(header["items"]))
+            except OSError as error:
+                text = (
+                    f"nothing was done: what is done cannot be noted in {self.record.path}: {error.strerror}"
+                )
+                return [{"changed": False, "failed": True, "msg": text}] * len(header["items"])
+            return self._items(header, body, record=self.record)
+
+    def _items(
+        self, header: dict[str, Any], body: bytes, record: Optional[outcome.Record]
+    ) -> list[dict[str, Any]]:
         blobs, offset = {}, 0
         for sha256, size in header.get("blobs", []):
             blobs[sha256] = body[offset : offset + size]
             offset += size
         results = []
-        for item in header["items"]:
+        for number, item in enumerate(header["items"]):
+            if self.lost:
+                raise process.Ended
             environment = {str(k): str(v) for k, v in (item.get("environment") or {}).items()}
             context = Context(
                 check=header.get("check", False),
@@ -65,7 +199,19 @@ class Agent:
                 blobs=blobs,
                 fetch=self._fetch,
             )
-            results.append(run_module(header["module"], item["args"], context))
+            if record is not None:
+                record.item(number)
+                self.changing = True
+            try:
+                result = run_module(header["module"], item["args"], context)
+            except process.Ended:
+                if record is not None and not self.changing:
+                    record.back()
+                raise
+            if record is not None:
+                record.result(result)
+                self.changing = False
+            results.append(result)
         return results
 
 
@@ -90,18 +236,19 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
             "msg": f"{error.strerror}: {error.filename or ''}".rstrip(": "),
         }
     except Exception as error:
-        where = traceback.format_exc()
+        import traceback
+
         return {
             "changed": False,
             "failed": True,
             "msg": f"{type(error).__name__}: {error}",
-            "exception": where,
+            "exception": traceback.format_exc(),
         }
     result.setdefault("changed", False)
     return result
 
 
-def main() -> None:
+def main(session: str) -> None:
     """Serve the connection on the standard streams; what modules print must not get into it."""
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
@@ -114,4 +261,4 @@ def main() -> None:
             path += ":" + folder
     os.environ["PATH"] = path
     sys.stdin.close()
-    Agent(source, sink).serve()
+    Agent(source, sink, session).serve()

@@ -6,10 +6,16 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 from typing import Any, Sequence, Union
 
 _running: set[subprocess.Popen[bytes]] = set()
+_ending = threading.Event()
 ENVIRONMENT: dict[str, str] = {}
+
+
+class Ended(BaseException):
+    """The agent ends: nothing more may be started. Not an Exception: no module is to handle it."""
 
 
 def run(
@@ -21,6 +27,8 @@ def run(
     environment: dict[str, str] | None = None,
 ) -> tuple[int, str, str]:
     """Exit code, standard output and error of a program, or of a line for `shell`."""
+    if _ending.is_set():
+        raise Ended
     variables = dict(os.environ)
     variables.update(ENVIRONMENT)
     variables.update(environment or {})
@@ -37,14 +45,23 @@ def run(
     )
     _running.add(process)
     try:
+        if _ending.is_set():
+            _kill(process)
         out, err = process.communicate(stdin or None)
     finally:
         _running.discard(process)
+    if _ending.is_set():
+        raise Ended
     return process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
 
 
 def end_all() -> None:
-    """Kill what still runs: the connection is gone."""
+    """Kill what still runs and let nothing start again: the agent is to end."""
+    _ending.set()
     for process in list(_running):
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -1,6 +1,18 @@
 """Frames between the operator and the agent: a length-prefixed JSON header and raw bytes.
 
 A frame is `>IQ` (bytes of the header, bytes of the body), the header, the body. Ends of stream are EOFError.
+
+| from | header | meaning |
+|---|---|---|
+| operator | `message`, `module`, `items`, `check`, `diff`, `blobs` | do this; the body: small contents |
+| operator | `content`, `end` | a piece of the content that was asked for |
+| operator | `find_out`, `message` | what became of that message in that earlier session? |
+| operator | `bye` | end at once |
+| operator | `alive` | say `alive` too |
+| agent | `results` | the answer, one result an item |
+| agent | `need` | send the content with this SHA-256 |
+| agent | `waiting` | why the message has not begun yet |
+| agent | `outcome` | `absent`, `running` (more follows), `done` or `died` with `results` until there |
 """
 
 from __future__ import annotations
@@ -13,7 +25,16 @@ HEAD = struct.Struct(">IQ")
 #: A content larger than this stays with the operator until the agent asks for it.
 INLINE_BYTES = 65536
 #: Pieces in which a large content travels.
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+#: Modules that change nothing: repeated without harm, so their outcome is not kept and they take no turn.
+READING = frozenset(
+    ("ping", "setup", "stat", "slurp", "find", "wait_for", "service_facts", "package_facts", "getent")
+)
+
+
+def changes(header: dict[str, Any]) -> bool:
+    """Whether a message can change the host."""
+    return not header.get("check") and header["module"] not in READING
 
 
 def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
@@ -24,7 +45,11 @@ def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
     """Exactly `size` bytes of a stream; EOFError when it ends before."""
-    parts = []
+    part = stream.read(size)
+    if len(part) == size:
+        return part
+    parts = [part]
+    size -= len(part)
     while size > 0:
         part = stream.read(size)
         if not part:

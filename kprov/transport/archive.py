@@ -1,61 +1,93 @@
-"""The agent as one zip, the same bytes for the same sources, and the line that starts it on a host."""
+"""The agent as one archive, the same bytes for the same sources, and the line that starts it on a host.
+
+The archive is zlib over marshal (version 2, which every Python reads) of {module: (is a package, source)}.
+It stays on the host under its hash: in ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import io
-import zipfile
+import marshal
+import zlib
 from pathlib import Path
 
 import kprov.agent
 
 #: First word of the bootstrap's lines, so that a login banner on standard output is told apart.
 MAGIC = b"KPROV1 "
+#: Options of Python: nothing of the user's, no site packages, texts are UTF-8.
+PYTHON_OPTIONS = ("-I", "-S", "-X", "utf8")
 
 BOOTSTRAP = """
-import sys,os
-def say(w):os.write(1,('KPROV1 '+w+'\\n').encode())
+import sys,os,marshal
+def say(w):os.write(1,('KPROV1 %s\\n'%w).encode())
 if sys.version_info<(3,9):say('old '+sys.version.split()[0]);sys.exit(3)
-import pwd
-h,n=sys.argv[1],int(sys.argv[2]);u=os.geteuid()
-for d in (os.path.join(pwd.getpwuid(u).pw_dir,'.cache/kprov'),'/var/tmp/kprov-%d'%u):
+if os.isatty(0):
+ import tty;tty.setraw(0)
+h,n,i=sys.argv[1:];n=int(n);u=os.geteuid();D=['/var/tmp/kprov-%d'%u,'/dev/shm/kprov-%d'%u]
+try:
+ import pwd;D.insert(0,pwd.getpwuid(u).pw_dir+'/.cache/kprov')
+except KeyError:pass
+def get(d,f):
  try:
-  os.makedirs(d,0o700,exist_ok=True);s=os.lstat(d)
-  if s.st_uid==u and not os.path.islink(d):
-   os.chmod(d,0o700);t=os.path.join(d,'.w%d'%os.getpid());open(t,'w').close();os.unlink(t);break
+  s=os.lstat(d)
+  if s.st_uid==u and s.st_mode&0o170077==0o40000:
+   with open(d+'/'+f,'rb') as r:return r.read()
  except OSError:pass
-else:say('nowhere');sys.exit(3)
-p=os.path.join(d,'agent-'+h+'.zip')
-import zlib
-ok=os.path.isfile(p) and os.path.getsize(p)==n
-if not ok:
- say('need');b=b''
- while len(b)<n:
-  c=os.read(0,n-len(b))
-  if not c:sys.exit(3)
-  b+=c
- t=p+'.%d'%os.getpid();f=open(t,'wb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.rename(t,p)
- for o in os.listdir(d):
-  if o.startswith('agent-') and o!='agent-'+h+'.zip':os.unlink(os.path.join(d,o))
-sys.path.insert(0,p)
+class L:
+ archive='agent-'+h;compiled=archive+'.'+sys.implementation.cache_tag;folder=None;sources=False
+ def path(s,n):return '<kprov>/'+n.replace('.','/')+'.py'
+ def find_spec(s,n,p=None,t=None):
+  if n in s.modules:return type(sys.__spec__)(n,s,origin=s.path(n),is_package=s.modules[n][0])
+ def create_module(s,p):pass
+ def exec_module(s,m):
+  n=m.__name__;b=s.modules[n][1]
+  exec(compile(b,s.path(n),'exec',dont_inherit=True) if s.sources else marshal.loads(b),m.__dict__)
+l=L();b=l.modules=None
+for d in D:
+ b=get(d,l.compiled)
+ if b:
+  try:l.modules=marshal.loads(b);break
+  except Exception:pass
+if not l.modules:
+ import zlib;l.sources=True
+ for d in D:
+  b=get(d,l.archive)
+  if b and len(b)==n:l.folder=d;break
+ else:
+  say('need');b=b''
+  while len(b)<n:
+   c=os.read(0,n-len(b))
+   if not c:sys.exit(3)
+   b+=c
+  for d in D:
+   t=d+'/.new-%d'%os.getpid()
+   try:
+    os.makedirs(d,0o700,exist_ok=True);s=os.lstat(d)
+    if s.st_uid!=u or s.st_mode&0o170000!=0o40000:continue
+    os.chmod(d,0o700)
+    with open(os.open(t,os.O_WRONLY|os.O_CREAT|os.O_EXCL,0o600),'wb') as f:
+     f.write(b);f.flush();os.fsync(f.fileno())
+    os.rename(t,d+'/'+l.archive);l.folder=d;break
+   except OSError:
+    try:os.unlink(t)
+    except OSError:pass
+ l.modules=marshal.loads(zlib.decompress(b))
+sys.meta_path.insert(0,l)
 from kprov.agent.main import main
-say('ok');main()
+say('ok');main(i)
 """
 
 
 @functools.cache
 def build() -> tuple[str, bytes]:
-    """SHA-256 and bytes of the agent's zip."""
+    """SHA-256 (its first half) and bytes of the agent's archive."""
     root = Path(kprov.agent.__path__[0])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, "kprov/__init__.py", b"")
-        for path in sorted(root.rglob("*.py")):
-            _add(archive, f"kprov/agent/{path.relative_to(root)}", path.read_bytes())
-    data = buffer.getvalue()
-    return hashlib.sha256(data).hexdigest(), data
-
-
-def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    modules = {"kprov": (True, b"")}
+    for path in sorted(root.rglob("*.py")):
+        parts = ["kprov", "agent", *path.relative_to(root).with_suffix("").parts]
+        package = parts[-1] == "__init__"
+        modules[".".join(parts[:-1] if package else parts)] = (package, path.read_bytes())
+    data = zlib.compress(marshal.dumps(modules, 2), 9)
+    return hashlib.sha256(data).hexdigest()[:32], data

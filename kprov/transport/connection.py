@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import paramiko
 
 from kprov.errors import UnreachableError
-from kprov.transport import session, ssh, streams
+from kprov.transport import become as becoming
+from kprov.transport import session, ssh, starting, streams
 from kprov.transport.options import Become, Options
+from kprov.transport.wire import Stream, Wire
+
+#: Takes a host and what a waiting user should know about it.
+Notice = Callable[[str, str], None]
+#: Seconds in which a lost connection is made again: a restarted sshd is back by then.
+RECONNECT = 15.0
+_LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
     """One host."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, notice: Notice) -> None:
         self.options = options
+        self._notice = notice
         self._transports: list[paramiko.Transport] = []
         self._sessions: dict[Become | None, session.Session] = {}
+        self._terminal = False
+        self._closed = False
         self._lock = threading.RLock()
 
     def agent(self, become: Become | None = None) -> session.Session:
@@ -29,47 +43,94 @@ class Connection:
                 become = None
             found = self._sessions.get(become)
             if found is None:
-                found = self._sessions[become] = self._start(become)
+
+                def opener(name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+                    return self._open(become, name, lost)
+
+                found = self._sessions[become] = session.Session(self.options.name, opener, self._notice)
             return found
 
     def _already(self, become: Become) -> bool:
         """Root needs no sudo to be root."""
-        import os
-
         if self.options.local:
             return become.user == "root" and os.geteuid() == 0
         return self.options.user == become.user
 
-    def _start(self, become: Become | None) -> session.Session:
-        line = session.command(self.options.python, become)
-        stream: streams.ChannelStream | streams.ProcessStream
-        if self.options.local:
-            stream = streams.ProcessStream(line)
-        else:
+    def _open(self, become: Become | None, name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+        """A new agent; after a lost one, tried until RECONNECT has passed."""
+        if lost is not None:
+            self._forget(lost)
+        until = time.monotonic() + RECONNECT
+        while True:
             try:
-                channel = self._transport().open_session(timeout=self.options.timeout)
-                channel.exec_command(line)
-            except (paramiko.SSHException, EOFError, OSError) as error:
-                raise UnreachableError(
-                    self.options.name, f"cannot start a program on the host: {error}"
-                ) from None
-            stream = streams.ChannelStream(channel)
+                return self._started(become, name)
+            except UnreachableError:
+                if lost is None or self._closed or time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+
+    def _started(self, become: Become | None, name: str) -> tuple[Wire, dict[str, Any]]:
+        options = self.options
+        terminal = self._terminal or becoming.wants_terminal(become)
+        while True:
+            line = becoming.command(options.python, become, name, terminal=terminal)
+            wire = Wire(
+                self._stream(line, terminal=terminal),
+                interval=options.alive_interval,
+                count=options.alive_count,
+            )
+            try:
+                return wire, starting.start(wire, options.name, become, options.python)
+            except starting.TerminalNeededError as error:
+                wire.stream.close()
+                if terminal:
+                    raise UnreachableError(options.name, str(error)) from None
+                self._terminal = terminal = True
+            except BaseException:
+                wire.stream.close()
+                raise
+
+    def _stream(self, line: str, *, terminal: bool) -> Stream:
+        if self.options.local:
+            return streams.ProcessStream(line, terminal=terminal)
         try:
-            started = session.Session(self.options.name, stream, become, self.options.python)
-        except BaseException:
-            stream.close()
-            raise
-        stream.started = True
-        return started
+            channel = self._transport().open_session(timeout=self.options.timeout)
+            if terminal:
+                channel.get_pty("dumb")
+            channel.exec_command(line)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise UnreachableError(
+                self.options.name,
+                f"cannot start a program on the host: {error or 'it closed the connection'}",
+            ) from None
+        return streams.ChannelStream(channel)
 
     def _transport(self) -> paramiko.Transport:
-        if not self._transports or not self._transports[-1].is_active():
-            self._close_transports()
-            self._transports = ssh.connect(self.options)
-        return self._transports[-1]
+        with self._lock:
+            if not self._transports or not self._transports[-1].is_active():
+                self._close_transports()
+                self._transports = ssh.connect(self.options)
+            return self._transports[-1]
+
+    def _forget(self, lost: Wire) -> None:
+        """Close what a lost wire ran on, unless only its program has ended."""
+        stream = lost.stream
+        with self._lock:
+            if isinstance(stream, streams.ChannelStream) and not stream.ended():
+                transport = stream.transport()
+                if transport in self._transports:
+                    self._close_transports()
+        stream.close()
+
+    def end(self) -> None:
+        """Tell all agents to end."""
+        self._closed = True
+        for one in list(self._sessions.values()):
+            one.end()
 
     def close(self) -> None:
         """End agents and the connection."""
+        self.end()
         with self._lock:
             for one in self._sessions.values():
                 one.close()
@@ -83,10 +144,14 @@ class Connection:
 
 
 class Connections:
-    """All connections of a run; `options(host)` says how a host is reached."""
+    """All connections of a run; `options(host)` says how a host is reached.
 
-    def __init__(self, options: Callable[[str], Options]) -> None:
+    `notice` gets a host and a text when a user would wonder why nothing happens; without it they are logged.
+    """
+
+    def __init__(self, options: Callable[[str], Options], notice: Notice | None = None) -> None:
         self._options = options
+        self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
         self._open: dict[str, Connection] = {}
         self._lock = threading.Lock()
 
@@ -94,7 +159,7 @@ class Connections:
         """The connection of a host, not opened yet when it is new."""
         with self._lock:
             if host not in self._open:
-                self._open[host] = Connection(self._options(host))
+                self._open[host] = Connection(self._options(host), self._notice)
             return self._open[host]
 
     def drop(self, host: str) -> None:
@@ -105,11 +170,14 @@ class Connections:
             lost.close()
 
     def close(self) -> None:
-        """Close all."""
+        """End all agents and close all connections."""
         with self._lock:
-            for connection in self._open.values():
-                connection.close()
+            closing = list(self._open.values())
             self._open.clear()
+        for connection in closing:
+            connection.end()
+        for connection in closing:
+            connection.close()
 
     def __enter__(self) -> Connections:
         return self

@@ -20,12 +20,16 @@ DEFAULT_PYTHON = "python3"
 
 @dataclass(frozen=True)
 class Become:
-    """Another user for a task: `method` sudo, `password` where one is asked for."""
+    """Another user for a task: `method` sudo, su or doas, `password` where one is asked for.
+
+    `flags` replace what is usual for the method (sudo: -H), as become_flags do in Ansible.
+    """
 
     user: str = "root"
     method: str = "sudo"
     password: str | None = field(default=None, repr=False)
     exe: str = "sudo"
+    flags: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Options:
     identities_only: bool = False
     jumps: tuple[Options, ...] = ()
     timeout: float = 10.0
+    alive_interval: float = 15.0
+    alive_count: int = 4
     python: str = DEFAULT_PYTHON
     local: bool = False
 

@@ -1,71 +1,69 @@
-"""A running agent on a host: started over a stream, gone with it. The one gate to a host."""
+"""A running agent on a host, and messages to it. The one gate to a host.
+
+A connection that is lost during a message is made again once, and the message's outcome found out: see
+docs/decisions/005-lost-connections.md.
+"""
 
 from __future__ import annotations
 
-import re
-import shlex
 import threading
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kprov.agent import protocol
-from kprov.errors import PreflightError, UnreachableError
-from kprov.transport import archive
-from kprov.transport.options import Become
+from kprov.errors import HostError, UnreachableError
+from kprov.transport.wire import LostError, Wire
 
-PROMPT = "[kprov asks for the password] "
-_PREVIEW = 400
-
-
-class Stream(Protocol):
-    """Both directions of a program on the host."""
-
-    def send(self, data: bytes) -> None: ...
-    def receive(self, size: int) -> bytes:
-        """Some bytes of its output, at most `size`; none at its end."""
-        ...
-
-    def errors(self, *, wait: bool) -> str:
-        """What it wrote to its standard error until now (`wait`: until its end)."""
-        ...
-
-    def close(self) -> None: ...
+#: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
+Open = Callable[[str, Wire | None], tuple[Wire, dict[str, Any]]]
 
 
-def command(python: str, become: Become | None) -> str:
-    """The line for the login shell that starts the agent."""
-    sha256, data = archive.build()
-    start = [python, "-c", archive.BOOTSTRAP, sha256, str(len(data))]
-    if become is not None:
-        if become.method == "su":
-            return shlex.join(["su", "-", become.user, "-c", "exec " + shlex.join(start)])
-        ask = ["-S", "-p", PROMPT] if become.password is not None else ["-n"]
-        if become.method == "doas":
-            ask = ["-n"]
-        start = [
-            become.exe,
-            *(["-H"] if become.method == "sudo" else []),
-            *ask,
-            "-u",
-            become.user,
-            "--",
-            *start,
-        ]
-        if become.method == "doas":
-            start.remove("--")
-    return "exec " + shlex.join(start)
+@dataclass(frozen=True)
+class Message:
+    """One module for some items."""
+
+    module: str
+    items: list[dict[str, Any]]
+    contents: Mapping[str, bytes | Path]
+    check: bool
+    diff: bool
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def encoded(self) -> bytes:
+        """Its frame, small contents in it."""
+        small = {
+            sha: data
+            for sha, data in self.contents.items()
+            if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES
+        }
+        blobs = [[sha, len(data)] for sha, data in small.items()]
+        return protocol.encode({**self.header, "blobs": blobs}, b"".join(small.values()))
+
+    @property
+    def header(self) -> dict[str, Any]:
+        return {
+            "message": self.id,
+            "module": self.module,
+            "items": self.items,
+            "check": self.check,
+            "diff": self.diff,
+        }
 
 
 class Session:
-    """Tasks on one host as one user; one caller at a time."""
+    """Tasks on one host as one user; one caller at a time. `notice` takes what a waiting user should know."""
 
-    def __init__(self, host: str, stream: Stream, become: Become | None, python: str) -> None:
+    def __init__(self, host: str, opener: Open, notice: Callable[[str, str], None]) -> None:
         self.host = host
-        self._stream = stream
-        self._buffer = bytearray()
+        self._open = opener
+        self._notice = notice
         self._lock = threading.Lock()
-        self._start(become, python)
+        self._closed = False
+        self._wire: Wire | None = None
+        self._connect(None)
 
     def run(
         self,
@@ -75,144 +73,123 @@ class Session:
         *,
         check: bool = False,
         diff: bool = False,
+        recover: bool = True,
     ) -> list[dict[str, Any]]:
         """Results of a module for items ({"args": {...}, "environment": {...}}).
 
-        `contents` are files for the host by SHA-256; large ones travel only when the host asks. Raises
-        UnreachableError when the connection is lost.
+        `contents` are files for the host by SHA-256; large ones travel only when the host asks. A lost
+        connection is made again once (not with `recover` False, for what ends the connection on purpose).
+        Raises UnreachableError when that does not work.
         """
+        message = Message(module, items, contents or {}, check, diff)
         with self._lock:
-            inline = {
-                sha: data
-                for sha, data in (contents or {}).items()
-                if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES
-            }
-            header = {
-                "module": module,
-                "items": items,
-                "check": check,
-                "diff": diff,
-                "blobs": [[sha, len(data)] for sha, data in inline.items()],
-            }
-            self._send(protocol.encode(header, b"".join(inline.values())))
-            while True:
-                answer = self._read_frame()
-                if "need" not in answer:
-                    results: list[dict[str, Any]] = answer["results"]
-                    return results
-                self._send_content((contents or {})[answer["need"]])
+            if self._wire is None:
+                self._connect(None)
+            try:
+                return self._exchange(message)
+            except LostError as lost:
+                if self._closed or not recover:
+                    raise UnreachableError(self.host, f"the connection was lost: {lost}") from None
+                try:
+                    return self._find_out(message, lost)
+                except LostError as again:
+                    self._wire = None
+                    text = f"the connection was lost ({lost}), made again, and lost again ({again})"
+                    raise UnreachableError(self.host, text) from None
 
-    def close(self) -> None:
-        """End the agent."""
-        self._stream.close()
+    def end(self) -> None:
+        """Tell the agent to end, with whatever it does."""
+        self._closed = True
+        if self._wire is not None:
+            self._wire.bye()
 
-    def _send_content(self, content: bytes | Path) -> None:
+    def close(self, timeout: float = 3.0) -> None:
+        """End the agent, and wait for its end."""
+        wire = self._wire
+        if not self._closed:
+            self.end()
+        if wire is not None:
+            if self._lock.acquire(blocking=False):
+                try:
+                    wire.ended(timeout)
+                finally:
+                    self._lock.release()
+            wire.stream.close()
+
+    def _connect(self, lost: Wire | None) -> None:
+        self._name = uuid.uuid4().hex
+        self._wire, self._hello = self._open(self._name, lost)
+
+    def _exchange(self, message: Message) -> list[dict[str, Any]]:
+        assert self._wire is not None
+        self._wire.send(message.encoded())
+        while True:
+            answer = self._wire.read()
+            if "need" in answer:
+                self._send_content(self._wire, message.contents[answer["need"]])
+            elif "waiting" in answer:
+                self._notice(self.host, answer["waiting"])
+            elif "results" in answer:
+                results: list[dict[str, Any]] = answer["results"]
+                return results
+
+    def _send_content(self, wire: Wire, content: bytes | Path) -> None:
         if isinstance(content, bytes):
-            self._send(protocol.encode({"end": True}, content))
+            wire.send(protocol.encode({"content": True, "end": True}, content))
             return
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
-                self._send(protocol.encode({}, part))
-        self._send(protocol.encode({"end": True}))
+                wire.send(protocol.encode({"content": True}, part))
+        wire.send(protocol.encode({"content": True, "end": True}))
 
-    def _send(self, data: bytes) -> None:
+    def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
+        """The results of a message whose connection was lost. Raises LostError when it is lost again."""
+        old, old_hello, old_wire = self._name, self._hello, self._wire
+        self._wire = None
+        self._notice(self.host, f"the connection was lost ({lost}); connecting again")
         try:
-            self._stream.send(data)
-        except (OSError, EOFError) as error:
-            raise UnreachableError(self.host, f"the connection was lost: {error}") from None
+            self._connect(old_wire)
+        except HostError as error:
+            text = f"the connection was lost ({lost}) and cannot be made again: {error.reason}"
+            if protocol.changes(message.header):
+                text += f"; whether {message.module} was done is not known"
+            raise UnreachableError(self.host, text) from None
+        if not protocol.changes(message.header):
+            return self._exchange(message)
+        if self._hello["boot"] != old_hello["boot"]:
+            text = f"the host was restarted while {message.module} ran on it; how far it came is not known"
+            return [_failed(text) for _ in message.items]
+        if not old_hello["keeps"]:
+            text = (
+                f"the connection was lost ({lost}), and the host has no folder where outcomes could be kept"
+            )
+            return [_failed(f"{text}; how far {message.module} came is not known") for _ in message.items]
+        outcome = self._outcome(old, message)
+        results: list[dict[str, Any]] = outcome.get("results", [])
+        if outcome["outcome"] == "died":
+            which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
+            text = f"the agent died while it did {message.module}{which} ({lost})"
+            text += "; whether it was done is not known"
+            results = [*results, _failed(text)]
+        rest = message.items[len(results) :]
+        if rest:
+            rest_message = Message(message.module, rest, message.contents, message.check, message.diff)
+            results = [*results, *self._exchange(rest_message)]
+        return results
 
-    def _read_frame(self) -> dict[str, Any]:
-        head, body = protocol.HEAD.unpack(self._take(protocol.HEAD.size))
-        import json
-
-        header: dict[str, Any] = json.loads(self._take(head))
-        self._take(body)
-        return header
-
-    def _take(self, size: int) -> bytes:
-        while len(self._buffer) < size:
-            part = self._receive(max(65536, size - len(self._buffer)))
-            if not part:
-                said = self._stream.errors(wait=False).strip()[-_PREVIEW:]
-                raise UnreachableError(self.host, "the connection was lost" + (f": {said}" if said else ""))
-            self._buffer += part
-        taken = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return taken
-
-    def _receive(self, size: int) -> bytes:
-        try:
-            return self._stream.receive(size)
-        except (OSError, EOFError) as error:
-            raise UnreachableError(self.host, f"the connection was lost: {error}") from None
-
-    def _start(self, become: Become | None, python: str) -> None:
-        asked = False
+    def _outcome(self, session: str, message: Message) -> dict[str, Any]:
+        assert self._wire is not None
+        self._wire.send(protocol.encode({"find_out": session, "message": message.id}))
+        told = False
         while True:
-            line = self._line(become, asked=asked)
-            if line == "password":
-                asked = True
-                continue
-            word, _, detail = line.partition(" ")
-            if word == "ok":
-                return
-            if word == "need":
-                self._send(archive.build()[1])
-            elif word == "old":
-                raise PreflightError(
-                    self.host,
-                    f"Python 3.9 or newer is needed on the host; "
-                    f"{python} is {detail} (ansible_python_interpreter)",
-                )
-            elif word == "nowhere":
-                raise PreflightError(self.host, "neither ~/.cache nor /var/tmp can be written on the host")
+            answer = self._wire.read()
+            if answer.get("outcome") == "running":
+                if not told:
+                    self._notice(self.host, f"connected again; {message.module} still runs on the host")
+                told = True
+            elif "outcome" in answer:
+                return answer
 
-    def _line(self, become: Become | None, *, asked: bool) -> str:
-        """The bootstrap's next word; answers sudo's question on the way."""
-        while True:
-            text, found, rest = bytes(self._buffer).partition(b"\n")
-            if found:
-                self._buffer = bytearray(rest)
-                if text.startswith(archive.MAGIC):
-                    return text[len(archive.MAGIC) :].decode()
-                continue
-            if become is not None and become.password is not None:
-                asks = self._stream.errors(wait=False).count(PROMPT)
-                if asks and not asked:
-                    self._send(become.password.encode() + b"\n")
-                    return "password"
-                if asks > 1:
-                    raise PreflightError(self.host, f"{become.method}: the password of the user was refused")
-            try:
-                part = self._stream.receive(65536)
-            except TimeoutError:
-                continue
-            if not part:
-                raise self._not_started(become)
-            self._buffer += part
 
-    def _not_started(self, become: Become | None) -> PreflightError:
-        said = self._stream.errors(wait=True).replace(PROMPT, "").strip()[-_PREVIEW:]
-        missing = re.search(r"(?:sudo|sh|bash|doas|exec): .*(?:not found|No such file)", said)
-        if become is not None and re.search(
-            rf"{re.escape(become.exe)}: (?:command )?not found|exec: {re.escape(become.exe)}: not found", said
-        ):
-            return PreflightError(
-                self.host, f"{become.method} is not installed on the host, and the user is not {become.user}"
-            )
-        if missing or ("python" in said.lower() and ("not found" in said or "No such file" in said)):
-            return PreflightError(
-                self.host,
-                f"Python 3.9 or newer is needed on the host and was not found "
-                f"(ansible_python_interpreter): {said}",
-            )
-        if become is not None:
-            hint = (
-                "no password is known: set ansible_become_password, or ask with --ask-become-pass"
-                if become.password is None
-                else "the password was refused"
-            )
-            return PreflightError(
-                self.host, f"no sudo for this user ({hint}): {said or become.exe + ' said nothing'}"
-            )
-        return PreflightError(self.host, f"the agent did not start: {said or 'the host closed the channel'}")
+def _failed(text: str) -> dict[str, Any]:
+    return {"changed": False, "failed": True, "msg": text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -16,53 +17,71 @@ class ChannelStream:
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
         self._errors = bytearray()
-        channel.settimeout(None)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, timeout: float) -> None:
+        self._channel.settimeout(timeout)
         self._channel.sendall(data)
 
-    def receive(self, size: int) -> bytes:
-        if self._starting():
-            self._channel.settimeout(0.05)
-            try:
-                return self._channel.recv(size)
-            finally:
-                self._channel.settimeout(None)
+    def receive(self, size: int, timeout: float) -> bytes:
+        self._channel.settimeout(timeout)
         return self._channel.recv(size)
 
-    #: Until the agent speaks, sudo may ask on the other stream: look at both in turns.
-    started = False
-
-    def _starting(self) -> bool:
-        return not self.started
-
     def errors(self, *, wait: bool) -> str:
-        while self._channel.recv_stderr_ready() or (
-            wait and not self._channel.eof_received and not self._channel.closed
-        ):
-            part = self._channel.recv_stderr(65536)
-            if not part:
-                break
-            self._errors += part
+        channel = self._channel
+        channel.settimeout(5)
+        with contextlib.suppress(TimeoutError):
+            while channel.recv_stderr_ready() or (wait and not channel.eof_received and not channel.closed):
+                part = channel.recv_stderr(65536)
+                if not part:
+                    break
+                self._errors += part
         return self._errors.decode(errors="replace")
 
     def close(self) -> None:
         self._channel.close()
 
+    def end(self) -> str:
+        return "the agent ended" if self.ended() else "the host closed the connection"
+
+    def ended(self) -> bool:
+        """Whether the program has ended while the connection lives on."""
+        transport = self._channel.get_transport()
+        return bool(transport.is_active() and (self._channel.eof_received or self._channel.closed))
+
+    def transport(self) -> paramiko.Transport:
+        """The connection it runs over."""
+        return self._channel.get_transport()
+
 
 class ProcessStream:
-    """A process of this machine as a session's stream."""
+    """A process of this machine as a session's stream, on a terminal of its own where `terminal`."""
 
-    started = False
-
-    def __init__(self, line: str) -> None:
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", line],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+    def __init__(self, line: str, *, terminal: bool = False) -> None:
+        start = ["setsid", "--ctty", "/bin/sh", "-c", line] if terminal else ["/bin/sh", "-c", line]
+        if terminal:
+            self._sink, other = os.openpty()
+            self._source = os.dup(self._sink)
+            self._process = subprocess.Popen(
+                start, stdin=other, stdout=other, stderr=subprocess.PIPE, start_new_session=True
+            )
+            os.close(other)
+        else:
+            self._process = subprocess.Popen(
+                start,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._sink, self._source = (
+                os.dup(self._process.stdin.fileno()),
+                os.dup(self._process.stdout.fileno()),
+            )
+            self._process.stdin.close()
+            self._process.stdout.close()
+        self._closed = False
         self._errors = bytearray()
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
@@ -72,27 +91,39 @@ class ProcessStream:
         while part := os.read(self._process.stderr.fileno(), 65536):
             self._errors += part
 
-    def send(self, data: bytes) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+    def send(self, data: bytes, timeout: float) -> None:
+        view = memoryview(data)
+        while view:
+            if not select.select([], [self._sink], [], timeout)[1]:
+                raise TimeoutError
+            view = view[os.write(self._sink, view[:65536]) :]
 
-    def receive(self, size: int) -> bytes:
-        assert self._process.stdout is not None
-        if not self.started and not select.select([self._process.stdout], [], [], 0.05)[0]:
+    def receive(self, size: int, timeout: float) -> bytes:
+        if self._closed:
+            return b""
+        if not select.select([self._source], [], [], timeout)[0]:
             raise TimeoutError
-        return os.read(self._process.stdout.fileno(), size)
+        return os.read(self._source, size)
 
     def errors(self, *, wait: bool) -> str:
         if wait:
             self._reader.join(timeout=5)
         return self._errors.decode(errors="replace")
 
+    def end(self) -> str:
+        return "the agent ended"
+
     def close(self) -> None:
-        for file in (self._process.stdin, self._process.stdout):
-            assert file is not None
-            file.close()
-        self._process.wait()
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self._sink)
+        os.close(self._source)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            # It finishes what it is doing, as an agent of a lost connection does.
+            return
         self._reader.join(timeout=5)
         assert self._process.stderr is not None
         self._process.stderr.close()

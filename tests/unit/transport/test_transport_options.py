@@ -11,8 +11,6 @@ import pytest
 from kprov.errors import InputError, PreflightError
 from kprov.transport import hostkeys
 from kprov.transport.options import Become, Options, from_variables
-from kprov.transport.session import Session, command
-from kprov.transport.streams import ProcessStream
 
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 42 + "A"
 
@@ -77,30 +75,3 @@ def test_accept_new_remembers_and_yes_refuses(tmp_path: Path) -> None:
     host = options(ansible_ssh_common_args=args, kprov_host_key_checking="accept-new")
     hostkeys.check(host, key, hostkeys.known(host))
     assert hostkeys.known(host)[0][0] == key
-
-
-def test_an_agent_does_tasks_and_asks_for_large_contents(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import hashlib
-
-    data = b"x" * 200_000
-    sha256 = hashlib.sha256(data).hexdigest()
-    stream = ProcessStream(command("python3", None))
-    session = Session("here", stream, None, "python3")
-    stream.started = True
-    try:
-        items = [{"args": {"dest": str(tmp_path / name), "_sha256": sha256}} for name in ("a", "b")]
-        results = session.run("copy", items, {sha256: data})
-        assert [result["changed"] for result in results] == [True, True]
-        assert (tmp_path / "b").read_bytes() == data
-        assert session.run("ping", [{"args": {}}]) == [{"ping": "pong", "changed": False}]
-    finally:
-        session.close()
-
-
-def test_a_host_without_python_is_told_apart() -> None:
-    stream = ProcessStream(command("no-such-python", None))
-    with pytest.raises(PreflightError, match=r"Python 3\.9"):
-        Session("here", stream, None, "no-such-python")
-    stream.close()

@@ -1,0 +1,184 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH101, PTH103, PTH108, PTH111, PTH114, PTH116, PTH118, PTH208
+"""What became of a message whose connection was lost: kept on the host until someone asks, a day at most.
+
+Every agent holds a lock on its own file, `session-ID`, for as long as it lives. Lines of JSON in it:
+{"pid"}, then of the last changing message {"message", "items"}, and for each item {"item": n} before it
+begins and {"result": ...} after it. See docs/decisions/005.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import signal
+import time
+from typing import Any, Callable
+
+#: Seconds after which nobody will ask any more.
+KEPT = 86400
+_POLL = 0.05
+#: Seconds between signs of life to the operator who waits for an old agent.
+_SIGN_OF_LIFE = 5.0
+
+
+@functools.lru_cache(maxsize=None)
+def folder() -> str | None:
+    """A private folder in memory where there is one (a restart of the host ends agents too), else on disk."""
+    user = os.geteuid()
+    places = ["/dev/shm/kprov-%d" % user, "/var/tmp/kprov-%d" % user, os.path.expanduser("~/.cache/kprov")]
+    if user == 0:
+        places.insert(0, "/run/kprov")
+    for path in places:
+        with contextlib.suppress(OSError):
+            os.makedirs(path, 0o700, exist_ok=True)
+            found = os.lstat(path)
+            if found.st_uid == user and not os.path.islink(path) and os.access(path, os.W_OK):
+                os.chmod(path, 0o700)
+                return path
+    return None
+
+
+def boot() -> str:
+    """The name of the host's present start."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+class Record:
+    """The file of the agent itself. Without a place for it (`path` is None) nothing is kept."""
+
+    def __init__(self, session: str) -> None:
+        place = folder()
+        self.path = None if place is None else os.path.join(place, "session-" + session)
+        self._handle = -1
+        self._kept = False
+        if self.path is not None:
+            try:
+                self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+                self._head()
+            except OSError:
+                self.path = None
+        # What a module leaves running in the background is not this agent any more.
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def received(self) -> None:
+        """The operator goes on: it has the last answer."""
+        self._kept = False
+
+    def begin(self, message: str, items: int) -> None:
+        """A changing message begins; what was kept of the last one has been received. OSError: it may not."""
+        if self._handle >= 0:
+            os.ftruncate(self._handle, 0)
+            self._head()
+            self._kept = True
+            self._line({"message": message, "items": items})
+
+    def item(self, number: int) -> None:
+        """An item begins. OSError: it may not."""
+        self._line({"item": number})
+
+    def result(self, result: dict[str, Any]) -> None:
+        """It has ended. When that cannot be kept, its outcome is unknown once the connection is lost."""
+        with contextlib.suppress(OSError):
+            self._line({"result": result})
+
+    def back(self) -> None:
+        """It was given up before it changed anything, while it waited for a content."""
+        self._line({"back": True})
+
+    def close(self, *, keep: bool) -> None:
+        """The agent ends; `keep`: the operator may not have its answer."""
+        if self.path is not None and not (keep and self._kept):
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+            self.path = None
+
+    def _head(self) -> None:
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        self._line({"pid": os.getpid()})
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        if self._handle >= 0:
+            data = json.dumps(entry).encode() + b"\n"
+            while data:
+                data = data[os.write(self._handle, data) :]
+
+    def _let_go(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def find_out(session: str, message: str, say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """The outcome of another agent's message, when that agent has ended; `say` gets signs of life before.
+
+    {"outcome": "absent"}: it never began. {"outcome": "done", "results": [...]}: of the first items; no other
+    has begun. {"outcome": "died", "results": [...]}: the next one began and has no end.
+    """
+    place = folder()
+    path = os.path.join(place or "", "session-" + session)
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return {"outcome": "absent"}
+    try:
+        _wait(handle, say)
+        entries = _entries(handle)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    finally:
+        os.close(handle)
+    of_message = next((entry for entry in entries if "message" in entry), {})
+    if of_message.get("message") != message:
+        return {"outcome": "absent"}
+    results = [entry["result"] for entry in entries if "result" in entry]
+    begun = sum("item" in entry for entry in entries) - sum("back" in entry for entry in entries)
+    return {"outcome": "died" if begun > len(results) else "done", "results": results}
+
+
+def _wait(handle: int, say: Callable[[dict[str, Any]], None]) -> None:
+    """Until the agent that holds the file is gone; it is told that its connection is."""
+    told = said = 0.0
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            now = time.monotonic()
+            entries = _entries(handle)
+            if now - told > 1 and entries:
+                with contextlib.suppress(OSError):
+                    os.kill(entries[0]["pid"], signal.SIGUSR1)
+                told = now
+            if now - said > _SIGN_OF_LIFE:
+                say({"outcome": "running"})
+                said = now
+            time.sleep(_POLL)
+        else:
+            return
+
+
+def _entries(handle: int) -> list[dict[str, Any]]:
+    size = os.fstat(handle).st_size
+    lines = os.pread(handle, size, 0).split(b"\n")
+    # The last line is whole only when its end is there.
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def sweep() -> None:
+    """Remove what nobody asked for."""
+    place = folder()
+    if place is None:
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listdir(place):
+            path = os.path.join(place, name)
+            if name.startswith("session-") and time.time() - os.stat(path).st_mtime > KEPT:
+                os.unlink(path)

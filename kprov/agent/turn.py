@@ -1,0 +1,82 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH118
+"""One changing message at a time on a host: agents of one user take turns, also those of other runs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import Callable, Iterator
+
+from kprov.agent import outcome
+
+#: Seconds until the operator hears why nothing happens, and until the wait is given up.
+PATIENCE = 3.0
+LIMIT = 1800.0
+_POLL = 0.05
+
+_held = {"handle": -1}
+
+
+def _let_go() -> None:
+    # A lock belongs to all copies of its handle: what runs on in the background must not hold it.
+    if _held["handle"] >= 0:
+        os.close(_held["handle"])
+        _held["handle"] = -1
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+@contextlib.contextmanager
+def taken(say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
+    """The turn, or False when it did not come: `gone()` became true, or LIMIT has passed."""
+    place = outcome.folder()
+    if place is None:
+        yield True
+        return
+    handle = os.open(os.path.join(place, "turn"), os.O_RDWR | os.O_CREAT, 0o600)
+    _held["handle"] = handle
+    try:
+        yield _take(handle, say, gone)
+    finally:
+        _held["handle"] = -1
+        os.close(handle)
+
+
+def _take(handle: int, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
+    start, said = time.monotonic(), False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            who = os.pread(handle, 100, 0).decode(errors="replace").strip()
+            if _below(who.rpartition(" ")[2]):
+                return True
+            waited = time.monotonic() - start
+            if gone() or waited > LIMIT:
+                return False
+            if waited > PATIENCE and not said:
+                say(f"another kprov is at work on this host ({who}); waiting for it")
+                said = True
+            time.sleep(_POLL)
+        else:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, b"agent %d" % os.getpid(), 0)
+            return True
+
+
+def _below(holder: str) -> bool:
+    """Whether this agent was started by a task of that agent, on the same machine: a deadlock."""
+    pid = os.getppid()
+    while pid > 1:
+        if str(pid) == holder:
+            return True
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                pid = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False

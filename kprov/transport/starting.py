@@ -1,0 +1,88 @@
+"""From a started program to an agent that said hello: the password, the archive, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from kprov.errors import PreflightError, UnreachableError
+from kprov.transport import archive, become
+from kprov.transport.options import Become
+from kprov.transport.wire import LostError, Wire
+
+#: Seconds from the login to the agent's first word, without those that the archive travels.
+LIMIT = 60.0
+_PREVIEW = 400
+_MAGIC = archive.MAGIC.decode()
+
+
+class TerminalNeededError(Exception):
+    """The host lets nobody become another user without a terminal."""
+
+
+def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, Any]:
+    """The agent's hello. Raises PreflightError, UnreachableError, TerminalNeededError."""
+    answered, said = False, ""
+    until = time.monotonic() + LIMIT
+    while True:
+        waits_for_question = who is not None and who.password is not None and not answered
+        try:
+            line, part = wire.line(0.02 if waits_for_question else until - time.monotonic())
+        except EOFError as error:
+            raise _not_started(wire, host, who, python, f"{said}{error}") from None
+        if line is not None:
+            said = f"{said}{line}\n"[-_PREVIEW:]
+        if who is not None and who.password is not None:
+            count = become.asks(who, line or part, wire.stream.errors(wait=False))
+            if count and not answered:
+                answered = True
+                wire.answered()
+                _send(wire, host, who.password.encode() + b"\n")
+            elif count > 1 or (answered and part and become.asks(who, part, "")):
+                raise PreflightError(host, f"{who.method}: the password for {who.user} was refused")
+        word, _, detail = (line or "").removeprefix(_MAGIC).partition(" ")
+        if line is not None and _MAGIC in line:
+            word, _, detail = line.partition(_MAGIC)[2].partition(" ")
+            if word == "ok":
+                break
+            if word == "need":
+                _send(wire, host, archive.build()[1])
+                until = time.monotonic() + LIMIT
+            elif word == "old":
+                text = f"Python 3.9 or newer is needed on the host; {python} is {detail}"
+                raise PreflightError(host, f"{text} (ansible_python_interpreter)")
+        if time.monotonic() > until:
+            heard = (said + wire.stream.errors(wait=False)).strip()[-_PREVIEW:]
+            text = (
+                f"logged in, but the agent has not started within {LIMIT:g} s: the host is very slow, or its"
+            )
+            text += " login shell or sudo waits for something"
+            raise UnreachableError(host, text + (f"; it said: {heard}" if heard else ""))
+    try:
+        return wire.read()
+    except LostError as error:
+        raise UnreachableError(host, f"the agent ended at its start: {error}") from None
+
+
+def _send(wire: Wire, host: str, data: bytes) -> None:
+    try:
+        wire.send(data)
+    except LostError as error:
+        raise UnreachableError(host, f"the connection was lost while the agent started: {error}") from None
+
+
+def _not_started(wire: Wire, host: str, who: Become | None, python: str, said: str) -> Exception:
+    said = (said + wire.stream.errors(wait=True)).replace(become.PROMPT, "").strip()[-_PREVIEW:]
+    if who is not None and become.needs_terminal(said):
+        return TerminalNeededError(said)
+    if re.search(r"(?:python|env|exec|sh)[^\n]*: (?:command )?(?:not found|No such file)", said) and not (
+        who is not None and f"{who.exe}: not found" in said
+    ):
+        text = "Python 3.9 or newer is needed on the host and was not found"
+        return PreflightError(host, f"{text} (ansible_python_interpreter: {python}): {said}")
+    if "Traceback" in said:
+        return PreflightError(host, f"the agent did not start: {said}")
+    if who is not None:
+        return PreflightError(host, become.refusal(who, said))
+    return PreflightError(host, f"the agent did not start: {said or 'the host closed the channel'}")

@@ -1,0 +1,139 @@
+"""Frames over a stream to an agent, with signs of life: what is silent too long is lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, Protocol
+
+from kprov.agent import protocol
+
+_PREVIEW = 400
+
+
+class LostError(Exception):
+    """The connection or the agent is gone; the text says how that was seen."""
+
+
+class Stream(Protocol):
+    """Both directions of a program on the host."""
+
+    def send(self, data: bytes, timeout: float) -> None:
+        """All of it. TimeoutError when nothing is taken for `timeout` s; OSError, EOFError: lost."""
+        ...
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        """Some bytes of its output, at most `size`; none at its end. TimeoutError when there are none yet."""
+        ...
+
+    def errors(self, *, wait: bool) -> str:
+        """What it wrote to its standard error until now (`wait`: until its end)."""
+        ...
+
+    def end(self) -> str:
+        """What has ended, in words."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Wire:
+    """Frames to and from one agent. `interval` seconds of silence are a question, `count` of them the end."""
+
+    def __init__(self, stream: Stream, *, interval: float, count: int) -> None:
+        self.stream = stream
+        self._interval = interval
+        self._limit = interval * count
+        self._buffer = bytearray()
+        self._sending = threading.Lock()
+
+    def send(self, data: bytes) -> None:
+        """Bytes of whole frames. Raises LostError."""
+        with self._sending:
+            try:
+                self.stream.send(data, self._limit)
+            except TimeoutError:
+                raise LostError(f"nothing was taken for {self._limit:g} s") from None
+            except (OSError, EOFError) as error:
+                raise LostError(str(error) or "it was closed") from None
+
+    def read(self) -> dict[str, Any]:
+        """The header of the next frame. Raises LostError."""
+        head, body = protocol.HEAD.unpack(self._take(protocol.HEAD.size))
+        header: dict[str, Any] = json.loads(self._take(head))
+        self._take(body)
+        return header
+
+    def line(self, timeout: float) -> tuple[str | None, str]:
+        """A line of its output before the frames begin, or None and what came of one until `timeout`.
+
+        Raises EOFError at its end.
+        """
+        until = time.monotonic() + timeout
+        while True:
+            text, found, rest = bytes(self._buffer).partition(b"\n")
+            if found:
+                self._buffer = bytearray(rest)
+                return text.decode(errors="replace").rstrip("\r"), ""
+            left = until - time.monotonic()
+            if left <= 0:
+                return None, text.decode(errors="replace")
+            try:
+                part = self.stream.receive(65536, left)
+            except TimeoutError:
+                continue
+            except OSError:
+                part = b""
+            if not part:
+                raise EOFError(text.decode(errors="replace"))
+            self._buffer += part
+
+    def answered(self) -> None:
+        """Forget a line that has no end: a question that was answered."""
+        self._buffer.clear()
+
+    def bye(self) -> None:
+        """Tell the agent to end, when it can be told at all."""
+        if self._sending.acquire(timeout=1):
+            try:
+                self.stream.send(protocol.encode({"bye": True}), 1)
+            except (OSError, EOFError):
+                pass
+            finally:
+                self._sending.release()
+
+    def ended(self, timeout: float) -> None:
+        """Wait for the agent's end."""
+        until = time.monotonic() + timeout
+        while (left := until - time.monotonic()) > 0:
+            try:
+                if not self.stream.receive(65536, left):
+                    return
+            except (OSError, EOFError):
+                return
+
+    def _take(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._buffer += self._receive(max(65536, size - len(self._buffer)))
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def _receive(self, size: int) -> bytes:
+        silent = 0.0
+        while True:
+            try:
+                part = self.stream.receive(size, self._interval)
+            except TimeoutError:
+                silent += self._interval
+                if silent >= self._limit:
+                    raise LostError(f"no sign of life for {silent:g} s") from None
+                self.send(protocol.encode({"alive": True}))
+                continue
+            except (OSError, EOFError) as error:
+                raise LostError(str(error) or "it was closed") from None
+            if not part:
+                said = self.stream.errors(wait=False).strip()[-_PREVIEW:]
+                raise LostError(said or self.stream.end())
+            return part
