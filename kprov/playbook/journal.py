@@ -1,34 +1,110 @@
-"""What a run did, as JSON lines that are on the disk before the next task starts."""
+"""What a run did, as JSON lines on the disk, so that another run can go on where it ended.
+
+The first line says what was run; a line a task and host follows as it ends. Results are kept only where a
+later task may look at them, and never those of no_log tasks or with a secret in them: such tasks run again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from kprov.inventory import secrets
+from kprov.playbook.model import Task
+
+#: Outcomes after which a task need not run again.
+DONE = ("ok", "changed", "skipped", "ignored")
+
 
 class Journal:
-    """FOLDER/TIME-PID.jsonl, 0600; without a folder nothing is written. Never has results' contents."""
+    """FOLDER/TIME-PID.jsonl, 0600; without a folder nothing is written."""
 
     def __init__(self, folder: Path | None) -> None:
         self.path: Path | None = None
         self._handle = -1
+        self._seen: Counter[tuple[str, str]] = Counter()
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
-        """Add a line."""
+        """Add a line; a line is one write, so that a kill leaves whole lines but for the last."""
         if self._handle >= 0:
-            line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}) + "\n"
-            os.write(self._handle, line.encode())
+            text = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str)
+            os.write(self._handle, (secrets.scrub(text) + "\n").encode())
             if durable:
                 os.fdatasync(self._handle)
 
+    def key(self, host: str, task: Task) -> str:
+        """A name for the next time this task runs on this host: the same in a run that goes on."""
+        digest = fingerprint(task)
+        self._seen[host, digest] += 1
+        return f"{digest}#{self._seen[host, digest]}"
+
     def close(self) -> None:
+        """Nothing more is written."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def fingerprint(task: Task) -> str:
+    """What a task is, but for its place: an edited task is another one, a moved one is not."""
+    if not task.digest:
+        said = repr((task.role.name if task.role else "", task.name, task.module, task.args, task.keywords))
+        task.digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return task.digest
+
+
+def keepable(result: dict[str, Any]) -> bool:
+    """Whether a result can be in a journal: no secret is in it."""
+    text = json.dumps(result, default=str)
+    return secrets.scrub(text) == text
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest journal of a folder."""
+    return max(folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+
+
+class Memory:
+    """What an earlier run finished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run: dict[str, Any] = {}
+        self.finished = False
+        self._done: dict[tuple[str, str], dict[str, Any]] = {}
+        self.failed: dict[str, dict[str, Any]] = {}
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue  # the line that a kill cut
+                self._take(entry)
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        match entry.get("event"):
+            case "run":
+                self.run = entry
+            case "end":
+                self.finished = bool(entry.get("ok"))
+            case "task" if entry["outcome"] in DONE:
+                self._done[entry["host"], entry["key"]] = entry
+                self.failed.pop(entry["host"], None)
+            case "task":
+                self.failed[entry["host"]] = entry
+
+    def recall(self, host: str, key: str) -> dict[str, Any] | None:
+        """A finished task's line; None when it has to run."""
+        return self._done.get((host, key))
+
+    def __len__(self) -> int:
+        return len(self._done)

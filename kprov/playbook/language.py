@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+from typing import Any
+
+from kprov.transport import modules
+
 COMMON = {
     "name",
     "vars",
@@ -29,6 +35,7 @@ COMMON = {
     "module_defaults",
     "when",
     "delegate_to",
+    "delegate_facts",
     "notify",
 }
 TASK = COMMON | {
@@ -41,15 +48,14 @@ TASK = COMMON | {
     "until",
     "retries",
     "delay",
-    "listen",
-    "delegate_facts",
     "async",
     "poll",
     "action",
     "local_action",
 }
+HANDLER = TASK | {"listen"}
 BLOCK = COMMON | {"block", "rescue", "always"}
-PLAY = (COMMON - {"when", "delegate_to", "notify"}) | {
+PLAY = (COMMON - {"when", "delegate_to", "delegate_facts", "notify"}) | {
     "hosts",
     "vars_files",
     "vars_prompt",
@@ -68,85 +74,160 @@ PLAY = (COMMON - {"when", "delegate_to", "notify"}) | {
     "order",
     "fact_path",
 }
+IMPORT = {"import_playbook", "name", "vars", "tags", "when"}
 ROLE = (COMMON - {"name", "notify"}) | {"role", "name"}
+LOOP_CONTROL = {
+    "loop_var",
+    "index_var",
+    "label",
+    "pause",
+    "extended",
+    "extended_allitems",
+    "break_when",
+}
 #: Known to Ansible, not to this engine: keyword, and what to do instead.
 REFUSED = {
-    "async": "run the program through systemd-run, and wait for it with until",
-    "poll": "leave it out",
-    "debugger": "use --check, --diff and debug tasks",
-    "vars_prompt": "give the variable with -e or in the inventory",
-    "module_defaults": "write the arguments at each task",
-    "action": "write the module's name as the key",
-    "local_action": "use delegate_to: localhost",
-    "timeout": "use the command `timeout`",
-    "connection": "set ansible_connection in the inventory",
-    "port": "set ansible_port in the inventory",
-    "remote_user": "set ansible_user in the inventory",
-    "become_flags": "leave it out",
-    "fact_path": "leave it out",
-    "ignore_unreachable": "leave it out: other hosts go on without a dead one",
+    "debugger": "use --step, --check, --diff and debug tasks",
+    "timeout": "use the command `timeout`, or async and poll",
+    "become_flags": "leave it out: sudo is asked for a terminal only where it needs one",
 }
+STRATEGIES = ("linear", "free", "host_pinned")
+ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")
 PREFIXES = ("ansible.builtin.", "ansible.legacy.", "ansible.posix.", "community.general.")
-#: Modules the agent runs just as they are called.
-REMOTE = {
-    "apt",
-    "file",
-    "stat",
-    "slurp",
-    "find",
-    "lineinfile",
-    "blockinfile",
-    "replace",
-    "systemd_service",
-    "user",
-    "group",
-    "sysctl",
-    "modprobe",
-    "hostname",
-    "wait_for",
-    "package_facts",
-    "service_facts",
-    "setup",
-    "ping",
-    "command",
-}
 ALIASES = {
     "systemd": "systemd_service",
     "service": "systemd_service",
     "gather_facts": "setup",
     "package": "apt",
+    "dnf5": "dnf",
+    "yum": "dnf",
 }
-ACTIONS = {
-    "debug",
-    "assert",
-    "fail",
-    "set_fact",
-    "include_vars",
-    "add_host",
-    "group_by",
-    "pause",
-    "meta",
-    "template",
-    "copy",
-    "fetch",
-    "unarchive",
-    "script",
-    "shell",
-    "wait_for_connection",
-    "raw",
+#: Actions that are a file each in action/.
+ACTION_FILES = frozenset(
+    path.stem
+    for path in (Path(__file__).parent / "action").glob("*.py")
+    if path.stem not in ("__init__", "base", "local")
+)
+#: Actions of the run itself (action/local.py, the engine), and what they take; None: anything.
+LOCAL: dict[str, modules.Table | None] = {
+    "add_host": None,
+    "assert": (
+        {
+            "that": {"type": "raw", "required": True},
+            "fail_msg": {"type": "raw", "aliases": ["msg"]},
+            "success_msg": {"type": "raw"},
+            "quiet": {"type": "bool"},
+        },
+        {},
+    ),
+    "debug": (
+        {"msg": {"type": "raw"}, "var": {"type": "raw"}, "verbosity": {"type": "int"}},
+        {"mutually_exclusive": [["msg", "var"]]},
+    ),
+    "fail": ({"msg": {"type": "raw"}}, {}),
+    "group_by": (
+        {"key": {"type": "raw", "required": True}, "parents": {"type": "list", "elements": "str"}},
+        {},
+    ),
+    "include_vars": (
+        {
+            "file": {"type": "raw"},
+            "dir": {"type": "raw"},
+            "name": {},
+            "depth": {"type": "int"},
+            "files_matching": {},
+            "ignore_files": {"type": "raw"},
+            "extensions": {"type": "raw"},
+            "ignore_unknown_extensions": {"type": "bool"},
+            "hash_behaviour": {"choices": ["replace", "merge"]},
+        },
+        {},
+    ),
+    "meta": None,
+    "pause": (
+        {"minutes": {"type": "raw"}, "seconds": {"type": "raw"}, "prompt": {}, "echo": {"type": "bool"}},
+        {"mutually_exclusive": [["minutes", "seconds"]]},
+    ),
+    "set_fact": None,
+    "set_stats": (
+        {
+            "data": {"type": "raw", "required": True},
+            "per_host": {"type": "bool"},
+            "aggregate": {"type": "bool"},
+        },
+        {},
+    ),
+    "validate_argument_spec": (
+        {
+            "argument_spec": {"type": "raw", "required": True},
+            "provided_arguments": {"type": "raw"},
+            "validate_args_context": {"type": "raw"},
+        },
+        {},
+    ),
 }
-INCLUDES = {"include_tasks", "import_tasks", "include_role", "import_role"}
+_ROLE_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"required": True},
+    "tasks_from": {},
+    "vars_from": {},
+    "defaults_from": {},
+    "handlers_from": {},
+    "allow_duplicates": {"type": "bool"},
+    "rolespec_validate": {"type": "bool"},
+    "public": {"type": "bool"},
+}
+_FILE_ARGUMENTS: dict[str, dict[str, Any]] = {"file": {}}
+INCLUDES: dict[str, modules.Table] = {
+    "import_role": (_ROLE_ARGUMENTS, {}),
+    "include_role": ({**_ROLE_ARGUMENTS, "apply": {"type": "raw"}}, {}),
+    "import_tasks": (_FILE_ARGUMENTS, {}),
+    "include_tasks": ({**_FILE_ARGUMENTS, "apply": {"type": "raw"}}, {}),
+}
+LOCAL.update(INCLUDES)
 INSTEAD = {
-    "get_url": "copy the file from the operator",
-    "uri": "use command with curl",
     "include": "use include_tasks or import_tasks",
+    "apt_key": "use deb822_repository with signed_by",
+    "async_wrapper": "use the keywords async and poll",
+    "expect": "use shell with the program's non-interactive options",
+    "git": "use get_url or unarchive, or command: git",
+    "subversion": "use command: svn",
+    "pip": "use command: python3 -m pip",
+    "tempfile": "use command: mktemp",
+    "win_command": "hosts are Linux",
+    "include_playbook": "use import_playbook",
+    "synchronize": "use copy or unarchive",
+    "docker_container": "describe a unit file, or run a pod",
+    "ufw": "use iptables, or a template for nftables",
+    "firewalld": "use iptables, or a template for nftables",
+    "seboolean": "use command: setsebool",
+    "selinux": "use command: setenforce, and lineinfile for its configuration",
 }
+#: Modules whose text is a command and may hold some NAME=VALUE options.
 FREE_FORM = {"command", "shell", "script", "raw"}
+FREE_FORM_OPTIONS = {
+    "creates",
+    "removes",
+    "chdir",
+    "executable",
+    "warn",
+    "stdin",
+    "stdin_add_newline",
+    "strip_empty_ends",
+}
+#: Modules whose text is one value.
+RAW = {"meta", "include_tasks", "import_tasks", "include_vars"}
 
 
 def short(name: str) -> str:
     """A module's name without its collection; the name itself when the collection is not known."""
     for prefix in PREFIXES:
         if name.startswith(prefix):
-            return name[len(prefix) :]
-    return name
+            name = name[len(prefix) :]
+            break
+    return name if name in known() else ALIASES.get(name, name)
+
+
+@functools.cache
+def known() -> frozenset[str]:
+    """Every module and action there is."""
+    return frozenset({*modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"})

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
-from kprov.playbook import language
+from kprov.playbook import arguments, checks, language, roles
 from kprov.playbook.model import Block, Node, Play, Role, Task
 
 
 def playbook(path: Path) -> list[Play]:
     """All plays of a playbook and of those it imports."""
+    if not path.is_file():
+        raise InputError("there is no such playbook", file=path)
     document = yamlfile.load(path)
     if not isinstance(document, list):
         raise InputError("a playbook must be a list of plays", file=path, line=1)
@@ -25,93 +26,94 @@ def playbook(path: Path) -> list[Play]:
             raise InputError("a play must be a mapping", file=path, line=line)
         imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
         if imported is not None:
-            for play in playbook(path.parent / str(imported)):
-                play.variables = {**play.variables, **(entry.get("vars") or {})}
-                play.keywords.setdefault("tags", [])
-                play.keywords["tags"] = _list(play.keywords["tags"]) + _list(entry.get("tags"))
-                plays.append(play)
-            continue
-        plays.append(_Loader(path).play(entry, line))
+            plays += _imported(entry, str(imported), path)
+        else:
+            plays.append(Loader(path).play(entry, line))
     return plays
+
+
+def _imported(entry: Any, name: str, path: Path) -> list[Play]:
+    _known(entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path)
+    target = path.parent / name
+    if "{{" in name or not target.is_file():
+        what = "must not be a template" if "{{" in name else f"was not found as {target}"
+        raise InputError(f"the playbook {name} {what}", file=path, line=entry.line, field="import_playbook")
+    found = playbook(target)
+    for play in found:
+        play.variables = {**play.variables, **(entry.get("vars") or {})}
+        play.keywords["tags"] = _list(play.keywords.get("tags")) + _list(entry.get("tags"))
+        play.keywords["when"] = _list(entry.get("when")) + _list(play.keywords.get("when"))
+    return found
 
 
 def _list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
-def find_role(name: str, directory: Path, entry: Any = None) -> Path:
-    """A role's folder: beside the playbook, in ./roles, in the parent's roles, or the path itself."""
-    folders = [directory / "roles", directory, directory.parent / "roles", Path.cwd() / "roles"]
-    for candidate in (
-        [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
-    ):
-        if candidate.is_dir():
-            return candidate.resolve()
-    there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
-    close = difflib.get_close_matches(name, there, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    file = getattr(entry, "file", None) or None
-    raise InputError(
-        f"the role {name!r} was not found in {folders[0]}{hint}",
-        file=file,
-        line=getattr(entry, "line", None),
-        field="roles",
-    )
-
-
-class _Loader:
+class Loader:
     """Loads one play with the roles it names."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.directory = path.parent.resolve()
-        self.seen: list[tuple[str, str]] = []
 
     def play(self, entry: Any, line: int | None) -> Play:
+        """One play of a playbook."""
         _known(entry, language.PLAY, "play", self.path)
-        if "hosts" not in entry:
+        if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
-        if entry.get("strategy", "linear") not in ("linear", "ansible.builtin.linear"):
-            raise InputError(
-                f"the strategy {entry['strategy']!r} is not supported; linear is",
-                file=self.path,
-                line=entry.lines["strategy"],
-            )
+        self._choice(entry, "strategy", language.STRATEGIES)
+        self._choice(entry, "order", language.ORDERS)
         play = Play(
             dict(entry),
             file=str(self.path),
             line=line,
-            name=str(entry.get("name") or entry["hosts"]),
+            name=str(entry.get("name") or _shown_hosts(entry["hosts"])),
             hosts=entry["hosts"],
             variables=dict(entry.get("vars") or {}),
             vars_files=_list(entry.get("vars_files")),
             directory=self.directory,
         )
-        roles: list[Task | Block] = []
-        for item in entry.get("roles") or []:
-            roles += self.role_entry(item, play)
-        handlers = self.tasks(entry.get("handlers"), play, None, handlers=True)
-        sections = [
+        of_roles: list[Task | Block] = []
+        for item in _list(entry.get("roles")):
+            of_roles += self.role_entry(item, play, play)
+        handlers = self.handlers(entry.get("handlers"), play, None)
+        play.sections = [
             self.tasks(entry.get("pre_tasks"), play, None),
-            [*roles, *self.tasks(entry.get("tasks"), play, None)],
+            of_roles,
+            self.tasks(entry.get("tasks"), play, None),
             self.tasks(entry.get("post_tasks"), play, None),
         ]
-        play.sections = sections
-        play.handlers += [task for task in handlers if isinstance(task, Task)]
+        # Roles and tasks share one flush of handlers.
+        play.sections[1:3] = [[*play.sections[1], *play.sections[2]]]
+        play.handlers += handlers
+        checks.notifications(play)
         return play
 
-    def role_entry(self, item: Any, play: Play) -> list[Task | Block]:
+    def _choice(self, entry: Any, keyword: str, choices: tuple[str, ...]) -> None:
+        value = str(entry.get(keyword) or choices[0]).removeprefix("ansible.builtin.")
+        if value not in choices:
+            raise InputError(
+                f"the {keyword} {value!r} is not supported; there are {', '.join(choices)}",
+                file=self.path,
+                line=entry.lines[keyword],
+                field=keyword,
+            )
+
+    def role_entry(self, item: Any, play: Play, parent: Node) -> list[Task | Block]:
+        """A role as `roles:` or another role's dependencies name it."""
         entry = {"role": item} if isinstance(item, str) else item
-        name = entry.get("role") or entry.get("name")
+        name = (entry.get("role") or entry.get("name")) if isinstance(entry, dict) else None
         if not isinstance(name, str):
             raise InputError(
                 f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles"
             )
+        _refuse(entry, self.path)
         keywords = {
-            key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")
+            key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }
         params = {key: value for key, value in entry.items() if key not in language.ROLE}
-        return self.role(name, play, play, keywords, params, entry)
+        return self.role(name, play, parent, keywords, params, entry)
 
     def role(
         self,
@@ -122,67 +124,108 @@ class _Loader:
         params: dict[str, Any],
         entry: Any = None,
         *,
-        tasks_from: str = "main",
+        args: dict[str, Any] | None = None,
         once: bool = True,
-        defaults_from: str = "main",
-        vars_from: str = "main",
+        public: bool = True,
     ) -> list[Task | Block]:
-        path = find_role(name, play.directory, entry)
-        for missing in (
-            [f"tasks/{tasks_from}"]
-            if tasks_from != "main" and _main(path / "tasks", tasks_from) is None
-            else []
-        ):
-            raise InputError(f"the role {name} has no {missing}", file=str(path))
+        """A role's tasks, its dependencies' first; `args` are those of include_role and import_role."""
+        given = args or {}
+        path = roles.find(name, play.directory, entry)
+        about = roles.meta(path)
+        tasks_from = roles.stem(given.get("tasks_from"))
+        tasks_file = roles.file(path / "tasks", tasks_from)
+        if tasks_from != "main" and tasks_file is None:
+            raise InputError(f"the role {name} has no tasks/{tasks_from}", file=str(path))
         role = Role(
             path.name,
             path,
-            _mapping(path / "defaults", defaults_from),
-            _mapping(path / "vars", vars_from),
+            roles.mapping(
+                path / "defaults",
+                roles.stem(given.get("defaults_from")),
+                needed=bool(given.get("defaults_from")),
+            ),
+            roles.mapping(
+                path / "vars", roles.stem(given.get("vars_from")), needed=bool(given.get("vars_from"))
+            ),
             {**params, **(keywords.get("vars") or {})},
         )
         around = Block(
             keywords, parent, role, str(getattr(entry, "file", self.path)), getattr(entry, "line", None)
         )
-        for dependency in _mapping(path / "meta").get("dependencies") or []:
-            inner = {"role": dependency} if isinstance(dependency, str) else dependency
+        self._dependencies(role, about, play, around)
+        key = (str(path), repr((tasks_from, params, keywords)))
+        repeated = once and key in play.loaded and not about.get("allow_duplicates")
+        play.loaded.append(key)
+        self._handlers_of(role, roles.stem(given.get("handlers_from")), play, around)
+        if not repeated:
+            if public:
+                play.roles.append(role)
+            around.tasks += self._validation(role, tasks_from, around, given)
+            if tasks_file is not None:
+                around.tasks += self.tasks(yamlfile.load(tasks_file), around, role, file=tasks_file)
+        return [around] if around.tasks else []
+
+    def _dependencies(self, role: Role, about: dict[str, Any], play: Play, around: Block) -> None:
+        for dependency in about.get("dependencies") or []:
             before = len(play.roles)
-            around.tasks += self.role_entry_in(inner, play, around)
+            around.tasks += self.role_entry(dependency, play, around)
             if len(play.roles) > before:
                 role.dependencies.append(play.roles[-1])
             else:
-                role.dependencies += [
-                    one for one in play.roles if one.name == (inner.get("role") or inner.get("name"))
-                ][:1]
-        key = (str(path), repr((tasks_from, params, keywords)))
-        repeated = once and key in self.seen and not _mapping(path / "meta").get("allow_duplicates")
-        self.seen.append(key)
-        if not any(one.path == path for one in play.roles):
-            file = _main(path / "handlers", "main")
-            if file is not None:
-                for task in self.tasks(yamlfile.load(file), around, role, handlers=True, file=file):
-                    if isinstance(task, Task):
-                        play.handlers.append(task)
-        if not repeated:
-            play.roles.append(role)
-            file = _main(path / "tasks", tasks_from)
-            if file is not None:
-                around.tasks += self.tasks(yamlfile.load(file), around, role, file=file)
-        return [around] if around.tasks else []
+                entry = {"role": dependency} if isinstance(dependency, str) else dependency
+                name = Path(str(entry.get("role") or entry.get("name"))).name
+                role.dependencies += [one for one in play.roles if one.name == name][:1]
 
-    def role_entry_in(self, entry: Any, play: Play, parent: Node) -> list[Task | Block]:
-        name = str(entry.get("role") or entry.get("name"))
-        keywords = {
-            key: value for key, value in entry.items() if key in language.ROLE and key not in ("role", "name")
+    def _handlers_of(self, role: Role, name: str, play: Play, around: Block) -> None:
+        file = roles.file(role.path / "handlers", name)
+        if file is None or str(file) in play.handler_files:
+            return
+        play.handler_files.append(str(file))
+        play.handlers += self.handlers(yamlfile.load(file), around, role, file=file)
+
+    def _validation(self, role: Role, entry_point: str, around: Block, given: dict[str, Any]) -> list[Task]:
+        spec = roles.argument_spec(role.path, entry_point)
+        if spec is None or given.get("rolespec_validate") is False:
+            return []
+        said = f" - {spec['short_description']}" if spec.get("short_description") else ""
+        args = {
+            "argument_spec": spec.get("options") or {},
+            "provided_arguments": {},
+            "validate_args_context": {
+                "type": "role",
+                "name": role.name,
+                "argument_spec_name": entry_point,
+                "path": str(role.path),
+            },
         }
-        return self.role(
-            name,
-            play,
-            parent,
-            keywords,
-            {key: v for key, v in entry.items() if key not in language.ROLE},
-            entry,
-        )
+        return [
+            Task(
+                {"tags": ["always"]},
+                around,
+                role,
+                str(roles.file(role.path / "meta", "argument_specs") or role.path / "meta/main.yml"),
+                getattr(spec, "line", None),
+                f"Validating arguments against arg spec {entry_point}{said}",
+                "validate_argument_spec",
+                args,
+            )
+        ]
+
+    def handlers(
+        self, entries: Any, parent: Node, role: Role | None, *, file: Path | None = None
+    ) -> list[Task]:
+        """Handlers in their order; those of imported files among them."""
+        found: list[Task] = []
+        for node in self.tasks(entries, parent, role, file=file, handlers=True):
+            inner = [node] if isinstance(node, Task) else node.tasks
+            if any(isinstance(one, Block) for one in inner) or (isinstance(node, Block) and node.written):
+                raise InputError(
+                    "a block cannot be a handler; name the handlers one by one, with listen",
+                    file=node.file,
+                    line=node.line,
+                )
+            found += [one for one in inner if isinstance(one, Task)]
+        return found
 
     def tasks(
         self,
@@ -190,9 +233,10 @@ class _Loader:
         parent: Node,
         role: Role | None,
         *,
-        handlers: bool = False,
         file: Path | None = None,
+        handlers: bool = False,
     ) -> list[Task | Block]:
+        """A list of tasks and blocks."""
         file = file or self.path
         if entries is None:
             return []
@@ -205,45 +249,33 @@ class _Loader:
             if "block" in entry:
                 found.append(self.block(entry, parent, role, file))
             else:
-                found += self.task(entry, parent, role, file)
+                found += self.task(entry, parent, role, file, handler=handlers)
         return found
 
     def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
+        """A block with its rescue and always."""
         _known(entry, language.BLOCK, "block", file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
-        block = Block(keywords, parent, role, str(file), entry.line)
+        block = Block(keywords, parent, role, str(file), entry.line, written=True)
         block.tasks = self.tasks(entry["block"], block, role, file=file)
         block.rescue = self.tasks(entry.get("rescue"), block, role, file=file)
         block.always = self.tasks(entry.get("always"), block, role, file=file)
         return block
 
-    def task(self, entry: Any, parent: Node, role: Role | None, file: Path) -> list[Task | Block]:
-        words = [key for key in entry if key not in language.TASK and not str(key).startswith("with_")]
-        _refuse(entry, file)
-        if len(words) != 1:
-            what = f"more than one: {', '.join(words)}" if words else "none"
-            raise InputError(
-                f"a task must name one module, this has {what}",
-                file=file,
-                line=entry.line,
-                field=str(entry.get("name") or ""),
-            )
-        word = words[0]
+    def task(
+        self, entry: Any, parent: Node, role: Role | None, file: Path, *, handler: bool = False
+    ) -> list[Task | Block]:
+        """A task, or what an import puts in its place."""
+        words = language.HANDLER if handler else language.TASK
+        entry = _action(entry, file)
+        word = _module_word(entry, words, file)
         module = language.short(word)
-        module = language.ALIASES.get(module, module)
-        known = language.REMOTE | language.ACTIONS | language.INCLUDES
-        if module not in known:
-            close = difflib.get_close_matches(module, known | set(language.ALIASES), 1)
-            instead = language.INSTEAD.get(module) or (
-                f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
-            )
-            raise InputError(
-                f"the module {word!r} is not supported; {instead}", file=file, line=entry.lines[word]
-            )
-        args = _arguments(module, entry[word], entry.get("args"), file, entry.lines[word])
+        args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
+        arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
+        _loop_control(entry, file)
         task = Task(
             keywords,
             parent,
@@ -255,56 +287,141 @@ class _Loader:
             args,
             [str(topic) for topic in _list(entry.get("listen"))],
         )
-        if module == "import_tasks":
-            target = Path(str(args.get("file") or args.get("_raw_params")))
-            path = target if target.is_absolute() else file.parent / target
-            block = Block(keywords, parent, role, str(file), entry.line)
-            block.tasks = self.tasks(yamlfile.load(path), block, role, file=path)
-            return [block]
-        if module == "import_role":
-            play = next(node for node in parent.chain() if isinstance(node, Play))
-            return self.role(
-                str(args["name"]),
-                play,
-                parent,
-                keywords,
-                {},
-                entry,
-                tasks_from=_stem(args.get("tasks_from")),
-                once=False,
-            )
+        if module == "meta":
+            checks.meta(task)
+        if module in ("import_tasks", "import_role"):
+            return self._import(task, parent)
         return [task]
+
+    def _import(self, task: Task, parent: Node) -> list[Task | Block]:
+        if any(key == "loop" or str(key).startswith("with_") for key in task.keywords):
+            raise InputError(
+                f"{task.module} cannot be looped; use {task.module.replace('import', 'include')}",
+                file=task.file,
+                line=task.line,
+            )
+        name = str(task.args.get("name") or task.args.get("file") or task.args.get("_raw_params") or "")
+        if not name or "{{" in name:
+            raise InputError(
+                f"{task.module} needs a name that is no template; "
+                f"{task.module.replace('import', 'include')} takes one",
+                file=task.file,
+                line=task.line,
+            )
+        if task.module == "import_tasks":
+            path = task_file(task, name)
+            block = Block(task.keywords, parent, task.role, task.file, task.line)
+            block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path)
+            return [block]
+        play = next(node for node in parent.chain() if isinstance(node, Play))
+        return self.role(name, play, parent, task.keywords, {}, None, args=task.args, once=False)
 
 
 def include_tasks(path: Path, around: Node) -> list[Task | Block]:
     """Tasks of a file that is included while a play runs."""
-    return _Loader(path).tasks(yamlfile.load(path), around, around.role, file=path)
+    return Loader(path).tasks(yamlfile.load(path), around, around.role, file=path)
+
+
+def include_handlers(path: Path, around: Node) -> list[Task]:
+    """Handlers of a file that a handler includes."""
+    return Loader(path).handlers(yamlfile.load(path), around, around.role, file=path)
 
 
 def include_role(args: dict[str, Any], play: Play, around: Node) -> list[Task | Block]:
     """Tasks of a role that is included while a play runs."""
-    return _Loader(Path(play.file)).role(
-        str(args["name"]), play, around, {}, {}, None, tasks_from=_stem(args.get("tasks_from")), once=False
-    )
-
-
-def _stem(name: Any) -> str:
-    return str(name or "main").removesuffix(".yml").removesuffix(".yaml")
-
-
-def _main(folder: Path, name: str) -> Path | None:
-    return next(
-        (path for path in (folder / f"{name}.yml", folder / f"{name}.yaml", folder / name) if path.is_file()),
+    return Loader(Path(play.file)).role(
+        str(args["name"]),
+        play,
+        around,
+        {},
+        {},
         None,
+        args=args,
+        once=args.get("allow_duplicates") in (False, "no", "false"),
+        public=args.get("public") in (True, "yes", "true"),
     )
 
 
-def _mapping(folder: Path, name: str = "main") -> dict[str, Any]:
-    path = _main(folder, name)
-    document = yamlfile.load(path) if path else None
-    if document is not None and not isinstance(document, dict):
-        raise InputError("must be a mapping", file=path, line=1)
-    return document or {}
+def task_file(task: Task, name: str) -> Path:
+    """A file that a task includes or imports: beside the task's file, in its role's tasks, or absolute."""
+    if Path(name).is_absolute():
+        folders = [Path("/")]
+    else:
+        folders = [Path(task.file).parent, *([task.role.path / "tasks", task.role.path] if task.role else [])]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    raise InputError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
+
+
+def _shown_hosts(hosts: Any) -> str:
+    return ",".join(str(host) for host in hosts) if isinstance(hosts, list) else str(hosts)
+
+
+def _action(entry: Any, file: Path) -> Any:
+    """`action:` and `local_action:` in the form all others have."""
+    word = next((key for key in ("action", "local_action") if key in entry), None)
+    if word is None:
+        return entry
+    value = entry[word]
+    changed = type(entry)(entry)
+    changed.lines = dict(entry.lines)
+    changed.line, changed.file = entry.line, getattr(entry, "file", None)
+    del changed[word]
+    if isinstance(value, dict):
+        name = value.get("module")
+        rest: Any = {key: one for key, one in value.items() if key != "module"}
+    else:
+        name, _, rest = str(value).partition(" ")
+    if not name:
+        raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
+    changed[name] = rest or None
+    changed.lines[name] = entry.lines[word]
+    if word == "local_action":
+        changed["delegate_to"] = "localhost"
+    return changed
+
+
+def _module_word(entry: Any, keywords: set[str], file: Path) -> str:
+    _refuse(entry, file)
+    words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
+    modules = [word for word in words if language.short(word) in language.known()]
+    if len(words) == 1 and modules:
+        return words[0]
+    if not words:
+        raise InputError(
+            "a task must name one module, this has none",
+            file=file,
+            line=entry.line,
+            field=str(entry.get("name") or ""),
+        )
+    if len(modules) > 1:
+        raise InputError(
+            f"a task must name one module, this has more than one: {', '.join(modules)}",
+            file=file,
+            line=entry.line,
+        )
+    word = next(one for one in words if one not in modules)
+    if modules:
+        close = difflib.get_close_matches(word, keywords, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        text = f"{word!r} is not a keyword of a task{hint}"
+    else:
+        close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
+        instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
+            f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
+        )
+        text = f"the module {word!r} is not supported; {instead}"
+    raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
+
+
+def _loop_control(entry: Any, file: Path) -> None:
+    control = entry.get("loop_control")
+    for key in control or {}:
+        if key not in language.LOOP_CONTROL:
+            raise InputError(
+                f"{key!r} is not a word of loop_control", file=file, line=yamlfile.line_of(control, key)
+            )
 
 
 def _known(entry: Any, words: set[str], what: str, file: Path) -> None:
@@ -320,28 +437,9 @@ def _known(entry: Any, words: set[str], what: str, file: Path) -> None:
 
 def _refuse(entry: Any, file: Path) -> None:
     for key in entry:
-        if key in language.REFUSED:
+        if key in language.REFUSED and not (key == "debugger" and entry[key] == "never"):
             raise InputError(
                 f"the keyword {key!r} is not supported; {language.REFUSED[key]}",
                 file=file,
                 line=yamlfile.line_of(entry, key),
             )
-
-
-def _arguments(module: str, value: Any, more: Any, file: Path, line: int | None) -> Any:
-    args: dict[str, Any] = dict(more) if isinstance(more, dict) else {}
-    if value is None:
-        return args
-    if isinstance(value, dict):
-        return {**args, **value}
-    if not isinstance(value, str):
-        raise InputError(f"arguments of {module} must be a mapping", file=file, line=line)
-    if module in language.FREE_FORM or module in ("meta", "include_tasks", "import_tasks", "include_vars"):
-        return {**args, "_raw_params": value}
-    try:
-        pairs = [word.split("=", 1) for word in shlex.split(value)]
-    except ValueError as error:
-        raise InputError(str(error), file=file, line=line) from None
-    if any(len(pair) != 2 for pair in pairs):
-        raise InputError(f"arguments of {module} must be NAME=VALUE or a mapping", file=file, line=line)
-    return {**args, **dict(pairs)}

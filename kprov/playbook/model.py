@@ -79,12 +79,16 @@ class Task(Node):
     module: str = ""
     args: Any = None
     listen: list[str] = field(default_factory=list)
+    #: Made by the journal, once.
+    digest: str = ""
 
 
 @dataclass(eq=False)
 class Block(Node):
     """Tasks with a rescue and an always."""
 
+    #: Whether somebody wrote `block:`; others stand for an import or a role.
+    written: bool = False
     tasks: list[Task | Block] = field(default_factory=list)
     rescue: list[Task | Block] = field(default_factory=list)
     always: list[Task | Block] = field(default_factory=list)
@@ -102,3 +106,6 @@ class Play(Node):
     sections: list[list[Task | Block]] = field(default_factory=list)
     handlers: list[Task] = field(default_factory=list)
     directory: Path = Path()
+    #: Roles with their entry and parameters, and files of handlers, that are part of the play already.
+    loaded: list[tuple[str, str]] = field(default_factory=list)
+    handler_files: list[str] = field(default_factory=list)

@@ -22,7 +22,12 @@ class RunOptions:
     extra_vars: dict[str, Any] = field(default_factory=dict)
     journal: Path | None = None
     force_handlers: bool = False
+    #: A journal whose run goes on: what it finished is not done again.
+    resume: Path | None = None
     step: bool = False
+    #: What made the run, for those who go on with it: "play" or "up".
+    command: str = "play"
+    verbosity: int = 0
     #: Connection and become variables from the command line (`-u`, `--become`): they win as in Ansible
     #: over nothing but the defaults; `ansible_user` and friends in the inventory win over them.
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +63,13 @@ class RunResult:
     changed_files: dict[str, list[str]] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
     seconds: float = 0.0
+    #: What set_stats gave, by host or "_run".
+    custom: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: Set while a play runs: one host's failure ends it for all; `meta: end_play` ended it.
+    fatal: bool = False
+    #: Where the run's journal is, when it has one.
+    journal: Path | None = None
+    play_ended: bool = False
 
     @property
     def ok(self) -> bool:
@@ -81,6 +93,7 @@ class RunResult:
             "tasks": [vars(task) for task in self.tasks],
             "changed_files": self.changed_files,
             "errors": self.errors,
+            "stats": self.custom,
             "seconds": self.seconds,
             "changed": self.changed,
             "ok": self.ok,

@@ -9,86 +9,11 @@ from typing import Any
 
 from kprov.inventory import yamlfile
 from kprov.inventory.model import Inventory
+from kprov.playbook.facts import FactStore, FactVariables
 from kprov.playbook.model import Node, Play, Role
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar
-
-#: Variables with the prefix of facts that are none: looking at them gathers nothing.
-_NOT_FACTS = (
-    "ansible_become",
-    "ansible_ssh",
-    "ansible_host",
-    "ansible_port",
-    "ansible_user",
-    "ansible_password",
-    "ansible_connection",
-    "ansible_python_interpreter",
-    "ansible_play",
-    "ansible_check",
-    "ansible_diff",
-    "ansible_version",
-    "ansible_run",
-    "ansible_skip",
-    "ansible_limit",
-    "ansible_loop",
-    "ansible_index",
-    "ansible_forks",
-    "ansible_inventory",
-    "ansible_config",
-    "ansible_verbosity",
-    "ansible_role",
-    "ansible_parent",
-    "ansible_failed",
-    "ansible_search",
-    "ansible_managed",
-    "ansible_private",
-    "ansible_timeout",
-    "ansible_group_priority",
-    "ansible_shell",
-    "ansible_sudo",
-    "ansible_common",
-    "ansible_collection",
-    "ansible_local_",
-    "ansible_dependent",
-    "ansible_remote",
-    "ansible_delegated",
-    "ansible_async",
-    "ansible_item",
-    "ansible_env_",
-)
-
-
-class Facts(Mapping[str, Any]):
-    """Facts of a host as ansible_* variables; gathered when one is asked for and the play lets them."""
-
-    def __init__(self, gather: Callable[[], dict[str, Any]] | None, known: dict[str, Any]) -> None:
-        self._gather = gather
-        self._known = known
-
-    def __contains__(self, name: object) -> bool:
-        if name in self._known:
-            return True
-        if (
-            not isinstance(name, str)
-            or (name != "ansible_facts" and not name.startswith("ansible_"))
-            or name.startswith(_NOT_FACTS)
-        ):
-            return False
-        if "ansible_facts" not in self._known and self._gather is not None:
-            self._known.update(self._gather())
-        return name in self._known or name == "ansible_facts"
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self:
-            raise KeyError(name)
-        return self._known.get(name, {})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
 
 
 class HostVars(Mapping[str, Any]):
@@ -124,11 +49,11 @@ class Variables:
         self.templar = templar
         self.options = options
         self.playbook_dir = playbook.resolve().parent
-        self.facts: dict[str, dict[str, Any]] = {}
+        self.facts = FactStore()
         self.registered: dict[str, dict[str, Any]] = {}
         self.included: dict[str, dict[str, Any]] = {}
-        self.gather: Callable[[str], dict[str, Any]] | None = None
         self.play_hosts: list[str] = []
+        self.batch: list[str] = []
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, list[str]] | None = None
@@ -168,7 +93,7 @@ class Variables:
             "ansible_skip_tags": list(self.options.skip_tags),
             "ansible_play_hosts_all": list(self.play_hosts),
             "ansible_play_hosts": self.active(),
-            "ansible_play_batch": self.active(),
+            "ansible_play_batch": list(self.batch),
             "play_hosts": self.active(),
             "ansible_limit": self.options.limit or "",
         }
@@ -182,19 +107,14 @@ class Variables:
             found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
         return found
 
-    def _gatherer(self, host: str) -> Callable[[], dict[str, Any]] | None:
-        gather = self.gather
-        return None if gather is None else lambda: gather(host)
-
     def host_layers(self, host: str) -> list[Layer]:
         """What `hostvars` shows of a host."""
-        gather = self._gatherer(host)
         return [
             Layer(self.options.extra_vars),
             Layer(self.magic(host), raw=True),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
-            Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True),
+            Layer(FactVariables(self.facts, host, gathering=True), raw=True),
             Layer(self.of_inventory(host)),
         ]
 
@@ -210,7 +130,7 @@ class Variables:
         params: dict[str, Any] = {}
         for one in lineage:
             params.update(one.params)
-        gather = self._gatherer(host) if node.get("gather_facts", True) is not False else None
+        gathering = play.keywords.get("gather_facts", True) is not False
         layers = [
             Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True),
             Layer(self.options.extra_vars),
@@ -225,7 +145,7 @@ class Variables:
             self.templar, [*layers, Layer(play.variables), Layer(self.of_inventory(host)), Layer(defaults)]
         )
         files = self._vars_files(play, scope)
-        facts = Layer(Facts(gather, self.facts.setdefault(host, {})), raw=True)
+        facts = Layer(FactVariables(self.facts, host, gathering=gathering), raw=True)
         scope.layers[len(layers) :] = [
             Layer(files),
             Layer(play.variables),

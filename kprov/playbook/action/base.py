@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kprov.errors import KprovError
+from kprov.errors import KprovError, PreflightError, UnreachableError
+from kprov.inventory.model import Inventory
 from kprov.playbook.model import Task
+from kprov.playbook.result import Callbacks, RunOptions, Silent
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import Templar
+from kprov.transport.options import Become
+
+if TYPE_CHECKING:
+    from kprov.playbook.sending import Sender
 
 
 class ActionError(KprovError):
@@ -29,6 +36,53 @@ class Call:
     playbook_dir: Path
     check: bool = False
     diff: bool = False
+    #: Where and as whom the task works; `address` is `target` as Connections know it.
+    target: str = ""
+    address: str = ""
+    become: Become | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    #: Seconds that `async` allows, and those between polls.
+    background: tuple[int, int] = (0, 0)
+    sender: Sender | None = None
+    #: Of the run: what concerns no host but the engine (pause, add_host).
+    options: RunOptions = field(default_factory=RunOptions)
+    callbacks: Callbacks = field(default_factory=Silent)
+    inventory: Inventory = field(default_factory=lambda: Inventory(Path()))
+
+    def remote(
+        self,
+        module: str,
+        args: dict[str, Any],
+        contents: dict[str, bytes | Path] | None = None,
+        *,
+        check: bool | None = None,
+    ) -> dict[str, Any]:
+        """The result of an agent's module on the task's host, as the task's user."""
+        assert self.sender is not None, "a task of the run itself has no host"
+        items = [{"args": args, "environment": self.environment}]
+        return self.sender.send(
+            self.address,
+            self.become,
+            module,
+            items,
+            contents,
+            check=self.check if check is None else check,
+            diff=self.diff,
+        )[0]
+
+    def reconnect(self, timeout: float, *, pause: float = 1.0) -> None:
+        """Close the connection and open it anew, trying for `timeout` seconds. Raises UnreachableError."""
+        assert self.sender is not None, "a task of the run itself has no host"
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.sender.connections.drop(self.address)
+                self.remote("ping", {}, check=False)
+                return
+            except (UnreachableError, PreflightError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(pause)
 
     def search(self, kind: str) -> list[Path]:
         """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""

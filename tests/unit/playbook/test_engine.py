@@ -196,10 +196,10 @@ def test_an_undefined_variable_names_expression_and_place(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- debug:\n  async: 5", ["play.yml:5", "async", "systemd-run"]),
+        ("- debug:\n  timeout: 5", ["play.yml:5", "timeout", "async"]),
         ("- no_such_module: {}", ["play.yml:4", "no_such_module"]),
         ("- ansible.builtin.templat: {}", ["did you mean 'template'"]),
-        ("- debug:\n  whne: x", ["play.yml:4", "more than one"]),
+        ("- debug:\n  whne: x", ["play.yml:5", "did you mean 'when'"]),
         ("- name: empty", ["must name one module"]),
     ],
 )

@@ -1,0 +1,103 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH103, PTH104, PTH111, PTH118, PTH120, PTH208
+"""Start a module in the background: the keyword `async`. What it gives lands in ~/.ansible_async/JOB."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import tempfile
+import time
+from typing import Any
+
+from kprov.agent import process
+from kprov.agent.context import Context
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "module": {"required": True},
+    "arguments": {"type": "dict", "required": True},
+    "seconds": {"type": "int", "required": True},
+}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Ansible's result of a task with `async`: the job's id and file."""
+    folder = os.path.expanduser(_folder(context))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    job = f"j{random.randrange(10**12)}.{os.getpid()}"
+    path = os.path.join(folder, job)
+    _write(path, {"started": 1, "finished": 0, "ansible_job_id": job})
+    child = os.fork()
+    if child == 0:
+        _detached(path, job, args, context)
+    os.waitpid(child, 0)
+    return {
+        "changed": True,
+        "started": 1,
+        "finished": 0,
+        "ansible_job_id": job,
+        "results_file": path,
+    }
+
+
+def _folder(context: Context) -> str:
+    return context.environment.get("ANSIBLE_ASYNC_DIR") or os.environ.get(
+        "ANSIBLE_ASYNC_DIR", "~/.ansible_async"
+    )
+
+
+def _detached(path: str, job: str, args: dict[str, Any], context: Context) -> None:
+    """In a child: leave the agent, so that the job outlives the connection, and watch over the job's time."""
+    try:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for handle in os.listdir("/proc/self/fd"):
+            if int(handle) != null:
+                try:
+                    os.dup2(null, int(handle)) if int(handle) < 3 else os.close(int(handle))
+                except OSError:
+                    continue
+        worker = os.fork()
+        if worker == 0:
+            _work(path, job, args, context)
+            os._exit(0)
+        _watch(worker, path, job, int(args["seconds"]))
+    finally:
+        os._exit(0)
+
+
+def _work(path: str, job: str, args: dict[str, Any], context: Context) -> None:
+    from kprov.agent.main import run_module
+
+    signal.signal(signal.SIGTERM, _end)
+    result = run_module(args["module"], args["arguments"], context)
+    _write(path, {**result, "started": 1, "finished": 1, "ansible_job_id": job, "results_file": path})
+
+
+def _end(*_: Any) -> None:
+    process.end_all()
+    os._exit(1)
+
+
+def _watch(worker: int, path: str, job: str, seconds: int) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if os.waitpid(worker, os.WNOHANG)[0]:
+            return
+        time.sleep(0.05)
+    os.kill(worker, signal.SIGTERM)
+    os.waitpid(worker, 0)
+    message = f"Timeout exceeded: the job took longer than the {seconds} seconds that async allows"
+    result = {"failed": True, "changed": False, "msg": message, "child_pid": worker}
+    _write(path, {**result, "started": 1, "finished": 1, "ansible_job_id": job, "results_file": path})
+
+
+def _write(path: str, result: dict[str, Any]) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
+    with os.fdopen(handle, "w") as file:
+        json.dump(result, file)
+    os.rename(temporary, path)

@@ -1,0 +1,38 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH108, PTH111, PTH113, PTH118, PTH120
+"""ansible.builtin.async_status."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "jid": {"required": True},
+    "mode": {"choices": ["status", "cleanup"], "default": "status"},
+}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """How far a job in the background is, or forget it."""
+    job = args["jid"]
+    given = context.environment.get("ANSIBLE_ASYNC_DIR") or os.environ.get("ANSIBLE_ASYNC_DIR")
+    folder = os.path.expanduser(given or "~/.ansible_async")
+    path = os.path.join(folder, job)
+    known: dict[str, Any] = {"ansible_job_id": job, "results_file": path, "stdout": "", "stderr": ""}
+    if os.path.dirname(job) or not os.path.isfile(path):
+        raise ModuleError(
+            "could not find job", **known, started=1, finished=1, stdout_lines=[], stderr_lines=[]
+        )
+    if args["mode"] == "cleanup":
+        os.unlink(path)
+        return {"changed": False, "ansible_job_id": job, "results_file": path, "erased": path}
+    with open(path) as file:
+        found = json.load(file)
+    result: dict[str, Any] = {"changed": False, **known, **found}
+    if not result.get("finished"):
+        result.update(started=1, finished=0)
+    return result

@@ -1,0 +1,292 @@
+"""One play on the hosts of one batch: sections, blocks, tasks and handlers, in a strategy's order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.playbook import calls, outcome, selection
+from kprov.playbook.executor import Executor
+from kprov.playbook.handlers import Handlers
+from kprov.playbook.includes import Includes
+from kprov.playbook.model import Block, Node, Play, Task
+from kprov.playbook.recording import Recorder
+from kprov.playbook.result import TaskTime
+from kprov.playbook.scope import Scope
+from kprov.playbook.sending import Sender
+from kprov.playbook.state import RunState
+from kprov.playbook.templating import TemplatingError
+from kprov.playbook.variables import Variables
+from kprov.transport.modules import truth
+
+#: Actions that are done once for all hosts.
+_FOR_ALL = ("add_host", "pause")
+
+
+class Batch:
+    """Brings hosts through a play."""
+
+    def __init__(
+        self, state: RunState, variables: Variables, sender: Sender, play: Play, hosts: list[str]
+    ) -> None:
+        self.state = state
+        self.variables = variables
+        self.sender = sender
+        self.play = play
+        self.hosts = hosts
+        self.executor = Executor(variables, sender, play, state.callbacks, self._retried)
+        self.handlers = Handlers(play, self.scope)
+        self.includes = Includes(play, self.scope)
+        self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
+        variables.active = lambda: state.alive(hosts)
+        variables.batch = hosts
+
+    def run(self) -> None:
+        """The whole play. Raises InputError for what only a run can find wrong in its files."""
+        workers = max(1, min(self.state.options.forks, len(self.hosts)))
+        strategy = str(self.play.keywords.get("strategy") or "linear").removeprefix("ansible.builtin.")
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="host") as pool:
+            try:
+                if strategy == "linear":
+                    _Walk(self, pool.map).through(self.hosts)
+                else:
+                    for _ in pool.map(lambda host: _Walk(self, map, free=True).through([host]), self.hosts):
+                        pass
+            except BaseException:
+                # Somebody who waits for a host must not keep Ctrl-C waiting.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.sender.connections.close()
+                raise
+
+    def scope(self, node: Node, host: str) -> Scope:
+        """What a node sees on a host."""
+        return self.variables.scope(host, self.play, node, include=self.includes.variables(node, host))
+
+    def _retried(self, host: str, task: Task, attempt: int, left: int) -> None:
+        with self.state.lock:
+            self.state.callbacks.retry(host, selection.shown(task), attempt, left)
+
+
+class _Walk:
+    """Hosts on their way through a play, task by task: all of them together, or one alone (`free`)."""
+
+    def __init__(self, batch: Batch, spread: Callable[..., Iterable[Any]], *, free: bool = False) -> None:
+        self.batch = batch
+        self.state = batch.state
+        self.spread = spread
+        self.free = free
+
+    def through(self, hosts: list[str]) -> None:
+        """All sections, with the handlers after each."""
+        for section in self.batch.play.sections:
+            self.tasks(section, hosts)
+            self.flush(hosts)
+
+    def tasks(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
+        """Nodes one after the other, on the hosts that are left."""
+        for node in nodes:
+            left = self.state.alive(hosts)
+            if node.role is not None:
+                left = [host for host in left if id(node.role) not in self.state.host(host).ended_roles]
+            if not left:
+                continue
+            if isinstance(node, Block):
+                self.block(node, left)
+            else:
+                self.task(node, left, handler=handler)
+
+    def block(self, block: Block, hosts: list[str]) -> None:
+        """A block, its rescue for hosts on which it failed, its always for all."""
+        self.tasks(block.tasks, hosts)
+        if block.rescue:
+            broken = [host for host in hosts if self.state.host(host).failed]
+            for host in broken:
+                self.state.host(host).failed = False
+                stats = self.state.stats(host)
+                stats.failed = max(0, stats.failed - 1)
+                stats.rescued += 1
+            if broken:
+                self.tasks(block.rescue, broken)
+        if block.always:
+            failed = [host for host in hosts if self.state.host(host).failed]
+            for host in failed:
+                self.state.host(host).failed = False
+            self.tasks(block.always, hosts)
+            for host in failed:
+                self.state.host(host).failed = True
+
+    def task(self, task: Task, hosts: list[str], *, handler: bool = False) -> None:
+        """One task on hosts."""
+        if not handler and not selection.selected(task, self.state):
+            return
+        if task.module == "meta":
+            self.meta(task, hosts)
+            return
+        if self.state.stepping and not self._asked(task):
+            return
+        if task.module in ("include_tasks", "include_role"):
+            self.include(task, hosts, handler=handler)
+            return
+        start = time.monotonic()
+        once = not self.free and self._flag(task, "run_once", hosts[0])
+        todo = hosts[:1] if once or (task.module in _FOR_ALL and not self.free) else hosts
+        with self.state.lock:
+            title = self._titled(task, hosts[0])
+            self.state.callbacks.task_started(title, handler=handler, hosts=todo)
+        lost = len(self.state.lost(hosts))
+        self._do(task, todo, hosts if len(todo) < len(hosts) else todo)
+        with self.state.lock:
+            self.state.result.tasks.append(
+                TaskTime(selection.shown(task), round(time.monotonic() - start, 4))
+            )
+        if (
+            not self.free
+            and len(self.state.lost(hosts)) > lost
+            and (once or self._flag(task, "any_errors_fatal", hosts[0]))
+        ):
+            for host in self.state.alive(self.batch.hosts):
+                self.state.host(host).failed = True
+            self.state.result.fatal = True
+
+    def _do(self, task: Task, todo: list[str], hosts: list[str]) -> None:
+        throttle = self._throttle(task, todo[0])
+        parts = [todo[i : i + throttle] for i in range(0, len(todo), throttle)] if throttle else [todo]
+        others = [host for host in hosts if host not in todo]
+        for part in parts:
+            if len(part) == 1:
+                self.one(task, part[0], others)
+            else:
+                for _ in self.spread(lambda host: self.one(task, host, []), part):
+                    pass
+
+    def one(self, task: Task, host: str, others: list[str]) -> None:
+        """One task on one host, recorded; or known from the run that this one goes on with."""
+        state, batch = self.state, self.batch
+        with state.lock:
+            key = state.journal.key(host, task)
+            known = state.memory.recall(host, key) if state.memory else None
+            if known is not None and not calls.is_local(task):
+                batch.recorder.recalled(task, host, known, key, others)
+                return
+            state.callbacks.host_started(host, selection.shown(task))
+        start = time.monotonic()
+        result = batch.executor.run(task, host, batch.includes.variables(task, host))
+        with state.lock:
+            batch.recorder.take(task, host, result, time.monotonic() - start, key=key, others=others)
+
+    def _flag(self, task: Task, keyword: str, host: str) -> bool:
+        given = task.get(keyword)
+        if given is None or isinstance(given, bool):
+            return bool(given)
+        return truth(self.batch.variables.templar.value(given, self.batch.scope(task, host), keyword))
+
+    def _throttle(self, task: Task, host: str) -> int:
+        given = task.get("throttle")
+        if given is None or self.free:
+            return 0
+        return int(self.batch.variables.templar.value(given, self.batch.scope(task, host), "throttle") or 0)
+
+    def _titled(self, task: Task, host: str) -> str:
+        name = selection.shown(task)
+        if "{{" not in name:
+            return name
+        try:
+            return str(self.batch.variables.templar.value(name, self.batch.scope(task, host)))
+        except TemplatingError:
+            return name
+
+    def _asked(self, task: Task) -> bool:
+        with self.state.lock:
+            answer = self.state.callbacks.ask_step(selection.shown(task))
+        if answer == "c":
+            self.state.stepping = False
+        return answer != "n"
+
+    def include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
+        """Tasks of a file or role, for the hosts that want them; items one after the other."""
+        once = not self.free and self._flag(task, "run_once", hosts[0])
+        wanted, errors, skipped = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
+        with self.state.lock:
+            for host in skipped:
+                self.state.stats(host).skipped += 1
+            for host, error in errors.items():
+                failure = {"failed": True, "changed": False, "msg": error}
+                self.batch.recorder.take(task, host, failure, 0.0, key="", others=[])
+        for included in wanted:
+            members = self.state.alive(hosts if once else included.hosts)
+            if once:
+                included.hosts = members
+            if not members:
+                continue
+            try:
+                with self.state.lock:
+                    nodes = self.batch.includes.nodes(task, included)
+            except InputError as error:
+                with self.state.lock:
+                    for host in members:
+                        failure = {"failed": True, "changed": False, "msg": str(error)}
+                        self.batch.recorder.take(task, host, failure, 0.0, key="", others=[])
+                continue
+            with self.state.lock:
+                for host in members:
+                    self.state.stats(host).ok += 1
+            self.tasks(nodes, members, handler=handler)
+
+    def flush(self, hosts: list[str]) -> None:
+        """Run the handlers that were notified, in the order they are written."""
+        forced = self.state.options.force_handlers or self.batch.play.keywords.get("force_handlers")
+        for handler in list(self.batch.play.handlers):
+            with self.state.lock:
+                waiting = self.batch.handlers.take(handler)
+                mine = [host for host in waiting if host in hosts]
+                if len(mine) < len(waiting):
+                    # With the free strategy others flush for themselves.
+                    self.batch.handlers.put_back(handler, [host for host in waiting if host not in hosts])
+            left = [host for host in mine if not self.state.host(host).out]
+            if forced:
+                failed = [host for host in mine if self.state.host(host).failed]
+                for host in failed:
+                    self.state.host(host).failed = False
+                left = [host for host in mine if not self.state.host(host).out]
+                self._handle(handler, left)
+                for host in failed:
+                    self.state.host(host).failed = True
+            else:
+                self._handle(handler, left)
+
+    def _handle(self, handler: Task, hosts: list[str]) -> None:
+        if hosts:
+            self.task(handler, hosts, handler=True)
+
+    def meta(self, task: Task, hosts: list[str]) -> None:
+        """What concerns the run itself."""
+        word = str(task.args["_raw_params"])
+        met = hosts
+        if task.collected("when"):
+            met = [h for h in hosts if outcome.skipped(task, self.batch.scope(task, h)) is None]
+        if not met:
+            return
+        state, everyone = self.state, (hosts if self.free else self.batch.hosts)
+        if word == "flush_handlers":
+            self.flush(hosts)
+        elif word in ("end_play", "end_batch", "end_host"):
+            for host in met if word == "end_host" else everyone:
+                state.host(host).ended = True
+            state.result.play_ended = word == "end_play"
+        elif word == "end_role":
+            for host in met:
+                state.host(host).ended_roles |= {id(task.role)}
+        elif word == "clear_host_errors":
+            for host in everyone:
+                state.host(host).failed = False
+        elif word == "clear_facts":
+            for host in met:
+                self.batch.variables.facts.of(host).clear()
+        elif word == "reset_connection":
+            for host in met:
+                self.batch.sender.connections.drop(host)
+        elif word == "refresh_inventory":
+            self.batch.variables.forget()

@@ -1,0 +1,70 @@
+"""What can be known to be wrong in a play before it runs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from kprov.errors import InputError
+from kprov.playbook.model import Block, Play, Task
+
+METAS = (
+    "noop",
+    "flush_handlers",
+    "end_play",
+    "end_host",
+    "end_batch",
+    "end_role",
+    "clear_facts",
+    "clear_host_errors",
+    "reset_connection",
+    "refresh_inventory",
+)
+
+
+def walk(nodes: list[Task | Block]) -> Iterator[Task]:
+    """All tasks below nodes."""
+    for node in nodes:
+        if isinstance(node, Task):
+            yield node
+        else:
+            for inner in (node.tasks, node.rescue, node.always):
+                yield from walk(inner)
+
+
+def handler_names(handler: Task) -> list[str]:
+    """Every name under which a handler can be notified."""
+    named = [handler.name] if handler.name else []
+    if handler.role is not None and handler.name:
+        named += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
+    return [*named, *handler.listen]
+
+
+def notifications(play: Play) -> None:
+    """Every handler that is named exists; not knowable where roles come only while the play runs."""
+    tasks = [task for section in play.sections for task in walk(section)]
+    if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
+        return
+    known = {name for handler in play.handlers for name in handler_names(handler)}
+    if any("{{" in name for name in known):
+        return
+    for task in tasks:
+        for name in task.collected("notify"):
+            if "{{" not in str(name) and name not in known:
+                close = difflib.get_close_matches(str(name), known, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise InputError(
+                    f"the handler {name!r} does not exist{hint}",
+                    file=task.file,
+                    line=task.line,
+                    field="notify",
+                )
+
+
+def meta(task: Task) -> None:
+    """A meta task names something that can be done."""
+    word = str(task.args.get("_raw_params") or "")
+    if word not in METAS:
+        raise InputError(
+            f"meta: {word!r} is not supported; there are {', '.join(METAS)}", file=task.file, line=task.line
+        )

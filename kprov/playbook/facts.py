@@ -1,0 +1,163 @@
+"""Facts of hosts, gathered when something asks for them, and only what was asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+#: Brings facts of a host: names without `ansible_` (none: all of them), and the facts with it.
+Gather = Callable[[str, frozenset[str]], dict[str, Any]]
+#: Variables with the prefix of facts that are none: looking at them gathers nothing.
+NOT_FACTS = (
+    "ansible_become",
+    "ansible_ssh",
+    "ansible_host",
+    "ansible_port",
+    "ansible_user",
+    "ansible_password",
+    "ansible_connection",
+    "ansible_python_interpreter",
+    "ansible_play",
+    "ansible_check",
+    "ansible_diff",
+    "ansible_version",
+    "ansible_run",
+    "ansible_skip",
+    "ansible_limit",
+    "ansible_loop",
+    "ansible_index",
+    "ansible_forks",
+    "ansible_inventory",
+    "ansible_config",
+    "ansible_verbosity",
+    "ansible_role",
+    "ansible_parent",
+    "ansible_failed",
+    "ansible_search",
+    "ansible_managed",
+    "ansible_private",
+    "ansible_timeout",
+    "ansible_group_priority",
+    "ansible_shell",
+    "ansible_sudo",
+    "ansible_su_",
+    "ansible_doas",
+    "ansible_common",
+    "ansible_collection",
+    "ansible_dependent",
+    "ansible_remote",
+    "ansible_delegated",
+    "ansible_async",
+    "ansible_item",
+    "ansible_env_",
+    "ansible_name",
+    "ansible_facts",
+)
+
+
+class HostFacts:
+    """Facts of one host, by their names without `ansible_`."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+        self.asked: set[str] = set()
+        self.complete = False
+        self.lock = threading.Lock()
+
+    def learn(self, facts: Mapping[str, Any]) -> None:
+        """Take in facts as a module gives them."""
+        for name, value in facts.items():
+            self.known[name.removeprefix("ansible_")] = value
+
+    def clear(self) -> None:
+        """Know nothing any more."""
+        self.known.clear()
+        self.asked.clear()
+        self.complete = False
+
+
+class FactStore:
+    """Facts of all hosts of a run."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, HostFacts] = {}
+        self.gather: Gather | None = None
+
+    def of(self, host: str) -> HostFacts:
+        """A host's."""
+        return self._hosts.setdefault(host, HostFacts())
+
+    def need(self, host: str, name: str | None) -> None:
+        """Have a fact (None: all facts) of a host if it can be had."""
+        facts, gather = self.of(host), self.gather
+        if facts.complete or gather is None or (name is not None and name in facts.known):
+            return
+        with facts.lock:
+            if facts.complete or (name is not None and (name in facts.known or name in facts.asked)):
+                return
+            facts.learn(gather(host, frozenset() if name is None else frozenset((name,))))
+            if name is None:
+                facts.complete = True
+            else:
+                facts.asked.add(name)
+
+
+class AnsibleFacts(Mapping[str, Any]):
+    """`ansible_facts` of a host: names without the prefix."""
+
+    def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
+        self._store, self._host, self._gathering = store, host, gathering
+        self._facts = store.of(host)
+
+    def _have(self, name: str | None) -> None:
+        if self._gathering:
+            self._store.need(self._host, name)
+
+    def __contains__(self, name: object) -> bool:
+        if name not in self._facts.known and isinstance(name, str):
+            self._have(name)
+        return name in self._facts.known
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self:
+            raise KeyError(name)
+        return self._facts.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._have(None)
+        return iter(list(self._facts.known))
+
+    def __len__(self) -> int:
+        self._have(None)
+        return len(self._facts.known)
+
+
+class FactVariables(Mapping[str, Any]):
+    """Facts as variables: `ansible_facts`, and `ansible_NAME` for each."""
+
+    def __init__(self, store: FactStore, host: str, *, gathering: bool) -> None:
+        self._facts = AnsibleFacts(store, host, gathering=gathering)
+        self._known = store.of(host).known
+
+    def __contains__(self, name: object) -> bool:
+        if name == "ansible_facts":
+            return True
+        if not isinstance(name, str) or not name.startswith("ansible_"):
+            return False
+        bare = name[8:]
+        return bare in self._known or (not name.startswith(NOT_FACTS) and bare in self._facts)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "ansible_facts":
+            return self._facts
+        if name not in self:
+            raise KeyError(name)
+        return self._known[name[8:]]
+
+    def __iter__(self) -> Iterator[str]:
+        yield "ansible_facts"
+        yield from (f"ansible_{name}" for name in list(self._known))
+
+    def __len__(self) -> int:
+        return 1 + len(self._known)

@@ -1,0 +1,73 @@
+"""Handlers: who was notified, and which hosts wait for which handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.playbook import checks
+from kprov.playbook.model import Play, Task
+from kprov.playbook.scope import Scope
+
+
+class Handlers:
+    """Notifications of one play on one batch of hosts."""
+
+    def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
+        self.play = play
+        self._scope = scope
+        self._waiting: dict[int, list[str]] = {}
+
+    def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
+        """A task changed something on hosts; `scopes` are those of its changed items."""
+        for raw in task.collected("notify"):
+            for host in hosts:
+                names = (
+                    {str(scope.templar.value(raw, scope, "notify")) for scope in scopes}
+                    if scopes is not None and "{{" in str(raw)
+                    else {str(self._scope(task, host).templar.value(raw, self._scope(task, host), "notify"))}
+                    if "{{" in str(raw)
+                    else {str(raw)}
+                )
+                for name in sorted(names):
+                    self._wake(task, name, host)
+
+    def _wake(self, task: Task, name: str, host: str) -> None:
+        found = self._named(name, host)
+        if not found:
+            raise InputError(
+                f"The requested handler '{name}' was not found in either the main handlers list "
+                "nor in the listening handlers list",
+                file=task.file,
+                line=task.line,
+                field="notify",
+            )
+        for handler in found:
+            waiting = self._waiting.setdefault(id(handler), [])
+            if host not in waiting:
+                waiting.append(host)
+
+    def _named(self, name: str, host: str) -> list[Task]:
+        named = [one for one in self.play.handlers if name in self._names(one, host)]
+        listening = [one for one in self.play.handlers if name in one.listen]
+        return [*named[-1:], *(one for one in listening if one not in named[-1:])]
+
+    def _names(self, handler: Task, host: str) -> list[str]:
+        if "{{" not in handler.name:
+            return checks.handler_names(handler)
+        scope = self._scope(handler, host)
+        name: Any = scope.templar.value(handler.name, scope, "name")
+        return [str(name), *([f"{handler.role.name} : {name}"] if handler.role else [])]
+
+    def take(self, handler: Task) -> list[str]:
+        """Hosts that wait for a handler, which wait no longer."""
+        return self._waiting.pop(id(handler), [])
+
+    def pending(self) -> bool:
+        """Whether any handler is waited for."""
+        return bool(self._waiting)
+
+    def put_back(self, handler: Task, hosts: list[str]) -> None:
+        """Hosts that still wait for a handler."""
+        self._waiting[id(handler)] = hosts

@@ -1,0 +1,238 @@
+"""A result taken in: counts, variables, notifications, journal, and those who listen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.inventory import secrets
+from kprov.playbook.action import local
+from kprov.playbook.executor import Executor
+from kprov.playbook.handlers import Handlers
+from kprov.playbook.journal import DONE, keepable
+from kprov.playbook.model import Task
+from kprov.playbook.scope import Scope
+from kprov.playbook.selection import shown
+from kprov.playbook.state import RunState
+from kprov.playbook.templating import TemplatingError
+from kprov.playbook.variables import Variables
+from kprov.transport.modules import truth
+
+HIDDEN = "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+_KEPT = ("changed", "failed", "skipped", "unreachable", "attempts")
+
+Result = dict[str, Any]
+
+
+class Recorder:
+    """Takes in results of one play's tasks; every method is called with the run's lock held."""
+
+    def __init__(
+        self, state: RunState, variables: Variables, executor: Executor, handlers: Handlers, scope: Any
+    ) -> None:
+        self.state = state
+        self.variables = variables
+        self.executor = executor
+        self.handlers = handlers
+        self.scope = scope
+
+    def take(
+        self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
+    ) -> str:
+        """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
+        hidden = self._hidden(task, host)
+        self._remember(task, host, result, others)
+        outcome = self._outcome(task, host, result)
+        stats = self.state.stats(host)
+        if outcome == "unreachable":
+            self.state.host(host).unreachable = True
+        elif outcome == "failed":
+            self._failed(task, host, result)
+        elif outcome == "changed":
+            self._notify(task, host, result, others)
+            self._changed_files(host, result)
+        _count(stats, outcome, result)
+        if outcome in ("failed", "unreachable"):
+            message = HIDDEN if hidden and outcome == "failed" else said(result)
+            self.state.result.errors.append(
+                {
+                    "host": host,
+                    "task": shown(task),
+                    "outcome": outcome,
+                    "message": secrets.scrub(message),
+                    "place": task.place,
+                }
+            )
+        if key:
+            self._journal(task, host, result, outcome, seconds, key, hidden=hidden)
+        self.state.callbacks.host_done(
+            host, shown(task), outcome, censored(result) if hidden else result, seconds, task.place
+        )
+        return outcome
+
+    def recalled(self, task: Task, host: str, entry: dict[str, Any], key: str, others: list[str]) -> None:
+        """A task that an earlier run finished: what it gave is known again, nothing is done."""
+        result: Result = entry.get("result") or {"changed": entry["outcome"] == "changed"}
+        self._remember(task, host, result, others)
+        if entry["outcome"] == "changed":
+            self._notify(task, host, result, others)
+        stats = self.state.stats(host)
+        stats.skipped += entry["outcome"] == "skipped"
+        stats.ok += entry["outcome"] != "skipped"
+        self.state.journal.write("task", **{k: v for k, v in entry.items() if k not in ("time", "event")})
+
+    def _outcome(self, task: Task, host: str, result: Result) -> str:
+        def ignores(keyword: str) -> bool:
+            return truth(
+                self.variables.templar.value(task.get(keyword, False), self.scope(task, host), keyword)
+            )
+
+        if result.get("unreachable"):
+            return "ignored" if ignores("ignore_unreachable") else "unreachable"
+        if result.get("failed"):
+            return "ignored" if ignores("ignore_errors") else "failed"
+        if result.get("skipped"):
+            return "skipped"
+        return "changed" if result.get("changed") else "ok"
+
+    def _failed(self, task: Task, host: str, result: Result) -> None:
+        self.state.host(host).failed = True
+        self.variables.registered.setdefault(host, {}).update(
+            ansible_failed_result=result,
+            ansible_failed_task={"name": task.name, "action": task.module, "args": {}},
+        )
+
+    def _remember(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+        register = task.keywords.get("register")
+        for one in [host, *others]:
+            self._facts(task, one, result)
+            if register:
+                self.variables.registered.setdefault(one, {})[register] = {
+                    key: value for key, value in result.items() if not key.startswith("_")
+                }
+        self._inventory(host, result, others)
+        for one in result.get("results") or [result]:
+            if "ansible_stats" in one:
+                self._stats(host, one["ansible_stats"])
+
+    def _facts(self, task: Task, host: str, result: Result) -> None:
+        delegated = result.get("_ansible_delegated_vars")
+        if delegated and truth(task.get("delegate_facts", False)):
+            host = delegated["ansible_delegated_host"]
+        for one in result.get("results") or [result]:
+            facts = one.get("ansible_facts")
+            if not isinstance(facts, dict) or one.get("failed"):
+                continue
+            if one.get("_set"):
+                self.variables.registered.setdefault(host, {}).update(facts)
+            elif one.get("_include_vars"):
+                self.variables.included.setdefault(host, {}).update(facts)
+            else:
+                self.variables.facts.of(host).learn(facts)
+
+    def _inventory(self, host: str, result: Result, others: list[str]) -> None:
+        inventory = self.variables.inventory
+        for one in result.get("results") or [result]:
+            added = one.get("add_host")
+            if added:
+                new = inventory.add_host(str(added["host_name"]))
+                new.variables.update(added["host_vars"])
+                for group in added["groups"]:
+                    inventory.add_group(str(group))
+                    inventory.add_host(new.name, str(group))
+            if one.get("add_group"):
+                inventory.add_group(one["add_group"])
+                for parent in one.get("parent_groups") or []:
+                    inventory.add_group(parent)
+                    inventory.add_child(parent, one["add_group"])
+                for member in [host, *others]:
+                    inventory.add_host(member, one["add_group"])
+            if added or one.get("add_group"):
+                self.variables.forget()
+
+    def _stats(self, host: str, stats: dict[str, Any]) -> None:
+        where = self.state.result.custom.setdefault(host if stats["per_host"] else "_run", {})
+        for name, value in stats["data"].items():
+            old = where.get(name)
+            if stats["aggregate"] and type(old) is type(value) and isinstance(value, (int, float, list, str)):
+                where[name] = old + value  # type: ignore[operator]
+            elif stats["aggregate"] and isinstance(old, dict) and isinstance(value, dict):
+                where[name] = {**old, **value}
+            else:
+                where[name] = value
+
+    def _notify(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+        if not task.collected("notify"):
+            return
+        scopes: list[Scope] | None = None
+        if "results" in result:
+            base = self.scope(task, host)
+            scopes = [
+                base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
+                for one in result["results"]
+                if one.get("changed") and "ansible_loop_var" in one
+            ]
+        self.handlers.notify(task, [host, *others], scopes)
+
+    def _changed_files(self, host: str, result: Result) -> None:
+        for one in result.get("results") or [result]:
+            path = one.get("dest") or one.get("path")
+            if one.get("changed") and isinstance(path, str):
+                self.state.result.changed_files.setdefault(host, []).append(path)
+
+    def _journal(
+        self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
+    ) -> None:
+        kept: dict[str, Any] = {}
+        needed = task.keywords.get("register") or any(
+            "ansible_facts" in one for one in result.get("results") or [result]
+        )
+        if needed and outcome in DONE and task.module not in local.ACTIONS:
+            if hidden or not keepable(result):
+                return
+            kept = {"result": result}
+        self.state.journal.write(
+            "task",
+            durable=outcome in ("failed", "unreachable"),
+            host=host,
+            key=key,
+            task=shown(task),
+            place=task.place,
+            outcome=outcome,
+            seconds=round(seconds, 4),
+            **kept,
+        )
+
+    def _hidden(self, task: Task, host: str) -> bool:
+        try:
+            return self.executor.calls.no_log(task, self.scope(task, host))
+        except TemplatingError:
+            return True
+
+
+def _count(stats: Any, outcome: str, result: Result) -> None:
+    if outcome == "unreachable":
+        stats.unreachable += 1
+    elif outcome == "failed":
+        stats.failed += 1
+    elif outcome == "skipped":
+        stats.skipped += 1
+    else:
+        stats.ok += 1
+        stats.changed += bool(result.get("changed")) and not result.get("unreachable")
+        stats.ignored += outcome == "ignored"
+
+
+def censored(result: Result) -> Result:
+    """What may be seen of a no_log task's result."""
+    return {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
+
+
+def said(result: Result) -> str:
+    """Why a task failed: its message, and the end of its standard error."""
+    for one in result.get("results") or []:
+        if one.get("failed"):
+            return said(one)
+    parts = [str(result.get("msg") or "")]
+    if result.get("stderr"):
+        parts.append(str(result["stderr"])[-2000:])
+    return ": ".join(part.strip() for part in parts if part.strip()) or "failed without a message"

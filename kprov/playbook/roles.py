@@ -1,0 +1,91 @@
+"""Roles as they lie on the operator's disk: where they are found, and what their files say."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import yamlfile
+
+_META = {"dependencies", "allow_duplicates", "galaxy_info", "argument_specs", "collections", "requirements"}
+_SUFFIXES = (".yml", ".yaml", ".json", "")
+
+
+def find(name: str, directory: Path, entry: Any = None) -> Path:
+    """A role's folder: beside the playbook, in ./roles, in the parent's roles, or the path itself."""
+    folders = [directory / "roles", directory, directory.parent / "roles", Path.cwd() / "roles"]
+    for candidate in (
+        [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
+    ):
+        if candidate.is_dir():
+            return candidate.resolve()
+    there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+    close = difflib.get_close_matches(name, there, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    if name.count(".") == 2:
+        hint += "; roles of collections are not supported: copy the role beside the playbook"
+    raise InputError(
+        f"the role {name!r} was not found in {folders[0]}{hint}",
+        file=getattr(entry, "file", None) or None,
+        line=getattr(entry, "line", None),
+        field="roles",
+    )
+
+
+def stem(name: Any) -> str:
+    """The name of a role's file without its ending; "main" for none."""
+    return str(name or "main").removesuffix(".yml").removesuffix(".yaml")
+
+
+def file(folder: Path, name: str) -> Path | None:
+    """A file of a role's folder, whatever its ending."""
+    return next(
+        (folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()), None
+    )
+
+
+def mapping(folder: Path, name: str = "main", *, needed: bool = False) -> dict[str, Any]:
+    """Variables of a role's folder: a file, or a folder of files that are read in their names' order."""
+    path = file(folder, name)
+    paths = [path] if path else []
+    if not paths and (folder / name).is_dir():
+        paths = sorted(
+            inner for inner in (folder / name).rglob("*") if inner.suffix in (".yml", ".yaml", ".json")
+        )
+    if needed and not paths:
+        raise InputError(f"there is no {name} in {folder}", file=str(folder))
+    found: dict[str, Any] = {}
+    for one in paths:
+        document = yamlfile.load(one)
+        if document is not None and not isinstance(document, dict):
+            raise InputError("must be a mapping", file=one, line=1)
+        found.update(document or {})
+    return found
+
+
+def meta(path: Path) -> dict[str, Any]:
+    """A role's meta/main.yml, with names it must not have refused."""
+    found = mapping(path / "meta")
+    for key in found:
+        if key not in _META:
+            raise InputError(
+                f"{key!r} is not a word of a role's meta",
+                file=file(path / "meta", "main"),
+                line=yamlfile.line_of(found, key),
+            )
+    return found
+
+
+def argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
+    """What a role's entry point takes: {"options", "short_description", ...}; None when it says nothing."""
+    specs = file(path / "meta", "argument_specs")
+    document = yamlfile.load(specs) if specs else None
+    found = (document or {}).get("argument_specs") or mapping(path / "meta").get("argument_specs") or {}
+    spec = found.get(entry_point)
+    if spec is not None and not isinstance(spec, dict):
+        raise InputError(
+            "an argument spec must be a mapping", file=specs, field=f"argument_specs.{entry_point}"
+        )
+    return spec

@@ -1,0 +1,40 @@
+"""Which tasks run: --tags, --skip-tags, --start-at-task."""
+
+from __future__ import annotations
+
+from kprov.playbook.model import Task
+from kprov.playbook.result import RunOptions
+from kprov.playbook.state import RunState
+
+
+def shown(task: Task) -> str:
+    """A task's name as it is shown: with its role's."""
+    name = task.name or task.module
+    return f"{task.role.name} : {name}" if task.role else name
+
+
+def by_tags(tags: set[str], options: RunOptions) -> bool:
+    """Whether tags let a task run: Ansible's always, never, all, tagged and untagged."""
+    wanted, unwanted = set(options.tags or ("all",)), set(options.skip_tags)
+    run = (
+        "always" in tags
+        or ("all" in wanted and "never" not in tags)
+        or bool(tags & (wanted - {"all"}))
+        or ("tagged" in wanted and bool(tags) and "never" not in tags)
+        or ("untagged" in wanted and not tags)
+    )
+    if run and unwanted:
+        if "all" in unwanted:
+            return "always" in tags and "always" not in unwanted
+        if tags & unwanted or ("tagged" in unwanted and tags) or ("untagged" in unwanted and not tags):
+            return False
+    return run
+
+
+def selected(task: Task, state: RunState) -> bool:
+    """Whether a task is to run at all; hosts and conditions are not asked."""
+    if not state.started:
+        if state.options.start_at_task not in (task.name, shown(task)):
+            return False
+        state.started = True
+    return task.module == "meta" or by_tags(task.tags, state.options)

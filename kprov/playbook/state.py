@@ -1,0 +1,66 @@
+"""What a run knows while it runs: its hosts' states, counts and journal; one lock around all of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kprov.playbook.journal import Journal, Memory
+from kprov.playbook.result import Callbacks, HostStats, RunOptions, RunResult
+
+
+@dataclass
+class HostState:
+    """A host in a run: `failed` until a rescue, `unreachable` to its end, `ended` for this batch."""
+
+    failed: bool = False
+    unreachable: bool = False
+    ended: bool = False
+    #: Roles that `meta: end_role` ended, by identity.
+    ended_roles: frozenset[int] = frozenset()
+
+    @property
+    def out(self) -> bool:
+        """Whether the host takes no part at present."""
+        return self.failed or self.unreachable or self.ended
+
+
+class RunState:
+    """Shared by all parts of a run."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        callbacks: Callbacks,
+        result: RunResult,
+        journal: Journal,
+        memory: Memory | None,
+    ) -> None:
+        self.options = options
+        self.callbacks = callbacks
+        self.result = result
+        self.journal = journal
+        self.memory = memory
+        #: Held while results are taken in and callbacks told.
+        self.lock = threading.RLock()
+        #: False until --start-at-task's task is met.
+        self.started = options.start_at_task is None
+        self.stepping = options.step
+        self._hosts: dict[str, HostState] = {}
+
+    def host(self, name: str) -> HostState:
+        """A host's state."""
+        return self._hosts.setdefault(name, HostState())
+
+    def alive(self, hosts: Iterable[str]) -> list[str]:
+        """Hosts that still take part."""
+        return [name for name in hosts if not self.host(name).out]
+
+    def lost(self, hosts: Iterable[str]) -> list[str]:
+        """Hosts that failed or were lost."""
+        return [name for name in hosts if self.host(name).failed or self.host(name).unreachable]
+
+    def stats(self, host: str) -> HostStats:
+        """A host's counts."""
+        return self.result.hosts.setdefault(host, HostStats())
