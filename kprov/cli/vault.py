@@ -189,9 +189,8 @@ def rekey(
     paths = [new_vault_password_file] if new_vault_password_file is not None else []
     fresh = keyring.collect(ids, paths, ask=not ids and not paths, new=True, environment=False)
     password = fresh.for_encryption()
-    for file, (content, label, _) in plain:
-        kept = password.label if new_vault_id is not None else label
-        vault_files.write(file, vault.encrypt(content, password.value, kept).encode())
+    for file, (content, _, _) in plain:
+        vault_files.write(file, vault.encrypt(content, password.value, password.label).encode())
 
 
 @app.command("encrypt-string")

@@ -1,50 +1,106 @@
-"""Inventories from files: YAML or INI, a file or a directory of them."""
+"""Inventories from their sources: files (YAML, INI, scripts), directories of them, and lists of hosts."""
 
 from __future__ import annotations
 
-import ast
+import os
 import re
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import ranges, yamlfile
+from kprov.inventory import form_ini, form_script, form_yaml, ranges, yamlfile
 from kprov.inventory.model import Inventory
 
-_PASSED_OVER = {"group_vars", "host_vars", "artifacts"}
-_GROUP_KEYS = ("hosts", "vars", "children")
+#: What is no source in a directory: Ansible's rules, and folders that kprov and kubespray put there.
+_PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "patches"}
+_SUFFIXES = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_YAML = (".yml", ".yaml", ".json")
+Source = Path | str
 
 
-def load(path: Path | str) -> Inventory:
-    """The inventory at a path; every mistake of its form is an InputError with file and line."""
-    path = Path(path)
-    if not path.exists():
-        raise InputError("there is no such inventory", file=path)
-    inventory = Inventory(path)
-    files = [path]
-    if path.is_dir():
-        files = sorted(
-            file
-            for file in path.iterdir()
-            if file.is_file()
-            and file.name not in _PASSED_OVER
-            and not file.name.startswith(".")
-            and file.suffix in ("", ".yml", ".yaml", ".ini", ".json")
-        )
-        if not files:
-            raise InputError("the folder has no inventory file (hosts.yml)", file=path)
-    for file in files:
-        if file.suffix in (".yml", ".yaml", ".json"):
-            _yaml(inventory, file)
+def load(sources: Source | Sequence[Source]) -> Inventory:
+    """The inventory of one or several sources; later ones win. `a,b,` is a list of hosts.
+
+    Every mistake of form is an InputError with file and line, where Ansible often only warns.
+    """
+    given = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    if not given:
+        raise InputError("no inventory is named", field="--inventory")
+    paths = [Path(source) for source in given if not _is_list(source)]
+    for path in paths:
+        if not path.exists():
+            raise InputError("there is no such inventory", file=path)
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
+    for source in given:
+        if _is_list(source):
+            _host_list(inventory, str(source))
         else:
-            _ini(inventory, file)
-    inventory.finish()
+            _path(inventory, Path(source))
     for group in inventory.groups.values():
         _no_circle(inventory, group.name, ())
+    inventory.finish()
     if not inventory.hosts:
-        raise InputError("the inventory has no hosts", file=path)
+        raise InputError("the inventory has no hosts", file=inventory.path)
     return inventory
+
+
+def _is_list(source: Source) -> bool:
+    return "," in str(source) and not Path(source).exists()
+
+
+def _host_list(inventory: Inventory, text: str) -> None:
+    for entry in (part.strip() for part in text.split(",")):
+        if not entry:
+            continue
+        name, port = ranges.split_port(entry)
+        inventory.add_host(name, "ungrouped", None)
+        if port is not None:
+            inventory.set_host(name, {"ansible_port": port})
+
+
+def _path(inventory: Inventory, path: Path) -> None:
+    if not path.is_dir():
+        _file(inventory, path)
+        return
+    entries = [entry for entry in sorted(path.iterdir(), key=lambda entry: entry.name) if _is_source(entry)]
+    if not any(entry.is_file() for entry in entries):
+        raise InputError("the folder has no inventory file (hosts.yml)", file=path)
+    for entry in entries:
+        if entry.is_file():
+            _file(inventory, entry)
+        elif any(_is_source(inner) and inner.is_file() for inner in entry.iterdir()):
+            _path(inventory, entry)
+
+
+def _is_source(path: Path) -> bool:
+    return not (path.name.startswith(".") or path.name in _PASSED_OVER or path.name.endswith(_SUFFIXES))
+
+
+def _file(inventory: Inventory, path: Path) -> None:
+    if path.suffix == ".toml":
+        raise InputError("TOML inventories are not supported; write it as YAML", file=path)
+    if os.access(path, os.X_OK) and _is_program(path):
+        form_script.read(inventory, path)
+        return
+    text = yamlfile.read(path)[0]
+    if path.suffix in _YAML or (path.suffix == "" and _looks_like_yaml(text)):
+        form_yaml.read(inventory, path, text)
+    else:
+        form_ini.read(inventory, path, text)
+
+
+def _is_program(path: Path) -> bool:
+    """Ansible runs every executable file; an inventory whose mode is wrong is none."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"#!", b"\x7fELF"))
+
+
+def _looks_like_yaml(text: str) -> bool:
+    """A file without a suffix: YAML when its first line, comments aside, is a key or a document's start."""
+    lines = (line.rstrip() for line in text.splitlines())
+    first = next((line for line in lines if line and line[0] not in "#;"), "")
+    return first.startswith(("---", "{", "%")) or bool(re.match(r"[\"']?[\w.-]+[\"']?\s*:(\s|$)", first))
 
 
 def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
@@ -58,124 +114,3 @@ def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
         )
     for child in inventory.groups[name].children:
         _no_circle(inventory, child, (*above, name))
-
-
-def _yaml(inventory: Inventory, path: Path) -> None:
-    document = yamlfile.load(path)
-    if document is None:
-        return
-    if not isinstance(document, yamlfile.Mapping):
-        raise InputError("an inventory must be a mapping of groups", file=path, line=1)
-    for name, body in document.items():
-        _group(inventory, path, document, name, body)
-
-
-def _group(inventory: Inventory, path: Path, container: yamlfile.Mapping, name: Any, body: Any) -> None:
-    line = container.lines.get(name)
-    if not isinstance(name, str):
-        raise InputError(f"{name!r} is not a group's name", file=path, line=line)
-    group = inventory.add_group(name, (str(path), line))
-    if group.line is None:
-        group.file, group.line = str(path), line
-    if body is None:
-        return
-    if not isinstance(body, yamlfile.Mapping):
-        raise InputError(
-            "a group must be a mapping with hosts, vars, children", file=path, line=line, field=name
-        )
-    for key, value in body.items():
-        place = body.lines.get(key)
-        if key not in _GROUP_KEYS:
-            raise InputError(
-                f"a group has {', '.join(_GROUP_KEYS)}, not {key!r}", file=path, line=place, field=name
-            )
-        if value is None:
-            continue
-        if key == "hosts" and isinstance(value, str):
-            value = yamlfile.parse(f"{{'{value}': }}", str(path))  # noqa: PLW2901 - the short form becomes the long one
-        if not isinstance(value, yamlfile.Mapping):
-            raise InputError(
-                f"must be a mapping, not {type(value).__name__.lower()}",
-                file=path,
-                line=place,
-                field=f"{name}.{key}",
-            )
-        if key == "vars":
-            inventory.sources.append(value)
-            group.variables.update(value)
-        elif key == "hosts":
-            for host, variables in value.items():
-                _host(inventory, path, value, name, host, variables)
-        else:
-            for child, inner in value.items():
-                _group(inventory, path, value, child, inner)
-                inventory.add_child(name, child)
-
-
-def _host(
-    inventory: Inventory, path: Path, container: yamlfile.Mapping, group: str, name: Any, variables: Any
-) -> None:
-    line = container.lines.get(name)
-    if variables is not None and not isinstance(variables, dict):
-        raise InputError(
-            "a host's variables must be a mapping", file=path, line=line, field=f"{group}.hosts.{name}"
-        )
-    for one in ranges.expand(str(name), str(path), line):
-        host = inventory.add_host(one, group, (str(path), line))
-        if variables:
-            inventory.sources.append(variables)
-            host.variables.update(variables)
-
-
-def _ini(inventory: Inventory, path: Path) -> None:
-    section, kind = "ungrouped", "hosts"
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        line = text.strip()
-        if not line or line[0] in "#;":
-            continue
-        if line.startswith("["):
-            found = re.fullmatch(r"\[([^\]:]+)(?::(\w+))?\]\s*(?:[#;].*)?", line)
-            if not found or found[2] not in (None, "vars", "children", "hosts"):
-                raise InputError(
-                    f"{line} is not a section: [GROUP], [GROUP:vars] or [GROUP:children]",
-                    file=path,
-                    line=number,
-                )
-            section, kind = found[1], found[2] or "hosts"
-            inventory.add_group(section, (str(path), number))
-            continue
-        group = inventory.groups[section]
-        if kind == "vars":
-            key, found_value, value = line.partition("=")
-            if not found_value:
-                raise InputError("expected NAME=VALUE", file=path, line=number, field=section)
-            group.variables[key.strip()] = _value(value.strip())
-        elif kind == "children":
-            child = line.split("#")[0].strip()
-            inventory.add_group(child, (str(path), number))
-            inventory.add_child(section, child)
-        else:
-            try:
-                words = shlex.split(line, comments=True)
-            except ValueError as error:
-                raise InputError(str(error), file=path, line=number) from None
-            variables = {}
-            for word in words[1:]:
-                key, found_value, value = word.partition("=")
-                if not found_value:
-                    raise InputError(
-                        f"expected NAME=VALUE, not {word!r}", file=path, line=number, field=words[0]
-                    )
-                variables[key] = _value(value)
-            for one in ranges.expand(words[0], str(path), number):
-                inventory.add_host(
-                    one, None if section == "ungrouped" else section, (str(path), number)
-                ).variables.update(variables)
-
-
-def _value(text: str) -> Any:
-    """A value as Ansible reads it in INI files: a Python literal, or a text."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return {"true": True, "false": False}.get(text, text) if text in ("True", "False") else text

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yamlfile
+from kprov.errors import InputError
+from kprov.inventory import kubespray_groups, variable_files, yamlfile
 
-#: kubespray's name for all hosts with components; computed when an inventory has none.
-CLUSTER = ("kube_control_plane", "kube_node")
+#: Names that mean this machine, also when no source has them.
+LOCALHOST = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass
 class Group:
-    """A group; `file` and `line` say where it first stands."""
+    """A group; `file` and `line` say where it first stands, `priority` is its ansible_group_priority.
+
+    `parents` leave `all` out.
+    """
 
     name: str
     file: str = ""
@@ -24,65 +29,84 @@ class Group:
     children: list[str] = field(default_factory=list)
     parents: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    priority: int = 1
 
 
 @dataclass
 class Host:
-    """A host; `places` say where its name stands."""
+    """A host; `places` say where its name stands, `source` is the inventory source that first had it."""
 
     name: str
     places: list[tuple[str, int | None]] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    source: Path | None = None
+    implicit: bool = False
 
 
 class Inventory:
-    """What one or more sources say; `sources` are (file, variables) for checks that name a place."""
+    """What one or more sources say; `sources` are the mappings of variables, for checks that name a place.
 
-    def __init__(self, path: Path) -> None:
+    `directory` and `directories` are the folders of the sources, with group_vars and host_vars.
+    """
+
+    def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
         self.path = path
-        self.directory = path if path.is_dir() else path.parent
+        found = [path if path.is_dir() else path.parent] if directories is None else list(directories)
+        self.directories = list(dict.fromkeys(found))
+        self.directory = self.directories[0] if self.directories else Path.cwd()
         self.hosts: dict[str, Host] = {}
         self.groups: dict[str, Group] = {"all": Group("all"), "ungrouped": Group("ungrouped")}
+        self.groups["all"].children.append("ungrouped")
         self.sources: list[dict[str, Any]] = []
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
+        self._members: dict[str, list[str]] = {}
+        self._names: dict[str, list[str]] | None = None
+        self._settled = False
 
     def members(self, group: str) -> list[str]:
-        """Hosts of a group and of its children, in order of appearance; none for an unknown group."""
-        if group == "all":
-            return list(self.hosts)
+        """Hosts of a group, then of its children level by level; none for an unknown group."""
+        self._settle()
         if group not in self.groups:
             return []
-        found: dict[str, None] = dict.fromkeys(self.groups[group].hosts)
-        for child in self.groups[group].children:
-            found.update(dict.fromkeys(self.members(child)))
-        return list(found)
+        if group not in self._members:
+            found: dict[str, None] = {}
+            level, seen = [group], {group}
+            while level:
+                for name in level:
+                    found.update(dict.fromkeys(self.groups[name].hosts))
+                below = [child for name in level for child in self.groups[name].children]
+                level = [name for name in dict.fromkeys(below) if name not in seen]
+                seen.update(level)
+            self._members[group] = list(found)
+        return list(self._members[group])
 
     def group_members(self) -> dict[str, list[str]]:
         """Hosts of every group: Ansible's `groups`."""
+        self._settle()
         return {name: self.members(name) for name in self.groups}
 
     def group_names(self, host: str) -> list[str]:
         """Groups of a host but `all`, by name: Ansible's `group_names`."""
-        return sorted(name for name in self.groups if name != "all" and host in self.members(name))
+        self._settle()
+        if self._names is None:
+            self._names = {}
+            for name in sorted(self.groups):
+                for member in self.members(name) if name != "all" else ():
+                    self._names.setdefault(member, []).append(name)
+        return list(self._names.get(host, ()))
 
     def depth(self, group: str) -> int:
-        """Steps from `all`."""
-        return (
-            0
-            if group == "all"
-            else 1 + max((self.depth(p) for p in self.groups[group].parents if p != group), default=0)
-        )
+        """Steps of the longest way from `all`."""
+        if group == "all":
+            return 0
+        return 1 + max((self.depth(parent) for parent in self.groups[group].parents), default=0)
 
     def variables(self, host: str, beside: Iterable[Path] = ()) -> dict[str, Any]:
         """A host's raw variables by Ansible's precedence; `beside` are more folders of variables."""
-        folders = [self.directory, *(path for path in beside if path.resolve() != self.directory.resolve())]
+        known = {folder.resolve() for folder in self.directories}
+        folders = [*self.directories, *(path for path in beside if path.resolve() not in known)]
         groups = sorted(
-            (name for name in self.group_names(host)),
-            key=lambda name: (
-                self.depth(name),
-                int(self.groups[name].variables.get("ansible_group_priority", 1)),
-                name,
-            ),
+            self.group_names(host), key=lambda name: (self.depth(name), self.groups[name].priority, name)
         )
         layers: list[dict[str, Any]] = [self.groups["all"].variables]
         layers += [self.folder_variables(folder, "group_vars", "all") for folder in folders]
@@ -101,18 +125,41 @@ class Inventory:
         key = (folder / kind, name)
         if key not in self._folders:
             found: dict[str, Any] = {}
-            for path in _variable_files(folder / kind / name):
+            for path in variable_files.find(folder / kind, name):
                 document = yamlfile.load(path)
                 if document is None:
                     continue
                 if not isinstance(document, dict):
-                    from kprov.errors import InputError
-
                     raise InputError("a file of variables must be a mapping", file=path, line=1)
                 self.sources.append(document)
                 found.update(document)
             self._folders[key] = found
         return self._folders[key]
+
+    def set_group(self, name: str, variables: Mapping[str, Any]) -> None:
+        """Variables that a source gives a group; ansible_group_priority is none but its rank."""
+        group = self.groups[name]
+        for key, value in variables.items():
+            if key != "ansible_group_priority":
+                group.variables[key] = value
+                continue
+            try:
+                group.priority = int(value)
+            except (TypeError, ValueError):
+                file, line = variable_files.place(variables, key)
+                raise InputError(
+                    f"{value!r} is not a whole number", file=file, line=line, field=key
+                ) from None
+        self._seen(variables)
+
+    def set_host(self, name: str, variables: Mapping[str, Any]) -> None:
+        """Variables that a source gives a host."""
+        self.hosts[name].variables.update(variables)
+        self._seen(variables)
+
+    def _seen(self, variables: Mapping[str, Any]) -> None:
+        if isinstance(variables, dict) and variables and not any(variables is one for one in self.sources):
+            self.sources.append(variables)
 
     def add_host(
         self, name: str, group: str | None = None, place: tuple[str, int | None] | None = None
@@ -121,16 +168,26 @@ class Inventory:
         host = self.hosts.setdefault(name, Host(name))
         if place is not None:
             host.places.append(place)
-        if group not in (None, "all") and group is not None:
+            host.source = host.source or Path(place[0])
+        if group is not None:
             hosts = self.add_group(group).hosts
             if name not in hosts:
                 hosts.append(name)
+        self._settled = False
         return host
+
+    def implicit_localhost(self, name: str) -> Host:
+        """Have this machine under a name of LOCALHOST that no source has: without ssh, in no group."""
+        if name not in self.hosts:
+            variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+            self.hosts[name] = Host(name, variables=variables, implicit=True)
+        return self.hosts[name]
 
     def add_group(self, name: str, place: tuple[str, int | None] = ("", None)) -> Group:
         """Have a group."""
         if name not in self.groups:
             self.groups[name] = Group(name, *place)
+            self._settled = False
         return self.groups[name]
 
     def add_child(self, parent: str, child: str) -> None:
@@ -140,39 +197,34 @@ class Inventory:
             self.groups[parent].children.append(child)
             if parent != "all":
                 self.groups[child].parents.append(parent)
+        self._settled = False
 
     def finish(self) -> None:
-        """Compute what follows from the sources: `ungrouped` and kubespray's `k8s_cluster`."""
+        """Have kubespray's groups under their present names, too."""
+        kubespray_groups.add(self)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Compute what follows from the sources: children of `all`, and hosts of `ungrouped`."""
+        if self._settled:
+            return
+        self._settled, self._members, self._names = True, {}, None
+        top = self.groups["all"].children
+        top += [
+            name
+            for name, group in self.groups.items()
+            if name != "all" and not group.parents and name not in top
+        ]
+        lonely = self.groups["ungrouped"]
         grouped = {
             host
-            for name in self.groups
+            for name, group in self.groups.items()
             if name not in ("all", "ungrouped")
-            for host in self.groups[name].hosts
+            for host in group.hosts
         }
-        self.groups["ungrouped"].hosts = [host for host in self.hosts if host not in grouped]
-        if "k8s_cluster" not in self.groups and any(name in self.groups for name in CLUSTER):
-            self.add_group("k8s_cluster")
-            for child in CLUSTER:
-                if child in self.groups:
-                    self.add_child("k8s_cluster", child)
-
-
-def _variable_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(
-            file
-            for file in path.rglob("*")
-            if file.is_file()
-            and file.suffix in ("", ".yml", ".yaml", ".json")
-            and not file.name.startswith(".")
-        )
-    return [
-        file
-        for file in (
-            path,
-            path.with_name(path.name + ".yml"),
-            path.with_name(path.name + ".yaml"),
-            path.with_name(path.name + ".json"),
-        )
-        if file.is_file()
-    ]
+        lonely.hosts = [host for host in lonely.hosts if host not in grouped]
+        lonely.hosts += [
+            name
+            for name, host in self.hosts.items()
+            if name not in grouped and name not in lonely.hosts and not host.implicit
+        ]

@@ -1,23 +1,27 @@
-"""Ansible's host patterns: names, groups, wildcards, regular expressions, `:`, `!`, `&`, ranges."""
+"""Ansible's host patterns: names, groups, wildcards, regular expressions, `,` `:` `!` `&`, and slices."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
-from kprov.inventory.model import Inventory
+from kprov.errors import InputError
+from kprov.inventory import ranges
+from kprov.inventory.model import LOCALHOST, Inventory
 
-_SLICE = re.compile(r"^(.+)\[(-?\d+)(?:[:-](-?\d*))?\]$")
+_SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
+_PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 
 
 def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
-    """Hosts in the order of the pattern's parts; an unknown name matches nothing."""
-    parts = [
-        part.strip()
-        for text in ([pattern] if isinstance(pattern, str) else pattern)
-        for part in _split(str(text))
-    ]
-    plain = [part for part in parts if part and part[0] not in "!&"] or ["all"]
+    """Hosts in the order of the pattern's parts, & and ! after the others; an unknown name matches nothing.
+
+    Raises InputError for a wrong expression and for an index that the hosts do not have.
+    """
+    parts = split(pattern)
+    plain = [part for part in parts if part[0] not in "!&"] or ["all"]
     found: dict[str, None] = {}
     for part in plain:
         found.update(dict.fromkeys(_one(inventory, part)))
@@ -32,41 +36,73 @@ def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
     return list(found)
 
 
-def _split(text: str) -> list[str]:
-    if "," in text:
-        return text.split(",")
-    # A colon inside brackets is a range; addresses of IPv6 are only told apart when nothing else is there.
-    return (
-        [text]
-        if text.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.]+", text)
-        else re.split(r":(?![^\[]*\])", text)
-    )
+def limited(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
+    """Those hosts that --limit leaves; a part @FILE stands for the lines of a file."""
+    parts: list[str] = []
+    for part in split(limit):
+        if not part.startswith("@"):
+            parts.append(part)
+            continue
+        path = Path(part[1:])
+        if not path.is_file():
+            raise InputError("there is no such file of hosts", file=path, field="--limit")
+        parts += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    left = set(match(inventory, parts))
+    return [host for host in hosts if host in left]
+
+
+def split(pattern: str | list[str]) -> list[str]:
+    """The parts of a pattern: by commas where there are any, else by colons outside addresses and ranges."""
+    if not isinstance(pattern, str):
+        return [part for one in pattern for part in split(str(one))]
+    if "," in pattern:
+        parts = pattern.split(",")
+    elif ranges.is_address(ranges.split_port(pattern)[0]):
+        parts = [pattern]
+    else:
+        parts = _PARTS.findall(pattern)
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _one(inventory: Inventory, part: str) -> list[str]:
+    """Hosts of one part without its ! or &."""
+    if not part:
+        return []
+    if part in inventory.hosts:
+        return [part]
     if part.startswith("~"):
-        expression = re.compile(part[1:])
-        groups = [name for name in inventory.groups if expression.match(name)]
-        hosts = [name for name in inventory.hosts if expression.match(name)]
-        return [*(host for group in groups for host in inventory.members(group)), *hosts]
-    if part in ("all", "*"):
-        return list(inventory.hosts)
-    found = _SLICE.match(part)
-    if found and part not in inventory.hosts:
-        members = _one(inventory, found[1])
-        if found[3] is None and "[" in part and not re.search(r"[:-]\d*\]$", part.split("[", 1)[1][1:] or ""):
-            index = int(found[2])
-            return [members[index]] if -len(members) <= index < len(members) else []
-        end = int(found[3]) if found[3] else len(members) - 1
-        return members[int(found[2]) : end + 1 if end >= 0 else len(members) + end + 1]
-    if any(letter in part for letter in "*?["):
-        hits = [
-            host
-            for name in inventory.groups
-            if fnmatch.fnmatchcase(name, part)
-            for host in inventory.members(name)
-        ]
-        return [*hits, *(name for name in inventory.hosts if fnmatch.fnmatchcase(name, part))]
-    if part in inventory.groups:
-        return inventory.members(part)
-    return [part] if part in inventory.hosts else []
+        return _matching(inventory, part)
+    found = _SLICE.fullmatch(part)
+    if not found:
+        return _matching(inventory, part)
+    members = _matching(inventory, found[1])
+    if not members:
+        return []
+    if found[2] is not None:
+        index = int(found[2])
+        if not -len(members) <= index < len(members):
+            raise InputError(f"{found[1]} has {len(members)} hosts", field=f"pattern {part}")
+        return [members[index]]
+    end = int(found[4]) if found[4] else len(members) - 1
+    # Ansible reads an end of 0 as no end at all: the one host at the beginning.
+    return members[int(found[3]) : end + 1] if end else [members[int(found[3])]]
+
+
+def _matching(inventory: Inventory, name: str) -> list[str]:
+    try:
+        expression = re.compile(name[1:] if name.startswith("~") else fnmatch.translate(name))
+    except re.error as error:
+        raise InputError(f"{name} is not a regular expression: {error}", field="pattern") from None
+    groups = [group for group in inventory.groups if expression.match(group)]
+    found = dict.fromkeys(host for group in groups for host in inventory.members(group))
+    if not groups or name.startswith("~") or any(letter in name for letter in ".?*["):
+        found.update(
+            dict.fromkeys(
+                host
+                for host, known in inventory.hosts.items()
+                if not known.implicit and expression.match(host)
+            )
+        )
+    if not found and name in LOCALHOST:
+        return [inventory.implicit_localhost(name).name]
+    return list(found)

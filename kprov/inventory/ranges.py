@@ -1,33 +1,79 @@
-"""Host names with ranges: node[01:10], node[a:c], node[1:9:2]."""
+"""Host names of a source: node[01:10], node[a:c], node[1:9:2], and a port as in node1:2222."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import string
 
 from kprov.errors import InputError
 
-_RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?\]")
+_RANGE = re.compile(r"\[([^\[\]]*)\]")
+_BOUNDS = re.compile(r"([0-9]*|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?")
+_NAME = re.compile(r"\w([\w-]*[^\W_])?(\.\w([\w-]*[^\W_])?)*", re.UNICODE)
+
+
+def hosts(name: str, file: str = "", line: int | None = None) -> tuple[list[str], int | None]:
+    """The names that an entry stands for, and their port; None when it has none."""
+    pattern, port = split_port(name)
+    return expand(pattern, file, line), port
+
+
+def split_port(name: str) -> tuple[str, int | None]:
+    """NAME:PORT or [ADDRESS]:PORT apart; an address of IPv6 without brackets has no port."""
+    found = re.fullmatch(r"\[(.+)\]:([0-9]+)", name) or re.fullmatch(
+        r"((?:[^:\[\]]|\[[^\]]*\])*):([0-9]+)", name
+    )
+    if found and is_address(found[1]):
+        return found[1], int(found[2])
+    return name, None
+
+
+def is_address(name: str) -> bool:
+    """Whether a name, its ranges aside, is a host's name or address."""
+    one = re.sub(r"\[([0-9a-zA-Z]+):[0-9a-zA-Z]+(:[0-9]+)?\]", r"\1", name)
+    if _NAME.fullmatch(one):
+        return True
+    try:
+        ipaddress.ip_address(one)
+    except ValueError:
+        return False
+    return True
 
 
 def expand(name: str, file: str = "", line: int | None = None) -> list[str]:
-    """All names that a name with ranges stands for; leading zeros are kept."""
+    """All names that a name with ranges stands for; leading zeros are kept. Raises InputError."""
     found = _RANGE.search(name)
     if not found:
+        if "[" in name:
+            raise InputError("a range of hosts is not closed", file=file or None, line=line, field=name)
         return [name]
-    start, end, step = found[1], found[2], int(found[3] or 1)
-    if start.isdigit() != end.isdigit() or step < 1:
-        raise InputError(f"{found[0]} is not a range", file=file or None, line=line, field=name)
-    if start.isdigit():
-        width = len(start) if start.startswith("0") else 0
-        values = [f"{number:0{width}d}" for number in range(int(start), int(end) + 1, step)]
-    else:
-        letters = string.ascii_letters
-        values = list(letters[letters.index(start) : letters.index(end) + 1 : step])
-    if not values:
-        raise InputError(f"{found[0]} is an empty range", file=file or None, line=line, field=name)
+    try:
+        values = _values(found[1])
+    except ValueError as error:
+        raise InputError(f"{found[0]} {error}", file=file or None, line=line, field=name) from None
     return [
         whole
         for value in values
         for whole in expand(name[: found.start()] + value + name[found.end() :], file, line)
     ]
+
+
+def _values(text: str) -> list[str]:
+    bounds = _BOUNDS.fullmatch(text)
+    if not bounds:
+        raise ValueError("is not a range: [BEGIN:END] or [BEGIN:END:STEP]")
+    start, end, step = bounds[1] or "0", bounds[2], int(bounds[3] or 1)
+    if start.isdigit() != end.isdigit() or step < 1:
+        raise ValueError("is not a range: both ends are numbers or letters, the step is 1 or more")
+    if start.isdigit():
+        width = len(start) if start.startswith("0") and len(start) > 1 else 0
+        if width and len(end) != width:
+            raise ValueError("must have ends of the same length, as the first has a leading zero")
+        values = [f"{number:0{width}d}" for number in range(int(start), int(end) + 1, step)]
+    else:
+        letters = string.ascii_letters
+        values = list(letters[letters.index(start) : letters.index(end) + 1 : step])
+    if not values:
+        raise ValueError("is an empty range")
+    return values

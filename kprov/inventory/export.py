@@ -1,0 +1,105 @@
+"""An inventory as ansible-inventory shows it: --list, --graph and --host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory.model import Inventory
+from kprov.inventory.vault import Secret, Undecrypted
+from kprov.inventory.yamlfile import Unsafe
+
+
+class Export:
+    """An inventory to show; `beside` are more folders with group_vars and host_vars (a playbook's)."""
+
+    def __init__(self, inventory: Inventory, beside: Iterable[Path] = ()) -> None:
+        self.inventory = inventory
+        self.beside = tuple(beside)
+
+    def host(self, name: str) -> dict[str, Any]:
+        """All variables of a host as JSON. Raises InputError for an unknown one."""
+        if name not in self.inventory.hosts:
+            raise InputError(f"there is no host {name!r}", file=self.inventory.path)
+        return _json(self.inventory.variables(name, self.beside))
+
+    def listing(self) -> dict[str, Any]:
+        """Groups with hosts and children, and `_meta` with the hosts' variables: a script's --list."""
+        hosts = self.inventory.members("all")
+        found: dict[str, Any] = {}
+        self._group(found, "all", set())
+        variables = {host: self.host(host) for host in hosts}
+        found["_meta"] = {
+            "hostvars": {host: known for host, known in variables.items() if known},
+            "profile": "inventory_legacy",
+        }
+        return found
+
+    def _group(self, found: dict[str, Any], name: str, seen: set[str]) -> None:
+        group = self.inventory.groups[name]
+        entry: dict[str, Any] = {}
+        if name != "all" and group.hosts:
+            entry["hosts"] = list(group.hosts)
+        if group.children:
+            entry["children"] = list(group.children)
+        if entry:
+            found[name] = entry
+        for child in group.children:
+            if child not in seen:
+                seen.add(child)
+                self._group(found, child, seen)
+
+    def graph(self, start: str = "all", *, variables: bool = False) -> list[str]:
+        """Lines of a tree: groups with @, then their hosts, with variables in braces when wanted."""
+        if start not in self.inventory.groups:
+            raise InputError(f"there is no group {start!r}", file=self.inventory.path)
+        self.inventory.group_members()
+        return list(self._tree(start, 0, variables=variables))
+
+    def _tree(self, name: str, depth: int, *, variables: bool) -> Iterable[str]:
+        group = self.inventory.groups[name]
+        yield _line(f"@{name}:", depth)
+        for child in group.children:
+            yield from self._tree(child, depth + 1, variables=variables)
+        for host in group.hosts if name != "all" else ():
+            yield _line(host, depth + 1)
+            if variables:
+                yield from _variables(self.host(host), depth + 2)
+        if variables:
+            folders = [
+                *self.inventory.directories,
+                *(path for path in self.beside if path not in self.inventory.directories),
+            ]
+            merged = dict(group.variables)
+            for folder in folders:
+                merged |= self.inventory.folder_variables(folder, "group_vars", name)
+            if group.priority != 1:
+                merged["ansible_group_priority"] = group.priority
+            yield from _variables(_json(merged), depth + 1)
+
+
+def _line(text: str, depth: int) -> str:
+    return "  |" * depth + f"--{text}" if depth else text
+
+
+def _variables(values: Mapping[str, Any], depth: int) -> Iterable[str]:
+    for name, value in sorted(values.items()):
+        yield _line(f"{{{name} = {value}}}", depth)
+
+
+def _json(value: Any) -> Any:
+    """Plain JSON; vault values stay encrypted, as ansible-inventory leaves them."""
+    if isinstance(value, (Secret, Undecrypted)):
+        return {"__ansible_vault": value.ciphertext}
+    if isinstance(value, Unsafe):
+        return {"__ansible_unsafe": str(value)}
+    if isinstance(value, dict):
+        return {str(key): _json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(entry) for entry in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return value

@@ -1,0 +1,44 @@
+"""Files of group_vars and host_vars, found as Ansible finds them; places of variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import yamlfile
+
+SUFFIXES = ("", ".yml", ".yaml", ".json")
+
+
+def find(folder: Path, name: str) -> list[Path]:
+    """The first of NAME, NAME.yml, NAME.yaml, NAME.json in a folder; all files of it when it is a folder."""
+    if name.startswith("/"):
+        return []
+    for suffix in SUFFIXES:
+        path = folder / f"{name}{suffix}"
+        if path.is_dir():
+            return _of_folder(path)
+        if path.exists():
+            return [path]
+    return []
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """Files with a known suffix or none, by name; folders without a suffix are searched too."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith(".") or path.name.endswith("~"):
+            continue
+        if path.is_dir() and not path.suffix:
+            found += _of_folder(path)
+        elif path.is_file() and path.suffix in SUFFIXES:
+            found.append(path)
+    return found
+
+
+def place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:
+    """File and line of a variable of a mapping that was read from a file."""
+    if isinstance(variables, yamlfile.Mapping):
+        return variables.file or None, variables.lines.get(name)
+    return None, None
