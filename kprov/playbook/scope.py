@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from kprov.playbook.undefined import Marker
+
 if TYPE_CHECKING:
     from kprov.playbook.templating import Templar
 
@@ -22,7 +24,9 @@ class Layer:
 
 
 class Scope(Mapping[str, Any]):
-    """Layers, the first wins. A value that cannot be made is an Undefined that says why."""
+    """Layers, the first wins. A value that cannot be made is a Marker that says why."""
+
+    __slots__ = ("_cache", "_making", "layers", "templar")
 
     def __init__(self, templar: Templar, layers: list[Layer]) -> None:
         self.templar = templar
@@ -31,29 +35,44 @@ class Scope(Mapping[str, Any]):
         self._making: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._cache:
-            return self._cache[name]
+        cache = self._cache
+        if name in cache:
+            return cache[name]
         for layer in self.layers:
-            if name in layer.values:
-                value = layer.values[name]
+            values = layer.values
+            if name in values:
+                value = values[name]
                 if not layer.raw:
                     value = self._make(name, value)
-                self._cache[name] = value
+                cache[name] = value
                 return value
+        if name == "vars":
+            return self
         raise KeyError(name)
 
     def _make(self, name: str, value: Any) -> Any:
+        if value is None or type(value) in (bool, int, float):
+            return value
         if name in self._making:
             raise jinja2.TemplateRuntimeError(
-                f"variables name each other: {' > '.join([*self._making, name])}"
+                f"Recursive loop detected in template: variables name each other: "
+                f"{' > '.join([*self._making, name])}"
             )
         self._making.append(name)
         try:
-            return self.templar.deep(value, self)
-        except jinja2.UndefinedError as error:
-            return jinja2.StrictUndefined(f"{error.message} (in the variable '{name}')")
+            found = self.templar.lazy(value, self)
         finally:
             self._making.pop()
+        if isinstance(found, Marker):
+            return Marker(f"{found.message} (in the variable '{name}')", name=name)
+        return found
+
+    def written(self, name: str) -> Any:
+        """The value as it stands in a file (a template is not rendered); None for results and facts."""
+        for layer in self.layers:
+            if name in layer.values:
+                return None if layer.raw else layer.values[name]
+        return None
 
     def __contains__(self, name: object) -> bool:
         return any(name in layer.values for layer in self.layers)

@@ -2,170 +2,269 @@
 
 from __future__ import annotations
 
-import re
-from collections import ChainMap
-from collections.abc import Mapping
+import ast
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import jinja2.ext
 from jinja2 import nodes
-from jinja2.runtime import Context
-from jinja2.utils import concat
 
 from kprov.errors import KprovError
-from kprov.inventory.yamlfile import Unsafe
-from kprov.playbook import filters, jinja_tests, lookups
+from kprov.inventory.vault import Undecrypted, Unsafe
+from kprov.playbook import conditions, filters, jinja_tests, lookups
+from kprov.playbook.environment import Context, Environment
+from kprov.playbook.lazy import LazyDict, LazyList, has_templates, templated
+from kprov.playbook.plugged import plugged
 from kprov.playbook.scope import Scope
+from kprov.playbook.undefined import Marker, MarkerError
 
-_RESULT = "_kprov_result"
+#: Settings a `#jinja2:` line may change.
+_SETTINGS = (
+    "block_start_string", "block_end_string", "variable_start_string", "variable_end_string",
+    "comment_start_string", "comment_end_string", "line_statement_prefix", "line_comment_prefix",
+    "trim_blocks", "lstrip_blocks", "newline_sequence", "keep_trailing_newline",
+)  # fmt: skip
+_HEADER = "#jinja2:"
+#: What evaluating an expression raises when it, or a value in it, is wrong.
+ERRORS = (
+    jinja2.TemplateError,
+    filters.FilterError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    RecursionError,
+)
+
+Render = Callable[[Scope], Any]
 
 
 class TemplatingError(KprovError):
     """An expression that cannot be evaluated; the message has the expression and the reason."""
 
 
-class _Context(Context):
-    """Variables are looked at only when a template names them."""
-
-    def get_all(self) -> dict[str, Any]:
-        return ChainMap(self.vars, self.parent) if self.vars else self.parent  # type: ignore[return-value]
-
-
-class _Environment(jinja2.Environment):
-    context_class = _Context
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Keys before attributes for mappings, so that `item.values` is data where data has it."""
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-
 class Templar:
-    """Templates of a run; `search` are the folders in which files and includes are looked for."""
+    """Templates of a run, each compiled once; `search` are the folders of files and includes."""
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
-        self._environments: dict[Any, _Environment] = {}
-        self._texts: dict[str, tuple[bool, jinja2.Template]] = {}
-        self._files: dict[Any, jinja2.Template] = {}
-        self.environment = self._environment(())
+        self._filters = plugged("filter", filters.ALL)
+        self._tests = plugged("test", jinja_tests.ALL)
+        self._local = threading.local()
+        self._environments: dict[Any, Environment] = {}
+        self._texts: dict[str, Render] = {}
+        self._conditions: dict[str, Render] = {}
+        self._files: dict[Any, Render] = {}
+        self.environment = self._environment(search, escapes=True)
 
-    def _environment(self, search: tuple[Path, ...], **settings: Any) -> _Environment:
+    def _environment(self, search: tuple[Path, ...], **settings: Any) -> Environment:
         key = (search, tuple(sorted(settings.items())))
         if key not in self._environments:
-            environment = _Environment(
-                undefined=jinja2.StrictUndefined,
-                loader=jinja2.FileSystemLoader([str(path) for path in search]),
-                extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"],
-                **{"trim_blocks": True, "keep_trailing_newline": True, **settings},
-            )
-            environment.filters.update(filters.FILTERS)
-            environment.tests.update(jinja_tests.TESTS)
+            loader = jinja2.FileSystemLoader([str(path) for path in search])
+            environment = Environment(lambda: getattr(self._local, "scope", None), loader=loader, **settings)
+            environment.filters = self._filters
+            environment.tests = self._tests
             environment.globals.update(lookups.GLOBALS)
             self._environments[key] = environment
         return self._environments[key]
 
+    # -- texts -------------------------------------------------------------------------------------------
+
     def text(self, text: str, scope: Scope) -> Any:
-        """The value of a text: native for a single expression, else a string; may be Undefined."""
-        if isinstance(text, Unsafe) or ("{{" not in text and "{%" not in text and "{#" not in text):
-            return text
-        single, template = self._compiled(text)
-        return self._value(single, template, scope)
+        """The value of a text: native for a single expression, else a string; may be a Marker."""
+        render = self._texts.get(text)
+        if render is None:
+            if isinstance(text, Unsafe) or not templated(text):
+                return text
+            render = self._texts[text] = self._compiled(text)
+        try:
+            return render(scope)
+        except MarkerError as error:
+            return error.source
 
-    def _value(self, single: bool, template: jinja2.Template, scope: Scope) -> Any:
-        parent: Any = ChainMap(scope, template.globals)  # type: ignore[arg-type]
-        context = _Context(template.environment, parent, template.name, template.blocks)
-        if not single:
-            return concat(template.root_render_func(context))
-        for _ in template.root_render_func(context):
-            pass
-        return context.vars[_RESULT]
+    def _compiled(self, text: str) -> Render:
+        name = conditions.simple_name(text)
+        if name is not None:
+            return _named(name)
+        environment, body = self.environment, text
+        if text.startswith(_HEADER):
+            settings, body = _header(text, {})
+            environment = self._environment(self.search, escapes=True, **settings)
+        render = _rendering(environment.from_string(body))
+        ends = len(text) - len(text.rstrip("\n"))
+        if not ends:
+            return render
 
-    def _compiled(self, text: str) -> tuple[bool, jinja2.Template]:
-        if text not in self._texts:
-            tree = self.environment.parse(text)
-            single = _single(tree)
-            if single is not None:
-                body: list[nodes.Node] = [nodes.Assign(nodes.Name(_RESULT, "store"), single, lineno=1)]
-                tree = nodes.Template(body, lineno=1)
-                tree.set_environment(self.environment)
-            self._texts[text] = (single is not None, self.environment.from_string(tree))
-        return self._texts[text]
+        def with_newlines(scope: Scope) -> Any:
+            found = render(scope)
+            if isinstance(found, str):
+                found += "\n" * (ends - (len(found) - len(found.rstrip("\n"))))
+            return found
 
-    def deep(self, value: Any, scope: Scope) -> Any:
-        """A value with every text in it templated; raises jinja2's errors, may itself be Undefined."""
+        return with_newlines
+
+    def lazy(self, value: Any, scope: Scope) -> Any:
+        """A value of a file for use in expressions: containers render what is in them when it is read."""
         if isinstance(value, str):
             return self.text(value, scope)
-        if isinstance(value, dict):
-            return {
-                self._defined(self.deep(k, scope)): self._defined(self.deep(v, scope))
-                for k, v in value.items()
-            }
-        if isinstance(value, (list, tuple)):
-            return [self._defined(self.deep(entry, scope)) for entry in value]
-        return value
-
-    @staticmethod
-    def _defined(value: Any) -> Any:
-        if isinstance(value, jinja2.Undefined):
-            value._fail_with_undefined_error()
+        if isinstance(value, dict) and has_templates(value):
+            return LazyDict(value, scope)
+        if isinstance(value, (list, tuple)) and has_templates(value):
+            return LazyList(value, scope)
+        if type(value) is Undecrypted:
+            value.fail()
         return value
 
     def value(self, value: Any, scope: Scope, what: str = "") -> Any:
         """A value that must be defined, for use in a task; TemplatingError names expression and reason."""
+        if value is None or type(value) in (bool, int, float):
+            return value
         try:
-            return filters.plain(self._defined(self.deep(value, scope)))
-        except (jinja2.TemplateError, filters.FilterError) as error:
-            raise _named(error, value, what) from None
-        except (TypeError, ValueError, KeyError, AttributeError, OSError, ZeroDivisionError) as error:
-            raise _named(error, value, what) from None
+            return filters.plain(self.lazy(value, scope))
+        except ERRORS as error:
+            raise _explained(error, value, what) from None
+
+    # -- conditions --------------------------------------------------------------------------------------
 
     def test(self, condition: Any, scope: Scope, what: str = "when") -> bool:
-        """A condition: an expression without braces, or a boolean."""
+        """A condition: an expression without braces, or a boolean. Its result must be a boolean."""
         if isinstance(condition, bool):
             return condition
-        if condition is None:
-            return True
-        text = str(condition).strip()
-        if "{{" not in text:
-            text = "{{ " + text + " }}"
-        found = self.value(text, scope, what)
-        if isinstance(found, str):
-            if found.strip().lower() in ("true", "yes"):
-                return True
-            if found.strip().lower() in ("false", "no", ""):
-                return False
-        return bool(found)
+        try:
+            found = self._condition(condition, scope)
+            if isinstance(found, Marker):
+                found.trip()
+        except ERRORS as error:
+            raise _explained(error, condition, what) from None
+        if isinstance(found, bool):
+            return found
+        raise TemplatingError(
+            f"{what}: {conditions.broken(found, condition, scope)}, in {_short(condition)!r}"
+        )
+
+    def _condition(self, condition: Any, scope: Scope) -> Any:
+        text = conditions.stripped(condition)
+        if conditions.all_template(text):
+            found = self.text(text, scope)
+            if isinstance(found, Marker):
+                found.trip()
+            if not isinstance(found, str):
+                return filters.plain(found)
+            text = conditions.stripped(conditions.trusted(self.environment, text, found, scope))
+        return self.expression(text, scope)
+
+    def expression(self, text: str, scope: Scope) -> Any:
+        """The value of an expression without braces."""
+        render = self._conditions.get(text)
+        if render is None:
+            name = conditions.name(text)
+            render = _named(name) if name is not None else self._compiled_expression(text)
+            self._conditions[text] = render
+        return render(scope)
+
+    def _compiled_expression(self, text: str) -> Render:
+        environment = self._environment(self.search, conditional=True)
+        found = conditions.parsed(environment, text)
+        template = environment.from_string(nodes.Template([nodes.Output([found], lineno=1)], lineno=1))
+        return _rendering(template)
+
+    # -- files -------------------------------------------------------------------------------------------
 
     def file(
         self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
     ) -> str:
         """A template file rendered; includes are looked for beside it and in `search`."""
-        folders = (path.parent, *search)
-        key = (path, path.stat().st_mtime_ns, folders, tuple(sorted((overrides or {}).items())))
+        found = self.file_value(path, scope, search, overrides)
+        return "" if found is None else found if isinstance(found, str) else str(filters.plain(found))
+
+    def file_value(
+        self, path: Path, scope: Scope, search: tuple[Path, ...], overrides: Mapping[str, Any] | None = None
+    ) -> Any:
+        """As `file`, with the type of a file that is a single expression (the template lookup has it)."""
+        key = (path, path.stat().st_mtime_ns, search, tuple(sorted((overrides or {}).items())))
+        before = getattr(self._local, "scope", None)
         try:
             if key not in self._files:
-                text = path.read_text(encoding="utf-8")
-                settings = dict(overrides or {})
-                if text.startswith("#jinja2:"):
-                    line, _, text = text.partition("\n")
-                    for name, value in re.findall(r"(\w+)\s*:\s*([^,\s]+)", line[8:]):
-                        settings[name] = {"true": True, "false": False}.get(
-                            value.strip("'\"").lower(), value.strip("'\"")
-                        )
-                environment = self._environment(folders, **settings)
-                template = environment.from_string(text)
-                template.filename = str(path)
-                self._files[key] = template
-            return str(self._value(False, self._files[key], scope))
-        except (jinja2.TemplateError, filters.FilterError, TypeError, ValueError, KeyError) as error:
-            line_number = _template_line(error)
-            place = f"{path}:{line_number}" if line_number else str(path)
-            message = getattr(error, "message", None) or str(error)
-            raise TemplatingError(f"{place}: {message}") from None
+                self._files[key] = self._compiled_file(path, search, dict(overrides or {}))
+            self._local.scope = scope
+            found = self._files[key](scope)
+            if isinstance(found, Marker):
+                found.trip()
+            return found
+        except ERRORS as error:
+            line = _template_line(error)
+            place = f"{path}:{line}" if line else str(path)
+            raise TemplatingError(f"{place}: {_reason(error)}") from None
+        finally:
+            self._local.scope = before
+
+    def _compiled_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
+        text = path.read_text(encoding="utf-8")
+        body = text
+        if text.startswith(_HEADER):
+            settings, body = _header(text, settings)
+        newline = settings.get("newline_sequence", "\n")
+        template = self._environment((path.parent, *search), **settings).from_string(body)
+        template.filename = str(path)
+        render = _rendering(template)
+        ends = len(body) - len(body.rstrip("\n"))
+
+        def with_newlines(scope: Scope) -> Any:
+            found = render(scope)
+            if found is None and ends:
+                found = ""
+            if isinstance(found, str):
+                found += newline * (ends - (len(found) - len(found.rstrip("\n"))))
+            return found
+
+        return with_newlines if ends else render
+
+
+def _rendering(template: jinja2.Template) -> Render:
+    environment: Any = template.environment
+    root, name, blocks, concat = (
+        template.root_render_func,
+        template.name,
+        template.blocks,
+        environment.concat,
+    )
+
+    def render(scope: Scope) -> Any:
+        return concat(root(Context(environment, scope, name, blocks)))
+
+    return render
+
+
+def _named(name: str) -> Render:
+    """The value of one variable needs no template."""
+
+    def render(scope: Scope) -> Any:
+        try:
+            return scope[name]
+        except KeyError:
+            return lookups.GLOBALS[name] if name in lookups.GLOBALS else Marker(name=name)
+
+    return render
+
+
+def _header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The settings of a `#jinja2:` line, and the template below it."""
+    line, newline, body = text.partition("\n")
+    if not newline:
+        raise filters.FilterError(f"Missing newline after {_HEADER!r} override.")
+    found = dict(settings)
+    for pair in line[len(_HEADER) :].split(","):
+        name, colon, value = pair.partition(":")
+        if not colon or name.strip() not in _SETTINGS:
+            raise filters.FilterError(
+                f"{pair.strip()!r} is no setting for {_HEADER!r}; it takes NAME:VALUE of {', '.join(_SETTINGS)}"
+            )
+        found[name.strip()] = ast.literal_eval(value.strip())
+    return found, body
 
 
 def _template_line(error: BaseException) -> int | None:
@@ -173,20 +272,28 @@ def _template_line(error: BaseException) -> int | None:
         return error.lineno
     line, trace = None, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
+        loader = trace.tb_frame.f_globals.get("__loader__")
+        if trace.tb_frame.f_code.co_filename.endswith("<template>") or "__jinja_template__" in (
+            trace.tb_frame.f_globals
+        ):
             line = trace.tb_lineno
+        del loader
         trace = trace.tb_next
     return line
 
 
-def _named(error: BaseException, value: Any, what: str) -> TemplatingError:
-    message = getattr(error, "message", None) or str(error) or type(error).__name__
-    shown = str(value) if len(str(value)) < 200 else str(value)[:200] + "..."
-    return TemplatingError(f"{what + ': ' if what else ''}{message}, in {shown!r}")
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "Recursive loop detected in template."
+    if isinstance(error, KeyError) and error.args:
+        return f"the key {error.args[0]!r} is not there"
+    return str(getattr(error, "message", None) or str(error) or type(error).__name__)
 
 
-def _single(tree: nodes.Template) -> nodes.Expr | None:
-    if len(tree.body) == 1 and isinstance(tree.body[0], nodes.Output) and len(tree.body[0].nodes) == 1:
-        node = tree.body[0].nodes[0]
-        return None if isinstance(node, nodes.TemplateData) else node
-    return None
+def _short(value: Any) -> str:
+    shown = str(value)
+    return shown if len(shown) < 200 else shown[:200] + "..."
+
+
+def _explained(error: BaseException, value: Any, what: str) -> TemplatingError:
+    return TemplatingError(f"{what + ': ' if what else ''}{_reason(error)}, in {_short(value)!r}")

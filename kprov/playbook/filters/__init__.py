@@ -1,0 +1,12 @@
+"""Ansible's filters that Jinja2 does not have, a subject a file; ALL is what templates see, REFUSED what they may not use.
+
+Called from `kprov.playbook.templating`; imports nothing of the playbook but `undefined` and `plugged`.
+"""
+
+from __future__ import annotations
+
+from kprov.playbook.filters.table import ALL, FILTERS, REFUSED
+from kprov.playbook.filters.values import OMIT, FilterError, plain
+from kprov.playbook.filters.yaml_json import to_json
+
+__all__ = ["ALL", "FILTERS", "OMIT", "REFUSED", "FilterError", "plain", "to_json"]

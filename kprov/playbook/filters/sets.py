@@ -1,0 +1,72 @@
+"""Lists as sets. The order is that of first appearance, where Ansible's is any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+import jinja2
+from jinja2 import pass_environment
+from jinja2.filters import do_unique
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    seen: set[Any] = set()
+    for value in values:
+        if isinstance(value, Hashable):
+            if value not in seen:
+                seen.add(value)
+                found.append(value)
+        elif value not in found:
+            found.append(value)
+    return found
+
+
+@pass_environment
+def unique(
+    environment: jinja2.Environment, value: Any, case_sensitive: bool | None = None, attribute: Any = None
+) -> list[Any]:
+    """What is in a list, once; by an attribute where one is given."""
+    values = list(value)
+    try:
+        return list(do_unique(environment, values, bool(case_sensitive), attribute))
+    except TypeError:
+        if case_sensitive is False or attribute is not None:
+            raise
+        return _unique(values)
+
+
+def _has(values: Any) -> Callable[[Any], bool]:
+    known = list(values)
+    try:
+        hashed = set(known)
+    except TypeError:
+        return lambda one: one in known
+    return lambda one: one in hashed if isinstance(one, Hashable) else one in known
+
+
+def intersect(one: Any, other: Any) -> list[Any]:
+    return list(filter(_has(other), _unique(one)))
+
+
+def difference(one: Any, other: Any) -> list[Any]:
+    known = _has(other)
+    return [value for value in _unique(one) if not known(value)]
+
+
+def symmetric_difference(one: Any, other: Any) -> list[Any]:
+    return [*difference(one, other), *difference(other, one)]
+
+
+def union(one: Any, other: Any) -> list[Any]:
+    return _unique([*one, *other])
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "unique": unique,
+    "intersect": intersect,
+    "difference": difference,
+    "symmetric_difference": symmetric_difference,
+    "union": union,
+}

@@ -1,0 +1,62 @@
+"""The filters `vault` and `unvault`, and files that may be encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import vault as format_
+from kprov.inventory import yamlfile
+from kprov.playbook.filters.values import FilterError, named
+
+
+def _bytes(value: Any, what: str) -> bytes:
+    if not isinstance(value, (str, bytes)):
+        raise FilterError(f"{what} is a text, not {named(value)}")
+    return value.encode() if isinstance(value, str) else value
+
+
+def vault(
+    data: Any,
+    secret: Any,
+    salt: str | None = None,
+    vault_id: str = "filter_default",
+    wrap_object: bool = False,
+) -> str:
+    """A text encrypted with a secret, in ansible-vault's format."""
+    if wrap_object:
+        raise FilterError("wrap_object is not supported; leave it out")
+    label = None if vault_id == "filter_default" else vault_id
+    key = _bytes(secret, "the secret")
+    return format_.encrypt(
+        _bytes(data, "what is encrypted"), key, label, salt=salt.encode() if salt else None
+    )
+
+
+def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
+    """The text that was encrypted; what is not encrypted as it is."""
+    del vault_id
+    text = _bytes(data, "what is decrypted").decode()
+    if not format_.is_vault(text):
+        return text
+    try:
+        found = format_.decrypt(format_.parse(text), _bytes(secret, "the secret"))
+    except InputError as error:
+        raise FilterError(str(error)) from None
+    if found is None:
+        raise FilterError("Unable to decrypt: the secret is another one")
+    return found.decode()
+
+
+def readable(path: Path) -> str:
+    """The text of a file, decrypted when it is a vault; FilterError says why it cannot be read."""
+    try:
+        data = path.read_bytes()
+        return yamlfile.read(path)[0] if data.startswith(b"$ANSIBLE_VAULT") else data.decode()
+    except (InputError, OSError, UnicodeDecodeError) as error:
+        raise FilterError(f"{path}: {error}") from None
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"vault": vault, "unvault": unvault}

@@ -1,0 +1,83 @@
+"""Filters between values and YAML or JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from kprov.playbook.filters.values import FilterError, named, plain
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Plain values as Ansible writes them."""
+
+
+def _json_default(value: Any) -> Any:
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """A value as JSON, with json.dumps' options; `profile` and the retired ones of Ansible are refused."""
+    for name in ("vault_to_text", "preprocess_unsafe"):
+        options.pop(name, None)
+    if options.pop("profile", None) not in (None, "tagless"):
+        raise FilterError("to_json: profile is not supported; leave it out")
+    return json.dumps(plain(value), default=_json_default, **options)
+
+
+def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:
+    options.pop("separators", None)
+    return to_json(value, indent=indent, sort_keys=sort_keys, separators=(",", ": "), **options)
+
+
+def from_json(value: Any, profile: Any = None, **options: Any) -> Any:
+    if profile not in (None, "tagless"):
+        raise FilterError("from_json: profile is not supported; leave it out")
+    return json.loads(value, **options)
+
+
+def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) -> str:
+    for name in ("vault_to_text", "dump_vault_tags"):
+        options.pop(name, None)
+    return str(
+        yaml.dump(
+            plain(value), Dumper=_Dumper, allow_unicode=True, default_flow_style=default_flow_style, **options
+        )
+    )
+
+
+def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, **options: Any) -> str:
+    return to_yaml(value, default_flow_style, indent=indent, **options)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise FilterError(f"{name} takes a text, not {named(value)}")
+    return value
+
+
+def from_yaml(value: Any) -> Any:
+    return value if not isinstance(value, str) else yaml.safe_load(value)
+
+
+def from_yaml_all(value: Any) -> Any:
+    if value is None:
+        return []
+    return value if not isinstance(value, str) else list(yaml.safe_load_all(_text(value, "from_yaml_all")))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "to_json": to_json,
+    "to_nice_json": to_nice_json,
+    "from_json": from_json,
+    "to_yaml": to_yaml,
+    "to_nice_yaml": to_nice_yaml,
+    "from_yaml": from_yaml,
+    "from_yaml_all": from_yaml_all,
+}

@@ -1,0 +1,187 @@
+"""Lookups that read files of the operator's machine: file, template, fileglob, first_found, ini, csvfile, unvault."""
+
+from __future__ import annotations
+
+import configparser
+import csv
+import glob
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.filters.choices import boolean
+from kprov.playbook.filters.vaults import readable
+from kprov.playbook.filters.values import FilterError, sequence
+from kprov.playbook.lookups.search import base, find, folders, key_values, must, options
+from kprov.playbook.scope import Scope
+from kprov.playbook.template_vars import template_vars
+from kprov.playbook.undefined import Marker
+
+
+def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    asked = options(given, {"rstrip": True, "lstrip": False}, "file")
+    found = []
+    for term in terms:
+        text = readable(must(scope, "files", term))
+        text = text.lstrip() if boolean(asked["lstrip"]) else text
+        found.append(text.rstrip() if boolean(asked["rstrip"]) else text)
+    return found
+
+
+def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    known: dict[str, Any] = {
+        "template_vars": {}, "variable_start_string": "{{", "variable_end_string": "}}", "comment_start_string": "{#",
+        "comment_end_string": "#}", "trim_blocks": True, "convert_data": None, "jinja2_native": None,
+    }  # fmt: skip
+    asked = options(given, known, "template")
+    settings = {name: asked[name] for name in known if name.endswith("_string")}
+    settings["trim_blocks"] = boolean(asked["trim_blocks"])
+    found = []
+    for term in terms:
+        path = must(scope, "templates", term)
+        above = {
+            **template_vars(path, str(term), managed="ansible_managed" not in scope),
+            **asked["template_vars"],
+        }
+        search = [inner for folder in folders(scope) for inner in (folder / "templates", folder)]
+        found.append(scope.templar.file_value(path, scope.above(above), tuple(search), settings))
+    return found
+
+
+def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for term in terms:
+        folder, name = os.path.split(str(term))
+        if folder:
+            place = find(scope, "files", folder)
+            places = [] if place is None else [place]
+        else:
+            places = [inner for one in [*folders(scope), base(scope)] for inner in (one / "files", one)]
+        for one in places:
+            hits = [path for path in glob.glob(str(one / name)) if os.path.isfile(path)]
+            if hits:
+                found += hits
+                break
+    return found
+
+
+def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
+    """The first file there is of many names; terms are names, lists of them, or mappings with files, paths and skip."""
+    known = {"files": [], "paths": [], "skip": False}
+    asked = options(given, known, "first_found")
+    names: list[str] = []
+
+    def collect(entries: Any) -> None:
+        for entry in entries:
+            if isinstance(entry, Marker):
+                entry.trip()
+            if isinstance(entry, Mapping):
+                asked.update({"skip": False, "paths": [], **options(dict(entry), known, "first_found")})
+                _join(names, asked["files"], asked["paths"])
+            elif isinstance(entry, str):
+                _join(names, [entry], asked["paths"])
+            elif sequence(entry):
+                collect(entry)
+            else:
+                raise FilterError("Invalid term supplied. A string, dict or list is required")
+
+    collect(terms or _listed(asked["files"]))
+    kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
+    for name in names:
+        for one in kinds:
+            path = find(scope, one, name)
+            if path is not None:
+                return [os.path.normpath(path)]
+    if boolean(asked["skip"]):
+        return []
+    raise FilterError(f"No file was found when using first_found: {', '.join(names)}")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _join(names: list[str], files: Any, paths: Any) -> None:
+    each = [name for one in _listed(files) for name in re.split("[,;]", one)]
+    within = [folder for one in _listed(paths) for folder in re.split("[,:;]", one)]
+    names += [os.path.join(folder, name) for folder in within for name in each] if within else each
+
+
+def _ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    known: dict[str, Any] = {
+        "type": "ini", "file": "ansible.ini", "section": "global", "re": False, "encoding": "utf-8", "default": "",
+        "case_sensitive": False, "allow_no_value": False, "allow_none": False, "interpolation": True,
+    }  # fmt: skip
+    found: list[Any] = []
+    for term in terms:
+        asked, key = options(given, known, "ini"), str(term)
+        if "=" in key or " " in key.strip():
+            key, said = key_values(key)
+            asked = options({**given, **said}, known, "ini")
+        parser = configparser.ConfigParser(
+            allow_no_value=boolean(asked["allow_no_value"]) or boolean(asked["allow_none"]),
+            interpolation=configparser.BasicInterpolation() if boolean(asked["interpolation"]) else None,
+        )
+        if boolean(asked["case_sensitive"]):
+            parser.optionxform = str  # type: ignore[method-assign,assignment]
+        text = must(scope, "files", asked["file"]).read_text(encoding=asked["encoding"])
+        section = asked["section"]
+        if asked["type"] == "properties":
+            section, text = "java_properties", f"[java_properties]\n{text}"
+        found += _of_ini(parser, text, section, key, asked)
+    return found
+
+
+def _of_ini(
+    parser: configparser.ConfigParser, text: str, section: str, key: str, asked: dict[str, Any]
+) -> list[Any]:
+    try:
+        parser.read_string(text)
+        if boolean(asked["re"]):
+            return [value for name, value in parser.items(section) if re.match(key, name)]
+        value = parser.get(section, key)
+    except configparser.NoOptionError:
+        value = asked["default"]
+    except configparser.NoSectionError:
+        raise FilterError(f"No section {section!r} in {asked['file']!r}.") from None
+    except configparser.Error as error:
+        raise FilterError(f"{asked['file']}: {error}") from None
+    return [] if value is None else list(value) if isinstance(value, list) else [value]
+
+
+def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    known: dict[str, Any] = {
+        "file": "ansible.csv", "delimiter": "TAB", "encoding": "utf-8", "default": None, "col": 1, "keycol": 0,
+    }  # fmt: skip
+    if not terms:
+        raise FilterError("Search key is required but was not found")
+    found: list[Any] = []
+    for term in terms:
+        key, said = key_values(str(term))
+        if not key:
+            raise FilterError("Search key is required but was not found")
+        asked = options({**given, **said}, known, "csvfile")
+        delimiter = "\t" if asked["delimiter"] == "TAB" else asked["delimiter"]
+        with must(scope, "files", asked["file"]).open(encoding=asked["encoding"]) as file:
+            rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
+            hit = next((row for row in rows if row and row[int(asked["keycol"])] == key), None)
+        value = asked["default"] if hit is None else hit[int(asked["col"])]
+        found += [] if value is None else value if isinstance(value, list) else [value]
+    return found
+
+
+def _unvault(scope: Scope, terms: list[Any]) -> list[Any]:
+    return [readable(Path(must(scope, "files", term))) for term in terms]
+
+
+LOOKUPS: dict[str, Callable[..., list[Any]]] = {
+    "file": _file,
+    "template": _template,
+    "fileglob": _fileglob,
+    "first_found": _first_found,
+    "ini": _ini,
+    "csvfile": _csvfile,
+    "unvault": _unvault,
+}

@@ -1,0 +1,30 @@
+"""The variables that Ansible adds for a template file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+
+def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bool = True) -> dict[str, Any]:
+    """`template_*` of a file called `name` in the task, rendered to `dest`; `ansible_managed` where nobody set it."""
+    now = path.stat()
+    try:
+        owner: Any = pwd.getpwuid(now.st_uid).pw_name
+    except KeyError:
+        owner = now.st_uid
+    found: dict[str, Any] = {
+        "template_host": os.uname().nodename,
+        "template_path": name,
+        "template_mtime": dt.datetime.fromtimestamp(now.st_mtime),
+        "template_uid": owner,
+        "template_run_date": dt.datetime.now(),
+        "template_fullpath": str(path.absolute()),
+        "template_destpath": dest,
+    }
+    if managed:
+        found["ansible_managed"] = "Ansible managed"
+    return found

@@ -1,0 +1,59 @@
+"""What a template names and nobody has defined: it travels through expressions until something needs its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jinja2
+from jinja2.utils import missing
+
+
+class MarkerError(jinja2.UndefinedError):
+    """A value was needed where there is none; `source` is the marker that says what is missing."""
+
+    def __init__(self, message: str | None, source: Marker) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as Ansible tells it: lazily templated containers are dict and list."""
+    for kind in (dict, list, str):
+        if isinstance(value, kind):
+            return kind.__name__
+    return type(value).__name__
+
+
+class Marker(jinja2.StrictUndefined):
+    """An undefined value: attributes and items of it are itself, so that `a.b.c | default(1)` works."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None
+    ) -> None:
+        if hint is None and name is not None and obj is not missing:
+            hint = f"object of type {type_name(obj)!r} has no attribute {name!r}"
+        super().__init__(hint, obj, name)
+        make: Any = self._error
+        self._undefined_exception = make
+
+    def _error(self, message: str | None) -> MarkerError:
+        return MarkerError(message, self)
+
+    @property
+    def message(self) -> str:
+        """What is undefined, in words."""
+        return str(self._undefined_message)
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+    def trip(self) -> Any:
+        """Raise the error that says what is undefined."""
+        raise MarkerError(self.message, self)

@@ -1,0 +1,70 @@
+"""Versions as Ansible's version test and version_sort order them: loose, strict, semver, pep440."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from packaging.version import Version
+
+
+@functools.total_ordering
+class Loose:
+    """Numbers and words, compared one by one; a number and a word cannot be compared."""
+
+    def __init__(self, text: str) -> None:
+        parts = [part for part in re.split(r"(\d+|[a-z]+|\.)", text) if part and part != "."]
+        self.parts: list[Any] = [int(part) if part.isdigit() else part for part in parts]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Loose) and self.parts == other.parts
+
+    def __lt__(self, other: Loose) -> bool:
+        return self.parts < other.parts
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def loose(text: str) -> Loose:
+    return Loose(text)
+
+
+_STRICT = re.compile(r"(\d+)\.(\d+)(\.(\d+))?([ab](\d+))?", re.ASCII)
+
+
+def strict(text: str) -> Any:
+    """`1.2`, `1.2.3`, `1.2a1`: pre-releases come before."""
+    found = _STRICT.fullmatch(text)
+    if not found:
+        raise ValueError(f"invalid version number '{text}'")
+    last = (found[5][0], int(found[6])) if found[5] else ("z", 0)
+    return (int(found[1]), int(found[2]), int(found[4] or 0), last)
+
+
+_SEMVER = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?"
+    r"(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?"
+)
+
+
+def semver(text: str) -> Any:
+    """https://semver.org's precedence; build metadata does not count."""
+    found = _SEMVER.fullmatch(text)
+    if not found:
+        raise ValueError(f"invalid semantic version '{text}'")
+    pre = found[4]
+    order: tuple[Any, ...] = (1,)
+    if pre is not None:
+        order = (0, *((0, int(part), "") if part.isdigit() else (1, 0, part) for part in pre.split(".")))
+    return (int(found[1]), int(found[2]), int(found[3]), order)
+
+
+TYPES: dict[str, Any] = {
+    "loose": loose,
+    "strict": strict,
+    "semver": semver,
+    "semantic": semver,
+    "pep440": Version,
+}
