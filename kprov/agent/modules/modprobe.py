@@ -1,37 +1,57 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH112, PTH119
+# ruff: noqa: PTH110, PTH112, PTH113, PTH118, PTH119, PTH208
 """community.general.modprobe; a module that is built into the kernel is there."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import shlex
 from typing import Any
 
-from kprov.agent import process
+from kprov.agent import files, process
 from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"required": True},
+    "state": {"choices": ["absent", "present"], "default": "present"},
+    "params": {"default": ""},
+    "persistent": {"choices": ["disabled", "present", "absent"], "default": "disabled"},
+}
+_LOAD, _OPTIONS = "/etc/modules-load.d", "/etc/modprobe.d"
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Load or unload a kernel module."""
-    name, state = args["name"], args.get("state", "present")
-    loaded = _loaded(name)
-    result = {
-        "name": name,
-        "params": args.get("params", ""),
-        "state": state,
-        "changed": loaded != (state == "present"),
-    }
-    if result["changed"] and not context.check:
-        parameters = str(args.get("params") or "").split()
-        command = ["modprobe", name, *parameters] if state == "present" else ["modprobe", "-r", name]
-        try:
-            code, out, err = process.run(command)
-        except FileNotFoundError:
-            raise ModuleError("modprobe is not installed on this host", **result) from None
-        if code:
-            raise ModuleError((err or out).strip(), rc=code, **result)
+    """Load or unload a kernel module, and have it so (or not) after the next boot."""
+    name, state = args["name"], args["state"]
+    result = {"changed": False, "name": name, "params": args["params"], "state": state}
+    if _loaded(name) != (state == "present"):
+        _modprobe(args, context, result)
+    if args["persistent"] != "disabled":
+        _persist(args, context, result)
     return result
+
+
+def _modprobe(args: dict[str, Any], context: Context, result: dict[str, Any]) -> None:
+    name, parameters = args["name"], shlex.split(args["params"])
+    present = args["state"] == "present"
+    command = [*(["-n"] if context.check else []), *([name, *parameters] if present else ["-r", name])]
+    _run(command, result)
+    result["changed"] = context.check or not present or _loaded(name)
+    if not result["changed"]:
+        code, _, err = process.run(["modprobe", "-n", "--first-time", name, *parameters])
+        if code:
+            result.setdefault("warnings", []).append(err)
+
+
+def _run(command: list[str], result: dict[str, Any]) -> None:
+    try:
+        code, out, err = process.run(["modprobe", *command])
+    except FileNotFoundError:
+        raise ModuleError('Failed to find required executable "modprobe"', **result) from None
+    if code:
+        raise ModuleError(err, rc=code, stdout=out, stderr=err, **result)
 
 
 def _loaded(name: str) -> bool:
@@ -51,3 +71,51 @@ def _loaded(name: str) -> bool:
             )
     except OSError:
         return False
+
+
+def _persist(args: dict[str, Any], context: Context, result: dict[str, Any]) -> None:
+    name, parameters = args["name"], args["params"].split()
+    load = re.compile(rf"^ *{name} *(?:[#;].*)?\n?\Z")
+    options = re.compile(rf"^options {name} (\w+=\S+) *(?:[#;].*)?\n?\Z")
+    loaded = any(load.match(line) for _, lines in _files(_LOAD) for line in lines)
+    known = {
+        match[1]
+        for _, lines in _files(_OPTIONS)
+        for line in lines
+        for match in [options.match(line)]
+        if match
+    }
+    present = args["persistent"] == "present"
+    if present and not loaded:
+        _write(f"{_LOAD}/{name}.conf", f"{name}\n", context, result)
+    if present and known != set(parameters):
+        _disable(_OPTIONS, options, context, result)
+        text = "\n".join(f"options {name} {parameter}" for parameter in parameters) + "\n"
+        _write(f"{_OPTIONS}/{name}.conf", text, context, result)
+    if not present:
+        _disable(_LOAD, load, context, result)
+        _disable(_OPTIONS, options, context, result)
+
+
+def _files(folder: str) -> list[tuple[str, list[str]]]:
+    if not os.path.isdir(folder):
+        return []
+    paths = [os.path.join(folder, name) for name in os.listdir(folder)]
+    return [(path, files.read_text(path).splitlines(keepends=True)) for path in paths if os.path.isfile(path)]
+
+
+def _disable(folder: str, pattern: re.Pattern[str], context: Context, result: dict[str, Any]) -> None:
+    """Make comments of the lines that match."""
+    for path, lines in _files(folder):
+        after = ["#" + line if pattern.match(line) else line for line in lines]
+        if after != lines:
+            _write(path, "".join(after), context, result)
+
+
+def _write(path: str, text: str, context: Context, result: dict[str, Any]) -> None:
+    result["changed"] = True
+    if context.diff:
+        before = files.read_text(path) if os.path.exists(path) else ""
+        result.setdefault("diff", []).append(files.difference(path, before.encode(), text.encode()))
+    if not context.check:
+        files.write(path, text.encode("utf-8", "surrogateescape"), {})

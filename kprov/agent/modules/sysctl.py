@@ -1,76 +1,148 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
-"""ansible.posix.sysctl."""
+# ruff: noqa: PTH110, PTH113, PTH207
+"""ansible.posix.sysctl; values are read and set in /proc/sys, without the program sysctl."""
 
 from __future__ import annotations
 
+import glob
 import os
 from typing import Any
 
 from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"required": True, "aliases": ["key"]},
+    "value": {"aliases": ["val"]},
+    "state": {"choices": ["present", "absent"], "default": "present"},
+    "reload": {"type": "bool", "default": True},
+    "sysctl_set": {"type": "bool", "default": False},
+    "ignoreerrors": {"type": "bool", "default": False},
+    "sysctl_file": {"type": "path", "default": "/etc/sysctl.conf"},
+}
+RULES: dict[str, Any] = {"required_if": [["state", "present", ["value"]]]}
+_TRUE = ("yes", "on", "1", "true", "t", "y", "1.0")
+_FALSE = ("no", "off", "0", "false", "f", "n", "0.0")
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have `name = value` in sysctl_file and, with sysctl_set or reload, in the kernel."""
-    name, path = args["name"], args.get("sysctl_file") or "/etc/sysctl.conf"
-    present = args.get("state", "present") == "present"
-    value = _plain(args.get("value"))
-    kernel = "/proc/sys/" + name.translate(str.maketrans("./", "/."))
-    before = files.read_text(path) if os.path.exists(path) else ""
-    after = _text(before, name, value if present else None)
-    changed = after != before
-    result: dict[str, Any] = {"changed": changed}
-    if changed and context.diff:
+    name, path, present = args["name"].strip(), args["sysctl_file"], args["state"] == "present"
+    value = _plain(args["value"])
+    for key, text in (("name", name), ("value", value if present else "-")):
+        if not text:
+            raise ModuleError(f"{key} cannot be blank")
+    lines = files.read_text(path).splitlines() if os.path.isfile(path) else []
+    in_file = next((found for key, found in reversed(_pairs(lines)) if key == name), None)
+    differs = " ".join((_read(name) or "").split()) != " ".join(value.split())
+    write = present and in_file != value if present or in_file is None else True
+    changed = write or (args["reload"] and present and differs)
+    set_now = args["sysctl_set"] and present and differs
+    result: dict[str, Any] = {"changed": bool(changed or set_now)}
+    after = "".join(line.strip() + "\n" for line in _fixed(lines, name, value if present else None))
+    if write and context.diff:
+        before = "".join(line + "\n" for line in lines)
         result["diff"] = [files.difference(path, before.encode(), after.encode())]
-    if changed and not context.check:
-        files.write(path, after.encode(), {})
-    reload = truth(args.get("reload"), default=True) and changed
-    if present and (reload or truth(args.get("sysctl_set"))):
-        now = _read(kernel)
-        if now is None:
-            if not truth(args.get("ignoreerrors")) and not context.check:
-                raise ModuleError(f"setting {name} failed: there is no such kernel parameter")
-        elif now != value:
-            result["changed"] = True
-            if not context.check:
-                _set(kernel, name, value, ignore=truth(args.get("ignoreerrors")))
+    if context.check:
+        return result
+    if set_now and _read(name) is None:
+        if not args["ignoreerrors"]:
+            raise ModuleError(f"setting {name} failed: {_cannot_stat(name)}")
+    elif set_now:
+        failed = _set(name, value)
+        if failed:
+            raise ModuleError(f"setting {name} failed: {failed}")
+    if write:
+        files.write(os.path.realpath(path), after.encode("utf-8", "surrogateescape"), {})
+    if result["changed"] and args["reload"]:
+        _reload(after, ignore=args["ignoreerrors"])
     return result
 
 
-def _set(kernel: str, name: str, value: str, *, ignore: bool) -> None:
+def _reload(text: str, *, ignore: bool) -> None:
+    """What `sysctl -p` does with a file; `ignore` passes over names the kernel does not have."""
+    failures = []
+    for name, value in _pairs(text.splitlines()):
+        plain = name.lstrip("-").strip()
+        paths = glob.glob(_path(plain)) if "*" in plain else [_path(plain)]
+        for path in paths:
+            if not os.path.exists(path):
+                failed = "" if ignore else _cannot_stat(plain)
+            else:
+                failed = _set_path(path, plain, value)
+            if failed and not name.startswith("-"):
+                failures.append(failed)
+    if failures:
+        raise ModuleError("Failed to reload sysctl: " + "".join(failures))
+
+
+def _plain(value: str | None) -> str:
+    text = (value or "").strip()
+    if text.lower() in _TRUE:
+        return "1"
+    return "0" if text.lower() in _FALSE else text
+
+
+def _path(name: str) -> str:
+    """Dots separate, unless the first separator is a slash; the other sign stands for itself."""
+    dot, slash = name.find("."), name.find("/")
+    dots = slash < 0 or 0 <= dot < slash
+    return "/proc/sys/" + (name.translate(str.maketrans("./", "/.")) if dots else name)
+
+
+def _read(name: str) -> str | None:
     try:
-        with open(kernel, "w") as file:
-            file.write(value)
-    except OSError as error:
-        if not ignore:
-            raise ModuleError(f"setting {name} failed: {error.strerror}") from None
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return " ".join(str("" if value is None else value).split())
-
-
-def _read(kernel: str) -> str | None:
-    try:
-        with open(kernel) as file:
-            return " ".join(file.read().split())
+        return files.read_text(_path(name))
     except OSError:
         return None
 
 
-def _text(before: str, name: str, value: str | None) -> str:
-    lines, found = [], False
-    for line in before.splitlines():
-        key = line.split("=", 1)[0].strip().lstrip("-").strip()
-        if "=" not in line or line.lstrip().startswith(("#", ";")) or key != name:
-            lines.append(line)
-        elif value is not None and not found:
-            found = True
-            same = _plain(line.split("=", 1)[1]) == value
-            lines.append(line if same else f"{name}={value}")
-    if value is not None and not found:
-        lines.append(f"{name}={value}")
-    return "".join(line + "\n" for line in lines)
+def _set(name: str, value: str) -> str:
+    return _set_path(_path(name), name, value)
+
+
+def _set_path(path: str, name: str, value: str) -> str:
+    """Why the kernel did not take it, in sysctl's words; empty when it did."""
+    try:
+        with open(path, "w") as file:
+            file.write(value + "\n")
+    except PermissionError:
+        return f'sysctl: permission denied on key "{name}"\n'
+    except OSError as error:
+        return f'sysctl: setting key "{name}": {error.strerror}\n'
+    return ""
+
+
+def _cannot_stat(name: str) -> str:
+    return f"sysctl: cannot stat {_path(name)}: No such file or directory\n"
+
+
+def _pairs(lines: list[str]) -> list[tuple[str, str]]:
+    found = []
+    for line in lines:
+        text = line.strip()
+        if text and not text.startswith(("#", ";")) and "=" in text:
+            key, value = text.split("=", 1)
+            found.append((key.strip(), value.strip()))
+    return found
+
+
+def _fixed(lines: list[str], name: str, value: str | None) -> list[str]:
+    """The file's lines with the name's value (None: without it); of a name said twice the first stays."""
+    found, seen = [], set()
+    for line in lines:
+        pair = _pairs([line])
+        if not pair:
+            found.append(line)
+            continue
+        key, old = pair[0]
+        if key in seen:
+            continue
+        seen.add(key)
+        if key != name:
+            found.append(f"{key}={old}")
+        elif value is not None:
+            found.append(f"{key}={value}")
+    if value is not None and name not in seen:
+        found.append(f"{name}={value}")
+    return found

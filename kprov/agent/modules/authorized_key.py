@@ -1,0 +1,202 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH101, PTH102, PTH103, PTH110, PTH113, PTH118, PTH120
+"""ansible.posix.authorized_key."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from urllib.parse import urlparse
+
+from kprov.agent import files
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "user": {"required": True},
+    "key": {"required": True},
+    "path": {"type": "path"},
+    "manage_dir": {"type": "bool", "default": True},
+    "state": {"choices": ["absent", "present"], "default": "present"},
+    "key_options": {},
+    "exclusive": {"type": "bool", "default": False},
+    "comment": {},
+    "validate_certs": {"type": "bool", "default": True},
+    "follow": {"type": "bool", "default": False},
+}
+#: Key types of OpenSSH, with and without certificates.
+_TYPES = {
+    "ssh-dss", "ssh-rsa", "rsa-sha2-256", "rsa-sha2-512", "ssh-ed25519", "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-xmss@openssh.com",
+}  # fmt: skip
+_TYPES |= {name.replace("@openssh.com", "") + "-cert-v01@openssh.com" for name in _TYPES}
+
+_Options = List[Tuple[str, Optional[str]]]
+
+
+class _Key(NamedTuple):
+    """One line; `kind` is empty for lines that are no keys, whose `data` is the line."""
+
+    data: str
+    kind: str
+    options: _Options
+    comment: str
+
+    def line(self) -> str:
+        if not self.kind:
+            return self.data
+        options = ",".join(name if value is None else f"{name}={value}" for name, value in self.options)
+        return f"{options + ' ' if options else ''}{self.kind} {self.data} {self.comment}\n"
+
+    def like(self, other: _Key) -> bool:
+        """The same key, whatever the order of different options."""
+        return (self.kind, self.comment, _by_name(self.options)) == (
+            other.kind,
+            other.comment,
+            _by_name(other.options),
+        )
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Have keys in a user's authorized_keys, alone there if `exclusive`, or have them there no more."""
+    result: dict[str, Any] = {name: args[name] for name in ARGUMENTS}
+    if args["key"].startswith("http"):
+        raise ModuleError("keys are not fetched on the host: use key: \"{{ lookup('url', 'https://...') }}\"")
+    new = [line for line in _source(args["key"]).splitlines() if line and not line.startswith("#")]
+    path = result["keyfile"] = _path(args, context, follow=False)
+    before = files.read_text(path) if os.path.isfile(path) else ""
+    kept = _parse(before)
+    # Later keys come last; keys that an exclusive list replaces keep the list's order.
+    rank = _ranks(before)
+    highest, wanted, changed = len(kept), [], False
+    for index, line in enumerate(new):
+        key = _wanted(line, args)
+        there = kept.get(key.data)
+        if args["state"] == "absent":
+            if there is not None:
+                del kept[key.data]
+                changed = True
+            continue
+        wanted.append(key.data)
+        if there is None or not key.like(there):
+            kept[key.data] = key
+            rank[key.data] = highest + index
+            changed = True
+    if args["state"] == "present" and args["exclusive"]:
+        for data in set(kept) - set(wanted):
+            del kept[data]
+            changed = True
+    result["changed"] = changed
+    if changed:
+        after = "".join(kept[data].line() for data in sorted(kept, key=lambda data: rank[data]))
+        _finish(args, context, result, before, after)
+    if args["path"] is not None:
+        result.update(files.describe(args["path"]))
+    return result
+
+
+def _finish(args: dict[str, Any], context: Context, result: dict[str, Any], before: str, after: str) -> None:
+    target = _path(args, context, follow=args["follow"])
+    if context.diff:
+        result["diff"] = {
+            "before_header": result["keyfile"],
+            "after_header": target,
+            "before": before,
+            "after": after,
+        }
+    if context.check:
+        return
+    user = pwd.getpwnam(args["user"])
+    folder = os.path.dirname(args["path"] or target)
+    if args["manage_dir"]:
+        if not os.path.exists(folder):
+            try:
+                os.mkdir(folder, 0o700)
+            except OSError as error:
+                raise ModuleError(f"Failed to create directory {folder} : {error}") from None
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.chmod(folder, 0o700)
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    attributes = {"owner": user.pw_uid, "group": user.pw_gid, "mode": "0600", "follow": args["follow"]}
+    files.write(target, after.encode("utf-8", "surrogateescape"), attributes)
+
+
+def _source(key: str) -> str:
+    if not key.startswith("file"):
+        return key
+    path = urlparse(key).path
+    if not os.path.exists(path):
+        raise ModuleError(f"Path to a key file not found: {path}")
+    if not os.path.isfile(path):
+        raise ModuleError(f"Path to a key is a directory and must be a file: {path}")
+    return files.read_text(path)
+
+
+def _path(args: dict[str, Any], context: Context, *, follow: bool) -> str:
+    path: str | None = args["path"]
+    if path is None or not context.check:
+        try:
+            home = pwd.getpwnam(args["user"]).pw_dir
+        except KeyError as error:
+            if context.check:
+                text = "Either user must exist or you must provide full path to key file in check mode"
+                raise ModuleError(text) from None
+            raise ModuleError(f"Failed to lookup user {args['user']}: {error.args[0]!r}") from None
+        path = path or os.path.join(home, ".ssh", "authorized_keys")
+    return os.path.realpath(path) if follow else path
+
+
+def _wanted(line: str, args: dict[str, Any]) -> _Key:
+    key = _key(line)
+    if key is None:
+        raise ModuleError(f"invalid key specified: {line}")
+    if args["key_options"] is not None:
+        key = key._replace(options=_options(args["key_options"]))
+    if args["comment"] is not None:
+        key = key._replace(comment=args["comment"])
+    return key
+
+
+def _parse(text: str) -> Dict[str, _Key]:
+    """Lines by their key; the last of several with one key counts."""
+    found: Dict[str, _Key] = {}
+    for line in text.splitlines(keepends=True):
+        key = _key(line) or _Key(line, "", [], "")
+        found[key.data] = key
+    return found
+
+
+def _ranks(text: str) -> Dict[str, int]:
+    lines = text.splitlines(keepends=True)
+    return {(_key(line) or _Key(line, "", [], "")).data: index for index, line in enumerate(lines)}
+
+
+def _key(line: str) -> _Key | None:
+    words = line.replace(r"\#", "#").split()
+    if words and words[0] == "#":
+        return _Key(line.replace(r"\#", "#"), "", [], "")
+    where = next((index for index, word in enumerate(words) if word in _TYPES), None)
+    if where is None or len(words) < where + 2:
+        return None
+    return _Key(
+        words[where + 1], words[where], _options(" ".join(words[:where])), " ".join(words[where + 2 :])
+    )
+
+
+def _options(text: str) -> _Options:
+    """Options between commas that are not in quotes."""
+    found: _Options = []
+    for part in re.findall(r"""(?:[^,"']|"[^"]*"|'[^']*')+""", text):
+        name, equals, value = part.partition("=")
+        found.append((name, value if equals else None))
+    return found
+
+
+def _by_name(options: _Options) -> Dict[str, List[Optional[str]]]:
+    found: Dict[str, List[Optional[str]]] = {}
+    for name, value in options:
+        found.setdefault(name, []).append(value)
+    return found
