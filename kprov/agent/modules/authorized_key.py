@@ -94,7 +94,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         after = "".join(kept[data].line() for data in sorted(kept, key=lambda data: rank[data]))
         _finish(args, context, result, before, after)
     if args["path"] is not None:
-        result.update(files.describe(args["path"]))
+        result.update(files.path_info(args["path"]))
     return result
 
 

@@ -58,7 +58,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": result["changed"], "diff": result["diff"]}
     if result["changed"]:
         _change(host, key, path, after)
-    return {**result, **files.describe(path)}
+    return {**result, **files.path_info(path)}
 
 
 def _change(host: str, key: str, path: str, after: list[str]) -> None:
