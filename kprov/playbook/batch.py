@@ -41,8 +41,12 @@ class Batch:
         self.handlers = Handlers(play, self.scope)
         self.includes = Includes(play, self.scope)
         self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
-        variables.active = lambda: state.alive(hosts)
+        variables.active = lambda: state.alive(variables.play_hosts)
         variables.batch = hosts
+        percent = play.keywords.get("max_fail_percentage")
+        scope = Scope(variables.templar, variables.host_layers(hosts[0]))
+        found = variables.templar.value(percent, scope, "max_fail_percentage")
+        self.max_fail_percentage = None if found is None else float(found)
 
     def run(self) -> None:
         """The whole play. Raises InputError for what only a run can find wrong in its files."""
@@ -63,7 +67,7 @@ class Batch:
 
     def scope(self, node: Node, host: str) -> Scope:
         """What a node sees on a host."""
-        return self.variables.scope(host, self.play, node, include=self.includes.variables(node, host))
+        return self.variables.scope(host, self.play, node, include=self.includes.given(node, host))
 
     def _retried(self, host: str, task: Task, attempt: int, left: int) -> None:
         with self.state.lock:
@@ -104,10 +108,11 @@ class _Walk:
         if block.rescue:
             broken = [host for host in hosts if self.state.host(host).failed]
             for host in broken:
-                self.state.host(host).failed = False
-                stats = self.state.stats(host)
-                stats.failed = max(0, stats.failed - 1)
-                stats.rescued += 1
+                state, stats = self.state.host(host), self.state.stats(host)
+                if state.by_itself:
+                    stats.failed -= 1
+                    stats.rescued += 1
+                state.failed = state.by_itself = False
             if broken:
                 self.tasks(block.rescue, broken)
         if block.always:
@@ -142,14 +147,19 @@ class _Walk:
             self.state.result.tasks.append(
                 TaskTime(selection.shown(task), round(time.monotonic() - start, 4))
             )
-        if (
-            not self.free
-            and len(self.state.lost(hosts)) > lost
-            and (once or self._flag(task, "any_errors_fatal", hosts[0]))
-        ):
+        if not self.free and len(self.state.lost(hosts)) > lost and self._ends_all(task, once=once):
             for host in self.state.alive(self.batch.hosts):
                 self.state.host(host).failed = True
-            self.state.result.fatal = True
+
+    def _ends_all(self, task: Task, *, once: bool) -> bool:
+        """Whether a failure ends the play for all: it is fatal, or there are too many of them."""
+        if (once and not task.get("ignore_errors")) or self._flag(
+            task, "any_errors_fatal", self.batch.hosts[0]
+        ):
+            return True
+        percent = self.batch.max_fail_percentage
+        failed = sum(self.state.host(host).failed for host in self.batch.hosts)
+        return percent is not None and 100 * failed / len(self.batch.hosts) > percent
 
     def _do(self, task: Task, todo: list[str], hosts: list[str]) -> None:
         throttle = self._throttle(task, todo[0])
@@ -173,7 +183,7 @@ class _Walk:
                 return
             state.callbacks.host_started(host, selection.shown(task))
         start = time.monotonic()
-        result = batch.executor.run(task, host, batch.includes.variables(task, host))
+        result = batch.executor.run(task, host, batch.includes.given(task, host))
         with state.lock:
             batch.recorder.take(task, host, result, time.monotonic() - start, key=key, others=others)
 
@@ -210,11 +220,11 @@ class _Walk:
         once = not self.free and self._flag(task, "run_once", hosts[0])
         wanted, errors, skipped = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
         with self.state.lock:
+            self.state.callbacks.task_started(self._titled(task, hosts[0]), handler=handler, hosts=hosts)
             for host in skipped:
-                self.state.stats(host).skipped += 1
+                self._included(task, host, {"changed": False, "skipped": True})
             for host, error in errors.items():
-                failure = {"failed": True, "changed": False, "msg": error}
-                self.batch.recorder.take(task, host, failure, 0.0, key="", others=[])
+                self._included(task, host, {"failed": True, "changed": False, "msg": error})
         for included in wanted:
             members = self.state.alive(hosts if once else included.hosts)
             if once:
@@ -227,13 +237,15 @@ class _Walk:
             except InputError as error:
                 with self.state.lock:
                     for host in members:
-                        failure = {"failed": True, "changed": False, "msg": str(error)}
-                        self.batch.recorder.take(task, host, failure, 0.0, key="", others=[])
+                        self._included(task, host, {"failed": True, "changed": False, "msg": str(error)})
                 continue
             with self.state.lock:
                 for host in members:
-                    self.state.stats(host).ok += 1
+                    self._included(task, host, {"changed": False, **included.shown(task)})
             self.tasks(nodes, members, handler=handler)
+
+    def _included(self, task: Task, host: str, result: dict[str, Any]) -> None:
+        self.batch.recorder.take(task, host, result, 0.0, key="", others=[])
 
     def flush(self, hosts: list[str]) -> None:
         """Run the handlers that were notified, in the order they are written."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError, KprovError, PreflightError, UnreachableError
 from kprov.playbook import async_tasks, calls, looping, outcome
 from kprov.playbook.action.base import Call, Remote
+from kprov.playbook.given import Given
 from kprov.playbook.model import Play, Task
 from kprov.playbook.outcome import Result
 from kprov.playbook.result import Callbacks
@@ -34,7 +35,7 @@ class Executor:
         self.retried = retried
         self.calls = calls.Calls(variables, sender, callbacks)
 
-    def run(self, task: Task, host: str, include: Mapping[str, Any] | None = None) -> Result:
+    def run(self, task: Task, host: str, include: Given | None = None) -> Result:
         """The task's result; never raises for what a task or host can do wrong (failed, unreachable)."""
         scope = self.variables.scope(host, self.play, task, include=include)
         try:

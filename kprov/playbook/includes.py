@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.playbook import load, looping, outcome
+from kprov.playbook.given import NOTHING, Given
 from kprov.playbook.model import Block, Play, Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import TemplatingError
@@ -19,27 +20,37 @@ class Included:
     """One file or role that some hosts include with the same arguments."""
 
     args: dict[str, Any]
-    variables: dict[str, Any]
+    items: dict[str, Any]
     hosts: list[str] = field(default_factory=list)
+
+    def shown(self, task: Task) -> dict[str, Any]:
+        """What the result of the include says."""
+        if task.module == "include_role":
+            return {"include_args": self.args, "include_variables": dict(task.keywords.get("vars") or {})}
+        rest = {name: value for name, value in self.args.items() if name not in ("file", "_raw_params")}
+        return {"include": self.args.get("_raw_params") or self.args.get("file"), "include_args": rest}
 
 
 class Includes:
-    """Includes of one play. The variables of an include are kept by the block that stands for it."""
+    """Includes of one play. What an include gives is kept by the block that stands for it."""
 
     def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
         self.play = play
         self._scope = scope
-        self._variables: dict[tuple[int, str], dict[str, Any]] = {}
-        # Blocks are known by their identity, so they must live as long as their variables.
+        self._given: dict[tuple[int, str], Given] = {}
+        # Blocks are known by their identity, so they must live as long as what they give.
         self._blocks: list[Block] = []
 
-    def variables(self, node: Any, host: str) -> dict[str, Any]:
-        """Variables that includes around a node give it on a host."""
-        if not self._variables:
-            return {}
-        found: dict[str, Any] = {}
+    def given(self, node: Any, host: str) -> Given:
+        """What includes around a node give it on a host, the inner ones win."""
+        if not self._given:
+            return NOTHING
+        found = Given()
         for one in reversed(list(node.chain())):
-            found.update(self._variables.get((id(one), host), {}))
+            own = self._given.get((id(one), host))
+            if own is not None:
+                found.items.update(own.items)
+                found.variables.update(own.variables)
         return found
 
     def wanted(self, task: Task, hosts: list[str]) -> tuple[list[Included], dict[str, str], list[str]]:
@@ -49,22 +60,19 @@ class Includes:
         skipped: list[str] = []
         for host in hosts:
             try:
-                before = len(found), sum(len(one.hosts) for one in found.values())
-                for scope, extra in self._items(task, host):
-                    if outcome.skipped(task, scope):
-                        continue
+                mine = [
+                    (scope, items)
+                    for scope, items in self._items(task, host)
+                    if outcome.skipped(task, scope) is None
+                ]
+                for scope, items in mine:
                     args = {
                         name: scope.templar.value(value, scope, task.module)
                         for name, value in task.args.items()
-                        if name not in _ARGUMENTS_OF_INCLUDE
+                        if name != "apply"
                     }
-                    own = {}
-                    if extra:
-                        given = task.keywords.get("vars") or {}
-                        own = {name: scope.templar.value(one, scope, name) for name, one in given.items()}
-                    key = repr((args, extra, own))
-                    found.setdefault(key, Included(args, {**extra, **own})).hosts.append(host)
-                if before == (len(found), sum(len(one.hosts) for one in found.values())):
+                    found.setdefault(repr((args, items)), Included(args, items)).hosts.append(host)
+                if not mine:
                     skipped.append(host)
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
@@ -82,22 +90,17 @@ class Includes:
             raise
         control = looping.Control.of(task, scope)
         scopes = looping.scopes(control, found, scope)
-        extras = [dict(inner.layers[0].values) for inner in scopes]
-        return list(zip(scopes, extras, strict=True))
+        return [(inner, dict(inner.layers[0].values)) for inner in scopes]
 
     def nodes(self, task: Task, included: Included) -> list[Task | Block]:
-        """The tasks of an include, as children of a block that has its variables."""
-        keywords = {
-            key: value
-            for key, value in task.keywords.items()
-            if key in ("vars", "run_once", "delegate_to") and not (key == "vars" and included.variables)
-        }
+        """The tasks of an include, as children of a block that gives them its variables."""
+        keywords = {key: value for key, value in task.keywords.items() if key in ("run_once", "delegate_to")}
         around = Block(
             {**keywords, **(task.args.get("apply") or {})}, task.parent, task.role, task.file, task.line
         )
         self._blocks.append(around)
         for host in included.hosts:
-            self._variables[id(around), host] = included.variables
+            self._given[id(around), host] = Given(included.items, dict(task.keywords.get("vars") or {}))
         if task.module == "include_role":
             return load.include_role(included.args, self.play, around)
         name = str(included.args.get("file") or included.args.get("_raw_params") or "")

@@ -147,7 +147,7 @@ class Loader:
             roles.mapping(
                 path / "vars", roles.stem(given.get("vars_from")), needed=bool(given.get("vars_from"))
             ),
-            {**params, **(keywords.get("vars") or {})},
+            params,
         )
         around = Block(
             keywords, parent, role, str(getattr(entry, "file", self.path)), getattr(entry, "line", None)

@@ -95,7 +95,7 @@ class Recorder:
         return "changed" if result.get("changed") else "ok"
 
     def _failed(self, task: Task, host: str, result: Result) -> None:
-        self.state.host(host).failed = True
+        self.state.host(host).failed = self.state.host(host).by_itself = True
         self.variables.registered.setdefault(host, {}).update(
             ansible_failed_result=result,
             ansible_failed_task={"name": task.name, "action": task.module, "args": {}},

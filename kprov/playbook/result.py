@@ -65,10 +65,9 @@ class RunResult:
     seconds: float = 0.0
     #: What set_stats gave, by host or "_run".
     custom: dict[str, dict[str, Any]] = field(default_factory=dict)
-    #: Set while a play runs: one host's failure ends it for all; `meta: end_play` ended it.
-    fatal: bool = False
     #: Where the run's journal is, when it has one.
     journal: Path | None = None
+    #: Set while a play runs: `meta: end_play` ended it.
     play_ended: bool = False
 
     @property

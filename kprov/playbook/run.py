@@ -38,20 +38,16 @@ class Run:
         self.state.callbacks.play_started(play.name, hosts)
         self.state.journal.write("play", name=play.name, hosts=hosts)
         value = self.variables.templar.value
-        percent = value(play.keywords.get("max_fail_percentage"), scope, "max_fail_percentage")
         self.state.result.play_ended = False
         for batch in batches(hosts, value(play.keywords.get("serial"), scope, "serial"), play):
             for host in batch:
                 self.state.host(host).ended = False
                 self.state.host(host).ended_roles = frozenset()
             self.variables.play_hosts = hosts
-            self.state.result.fatal = False
             self.variables.facts.gather = self._gatherer(play)
             Batch(self.state, self.variables, self.sender, play, batch).run()
             lost = len(batch) - len(self._left(batch))
-            if lost == len(batch) or self.state.result.fatal:
-                return False
-            if percent is not None and 100 * lost / len(batch) > float(percent):
+            if lost == len(batch):
                 return False
             if self.state.result.play_ended:
                 break

@@ -15,6 +15,8 @@ class HostState:
     """A host in a run: `failed` until a rescue, `unreachable` to its end, `ended` for this batch."""
 
     failed: bool = False
+    #: Whether a task of its own failed; else it counts as failed because another host did.
+    by_itself: bool = False
     unreachable: bool = False
     ended: bool = False
     #: Roles that `meta: end_role` ended, by identity.

@@ -10,6 +10,8 @@ from typing import Any
 from kprov.inventory import yamlfile
 from kprov.inventory.model import Inventory
 from kprov.playbook.facts import FactStore, FactVariables
+from kprov.playbook.given import NOTHING as _NOTHING_GIVEN
+from kprov.playbook.given import Given
 from kprov.playbook.model import Node, Play, Role
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope
@@ -118,8 +120,8 @@ class Variables:
             Layer(self.of_inventory(host)),
         ]
 
-    def scope(self, host: str, play: Play, node: Node, *, include: Mapping[str, Any] | None = None) -> Scope:
-        """What a task sees on a host."""
+    def scope(self, host: str, play: Play, node: Node, *, include: Given | None = None) -> Scope:
+        """What a task sees on a host: Ansible's precedence, the first layer wins."""
         role = node.role
         lineage = role.lineage() if role is not None else []
         defaults: dict[str, Any] = {}
@@ -131,28 +133,28 @@ class Variables:
         for one in lineage:
             params.update(one.params)
         gathering = play.keywords.get("gather_facts", True) is not False
+        given = include or _NOTHING_GIVEN
         layers = [
             Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True),
+            Layer(given.items, raw=True),
             Layer(self.options.extra_vars),
-            Layer(include or {}, raw=True),
+            Layer(given.variables),
             Layer(params),
             Layer(self.registered.setdefault(host, {}), raw=True),
             Layer(self.included.setdefault(host, {})),
             Layer(node.merged("vars")),
             Layer(role_vars),
         ]
-        scope = Scope(
-            self.templar, [*layers, Layer(play.variables), Layer(self.of_inventory(host)), Layer(defaults)]
-        )
-        files = self._vars_files(play, scope)
-        facts = Layer(FactVariables(self.facts, host, gathering=gathering), raw=True)
-        scope.layers[len(layers) :] = [
-            Layer(files),
+        low = [
             Layer(play.variables),
-            facts,
+            Layer(FactVariables(self.facts, host, gathering=gathering), raw=True),
             Layer(self.of_inventory(host)),
             Layer(defaults),
         ]
+        scope = Scope(self.templar, [*layers, *low])
+        if play.vars_files:
+            files = self._vars_files(play, scope)
+            scope = Scope(self.templar, [*layers, Layer(files), *low])
         return scope
 
     def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:

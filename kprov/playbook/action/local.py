@@ -49,7 +49,7 @@ def assert_(call: Call) -> dict[str, Any]:
 
 
 def fail(call: Call) -> dict[str, Any]:
-    return {"changed": False, "failed": True, "msg": call.args.get("msg") or "Failed as requested from task"}
+    return {"changed": False, "failed": True, "msg": call.args.get("msg", "Failed as requested from task")}
 
 
 def set_fact(call: Call) -> dict[str, Any]:

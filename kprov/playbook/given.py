@@ -1,0 +1,17 @@
+"""What an include gives to the tasks it brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Given:
+    """What includes around a task give it: items of their loops (values), and their `vars` (templates)."""
+
+    items: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+NOTHING = Given()
