@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.parity import normalise
+from tests.parity.corpus import Case
 from tests.parity.twins import Twin
 
 Events = list[dict[str, Any]]
@@ -65,7 +66,7 @@ class Side:
                 name = normalise.task(normalise.text(event["task"], twin))
                 hosts[event["host"]].append((name, event["outcome"], normalise.value(event["result"], twin)))
             elif event["event"] == "stats":
-                stats = event["hosts"]
+                stats = {host: _counts(numbers) for host, numbers in event["hosts"].items()}
             elif event["event"] == "refused":
                 refused = event["message"]
             elif event["event"] == "end" and not stats and refused is None:
@@ -73,18 +74,18 @@ class Side:
         return cls(order, dict(hosts), stats, refused)
 
 
-def records(case: str, run: str, ansible: Side, kprov: Side, *, per_host: bool) -> list[Difference]:
+def records(case: Case, run: str, ansible: Side, kprov: Side) -> list[Difference]:
     """All differences of a run."""
     found: list[Difference] = []
 
     def differs(task: str, host: str, key: str, theirs: Any, ours: Any) -> None:
-        found.append(Difference(case, run, task, host, key, theirs, ours))
+        found.append(Difference(case.name, run, task, host, key, theirs, ours))
 
-    if ansible.refused or kprov.refused:
-        if bool(ansible.refused) != bool(kprov.refused):
+    if ansible.refused or kprov.refused or case.refused:
+        if not (case.refused and ansible.refused and kprov.refused):
             differs("(load)", "", "refused", ansible.refused, kprov.refused)
         return found
-    if ansible.order != kprov.order and not per_host:
+    if ansible.order != kprov.order and not case.per_host:
         differs("(all)", "", "order", *_around(ansible.order, kprov.order))
     for host in sorted(ansible.hosts.keys() | kprov.hosts.keys()):
         theirs, ours = ansible.hosts.get(host, []), kprov.hosts.get(host, [])
@@ -101,15 +102,15 @@ def records(case: str, run: str, ansible: Side, kprov: Side, *, per_host: bool) 
                 differs(name, host, "outcome", f"{outcome} {_message(result)}", f"{mine} {_message(value)}")
             for key, there, here in _values("", result, value):
                 differs(name, host, key, there, here)
-        numbers = {key: count for key, count in ansible.stats.get(host, {}).items() if key != "failures"}
-        counts = {
-            key: count
-            for key, count in kprov.stats.get(host, {}).items()
-            if key in numbers or key != "failed"
-        }
+        numbers, counts = ansible.stats.get(host, {}), kprov.stats.get(host, {})
         if numbers != counts:
             differs("(all)", host, "stats", numbers, counts)
     return found
+
+
+def _counts(numbers: dict[str, int]) -> dict[str, int]:
+    """Ansible's summary calls `failures` what its recap calls `failed`."""
+    return {("failed" if key == "failures" else key): count for key, count in sorted(numbers.items())}
 
 
 def _message(result: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ A playbook may say so in comments at its top:
     # parity: runs check first again      which runs (default: all three; `first` alone where a second shows nothing new)
     # parity: inventory many              a folder of corpus/inventories (default: one)
     # parity: order host                  the order of tasks counts per host only (strategy free, async)
+    # parity: refused                    both must refuse it
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
 RUNS = {"check": ["--check", "--diff"], "first": ["--diff"], "again": ["--diff"]}
-_HEADER = re.compile(r"^# parity: (options|runs|inventory|order)\b *(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^# parity: (options|runs|inventory|order|refused)\b *(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Case:
     runs: tuple[str, ...]
     inventory: str
     per_host: bool
+    refused: bool
 
 
 def cases() -> list[Case]:
@@ -51,6 +53,7 @@ def read(path: Path) -> list[Case]:
             runs=tuple(said.get("runs", [" ".join(RUNS)])[0].split()),
             inventory=said.get("inventory", ["one"])[0],
             per_host=said.get("order", [""])[0] == "host",
+            refused="refused" in said,
         )
         for number, options in enumerate(sets, 1)
     ]

@@ -15,19 +15,22 @@ FILE = Path(__file__).parent / "differences.yml"
 
 @dataclass(frozen=True)
 class Known:
-    """`case`, `run`, `task` and `key` are shell patterns."""
+    """`case`, `run`, `task` and `key` are shell patterns, and so are `ansible` and `kprov` for the values."""
 
     case: str
     task: str
     key: str
     reason: str
     run: str = "*"
+    ansible: str = "*"
+    kprov: str = "*"
 
     def covers(self, found: Difference) -> bool:
         return all(
             fnmatchcase(value, pattern)
             for value, pattern in (
                 (found.case, self.case), (found.run, self.run), (found.task, self.task), (found.key, self.key),
+                (str(found.ansible), self.ansible), (str(found.kprov), self.kprov),
             )
         )  # fmt: skip
 

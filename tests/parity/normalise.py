@@ -12,7 +12,7 @@ VOLATILE = frozenset({
     "delta", "start", "end", "mtime", "atime", "ctime", "birthtime", "inode", "ino", "dev", "elapsed", "duration",
     "invocation", "pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings", "version",
     "started_at", "stopped_at", "failed_when_suppressed_exception", "time", "device_type", "cache_update_time",
-    "path_in_tmp", "_ansible_verbose_always",
+    "path_in_tmp", 
 })  # fmt: skip
 _WORDS = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),

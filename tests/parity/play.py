@@ -19,7 +19,7 @@ def play(case: Case, pair: tuple[Twin, Twin]) -> list[Difference]:
         for run in case.runs:
             records = list(pool.map(lambda twin, run=run: twin.play(case, run), pair))
             ours, theirs = (Side.of(events, twin) for events, twin in zip(records, pair, strict=True))
-            found += compare.records(case.name, run, theirs, ours, per_host=case.per_host)
+            found += compare.records(case, run, theirs, ours)
             after = list(pool.map(Twin.state, pair))
             middle = [_seen(events) for events in records]
             if middle[0] and middle[1]:

@@ -18,6 +18,8 @@ from tests.parity import collection_path, corpus
 from tests.parity.engines.request import Request
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Given, so that Ansible need not look for it and tell.
+_COMMON = {"ansible_python_interpreter": "/usr/bin/python3"}
 ENGINES = ("kprov", "ansible")
 
 
@@ -62,7 +64,7 @@ class Twin:
         for inventory in (self.folder / "corpus" / "inventories").iterdir():
             everyone = inventory / "group_vars" / "all"
             everyone.mkdir(parents=True, exist_ok=True)
-            (everyone / "parity.yml").write_text(yaml.safe_dump(self.host.variables))
+            (everyone / "parity.yml").write_text(yaml.safe_dump(self.host.variables | _COMMON))
         (self.folder / "ansible.cfg").write_text("[defaults]\n")
         subprocess.run(
             self.host.ssh(
