@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import kubespray, yamlfile
 from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
 
@@ -26,6 +26,8 @@ GROUPS = (
     "bastion",
     "no_floating",
 )
+#: Those whose hosts run something.
+MEMBERS = ("kube_control_plane", "etcd", "kube_node")
 Resolve = Callable[[str], Mapping[str, Any]]
 
 
@@ -35,6 +37,7 @@ def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, 
     `resolve(host)` gives templated variables (the engine's `host_scope`); without it
     texts with templates are passed over.
     """
+    kubespray.adapt(inventory)
     problems: list[InputError] = []
     _groups(inventory, problems)
     _members(inventory, problems)
@@ -70,9 +73,7 @@ def _groups(inventory: Inventory, problems: list[InputError]) -> None:
         # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
         hosts = set(inventory.members(group.name))
         close = difflib.get_close_matches(group.name, GROUPS[2:], 1, 0.8)
-        known = {
-            host for name in ("kube_control_plane", "etcd", "kube_node") for host in inventory.members(name)
-        }
+        known = {host for name in MEMBERS for host in inventory.members(name)}
         if hosts <= known and not close:
             continue
         hint = (
@@ -96,7 +97,7 @@ def _below(inventory: Inventory, name: str) -> set[str]:
 
 
 def _members(inventory: Inventory, problems: list[InputError]) -> None:
-    for name in ("kube_control_plane", "etcd", "kube_node"):
+    for name in MEMBERS:
         hosts = inventory.members(name)
         group = inventory.groups.get(name)
         file, line = (group.file or inventory.path, group.line) if group else (inventory.path, None)
@@ -170,7 +171,10 @@ def _address_of(inventory: Inventory, host: str, resolve: Resolve | None, name: 
 def _addresses(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
     for name in ("ansible_host", "ip"):
         seen: dict[tuple[str, str], str] = {}
+        nodes = {host for group in MEMBERS for host in inventory.members(group)}
         for host in inventory.hosts:
+            if host not in nodes:
+                continue
             address = _address_of(inventory, host, resolve, name)
             if address is None:
                 continue

@@ -9,6 +9,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory.model import Inventory
+from kprov.inventory.secrets import MASK, scrub
 from kprov.inventory.vault import Secret, Undecrypted
 from kprov.inventory.yamlfile import Unsafe
 
@@ -24,13 +25,16 @@ class Export:
         """All variables of a host as JSON. Raises InputError for an unknown one."""
         if name not in self.inventory.hosts:
             raise InputError(f"there is no host {name!r}", file=self.inventory.path)
-        return _json(self.inventory.variables(name, self.beside))
+        return {key: _json(value) for key, value in self.inventory.variables(name, self.beside).items()}
 
-    def listing(self) -> dict[str, Any]:
-        """Groups with hosts and children, and `_meta` with the hosts' variables: a script's --list."""
-        hosts = self.inventory.members("all")
+    def listing(self, only: Iterable[str] | None = None) -> dict[str, Any]:
+        """Groups with hosts and children, and `_meta` with the hosts' variables: a script's --list.
+
+        `only` are the hosts to show; None: all.
+        """
+        hosts = self.inventory.members("all") if only is None else list(only)
         found: dict[str, Any] = {}
-        self._group(found, "all", set())
+        self._group(found, "all", set(), set(hosts))
         variables = {host: self.host(host) for host in hosts}
         found["_meta"] = {
             "hostvars": {host: known for host, known in variables.items() if known},
@@ -38,11 +42,12 @@ class Export:
         }
         return found
 
-    def _group(self, found: dict[str, Any], name: str, seen: set[str]) -> None:
+    def _group(self, found: dict[str, Any], name: str, seen: set[str], shown: set[str]) -> None:
         group = self.inventory.groups[name]
         entry: dict[str, Any] = {}
-        if name != "all" and group.hosts:
-            entry["hosts"] = list(group.hosts)
+        hosts = [host for host in group.hosts if host in shown]
+        if name != "all" and hosts:
+            entry["hosts"] = hosts
         if group.children:
             entry["children"] = list(group.children)
         if entry:
@@ -50,7 +55,7 @@ class Export:
         for child in group.children:
             if child not in seen:
                 seen.add(child)
-                self._group(found, child, seen)
+                self._group(found, child, seen, shown)
 
     def graph(self, start: str = "all", *, variables: bool = False) -> list[str]:
         """Lines of a tree: groups with @, then their hosts, with variables in braces when wanted."""
@@ -67,7 +72,7 @@ class Export:
         for host in group.hosts if name != "all" else ():
             yield _line(host, depth + 1)
             if variables:
-                yield from _variables(self.host(host), depth + 2)
+                yield from _variables(self.inventory.variables(host, self.beside), depth + 2)
         if variables:
             folders = [
                 *self.inventory.directories,
@@ -78,7 +83,7 @@ class Export:
                 merged |= self.inventory.folder_variables(folder, "group_vars", name)
             if group.priority != 1:
                 merged["ansible_group_priority"] = group.priority
-            yield from _variables(_json(merged), depth + 1)
+            yield from _variables(merged, depth + 1)
 
 
 def _line(text: str, depth: int) -> str:
@@ -87,7 +92,12 @@ def _line(text: str, depth: int) -> str:
 
 def _variables(values: Mapping[str, Any], depth: int) -> Iterable[str]:
     for name, value in sorted(values.items()):
-        yield _line(f"{{{name} = {value}}}", depth)
+        yield _line(f"{{{name} = {_shown(value)}}}", depth)
+
+
+def _shown(value: Any) -> str:
+    """A value for people: what was encrypted stays hidden, also inside lists and mappings."""
+    return MASK if isinstance(value, (Secret, Undecrypted)) else scrub(str(value))
 
 
 def _json(value: Any) -> Any:

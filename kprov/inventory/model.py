@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import kubespray_groups, variable_files, yamlfile
+from kprov.inventory import bastion, kubespray_groups, variable_files, yamlfile
 
 #: Names that mean this machine, also when no source has them.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
@@ -46,7 +46,8 @@ class Host:
 class Inventory:
     """What one or more sources say; `sources` are the mappings of variables, for checks that name a place.
 
-    `directory` and `directories` are the folders of the sources, with group_vars and host_vars.
+    `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `adjust`
+    has the last word on a host's variables.
     """
 
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
@@ -58,6 +59,7 @@ class Inventory:
         self.groups: dict[str, Group] = {"all": Group("all"), "ungrouped": Group("ungrouped")}
         self.groups["all"].children.append("ungrouped")
         self.sources: list[dict[str, Any]] = []
+        self.adjust: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] | None = None
@@ -108,9 +110,9 @@ class Inventory:
         groups = sorted(
             self.group_names(host), key=lambda name: (self.depth(name), self.groups[name].priority, name)
         )
-        layers: list[dict[str, Any]] = [self.groups["all"].variables]
+        # Ansible's order: group_vars/all comes after what the sources say of any group.
+        layers: list[dict[str, Any]] = [self.groups[name].variables for name in ("all", *groups)]
         layers += [self.folder_variables(folder, "group_vars", "all") for folder in folders]
-        layers += [self.groups[name].variables for name in groups]
         layers += [self.folder_variables(folder, "group_vars", name) for folder in folders for name in groups]
         if host in self.hosts:
             layers.append(self.hosts[host].variables)
@@ -118,7 +120,8 @@ class Inventory:
         merged: dict[str, Any] = {}
         for layer in layers:
             merged.update(layer)
-        return merged
+        merged.update(bastion.jump(self, host, merged))
+        return merged if self.adjust is None else self.adjust(merged)
 
     def folder_variables(self, folder: Path, kind: str, name: str) -> dict[str, Any]:
         """Variables of FOLDER/KIND/NAME[.yml], or of all files of a directory of that name."""

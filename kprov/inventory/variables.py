@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -37,6 +37,44 @@ def _absolute(value: Any) -> Any:
     return value
 
 
+#: Labels of Kubernetes' own domains that a kubelet may give its node, as upstream's kubelet has them.
+_KUBELET_LABELS = frozenset(
+    f"{domain}/{name}"
+    for domain, names in {
+        "kubernetes.io": ("hostname", "os", "arch", "instance-type"),
+        "beta.kubernetes.io": ("os", "arch", "instance-type"),
+        "topology.kubernetes.io": ("zone", "region"),
+        "failure-domain.beta.kubernetes.io": ("zone", "region"),
+    }.items()
+    for name in names
+)
+_KUBELET_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+
+
+def _within(domain: str, *parents: str) -> bool:
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    """Labels that a kubelet may set on its own node; the API server's NodeRestriction forbids others."""
+    for name in labels:
+        domain = name.rpartition("/")[0]
+        own = _within(domain, "kubernetes.io", "k8s.io")
+        if not own or name in _KUBELET_LABELS or _within(domain, *_KUBELET_DOMAINS):
+            continue
+        if domain == "node-role.kubernetes.io":
+            raise ValueError(
+                f"{name}: a kubelet may not give its node a role (NodeRestriction); hosts of "
+                "kube_control_plane get theirs from kprov; use node.kubernetes.io/NAME here, "
+                "or kubectl label node when the cluster is up"
+            )
+        raise ValueError(
+            f"{name}: a kubelet may not set labels of {domain} (NodeRestriction); "
+            "use node.kubernetes.io/NAME or a domain of your own"
+        )
+    return labels
+
+
 Cidr = Annotated[Network, BeforeValidator(_network)]
 Address = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
 Folder = Annotated[str, BeforeValidator(_absolute)]
@@ -62,7 +100,7 @@ class ClusterVariables(BaseModel):
     kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"
     kube_vip_address: Address | Literal[""] = ""
     supplementary_addresses_in_ssl_keys: list[str] = []
-    node_labels: dict[str, str] = {}
+    node_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
     node_taints: list[Taint] = []
     etcd_data_dir: Folder = "/var/lib/etcd"
     kube_config_dir: Folder = "/etc/kubernetes"

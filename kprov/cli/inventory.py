@@ -1,0 +1,134 @@
+"""`kprov inventory`: what an inventory says, and what its variables do here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.output import Format, console, table
+from kprov.cli.vault import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.errors import InputError
+from kprov.inventory import effects, patterns
+from kprov.inventory.effects import Effect, Finding
+from kprov.inventory.export import Export
+from kprov.inventory.load import load
+from kprov.inventory.model import Inventory
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at inventories.")
+
+Sources = Annotated[
+    list[str], typer.Option("--inventory", "-i", help="A file, a folder or HOST,HOST, ; may be given again.")
+]
+PlaybookDir = Annotated[
+    Path | None,
+    typer.Option("--playbook-dir", help="Folder of playbooks with more group_vars and host_vars."),
+]
+Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these hosts (a pattern).")]
+
+
+def _opened(
+    sources: list[str], ids: list[str] | None, files: list[Path] | None, ask: bool, *beside: Path | None
+) -> Export:
+    use_passwords(ids, files, ask=ask)
+    return Export(load(sources), [path for path in beside if path is not None])
+
+
+@app.command("list")
+def list_all(
+    inventory: Sources,
+    playbook_dir: PlaybookDir = None,
+    limit: Limit = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show groups and hosts with their variables as JSON, as ansible-inventory --list."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    left = patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
+    typer.echo(json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False))
+
+
+@app.command()
+def graph(
+    inventory: Sources,
+    group: Annotated[str, typer.Argument(help="The group to begin with.")] = "all",
+    variables: Annotated[bool, typer.Option("--vars", help="With variables.")] = False,
+    playbook_dir: PlaybookDir = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show groups and hosts as a tree, as ansible-inventory --graph."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    typer.echo("\n".join(export.graph(group, variables=variables)))
+
+
+@app.command()
+def host(
+    name: Annotated[str, typer.Argument(help="A host.")],
+    inventory: Sources,
+    playbook_dir: PlaybookDir = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show the variables of one host as JSON, as ansible-inventory --host."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False))
+
+
+@app.command()
+def check(
+    inventory: Sources,
+    output: Annotated[Format, typer.Option("--output", "-o")] = Format.TABLE,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Say what each variable does in a cluster, and where it is; exit code 2 when no cluster can be made."""
+    from kprov.operations.cluster import ROOT
+
+    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
+    loaded = load(inventory)
+    found = effects.findings(loaded, ROOT)
+    problems = [*_refused(found), *_problems(loaded)]
+    if output is Format.JSON:
+        rows = [{**vars(one), "effect": one.effect.value} for one in found]
+        typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
+    else:
+        table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_row(one) for one in found])
+        for problem in problems:
+            console.print(f"error: {problem}", markup=False)
+        if not problems:
+            console.print(f"A cluster can be made of {', '.join(inventory)}", markup=False)
+    raise typer.Exit(2 if problems else 0)
+
+
+def _row(one: Finding) -> tuple[str, str, str, str]:
+    place = one.file if one.line is None else f"{one.file}:{one.line}"
+    return one.name, one.effect.value, one.text, place
+
+
+def _refused(found: Iterable[Finding]) -> list[str]:
+    return [
+        str(InputError(one.text, file=one.file, line=one.line, field=one.name))
+        for one in found
+        if one.effect is Effect.REFUSED
+    ]
+
+
+def _problems(loaded: Inventory) -> list[str]:
+    """What `kprov up` would refuse, with templates resolved."""
+    from kprov.inventory import cluster
+    from kprov.playbook.engine import Engine
+
+    try:
+        with Engine(loaded) as engine:
+            cluster.validate(loaded, engine.host_scope)
+    except InputError as error:
+        return str(error).splitlines()
+    return []

@@ -1,0 +1,155 @@
+"""What every variable of an inventory does in a cluster of kprov: `kprov inventory check`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kprov.inventory import usage, yamlfile
+from kprov.inventory.model import Inventory
+from kprov.inventory.variables import ClusterVariables
+from kprov.inventory.vault import Secret, Undecrypted
+
+_TABLE = Path(__file__).with_name("known_variables.yml")
+_API_PORT = 6443
+
+
+class Effect(StrEnum):
+    """Kinds of effect."""
+
+    USED = "used"
+    MAPPED = "mapped"
+    CONNECTION = "connection"
+    NONE = "no effect"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A place where a variable is set and what it does; `line` is None when it is not known."""
+
+    name: str
+    file: str
+    line: int | None
+    effect: Effect
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """known_variables.yml."""
+
+    refused: dict[str, dict[str, Any]]
+    mapped: dict[str, str]
+    none: dict[str, str]
+    families: dict[str, str]
+    connection: list[str]
+
+    def family(self, name: str) -> str | None:
+        """The reason of the longest beginning that fits."""
+        fitting = [start for start in self.families if name.startswith(start)]
+        return self.families[max(fitting, key=len)] if fitting else None
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """The table of known variables."""
+    return Table(**yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
+
+
+def findings(inventory: Inventory, root: Path) -> list[Finding]:
+    """Every place of every variable, by file and line; `root` has the roles, templates and playbooks."""
+    _read_all(inventory)
+    users = usage.of_project(root)
+    named = _named_by_templates(inventory)
+    found = [
+        Finding(name, file, line, *_effect(name, value, users, named))
+        for name, value, file, line in _definitions(inventory)
+    ]
+    found += _unread(inventory)
+    return sorted(set(found), key=lambda one: (one.file, one.line or 0, one.name))
+
+
+def _read_all(inventory: Inventory) -> None:
+    for host in inventory.hosts:
+        inventory.variables(host)
+    for folder in inventory.directories:
+        for group in inventory.groups:
+            inventory.folder_variables(folder, "group_vars", group)
+
+
+def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | None]]:
+    for source in inventory.sources:
+        for name, value in source.items():
+            if isinstance(source, yamlfile.Mapping):
+                yield name, value, source.file, source.lines.get(name)
+            else:
+                yield name, value, str(inventory.path), None
+
+
+def _named_by_templates(inventory: Inventory) -> dict[str, tuple[str, set[str]]]:
+    """Variables that templates of other variables name: name > (variables, ...)."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for name, value, _, _ in _definitions(inventory):
+        if isinstance(value, (Secret, Undecrypted)):
+            continue
+        for used in usage.names(str(value)) - {name}:
+            found.setdefault(used, (name, set()))[1].add(name)
+    return found
+
+
+def _effect(
+    name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, tuple[str, set[str]]]
+) -> tuple[Effect, str]:
+    known = table()
+    if (rule := known.refused.get(name)) is not None:
+        return _ruled(value, rule)
+    if name == "loadbalancer_apiserver_port" and str(value) == str(_API_PORT):
+        return Effect.NONE, "the API server has that port on every address; haproxy keeps 8443"
+    if name in known.mapped:
+        return Effect.MAPPED, known.mapped[name]
+    if name in known.connection:
+        return Effect.CONNECTION, "how the host is reached, as in Ansible"
+    if name in known.none:
+        return Effect.NONE, known.none[name]
+    if name in users:
+        return Effect.USED, ", ".join(users[name])
+    if name in ClusterVariables.model_fields:
+        return Effect.USED, "kprov itself"
+    if name in named:
+        return Effect.USED, f"the inventory's own {', '.join(sorted(named[name][1]))}"
+    if (reason := known.family(name)) is not None:
+        return Effect.NONE, reason
+    candidates = [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
+    close = difflib.get_close_matches(name, candidates, 1, 0.85)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
+
+
+def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
+    allowed = rule.get("allowed", [])
+    if not value or value in allowed or (isinstance(value, str) and value.lower() in ("false", "no", "none")):
+        return Effect.USED if value in allowed else Effect.NONE, "what kprov does"
+    if isinstance(value, str) and "{{" in value:
+        return Effect.NONE, f"a template; when it says anything else than kprov does: {rule['reason']}"
+    return Effect.REFUSED, str(rule["reason"])
+
+
+def _unread(inventory: Inventory) -> Iterator[Finding]:
+    """Files of group_vars and host_vars that belong to nobody."""
+    for folder in inventory.directories:
+        for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):
+            for path in sorted((folder / kind).iterdir()) if (folder / kind).is_dir() else ():
+                name = path.name if path.is_dir() else path.name.removesuffix(path.suffix)
+                if name not in names and path.name not in names and not path.name.startswith("."):
+                    what = "group" if kind == "group_vars" else "host"
+                    text = f"the file is not read: there is no {what} {name!r}"
+                    yield Finding("-", str(path), None, Effect.UNKNOWN, text)

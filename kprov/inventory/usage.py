@@ -1,0 +1,64 @@
+"""Which roles, playbooks and templates use a variable: read from their files, so that no list gets old."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
+_CONDITION = re.compile(
+    r"^\s*(?:- )?(?:when|until|that|loop|changed_when|failed_when):\s*(.+)$", re.MULTILINE
+)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+#: `hostvars[host]['ip']` names a variable, too.
+_HOSTVARS = re.compile(r"hostvars\[[^\]]+\]\[['\"](\w+)['\"]\]")
+
+
+def names(text: str) -> set[str]:
+    """Names in the templates and conditions of a text."""
+    found: set[str] = set()
+    for match in _EXPRESSION.finditer(text):
+        found |= of_expression(match[1] or match[2] or "")
+    for match in _CONDITION.finditer(text):
+        found |= of_expression(match[1])
+    return found
+
+
+def of_expression(text: str) -> set[str]:
+    """Names in an expression."""
+    return set(_NAME.findall(_QUOTED.sub("''", text))) | set(_HOSTVARS.findall(text))
+
+
+@lru_cache(maxsize=4)
+def of_project(root: Path) -> dict[str, tuple[str, ...]]:
+    """For every variable the roles that use it, under ROOT/roles, ROOT/templates and ROOT/playbooks.
+
+    A template belongs to the roles whose files name it.
+    """
+    found: dict[str, set[str]] = {}
+    texts: dict[str, str] = {}
+    for role in sorted((root / "roles").iterdir()) if (root / "roles").is_dir() else ():
+        for path in _files(role):
+            text = path.read_text(encoding="utf-8")
+            texts[role.name] = texts.get(role.name, "") + text
+            known = names(text)
+            if path.parent.name == "defaults":
+                known |= set(yaml.safe_load(text) or {})
+            for name in known:
+                found.setdefault(name, set()).add(f"role {role.name}")
+    for folder in ("templates", "playbooks"):
+        for path in _files(root / folder):
+            users = {f"role {role}" for role, text in texts.items() if path.name in text}
+            for name in names(path.read_text(encoding="utf-8")):
+                found.setdefault(name, set()).update(users or {f"{folder}/{path.name}"})
+    return {name: tuple(sorted(users)) for name, users in found.items()}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.rglob("*") if path.suffix in (".yml", ".yaml", ".j2"))
