@@ -1,5 +1,4 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH108
 """What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
 
 from __future__ import annotations
@@ -46,12 +45,14 @@ class Context:
                 os.unlink(path)
         return self.blobs[sha256]
 
-    def content_file(self, sha256: str, folder: str | None = None) -> str:
+    def content_file(self, sha256: str, folder: str | None = None, suffix: str = "") -> str:
         """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
-        handle, path = tempfile.mkstemp(prefix=".kprov-", dir=folder)
+        handle, path = tempfile.mkstemp(prefix=".kprov-", suffix=suffix, dir=folder)
         try:
             if sha256 in self.blobs:
-                os.write(handle, self.blobs[sha256])
+                data = self.blobs[sha256]
+                while data:
+                    data = data[os.write(handle, data) :]
             else:
                 self._fetch(sha256, path)
         except BaseException:

@@ -1,180 +1,227 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH104, PTH108, PTH114, PTH116, PTH120
-"""Files written whole or not at all, their attributes, and differences for people."""
+"""What modules know of paths, and files that are written whole or not at all.
+
+Modules look at paths through the functions of the first half only: what check mode believes to be there can
+be laid over them.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import grp
 import hashlib
 import os
 import pwd
-import re
+import shlex
 import shutil
-import stat
+import stat as bits
 import tempfile
 import time
 from typing import Any
 
-from kprov.agent import process
+from kprov.agent import modes, process
+from kprov.agent.attributes import group_id, name_of, owner_id, set_attributes
 from kprov.agent.context import ModuleError, truth
+from kprov.agent.modes import parse_mode
 
-_DIFF_LIMIT = 104448
+__all__ = ["group_id", "name_of", "owner_id", "parse_mode", "set_attributes"]
 
-
-def sha1(path: str) -> str | None:
-    """SHA-1 of a file, which Ansible calls its checksum; None when there is none."""
-    return _digest(path, "sha1")
-
-
-def sha256(path: str) -> str | None:
-    return _digest(path, "sha256")
+#: Bytes of a file above which a diff only says that it is larger (Ansible's MAX_FILE_SIZE_FOR_DIFF).
+DIFF_LIMIT = 104448
+#: What a rename may fail with where Ansible's unsafe_writes helps.
+_UNRENAMED = (errno.EPERM, errno.EXDEV, errno.EACCES, errno.ETXTBSY, errno.EBUSY)
 
 
-def _digest(path: str, algorithm: str) -> str | None:
-    digest = hashlib.new(algorithm)
+def lstat(path: str) -> os.stat_result | None:
+    """What is at a path itself, or None."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def stat(path: str) -> os.stat_result | None:
+    """What is at a path or at the end of its links, or None."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
+def is_folder(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def is_file(path: str) -> bool:
+    return os.path.isfile(path)
+
+
+def is_link(path: str) -> bool:
+    return os.path.islink(path)
+
+
+def names(path: str) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(os.listdir(path))
+
+
+def state(path: str) -> str:
+    """absent, link, directory, hard (a file of several names) or file (all else), as Ansible says it."""
+    now = lstat(path)
+    if now is None:
+        return "absent"
+    if bits.S_ISLNK(now.st_mode):
+        return "link"
+    if bits.S_ISDIR(now.st_mode):
+        return "directory"
+    return "hard" if now.st_nlink > 1 else "file"
+
+
+def read(path: str) -> bytes:
+    """A file's content."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def read_text(path: str) -> str:
+    """A file's content as text; bytes that are none survive a way there and back."""
+    return read(path).decode("utf-8", "surrogateescape")
+
+
+def digest(path: str, algorithm: str) -> str | None:
+    """A hash of a file; None when it cannot be read."""
+    found = hashlib.new(algorithm)
     try:
         with open(path, "rb") as file:
             for part in iter(lambda: file.read(1 << 20), b""):
-                digest.update(part)
+                found.update(part)
     except OSError:
         return None
-    return digest.hexdigest()
+    return found.hexdigest()
 
 
-def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
-    """A mode as Ansible writes it: "0644", 420, or "u=rw,g+r,o="."""
-    if isinstance(mode, int):
-        return mode
-    text = str(mode)
-    if re.fullmatch(r"[0-7]{1,5}", text):
-        return int(text, 8)
-    for clause in text.split(","):
-        found = re.fullmatch(r"([ugoa]*)([-+=])([rwxXst]*)", clause)
-        if not found:
-            raise ModuleError(f"mode {mode!r} is neither octal nor symbolic")
-        who, action, letters = found.groups()
-        for person in "ugo" if who in ("", "a") else who:
-            shift = {"u": 6, "g": 3, "o": 0}[person]
-            bits = sum({"r": 4, "w": 2, "x": 1}.get(letter, 0) for letter in set(letters))
-            if "X" in letters and (directory or current & 0o111):
-                bits |= 1
-            value = bits << shift
-            special = {"u": stat.S_ISUID, "g": stat.S_ISGID, "o": 0}[person] if "s" in letters else 0
-            if "t" in letters:
-                special |= stat.S_ISVTX
-            if action == "+":
-                current |= value | special
-            elif action == "-":
-                current &= ~(value | special)
-            else:
-                current = (current & ~(7 << shift)) | value | special
-    return current
+def sha1(path: str) -> str | None:
+    """SHA-1 of a file, which Ansible calls its checksum; None when it cannot be read."""
+    return digest(path, "sha1")
 
 
-def owner_id(owner: Any) -> int:
-    if isinstance(owner, int) or str(owner).isdigit():
-        return int(owner)
-    try:
-        return pwd.getpwnam(owner).pw_uid
-    except KeyError:
-        raise ModuleError(f"chown failed: failed to look up user {owner}") from None
+def sha256(path: str) -> str | None:
+    return digest(path, "sha256")
 
 
-def group_id(group: Any) -> int:
-    if isinstance(group, int) or str(group).isdigit():
-        return int(group)
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise ModuleError(f"chgrp failed: failed to look up group {group}") from None
-
-
-def set_attributes(path: str, args: dict[str, Any], *, check: bool, follow: bool = True) -> bool:
-    """Bring owner, group and mode to what the arguments say; whether something was (or would be) changed."""
-    try:
-        now = os.stat(path) if follow else os.lstat(path)
-    except OSError:
-        return bool(check)
-    changed = False
-    uid = owner_id(args["owner"]) if args.get("owner") is not None else -1
-    gid = group_id(args["group"]) if args.get("group") is not None else -1
-    if (uid not in (-1, now.st_uid)) or (gid not in (-1, now.st_gid)):
-        changed = True
-        if not check:
-            os.chown(path, uid, gid, follow_symlinks=follow)
-    if args.get("mode") not in (None, "preserve") and not stat.S_ISLNK(now.st_mode):
-        current = stat.S_IMODE(now.st_mode)
-        wanted = parse_mode(args["mode"], current, directory=stat.S_ISDIR(now.st_mode))
-        if wanted != current:
-            changed = True
-        if not check and (wanted != current or uid != -1):
-            os.chmod(path, wanted)
-    return changed
-
-
-def describe(path: str) -> dict[str, Any]:
-    """owner, group, mode, size, state, uid, gid of a path, as Ansible's file results have them."""
-    try:
-        now = os.lstat(path)
-    except OSError:
-        return {"path": path, "state": "absent"}
-    kind = "link" if stat.S_ISLNK(now.st_mode) else "directory" if stat.S_ISDIR(now.st_mode) else "file"
+def path_info(path: str) -> dict[str, Any]:
+    """uid, gid, owner, group, mode, state and size, which Ansible adds to results with a path or dest."""
+    now = lstat(path)
+    if now is None or not exists(path):
+        return {}
     return {
-        "owner": name_of(pwd.getpwuid, now.st_uid),
-        "group": name_of(grp.getgrgid, now.st_gid),
         "uid": now.st_uid,
         "gid": now.st_gid,
-        "mode": f"{stat.S_IMODE(now.st_mode):04o}",
+        "owner": name_of(pwd.getpwuid, now.st_uid),
+        "group": name_of(grp.getgrgid, now.st_gid),
+        "mode": modes.shown(bits.S_IMODE(now.st_mode)),
+        "state": state(path),
         "size": now.st_size,
-        "state": kind,
     }
 
 
-def name_of(look: Any, number: int) -> str:
-    try:
-        return str(look(number)[0])
-    except KeyError:
-        return str(number)
+def difference(path: str, before: bytes, after: bytes, header: str | None = None) -> dict[str, Any]:
+    """Before and after for --diff; long or binary contents are only named."""
+    found: dict[str, Any] = {}
+    for name, side, data in (("before", "dst", before), ("after", "src", after)):
+        if b"\0" in data[:8192]:
+            found[f"{side}_binary"] = 1
+        elif len(data) > DIFF_LIMIT:
+            found[f"{side}_larger"] = DIFF_LIMIT
+        else:
+            found[f"{name}_header"] = header or path
+            found[name] = data.decode("utf-8", "replace")
+    return found
+
+
+def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
+    """The diff of those modules that edit files."""
+    header = f"{path} (content)"
+    return {
+        "before": before.decode("utf-8", "replace"),
+        "after": after.decode("utf-8", "replace"),
+        "before_header": header,
+        "after_header": header,
+    }
 
 
 def backup(path: str) -> str:
-    """Copy a file beside itself with the time in its name."""
+    """Copy a file beside itself with the time in its name; its attributes too."""
     target = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S~')}"
-    shutil.copy2(path, target)
+    copied(path, target, os.path.dirname(target))
     return target
 
 
-def replace(source: str, dest: str, args: dict[str, Any]) -> None:
-    """Put a temporary file in the place of `dest`, durably; it is removed when that fails.
-
-    Attributes of an existing file are kept, a new one has 0666 without the umask, both unless args say more.
-    """
+def copied(source: str, target: str, folder: str) -> None:
+    """A durable copy of a file of this host with its owner, mode and times."""
+    aside = twin(source, folder)
     try:
-        if args.get("validate"):
-            validate(args["validate"], source)
-        try:
-            now: os.stat_result | None = os.stat(dest)
-        except OSError:
-            now = None
-        if now is None:
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(source, 0o666 & ~umask if args.get("mode") in (None, "preserve") else 0o600)
-        else:
-            os.chown(source, now.st_uid, now.st_gid)
-            os.chmod(source, stat.S_IMODE(now.st_mode))
-        set_attributes(source, args, check=False)
-        with open(source, "rb") as file:
-            os.fsync(file.fileno())
-        target = (
-            os.path.realpath(dest)
-            if os.path.islink(dest) and truth(args.get("follow"), default=True)
-            else dest
-        )
+        now = os.stat(source)
+        with contextlib.suppress(PermissionError):
+            os.chown(aside, now.st_uid, now.st_gid)
+        durable(aside)
+        os.rename(aside, target)
+        sync_folder(folder or ".")
+    finally:
+        if os.path.lexists(aside):
+            os.unlink(aside)
+
+
+def twin(source: str, folder: str, suffix: str = "") -> str:
+    """A temporary file in a folder with the content, mode and times of a file of this host."""
+    aside = beside(folder, suffix)
+    try:
+        shutil.copyfile(source, aside)
+        shutil.copystat(source, aside)
+    except OSError:
+        os.unlink(aside)
+        raise
+    return aside
+
+
+def link(target: str, path: str) -> None:
+    """A symbolic link in the place of whatever is at a path."""
+    aside = os.path.join(os.path.dirname(path), f".kprov-{os.getpid()}-{time.time_ns()}")
+    os.symlink(target, aside)
+    try:
+        os.rename(aside, path)
+    except OSError:
+        os.unlink(aside)
+        raise
+    sync_folder(os.path.dirname(path) or ".")
+
+
+def beside(folder: str, suffix: str = "") -> str:
+    """A new empty file in a folder, for its owner only."""
+    handle, path = tempfile.mkstemp(prefix=".kprov-", suffix=suffix, dir=folder or ".")
+    os.close(handle)
+    return path
+
+
+def replace(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
+    """Put a temporary file in the place of `dest`, durably; the temporary one is gone afterwards.
+
+    A new file has 0666 without the umask; one that was there passes its owner, mode and extended attributes
+    on (`keep`); what args say comes above both. A link is followed unless `follow` is false.
+    """
+    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
+    try:
+        _dress(source, target, args, keep=keep)
+        validated(args.get("validate"), source)
+        durable(source)
         try:
             os.rename(source, target)
-        except OSError:
-            if not truth(args.get("unsafe_writes")):
+        except OSError as error:
+            if not truth(args.get("unsafe_writes")) or error.errno not in _UNRENAMED:
                 raise
             with open(source, "rb") as new, open(target, "wb") as old:
                 shutil.copyfileobj(new, old)
@@ -184,9 +231,36 @@ def replace(source: str, dest: str, args: dict[str, Any]) -> None:
     finally:
         if os.path.lexists(source):
             os.unlink(source)
+    if args.get("attributes") is not None:
+        set_attributes(target, {"attributes": args["attributes"]}, check=False)
+
+
+def _dress(source: str, target: str, args: dict[str, Any], *, keep: bool) -> None:
+    now = None if is_link(target) else stat(target)
+    base = 0o666 & ~modes.umask()
+    if now is not None and keep:
+        base = bits.S_IMODE(now.st_mode)
+        with contextlib.suppress(PermissionError):
+            os.chown(source, now.st_uid, now.st_gid)
+            shutil.copystat(target, source)
+            os.utime(source)
+    elif now is not None:
+        base = bits.S_IMODE(os.stat(source).st_mode)
+    if args.get("mode") not in (None, "preserve"):
+        base = parse_mode(args["mode"], base)
+    set_attributes(
+        source, {"owner": args.get("owner"), "group": args.get("group"), "mode": base}, check=False
+    )
+
+
+def durable(path: str) -> None:
+    """Wait until a file's content is on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: str) -> None:
+    """Wait until the names in a folder are on the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -196,10 +270,15 @@ def sync_folder(folder: str) -> None:
 
 def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
     """Write a content to a path, whole or not at all."""
-    folder = os.path.dirname(os.path.realpath(dest)) or "."
-    handle, path = tempfile.mkstemp(prefix=".kprov-", dir=folder)
+    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
     try:
-        with os.fdopen(handle, "wb") as file:
+        path = beside(os.path.dirname(target))
+    except OSError:
+        if not truth(args.get("unsafe_writes")):
+            raise
+        path = beside(tempfile.gettempdir())
+    try:
+        with open(path, "wb") as file:
             file.write(content)
     except OSError:
         os.unlink(path)
@@ -207,32 +286,17 @@ def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
     replace(path, dest, args)
 
 
-def validate(command: str, path: str) -> None:
-    """Let a program judge a file before it takes its place; %s is its path."""
-    import shlex
-
+def validate(command: str, path: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a program that judges a file; %s in its line is the file's path."""
     if "%s" not in command:
         raise ModuleError(f"validate must contain %s: {command}")
-    code, out, err = process.run(shlex.split(command.replace("%s", shlex.quote(path))))
-    if code:
-        raise ModuleError("failed to validate", exit_status=code, stdout=out, stderr=err)
+    line = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(command % path)]
+    return process.run(line)
 
 
-def read_text(path: str) -> str:
-    with open(path, "rb") as file:
-        return file.read().decode("utf-8", "surrogateescape")
-
-
-def difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
-    """Before and after for --diff; long or binary contents are only named."""
-    for name, data in (("src", before), ("dst", after)):
-        if b"\0" in data[:1024]:
-            return {f"{name}_binary": 1}
-        if len(data) > _DIFF_LIMIT:
-            return {f"{name}_larger": _DIFF_LIMIT}
-    return {
-        "before_header": path,
-        "after_header": path,
-        "before": before.decode("utf-8", "replace"),
-        "after": after.decode("utf-8", "replace"),
-    }
+def validated(command: str | None, path: str) -> None:
+    """Refuse a file that its program refuses."""
+    if command:
+        code, _, err = validate(command, path)
+        if code:
+            raise ModuleError(f"failed to validate: rc:{code} error:{err}")

@@ -1,83 +1,100 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """ansible.builtin.blockinfile."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent import editing
+from kprov.agent.context import Context
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
+    "state": {"default": "present", "choices": ["absent", "present"]},
+    "marker": {"default": "# {mark} ANSIBLE MANAGED BLOCK"},
+    "block": {"default": "", "aliases": ["content"]},
+    "insertafter": {},
+    "insertbefore": {},
+    "create": {"type": "bool", "default": False},
+    "backup": {"type": "bool", "default": False},
+    "validate": {},
+    "marker_begin": {"default": "BEGIN"},
+    "marker_end": {"default": "END"},
+    "append_newline": {"type": "bool", "default": False},
+    "prepend_newline": {"type": "bool", "default": False},
+}
+RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["insertbefore", "insertafter"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a block between two marker lines, or have it no more."""
-    path = args.get("path") or args.get("dest") or args.get("name") or ""
-    exists = os.path.exists(path)
-    block = args.get("block") or args.get("content") or ""
-    present = args.get("state", "present") == "present"
-    if not exists and not truth(args.get("create")):
-        if not present:
-            return {"changed": False, "msg": f"File {path} not present"}
-        raise ModuleError(f"Path {path} does not exist !", rc=257)
-    before = files.read_text(path) if exists else ""
-    after = changed_text(before, block if present else "", args)
-    changed = before != after or (not exists and present)
-    result: dict[str, Any] = {"changed": changed, "msg": ""}
-    if changed:
-        result["msg"] = "Block inserted" if present and block else "Block removed"
-        if context.diff:
-            result["diff"] = [files.difference(path, _bytes(before), _bytes(after))]
-        if not context.check:
-            if exists and truth(args.get("backup")):
-                result["backup_file"] = files.backup(path)
-            files.write(path, _bytes(after), args)
-    if files.set_attributes(path, args, check=context.check) and not changed:
-        result["changed"] = True
-    return result
-
-
-def changed_text(before: str, block: str, args: dict[str, Any]) -> str:
-    """The text with the block in its place; an empty block removes the markers too."""
-    marker = args.get("marker") or "# {mark} ANSIBLE MANAGED BLOCK"
-    begin = marker.replace("{mark}", args.get("marker_begin") or "BEGIN")
-    end = marker.replace("{mark}", args.get("marker_end") or "END")
-    lines = before.splitlines(keepends=True)
-    bare = [line.rstrip("\r\n") for line in lines]
-    wanted = [begin, *block.rstrip("\n").split("\n"), end] if block.strip("\n") else []
-    first = max((n for n, line in enumerate(bare) if line == begin), default=-1)
-    last = max((n for n, line in enumerate(bare) if line == end), default=-1)
-    if first >= 0 and last >= first:
-        place = first
-        del lines[first : last + 1]
-    elif not wanted:
-        return before
+    path = args["path"]
+    old = editing.before(args, "Path", create=args["create"])
+    present = args["state"] == "present"
+    if old is None and not present:
+        return {"changed": False, "msg": f"File {path} not present"}
+    block = args["block"].encode("utf-8", "surrogateescape") if present else b""
+    new = edited(old or b"", block, args)
+    if new == old:
+        message = ""
+    elif old is None:
+        message = "File created"
     else:
-        place = _place(bare, args)
-        if place > 0 and not lines[place - 1].endswith("\n"):
-            lines[place - 1] += "\n"
-        if truth(args.get("prepend_newline")) and place > 0 and bare[place - 1]:
-            wanted.insert(0, "")
-        if truth(args.get("append_newline")) and place < len(lines) and bare[place]:
-            wanted.append("")
-    lines[place:place] = [line + "\n" for line in wanted]
-    return "".join(lines)
+        message = "Block inserted" if block else "Block removed"
+    return editing.finish(path, old, new, message, args, context)
 
 
-def _place(bare: list[str], args: dict[str, Any]) -> int:
-    before, after = args.get("insertbefore"), args.get("insertafter")
+def edited(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:
+    """The content with the block in its place; an empty block takes the markers away too."""
+    lines = old.splitlines(keepends=True)
+    marker = args["marker"].encode()
+    begin = marker.replace(b"{mark}", args["marker_begin"].encode()) + b"\n"
+    end = marker.replace(b"{mark}", args["marker_end"].encode()) + b"\n"
+    inner: list[bytes] = []
+    if block:
+        inner = [begin, *(block if block.endswith(b"\n") else block + b"\n").splitlines(keepends=True), end]
+    place = _taken_out(lines, begin, end)
+    if place is None:
+        place = _place(old, lines, args)
+    if place > 0 and not lines[place - 1].endswith(b"\n"):
+        lines[place - 1] += b"\n"
+    present = args["state"] == "present"
+    if args["prepend_newline"] and present and place != 0 and lines[place - 1] != b"\n":
+        lines.insert(place, b"\n")
+        place += 1
+    lines[place:place] = inner
+    after = place + len(inner)
+    if args["append_newline"] and present and after < len(lines) and lines[after] != b"\n":
+        lines.insert(after, b"\n")
+    return b"".join(lines)
+
+
+def _taken_out(lines: list[bytes], begin: bytes, end: bytes) -> int | None:
+    """Take the last block out of the lines; where it was, or None."""
+    first = max((number for number, line in enumerate(lines) if line == begin), default=None)
+    last = max((number for number, line in enumerate(lines) if line == end), default=None)
+    if first is None or last is None:
+        return None
+    place = min(first, last)
+    del lines[place : max(first, last) + 1]
+    return place
+
+
+def _place(old: bytes, lines: list[bytes], args: dict[str, Any]) -> int:
+    before, after = args["insertbefore"], args["insertafter"]
     if before == "BOF":
         return 0
-    anchor = before or after
-    if not anchor or anchor == "EOF":
-        return len(bare)
-    hits = [n for n, text in enumerate(bare) if re.search(anchor, text)]
-    if not hits:
-        return len(bare)
-    return hits[-1] if before else hits[-1] + 1
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    anchor = after if after is not None else before
+    if anchor in (None, "EOF"):
+        return len(lines)
+    pattern = re.compile(anchor.encode("utf-8", "surrogateescape"))
+    hit = None
+    if pattern.flags & re.MULTILINE:
+        match = pattern.search(old)
+        if match:
+            hit = old.count(b"\n", 0, match.end() if after is not None else match.start())
+    else:
+        hit = max((number for number, line in enumerate(lines) if pattern.search(line)), default=None)
+    if hit is None:
+        return len(lines)
+    return hit + 1 if after is not None else hit

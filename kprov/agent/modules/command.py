@@ -1,88 +1,127 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH111, PTH118, PTH207
-"""ansible.builtin.command and shell (`_shell`)."""
+"""ansible.builtin.command, shell (`_shell`) and raw."""
 
 from __future__ import annotations
 
+import datetime as dt
 import glob
 import os
 import shlex
-import time
 from typing import Any
 
 from kprov.agent import process
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "cmd": {},
+    "argv": {"type": "list", "elements": "str"},
+    "chdir": {"type": "path"},
+    "executable": {},
+    "expand_argument_vars": {"type": "bool", "default": True},
+    "creates": {"type": "path"},
+    "removes": {"type": "path"},
+    "stdin": {},
+    "stdin_add_newline": {"type": "bool", "default": True},
+    "strip_empty_ends": {"type": "bool", "default": True},
+}
+_WAYS = ["_raw_params", "cmd", "argv"]
+RULES: dict[str, Any] = {"required_one_of": [_WAYS], "mutually_exclusive": [_WAYS]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run a program; `creates` and `removes` skip it, check mode skips it unless they decide."""
-    line = args.get("cmd") or args.get("_raw_params") or ""
-    argv = args.get("argv")
-    if not line and not argv:
-        raise ModuleError("no command given", rc=256)
-    cwd = args.get("chdir")
-    shell = args.get("executable") or "/bin/sh" if args.get("_shell") else None
-    command: Any = [str(word) for word in argv] if argv else line if shell else shlex.split(line)
-    if not shell and not argv and truth(args.get("expand_argument_vars"), default=True):
-        command = [os.path.expanduser(os.path.expandvars(word)) for word in command]
-    shown = command if shell else list(command)
-    for key, unwanted in (("creates", True), ("removes", False)):
-        path = args.get(key)
-        if path and bool(glob.glob(os.path.join(cwd or "", path))) == unwanted:
-            message = f"Did not run command since '{path}' {'exists' if unwanted else 'does not exist'}"
-            return {
-                "cmd": shown,
-                "stdout": f"skipped, since {path} {'exists' if unwanted else 'does not exist'}",
-                "stderr": "",
-                "rc": 0,
-                "changed": False,
-                "msg": message,
-                "stdout_lines": [],
-                "stderr_lines": [],
-            }
-    if context.check:
-        decided = args.get("creates") or args.get("removes")
-        return {
-            "cmd": shown,
-            "changed": bool(decided),
-            "skipped": not decided,
-            "rc": 0,
-            "stdout": "",
-            "stderr": "",
-            "stdout_lines": [],
-            "stderr_lines": [],
-            "msg": "Command would have run if not in check mode",
-        }
-    stdin = args.get("stdin")
-    data = b""
-    if stdin is not None:
-        data = str(stdin).encode() + (b"\n" if truth(args.get("stdin_add_newline"), default=True) else b"")
-    start = time.time()
-    try:
-        code, out, err = process.run(command, stdin=data, shell=shell, cwd=cwd)
-    except OSError as error:
-        raise ModuleError(
-            f"Error executing command: [Errno {error.errno}] {error.strerror}: {error.filename!r}",
-            cmd=shown,
-            rc=error.errno,
-            stdout="",
-            stderr="",
-            stdout_lines=[],
-            stderr_lines=[],
-        ) from None
-    if truth(args.get("strip_empty_ends"), default=True):
-        out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
-    result = {
-        "cmd": shown,
-        "rc": code,
-        "stdout": out,
-        "stderr": err,
-        "stdout_lines": out.splitlines(),
-        "stderr_lines": err.splitlines(),
-        "delta": f"{time.time() - start:.6f}",
-        "changed": True,
-        "msg": "",
+    result: dict[str, Any] = {
+        "changed": False,
+        "stdout": "",
+        "stderr": "",
+        "rc": None,
+        "cmd": None,
+        "start": None,
     }
+    result.update(end=None, delta=None, msg="")
+    line = args.get("_raw_params") or args["cmd"]
+    shell = bool(args.get("_shell"))
+    command: Any = line if shell else shlex.split(line) if line else args["argv"]
+    if not command:
+        raise ModuleError("no command given", rc=256)
+    result["cmd"] = command
+    if args["executable"] and not shell:
+        text = (
+            "As of Ansible 2.4, the parameter 'executable' is no longer supported with the 'command' module."
+        )
+        result["warnings"] = [f"{text} Not using '{args['executable']}'."]
+    folder = args["chdir"]
+    if folder and not os.path.isdir(folder):
+        raise ModuleError("Unable to change directory before execution.", **result)
+    skipped = _decided(args, context)
+    if skipped:
+        return _lines({**result, **skipped, "rc": 0})
+    if context.check:
+        result.update(rc=0, msg="Command would have run if not in check mode", changed=True)
+        if args["creates"] is None and args["removes"] is None:
+            result.update(skipped=True, changed=False)
+        return _lines(result)
+    return _ran(command, args, result)
+
+
+def _decided(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
+    """What says that there is nothing to run."""
+    would = "Would" if context.check else "Did"
+    for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
+        path = args[name]
+        if path and bool(glob.glob(os.path.join(args["chdir"] or "", path))) == unwanted:
+            text = f"{would} not run command since '{path}' {word}"
+            return {"msg": text, "stdout": f"skipped, since {path} {word}"}
+    return None
+
+
+def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    shell = bool(args.get("_shell"))
+    words = command
+    if not shell and args["expand_argument_vars"]:
+        words = [os.path.expanduser(_expanded(word)) for word in command]
+    data = args["stdin"] or ""
+    if data and args["stdin_add_newline"]:
+        data += "\n"
+    start = dt.datetime.now()
+    try:
+        code, out, err = process.run(
+            words,
+            stdin=data.encode("utf-8", "surrogateescape"),
+            shell=(args["executable"] or "/bin/sh") if shell else None,
+            cwd=args["chdir"],
+        )
+    except OSError as error:
+        said = f"Error executing command: {error}"
+        shown = shlex.join(command) if isinstance(command, list) else command
+        raise ModuleError(said, rc=error.errno, cmd=shown, stdout="", stderr="", **_no_lines()) from None
+    end = dt.datetime.now()
+    if args["strip_empty_ends"]:
+        out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
+    result.update(changed=True, rc=code, stdout=out, stderr=err)
+    result.update(start=str(start), end=str(end), delta=str(end - start))
     if code:
         result.update(failed=True, msg="non-zero return code")
-    return result
+    return _lines(result)
+
+
+def _expanded(word: str) -> str:
+    """Variables of the task's environment too."""
+    before = dict(os.environ)
+    os.environ.update(process.ENVIRONMENT)
+    try:
+        return os.path.expandvars(word)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _lines(result: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **result,
+        "stdout_lines": result["stdout"].splitlines(),
+        "stderr_lines": result["stderr"].splitlines(),
+    }
+
+
+def _no_lines() -> dict[str, Any]:
+    return {"stdout_lines": [], "stderr_lines": []}

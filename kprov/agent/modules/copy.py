@@ -1,78 +1,100 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH103, PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120
 """ansible.builtin.copy and template, after the operator has found or rendered the content."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent import files, placing, trees
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "src": {"type": "path"},
+    "content": {"type": "raw"},
+    "dest": {"type": "path", "required": True},
+    "backup": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": True},
+    "validate": {},
+    "directory_mode": {"type": "raw"},
+    "remote_src": {"type": "bool", "default": False},
+    "local_follow": {"type": "bool"},
+    "checksum": {},
+    "follow": {"type": "bool", "default": False},
+    "decrypt": {"type": "bool", "default": True},
+}
+RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["src", "content"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Bring `dest` to the content `_sha256` (from the operator) or that of `src` (remote_src).
+    """Bring `dest` to a content of the operator's (`_sha256`), a tree (`_tree`), or `src` of this host."""
+    if "/" not in args["dest"]:
+        args["dest"] = "./" + args["dest"]
+    if args.get("_tree") is not None:
+        return trees.place(args, context)
+    if args.get("_sha256") is not None:
+        return placing.place(args, context)
+    return _of_this_host(args, context)
 
-    `_name` is the source's base name for a `dest` that is a directory;
-    `_mode` is the source's mode for "preserve".
-    `_folders` ([path, ...]) are directories to make below dest before.
-    """
-    dest = os.path.expanduser(args["dest"])
-    remote = truth(args.get("remote_src"))
-    if remote and not os.path.isfile(args["src"]):
-        raise ModuleError(f"Source {args['src']} not found")
-    if dest.endswith("/") or os.path.isdir(dest):
-        dest = os.path.join(dest, args.get("_name") or os.path.basename(args["src"]))
-    folder = os.path.dirname(dest)
-    if folder and not os.path.isdir(folder):
-        if not (args.get("_make_folders") or (args["dest"].endswith("/") and args.get("_name"))):
-            if context.check:
-                return {"dest": dest, "changed": True}
-            raise ModuleError(f"Destination directory {folder} does not exist")
-        if not context.check:
-            os.makedirs(folder, exist_ok=True)
-            files.set_attributes(folder, {**args, "mode": args.get("directory_mode")}, check=False)
-    wanted = files.sha256(args["src"]) if remote else args["_sha256"]
-    if args.get("mode") == "preserve":
-        mode = stat.S_IMODE(os.stat(args["src"]).st_mode) if remote else args.get("_mode")
-        args = {**args, "mode": f"{mode:04o}"}
-    result: dict[str, Any] = {"dest": dest}
-    exists = os.path.exists(dest)
-    differs = not exists or files.sha256(dest) != wanted
-    if exists and differs and not truth(args.get("force"), default=True):
-        differs = False
-    if differs:
-        result["changed"] = True
-        if context.diff:
-            before = _content(dest) if exists else b""
-            after = _content(args["src"]) if remote else context.content(str(wanted))
-            result["diff"] = [files.difference(dest, before, after)]
-        if not context.check:
-            if exists and truth(args.get("backup")):
-                result["backup_file"] = files.backup(dest)
-            files.replace(_aside(args, context, str(wanted), dest), dest, args)
+
+def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    src, dest = args["src"], args["dest"]
+    if not files.exists(src):
+        raise ModuleError(f"Source {src} not found")
+    if not os.access(src, os.R_OK):
+        raise ModuleError(f"Source {src} not readable")
+    args = placing.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
+    sums = placing.checksums(src)
+    if sums is None and not files.is_folder(src):
+        raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
+    placing.expected(sums["sha1"] if sums else "", args)
+    changed = False
+    if dest.endswith("/") and not files.exists(os.path.dirname(dest)):
+        if context.check:
+            text = f"dest directory {os.path.dirname(dest)} would be created"
+            return {"changed": True, "msg": text, "src": src}
+        changed = placing.make_folders(os.path.dirname(dest), args)
+    target = os.path.join(dest, os.path.basename(src)) if files.is_folder(dest) else dest
+    if files.exists(target):
+        if args["follow"]:
+            target = os.path.realpath(target) if files.is_link(target) else target
+        if not args["force"]:
+            return _result({"changed": False, "msg": "file already exists", "src": src, "dest": target})
     else:
-        result["changed"] = files.set_attributes(dest, args, check=context.check)
-    if not (context.check and not exists):
-        result.update(files.describe(dest))
-        result["checksum"] = files.sha1(dest)
+        placing.writable(target, args)
+    result: dict[str, Any] = {"dest": target, "src": src}
+    if sums is None:
+        changed = trees.copy(src, dest, args, context) or changed
+    else:
+        result.update(md5sum=sums["md5"], checksum=sums["sha1"])
+        now = None if files.is_link(target) else placing.checksums(target)
+        if now is None or now["sha1"] != sums["sha1"]:
+            changed = True
+            result.update(_copied(src, target, args, context))
+    result["changed"] = set_attributes(target, args, check=context.check, follow=args["follow"]) or changed
+    if sums is None:
+        result.update(md5sum=None, checksum=None)
+    return _result(result)
+
+
+def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if context.diff:
+        before = files.read(target) if files.is_file(target) else b""
+        result["diff"] = [files.difference(target, before, files.read(src))]
+    if not context.check:
+        aside = files.twin(src, placing.writable(target, args), os.path.splitext(target)[1])
+        try:
+            placing.judge(aside, args)
+            if args["backup"] and files.exists(target):
+                result["backup_file"] = files.backup(target)
+            files.replace(aside, target, {**args, "follow": False, "validate": None}, keep=False)
+        finally:
+            if os.path.lexists(aside):
+                os.unlink(aside)
     return result
 
 
-def _aside(args: dict[str, Any], context: Context, wanted: str, dest: str) -> str:
-    folder = os.path.dirname(os.path.realpath(dest))
-    if not truth(args.get("remote_src")):
-        return context.content_file(wanted, folder)
-    handle, path = tempfile.mkstemp(prefix=".kprov-", dir=folder)
-    os.close(handle)
-    shutil.copyfile(args["src"], path)
-    return path
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
+def _result(result: dict[str, Any]) -> dict[str, Any]:
+    return {**result, **files.path_info(result["dest"])}

@@ -1,7 +1,3 @@
-# Paths are used as the texts they arrive as.
-# The signature is what callers expect.
-# ruff: noqa: ARG001, PTH102, PTH104, PTH106, PTH108, PTH110, PTH111, PTH112, PTH114, PTH115
-# ruff: noqa: PTH118, PTH120, PTH121, PTH208, PTH211
 """ansible.builtin.file."""
 
 from __future__ import annotations
@@ -10,143 +6,155 @@ import os
 import shutil
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent import files, links, moments
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"choices": ["absent", "directory", "file", "hard", "link", "touch"]},
+    "path": {"type": "path", "required": True, "aliases": ["dest", "name"]},
+    "recurse": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "follow": {"type": "bool", "default": True},
+    "src": {"type": "path"},
+    "modification_time": {},
+    "modification_time_format": {"default": "%Y%m%d%H%M.%S"},
+    "access_time": {},
+    "access_time_format": {"default": "%Y%m%d%H%M.%S"},
+}
+RULES: dict[str, Any] = {"file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring a path to a state: directory, file, link, hard, touch, absent."""
-    path = os.path.expanduser(args.get("path") or args.get("dest") or args.get("name") or "")
-    before = files.describe(path)
-    state = args.get("state")
+    state = args["state"]
+    if state not in ("link", "absent") and args["src"] and files.is_folder(args["path"]):
+        args["path"] = os.path.join(args["path"], os.path.basename(args["src"]))
+    path, now = args["path"], files.state(args["path"])
     if state is None:
-        state = (
-            "directory"
-            if truth(args.get("recurse"))
-            else before["state"]
-            if before["state"] != "absent"
-            else "file"
+        state = now if now != "absent" else "directory" if args["recurse"] else "file"
+    if args["recurse"] and state != "directory":
+        raise ModuleError(
+            "recurse option requires state to be 'directory'", path=path, **files.path_info(path)
         )
-    steps = {
-        "directory": _directory,
-        "file": _file,
-        "link": _link,
-        "hard": _hard,
-        "touch": _touch,
-        "absent": _absent,
-    }
-    if state not in steps:
-        raise ModuleError(f"value of state must be one of: {', '.join(sorted(steps))}, got: {state}")
-    result: dict[str, Any] = (
-        {"path": path} if state not in ("link", "hard") else {"dest": path, "src": args.get("src")}
-    )
-    result["changed"] = steps[state](path, args, context, before["state"])
-    if context.diff and result["changed"]:
-        after = {"path": path, "state": state}
-        result["diff"] = {"before": {"path": path, "state": before["state"]}, "after": after}
-        for key in ("owner", "group", "mode"):
-            if args.get(key) is not None and before.get(key) not in (None, str(args[key])):
-                result["diff"]["before"][key], after[key] = before[key], args[key]
-    result.update(files.describe(path) if not context.check and state != "absent" else {"state": state})
-    return result
+    if args["src"] and state not in ("link", "hard"):
+        text = "src option requires state to be 'link' or 'hard'"
+        raise ModuleError(text, path=path, **files.path_info(path))
+    steps = {"directory": _directory, "file": _file, "touch": _touch, "absent": _absent}
+    steps.update(link=links.symbolic, hard=links.hard)
+    args["_times"] = moments.asked(args, state)
+    try:
+        result = steps[state](args, context)
+    except ModuleError as error:
+        error.result.setdefault("path", path)
+        error.result = {**files.path_info(path), **error.result}
+        raise
+    if not context.diff:
+        result.pop("diff", None)
+    return {**result, **files.path_info(result.get("path") or result["dest"])}
 
 
-def _directory(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    changed = False
-    if now == "link" and os.path.isdir(path):
-        now = "directory"
+def _attributes(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any]) -> bool:
+    changed = set_attributes(path, args, check=context.check, follow=False, diff=diff)
+    return moments.set_times(path, args["_times"], check=context.check, diff=diff) or changed
+
+
+def _directory(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    path = args["path"]
+    if args["follow"] and files.is_link(path):
+        path = os.path.realpath(path)
+    now = files.state(path)
+    diff = links.difference(path, "directory", now)
     if now == "absent":
-        changed = True
         if not context.check:
-            # Every directory made on the way has the wanted attributes, as Ansible does it.
-            made = ""
-            for part in path.strip("/").split("/"):
-                made = f"{made}/{part}" if made or path.startswith("/") else part
-                if not os.path.isdir(made):
-                    os.mkdir(made)
-                    files.set_attributes(made, args, check=False)
-    elif now != "directory":
-        raise ModuleError(f"{path} already exists as a {now}", path=path)
-    changed = files.set_attributes(path, args, check=context.check) or changed
-    if truth(args.get("recurse")) and now == "directory":
-        for folder, folders, names in os.walk(path):
-            for name in folders + names:
-                inner = os.path.join(folder, name)
-                follow = not os.path.islink(inner)
-                changed = files.set_attributes(inner, args, check=context.check, follow=follow) or changed
+            _make(path, args, context, diff)
+        return {"path": path, "changed": True, "diff": diff}
+    if now != "directory":
+        raise ModuleError(f"{path} already exists as a {now}")
+    changed = _attributes(path, args, context, diff)
+    if args["recurse"]:
+        changed = _below(path, args, context, set()) or changed
+    return {"path": path, "changed": changed, "diff": diff}
+
+
+def _make(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any]) -> None:
+    """Every directory made on the way gets the wanted attributes, as in Ansible."""
+    made = ""
+    try:
+        for part in path.strip("/").split("/"):
+            made = f"{made}/{part}" if made or path.startswith("/") else part
+            if not files.exists(made):
+                os.mkdir(made)
+                set_attributes(made, args, check=False, follow=False, diff=diff)
+                if made == path:
+                    moments.set_times(path, args["_times"], check=context.check, diff=diff)
+    except (OSError, ModuleError) as error:
+        raise ModuleError(f"There was an issue creating {made} as requested: {error}") from None
+
+
+def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) -> bool:
+    """Attributes of all below a directory, and with `follow` of what links there lead to."""
+    changed = False
+    if os.path.realpath(path) in seen:
+        return False
+    seen.add(os.path.realpath(path))
+    for folder, folders, names in os.walk(path):
+        for name in folders + names:
+            inner = os.path.join(folder, name)
+            changed = set_attributes(inner, args, check=context.check, follow=False) or changed
+            if not files.is_link(inner):
+                changed = moments.set_times(inner, args["_times"], check=context.check, diff={}) or changed
+            elif args["follow"] and files.exists(inner):
+                target = os.path.realpath(inner)
+                if files.is_folder(target):
+                    changed = _below(target, args, context, seen) or changed
+                changed = set_attributes(target, args, check=context.check, follow=False) or changed
     return changed
 
 
-def _file(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    if now == "absent":
-        raise ModuleError(f"file ({path}) is absent, cannot continue", path=path, state="absent")
-    if now == "directory":
-        raise ModuleError(f"file ({path}) is directory, cannot continue", path=path, state=now)
-    return files.set_attributes(path, args, check=context.check)
+def _file(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    path = args["path"]
+    if args["follow"] and files.is_link(path):
+        path = os.path.realpath(path)
+    now = files.state(path)
+    if now not in ("file", "hard"):
+        raise ModuleError(f"file ({path}) is {now}, cannot continue", path=path, state=now)
+    diff = links.difference(path, "file", now)
+    return {"path": path, "changed": _attributes(path, args, context, diff), "diff": diff}
 
 
-def _touch(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    keep = [args.get(f"{kind}_time") == "preserve" for kind in ("access", "modification")]
-    if now != "absent" and all(keep):
-        return files.set_attributes(path, args, check=context.check)
-    if not context.check:
+def _touch(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    path = args["path"]
+    target = os.path.realpath(path) if args["follow"] and files.is_link(path) else path
+    now = files.state(path)
+    if now == "absent" and context.check:
+        return {"dest": path, "changed": True}
+    diff = links.difference(path, "touch", now)
+    if not files.exists(path):
         with open(path, "ab"):
-            os.utime(path)
-        files.set_attributes(path, args, check=False)
-    return True
-
-
-def _absent(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    if now == "absent":
-        return False
-    if not context.check:
-        if now == "directory":
-            shutil.rmtree(path)
-        else:
+            pass
+    try:
+        changed = _attributes(target, args, context, diff)
+    except ModuleError:
+        if now == "absent":
             os.unlink(path)
-    return True
+        raise
+    return {"dest": path, "changed": changed or now == "absent", "diff": diff}
 
 
-def _link(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    source, force = args.get("src"), truth(args.get("force"))
-    if source is None:
-        if now == "link":
-            return files.set_attributes(path, args, check=context.check, follow=False)
-        raise ModuleError("src is required for creating new links")
-    if now == "link" and os.readlink(path) == source:
-        follow = truth(args.get("follow"), default=True)
-        return os.path.exists(path) and files.set_attributes(path, args, check=context.check, follow=follow)
-    if now == "directory" and (os.listdir(path) or not force):
-        raise ModuleError(f"refusing to convert from directory to symlink for {path}", path=path)
-    if now == "file" and not force:
-        raise ModuleError(f"refusing to convert from file to symlink for {path}", path=path)
-    absolute = os.path.join(os.path.dirname(path), source)
-    if not os.path.exists(absolute) and not force:
-        raise ModuleError(
-            f'src file does not exist, use "force=yes" if you really want to create the link: {absolute}',
-            path=path,
-            src=source,
-        )
+def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    path = args["path"]
+    now = files.state(path)
+    if now == "absent":
+        return {"path": path, "changed": False, "state": "absent"}
+    diff = links.difference(path, "absent", now)
     if not context.check:
-        if now == "directory":
-            os.rmdir(path)
-        aside = f"{path}.kprov-{os.getpid()}"
-        os.symlink(source, aside)
-        os.rename(aside, path)
-        files.sync_folder(os.path.dirname(path) or ".")
-        if os.path.exists(path):
-            files.set_attributes(path, args, check=False, follow=truth(args.get("follow"), default=True))
-    return True
-
-
-def _hard(path: str, args: dict[str, Any], context: Context, now: str) -> bool:
-    source = args["src"]
-    if now != "absent" and os.path.samefile(path, source):
-        return files.set_attributes(path, args, check=context.check)
-    if now != "absent" and not truth(args.get("force")):
-        raise ModuleError(f"Cannot link, {now} exists at destination {path}", path=path)
-    if not context.check:
-        aside = f"{path}.kprov-{os.getpid()}"
-        os.link(source, aside)
-        os.rename(aside, path)
-    return True
+        try:
+            if now == "directory":
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except OSError as error:
+            text = f"rmtree failed: {error}" if now == "directory" else f"Unlinking failed: {error}"
+            raise ModuleError(text) from None
+    return {"path": path, "changed": True, "diff": diff, "state": "absent"}

@@ -1,119 +1,195 @@
-# Paths are used as the texts they arrive as.
-# The signature is what callers expect.
-# ruff: noqa: ARG001, PTH112, PTH116, PTH118
 """ansible.builtin.find."""
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
 import stat
 import time
-from typing import Any
+from typing import Any, Callable
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth, words
+from kprov.agent import facts_of_paths, files, modes
+from kprov.agent.context import Context, ModuleError
 
+ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "paths": {"type": "list", "elements": "path", "required": True, "aliases": ["name", "path"]},
+    "patterns": {"type": "list", "elements": "str", "default": [], "aliases": ["pattern"]},
+    "excludes": {"type": "list", "elements": "str", "aliases": ["exclude"]},
+    "contains": {},
+    "read_whole_file": {"type": "bool", "default": False},
+    "file_type": {"default": "file", "choices": ["any", "directory", "file", "link"]},
+    "age": {},
+    "age_stamp": {"default": "mtime", "choices": ["atime", "ctime", "mtime"]},
+    "size": {},
+    "recurse": {"type": "bool", "default": False},
+    "hidden": {"type": "bool", "default": False},
+    "follow": {"type": "bool", "default": False},
+    "get_checksum": {"type": "bool", "default": False},
+    "checksum_algorithm": {
+        "default": "sha1",
+        "choices": ALGORITHMS,
+        "aliases": ["checksum", "checksum_algo"],
+    },
+    "use_regex": {"type": "bool", "default": False},
+    "depth": {"type": "int"},
+    "mode": {"type": "raw"},
+    "exact_mode": {"type": "bool", "default": True},
+    "encoding": {},
+    "limit": {"type": "int"},
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_KINDS: dict[str, Callable[[int], bool]] = {
+    "any": lambda _: True,
+    "file": stat.S_ISREG,
+    "directory": stat.S_ISDIR,
+    "link": stat.S_ISLNK,
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Files below paths that match patterns, type, age and size."""
-    found: list[dict[str, Any]] = []
-    skipped: dict[str, str] = {}
-    examined = 0
-    limit = int(args.get("limit") or 0)
-    for top in map(os.path.expanduser, words(args.get("paths") or args.get("path") or args.get("name"))):
-        if not os.path.isdir(top):
-            skipped[top] = f"'{top}' is not a directory"
-            continue
-        for folder, folders, names in os.walk(top, followlinks=truth(args.get("follow"))):
-            if not truth(args.get("hidden")):
-                folders[:] = [name for name in folders if not name.startswith(".")]
-            depth = folder[len(top.rstrip("/")) :].count("/") + 1
-            for name in sorted(folders + names):
-                examined += 1
-                entry = _entry(os.path.join(folder, name), name, args)
-                if entry and (not limit or len(found) < limit):
-                    found.append(entry)
-            if not truth(args.get("recurse")) or depth >= int(args.get("depth") or 1 << 30):
-                break
-    message = "All paths examined" if not skipped else "Not all paths examined, check warnings for details"
-    return {
-        "files": found,
-        "matched": len(found),
-        "examined": examined,
-        "skipped_paths": skipped,
-        "msg": message,
+    """Files below paths that match patterns, type, age, size, mode and content."""
+    if args["mode"] is not None and not isinstance(args["mode"], str):
+        kind = type(args["mode"]).__name__
+        raise ModuleError(
+            f"argument 'mode' is not a string and conversion is not allowed, value is of type {kind}"
+        )
+    if args["limit"] is not None and args["limit"] <= 0:
+        raise ModuleError(f"limit cannot be {args['limit']} (use None for unlimited)")
+    search = _Search(args)
+    for top in args["paths"]:
+        search.path(top)
+    message = "Limit of matches reached" if search.full else "All paths examined"
+    result: dict[str, Any] = {
+        "files": search.found,
+        "changed": False,
+        "msg": message if not search.warnings else "Not all paths examined, check warnings for details",
+        "matched": len(search.found),
+        "examined": search.examined,
+        "skipped_paths": search.skipped,
     }
+    if search.warnings:
+        result["warnings"] = search.warnings
+    return result
 
 
-def _entry(path: str, name: str, args: dict[str, Any]) -> dict[str, Any] | None:
-    if name.startswith(".") and not truth(args.get("hidden")):
+class _Search:
+    def __init__(self, args: dict[str, Any]) -> None:
+        self.args = args
+        self.age = _measure(args["age"], _UNITS, "age")
+        self.size = _measure(args["size"], _SIZES, "size")
+        self.now = time.time()
+        self.found: list[dict[str, Any]] = []
+        self.skipped: dict[str, str] = {}
+        self.warnings: list[str] = []
+        self.examined = 0
+
+    @property
+    def full(self) -> bool:
+        return bool(len(self.found) == self.args["limit"])
+
+    def path(self, top: str) -> None:
+        try:
+            if not files.is_folder(top):
+                raise ModuleError(f"'{top}' is not a directory")
+            self._walk(top)
+        except (OSError, ModuleError, LookupError, UnicodeError) as error:
+            self.skipped[top] = str(error)
+            self.warnings.append(f"Skipped '{top}' path due to this access issue: {error}\n")
+
+    def _unreadable(self, error: OSError) -> None:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOENT):
+            raise error
+        self.skipped[error.filename] = str(error)
+
+    def _walk(self, top: str) -> None:
+        base = (top.rstrip("/") + "/").count("/")
+        walk = os.walk(top, onerror=self._unreadable, followlinks=self.args["follow"])
+        for root, folders, names in walk:
+            self.examined += len(names) + len(folders)
+            for name in names + folders:
+                path = os.path.normpath(os.path.join(root, name))
+                if self.args["depth"] and path.count("/") - base + 1 > self.args["depth"]:
+                    folders.clear()
+                    continue
+                if not name.startswith(".") or self.args["hidden"]:
+                    self._look(path, name)
+                if self.full:
+                    break
+            if not self.args["recurse"] or self.full:
+                return
+
+    def _look(self, path: str, name: str) -> None:
+        try:
+            now = os.lstat(path)
+        except OSError as error:
+            self.skipped[path] = str(error)
+            self.warnings.append(f"Skipped entry {path!r} due to access issue: {error}")
+            return
+        if not _KINDS[self.args["file_type"]](now.st_mode) or not self._matches(path, name, now):
+            return
+        entry = {"path": path, **facts_of_paths.facts(now), "pw_name": "", "gr_name": ""}
+        entry.update(facts_of_paths.owners(now))
+        if self.args["get_checksum"] and stat.S_ISREG(now.st_mode):
+            entry["checksum"] = files.digest(path, self.args["checksum_algorithm"])
+        self.found.append(entry)
+
+    def _matches(self, path: str, name: str, now: os.stat_result) -> bool:
+        if not (self._named(name) and self._aged(now) and self._moded(now)):
+            return False
+        if stat.S_ISREG(now.st_mode) and self.size is not None:
+            fits = now.st_size >= self.size if self.size >= 0 else now.st_size <= -self.size
+            if not fits:
+                return False
+        return self.args["file_type"] != "file" or self._contains(path)
+
+    def _named(self, name: str) -> bool:
+        def hit(pattern: str) -> bool:
+            if self.args["use_regex"]:
+                return bool(re.match(pattern, name))
+            return fnmatch.fnmatch(name, pattern)
+
+        patterns, excludes = self.args["patterns"], self.args["excludes"] or []
+        return (not patterns or any(map(hit, patterns))) and not any(map(hit, excludes))
+
+    def _aged(self, now: os.stat_result) -> bool:
+        if self.age is None:
+            return True
+        passed = self.now - float(getattr(now, f"st_{self.args['age_stamp']}"))
+        return passed >= self.age if self.age >= 0 else passed <= -self.age
+
+    def _moded(self, now: os.stat_result) -> bool:
+        if not self.args["mode"]:
+            return True
+        wanted = stat.S_IMODE(modes.parse_mode(self.args["mode"], 0))
+        mode = stat.S_IMODE(now.st_mode)
+        return mode == wanted if self.args["exact_mode"] else bool(mode & wanted)
+
+    def _contains(self, path: str) -> bool:
+        pattern, encoding = self.args["contains"], self.args["encoding"]
+        if pattern is None:
+            return True
+        try:
+            with open(path, encoding=encoding) as file:
+                if self.args["read_whole_file"]:
+                    return bool(re.search(pattern, file.read()))
+                return any(re.match(pattern, line) for line in file)
+        except UnicodeDecodeError:
+            said = encoding or 'None (default determined by the Python built-in function "open")'
+            raise ModuleError(
+                f"Failed to read the file {path} due to an encoding error. current encoding: {said}"
+            ) from None
+        except OSError:
+            return False
+
+
+def _measure(text: str | None, units: dict[str, int], what: str) -> int | None:
+    if text is None:
         return None
-    if not _named(name, args):
-        return None
-    try:
-        now = os.stat(path) if truth(args.get("follow")) else os.lstat(path)
-    except OSError:
-        return None
-    kind = args.get("file_type", "file")
-    tests = {"any": lambda _: True, "file": stat.S_ISREG, "directory": stat.S_ISDIR, "link": stat.S_ISLNK}
-    if kind not in tests:
-        raise ModuleError(f"value of file_type must be one of: {', '.join(tests)}, got: {kind}")
-    if not tests[kind](now.st_mode) or not _aged(now, args) or not _sized(now, args):
-        return None
-    if args.get("contains") and not (stat.S_ISREG(now.st_mode) and _contains(path, args["contains"])):
-        return None
-    entry: dict[str, Any] = {
-        "path": path, "mode": f"{stat.S_IMODE(now.st_mode):04o}", "uid": now.st_uid, "gid": now.st_gid,
-        "size": now.st_size, "mtime": now.st_mtime, "atime": now.st_atime, "ctime": now.st_ctime,
-        "inode": now.st_ino, "dev": now.st_dev, "nlink": now.st_nlink, "isdir": stat.S_ISDIR(now.st_mode),
-        "isreg": stat.S_ISREG(now.st_mode), "islnk": stat.S_ISLNK(now.st_mode),
-    }  # fmt: skip
-    if truth(args.get("get_checksum")) and entry["isreg"]:
-        entry["checksum"] = files.sha1(path)
-    return entry
-
-
-def _named(name: str, args: dict[str, Any]) -> bool:
-    regex = truth(args.get("use_regex"))
-
-    def hit(pattern: str) -> bool:
-        return bool(re.match(pattern, name)) if regex else fnmatch.fnmatch(name, pattern)
-
-    patterns = words(args.get("patterns") or args.get("pattern"))
-    excludes = words(args.get("excludes") or args.get("exclude"))
-    return (not patterns or any(map(hit, patterns))) and not any(map(hit, excludes))
-
-
-def _measure(text: Any, units: dict[str, int]) -> int:
-    found = re.fullmatch(r"(-?\d+)([a-z])?\w*", str(text).lower())
-    if not found or (found[2] and found[2] not in units):
-        raise ModuleError(f"failed to process {text!r}")
+    found = re.match(rf"^(-?\d+)({'|'.join(units)})?$", text.lower())
+    if not found:
+        raise ModuleError(f"failed to process {what}", **{what: text})
     return int(found[1]) * units.get(found[2] or "", 1)
-
-
-def _aged(now: os.stat_result, args: dict[str, Any]) -> bool:
-    if args.get("age") is None:
-        return True
-    age = _measure(args["age"], _UNITS)
-    passed = time.time() - float(getattr(now, f"st_{args.get('age_stamp', 'mtime')}"))
-    return passed >= age if age >= 0 else passed <= -age
-
-
-def _sized(now: os.stat_result, args: dict[str, Any]) -> bool:
-    if args.get("size") is None:
-        return True
-    size = _measure(args["size"], _SIZES)
-    return now.st_size >= size if size >= 0 else now.st_size <= -size
-
-
-def _contains(path: str, pattern: str) -> bool:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return any(re.search(pattern, line) for line in file)
-    except OSError:
-        return False

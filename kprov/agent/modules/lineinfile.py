@@ -1,95 +1,152 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """ansible.builtin.lineinfile."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent import editing, files
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
+    "state": {"default": "present", "choices": ["absent", "present"]},
+    "regexp": {"aliases": ["regex"]},
+    "search_string": {},
+    "line": {"aliases": ["value"]},
+    "insertafter": {},
+    "insertbefore": {},
+    "backrefs": {"type": "bool", "default": False},
+    "create": {"type": "bool", "default": False},
+    "backup": {"type": "bool", "default": False},
+    "firstmatch": {"type": "bool", "default": False},
+    "validate": {},
+}
+RULES: dict[str, Any] = {
+    "file_arguments": True,
+    "mutually_exclusive": [
+        ["insertbefore", "insertafter"],
+        ["regexp", "search_string"],
+        ["backrefs", "search_string"],
+    ],
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a line in a file, or have it no more."""
-    path = args.get("path") or args.get("dest") or args.get("name") or ""
-    present = args.get("state", "present") == "present"
-    exists = os.path.exists(path)
-    if not exists and present and not truth(args.get("create")):
-        raise ModuleError(f"Destination {path} does not exist !", rc=257)
-    before = files.read_text(path) if exists else ""
-    lines = before.splitlines(keepends=True)
-    message, after = (_present if present else _absent)(lines, args)
-    changed = after != before or (present and not exists)
-    result: dict[str, Any] = {"changed": changed, "msg": message if changed else "", "backup": ""}
-    if changed:
-        if context.diff:
-            result["diff"] = [files.difference(path, _bytes(before), _bytes(after))]
-        if not context.check:
-            if exists and truth(args.get("backup")):
-                result["backup"] = files.backup(path)
-            files.write(path, _bytes(after), args)
-    if files.set_attributes(path, args, check=context.check) and not changed:
-        result.update(changed=True, msg="ownership, perms or SE linux context changed")
+    path = args["path"]
+    present = args["state"] == "present"
+    if not present and not files.exists(path):
+        return {"changed": False, "msg": "file not present"}
+    old = editing.before(args, "Destination", create=args["create"])
+    if present and args["backrefs"] and args["regexp"] is None:
+        raise ModuleError("regexp is required with backrefs=true")
+    if present and args["line"] is None:
+        raise ModuleError("line is required with state=present")
+    if not present and args["regexp"] is args["search_string"] is args["line"] is None:
+        raise ModuleError("one of line, search_string, or regexp is required with state=absent")
+    lines = _lines(old or b"")
+    if present:
+        message = _present(lines, args)
+        result = editing.finish(path, old, b"".join(lines), message, args, context)
+    else:
+        kept = [line for line in lines if not _goes(line, args)]
+        removed = len(lines) - len(kept)
+        message = f"{removed} line(s) removed" if removed else ""
+        result = editing.finish(path, old, b"".join(kept), message, args, context)
+        result["found"] = removed
+    result["backup"] = result.pop("backup_file", "")
+    empty = [name for name in ("regexp", "search_string") if args[name] == ""]
+    if empty:
+        what = "regular expression" if empty == ["regexp"] else "search string"
+        result["warnings"] = [f"The {what} is an empty string, which will match every line in the file."]
     return result
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Lines that end with a newline only; a carriage return within them is a byte as any other."""
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _present(lines: list[str], args: dict[str, Any]) -> tuple[str, str]:
-    line = args["line"]
-    pattern, literal = args.get("regexp") or args.get("regex"), args.get("search_string")
-    found = -1
-    match = None
-    for number, text in enumerate(lines):
-        bare = text.rstrip("\r\n")
-        hit = re.search(pattern, bare) if pattern else (literal in bare) if literal else None
+def _bare(line: bytes) -> bytes:
+    return line.rstrip(b"\r\n")
+
+
+def _found(lines: list[bytes], args: dict[str, Any]) -> tuple[int, Any]:
+    """The place of the line that regexp or search_string means, and its match."""
+    pattern = None if args["regexp"] is None else re.compile(_bytes(args["regexp"]))
+    literal = None if args["search_string"] is None else _bytes(args["search_string"])
+    place, match = -1, None
+    for number, line in enumerate(lines):
+        hit: Any = pattern.search(line) if pattern else literal is not None and literal in line
         if hit:
-            found, match = number, hit
-    exact = next((n for n, text in enumerate(lines) if text.rstrip("\r\n") == line), -1)
-    if found >= 0:
-        new = match.expand(line) if truth(args.get("backrefs")) and isinstance(match, re.Match) else line
-        if lines[found].rstrip("\r\n") != new:
-            lines[found] = new + "\n"
-        return "line replaced", "".join(lines)
-    if truth(args.get("backrefs")) or exact >= 0:
-        return "", "".join(lines)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    lines.insert(_place(lines, args), line + "\n")
-    return "line added", "".join(lines)
+            place, match = number, hit
+            if args["firstmatch"]:
+                break
+    return place, match
 
 
-def _place(lines: list[str], args: dict[str, Any]) -> int:
-    before, after = args.get("insertbefore"), args.get("insertafter")
-    if before == "BOF":
-        return 0
-    anchor = before or after
-    if not anchor or anchor == "EOF":
-        return len(lines)
-    hits = [n for n, text in enumerate(lines) if re.search(anchor, text.rstrip("\r\n"))]
-    if not hits:
-        return len(lines)
-    hit = hits[0] if truth(args.get("firstmatch")) else hits[-1]
-    return hit if before else hit + 1
+def _present(lines: list[bytes], args: dict[str, Any]) -> str:
+    """Change the lines; the message, empty when nothing had to be done."""
+    wanted = _bytes(args["line"])
+    place, match = _found(lines, args)
+    if match:
+        new = match.expand(wanted) if args["backrefs"] else wanted
+        return _replaced(lines, place, new)
+    exact, anchor = _anchored(lines, wanted, args)
+    if exact >= 0:
+        return _replaced(lines, exact, wanted)
+    if args["backrefs"]:
+        return ""
+    return _added(lines, wanted, anchor, args)
 
 
-def _absent(lines: list[str], args: dict[str, Any]) -> tuple[str, str]:
-    pattern, literal, line = (
-        args.get("regexp") or args.get("regex"),
-        args.get("search_string"),
-        args.get("line"),
-    )
+def _replaced(lines: list[bytes], place: int, new: bytes) -> str:
+    new = new if new.endswith(b"\n") else new + b"\n"
+    if lines[place] == new:
+        return ""
+    lines[place] = new
+    return "line replaced"
 
-    def goes(text: str) -> bool:
-        bare = text.rstrip("\r\n")
-        if pattern:
-            return bool(re.search(pattern, bare))
-        return literal in bare if literal else bare == line
 
-    kept = [text for text in lines if not goes(text)]
-    return f"{len(lines) - len(kept)} line(s) removed", "".join(kept)
+def _anchored(lines: list[bytes], wanted: bytes, args: dict[str, Any]) -> tuple[int, int]:
+    """The place of the line itself, and the one that insertafter or insertbefore means; -1 for none."""
+    text = args["insertafter"] if args["insertafter"] is not None else args["insertbefore"]
+    pattern = None if text in (None, "BOF", "EOF") else re.compile(_bytes(text))
+    exact = anchor = -1
+    for number, line in enumerate(lines):
+        if _bare(line) == wanted:
+            exact = number
+        elif pattern is not None and pattern.search(line):
+            anchor = number + 1 if args["insertafter"] else number
+            if args["firstmatch"]:
+                break
+    return exact, anchor
+
+
+def _added(lines: list[bytes], wanted: bytes, anchor: int, args: dict[str, Any]) -> str:
+    if "BOF" in (args["insertbefore"], args["insertafter"]):
+        lines.insert(0, wanted + b"\n")
+        return "line added"
+    if lines and lines[-1][-1:] not in (b"\n", b"\r"):
+        lines[-1] += b"\n"
+    at_end = anchor == -1 or args["insertafter"] == "EOF"
+    if not at_end and args["insertafter"] is not None:
+        beside = anchor - 1 if anchor == len(lines) else anchor
+        if _bare(lines[beside]) == wanted:
+            return ""
+    lines.insert(len(lines) if at_end else anchor, wanted + b"\n")
+    return "line added"
+
+
+def _goes(line: bytes, args: dict[str, Any]) -> bool:
+    if args["regexp"] is not None:
+        return bool(re.search(_bytes(args["regexp"]), line))
+    if args["search_string"] is not None:
+        return _bytes(args["search_string"]) in line
+    return _bare(line) == _bytes(args["line"])

@@ -1,56 +1,61 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """ansible.builtin.replace."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent import editing
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
+    "regexp": {"required": True},
+    "replace": {"default": ""},
+    "after": {},
+    "before": {},
+    "backup": {"type": "bool", "default": False},
+    "validate": {},
+    "encoding": {"default": "utf-8"},
+}
+RULES: dict[str, Any] = {"file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Replace every match of a pattern (multi-line) in a file, between `after` and `before` when given."""
-    path = args.get("path") or args.get("dest") or args.get("name") or ""
-    if not os.path.exists(path):
-        raise ModuleError(f"Path {path} does not exist !", rc=257)
-    text = files.read_text(path)
+    path, encoding = args["path"], args["encoding"]
+    old = editing.before(args, "Path", create=False) or b""
+    text = old.decode(encoding, "surrogateescape")
     start, end = 0, len(text)
-    if args.get("after"):
-        found = re.search(args["after"], text, re.DOTALL)
+    section = _section(args)
+    if section:
+        found = re.search(section, text, re.DOTALL)
         if not found:
             return {
                 "changed": False,
-                "msg": f"Pattern for before/after params did not match the given file: {args['after']}",
+                "msg": f"Pattern for before/after params did not match the given file: {section}",
+                "rc": 0,
             }
-        start = found.end()
-    if args.get("before"):
-        found = re.compile(args["before"], re.DOTALL).search(text, start)
-        if not found:
-            return {
-                "changed": False,
-                "msg": f"Pattern for before/after params did not match the given file: {args['before']}",
-            }
-        end = found.start()
-    middle, count = re.subn(args["regexp"], args.get("replace") or "", text[start:end], flags=re.MULTILINE)
-    after = text[:start] + middle + text[end:]
-    changed = count > 0 and after != text
-    result: dict[str, Any] = {
-        "changed": changed,
-        "msg": f"{count} replacements made" if changed else "",
-        "rc": 0,
-    }
-    old, new = text.encode("utf-8", "surrogateescape"), after.encode("utf-8", "surrogateescape")
-    if changed:
-        if context.diff:
-            result["diff"] = [files.difference(path, old, new)]
-        if not context.check:
-            if truth(args.get("backup")):
-                result["backup_file"] = files.backup(path)
-            files.write(path, new, args)
-    if files.set_attributes(path, args, check=context.check):
-        result["changed"] = True
-    return result
+        start, end = found.span("subsection")
+    pattern = re.compile(args["regexp"], re.MULTILINE)
+    try:
+        middle, count = pattern.subn(args["replace"], text[start:end])
+    except re.error as error:
+        raise ModuleError(f"Unable to process replace due to error: {error}") from None
+    changed = count > 0 and middle != text[start:end]
+    new = (text[:start] + middle + text[end:]).encode(encoding, "surrogateescape")
+    message = f"{count} replacements made" if changed else ""
+    result = editing.finish(path, old, new if changed else old, message, args, context)
+    if context.diff:
+        contents = result.pop("diff")[0]
+        if changed:
+            result["diff"] = {**contents, "before_header": path, "after_header": path}
+    return {**result, "rc": 0}
+
+
+def _section(args: dict[str, Any]) -> str:
+    if args["after"] and args["before"]:
+        return f"{args['after']}(?P<subsection>.*?){args['before']}"
+    if args["after"]:
+        return f"{args['after']}(?P<subsection>.*)"
+    return f"(?P<subsection>.*){args['before']}" if args["before"] else ""

@@ -1,42 +1,58 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH108, PTH110
 """ansible.builtin.script: a program of the operator's, run here."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 from typing import Any
 
-from kprov.agent import process
-from kprov.agent.context import Context
+from kprov.agent import files, process
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "cmd": {},
+    "creates": {},
+    "removes": {},
+    "chdir": {},
+    "executable": {},
+    "decrypt": {"type": "bool", "default": True},
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Run the content `_sha256` with `_arguments`."""
-    for key, unwanted in (("creates", True), ("removes", False)):
-        path = args.get(key)
-        if path and os.path.exists(path) == unwanted:
-            word = "exists" if unwanted else "does not exist"
-            return {"changed": False, "skipped": True, "msg": f"{path} {word}, matching '{key}'"}
+    """Run the content `_sha256` with `_arguments`, which a shell reads; `_name` is the script's name."""
+    for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
+        path = args[name]
+        if path and files.exists(os.path.expanduser(path)) == unwanted:
+            return {"changed": False, "skipped": True, "msg": f"{path} {word}, matching {name} option"}
+    if args["chdir"] and not args["chdir"].startswith("/"):
+        raise ModuleError(f"chdir {args['chdir']} must be an absolute path for a Unix-aware remote node")
     if context.check:
-        decided = bool(args.get("creates") or args.get("removes"))
-        return {
-            "changed": decided,
-            "skipped": not decided,
-            "msg": "Script would have run if not in check mode",
-        }
-    path = context.content_file(args["_sha256"])
+        if args["creates"] or args["removes"]:
+            return {"changed": True}
+        return {"changed": False, "skipped": True, "msg": "Check mode is not supported for this task."}
+    path = context.content_file(args["_sha256"], _folder(), "-" + args.get("_name", "script"))
     try:
         os.chmod(path, 0o700)
-        start = shlex.split(args.get("executable") or "")
-        code, out, err = process.run(
-            [*start, path, *shlex.split(args.get("_arguments") or "")], cwd=args.get("chdir")
-        )
+        line = " ".join(filter(None, [args["executable"], shlex.quote(path), args.get("_arguments")]))
+        code, out, err = process.run(line, shell="/bin/sh", cwd=args["chdir"])
     finally:
         os.unlink(path)
-    result = {"changed": True, "rc": code, "stdout": out, "stderr": err, "stdout_lines": out.splitlines(),
-              "stderr_lines": err.splitlines()}  # fmt: skip
+    result = {
+        "changed": True,
+        "rc": code,
+        "stdout": out,
+        "stderr": err,
+        "stdout_lines": out.splitlines(),
+        "stderr_lines": err.splitlines(),
+    }
     if code:
         result.update(failed=True, msg="non-zero return code")
     return result
+
+
+def _folder() -> str:
+    """Where programs may be run from."""
+    folder = tempfile.gettempdir()
+    return os.path.expanduser("~") if os.statvfs(folder).f_flag & os.ST_NOEXEC else folder

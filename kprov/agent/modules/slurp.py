@@ -1,21 +1,32 @@
-# The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.slurp."""
 
 from __future__ import annotations
 
 import base64
+import errno
 from typing import Any
 
+from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {"src": {"type": "path", "required": True, "aliases": ["path"]}}
+_TEXTS = {
+    errno.ENOENT: "File not found: ",
+    errno.EACCES: "File is not readable: ",
+    errno.EISDIR: "Source is a directory and must be a file: ",
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """A file's content in base64."""
-    path = args.get("src") or args.get("path") or ""
+    path = args["src"]
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except FileNotFoundError:
-        raise ModuleError(f"file not found: {path}") from None
-    return {"content": base64.b64encode(content).decode(), "source": path, "encoding": "base64"}
+        content = files.read(path)
+    except OSError as error:
+        raise ModuleError(_TEXTS.get(error.errno or 0, "Unable to slurp file: ") + path) from None
+    return {
+        "changed": False,
+        "content": base64.b64encode(content).decode(),
+        "source": path,
+        "encoding": "base64",
+    }

@@ -1,123 +1,115 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH108, PTH110, PTH112, PTH114, PTH115, PTH118, PTH202
-"""ansible.builtin.unarchive: tar archives (any compression) and zip, from the operator or of this host."""
+"""ansible.builtin.unarchive: tar archives (what the host's tar can read) and zip."""
 
 from __future__ import annotations
 
 import os
-import tarfile
+import shutil
+import ssl
+import tempfile
+import urllib.request
 import zipfile
-from typing import Any
+from typing import Any, Union
 
 from kprov.agent import files
-from kprov.agent.context import Context, ModuleError, truth
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+from kprov.agent.tars import Tar
+from kprov.agent.zips import Zip
+
+_NAMES = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "src": {"type": "path", "required": True},
+    "dest": {"type": "path", "required": True},
+    "remote_src": {"type": "bool", "default": False},
+    "creates": {"type": "path"},
+    "list_files": {"type": "bool", "default": False},
+    "keep_newer": {"type": "bool", "default": False},
+    "exclude": _NAMES,
+    "include": _NAMES,
+    "extra_opts": _NAMES,
+    "validate_certs": {"type": "bool", "default": True},
+    "io_buffer_size": {"type": "int", "default": 65536},
+    "copy": {"type": "bool"},
+    "decrypt": {"type": "bool", "default": True},
+}
+RULES: dict[str, Any] = {
+    "file_arguments": True,
+    "mutually_exclusive": [["include", "exclude"], ["copy", "remote_src"]],
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Unpack below `dest`; nothing to do when `creates` is there or every member is as archived."""
-    dest = args["dest"]
-    creates = args.get("creates")
-    if creates and os.path.exists(creates):
-        return {"changed": False, "dest": dest, "msg": f"skipped, since {creates} exists", "skipped": True}
-    if not os.path.isdir(dest):
-        if context.check:
-            return {"changed": True, "dest": dest}
+    """Unpack below `dest` what is not there yet as archived; `_sha256` is an archive of the operator's."""
+    dest, creates = args["dest"], args["creates"]
+    if creates and files.exists(creates):
+        return {"changed": False, "skipped": True, "msg": f"skipped, since {creates} exists"}
+    if not files.is_folder(dest):
         raise ModuleError(f"dest '{dest}' must be an existing dir")
-    remote = truth(args.get("remote_src"))
-    if context.check and creates:
-        return {"changed": True, "dest": dest}
-    path = args["src"] if remote else context.content_file(args["_sha256"])
+    src, temporary = _archive(args, context)
     try:
-        changed = (
-            _zip(path, dest, args, context) if zipfile.is_zipfile(path) else _tar(path, dest, args, context)
-        )
+        return _unpacked(src, os.path.abspath(dest), args, context)
     finally:
-        if not remote:
-            os.unlink(path)
-    return {
-        "changed": changed,
-        "dest": dest,
-        "src": args.get("src"),
-        "state": "directory",
-        **files.describe(dest),
-    }
+        if temporary:
+            os.unlink(src)
 
 
-def _inside(dest: str, name: str) -> str:
-    path = os.path.normpath(os.path.join(dest, name))
-    if path != os.path.normpath(dest) and not path.startswith(os.path.normpath(dest) + os.sep):
-        raise ModuleError(f"the archive has a member outside of its folder: {name}")
+def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
+    """The path of the archive, and whether it is to be removed afterwards."""
+    if args.get("_sha256") is not None:
+        return context.content_file(args["_sha256"]), True
+    src = args["src"]
+    if "://" in src:
+        return _downloaded(src, verify=args["validate_certs"]), True
+    if not files.exists(src):
+        raise ModuleError(f"Source '{src}' does not exist")
+    if not os.access(src, os.R_OK):
+        raise ModuleError(f"Source '{src}' not readable")
+    return os.path.abspath(src), False
+
+
+def _downloaded(url: str, *, verify: bool) -> str:
+    trust = ssl.create_default_context()
+    if not verify:
+        trust.check_hostname = False
+        trust.verify_mode = ssl.CERT_NONE
+    handle, path = tempfile.mkstemp(prefix=".kprov-")
+    try:
+        with (
+            os.fdopen(handle, "wb") as file,
+            urllib.request.urlopen(url, timeout=60, context=trust) as answer,
+        ):
+            shutil.copyfileobj(answer, file)
+    except (OSError, ValueError) as error:
+        os.unlink(path)
+        raise ModuleError(f"Failure downloading {url}, {error}") from None
     return path
 
 
-def _differs(member: tarfile.TarInfo, path: str) -> bool:
-    try:
-        now = os.lstat(path)
-    except OSError:
-        return True
-    if member.isdir():
-        return not os.path.isdir(path)
-    if member.issym():
-        return not os.path.islink(path) or os.readlink(path) != member.linkname
-    return member.isreg() and (now.st_size != member.size or int(now.st_mtime) != int(member.mtime))
+def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    shown = args.get("_src") or args["src"]
+    if os.stat(src).st_size == 0:
+        raise ModuleError(f"Invalid archive '{shown}', the file is 0 bytes")
+    archive: Union[Tar, Zip] = (Zip if zipfile.is_zipfile(src) else Tar)(src, dest, args)
+    result: dict[str, Any] = {"handler": archive.handler, "dest": args["dest"], "src": shown}
+    changed = archive.differs()
+    if archive.diff():
+        result["diff"] = {"prepared": archive.diff()}
+    if changed and not context.check:
+        done = result["extract_results"] = archive.extract()
+        if done["rc"]:
+            text = f"failed to unpack {shown} to {args['dest']}"
+            raise ModuleError(text, **{**files.path_info(dest), **result})
+        # All of it is on the disk before anybody hears that it is there.
+        os.sync()
+    if not context.check:
+        for name in _with_top_folders(archive.names):
+            path = os.path.join(dest, name)
+            changed = set_attributes(path, args, check=False, follow=False) or changed
+    result["changed"] = changed
+    if args["list_files"]:
+        result["files"] = archive.names
+    return {**result, **files.path_info(dest)}
 
 
-def _tar(path: str, dest: str, args: dict[str, Any], context: Context) -> bool:
-    try:
-        archive = tarfile.open(path, "r:*")  # noqa: SIM115 - closed by the `with` below
-    except tarfile.TarError as error:
-        raise ModuleError(f"Failed to find handler for {args.get('src')!r}: {error}") from None
-    with archive:
-        members = archive.getmembers()
-        for member in members:
-            _inside(dest, member.name)
-        if not any(_differs(member, os.path.join(dest, member.name)) for member in members):
-            return _attributes(dest, [member.name for member in members], args, context)
-        if context.check:
-            return True
-        wanted = {}
-        if args.get("owner") is not None:
-            wanted["uid"] = files.owner_id(args["owner"])
-        if args.get("group") is not None:
-            wanted["gid"] = files.group_id(args["group"])
-        for member in members:
-            for key, value in wanted.items():
-                setattr(member, key, value)
-            member.uname = member.gname = ""
-        if hasattr(tarfile, "tar_filter"):
-            archive.extraction_filter = staticmethod(tarfile.fully_trusted_filter)
-        archive.extractall(dest, members, numeric_owner=True)
-        _attributes(dest, [member.name for member in members], args, context)
-    os.sync()
-    return True
-
-
-def _zip(path: str, dest: str, args: dict[str, Any], context: Context) -> bool:
-    with zipfile.ZipFile(path) as archive:
-        infos = archive.infolist()
-        changed = False
-        for info in infos:
-            target = _inside(dest, info.filename)
-            if not os.path.exists(target) or (
-                not info.is_dir() and os.path.getsize(target) != info.file_size
-            ):
-                changed = True
-        if changed and not context.check:
-            archive.extractall(dest)
-            for info in infos:
-                if info.external_attr >> 16:
-                    os.chmod(os.path.join(dest, info.filename), info.external_attr >> 16 & 0o7777)
-            os.sync()
-        return _attributes(dest, [info.filename for info in infos], args, context) or changed
-
-
-def _attributes(dest: str, names: list[str], args: dict[str, Any], context: Context) -> bool:
-    changed = False
-    for name in names:
-        path = os.path.join(dest, name)
-        if os.path.lexists(path):
-            changed = (
-                files.set_attributes(path, args, check=context.check, follow=not os.path.islink(path))
-                or changed
-            )
-    return changed
+def _with_top_folders(names: list[str]) -> list[str]:
+    return list(dict.fromkeys([*names, *(name.split("/")[0] for name in names if "/" in name)]))

@@ -1,48 +1,71 @@
-"""ansible.builtin.copy."""
+"""ansible.builtin.copy: content given, a file or folder of the operator's, or one of the host."""
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
-from kprov.agent.context import truth
 from kprov.playbook.action.base import ActionError, Call, Remote, content, text
-from kprov.playbook.filters import to_json
+from kprov.transport.modules import truth
 
 
-def prepare(call: Call) -> Remote | list[Remote]:
-    """Content given, a file of the operator's, or one of the host; a folder becomes a call a file."""
+def prepare(call: Call) -> Remote:
+    """One call of the agent's copy, of a folder too."""
     args = dict(call.args)
-    if "dest" not in args:
+    given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
+    args.pop("decrypt", None)
+    if not src and given is None:
+        raise ActionError("src (or content) is required")
+    if not dest:
         raise ActionError("dest is required")
-    given = args.pop("content", None)
+    if src and given is not None:
+        raise ActionError("src and content are mutually exclusive")
     if given is not None:
-        sha, data = text(given if isinstance(given, str) else to_json(given))
+        if str(dest).endswith("/"):
+            raise ActionError("can not use content with a dir as dest")
+        args.pop("src", None)
+        sha, data = text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
         return Remote("copy", {**args, "_sha256": sha}, {sha: data})
     if truth(args.get("remote_src")):
         return Remote("copy", args)
-    if not args.get("src"):
-        raise ActionError("src (or content) is required")
-    path = call.find(str(args["src"]), "files")
-    if not path.is_dir():
-        sha, source = content(path)
-        extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_mode": path.stat().st_mode & 0o7777}
-        return Remote("copy", {**args, **extra}, {sha: source})
-    base = path if str(args["src"]).endswith("/") else path.parent
-    calls = []
-    for inner in sorted(file for file in path.rglob("*") if file.is_file()):
-        sha, source = content(inner)
-        dest = f"{str(args['dest']).rstrip('/')}/{inner.relative_to(base)}"
-        calls.append(
-            Remote(
-                "copy",
-                {
-                    **args,
-                    "dest": dest,
-                    "_sha256": sha,
-                    "_make_folders": True,
-                    "_mode": inner.stat().st_mode & 0o7777,
-                },
-                {sha: source},
-            )
-        )
-    return calls
+    path = call.find(str(src), "files")
+    args.pop("src")
+    if path.is_dir():
+        follow = truth(args.get("local_follow"), default=True)
+        tree, contents = walked(path, inside=str(src).endswith("/"), follow=follow)
+        return Remote("copy", {**args, "_tree": tree, "_src": str(path)}, contents)
+    sha, source = content(path)
+    mode = path.stat().st_mode & 0o7777
+    extra = {"_sha256": sha, "_name": path.name, "_mode": mode, "_src": str(path)}
+    return Remote("copy", {**args, **extra}, {sha: source})
+
+
+def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
+    """The tree below a folder as the agent's copy takes it; names begin with the folder's unless `inside`.
+
+    Links are followed as `local_follow` says, but for those that lead to nothing or into a circle.
+    """
+    tree: dict[str, list[Any]] = {"files": [], "folders": [], "links": []}
+    contents: dict[str, bytes | Path] = {}
+
+    def walk(folder: Path, name: str, above: frozenset[tuple[int, int]]) -> None:
+        now = folder.stat()
+        above |= {(now.st_dev, now.st_ino)}
+        for entry in sorted(folder.iterdir()):
+            inner = f"{name}{entry.name}"
+            real = entry.stat() if entry.exists() else None
+            circle = real is not None and (real.st_dev, real.st_ino) in above
+            if entry.is_symlink() and (not follow or real is None or circle):
+                tree["links"].append([os.readlink(entry), inner])
+            elif entry.is_dir():
+                tree["folders"].append(inner)
+                walk(entry, f"{inner}/", above)
+            elif entry.is_file():
+                sha, source = content(entry)
+                contents[sha] = source
+                tree["files"].append([inner, sha, entry.stat().st_mode & 0o7777])
+
+    walk(top, "" if inside else f"{top.resolve().name}/", frozenset())
+    return tree, contents

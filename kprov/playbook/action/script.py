@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from kprov.playbook.action.base import Call, Remote, content
+import shlex
+
+from kprov.playbook.action.base import ActionError, Call, Remote, content
 
 
 def prepare(call: Call) -> Remote:
+    """The script travels; its words after the first stay as they are, for the host's shell."""
     args = dict(call.args)
-    line = str(args.pop("_raw_params", None) or args.pop("cmd", ""))
-    name, _, rest = line.strip().partition(" ")
-    sha, source = content(call.find(name, "files"))
-    return Remote("script", {**args, "_sha256": sha, "_arguments": rest}, {sha: source})
+    raw, given = args.pop("_raw_params", None), args.pop("cmd", None)
+    args.pop("decrypt", None)
+    if raw and given:
+        raise ActionError("parameters are mutually exclusive: _raw_params|cmd")
+    line = str(raw or given or "").strip()
+    words = shlex.split(line)
+    if not words:
+        raise ActionError("one of the following is required: _raw_params, cmd")
+    quotes = line[0] if line[0] in "'\"" else ""
+    rest = line[len(words[0]) + 2 * len(quotes) :]
+    path = call.find(words[0], "files")
+    sha, source = content(path)
+    extra = {"_sha256": sha, "_arguments": rest.strip(), "_name": path.name}
+    return Remote("script", {**args, **extra}, {sha: source})

@@ -3,52 +3,83 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 import pwd
 from pathlib import Path
+from typing import Any
 
-from kprov.playbook.action.base import ActionError, Call, Remote, text
+from kprov.playbook.action.base import ActionError, Call, Remote
+
+#: Settings of Jinja's environment that a task may change.
+_JINJA: dict[str, dict[str, Any]] = {
+    "block_start_string": {},
+    "block_end_string": {},
+    "variable_start_string": {},
+    "variable_end_string": {},
+    "comment_start_string": {},
+    "comment_end_string": {},
+    "trim_blocks": {"type": "bool"},
+    "lstrip_blocks": {"type": "bool"},
+    "newline_sequence": {},
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    **_JINJA,
+    "src": {"type": "path", "required": True},
+    "dest": {"type": "path", "required": True},
+    "output_encoding": {"default": "utf-8"},
+    "backup": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": True},
+    "follow": {"type": "bool", "default": False},
+    "validate": {},
+    "directory_mode": {"refused": "make the directory with a file task before"},
+    "state": {"refused": "a template has no state; use file to remove what it made"},
+}
+RULES: dict[str, Any] = {"file_arguments": True}
+_NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r", "\r\n": "\r\n"}
 
 
 def render(call: Call, path: Path) -> str:
     """The text of a template for this host."""
     now = path.stat()
-    time = dt.datetime.fromtimestamp(now.st_mtime)  # noqa: DTZ006 - Ansible's is local too
-    special = {
-        "template_path": str(path),
-        "template_fullpath": str(path.resolve()),
+    special: dict[str, Any] = {
+        "template_path": str(call.args["src"]),
+        "template_fullpath": str(path.absolute()),
+        "template_destpath": str(call.args["dest"]),
         "template_host": os.uname().nodename,
-        "template_uid": pwd.getpwuid(now.st_uid).pw_name,
-        "template_run_date": dt.datetime.now(),  # noqa: DTZ005 - Ansible's is local too
-        "template_mtime": time,
-        "ansible_managed": "Ansible managed",
+        "template_uid": _user(now.st_uid),
+        # Local times, as Ansible's are.
+        "template_run_date": dt.datetime.now().astimezone().replace(tzinfo=None),
+        "template_mtime": dt.datetime.fromtimestamp(now.st_mtime).astimezone().replace(tzinfo=None),
     }
-    names = (
-        "trim_blocks",
-        "lstrip_blocks",
-        "variable_start_string",
-        "variable_end_string",
-        "block_start_string",
-        "block_end_string",
-        "newline_sequence",
-    )
-    overrides = {name: call.args[name] for name in names if name in call.args}
+    if "ansible_managed" not in call.scope:
+        special["ansible_managed"] = "Ansible managed"
+    overrides = {name: call.args[name] for name in _JINJA if call.args.get(name) is not None}
+    if "newline_sequence" in overrides:
+        if overrides["newline_sequence"] not in _NEWLINES:
+            raise ActionError("newline_sequence needs to be one of: \n, \r or \r\n")
+        overrides["newline_sequence"] = _NEWLINES[overrides["newline_sequence"]]
     return call.templar.file(path, call.scope.above(special), tuple(call.search("templates")), overrides)
 
 
+def _user(uid: int) -> str | int:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return uid
+
+
 def prepare(call: Call) -> Remote:
+    """The rendered text as a copy."""
     for name in ("src", "dest"):
         if not call.args.get(name):
-            raise ActionError(f"{name} is required")
+            raise ActionError("src and dest are required")
     path = call.find(str(call.args["src"]), "templates")
-    sha, data = text(render(call, path))
-    return Remote(
-        "copy",
-        {
-            **call.args,
-            "_sha256": sha,
-            "_name": path.name.removesuffix(".j2"),
-            "_mode": path.stat().st_mode & 0o7777,
-        },
-        {sha: data},
-    )
+    errors = "surrogateescape" if call.args.get("output_encoding", "utf-8") == "utf-8" else "strict"
+    data = render(call, path).encode(call.args.get("output_encoding", "utf-8"), errors)
+    sha = hashlib.sha256(data).hexdigest()
+    args = {
+        name: value for name, value in call.args.items() if name not in (*_JINJA, "src", "output_encoding")
+    }
+    extra = {"_sha256": sha, "_name": path.name, "_mode": path.stat().st_mode & 0o7777, "_src": str(path)}
+    return Remote("copy", {**args, **extra}, {sha: data})

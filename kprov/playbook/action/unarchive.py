@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from kprov.agent.context import truth
 from kprov.playbook.action.base import ActionError, Call, Remote, content
+from kprov.transport.modules import truth
 
 
 def prepare(call: Call) -> Remote:
+    """The archive travels unless it is the host's, or one that the host can download."""
     args = dict(call.args)
-    if truth(args.get("remote_src")) or args.get("copy") in (False, "no"):
-        if "://" in str(args.get("src")):
-            raise ActionError("unarchive from a URL is not supported; download it to the operator first")
-        return Remote("unarchive", {**args, "remote_src": True})
+    if not args.get("src") or not args.get("dest"):
+        raise ActionError("src (or content) and dest are required")
+    if args.get("copy") is not None:
+        if args.get("remote_src") is not None:
+            raise ActionError("parameters are mutually exclusive: ('copy', 'remote_src')")
+        args["remote_src"] = not truth(args.pop("copy"))
+    if truth(args.get("remote_src")):
+        return Remote("unarchive", args)
+    if "://" in str(args["src"]):
+        raise ActionError(
+            f"Unsupported option, an URI src ({args['src']}) is only supported when remote_src is True"
+        )
     path = call.find(str(args["src"]), "files")
     sha, source = content(path)
-    return Remote("unarchive", {**args, "_sha256": sha}, {sha: source})
+    return Remote("unarchive", {**args, "_sha256": sha, "_src": str(path)}, {sha: source})

@@ -129,9 +129,10 @@ def test_unarchive_refuses_members_outside_of_its_folder(tmp_path: Path) -> None
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("../out"))
     sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
-    result = do("unarchive", blobs={sha256: buffer.getvalue()}, dest=str(tmp_path), _sha256=sha256)
+    result = do("unarchive", blobs={sha256: buffer.getvalue()}, src="x.tgz", dest=str(tmp_path), _sha256=sha256)
     assert result["failed"]
-    assert "outside" in result["msg"]
+    assert "failed to unpack" in result["msg"]
+    assert not (tmp_path.parent / "out").exists()
 
 
 def test_stat_find_and_slurp_look_only(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""What the modules that edit a file have in common: backup, writing, attributes, message and diff."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kprov.agent import files, modes
+from kprov.agent.attributes import group_id, owner_id, set_attributes
+from kprov.agent.context import Context, ModuleError
+
+_ATTRIBUTES = "ownership, perms or SE linux context changed"
+
+
+def before(args: dict[str, Any], what: str, *, create: bool) -> bytes | None:
+    """A file's content; None for one that is to be made. `what` begins the text for one that is missing."""
+    path = args["path"]
+    if files.is_folder(path):
+        raise ModuleError(f"Path {path} is a directory !", rc=256)
+    if files.exists(path):
+        return files.read(path)
+    if not create:
+        raise ModuleError(f"{what} {path} does not exist !", rc=257)
+    return None
+
+
+def finish(
+    path: str, old: bytes | None, new: bytes, message: str, args: dict[str, Any], context: Context
+) -> dict[str, Any]:
+    """Write what was edited, set attributes; changed, msg, backup_file, diff. No message: no change."""
+    result: dict[str, Any] = {"changed": bool(message), "msg": message}
+    attributes: dict[str, Any] = {}
+    if old is not None:
+        # What is written anew gets its attributes before it takes its place.
+        other = set_attributes(path, args, check=context.check or bool(message), diff=attributes)
+    else:
+        other = bool(message) and not context.check and _not_by_default(path, args)
+    if message and not context.check:
+        if args.get("backup") and old is not None:
+            result["backup_file"] = files.backup(path)
+        folder = os.path.dirname(os.path.realpath(path))
+        if not files.exists(folder):
+            os.makedirs(folder)
+        files.write(path, new, {**args, "follow": True})
+    if other:
+        result["msg"] = f"{message} and {_ATTRIBUTES}" if message else _ATTRIBUTES
+        result["changed"] = True
+    if context.diff:
+        result["diff"] = [files.text_difference(path, old or b"", new), _attribute_diff(path, attributes)]
+    return result
+
+
+def _attribute_diff(path: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    header = f"{path} (file attributes)"
+    return {**attributes, "before_header": header, "after_header": header}
+
+
+def _not_by_default(path: str, args: dict[str, Any]) -> bool:
+    """Whether a new file's attributes are not those it has without arguments, which Ansible tells."""
+    base = 0o666 & ~modes.umask()
+    return (
+        (args.get("mode") is not None and modes.parse_mode(args["mode"], base) != base)
+        or (args.get("owner") is not None and owner_id(args["owner"]) != os.geteuid())
+        or (args.get("group") is not None and group_id(args["group"]) != os.getegid())
+        or args.get("attributes") is not None
+    )

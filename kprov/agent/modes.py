@@ -1,0 +1,72 @@
+"""Modes as Ansible writes them: "0644", 420, "u=rw,g+r,o=", "a+X"."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import Any
+
+from kprov.agent.context import ModuleError
+
+_RIGHTS = {"r": 4, "w": 2, "x": 1}
+_SHIFT = {"u": 6, "g": 3, "o": 0}
+_SPECIAL = {"u": stat.S_ISUID, "g": stat.S_ISGID, "o": stat.S_ISVTX}
+_CLAUSE = re.compile(r"([ugo]+|a|)((?:[-+=][rwxXstugo]*)+)")
+
+
+def umask() -> int:
+    """The umask, which can only be read by setting it."""
+    now = os.umask(0)
+    os.umask(now)
+    return now
+
+
+def shown(mode: int) -> str:
+    """A mode as results have it, four digits or more."""
+    return f"0{mode:03o}"
+
+
+def parse_mode(mode: Any, current: int, *, directory: bool = False) -> int:
+    """The bits of a mode; `current` is what a symbolic one starts from. Raises ModuleError."""
+    if isinstance(mode, int):
+        return mode
+    try:
+        return int(str(mode), 8)
+    except ValueError:
+        pass
+    for clause in str(mode).split(","):
+        found = _CLAUSE.fullmatch(clause)
+        if not found:
+            raise ModuleError(
+                "mode must be in octal or symbolic form",
+                details=f"bad symbolic permission for mode: {clause}",
+            )
+        who = "ugo" if found[1] in ("", "a") else found[1]
+        for action, letters in re.findall(r"([-+=])([^-+=]*)", found[2]):
+            for person in who:
+                bits = _bits(person, letters, current, directory=directory, masked=found[1] == "")
+                if action == "+":
+                    current |= bits
+                elif action == "-":
+                    current &= ~bits
+                else:
+                    current = current & ~(7 << _SHIFT[person] | _SPECIAL[person]) | bits
+    return current
+
+
+def _bits(person: str, letters: str, current: int, *, directory: bool, masked: bool) -> int:
+    """What letters mean for one of user, group and others; `masked`: nobody was named, the umask counts."""
+    bits = 0
+    shift = _SHIFT[person]
+    for letter in letters:
+        if letter in _RIGHTS:
+            right = _RIGHTS[letter] << shift
+            bits |= right & ~umask() if masked else right
+        elif letter == "X":
+            bits |= 1 << shift if directory or current & 0o111 else 0
+        elif letter in _SHIFT:
+            bits |= (current >> _SHIFT[letter] & 7) << shift
+        elif (letter == "s" and person != "o") or (letter == "t" and person == "o"):
+            bits |= _SPECIAL[person]
+    return bits

@@ -1,0 +1,52 @@
+"""ansible.builtin.assemble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.agent import files, fragments, placing
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "src": {"type": "path", "required": True},
+    "delimiter": {},
+    "dest": {"type": "path", "required": True},
+    "backup": {"type": "bool", "default": False},
+    "remote_src": {"type": "bool", "default": True},
+    "regexp": {},
+    "ignore_hidden": {"type": "bool", "default": False},
+    "validate": {},
+    "decrypt": {"type": "bool", "default": True},
+}
+RULES: dict[str, Any] = {"file_arguments": True}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
+    if args.get("_sha256") is not None:
+        return placing.place(args, context)
+    src, dest = args["src"], args["dest"]
+    if not files.exists(src):
+        raise ModuleError(f"Source ({src}) does not exist")
+    if not files.is_folder(src):
+        raise ModuleError(f"Source ({src}) is not a directory")
+    if args["validate"] and "%s" not in args["validate"]:
+        raise ModuleError(f"validate must contain %s: {args['validate']}")
+    data = fragments.joined(
+        src, args["delimiter"], args["regexp"], ignore_hidden=args["ignore_hidden"], always_newline=False
+    )
+    sums = placing.sums_of(data)
+    result: dict[str, Any] = {"src": src, "dest": dest, "msg": "OK"}
+    result.update(checksum=sums["sha1"], md5sum=sums["md5"])
+    now = placing.checksums(dest)
+    changed = now is None or now["sha1"] != sums["sha1"]
+    if changed:
+        if context.diff:
+            result["diff"] = [files.difference(dest, files.read(dest) if now else b"", data)]
+        if now and args["backup"] and not context.check:
+            result["backup_file"] = files.backup(dest)
+        if not context.check:
+            files.write(dest, data, {**args, "follow": False})
+    result["changed"] = set_attributes(dest, args, check=context.check, follow=False) or changed
+    return {**result, **files.path_info(dest)}

@@ -1,0 +1,147 @@
+"""A content of the operator brought to a path: what copy, template and assemble have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from typing import Any
+
+from kprov.agent import files
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+
+def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Bring `dest` to the content `_sha256`; the result of Ansible's copy.
+
+    `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
+    source's mode for mode "preserve", `_src` the source's path for the result.
+    """
+    args = preserved(args, args.get("_mode"))
+    dest, name = args["dest"], args.get("_name")
+    target = os.path.join(dest, name) if dest.endswith("/") and name else dest
+    if files.is_folder(target):
+        if not name:
+            raise ModuleError("can not use content with a dir as dest")
+        target = os.path.join(target, name)
+    if args.get("follow") and files.exists(target):
+        target = os.path.realpath(target)
+    if files.exists(target) and args.get("force") is False:
+        return {"changed": False, "dest": dest, "src": args.get("_src")}
+    sums = None if files.is_link(target) else checksums(target)
+    if sums is None or sums["sha256"] != args["_sha256"]:
+        return _brought(target, args, context)
+    return unchanged(target, sums["sha1"], args, context)
+
+
+def preserved(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
+    """The arguments with the source's mode in the place of "preserve"."""
+    return {**args, "mode": mode} if args.get("mode") == "preserve" else args
+
+
+def checksums(path: str) -> dict[str, str] | None:
+    """SHA-1, SHA-256 and MD5 of a file in one reading; None when there is no file."""
+    if not files.is_file(path):
+        return None
+    found = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "md5")}
+    with open(path, "rb") as file:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            for one in found.values():
+                one.update(part)
+    return {name: one.hexdigest() for name, one in found.items()}
+
+
+def sums_of(data: bytes) -> dict[str, str]:
+    """SHA-1, SHA-256 and MD5 of a content."""
+    names = ("sha1", "sha256", "md5")
+    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in names}
+
+
+def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The content is there: its attributes remain; the result is that of Ansible's file."""
+    diff: dict[str, Any] = {"before": {"path": target}, "after": {"path": target}}
+    changed = set_attributes(target, args, check=context.check, diff=diff)
+    return {
+        "changed": changed,
+        "path": target,
+        "dest": target,
+        "checksum": sha1,
+        "diff": diff if context.diff else [],
+        **files.path_info(target),
+    }
+
+
+def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    result: dict[str, Any] = {"changed": True, "diff": []}
+    if context.diff:
+        before = b"" if checksums(target) is None or files.is_link(target) else files.read(target)
+        result["diff"] = [files.difference(target, before, context.content(args["_sha256"]))]
+    if context.check:
+        return result
+    if args["dest"].endswith("/"):
+        make_folders(os.path.dirname(target), args)
+    folder = writable(target, args)
+    aside = context.content_file(args["_sha256"], folder, os.path.splitext(target)[1])
+    try:
+        sums = checksums(aside) or {}
+        expected(sums["sha1"], args)
+        judge(aside, args)
+        if args.get("backup") and files.exists(target):
+            result["backup_file"] = files.backup(target)
+        files.replace(aside, target, {**args, "follow": False, "validate": None})
+    finally:
+        if os.path.lexists(aside):
+            os.unlink(aside)
+    return {
+        **result,
+        "dest": target,
+        "src": args.get("_src"),
+        "md5sum": sums["md5"],
+        "checksum": sums["sha1"],
+        **files.path_info(target),
+    }
+
+
+def expected(sha1: str, args: dict[str, Any]) -> None:
+    """Refuse a content that is not the one of `checksum`."""
+    if args.get("checksum") and args["checksum"] != sha1:
+        raise ModuleError(
+            "Copied file does not match the expected checksum. Transfer failed.",
+            checksum=sha1,
+            expected_checksum=args["checksum"],
+        )
+
+
+def judge(path: str, args: dict[str, Any]) -> None:
+    """Let `validate` look at a temporary file, which has its owner and mode already."""
+    if args.get("validate"):
+        wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
+        set_attributes(path, wanted, check=False)
+        code, out, err = files.validate(args["validate"], path)
+        if code:
+            raise ModuleError("failed to validate", exit_status=code, stdout=out, stderr=err)
+
+
+def make_folders(folder: str, args: dict[str, Any]) -> bool:
+    """Make a folder and what is missing above it, with `directory_mode` and the owner of the arguments."""
+    missing = []
+    while folder and not files.exists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        os.mkdir(path)
+        set_attributes(path, {**args, "mode": args.get("directory_mode")}, check=False)
+    return bool(missing)
+
+
+def writable(target: str, args: dict[str, Any]) -> str:
+    """The folder for a temporary file beside the target; why it is none, in Ansible's words."""
+    folder = os.path.dirname(target) or "."
+    if not files.exists(folder):
+        raise ModuleError(f"Destination directory {os.path.dirname(target)} does not exist")
+    if not os.access(folder, os.W_OK):
+        if not args.get("unsafe_writes"):
+            raise ModuleError(f"Destination {os.path.dirname(target)} not writable")
+        return tempfile.gettempdir()
+    return folder
