@@ -256,11 +256,7 @@ def _chroot() -> bool:
 
 def _ask(full: str) -> dict[str, str]:
     """A unit's properties over the socket, as `systemctl show` prints them."""
-    escaped = "".join(
-        char if char.isalnum() and (index or not char.isdigit()) else f"_{ord(char):02x}"
-        for index, char in enumerate(full)
-    )
-    known = MANAGER.get(f"/org/freedesktop/systemd1/unit/{escaped}", _UNIT, _ASKED)
+    known = MANAGER.get(object_path(full), _UNIT, _ASKED)
     name, text = known.pop("LoadError")
     if name or text:
         known["LoadError"] = f'{name} "{text}"' if text else name
@@ -296,3 +292,20 @@ def _last_words(unit: str) -> str:
     except OSError:
         return ""
     return out if code == 0 else ""
+
+
+def active_state(full: str) -> str:
+    """A unit's ActiveState over the socket; empty where that cannot be told."""
+    try:
+        return str(MANAGER.get(object_path(full), _UNIT, ["ActiveState"])["ActiveState"])
+    except (DBusError, OSError):
+        return ""
+
+
+def object_path(full: str) -> str:
+    """Where a unit is found on the bus."""
+    escaped = "".join(
+        char if char.isalnum() and (index or not char.isdigit()) else f"_{ord(char):02x}"
+        for index, char in enumerate(full)
+    )
+    return f"/org/freedesktop/systemd1/unit/{escaped}"

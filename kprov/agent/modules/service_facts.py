@@ -1,35 +1,100 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH112, PTH119
 # The signature is what callers expect.
 # ruff: noqa: ARG001
-"""ansible.builtin.service_facts, from systemd."""
+"""ansible.builtin.service_facts: systemd's units over its socket (or systemctl), and init scripts."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import re
+import shutil
+from typing import Any, Iterable
 
-from kprov.agent import process
+from kprov.agent import process, systemd
 from kprov.agent.context import Context
+from kprov.agent.dbus import DBusError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {}
+_MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+_BAD = ("not-found", "masked", "failed")
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """ansible_facts.services: {name: {name, state, status, source}}."""
     services: dict[str, dict[str, str]] = {}
-    _, units, _ = process.run(
-        ["systemctl", "list-units", "--no-pager", "--no-legend", "--plain", "--all", "--type=service"]
-    )
-    for line in units.splitlines():
-        fields = line.split(None, 4)
-        if len(fields) >= 4:
-            state = "running" if fields[3] == "running" else "stopped" if fields[2] != "failed" else "failed"
-            status = "unknown" if fields[1] != "not-found" else "not-found"
-            services[fields[0]] = {"name": fields[0], "state": state, "status": status, "source": "systemd"}
-    _, unit_files, _ = process.run(
-        ["systemctl", "list-unit-files", "--no-pager", "--no-legend", "--type=service"]
-    )
-    for line in unit_files.splitlines():
-        fields = line.split()
-        if len(fields) >= 2:
-            service = services.setdefault(
-                fields[0], {"name": fields[0], "state": "inactive", "source": "systemd"}
-            )
-            service["status"] = fields[1]
-    return {"ansible_facts": {"services": services}}
+    if shutil.which("service") and not shutil.which("chkconfig") and not shutil.which("rc-status"):
+        _scripts(services)
+    if os.path.isdir("/run/systemd/system"):
+        _systemd(services)
+    if not services:
+        text = "Failed to find any services."
+        return {
+            "skipped": True,
+            "msg": text + " This can be due to privileges or some other configuration issue.",
+        }
+    return {"changed": False, "ansible_facts": {"services": services}}
+
+
+def _scripts(services: dict[str, dict[str, str]]) -> None:
+    if not os.path.isdir("/etc/init.d"):
+        return
+    _, out, _ = process.run(["service", "--status-all"], environment={"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
+    for sign, name in re.findall(r"^\s*\[ (\+|-) \]\s+(.+)$", out, re.MULTILINE):
+        state = "running" if sign == "+" else "stopped"
+        services[name] = {"name": name, "state": state, "source": "sysv"}
+
+
+def _systemd(services: dict[str, dict[str, str]]) -> None:
+    for name, load, active, sub in _units():
+        status = next((bad for bad in _BAD if bad in (load, active, sub)), active)
+        state = "running" if sub == "running" else "stopped"
+        services[name] = {"name": name, "state": state, "status": status, "source": "systemd"}
+    files = _files()
+    states = _states([name for name, _ in files if name not in services])
+    for name, status in files:
+        if name not in services:
+            services[name] = {"name": name, "state": states[name], "status": status, "source": "systemd"}
+        elif services[name].get("status") not in _BAD:
+            services[name]["status"] = status
+
+
+def _units() -> Iterable[tuple[str, str, str, str]]:
+    """Name, load, active and sub state of every service that systemd knows."""
+    if systemd.MANAGER.usable():
+        try:
+            units = systemd.MANAGER.call(*_MANAGER, "ListUnits")[0]
+            return sorted((u[0], u[2], u[3], u[4]) for u in units if u[0].endswith(".service"))
+        except (DBusError, OSError):
+            pass
+    options = ["--no-pager", "--no-legend", "--plain", "--type=service", "--all"]
+    rows = [line.split() for line in process.run(["systemctl", "list-units", *options])[1].splitlines()]
+    return [(row[0], row[1], row[2], row[3]) for row in rows if len(row) > 3]
+
+
+def _files() -> list[tuple[str, str]]:
+    """Name and state of every service's unit file."""
+    if systemd.MANAGER.usable():
+        try:
+            found = systemd.MANAGER.call(*_MANAGER, "ListUnitFiles")[0]
+            rows = [(os.path.basename(path), state) for path, state in found]
+            return sorted(row for row in rows if row[0].endswith(".service"))
+        except (DBusError, OSError):
+            pass
+    options = ["--no-pager", "--no-legend", "--type=service", "--all"]
+    lines = process.run(["systemctl", "list-unit-files", *options])[1].splitlines()
+    return [(line.split()[0], line.split()[1]) for line in lines if len(line.split()) > 1]
+
+
+def _states(names: list[str]) -> dict[str, str]:
+    """Active states of services that are not loaded; templates have none."""
+    found = dict.fromkeys(names, "unknown")
+    for name in names:
+        if "@." in name:
+            continue
+        if systemd.MANAGER.usable():
+            found[name] = systemd.active_state(name) or "unknown"
+            continue
+        code, out, _ = process.run(["systemctl", "show", name, "--property=ActiveState", "--value"])
+        found[name] = out.strip() or "unknown" if code == 0 else "unknown"
+    return found

@@ -1,57 +1,227 @@
 # Paths are used as the texts they arrive as.
+# ruff: noqa: PTH116
 # The signature is what callers expect.
-# ruff: noqa: ARG001, PTH110
+# ruff: noqa: ARG001
 """ansible.builtin.wait_for."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import math
 import os
 import re
+import select
 import socket
+import struct
 import time
 from typing import Any
 
+from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+
+#: States of /proc/net/tcp.
+_STATES = {
+    "ESTABLISHED": "01", "SYN_SENT": "02", "SYN_RECV": "03", "FIN_WAIT1": "04", "FIN_WAIT2": "05",
+    "TIME_WAIT": "06",
+}  # fmt: skip
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "host": {"default": "127.0.0.1"},
+    "timeout": {"type": "int", "default": 300},
+    "connect_timeout": {"type": "int", "default": 5},
+    "delay": {"type": "int", "default": 0},
+    "port": {"type": "int"},
+    "active_connection_states": {"type": "list", "elements": "str", "default": sorted(_STATES)},
+    "path": {"type": "path"},
+    "search_regex": {},
+    "state": {"choices": ["absent", "drained", "present", "started", "stopped"], "default": "started"},
+    "exclude_hosts": {"type": "list", "elements": "str"},
+    "sleep": {"type": "int", "default": 1},
+    "msg": {},
+}
+RULES: dict[str, Any] = {"check_mode": False}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Wait for a port to open or close, or for a file to come, go or hold something."""
+    """Wait for a port to open, close or drain, or for a file to come, go or hold something."""
+    pattern = _validated(args)
+    state, port, path = args["state"], args["port"], args["path"]
     start = time.monotonic()
-    timeout = float(args.get("timeout") or 300)
-    pause = float(args.get("sleep") or 1)
-    state = args.get("state") or "started"
-    port, path = args.get("port"), args.get("path")
-    time.sleep(float(args.get("delay") or 0))
-    result = {"state": state, "port": port, "path": path, "search_regex": args.get("search_regex")}
-    if port is None and path is None:
-        time.sleep(max(0.0, timeout - (time.monotonic() - start)))
-        return {**result, "elapsed": int(time.monotonic() - start)}
-    wanted = state in ("started", "present")
-    while True:
-        there = _open(args, port) if port is not None else _present(path, args.get("search_regex"))
-        if there == wanted:
-            return {**result, "elapsed": int(time.monotonic() - start)}
-        if time.monotonic() - start > timeout:
-            what = f"{args.get('host') or '127.0.0.1'}:{port}" if port is not None else path
-            message = args.get("msg") or f"Timeout when waiting for {what}" + ("" if wanted else " to stop")
-            raise ModuleError(message, elapsed=int(time.monotonic() - start))
-        time.sleep(pause)
+    end = start + args["timeout"]
+    time.sleep(args["delay"])
+    found: re.Match[Any] | None = None
+    if not port and not path and state != "drained":
+        time.sleep(args["timeout"])
+    else:
+        met = _condition(args, pattern, end)
+        while True:
+            if time.monotonic() >= end:
+                raise ModuleError(args["msg"] or _late(args), elapsed=int(time.monotonic() - start))
+            answer = met()
+            if answer:
+                found = answer if isinstance(answer, re.Match) else None
+                break
+            time.sleep(args["sleep"])
+    result = {"changed": False, "state": state, "port": port, "path": path}
+    result.update(search_regex=args["search_regex"], elapsed=int(time.monotonic() - start))
+    groups = found.groups() if found and path else ()
+    named = found.groupdict() if found and path else {}
+    result["match_groups"] = [_text(group) for group in groups]
+    result["match_groupdict"] = {name: _text(group) for name, group in named.items()}
+    return {**result, **_file(path)} if path else result
 
 
-def _open(args: dict[str, Any], port: Any) -> bool:
+def _file(path: str) -> dict[str, Any]:
+    return files.path_info(path)
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode("utf-8", "surrogateescape")
+
+
+def _validated(args: dict[str, Any]) -> re.Pattern[bytes] | None:
+    state, path = args["state"], args["path"]
+    pattern = None
+    if args["search_regex"] is not None:
+        try:
+            data = args["search_regex"].encode("utf-8", "surrogateescape")
+            pattern = re.compile(data, re.MULTILINE)
+        except re.error as error:
+            raise ModuleError(f"Invalid regular expression: {error}") from None
+    wrong = {
+        "port and path parameter can not both be passed to wait_for": args["port"] and path,
+        **{
+            f"state={only} should only be used for checking a port in the wait_for module": path
+            and state == only
+            for only in ("stopped", "drained")
+        },
+        "exclude_hosts should only be with state=drained": args["exclude_hosts"] is not None
+        and state != "drained",
+        **{
+            f"unknown active_connection_state ({name}) defined": name not in _STATES
+            for name in args["active_connection_states"]
+        },
+    }
+    for text, found in wrong.items():
+        if found:
+            raise ModuleError(text, elapsed=0)
+    return pattern
+
+
+def _late(args: dict[str, Any]) -> str:
+    where = f"{args['host']}:{args['port']}" if args["port"] else args["path"]
+    if args["state"] in ("absent", "stopped"):
+        return f"Timeout when waiting for {where} to " + ("stop." if args["port"] else "be absent.")
+    if args["state"] == "drained":
+        return f"Timeout when waiting for {args['host']}:{args['port']} to drain"
+    if args["search_regex"]:
+        return f"Timeout when waiting for search string {args['search_regex']} in {where}"
+    return f"Timeout when waiting for {where if args['port'] else 'file ' + where}"
+
+
+def _condition(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> Any:
+    """A function that tells, each time it is called, whether the wait is over."""
+    host, port, path = args["host"], args["port"], args["path"]
+    if args["state"] == "drained":
+        connections = _Connections(args)
+        return lambda: connections.count() == 0
+    if args["state"] in ("absent", "stopped"):
+        if path:
+            return lambda: not os.access(path, os.F_OK)
+        return lambda: not _connects(host, port, args["connect_timeout"])
+    if path:
+        return lambda: _present(path, pattern)
+    return lambda: _answers(args, pattern, end)
+
+
+def _connects(host: str, port: int, timeout: float) -> bool:
     try:
-        address = (args.get("host") or "127.0.0.1", int(port))
-        with socket.create_connection(address, timeout=float(args.get("connect_timeout") or 5)):
-            return True
+        with socket.create_connection((host, port), timeout) as sock:
+            sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return False
+    return True
+
+
+def _present(path: str, pattern: re.Pattern[bytes] | None) -> bool | re.Match[bytes] | None:
+    try:
+        os.stat(path)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise ModuleError(f"Failed to stat {path}, {error.strerror}") from None
+        return False
+    if pattern is None:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return pattern.search(file.read())
     except OSError:
         return False
 
 
-def _present(path: Any, pattern: Any) -> bool:
-    if not pattern:
-        return os.path.exists(path)
+def _answers(args: dict[str, Any], pattern: re.Pattern[bytes] | None, end: float) -> bool:
+    """Whether the port takes a connection and, with a pattern, says something that matches."""
+    left = max(1, math.ceil(end - time.monotonic()))
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return re.search(pattern, file.read(), re.MULTILINE) is not None
+        sock = socket.create_connection((args["host"], args["port"]), min(args["connect_timeout"], left))
     except OSError:
         return False
+    with sock:
+        said = b""
+        while pattern is not None and not pattern.search(said):
+            rest = end - time.monotonic()
+            if rest <= 0 or not select.select([sock], [], [], rest)[0]:
+                return False
+            try:
+                part = sock.recv(1024)
+            except OSError:
+                return False
+            if not part:
+                return False
+            said += part
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    return True
+
+
+class _Connections:
+    """Connections of a local address in the states that count, from /proc/net/tcp and tcp6."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self.states = {_STATES[name] for name in args["active_connection_states"]}
+        self.port = f"{args['port'] or 0:04X}"
+        self.addresses = set(_addresses(args["host"]))
+        self.excluded = {found for host in args["exclude_hosts"] or [] for found in _addresses(host)}
+
+    def count(self) -> int:
+        found = 0
+        for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+            try:
+                with open(path) as file:
+                    rows = [line.split() for line in file.readlines()[1:]]
+            except OSError:
+                continue
+            for row in rows:
+                local, _, port = row[1].partition(":")
+                remote = row[2].partition(":")[0]
+                if row[3] in self.states and port == self.port and remote not in self.excluded:
+                    found += local in self.addresses or self._any(local)
+        return found
+
+    def _any(self, local: str) -> bool:
+        """Whether all addresses of the local one's family count."""
+        if len(local) > 8 and local.startswith("0000000000000000FFFF0000"):
+            return "0" * 8 in self.addresses or "0000000000000000FFFF000000000000" in self.addresses
+        return "0" * len(local) in self.addresses
+
+
+def _addresses(host: str) -> list[str]:
+    """A host's addresses as the kernel prints them: each 32 bits in the machine's order."""
+    found = []
+    for family, _, _, _, address in socket.getaddrinfo(host, 80, 0, 0, socket.SOL_TCP):
+        data = socket.inet_pton(family, str(address[0]))
+        shown = "".join(f"{word:08X}" for word in struct.unpack(f"={len(data) // 4}I", data))
+        found.append(shown)
+        if family == socket.AF_INET:
+            found.append("0000000000000000FFFF0000" + shown)
+    return found
