@@ -138,7 +138,15 @@ def _values(place: str, theirs: Any, ours: Any) -> list[tuple[str, Any, Any]]:
             for index, inner in enumerate(theirs)
             for found in _values(f"{place}.{index}".lstrip("."), inner, ours[index])
         ]
-    return [] if theirs == ours and type(theirs) is type(ours) else [(place, theirs, ours)]
+    same = theirs == ours and type(theirs) is type(ours)
+    return [] if same or _of_no_account(place, theirs) else [(place, theirs, ours)]
+
+
+def _of_no_account(place: str, theirs: Any) -> bool:
+    """The name of one of Ansible's temporary files; a diff of nothing."""
+    return (isinstance(theirs, str) and theirs.startswith("/TEMPORARY")) or (
+        place.rpartition(".")[2] == "diff" and theirs == []
+    )
 
 
 def states(
