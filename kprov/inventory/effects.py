@@ -95,19 +95,19 @@ def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | No
                 yield name, value, str(inventory.path), None
 
 
-def _named_by_templates(inventory: Inventory) -> dict[str, tuple[str, set[str]]]:
-    """Variables that templates of other variables name: name > (variables, ...)."""
-    found: dict[str, tuple[str, set[str]]] = {}
+def _named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
+    """Variables that templates of other variables name, with those."""
+    found: dict[str, set[str]] = {}
     for name, value, _, _ in _definitions(inventory):
         if isinstance(value, (Secret, Undecrypted)):
             continue
         for used in usage.names(str(value)) - {name}:
-            found.setdefault(used, (name, set()))[1].add(name)
+            found.setdefault(used, set()).add(name)
     return found
 
 
 def _effect(
-    name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, tuple[str, set[str]]]
+    name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
 ) -> tuple[Effect, str]:
     known = table()
     if (rule := known.refused.get(name)) is not None:
@@ -121,23 +121,55 @@ def _effect(
     if name in known.none:
         return Effect.NONE, known.none[name]
     if name in users:
-        return Effect.USED, ", ".join(users[name])
+        return Effect.USED, _shown(users[name])
     if name in ClusterVariables.model_fields:
         return Effect.USED, "kprov itself"
-    if name in named:
-        return Effect.USED, f"the inventory's own {', '.join(sorted(named[name][1]))}"
+    if carriers := _carriers(name, users, named):
+        return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
     if (reason := known.family(name)) is not None:
         return Effect.NONE, reason
+    if name in named:
+        return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, without effect too"
     candidates = [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
     close = difflib.get_close_matches(name, candidates, 1, 0.85)
     hint = f"; did you mean {close[0]}?" if close else ""
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
 
+def _shown(users: tuple[str, ...]) -> str:
+    roles = [user.removeprefix("role ") for user in users if user.startswith("role ")]
+    others = [user for user in users if not user.startswith("role ")]
+    word = "roles" if len(roles) > 1 else "role"
+    return "; ".join([*([f"{word} {', '.join(roles)}"] if roles else []), *others])
+
+
+def _carriers(
+    name: str,
+    users: Mapping[str, tuple[str, ...]],
+    named: Mapping[str, set[str]],
+    above: tuple[str, ...] = (),
+) -> list[str]:
+    """Variables whose templates name this one and that have an effect, themselves or through others."""
+    known = table()
+    return sorted(
+        other
+        for other in named.get(name, ())
+        if other not in above
+        and other not in known.none
+        and (
+            other in users
+            or other in known.mapped
+            or other in known.connection
+            or other in ClusterVariables.model_fields
+            or _carriers(other, users, named, (*above, name))
+        )
+    )
+
+
 def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
     allowed = rule.get("allowed", [])
     if not value or value in allowed or (isinstance(value, str) and value.lower() in ("false", "no", "none")):
-        return Effect.USED if value in allowed else Effect.NONE, "what kprov does"
+        return Effect.NONE, "what kprov does anyway" if value in allowed else "off, as it must be here"
     if isinstance(value, str) and "{{" in value:
         return Effect.NONE, f"a template; when it says anything else than kprov does: {rule['reason']}"
     return Effect.REFUSED, str(rule["reason"])

@@ -174,8 +174,8 @@ class _Process:
     keyring: Keyring | None = None
 
 
-def use(keyring: Keyring) -> None:
-    """Open vault texts with these passwords from now on."""
+def use(keyring: Keyring | None) -> None:
+    """Open vault texts with these passwords from now on; None: with those of the environment."""
     _Process.keyring = keyring
 
 

@@ -180,7 +180,10 @@ class Inventory:
         return host
 
     def implicit_localhost(self, name: str) -> Host:
-        """Have this machine under a name of LOCALHOST that no source has: without ssh, in no group."""
+        """Have this machine, without ssh and in no group, unless a source has it under a name of LOCALHOST."""
+        known = next((host for host in self.hosts if host in LOCALHOST), None)
+        if known is not None:
+            return self.hosts[known]
         if name not in self.hosts:
             variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
             self.hosts[name] = Host(name, variables=variables, implicit=True)
