@@ -165,7 +165,8 @@ class Agent:
         self.record.received()
         if not protocol.changes(header):
             return self._items(header, body, record=None)
-        with turn.taken(lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
+        run = str(header.get("run"))
+        with turn.taken(run, lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
             if self.lost:
                 raise process.Ended
             if not mine:

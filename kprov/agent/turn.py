@@ -1,6 +1,10 @@
 # Paths are used as the texts they arrive as.
 # ruff: noqa: PTH118
-"""One changing message at a time on a host: agents of one user take turns, also those of other runs."""
+"""One run at a time changes a host: agents of different runs take turns, those of one run go together.
+
+One run may know a host under several names, or work on it as one user in several ways; an agent whose
+connection was lost is asked about by its own run (see outcome), so only other runs have to wait.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +35,8 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 @contextlib.contextmanager
-def taken(say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
-    """The turn, or False when it did not come: `gone()` became true, or LIMIT has passed."""
+def taken(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
+    """The turn of a run, or False when it did not come: `gone()` became true, or LIMIT has passed."""
     place = outcome.folder()
     if place is None:
         yield True
@@ -40,20 +44,20 @@ def taken(say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool
     handle = os.open(os.path.join(place, "turn"), os.O_RDWR | os.O_CREAT, 0o600)
     _held["handle"] = handle
     try:
-        yield _take(handle, say, gone)
+        yield _take(handle, run, say, gone)
     finally:
         _held["handle"] = -1
         os.close(handle)
 
 
-def _take(handle: int, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
+def _take(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> bool:
     start, said = time.monotonic(), False
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            who = os.pread(handle, 100, 0).decode(errors="replace").strip()
-            if _below(who.rpartition(" ")[2]):
+            who, _, holder = os.pread(handle, 200, 0).decode(errors="replace").strip().partition(" run ")
+            if (holder == run and _joined(handle, run)) or _below(who.rpartition(" ")[2]):
                 return True
             waited = time.monotonic() - start
             if gone() or waited > LIMIT:
@@ -64,8 +68,21 @@ def _take(handle: int, say: Callable[[str], None], gone: Callable[[], bool]) -> 
             time.sleep(_POLL)
         else:
             os.ftruncate(handle, 0)
-            os.pwrite(handle, b"agent %d" % os.getpid(), 0)
+            os.pwrite(handle, f"agent {os.getpid()} run {run}".encode(), 0)
+            fcntl.flock(handle, fcntl.LOCK_SH)
             return True
+
+
+def _joined(handle: int, run: str) -> bool:
+    """Share the lock with other agents of the run; another run may have come between."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    if os.pread(handle, 200, 0).decode(errors="replace").strip().endswith(f" run {run}"):
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
 
 
 def _below(holder: str) -> bool:

@@ -20,6 +20,9 @@ from kprov.transport.wire import LostError, Wire
 #: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
 Open = Callable[[str, Wire | None], tuple[Wire, dict[str, Any]]]
 
+#: This process, to agents that must not change a host at the same moment as those of another one.
+_RUN = uuid.uuid4().hex
+
 
 @dataclass(frozen=True)
 class Message:
@@ -46,6 +49,7 @@ class Message:
     def header(self) -> dict[str, Any]:
         return {
             "message": self.id,
+            "run": _RUN,
             "module": self.module,
             "items": self.items,
             "check": self.check,
