@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ def jump(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str
     """What to add to a host's variables: ansible_ssh_common_args with the way through the bastion.
 
     Empty outside of a cluster's inventory: there a group of this name is one like any other, as in Ansible.
-    Host, port, user and key file of the bastion count; a password for it is not possible.
+    Host, port, user, key file and ssh arguments of the bastion count; a password for it is not possible.
     """
     bastions = inventory.members(GROUP)
     if not bastions or host in bastions or not any(inventory.members(group) for group in CLUSTER):
@@ -42,11 +43,12 @@ def _command(inventory: Inventory, name: str) -> str:
         if found is None:
             return ""
         value = str(variables[found])
-        return f"{{{{ hostvars[{name!r}][{found!r}] }}}}" if "{{" in value else value
+        return f"{{{{ hostvars[{json.dumps(name)}][{json.dumps(found)}] }}}}" if "{{" in value else value
 
     address = get("ansible_host", "ansible_ssh_host") or name
     user = get("ansible_user", "ansible_ssh_user")
     key = get("ansible_ssh_private_key_file", "ansible_private_key_file")
     words = ["ssh", "-p", get("ansible_port", "ansible_ssh_port") or "22"]
     words += ["-i", key] if key else []
+    words += [given] if (given := get("ansible_ssh_common_args")) else []
     return " ".join([*words, "-W", "%h:%p", f"{user}@{address}" if user else address])

@@ -83,11 +83,15 @@ def _file(inventory: Inventory, path: Path) -> None:
     if os.access(path, os.X_OK) and _is_program(path):
         form_script.read(inventory, path)
         return
-    text = yamlfile.read(path)[0]
+    text, encrypted = yamlfile.read(path)
+    before = len(inventory.sources)
     if path.suffix in _YAML or (path.suffix == "" and _looks_like_yaml(text)):
         form_yaml.read(inventory, path, text)
     else:
         form_ini.read(inventory, path, text)
+    if encrypted:
+        for variables in inventory.sources[before:]:
+            yamlfile.register(variables)
 
 
 def _is_program(path: Path) -> bool:

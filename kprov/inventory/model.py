@@ -180,7 +180,7 @@ class Inventory:
         return host
 
     def implicit_localhost(self, name: str) -> Host:
-        """Have this machine, without ssh and in no group, unless a source has it under a name of LOCALHOST."""
+        """Have this machine, without ssh and in no group, unless a source has a name of LOCALHOST."""
         known = next((host for host in self.hosts if host in LOCALHOST), None)
         if known is not None:
             return self.hosts[known]

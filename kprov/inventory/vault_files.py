@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from kprov.errors import InputError
-from kprov.inventory import vault
+from kprov.inventory import keyring, vault
 from kprov.inventory.keyring import Keyring, Password
 from kprov.inventory.vault import VaultError
 
@@ -29,12 +29,20 @@ def read_plain(path: Path) -> bytes:
     return content
 
 
-def opened(path: Path, keyring: Keyring) -> tuple[bytes, str | None, Password]:
+def content(path: Path) -> bytes:
+    """The bytes of a file, decrypted with the process's keyring when it is a vault."""
+    found = _bytes(path)
+    if not found.startswith(vault.HEADER.encode()):
+        return found
+    return keyring.current().open(found.decode("utf-8", "replace"), path, 1)
+
+
+def opened(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
     """The plain text of a vault file, its label and the password that opened it. Raises VaultError."""
     text = _bytes(path).decode("utf-8", "replace")
     if not vault.is_vault(text):
         raise VaultError("is not encrypted", file=path)
-    plain, password = keyring.open_with(text, path, 1)
+    plain, password = keys.open_with(text, path, 1)
     return plain, vault.parse(text).label, password
 
 

@@ -11,8 +11,13 @@ from kprov.errors import InputError
 from kprov.inventory import keyring, secrets, vault
 from kprov.inventory.vault import Secret, Undecrypted, Unsafe, VaultError
 
-__all__ = ["Mapping", "Sequence", "Unsafe", "line_of", "load", "parse", "read"]
+__all__ = ["Mapping", "Sequence", "Unsafe", "line_of", "load", "parse", "read", "register"]
 
+#: Variables whose values every run shows; no secrets, also in an encrypted file.
+_PUBLIC = {
+    *("ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_python_interpreter"),
+    *("ansible_become_user", "ansible_become_method", "ip", "access_ip"),
+}
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -100,7 +105,7 @@ def load(path: Path) -> Any:
     document = parse(text, str(path))
     if encrypted and isinstance(document, dict):
         # Variables were encrypted for their values; the words of encrypted tasks (a list) are no secrets.
-        _register(document)
+        register(document)
     return document
 
 
@@ -120,15 +125,17 @@ def read(path: Path) -> tuple[str, bool]:
         raise VaultError("the decrypted file is not UTF-8 text", file=path) from None
 
 
-def _register(value: Any) -> None:
+def register(value: Any) -> None:
+    """Hide the values of an encrypted file from now on: texts, and numbers of six digits or more."""
     if isinstance(value, str):
         secrets.register(value)
     elif isinstance(value, dict):
-        for entry in value.values():
-            _register(entry)
+        for name, entry in value.items():
+            if name not in _PUBLIC:
+                register(entry)
     elif isinstance(value, list):
         for entry in value:
-            _register(entry)
+            register(entry)
     elif isinstance(value, int) and abs(value) >= 100_000:
         secrets.register(str(value))
 

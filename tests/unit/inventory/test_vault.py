@@ -16,6 +16,7 @@ from kprov.cli.vault import app
 from kprov.errors import InputError
 from kprov.inventory import keyring, secrets, vault, vault_files, yamlfile
 from kprov.inventory.keyring import Keyring, Password, collect
+from kprov.inventory.load import load
 from kprov.inventory.vault import Secret, Undecrypted, VaultError
 
 DATA = Path(__file__).parent / "data" / "vault"
@@ -285,3 +286,19 @@ def test_longer_secrets_are_hidden_before_those_within_them() -> None:
 
 def test_a_secret_can_be_written_as_yaml() -> None:
     assert yaml.safe_load(yaml.safe_dump(str(Secret("x")))) == "x"
+
+
+def test_a_whole_inventory_may_be_encrypted(tmp_path: Path) -> None:
+    text = b"[web]\nweb1 ansible_host=192.0.2.7 ansible_become_password='pass word'\n"
+    (tmp_path / "hosts").write_text(vault.encrypt(text, b"correct horse"))
+    keyring.use(collect([], [PASSWORD]))
+    inventory = load(tmp_path / "hosts")
+    assert inventory.variables("web1")["ansible_become_password"] == "pass word"
+    assert secrets.scrub("192.0.2.7 pass word") == "192.0.2.7 ********"
+
+
+def test_files_that_modules_read_are_decrypted(tmp_path: Path) -> None:
+    keyring.use(collect([], [PASSWORD]))
+    assert vault_files.content(DATA / "vars.yml").startswith(b"db_password: ")
+    (tmp_path / "plain").write_bytes(b"\xff")
+    assert vault_files.content(tmp_path / "plain") == b"\xff"
