@@ -138,8 +138,7 @@ class Connection:
             self._close_transports()
 
     def _close_transports(self) -> None:
-        for transport in reversed(self._transports):
-            transport.close()
+        ssh.close(self._transports)
         self._transports = []
 
 

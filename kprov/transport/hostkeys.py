@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import binascii
+import fnmatch
+import functools
 import hashlib
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
@@ -17,10 +21,21 @@ from kprov.transport.options import Options
 _asking = threading.Lock()
 
 
-def fingerprint(key: paramiko.PKey) -> str:
+@dataclass(frozen=True)
+class Entry:
+    """One line of a known_hosts file; `marker` is "", "@revoked" or "@cert-authority"."""
+
+    names: tuple[str, ...]
+    kind: str
+    blob: bytes
+    path: str
+    line: int
+    marker: str = ""
+
+
+def fingerprint(blob: bytes) -> str:
     """SHA256:... as ssh-keygen -l shows it."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def label(options: Options) -> str:
@@ -30,84 +45,131 @@ def label(options: Options) -> str:
     return options.address if options.port == 22 else f"[{options.address}]:{options.port}"
 
 
-def known(options: Options) -> list[tuple[paramiko.PKey, str, int]]:
-    """Known keys of a host, each with its file and line."""
+def known(options: Options) -> list[Entry]:
+    """A host's lines in its known_hosts files, all markers."""
     found = []
-    name = label(options)
     for text in options.known_hosts:
         path = Path(text).expanduser()
-        if not path.is_file() or str(path) == os.devnull:
+        if str(path) in (os.devnull, "none") or not path.is_file():
             continue
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-            if not line.strip() or line.lstrip().startswith(("#", "@")):
-                continue
-            try:
-                entry = paramiko.hostkeys.HostKeyEntry.from_line(line, number)
-            except paramiko.hostkeys.InvalidHostKey:
-                continue
-            if entry is not None and entry.key is not None and _names(entry.hostnames or [], name):
-                found.append((entry.key, str(path), number))
+        state = path.stat()
+        entries = _read(str(path), state.st_mtime_ns, state.st_size)
+        found += [entry for entry in entries if _names(entry.names, label(options).lower())]
     return found
 
 
-def _names(names: list[str], name: str) -> bool:
+@functools.lru_cache(maxsize=32)
+def _read(path: str, changed: int, size: int) -> tuple[Entry, ...]:
+    """All lines of a file; the times make the cache forget what has changed."""
+    del changed, size
+    found = []
+    for number, line in enumerate(Path(path).read_text(errors="replace").splitlines(), 1):
+        words = line.split()
+        marker = words.pop(0) if words and words[0].startswith("@") else ""
+        if len(words) < 3 or words[0].startswith("#"):
+            continue
+        try:
+            blob = base64.b64decode(words[2], validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        found.append(Entry(tuple(words[0].split(",")), words[1], blob, path, number, marker))
+    return tuple(found)
+
+
+def _names(names: tuple[str, ...], name: str) -> bool:
+    """Whether a line is for a host: names, patterns with * and ?, hashes; ! before one excludes it."""
+    fits = False
     for entry in names:
-        if entry == name:
-            return True
-        if entry.startswith("|1|") and paramiko.HostKeys.hash_host(name, entry) == entry:
-            return True
-    return False
+        if entry.startswith("|1|"):
+            try:
+                fits = fits or paramiko.HostKeys.hash_host(name, entry) == entry
+            except (ValueError, binascii.Error):
+                continue
+        elif entry.startswith("!"):
+            if fnmatch.fnmatchcase(name, _pattern(entry[1:])):
+                return False
+        else:
+            fits = fits or entry.lower() == name or fnmatch.fnmatchcase(name, _pattern(entry))
+    return fits
 
 
-def check(options: Options, key: paramiko.PKey, keys: list[tuple[paramiko.PKey, str, int]]) -> None:
+def _pattern(text: str) -> str:
+    # ssh's patterns have no character classes: [host]:port is meant as it stands.
+    return text.lower().replace("[", "[[]")
+
+
+def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
     """Take the host's key or raise PreflightError with both fingerprints and the old one's place."""
-    if options.host_key_checking == "no" or any(known_key == key for known_key, _, _ in keys):
+    shown, kind, name = key.asbytes(), key.get_name(), label(options)
+    for entry in entries:
+        if entry.marker == "@revoked" and entry.blob == shown:
+            raise PreflightError(
+                options.name,
+                f"the host key of {name} ({kind} {fingerprint(shown)}) is revoked: {entry.path}:{entry.line}",
+            )
+    plain = [entry for entry in entries if not entry.marker]
+    if options.host_key_checking == "no" or any(entry.blob == shown for entry in plain):
         return
-    same_kind = [entry for entry in keys if entry[0].get_name() == key.get_name()] or keys
-    if same_kind:
-        old, path, line = same_kind[0]
+    same_kind = [entry for entry in plain if entry.kind == kind]
+    if plain:
+        old = (same_kind or plain)[0]
         raise PreflightError(
             options.name,
-            f"the host key of {label(options)} has changed: {path}:{line} has {fingerprint(old)}, "
-            "the host shows "
-            f"{fingerprint(key)} ({key.get_name()}); if the host was made anew, remove that line: "
-            f"ssh-keygen -f {path} -R '{label(options)}'",
+            f"the host key of {name} has changed: {old.path}:{old.line} has {fingerprint(old.blob)} "
+            f"({old.kind}), the host shows {fingerprint(shown)} ({kind}). Someone may be listening in; "
+            "if the host was made anew, remove that line: "
+            f"ssh-keygen -f {old.path} -R '{name}'",
         )
+    _unknown(options, key, entries)
+
+
+def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
+    name, what = label(options), f"({key.get_name()} {fingerprint(key.asbytes())})"
+    authority = next((entry for entry in entries if entry.marker == "@cert-authority"), None)
     if options.host_key_checking == "yes":
-        raise PreflightError(
-            options.name,
-            f"the host key of {label(options)} is not known "
-            f"({key.get_name()} {fingerprint(key)}) and host key checking is "
-            f"'yes'; add it to {options.known_hosts[0]}, or set kprov_host_key_checking: accept-new",
-        )
-    if options.host_key_checking == "ask" and not _ask(options, key):
-        raise PreflightError(
-            options.name,
-            f"the host key of {label(options)} is not known "
-            f"({key.get_name()} {fingerprint(key)}) and was not accepted; "
-            "set kprov_host_key_checking: accept-new to accept new hosts",
-        )
-    _remember(options, key)
-
-
-def _ask(options: Options, key: paramiko.PKey) -> bool:
+        hint = f"add it to {options.known_hosts[0]}, or set kprov_host_key_checking: accept-new"
+        if authority is not None:
+            hint = (
+                f"the authority in {authority.path}:{authority.line} cannot be asked, as host certificates "
+                f"are not supported: {hint}"
+            )
+        text = f"the host key of {name} is not known {what} and host key checking is 'yes'; {hint}"
+        raise PreflightError(options.name, text)
     with _asking:
-        if not sys.stdin.isatty():
-            return False
-        sys.stderr.write(
-            f"{options.name} ({label(options)}) shows the {key.get_name()} key "
-            f"{fingerprint(key)}, not known yet.\n"
-        )
-        sys.stderr.write("Accept and remember it? (yes/no) ")
-        sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() == "yes"
+        # Many hosts behind one new jump host ask once.
+        if any(entry.blob == key.asbytes() for entry in known(options) if not entry.marker):
+            return
+        if options.host_key_checking == "ask" and not _ask(options, what):
+            raise PreflightError(
+                options.name,
+                f"the host key of {name} is not known {what} and was not accepted; "
+                "set kprov_host_key_checking: accept-new to accept new hosts",
+            )
+        _remember(options, key)
+
+
+def _ask(options: Options, what: str) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stderr.write(f"{options.name} ({label(options)}) shows a host key that is not known yet {what}.\n")
+    sys.stderr.write("Accept and remember it? (yes/no) ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
 
 
 def _remember(options: Options, key: paramiko.PKey) -> None:
     path = Path(options.known_hosts[0]).expanduser()
-    if str(path) == os.devnull:
+    if str(path) in (os.devnull, "none"):
         return
-    with _asking:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(f"{label(options)} {key.get_name()} {key.get_base64()}\n")
+    name = label(options).lower()
+    if options.hash_known_hosts:
+        name = paramiko.HostKeys.hash_host(name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        # A last line without its end would swallow this one.
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(f"{name} {key.get_name()} {key.get_base64()}\n".encode())

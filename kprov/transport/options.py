@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import getpass
-import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import paramiko
@@ -41,13 +39,21 @@ class Options:
     port: int = 22
     user: str = ""
     password: str | None = field(default=None, repr=False)
+    #: Named by the inventory or on ssh's command line: one that is missing is an error.
     keys: tuple[str, ...] = ()
+    #: Of ~/.ssh/config; those that are missing are passed over, as ssh does.
+    configured_keys: tuple[str, ...] = ()
     passphrase: str | None = field(default=None, repr=False)
+    #: Socket of the ssh agent; None: $SSH_AUTH_SOCK, "none": no agent.
+    identity_agent: str | None = None
+    identities_only: bool = False
+    public_keys: bool = True
     known_hosts: tuple[str, ...] = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
+    hash_known_hosts: bool = False
     host_key_checking: str = "ask"
     host_key_alias: str | None = None
-    identities_only: bool = False
     jumps: tuple[Options, ...] = ()
+    proxy_command: str | None = None
     timeout: float = 10.0
     alive_interval: float = 15.0
     alive_count: int = 4
@@ -58,7 +64,11 @@ class Options:
 def from_variables(
     name: str, variables: Mapping[str, Any], *, config: paramiko.SSHConfig | None = None
 ) -> Options:
-    """Options of a host from its variables, templated already; InputError names the wrong one."""
+    """Options of a host from its variables, templated already; InputError names the wrong one.
+
+    First wins: ansible_* variables, ssh's arguments in ansible_ssh_*args, ~/.ssh/config, /etc/ssh/ssh_config.
+    """
+    from kprov.transport import sshargs, sshconfig
 
     def get(*names: str) -> Any:
         return next((variables[n] for n in names if variables.get(n) not in (None, "")), None)
@@ -76,14 +86,24 @@ def from_variables(
             f"{name}: connection {connection!r} is not supported; ssh and local are",
             field="ansible_connection",
         )
-    config = config if config is not None else user_config()
-    options = _configured(name, str(get("ansible_host", "ansible_ssh_host") or name), config)
-    words = [
-        word
-        for key in ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
-        for word in shlex.split(str(variables.get(key) or ""))
-    ]
-    options = _argued(options, words, config)
+    settings: dict[str, Any] = {}
+    for key in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
+        try:
+            words = shlex.split(str(variables.get(key) or ""))
+        except ValueError as error:
+            raise InputError(f"{name}: {variables[key]!r}: {error}", field=key) from None
+        sshargs.merge(settings, sshargs.parse(words, field=key))
+    address = str(get("ansible_host", "ansible_ssh_host") or name)
+    if config is None:
+        config = sshconfig.load(settings.get("configfile"))
+    options = sshconfig.resolve(
+        name, address, settings, config, user=get("ansible_user", "ansible_ssh_user", "ansible_remote_user")
+    )
+    return _overridden(options, get, python)
+
+
+def _overridden(options: Options, get: Callable[..., Any], python: str) -> Options:
+    name = options.name
     port = get("ansible_port", "ansible_ssh_port")
     try:
         options = replace(
@@ -93,120 +113,39 @@ def from_variables(
         )
     except ValueError:
         raise InputError(f"{name}: {port!r} is not a port", field="ansible_port") from None
-    user, key = (
-        get("ansible_user", "ansible_ssh_user"),
-        get("ansible_ssh_private_key_file", "ansible_private_key_file"),
-    )
-    password, phrase = (
-        get("ansible_password", "ansible_ssh_pass", "ansible_ssh_password"),
-        get("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"),
-    )
+    user = get("ansible_user", "ansible_ssh_user", "ansible_remote_user")
+    key = get("ansible_ssh_private_key_file", "ansible_private_key_file")
+    password = get("ansible_password", "ansible_ssh_pass", "ansible_ssh_password")
+    phrase = get("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase")
     checking = get("kprov_host_key_checking")
     plain = get("ansible_host_key_checking", "ansible_ssh_host_key_checking")
     if checking is None and plain is not None and str(plain).lower() in ("false", "no", "0"):
         checking = "no"
+    jumps = options.jumps
     if checking is not None:
-        options = replace(options, host_key_checking=_mode(name, str(checking)))
+        options = replace(options, host_key_checking=host_key_mode(name, str(checking)))
+        jumps = tuple(replace(hop, host_key_checking=options.host_key_checking) for hop in jumps)
+    if phrase is not None:
+        jumps = tuple(replace(hop, passphrase=str(phrase)) for hop in jumps)
+    if key:
+        # A jump host that has no key of its own takes the host's, after what ~/.ssh/config has for it.
+        jumps = tuple(hop if hop.keys else replace(hop, keys=(str(key),)) for hop in jumps)
     return replace(
         options,
         user=str(user or options.user or getpass.getuser()),
-        keys=(str(key),) if key else options.keys,
+        keys=(str(key), *(one for one in options.keys if one != str(key))) if key else options.keys,
         password=str(password) if password is not None else None,
         passphrase=str(phrase) if phrase is not None else None,
+        jumps=jumps,
         python=python,
     )
 
 
-def user_config() -> paramiko.SSHConfig:
-    """~/.ssh/config, empty when there is none."""
-    path = Path("~/.ssh/config").expanduser()
-    config = paramiko.SSHConfig()
-    if path.is_file():
-        with path.open() as file:
-            config.parse(file)
-    return config
-
-
-def _mode(name: str, text: str) -> str:
+def host_key_mode(name: str, text: str) -> str:
+    """StrictHostKeyChecking's values and booleans as one of HOST_KEY_MODES. Raises InputError."""
     text = {"true": "yes", "false": "no", "off": "no", "accept": "accept-new"}.get(text.lower(), text.lower())
     if text not in HOST_KEY_MODES:
         raise InputError(
             f"{name}: {text!r} is none of {', '.join(HOST_KEY_MODES)}", field="kprov_host_key_checking"
         )
     return text
-
-
-def _configured(name: str, address: str, config: paramiko.SSHConfig) -> Options:
-    found = config.lookup(address)
-    options = Options(name=name, address=found.get("hostname", address))
-    return _set(options, {key: value for key, value in found.items() if key != "hostname"}, config)
-
-
-def _argued(options: Options, words: list[str], config: paramiko.SSHConfig) -> Options:
-    """ssh(1)'s own options: -o, -i, -p, -l, -J; others concern only OpenSSH and are passed over."""
-    settings: dict[str, Any] = {}
-    index = 0
-    while index < len(words):
-        word = words[index]
-        letter, value = word[:2], word[2:]
-        if letter in ("-o", "-i", "-p", "-l", "-J", "-F", "-c", "-m"):
-            if not value:
-                index += 1
-                value = words[index] if index < len(words) else ""
-            if letter == "-o":
-                key, _, value = re.sub(r"\s*=\s*|\s+", "=", value.strip(), count=1).partition("=")
-                settings.setdefault(key.lower(), value)
-            elif letter in ("-i", "-p", "-l", "-J"):
-                settings[{"-i": "identityfile", "-p": "port", "-l": "user", "-J": "proxyjump"}[letter]] = (
-                    value
-                )
-        index += 1
-    return _set(options, settings, config)
-
-
-def _set(options: Options, settings: Mapping[str, Any], config: paramiko.SSHConfig) -> Options:
-    changes: dict[str, Any] = {}
-    for key, value in settings.items():
-        match key:
-            case "port":
-                changes["port"] = int(value)
-            case "user":
-                changes["user"] = value
-            case "identityfile":
-                changes["keys"] = tuple([value] if isinstance(value, str) else value)
-            case "userknownhostsfile" | "globalknownhostsfile":
-                changes["known_hosts"] = (*changes.get("known_hosts", ()), *str(value).split())
-            case "stricthostkeychecking":
-                changes["host_key_checking"] = _mode(options.name, str(value))
-            case "hostkeyalias":
-                changes["host_key_alias"] = value
-            case "identitiesonly":
-                changes["identities_only"] = str(value).lower() == "yes"
-            case "connecttimeout":
-                changes["timeout"] = float(value)
-            case "proxyjump" if value != "none":
-                changes["jumps"] = tuple(_jump(hop.strip(), config) for hop in str(value).split(","))
-            case "proxycommand" if value != "none":
-                hop = re.search(r"\bssh\b(.*)", str(value))
-                if not hop or "-W" not in str(value):
-                    raise InputError(
-                        f"{options.name}: ProxyCommand is not supported; use ProxyJump",
-                        field="ansible_ssh_common_args",
-                    )
-                words = [word for word in shlex.split(hop[1]) if word not in ("-q", "-W", "%h:%p", "-A")]
-                target = words.pop()
-                changes["jumps"] = (_argued(_jump(target, config), words, config),)
-            case _:
-                pass
-    return replace(options, **changes)
-
-
-def _jump(text: str, config: paramiko.SSHConfig) -> Options:
-    found = re.fullmatch(r"(?:ssh://)?(?:([^@]+)@)?(\[[^]]+\]|[^:]+)(?::(\d+))?", text)
-    if not found:
-        raise InputError(f"{text!r} is not a jump host", field="ProxyJump")
-    user, address, port = found.groups()
-    options = _configured(text, address.strip("[]"), config)
-    return replace(
-        options, user=user or options.user or getpass.getuser(), port=int(port or options.port), name=address
-    )

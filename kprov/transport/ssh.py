@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import socket
-import threading
-from pathlib import Path
+import subprocess
 
 import paramiko
 
 from kprov.errors import PreflightError, UnreachableError
 from kprov.transport import hostkeys
+from kprov.transport.login import log_in
 from kprov.transport.options import Options
 
 #: Bytes in flight on a channel: enough for a bundle over a slow line, see RFC 4254 5.2.
 _WINDOW = 16 << 20
+#: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
-_DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
-_AGENT = threading.Lock()
+
+
+class ProxySocket(socket.socket):
+    """One end of a ProxyCommand, which ends with it."""
+
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def run(cls, command: str) -> ProxySocket:
+        """The command's standard streams as a socket, as OpenSSH has it."""
+        near, far = socket.socketpair()
+        with far:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=far.fileno(),
+                stdout=far.fileno(),
+                start_new_session=True,
+            )
+        sock = cls(near.family, near.type, near.proto, near.detach())
+        sock.process = process
+        return sock
+
+    def close(self) -> None:
+        super().close()
+        self.process.terminate()
+        self.process.wait(5)
 
 
 def connect(options: Options) -> list[paramiko.Transport]:
@@ -29,28 +52,66 @@ def connect(options: Options) -> list[paramiko.Transport]:
     """
     opened: list[paramiko.Transport] = []
     try:
-        for hop in [*options.jumps, options]:
-            opened.append(_open(hop, opened[-1] if opened else None, options.name))
-            _log_in(opened[-1], hop, options.name)
+        for index, hop in enumerate([*options.jumps, options]):
+            through = opened[-1] if opened else None
+            command = options.proxy_command if index == 0 else None
+            try:
+                opened.append(_open(hop, through, command, options.name))
+                log_in(opened[-1], hop, options.name)
+            except (UnreachableError, PreflightError) as error:
+                if hop is options or error.reason.startswith("jump host"):
+                    raise
+                raise type(error)(options.name, f"jump host {hop.address}: {error.reason}") from None
     except BaseException:
-        for transport in reversed(opened):
-            transport.close()
+        close(opened)
         raise
     return opened
 
 
-def _open(hop: Options, through: paramiko.Transport | None, name: str) -> paramiko.Transport:
+def close(transports: list[paramiko.Transport]) -> None:
+    """Close a chain, the host first."""
+    for transport in reversed(transports):
+        transport.close()
+
+
+def _open(
+    hop: Options, through: paramiko.Transport | None, command: str | None, name: str
+) -> paramiko.Transport:
+    where = f"{hop.address} port {hop.port}"
+    sock = _socket(hop, through, command, name)
+    transport = paramiko.Transport(sock, default_window_size=_WINDOW)
+    transport.banner_timeout = transport.handshake_timeout = max(hop.timeout, 15)
+    transport.auth_timeout = transport.channel_timeout = max(hop.timeout, 30)
+    try:
+        entries = hostkeys.known(hop)
+        _tune(transport, [entry.kind for entry in entries if not entry.marker])
+        transport.start_client(timeout=max(hop.timeout, 15))
+        hostkeys.check(hop, transport.get_remote_server_key(), entries)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        transport.close()
+        text = str(error) or "it closed the connection"
+        if "banner" in text.lower() and command is not None:
+            text = f"ProxyCommand {command!r} gave no connection"
+        elif "banner" in text.lower():
+            text = "it took the connection and says nothing: a very slow host, or no SSH server"
+        raise UnreachableError(name, f"no SSH session with {where}: {text}") from None
+    except BaseException:
+        transport.close()
+        raise
+    return transport
+
+
+def _socket(
+    hop: Options, through: paramiko.Transport | None, command: str | None, name: str
+) -> paramiko.Channel | socket.socket:
     where = f"{hop.address} port {hop.port}"
     try:
         if through is not None:
-            sock: paramiko.Channel | socket.socket = through.open_channel(
-                "direct-tcpip", (hop.address, hop.port), ("127.0.0.1", 0), timeout=hop.timeout
-            )
-        else:
-            sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A host whose plug was pulled is noticed within this time (ms), also while a task runs.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+            target, origin = (hop.address, hop.port), ("127.0.0.1", 0)
+            return through.open_channel("direct-tcpip", target, origin, timeout=hop.timeout)
+        if command is not None:
+            return ProxySocket.run(command)
+        sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
     except socket.gaierror as error:
         raise UnreachableError(name, f"the name {hop.address} does not resolve: {error.strerror}") from None
     except TimeoutError:
@@ -59,101 +120,17 @@ def _open(hop: Options, through: paramiko.Transport | None, name: str) -> parami
         raise UnreachableError(name, f"cannot connect to {where}: {error.strerror or error}") from None
     except paramiko.SSHException as error:
         raise UnreachableError(name, f"the jump host cannot reach {where}: {error}") from None
-    transport = paramiko.Transport(sock, default_window_size=_WINDOW)
-    try:
-        _tune(transport)
-        keys = hostkeys.known(hop)
-        security = transport.get_security_options()
-        kinds = [key.get_name() for key, _, _ in keys]
-        accepted = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in kinds] + kinds
-        preferred = [kind for kind in accepted if kind in security.key_types]
-        security.key_types = [*preferred, *(kind for kind in security.key_types if kind not in preferred)]
-        transport.start_client(timeout=hop.timeout)
-        hostkeys.check(hop, transport.get_remote_server_key(), keys)
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        transport.close()
-        raise UnreachableError(
-            name, f"no SSH session with {where}: {error or 'it closed the connection'}"
-        ) from None
-    except BaseException:
-        transport.close()
-        raise
-    transport.set_keepalive(15)
-    return transport
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A host whose plug was pulled is noticed within this time (ms), also while a task runs.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+    return sock
 
 
-def _tune(transport: paramiko.Transport) -> None:
+def _tune(transport: paramiko.Transport, known: list[str]) -> None:
+    """Fast algorithms first, and the kinds of host keys that known_hosts has."""
     security = transport.get_security_options()
-    for field, wanted in (("ciphers", _CIPHERS), ("kex", _KEX)):
+    kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known
+    for field, wanted in (("ciphers", _CIPHERS), ("kex", _KEX), ("key_types", tuple(kinds))):
         there = list(getattr(security, field))
-        first = [name for name in wanted if name in there]
+        first = [name for name in dict.fromkeys(wanted) if name in there]
         setattr(security, field, [*first, *(name for name in there if name not in first)])
-
-
-def _log_in(transport: paramiko.Transport, hop: Options, name: str) -> None:
-    tried: list[str] = []
-    if hop.keys or hop.password is None:
-        for what, key in _keys(hop, name):
-            try:
-                if not transport.auth_publickey(hop.user, key):
-                    return
-                tried.append(f"{what} (accepted, but more is asked for)")
-            except paramiko.BadAuthenticationType as error:
-                tried.append(f"{what} (the host only takes {', '.join(error.allowed_types)})")
-            except paramiko.AuthenticationException:
-                tried.append(what)
-            except (paramiko.SSHException, EOFError, OSError) as error:
-                if not transport.is_active():
-                    raise PreflightError(
-                        name,
-                        f"{hop.address} closed the connection while logging in as {hop.user}; "
-                        f"tried {', '.join([*tried, what])}",
-                    ) from None
-                tried.append(f"{what} ({error})")
-    if hop.password is not None:
-        try:
-            transport.auth_password(hop.user, hop.password)
-            return
-        except paramiko.AuthenticationException:
-            tried.append("password")
-        except (paramiko.SSHException, EOFError) as error:
-            raise UnreachableError(name, f"login at {hop.address}: {error}") from None
-    what = "password refused" if tried == ["password"] else "key refused"
-    if not tried:
-        what = "no key to log in with: set ansible_ssh_private_key_file, or load one in the ssh agent"
-    detail = f" (tried {', '.join(tried)})" if tried else ""
-    raise PreflightError(name, f"login as {hop.user} at {hop.address}: {what}{detail}")
-
-
-def _keys(hop: Options, name: str) -> list[tuple[str, paramiko.PKey]]:
-    found: list[tuple[str, paramiko.PKey]] = []
-    paths = list(hop.keys) or ([] if hop.identities_only else list(_DEFAULT_KEYS))
-    for text in paths:
-        path = Path(text).expanduser()
-        if not path.is_file():
-            if hop.keys:
-                raise PreflightError(name, f"the private key {path} does not exist")
-            continue
-        try:
-            found.append(
-                (
-                    f"key {path}",
-                    paramiko.PKey.from_path(path, hop.passphrase),
-                )
-            )
-        except TypeError:
-            if hop.keys:
-                raise PreflightError(
-                    name,
-                    f"the private key {path} needs a passphrase: load it in the ssh agent, "
-                    "or set ansible_ssh_private_key_passphrase",
-                ) from None
-        except (paramiko.SSHException, ValueError, OSError) as error:
-            if hop.keys:
-                raise PreflightError(name, f"the private key {path} cannot be read: {error}") from None
-    if not hop.identities_only and os.environ.get("SSH_AUTH_SOCK"):
-        with _AGENT, contextlib.suppress(paramiko.SSHException):
-            found += [
-                (f"agent key {key.get_fingerprint().hex()}", key) for key in paramiko.Agent().get_keys()
-            ]
-    return found

@@ -82,6 +82,7 @@ class ProcessStream:
             self._process.stdin.close()
             self._process.stdout.close()
         self._closed = False
+        self._receiving = threading.Lock()
         self._errors = bytearray()
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
@@ -99,11 +100,12 @@ class ProcessStream:
             view = view[os.write(self._sink, view[:65536]) :]
 
     def receive(self, size: int, timeout: float) -> bytes:
-        if self._closed:
-            return b""
-        if not select.select([self._source], [], [], timeout)[0]:
-            raise TimeoutError
-        return os.read(self._source, size)
+        with self._receiving:
+            if self._closed:
+                return b""
+            if not select.select([self._source], [], [], timeout)[0]:
+                raise TimeoutError
+            return os.read(self._source, size)
 
     def errors(self, *, wait: bool) -> str:
         if wait:
@@ -118,12 +120,14 @@ class ProcessStream:
             return
         self._closed = True
         os.close(self._sink)
-        os.close(self._source)
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             # It finishes what it is doing, as an agent of a lost connection does.
             return
+        # Its end has woken whoever still waits for a word of it.
+        with self._receiving:
+            os.close(self._source)
         self._reader.join(timeout=5)
         assert self._process.stderr is not None
         self._process.stderr.close()

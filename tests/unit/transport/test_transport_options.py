@@ -31,7 +31,7 @@ def test_sshs_own_arguments() -> None:
     found = options(
         ansible_ssh_common_args="-o UserKnownHostsFile=/h -o StrictHostKeyChecking=accept-new -J me@jump:23 -i /k"
     )
-    assert (found.known_hosts, found.host_key_checking, found.keys) == (("/h",), "accept-new", ("/k",))
+    assert (found.known_hosts[0], found.host_key_checking, found.keys) == ("/h", "accept-new", ("/k",))
     assert [(hop.user, hop.address, hop.port) for hop in found.jumps] == [("me", "jump", 23)]
 
 
@@ -74,4 +74,4 @@ def test_accept_new_remembers_and_yes_refuses(tmp_path: Path) -> None:
         hostkeys.check(options(ansible_ssh_common_args=args, kprov_host_key_checking="yes"), key, [])
     host = options(ansible_ssh_common_args=args, kprov_host_key_checking="accept-new")
     hostkeys.check(host, key, hostkeys.known(host))
-    assert hostkeys.known(host)[0][0] == key
+    assert hostkeys.known(host)[0].blob == key.asbytes()

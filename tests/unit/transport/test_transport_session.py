@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +23,32 @@ def notices() -> list[str]:
     return []
 
 
+#: Between kprov and the agent: when it is killed, both ends see what they see when a network breaks.
+RELAY = f"""#!{sys.executable} -IS
+import os, subprocess, sys, threading
+agent = subprocess.Popen(["python3", *sys.argv[1:]], stdin=-1, stdout=-1, start_new_session=True)
+open(sys.argv[0] + ".pid", "w").write(str(os.getpid()))
+def pump():
+    while part := os.read(0, 65536):
+        os.write(agent.stdin.fileno(), part)
+    os.close(agent.stdin.fileno())
+threading.Thread(target=pump, daemon=True).start()
+while part := os.read(agent.stdout.fileno(), 65536):
+    os.write(1, part)
+"""
+
+
 @pytest.fixture
-def here(notices: list[str]) -> Iterator[Connections]:
-    options = Options(name="here", address="localhost", local=True)
+def relay(tmp_path: Path) -> Path:
+    path = tmp_path / "relay"
+    path.write_text(RELAY)
+    path.chmod(0o700)
+    return path
+
+
+@pytest.fixture
+def here(notices: list[str], relay: Path) -> Iterator[Connections]:
+    options = Options(name="here", address="localhost", local=True, python=str(relay))
     with Connections(lambda _: options, lambda _, text: notices.append(text)) as connections:
         yield connections
 
@@ -33,17 +57,15 @@ def line(text: str) -> dict[str, Any]:
     return {"args": {"cmd": text, "_shell": True}}
 
 
-def lose(connections: Connections, flag: Path) -> threading.Thread:
-    """Close the agent's streams, as a broken network does, once the file is there (a FIFO that a task opens)."""
-
-    def close() -> None:
-        flag.read_bytes()
-        wire = connections.get("here").agent()._wire
-        assert wire is not None
-        wire.stream.close()
-
+def lose(relay: Path, flag: Path) -> threading.Thread:
+    """Break the connection once a task writes into the flag, a FIFO."""
     os.mkfifo(flag)
-    thread = threading.Thread(target=close)
+
+    def kill() -> None:
+        flag.read_bytes()
+        os.kill(int(relay.with_name("relay.pid").read_text()), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
     thread.start()
     return thread
 
@@ -66,9 +88,9 @@ def test_a_host_without_python_is_told_apart() -> None:
 
 
 def test_a_task_that_outlives_its_connection_is_done_once(
-    tmp_path: Path, here: Connections, notices: list[str]
+    tmp_path: Path, relay: Path, here: Connections, notices: list[str]
 ) -> None:
-    lost = lose(here, tmp_path / "flag")
+    lost = lose(relay, tmp_path / "flag")
     items = [line(f"echo x > {tmp_path}/flag; echo once >> {tmp_path}/log; sleep 0.3; cat {tmp_path}/log")]
     result = here.get("here").agent().run("command", items)[0]
     lost.join()
@@ -76,8 +98,10 @@ def test_a_task_that_outlives_its_connection_is_done_once(
     assert "connecting again" in notices[0]
 
 
-def test_items_that_had_not_begun_are_done_after_the_loss(tmp_path: Path, here: Connections) -> None:
-    lost = lose(here, tmp_path / "flag")
+def test_items_that_had_not_begun_are_done_after_the_loss(
+    tmp_path: Path, relay: Path, here: Connections
+) -> None:
+    lost = lose(relay, tmp_path / "flag")
     lines = ["echo 0", f"echo x > {tmp_path}/flag; sleep 0.2; echo 1", "echo 2", "echo 3"]
     results = here.get("here").agent().run("command", [line(text) for text in lines])
     lost.join()
@@ -92,12 +116,12 @@ def test_an_agent_that_dies_fails_the_item_it_did_and_no_other(here: Connections
     assert "item 2 of 3" in results[1]["msg"]
 
 
-def test_what_only_reads_is_simply_asked_again(tmp_path: Path, here: Connections) -> None:
-    lost = lose(here, tmp_path / "flag")
+def test_what_only_reads_is_simply_asked_again(tmp_path: Path, relay: Path, here: Connections) -> None:
+    lost = lose(relay, tmp_path / "flag")
+    agent = here.get("here").agent()
     os.close(os.open(tmp_path / "flag", os.O_WRONLY))
-    result = here.get("here").agent().run("stat", [{"args": {"path": str(tmp_path)}}])[0]
     lost.join()
-    assert result["stat"]["isdir"]
+    assert agent.run("stat", [{"args": {"path": str(tmp_path)}}])[0]["stat"]["isdir"]
 
 
 def test_a_clean_end_ends_the_running_program(tmp_path: Path, here: Connections) -> None:
@@ -118,5 +142,6 @@ def test_a_clean_end_ends_the_running_program(tmp_path: Path, here: Connections)
     here.close()
     worker.join()
     assert "the connection was lost" in seen[0]
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    command = Path(f"/proc/{pid}/cmdline")
+    # What has ended may not have been reaped yet: then it has no arguments any more.
+    assert not command.exists() or not command.read_bytes()

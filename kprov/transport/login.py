@@ -1,0 +1,113 @@
+"""Logging in: keys, passwords and questions, one after the other, until the host is content."""
+
+from __future__ import annotations
+
+import contextlib
+
+import paramiko
+
+from kprov.errors import PreflightError, UnreachableError
+from kprov.transport import keys
+from kprov.transport.options import Options
+
+
+def log_in(transport: paramiko.Transport, hop: Options, name: str) -> None:
+    """As the hop's user. Raises PreflightError (refused; says what was tried), UnreachableError."""
+    tried: list[str] = []
+    partly = False
+    if hop.public_keys:
+        with keys.offered(hop, name) as offered:
+            for what, key in offered:
+                outcome = _try_key(transport, hop, name, what, key, tried)
+                if outcome == "in":
+                    return
+                partly = partly or outcome == "partly"
+                if partly and hop.password is not None:
+                    break
+                if outcome == "useless":
+                    break
+    if hop.password is not None and _try_password(transport, hop, name, hop.password, tried):
+        return
+    what = "password refused" if tried == ["password"] else "key refused" if not partly else "not enough"
+    if not tried:
+        what = "no key to log in with: set ansible_ssh_private_key_file, or load one in the ssh agent"
+    detail = f" (tried {', '.join(tried)})" if tried else ""
+    raise PreflightError(name, f"login as {hop.user} at {hop.address}: {what}{detail}")
+
+
+def _try_key(
+    transport: paramiko.Transport, hop: Options, name: str, what: str, key: paramiko.PKey, tried: list[str]
+) -> str:
+    try:
+        more = transport.auth_publickey(hop.user, key)
+    except paramiko.BadAuthenticationType as error:
+        tried.append(f"{what} (the host only takes {', '.join(error.allowed_types)})")
+        return "useless"
+    except paramiko.AuthenticationException:
+        if not transport.is_active():
+            raise _closed(hop, name, [*tried, what]) from None
+        tried.append(what)
+        return "refused"
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if not transport.is_active():
+            raise _closed(hop, name, [*tried, what]) from None
+        tried.append(f"{what} ({error})")
+        return "refused"
+    if not more:
+        return "in"
+    tried.append(f"{what} (accepted, but more is asked for: {', '.join(more)})")
+    return "partly"
+
+
+def _try_password(
+    transport: paramiko.Transport, hop: Options, name: str, password: str, tried: list[str]
+) -> bool:
+    try:
+        with contextlib.suppress(paramiko.BadAuthenticationType):
+            more = transport.auth_password(hop.user, password, fallback=False)
+            if not more:
+                return True
+            tried.append(f"password (accepted, but more is asked for: {', '.join(more)})")
+            if "keyboard-interactive" not in more:
+                return False
+    except paramiko.AuthenticationException:
+        if not transport.is_active():
+            raise _closed(hop, name, [*tried, "password"]) from None
+        tried.append("password")
+        return False
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise UnreachableError(name, f"login at {hop.address}: {error}") from None
+    return _try_questions(transport, hop, name, password, tried)
+
+
+def _try_questions(
+    transport: paramiko.Transport, hop: Options, name: str, password: str, tried: list[str]
+) -> bool:
+    strange: list[str] = []
+
+    def answer(title: str, instructions: str, questions: list[tuple[str, bool]]) -> list[str]:
+        del title, instructions
+        # What is typed visibly is no password: a code of a second factor, which nobody here knows.
+        strange.extend(text.strip() for text, visible in questions if visible)
+        return [password for _ in questions]
+
+    try:
+        more = transport.auth_interactive(hop.user, answer)
+    except paramiko.BadAuthenticationType as error:
+        tried.append(f"password (the host only takes {', '.join(error.allowed_types)})")
+        return False
+    except paramiko.AuthenticationException:
+        tried.append("password" + (f" (the host asked {strange[0]!r})" if strange else ""))
+        return False
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise UnreachableError(name, f"login at {hop.address}: {error}") from None
+    if more:
+        tried.append(f"password (accepted, but more is asked for: {', '.join(more)})")
+    return not more
+
+
+def _closed(hop: Options, name: str, tried: list[str]) -> PreflightError:
+    text = f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join(tried)}"
+    if len(tried) > 3:
+        text += ": too many keys for it; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
+    return PreflightError(name, text)

@@ -1,0 +1,168 @@
+"""ssh(1)'s command line, as in ansible_ssh_common_args and ProxyCommand, as settings of ssh_config(5)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from kprov.errors import InputError
+
+#: Letters that take a value, and those that stand alone.
+_VALUED = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
+_FLAGS = frozenset("46AaCfGgKkMNnqsTtVvXxYy")
+_SETTINGS = {
+    "i": "identityfile",
+    "J": "proxyjump",
+    "l": "user",
+    "p": "port",
+    "F": "configfile",
+    "W": "forward",
+}
+#: Options that mean something here, and those that concern only how OpenSSH's own client works.
+KNOWN = frozenset(
+    [
+        "hostname",
+        "port",
+        "user",
+        "identityfile",
+        "identityagent",
+        "identitiesonly",
+        "userknownhostsfile",
+        "globalknownhostsfile",
+        "stricthostkeychecking",
+        "hostkeyalias",
+        "connecttimeout",
+        "serveraliveinterval",
+        "serveralivecountmax",
+        "proxyjump",
+        "proxycommand",
+        "hashknownhosts",
+        "pubkeyauthentication",
+    ]
+)
+_HARMLESS = frozenset(
+    [
+        "addkeystoagent",
+        "batchmode",
+        "canonicalizehostname",
+        "checkhostip",
+        "clearallforwardings",
+        "compression",
+        "connectionattempts",
+        "controlmaster",
+        "controlpath",
+        "controlpersist",
+        "enableescapecommandline",
+        "escapechar",
+        "exitonforwardfailure",
+        "forkafterauthentication",
+        "forwardagent",
+        "forwardx11",
+        "forwardx11trusted",
+        "gssapiauthentication",
+        "gssapidelegatecredentials",
+        "hostbasedauthentication",
+        "ignoreunknown",
+        "ipqos",
+        "kbdinteractiveauthentication",
+        "loglevel",
+        "logverbose",
+        "nohostauthenticationforlocalhost",
+        "numberofpasswordprompts",
+        "obscurekeystroketiming",
+        "passwordauthentication",
+        "permitlocalcommand",
+        "preferredauthentications",
+        "proxyusefdpass",
+        "rekeylimit",
+        "requesttty",
+        "sendenv",
+        "sessiontype",
+        "setenv",
+        "stdinnull",
+        "streamlocalbindunlink",
+        "tag",
+        "tcpkeepalive",
+        "updatehostkeys",
+        "verifyhostkeydns",
+        "visualhostkey",
+        "xauthlocation",
+        "challengeresponseauthentication",
+        "protocol",
+    ]
+)
+#: Of the single letters, what has no meaning for a program without a terminal.
+_IGNORED_LETTERS = frozenset("46AaCfGgKkMNnqsTtVvXxYyeESO")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One ssh command: its settings, its destination, and a program to run there ("" for none)."""
+
+    settings: dict[str, Any]
+    destination: str = ""
+    program: str = ""
+
+
+def merge(settings: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add settings that come later: the first value holds, identity files add up."""
+    for key, value in more.items():
+        if key == "identityfile":
+            settings[key] = [*settings.get(key, []), *value]
+        else:
+            settings.setdefault(key, value)
+
+
+def parse(words: list[str], *, field: str) -> dict[str, Any]:
+    """Settings of arguments without a destination. Raises InputError for what cannot be done here."""
+    command = parse_command(words, field=field)
+    if command.destination:
+        raise InputError(f"{command.destination!r} is no option of ssh", field=field)
+    return command.settings
+
+
+def parse_command(words: list[str], *, field: str) -> Command:
+    """A whole command after the word `ssh`. Raises InputError."""
+    settings: dict[str, Any] = {}
+    destination, rest = "", list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-") or word == "-":
+            if destination:
+                return Command(settings, destination, shlex.join([word, *rest]))
+            destination = word
+            continue
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter in _FLAGS:
+                continue
+            if letter not in _VALUED:
+                raise InputError(f"ssh has no option -{letter} ({word!r})", field=field)
+            if not letters and not rest:
+                raise InputError(f"ssh's option -{letter} needs a value", field=field)
+            merge(settings, _setting(letter, letters or rest.pop(0), field))
+            letters = ""
+    return Command(settings, destination)
+
+
+def _setting(letter: str, value: str, field: str) -> dict[str, Any]:
+    if letter == "o":
+        name, _, text = re.sub(r"\s*=\s*|\s+", "=", value.strip(), count=1).partition("=")
+        name = name.lower()
+        if name in _HARMLESS:
+            return {}
+        if name not in KNOWN:
+            raise InputError(f"ssh's option {value!r} is not supported; leave it out", field=field)
+        return {name: [_unquoted(text)] if name == "identityfile" else _unquoted(text)}
+    if letter in _IGNORED_LETTERS:
+        return {}
+    if letter not in _SETTINGS:
+        raise InputError(f"ssh's option -{letter} {value} is not supported; leave it out", field=field)
+    return {_SETTINGS[letter]: [value] if letter == "i" else value}
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
