@@ -30,7 +30,7 @@ def run(sender: Sender, call: Call, module: str, items: list[dict[str, Any]]) ->
 def _finished(sender: Sender, call: Call, started: dict[str, Any], seconds: int, poll: int) -> dict[str, Any]:
     if started.get("failed"):
         return started
-    job = {"args": {"jid": started["ansible_job_id"]}}
+    job = {"args": {"jid": started["ansible_job_id"]}, "environment": call.environment}
     deadline = time.monotonic() + seconds + poll
     pause = 0.05
     while True:
@@ -42,6 +42,6 @@ def _finished(sender: Sender, call: Call, started: dict[str, Any], seconds: int,
             break
     if not result.get("finished"):
         return {**result, "failed": True, "msg": "async task did not complete within the requested time"}
-    cleanup = {"args": {"jid": started["ansible_job_id"], "mode": "cleanup"}}
+    cleanup = {**job, "args": {"jid": started["ansible_job_id"], "mode": "cleanup"}}
     sender.send(call.address, call.become, "async_status", [cleanup])
     return result

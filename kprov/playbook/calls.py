@@ -35,6 +35,10 @@ class Calls:
     def call(self, task: Task, host: str, scope: Scope) -> Call:
         """A task's arguments and modes for one host and item."""
         templar = self.variables.templar
+        if task.get("delegate_to") is not None:
+            target = self.sender.target(task, host, scope)
+            if target != host:
+                scope = scope.above({"ansible_delegated_vars": {target: scope["hostvars"].get(target)}})
         args = self._args(task, scope)
         check = self._mode(task, scope, "check_mode", default=self.variables.options.check)
         diff = self._mode(task, scope, "diff", default=self.variables.options.diff)
@@ -52,7 +56,10 @@ class Calls:
             callbacks=self.callbacks,
             inventory=self.variables.inventory,
         )
-        if not is_local(task):
+        if is_local(task):
+            if task.get("delegate_to") is not None:
+                call.target = self.sender.target(task, host, scope)
+        else:
             call.target = self.sender.target(task, host, scope)
             call.address = self.sender.address(task, call.target, scope)
             call.become = self.sender.become(task, scope, call.target, host)
@@ -128,12 +135,13 @@ class Calls:
         """A result of the operator's side, or else what the agent has to do."""
         name = call.task.module
         if is_local(call.task):
-            return local.ACTIONS[name](call), []
+            done = local.ACTIONS[name](call)
+            return self._delegated(call, done) if call.target else done, []
         if name in language.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.action.{name}")
             self._checked(name, action, call)
             if hasattr(action, "run"):
-                done: Result = action.run(call)
+                done = action.run(call)
                 return self._delegated(call, done), []
             found = action.prepare(call)
             return None, found if isinstance(found, list) else [found]

@@ -133,6 +133,12 @@ class Engine:
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
                 self._playbook(state, path, plays)
+            if not state.started:
+                raise InputError(
+                    f"no task has the name {self.options.start_at_task!r}; "
+                    "tasks of include_tasks and include_role cannot be started at",
+                    field="--start-at-task",
+                )
         finally:
             self.result.seconds = round(time.monotonic() - start, 3)
             self.result.journal = journal.path

@@ -205,7 +205,7 @@ class Loader:
                 role,
                 str(roles.file(role.path / "meta", "argument_specs") or role.path / "meta/main.yml"),
                 getattr(spec, "line", None),
-                f"Validating arguments against arg spec {entry_point}{said}",
+                f"Validating arguments against arg spec '{entry_point}'{said}",
                 "validate_argument_spec",
                 args,
             )

@@ -224,7 +224,10 @@ def _count(stats: Any, outcome: str, result: Result) -> None:
 
 def censored(result: Result) -> Result:
     """What may be seen of a no_log task's result."""
-    return {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
+    shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
+    if "results" in result:
+        shown["results"] = [censored(one) for one in result["results"]]
+    return shown
 
 
 def said(result: Result) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+
 from kprov.playbook.model import Task
 from kprov.playbook.result import RunOptions
 from kprov.playbook.state import RunState
@@ -34,7 +36,8 @@ def by_tags(tags: set[str], options: RunOptions) -> bool:
 def selected(task: Task, state: RunState) -> bool:
     """Whether a task is to run at all; hosts and conditions are not asked."""
     if not state.started:
-        if state.options.start_at_task not in (task.name, shown(task)):
+        wanted = state.options.start_at_task or ""
+        if not any(fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, shown(task))):
             return False
         state.started = True
     return task.module == "meta" or by_tags(task.tags, state.options)

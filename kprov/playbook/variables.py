@@ -101,6 +101,7 @@ class Variables:
         }
         if play is not None:
             found.update(
+                playbook_dir=str(play.directory),
                 ansible_play_name=play.name,
                 ansible_play_role_names=[one.name for one in play.roles],
                 role_names=[one.name for one in play.roles],

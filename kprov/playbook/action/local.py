@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from kprov.inventory import yamlfile
+from kprov.playbook import include_vars
 from kprov.playbook.action.base import ActionError, Call
 from kprov.playbook.templating import TemplatingError
 from kprov.transport import modules
@@ -77,33 +77,6 @@ def set_stats(call: Call) -> dict[str, Any]:
         "aggregate": modules.truth(call.args.get("aggregate"), default=True),
     }
     return {"changed": False, "ansible_stats": stats}
-
-
-def include_vars(call: Call) -> dict[str, Any]:
-    name = call.args.get("file") or call.args.get("_raw_params")
-    paths = []
-    if name:
-        paths = [call.find(str(name), "vars")]
-    elif call.args.get("dir"):
-        paths = sorted(
-            path
-            for path in call.find(str(call.args["dir"]), "vars").iterdir()
-            if path.suffix in (".yml", ".yaml", ".json")
-        )
-    found: dict[str, Any] = {}
-    for path in paths:
-        document = yamlfile.load(path)
-        if document is not None and not isinstance(document, dict):
-            raise ActionError(f"{path} must be a mapping")
-        found.update(document or {})
-    if call.args.get("name"):
-        found = {str(call.args["name"]): found}
-    return {
-        "changed": False,
-        "ansible_facts": found,
-        "_include_vars": True,
-        "ansible_included_var_files": [str(path) for path in paths],
-    }
 
 
 def pause(call: Call) -> dict[str, Any]:
@@ -197,7 +170,7 @@ ACTIONS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "fail": fail,
     "set_fact": set_fact,
     "set_stats": set_stats,
-    "include_vars": include_vars,
+    "include_vars": include_vars.include_vars,
     "pause": pause,
     "add_host": add_host,
     "group_by": group_by,

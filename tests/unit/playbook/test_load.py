@@ -1,0 +1,109 @@
+"""What a playbook may say, and the place that an error names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.errors import InputError
+from kprov.playbook.arguments import split
+
+HEAD = "- hosts: all\n  gather_facts: false\n  tasks:\n"
+
+
+def play(text: str) -> str:
+    return HEAD + "".join(f"    {line}\n" for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- file:\n    path: /x\n    stat: directory", ["play.yml:6", "'stat'", "did you mean 'state'"]),
+        ("- file: {path: /x, state: folder}", ["play.yml:4", "value of state must be one of", "folder"]),
+        ("- file: {state: directory}", ["play.yml:4", "file needs path"]),
+        ("- meta: end_all", ["play.yml:4", "end_play"]),
+        ("- debug: {msg: x, var: y}", ["play.yml:4", "exclude each other"]),
+        ("- debug:\n  notify: nobody", ["play.yml:4", "the handler 'nobody' does not exist"]),
+        ("- import_tasks: '{{ x }}.yml'", ["play.yml:4", "include_tasks takes one"]),
+        ("- import_tasks: none.yml", ["play.yml:4", "none.yml was not found"]),
+        ("- debug:\n  loop_control: {lable: x}", ["'lable' is not a word of loop_control"]),
+        ("- git: {repo: x}", ["play.yml:4", "use get_url or unarchive"]),
+        ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
+        ("- command: 'echo \"x'", ["play.yml:4", "unbalanced"]),
+    ],
+)
+def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        bench.play(play(text))
+    for word in words:
+        assert word in str(caught.value)
+    assert bench.recorder.seen == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a=1 b='two words' c={{ x | default('y z') }}", ["a=1", "b='two words'", "c={{ x | default('y z') }}"]),
+        ("echo {% if a %} b {% endif %} c", ["echo", "{% if a %}", "b", "{% endif %}", "c"]),
+        ('path="a \\" b" x', ['path="a \\" b"', "x"]),
+        ("", []),
+    ],
+)
+def test_words_hold_together_in_quotes_and_braces(text: str, words: list[str]) -> None:
+    assert split(text) == words
+
+
+def test_free_form_has_its_own_options_and_actions_their_old_forms(bench: Any) -> None:
+    text = """
+- command: pwd chdir={{ out }} creates={{ out }}/none
+  register: here
+- assert: {that: here.stdout == out | realpath}
+- action: command echo {{ n }}
+  register: old
+- local_action: {module: command, cmd: "echo local"}
+  register: local
+- assert: {that: ["old.stdout == n | string", "local.stdout == 'local'"]}
+- file: path={{ out }}/d-{{ n }} state=directory mode=0750
+- copy: "{{ args }}"
+  vars: {args: {dest: "{{ out }}/v-{{ n }}", content: v}}
+"""
+    assert bench.play(play(text)).ok
+    assert (bench.folder / "d-1").stat().st_mode & 0o777 == 0o750
+    assert (bench.folder / "v-2").read_text() == "v"
+
+
+def test_module_defaults_are_below_what_a_task_says(bench: Any) -> None:
+    text = """
+- block:
+    - copy: {dest: "{{ out }}/m-{{ n }}", content: x}
+    - copy: {dest: "{{ out }}/o-{{ n }}", content: x, mode: "0644"}
+  module_defaults: {ansible.builtin.copy: {mode: "0600"}}
+"""
+    assert bench.play(play(text)).ok
+    assert (bench.folder / "m-1").stat().st_mode & 0o777 == 0o600
+    assert (bench.folder / "o-1").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_role_refuses_arguments_that_it_does_not_take(bench: Any) -> None:
+    bench.write(
+        "roles/r/meta/argument_specs.yml",
+        "argument_specs:\n  main:\n    short_description: a role\n    options:\n"
+        "      size: {type: int, required: true}\n      kind: {choices: [x, y], default: x}\n",
+    )
+    bench.write("roles/r/tasks/main.yml", "- name: work\n  debug:\n")
+    text = "- hosts: a\n  gather_facts: false\n  roles:\n    - {role: r, vars: {size: %s, kind: %s}}\n"
+    assert bench.play(text % (3, "y")).ok
+    assert bench.order() == ["r : Validating arguments against arg spec 'main' - a role", "r : work"]
+    result = bench.play(text % ("big", "z"))
+    assert "Validation of arguments failed" in result.errors[0]["message"]
+    assert "must be one of: x, y" in result.errors[0]["message"]
+
+
+def test_variables_that_are_asked_for(bench: Any) -> None:
+    bench.recorder.answers = {"Colour [red]: ": ""}
+    text = (
+        "- hosts: a\n  gather_facts: false\n  vars_prompt: [{name: colour, prompt: Colour, default: red}]\n"
+        "  tasks:\n    - assert: {that: colour == 'red'}\n"
+    )
+    assert bench.play(text).ok

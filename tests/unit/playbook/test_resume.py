@@ -1,0 +1,102 @@
+"""A run goes on where it ended: finished tasks are not done again, what they gave is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kprov.errors import InputError
+from kprov.playbook.journal import Memory, latest
+
+TEXT = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: count
+      shell: echo x >> {{ out }}/count-{{ n }}; wc -l < {{ out }}/count-{{ n }}
+      register: count
+      notify: told
+    - name: hidden
+      command: echo {{ n }}
+      register: hidden
+      no_log: true
+    - name: fact
+      set_fact: {seen: "{{ count.stdout }}"}
+    - name: gate
+      command: test -e {{ out }}/open
+      when: n == 1
+    - name: after
+      copy: {dest: "{{ out }}/after-{{ n }}", content: "{{ seen }} {{ hidden.stdout }}"}
+  handlers:
+    - name: told
+      shell: echo x >> {{ out }}/told-{{ n }}
+"""
+
+
+def run_twice(bench: Any, text: str = TEXT) -> Path:
+    journal = bench.folder / "journal"
+    assert not bench.play(text, journal=journal).ok
+    (bench.folder / "open").write_text("")
+    bench.recorder.seen.clear()
+    with bench.engine(journal=journal) as engine:
+        assert engine.resume().ok
+    return journal
+
+
+def test_it_goes_on_at_the_failed_task_of_the_failed_host(bench: Any) -> None:
+    run_twice(bench)
+    assert bench.order("a") == ["hidden", "fact", "gate", "after", "told"]
+    assert (bench.folder / "count-1").read_text() == "x\n"
+    assert (bench.folder / "after-1").read_text() == "1 1"
+
+
+def test_handlers_that_were_notified_before_run_in_the_end_and_once(bench: Any) -> None:
+    run_twice(bench)
+    assert (bench.folder / "told-1").read_text() == "x\n"
+    assert (bench.folder / "told-2").read_text() == "x\n"
+
+
+def test_a_journal_cut_by_a_kill_is_read_to_its_last_whole_line(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    bench.play(TEXT, journal=journal)
+    path = latest(journal)
+    assert path is not None
+    whole = len(Memory(path))
+    with path.open("a") as file:
+        file.write('{"event": "task", "host": "a", "outc')
+    assert len(Memory(path)) == whole > 0
+
+
+def test_a_task_that_was_edited_runs_again(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    bench.play(TEXT, journal=journal)
+    (bench.folder / "open").write_text("")
+    (bench.folder / "play.yml").write_text(TEXT.replace("echo x >> {{ out }}/count", "echo y >> {{ out }}/count"))
+    with bench.engine(journal=journal) as engine:
+        engine.resume()
+    assert (bench.folder / "count-1").read_text() == "x\ny\n"
+
+
+def test_secrets_and_no_log_results_are_not_in_the_journal(bench: Any) -> None:
+    text = TEXT.replace("command: echo {{ n }}", "command: echo open-sesame-{{ n }}")
+    journal = bench.folder / "journal"
+    bench.play(text, journal=journal)
+    said = "".join(path.read_text() for path in journal.iterdir())
+    assert "open-sesame" not in said
+    assert all((path.stat().st_mode & 0o777) == 0o600 for path in journal.iterdir())
+    assert {json.loads(line)["event"] for line in said.splitlines()} == {"run", "play", "task", "end"}
+
+
+def test_variables_of_the_command_line_are_asked_for_again(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    bench.play(TEXT, journal=journal, extra_vars={"word": "sesame"})
+    with bench.engine(journal=journal) as engine, pytest.raises(InputError, match="word"):
+        engine.resume()
+
+
+def test_without_a_journal_there_is_nothing_to_go_on_with(bench: Any) -> None:
+    with bench.engine(journal=bench.folder / "none") as engine, pytest.raises(InputError, match="no journal"):
+        engine.resume()
