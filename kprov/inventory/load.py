@@ -54,7 +54,8 @@ def _host_list(inventory: Inventory, text: str) -> None:
         if not entry:
             continue
         name, port = ranges.split_port(entry)
-        inventory.add_host(name, "ungrouped", None)
+        host = inventory.add_host(name, "ungrouped")
+        host.source = host.source or Path(text)
         if port is not None:
             inventory.set_host(name, {"ansible_port": port})
 

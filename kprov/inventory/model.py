@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import bastion, kubespray_groups, variable_files, yamlfile
+from kprov.inventory import bastion, kubespray_groups, ranges, variable_files, yamlfile
 
 #: Names that mean this machine, also when no source has them.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
@@ -60,6 +61,7 @@ class Inventory:
         self.groups["all"].children.append("ungrouped")
         self.sources: list[dict[str, Any]] = []
         self.adjust: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self._known_sources: set[int] = set()
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] | None = None
@@ -96,6 +98,27 @@ class Inventory:
                 for member in self.members(name) if name != "all" else ():
                     self._names.setdefault(member, []).append(name)
         return list(self._names.get(host, ()))
+
+    def magic(self, host: str) -> dict[str, Any]:
+        """Ansible's magic variables of a host that only the inventory knows.
+
+        inventory_hostname, inventory_hostname_short, group_names; inventory_file and inventory_dir, which
+        are None for a host that no file has, and not there for the implicit localhost.
+        """
+        found: dict[str, Any] = {
+            "inventory_hostname": host,
+            "inventory_hostname_short": host if ranges.is_ip(host) else host.split(".", maxsplit=1)[0],
+            "group_names": self.group_names(host),
+        }
+        known = self.hosts.get(host)
+        if known is None or known.implicit:
+            return found
+        if known.source is None:
+            return {**found, "inventory_file": None, "inventory_dir": None}
+        if "," in str(known.source) and not known.source.exists():
+            return {**found, "inventory_file": str(known.source), "inventory_dir": None}
+        file = Path(os.path.normpath(known.source.absolute()))
+        return {**found, "inventory_file": str(file), "inventory_dir": str(file.parent)}
 
     def depth(self, group: str) -> int:
         """Steps of the longest way from `all`."""
@@ -161,7 +184,9 @@ class Inventory:
         self._seen(variables)
 
     def _seen(self, variables: Mapping[str, Any]) -> None:
-        if isinstance(variables, dict) and variables and not any(variables is one for one in self.sources):
+        # One mapping may be that of many hosts (a range); the list keeps it alive, so its id is its own.
+        if isinstance(variables, dict) and variables and id(variables) not in self._known_sources:
+            self._known_sources.add(id(variables))
             self.sources.append(variables)
 
     def add_host(

@@ -32,10 +32,13 @@ def split_port(name: str) -> tuple[str, int | None]:
 def is_address(name: str) -> bool:
     """Whether a name, its ranges aside, is a host's name or address."""
     one = re.sub(r"\[([0-9a-zA-Z]+):[0-9a-zA-Z]+(:[0-9]+)?\]", r"\1", name)
-    if _NAME.fullmatch(one):
-        return True
+    return bool(_NAME.fullmatch(one)) or is_ip(one)
+
+
+def is_ip(text: str) -> bool:
+    """Whether a text is an address of IPv4 or IPv6."""
     try:
-        ipaddress.ip_address(one)
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True

@@ -145,3 +145,27 @@ def test_group_vars_beside_a_playbook_win_over_those_of_the_inventory(tmp_path: 
         "where": "play", "only_inventory": 1, "only_play": 1,
     }  # fmt: skip
     assert inventory.variables("h1")["where"] == "host"
+
+
+def test_a_host_knows_the_source_that_first_had_it(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "hosts").write_text("a.example.com\n10.0.0.1\n")
+    (tmp_path / "sub" / "more").write_text("[s]\ns1\na.example.com\n")
+    inventory = load([tmp_path, "q1,q2"])
+    assert inventory.magic("a.example.com") == {
+        "inventory_hostname": "a.example.com",
+        "inventory_hostname_short": "a",
+        "inventory_file": str(tmp_path / "hosts"),
+        "inventory_dir": str(tmp_path),
+        "group_names": ["s"],
+    }
+    assert inventory.magic("10.0.0.1")["inventory_hostname_short"] == "10.0.0.1"
+    assert inventory.magic("s1")["inventory_dir"] == str(tmp_path / "sub")
+    assert (inventory.magic("q1")["inventory_file"], inventory.magic("q1")["inventory_dir"]) == (
+        "q1,q2",
+        None,
+    )
+    inventory.implicit_localhost("localhost")
+    assert "inventory_file" not in inventory.magic("localhost")
+    inventory.add_host("added")
+    assert inventory.magic("added")["inventory_file"] is None
