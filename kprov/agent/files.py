@@ -129,16 +129,24 @@ def path_info(path: str) -> dict[str, Any]:
     }
 
 
-def difference(path: str, before: bytes, after: bytes, header: str | None = None) -> dict[str, Any]:
-    """Before and after for --diff; long or binary contents are only named."""
-    found: dict[str, Any] = {}
-    for name, side, data in (("before", "dst", before), ("after", "src", after)):
+def difference(path: str, before: bytes | None, after: bytes, source: str | None = None) -> dict[str, Any]:
+    """Before (None: nothing was there) and after for --diff; long or binary contents are only named.
+
+    `source` is what stands above the new content, the path unless it has another.
+    """
+    found: dict[str, Any] = {"before": ""} if before is None else {}
+    for name, side, header, data in (
+        ("before", "dst", path, before),
+        ("after", "src", source or path, after),
+    ):
+        if data is None:
+            continue
         if b"\0" in data[:8192]:
             found[f"{side}_binary"] = 1
         elif len(data) > DIFF_LIMIT:
             found[f"{side}_larger"] = DIFF_LIMIT
         else:
-            found[f"{name}_header"] = header or path
+            found[f"{name}_header"] = header
             found[name] = data.decode("utf-8", "replace")
     return found
 

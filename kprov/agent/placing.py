@@ -25,13 +25,14 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if not name:
             raise ModuleError("can not use content with a dir as dest")
         target = os.path.join(target, name)
+    named = target
     if args.get("follow") and files.exists(target):
         target = os.path.realpath(target)
     if files.exists(target) and args.get("force") is False:
         return {"changed": False, "dest": dest, "src": args.get("_src")}
     sums = None if files.is_link(target) else checksums(target)
     if sums is None or sums["sha256"] != args["_sha256"]:
-        return _brought(target, args, context)
+        return _brought(target, {**args, "_named": named}, context)
     return unchanged(target, sums["sha1"], args, context)
 
 
@@ -75,10 +76,22 @@ def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) ->
 def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": True, "diff": []}
     if context.diff:
-        before = b"" if checksums(target) is None or files.is_link(target) else files.read(target)
-        result["diff"] = [files.difference(target, before, context.content(args["_sha256"]))]
+        before = files.read(target) if files.is_file(target) else None
+        after = context.content(args["_sha256"])
+        result["diff"] = [files.difference(args["_named"], before, after, args.get("_src"))]
     if context.check:
         return result
+    try:
+        return {**result, **_written(target, args, context)}
+    except ModuleError as error:
+        error.result.setdefault("diff", result["diff"])
+        if error.result.get("path"):
+            error.result["path"] = target
+        raise
+
+
+def _written(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
+    result: dict[str, Any] = {}
     if args["dest"].endswith("/"):
         make_folders(os.path.dirname(target), args)
     folder = writable(target, args)
@@ -86,7 +99,7 @@ def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, A
     try:
         sums = checksums(aside) or {}
         expected(sums["sha1"], args)
-        judge(aside, args)
+        _checked(aside, sums["sha1"], args)
         if args.get("backup") and files.exists(target):
             result["backup_file"] = files.backup(target)
         files.replace(aside, target, {**args, "follow": False, "validate": None})
@@ -101,6 +114,17 @@ def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, A
         "checksum": sums["sha1"],
         **files.path_info(target),
     }
+
+
+def _checked(path: str, sha1: str, args: dict[str, Any]) -> None:
+    """Refuse what is wrong with the attributes or the content before anything is changed."""
+    try:
+        wanted = {name: args.get(name) for name in ("owner", "group", "mode")}
+        set_attributes(path, wanted, check=True)
+        judge(path, args)
+    except ModuleError as error:
+        error.result.setdefault("checksum", sha1)
+        raise
 
 
 def expected(sha1: str, args: dict[str, Any]) -> None:
@@ -120,7 +144,8 @@ def judge(path: str, args: dict[str, Any]) -> None:
         set_attributes(path, wanted, check=False)
         code, out, err = files.validate(args["validate"], path)
         if code:
-            raise ModuleError("failed to validate", exit_status=code, stdout=out, stderr=err)
+            lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
+            raise ModuleError("failed to validate", exit_status=code, stdout=out, stderr=err, **lines)
 
 
 def make_folders(folder: str, args: dict[str, Any]) -> bool:

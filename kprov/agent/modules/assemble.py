@@ -43,7 +43,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = now is None or now["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
-            result["diff"] = [files.difference(dest, files.read(dest) if now else b"", data)]
+            result["diff"] = [files.difference(dest, files.read(dest) if now else None, data)]
         if now and args["backup"] and not context.check:
             result["backup_file"] = files.backup(dest)
         if not context.check:

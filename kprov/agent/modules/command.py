@@ -51,7 +51,8 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         result["warnings"] = [f"{text} Not using '{args['executable']}'."]
     folder = args["chdir"]
     if folder and not os.path.isdir(folder):
-        raise ModuleError("Unable to change directory before execution.", **result)
+        result.pop("msg")
+        raise ModuleError("Unable to change directory before execution.", **result, **_no_lines())
     skipped = _decided(args, context)
     if skipped:
         return _lines({**result, **skipped, "rc": 0})

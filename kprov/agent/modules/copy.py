@@ -81,7 +81,7 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if context.diff:
-        before = files.read(target) if files.is_file(target) else b""
+        before = files.read(target) if files.is_file(target) else None
         result["diff"] = [files.difference(target, before, files.read(src))]
     if not context.check:
         aside = files.twin(src, placing.writable(target, args), os.path.splitext(target)[1])

@@ -34,8 +34,10 @@ def prepare(call: Call) -> Remote:
     args.pop("src")
     if path.is_dir():
         follow = truth(args.get("local_follow"), default=True)
-        tree, contents = walked(path, inside=str(src).endswith("/"), follow=follow)
-        return Remote("copy", {**args, "_tree": tree, "_src": str(path)}, contents)
+        inside = str(src).endswith("/")
+        tree, contents = walked(path, inside=inside, follow=follow)
+        shown = f"{path}/" if inside else str(path)
+        return Remote("copy", {**args, "_tree": tree, "_src": shown}, contents)
     sha, source = content(path)
     mode = path.stat().st_mode & 0o7777
     extra = {"_sha256": sha, "_name": path.name, "_mode": mode, "_src": str(path)}
