@@ -17,7 +17,7 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from kprov.playbook.filters.values import listed, plain
+from kprov.playbook.filters.values import listed, omitted, plain
 from kprov.playbook.lazy import templated
 from kprov.playbook.undefined import Marker, MarkerError
 
@@ -163,7 +163,7 @@ class Environment(SandboxedEnvironment):
                 return self.undefined(obj=obj, name=attribute)
             return self.unsafe_undefined(obj, attribute)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         if isinstance(__obj, Marker):
             return __obj
         if not isinstance(__obj, Macro) and not getattr(__obj, "takes_markers", False):
@@ -176,14 +176,14 @@ class Environment(SandboxedEnvironment):
             return error.source
 
     @staticmethod
-    def concat(parts: Iterable[Any]) -> Any:  # type: ignore[override]
+    def concat(parts: Iterable[Any]) -> Any:
         """One part is its value, of whatever type; several are a text; none is None."""
         found = [part for part in _flat(parts) if part is not None]
         if len(found) == 1:
             return found[0]
         if not found:
             return None
-        return "".join([part if type(part) is str else _shown(part) for part in found])
+        return "".join([part if type(part) is str else _shown(part) for part in found if not omitted(part)])
 
 
 def _shown(part: Any) -> str:

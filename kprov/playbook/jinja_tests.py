@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import netaddr
-from jinja2 import defaults
+from jinja2.tests import TESTS as JINJA
 
 from kprov.playbook import versions
 from kprov.playbook.filters.net import asked
@@ -231,8 +231,10 @@ REFUSED: dict[str, str] = {
 
 
 def _all() -> dict[str, Callable[..., Any]]:
-    found: dict[str, Callable[..., Any]] = {**defaults.DEFAULT_TESTS, **BUILTIN}
-    found |= {f"ansible.builtin.{name}": test for name, test in found.items() if name.isidentifier()}
+    own: Any = JINJA
+    found: dict[str, Callable[..., Any]] = {**own, **BUILTIN}
+    for collection in ("ansible.builtin", "ansible.legacy"):
+        found |= {f"{collection}.{name}": found[name] for name in list(found) if name.isidentifier()}
     found |= {name: test for name, test in TESTS.items() if "." in name}
     found |= {name: refusing("test", name, instead) for name, instead in REFUSED.items()}
     return found

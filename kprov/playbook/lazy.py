@@ -89,8 +89,6 @@ class LazyDict(dict[Any, Any]):
     def __ne__(self, other: object) -> bool:
         return self._whole() != other
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __or__(self, other: Any) -> Any:
         return self._whole() | other
 
@@ -133,7 +131,7 @@ class LazyList(list[Any]):
             index += 1
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self._whole())
+        return iter(self._whole()[::-1])
 
     def __contains__(self, value: object) -> bool:
         return value in self._whole()
@@ -154,8 +152,6 @@ class LazyList(list[Any]):
 
     def __ne__(self, other: object) -> bool:
         return not self == other
-
-    __hash__ = None  # type: ignore[assignment]
 
     def copy(self) -> list[Any]:
         return self._whole()

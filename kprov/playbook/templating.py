@@ -66,8 +66,8 @@ class Templar:
         if key not in self._environments:
             loader = jinja2.FileSystemLoader([str(path) for path in search])
             environment = Environment(lambda: getattr(self._local, "scope", None), loader=loader, **settings)
-            environment.filters = self._filters
-            environment.tests = self._tests
+            known: Any = environment
+            known.filters, known.tests = self._filters, self._tests
             environment.globals.update(lookups.GLOBALS)
             self._environments[key] = environment
         return self._environments[key]

@@ -18,6 +18,8 @@ class MarkerError(jinja2.UndefinedError):
 
 def type_name(value: Any) -> str:
     """The name of a value's type as Ansible tells it: lazily templated containers are dict and list."""
+    if isinstance(value, Marker):
+        return "UndefinedMarker"
     for kind in (dict, list, str):
         if isinstance(value, kind):
             return kind.__name__

@@ -27,7 +27,7 @@ def boolean(value: Any) -> bool:
 
 
 @takes_markers
-def default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+def default(value: Any, default_value: Any = "", boolean: Any = False) -> Any:
     """Another value where there is none, or (with `boolean`) where it is empty."""
     if isinstance(boolean, Marker):
         return boolean

@@ -88,7 +88,7 @@ def from_csv(value: str, dialect: str = "excel", fieldnames: Any = None, delimit
              skipinitialspace: Any = None, strict: Any = None) -> list[dict[str, Any]]:  # fmt: skip
     options = {"delimiter": delimiter, "skipinitialspace": skipinitialspace, "strict": strict}
     known = {name: option for name, option in options.items() if option is not None}
-    return [dict(row) for row in csv.DictReader(value.splitlines(), fieldnames, dialect=dialect, **known)]  # type: ignore[arg-type]
+    return [dict(row) for row in csv.DictReader(value.splitlines(), fieldnames, dialect=dialect, **known)]
 
 
 _SECONDS = {"milliseconds": 0.001, "ms": 0.001, "msec": 0.001, "seconds": 1, "second": 1, "secs": 1, "sec": 1, "s": 1,

@@ -52,8 +52,9 @@ def password_hash(
     if not isinstance(password, (str, bytes)):
         raise FilterError(f"a password is a text, not {named(password)}; quote it")
     settings: dict[str, Any] = {}
+    letters: Any = bcrypt64
     if salt:
-        settings["salt"] = bcrypt64.repair_unused(salt) if scheme == "bcrypt" else salt
+        settings["salt"] = letters.repair_unused(salt) if scheme == "bcrypt" else salt
     if salt_size:
         settings["salt_size"] = salt_size
     if rounds or scheme in _ROUNDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import netaddr
 
@@ -184,7 +184,7 @@ QUERIES: dict[str, Callable[[Asked], Any]] = {
 }  # fmt: skip
 
 
-def asked(value: Any, version: int = 0) -> Asked | None:
+def asked(value: Any, version: Literal[0, 4, 6] = 0) -> Asked | None:
     """An address, network, or number as netaddr sees it; None when it is none."""
     text = str(value)
     address, slash, prefix = text.partition("/")
@@ -202,7 +202,7 @@ def asked(value: Any, version: int = 0) -> Asked | None:
         return None
 
 
-def ipaddr(value: Any, query: Any = "", version: int = 0, alias: str = "ipaddr") -> Any:
+def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: str = "ipaddr") -> Any:
     """What a query says about an address or network; False (or None) when it does not fit.
 
     Queries are in QUERIES; a number gives that address of the network, a network keeps what lies in it.

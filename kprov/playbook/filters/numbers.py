@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random as chance
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kprov.playbook.filters.values import FilterError
@@ -84,6 +84,8 @@ def random(end: Any, start: int | None = None, step: int | None = None, seed: An
         raise FilterError("random can only be used on sequences and integers")
     if start or step:
         raise FilterError("start and step can only be used with integer values")
+    if isinstance(end, Mapping):
+        raise FilterError("random can only be used on sequences and integers, not on a mapping")
     return source.choice(end if isinstance(end, (str, list, tuple, range)) else list(end))
 
 

@@ -15,13 +15,13 @@ def path_join(value: Any) -> str:
         return value
     if not sequence(value):
         raise FilterError(f"|path_join expects string or sequence, got {named(value)} instead.")
-    return os.path.join(*value)
+    return str(os.path.join(*value))
 
 
 def commonpath(value: Any) -> str:
     if not sequence(value):
         raise FilterError(f"|commonpath expects sequence, got {named(value)} instead.")
-    return os.path.commonpath(value)
+    return str(os.path.commonpath(value))
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

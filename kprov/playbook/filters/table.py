@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import defaults
+from jinja2.filters import FILTERS as JINJA
 
 from kprov.playbook.filters import (
     choices,
@@ -91,8 +91,9 @@ _LISTS = {
 
 def _all() -> dict[str, Callable[..., Any]]:
     """Every name a template may say: short ones too, where Ansible or roles have them."""
-    found: dict[str, Callable[..., Any]] = {**defaults.DEFAULT_FILTERS, **BUILTIN}
-    found |= {f"ansible.builtin.{name}": function for name, function in found.items()}
+    found: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
+    for collection in ("ansible.builtin", "ansible.legacy"):
+        found |= {f"{collection}.{name}": found[name] for name in list(found) if "." not in name}
     found |= {name: function for name, function in FILTERS.items() if "." in name}
     # Old roles say `ipaddr` and `json_query` without the collection.
     for name, function in {**UTILS, **community.COMMUNITY}.items():

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from types import GeneratorType
 from typing import Any
 
+import jinja2
+
 from kprov.playbook.undefined import Marker, type_name
 
 #: The value of `omit`: an argument with it is left out, and so is an entry of a list or mapping.
 OMIT = "__omit_place_holder__kprov"
 
 _SCALARS = frozenset((str, int, bool, float, type(None), bytes, dt.datetime, dt.date, dt.time))
-_VIEWS = (
+_VIEWS: tuple[type, ...] = (
     type({}.keys()),
     type({}.values()),
     type({}.items()),
@@ -44,7 +46,12 @@ def plain(value: Any) -> Any:
         return value.trip()
     if isinstance(value, str):
         return str.__str__(value)
-    if kind is range or callable(value) and not isinstance(value, Iterable):
+    if (
+        isinstance(value, jinja2.Undefined)
+        or kind is range
+        or callable(value)
+        and not isinstance(value, Iterable)
+    ):
         raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
     if isinstance(value, (list, tuple, set, frozenset, Iterable)) and not isinstance(value, bytearray):
         return [plain(entry) for entry in value if not omitted(entry)]
@@ -63,7 +70,10 @@ def omitted(value: Any) -> bool:
 
 def listed(value: Any) -> Any:
     """What a filter or function gave: iterators and views as lists, anything else as it is."""
-    return list(value) if isinstance(value, _VIEWS) else value
+    if not isinstance(value, _VIEWS):
+        return value
+    iterable: Any = value
+    return list(iterable)
 
 
 def text(value: Any) -> str:

@@ -9,11 +9,29 @@ from typing import Any
 
 import yaml
 
-from kprov.playbook.filters.values import FilterError, named, plain
+from kprov.playbook.filters.values import FilterError, omitted, plain
+
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Plain values as Ansible writes them."""
+
+
+def _shared(value: Any, known: dict[int, Any]) -> Any:
+    """As `plain`; a container that is in the value twice is one container, which YAML shows with an anchor."""
+    if not isinstance(value, (dict, list)):
+        return plain(value)
+    if id(value) not in known:
+        found: Any
+        if isinstance(value, dict):
+            found = {plain(key): _shared(one, known) for key, one in value.items() if not omitted(one)}
+        else:
+            found = [_shared(one, known) for one in value if not omitted(one)]
+        # The value too is kept, so that its identity stays its own.
+        known[id(value)] = (found, value)
+    return known[id(value)][0]
 
 
 def _json_default(value: Any) -> Any:
@@ -47,7 +65,11 @@ def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) 
         options.pop(name, None)
     return str(
         yaml.dump(
-            plain(value), Dumper=_Dumper, allow_unicode=True, default_flow_style=default_flow_style, **options
+            _shared(value, {}),
+            Dumper=_Dumper,
+            allow_unicode=True,
+            default_flow_style=default_flow_style,
+            **options,
         )
     )
 
@@ -56,20 +78,20 @@ def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, 
     return to_yaml(value, default_flow_style, indent=indent, **options)
 
 
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise FilterError(f"{name} takes a text, not {named(value)}")
-    return value
-
-
 def from_yaml(value: Any) -> Any:
-    return value if not isinstance(value, str) else yaml.safe_load(value)
+    try:
+        return value if not isinstance(value, str) else yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise FilterError(f"not YAML: {error}") from None
 
 
 def from_yaml_all(value: Any) -> Any:
     if value is None:
         return []
-    return value if not isinstance(value, str) else list(yaml.safe_load_all(_text(value, "from_yaml_all")))
+    try:
+        return value if not isinstance(value, str) else list(yaml.load_all(value, Loader=_Loader))
+    except yaml.YAMLError as error:
+        raise FilterError(f"not YAML: {error}") from None
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -168,7 +168,7 @@ def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
             rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
             hit = next((row for row in rows if row and row[int(asked["keycol"])] == key), None)
         value = asked["default"] if hit is None else hit[int(asked["col"])]
-        found += [] if value is None else value if isinstance(value, list) else [value]
+        found += [] if value is None else _listed(value)
     return found
 
 
