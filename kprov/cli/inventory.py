@@ -13,6 +13,7 @@ from kprov.cli.output import Format, console, table
 from kprov.cli.vault import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 from kprov.inventory import effects, patterns
+from kprov.inventory.dump import dump
 from kprov.inventory.effects import Effect, Finding
 from kprov.inventory.export import Export
 from kprov.inventory.load import load
@@ -42,6 +43,7 @@ def list_all(
     inventory: Sources,
     playbook_dir: PlaybookDir = None,
     limit: Limit = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", "-y", help="A YAML inventory instead of JSON.")] = False,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
@@ -49,6 +51,9 @@ def list_all(
     """Show groups and hosts with their variables as JSON, as ansible-inventory --list."""
     export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     left = patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
+    if as_yaml:
+        typer.echo(dump(export.nested(left)), nl=False)
+        return
     typer.echo(json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False))
 
 

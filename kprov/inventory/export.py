@@ -27,6 +27,28 @@ class Export:
             raise InputError(f"there is no host {name!r}", file=self.inventory.path)
         return {key: _json(value) for key, value in self.inventory.variables(name, self.beside).items()}
 
+    def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
+        """A YAML inventory that says the same: each host's variables stand where it is first; raw values."""
+        shown = set(self.inventory.members("all") if only is None else only)
+        return self._nested("all", shown, set(), set())
+
+    def _nested(self, name: str, shown: set[str], groups: set[str], hosts: set[str]) -> dict[str, Any]:
+        group = self.inventory.groups[name]
+        body: dict[str, Any] = {"children": {}, "hosts": {}}
+        for child in group.children:
+            if child in groups:
+                body["children"][child] = {}
+            else:
+                body["children"].update(self._nested(child, shown, groups, hosts))
+                groups.add(child)
+        for host in group.hosts if name != "all" else ():
+            if host in shown:
+                new = host not in hosts
+                hosts.add(host)
+                body["hosts"][host] = self.inventory.variables(host, self.beside) if new else {}
+        body = {key: value for key, value in body.items() if value}
+        return {name: body} if body else {}
+
     def listing(self, only: Iterable[str] | None = None) -> dict[str, Any]:
         """Groups with hosts and children, and `_meta` with the hosts' variables: a script's --list.
 

@@ -47,7 +47,10 @@ class Keyring:
         try:
             envelope = vault.parse(text)
             label = envelope.label or DEFAULT_LABEL
+            only = _set("ANSIBLE_VAULT_ID_MATCH")
             for one in sorted(self.passwords, key=lambda one: one.label != label):
+                if only and one.label != label:
+                    continue
                 plain = vault.decrypt(envelope, one.value)
                 if plain is not None:
                     return plain, one
@@ -70,6 +73,7 @@ class Keyring:
             raise InputError(
                 "a vault password is needed: --vault-password-file, --vault-id or --ask-vault-pass"
             )
+        label = label or os.environ.get("ANSIBLE_VAULT_ENCRYPT_IDENTITY") or None
         if label is not None:
             for one in self.passwords:
                 if one.label == label:
@@ -166,6 +170,11 @@ def _run(path: Path, label: str) -> bytes:
         text = f"the vault password script ended with code {done.returncode}{': ' + why if why else ''}"
         raise InputError(text, file=path)
     return done.stdout.strip(b"\r\n")
+
+
+def _set(name: str) -> bool:
+    """Whether a switch of the environment is on, in Ansible's words."""
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t")
 
 
 class _Process:

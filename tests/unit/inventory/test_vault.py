@@ -27,7 +27,13 @@ RUNNER = CliRunner()
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST", "VISUAL", "EDITOR"):
+    for name in (
+        "ANSIBLE_VAULT_PASSWORD_FILE",
+        "ANSIBLE_VAULT_IDENTITY_LIST",
+        "ANSIBLE_VAULT_ID_MATCH",
+        "VISUAL",
+        "EDITOR",
+    ):
         monkeypatch.delenv(name, raising=False)
     keyring.use(None)
     yield
@@ -302,3 +308,16 @@ def test_files_that_modules_read_are_decrypted(tmp_path: Path) -> None:
     assert vault_files.content(DATA / "vars.yml").startswith(b"db_password: ")
     (tmp_path / "plain").write_bytes(b"\xff")
     assert vault_files.content(tmp_path / "plain") == b"\xff"
+
+
+def test_the_environment_may_choose_and_restrict_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "f"
+    file.write_text("x")
+    both: list[str | Path] = ["--vault-id", CLIENT, "--vault-password-file", PASSWORD]
+    monkeypatch.setenv("ANSIBLE_VAULT_ENCRYPT_IDENTITY", "lab")
+    _run("encrypt", file, *both)
+    keys = Keyring([Password("other", b"of the script for lab")])
+    assert keys.open(file.read_text()) == b"x"
+    monkeypatch.setenv("ANSIBLE_VAULT_ID_MATCH", "true")
+    with pytest.raises(VaultError, match="none of the vault passwords"):
+        keys.open(file.read_text())
