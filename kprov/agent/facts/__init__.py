@@ -1,38 +1,200 @@
-"""Facts of a host, one file a subject, gathered when something asks for them."""
+"""Facts of a host under Ansible's names, one file a subject, gathered when something asks for them.
+
+A collector says of which subset it is, and which facts it makes: so a few facts cost only what makes them.
+"""
 
 from __future__ import annotations
 
 import fnmatch
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
-from kprov.agent.facts import distribution, hardware, network, system
+from kprov.agent.context import ModuleError
+from kprov.agent.facts import (
+    disks,
+    distribution,
+    hardware,
+    local,
+    network,
+    security,
+    software,
+    system,
+    virtual,
+)
 
-_SUBJECTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "min": system.gather,
-    "distribution": distribution.gather,
-    "hardware": hardware.gather,
-    "network": network.gather,
+
+class Options(NamedTuple):
+    """Arguments of `setup` that collectors look at."""
+
+    fact_path: str = "/etc/ansible/facts.d"
+    gather_timeout: int = 10
+
+
+class Collector(NamedTuple):
+    """Facts (without their prefix; a name that ends with * is a beginning) and what makes them."""
+
+    subset: str
+    facts: tuple[str, ...]
+    gather: Callable[[], dict[str, Any]]
+    groups: tuple[str, ...] = ()
+
+
+_DISTRIBUTION = (
+    *("distribution", "distribution_version", "distribution_release", "distribution_major_version"),
+    *("distribution_minor_version", "distribution_file_*", "os_family"),
+)
+_DMI = ("bios_*", "board_*", "chassis_*", "form_factor", "product_*", "system_vendor")
+
+
+def _collectors(options: Options) -> list[Collector]:
+    timeout = options.gather_timeout
+    return [
+        Collector("platform", system.PLATFORM, system.platform_facts),
+        Collector("distribution", _DISTRIBUTION, distribution.gather),
+        Collector("user", ("user_*", "real_*", "effective_*"), system.user),
+        Collector("env", ("env",), system.env),
+        Collector("date_time", ("date_time",), system.date_time),
+        Collector("python", ("python",), software.python),
+        Collector("pkg_mgr", ("pkg_mgr",), software.pkg_mgr),
+        Collector("service_mgr", ("service_mgr",), software.service_mgr),
+        Collector("lsb", ("lsb",), software.lsb),
+        Collector("ssh_pub_keys", ("ssh_host_key_*",), software.ssh_keys),
+        Collector("cmdline", ("cmdline", "proc_cmdline"), system.cmdline),
+        Collector("dns", ("dns",), network.dns),
+        Collector("fips", ("fips",), security.fips),
+        Collector("selinux", ("selinux", "selinux_python_present"), security.selinux),
+        Collector("apparmor", ("apparmor",), security.apparmor),
+        Collector("caps", ("system_capabilities", "system_capabilities_enforced"), security.capabilities),
+        Collector("local", ("local",), lambda: local.gather(options.fact_path)),
+        Collector("chroot", ("is_chroot",), system.chroot),
+        Collector("loadavg", ("loadavg",), system.loadavg),
+        Collector("systemd", ("systemd",), software.systemd_facts),
+        Collector("virtual", ("virtualization_*",), virtual.gather),
+        Collector(
+            "hardware", hardware.CPU, hardware.cpu, ("processor", "processor_cores", "processor_count")
+        ),
+        Collector("hardware", hardware.MEMORY, hardware.memory),
+        Collector("hardware", ("uptime_seconds",), hardware.uptime),
+        Collector("hardware", _DMI, hardware.dmi),
+        Collector("hardware", ("mounts",), lambda: disks.mounts(timeout), ("mounts",)),
+        Collector("hardware", ("devices", "device_links"), disks.devices, ("devices",)),
+        Collector("hardware", ("lvm",), disks.lvm),
+        Collector("network", network.FACTS, network.gather, network.FACTS[:5]),
+        Collector("fibre_channel_wwn", ("fibre_channel_wwn",), network.fibre_channel),
+        Collector("iscsi", ("iscsi_iqn",), network.iscsi),
+        Collector("nvme", ("hostnqn",), network.nvme),
+    ]
+
+
+_MINIMAL = {
+    "apparmor", "caps", "cmdline", "date_time", "distribution", "dns", "env", "fips", "local", "lsb",
+    "pkg_mgr", "platform", "python", "selinux", "service_mgr", "ssh_pub_keys", "user",
+}  # fmt: skip
+#: What the facts of a subset are made from comes with them.
+_NEEDS = {
+    "network": {"platform", "distribution"},
+    "hardware": {"platform"},
+    "pkg_mgr": {"distribution"},
+    "service_mgr": {"platform", "distribution"},
+}
+_KEYS = ("dsa", "rsa", "ecdsa", "ed25519")
+#: Other names of subsets, after one fact of theirs.
+_ALIASES = {
+    **dict.fromkeys(
+        ("system", "kernel", "kernel_version", "machine", "architecture", "machine_id"), "platform"
+    ),
+    "python_version": "python",
+    **dict.fromkeys(
+        ("distribution_version", "distribution_release", "distribution_major_version"), "distribution"
+    ),
+    **dict.fromkeys(("os_family",), "distribution"),
+    **dict.fromkeys(("user_id", "user_uid", "user_gid", "user_gecos", "user_dir", "user_shell"), "user"),
+    **dict.fromkeys(("real_user_id", "effective_user_id", "effective_group_ids"), "user"),
+    **dict.fromkeys(("system_capabilities", "system_capabilities_enforced"), "caps"),
+    **dict.fromkeys(
+        [f"ssh_host_key_{kind}_public" for kind in _KEYS] + ["ssh_host_pub_keys"], "ssh_pub_keys"
+    ),
+    "is_chroot": "chroot",
+    **dict.fromkeys(("processor", "processor_cores", "processor_count", "mounts", "devices"), "hardware"),
+    **dict.fromkeys(network.FACTS[:5], "network"),
+    **dict.fromkeys(
+        (
+            "virtualization_type",
+            "virtualization_role",
+            "virtualization_tech_guest",
+            "virtualization_tech_host",
+        ),
+        "virtual",
+    ),
 }
 
 
-def gather(subset: list[str], patterns: list[str]) -> dict[str, Any]:
-    """Facts with the prefix ansible_; a subset is a subject's name, "all", or "!" and a name."""
-    without = {name[1:] for name in subset if name.startswith("!")}
-    wanted = {name for name in subset if not name.startswith("!")}
-    facts: dict[str, Any] = {"gather_subset": subset, "module_setup": True}
-    for name, collect in _SUBJECTS.items():
-        always = name in ("min", "distribution") and "min" not in without
-        asked = "all" in wanted or name in wanted or (not wanted and "all" not in without)
-        if always or (asked and name not in without):
-            facts.update(collect())
-    named = {
-        name if name in ("module_setup", "gather_subset") else f"ansible_{name}": value
-        for name, value in facts.items()
-    }
-    if not patterns:
-        return named
-    return {
-        name: value
-        for name, value in named.items()
-        if any(fnmatch.fnmatch(name, p) or fnmatch.fnmatch(name, f"ansible_{p}") for p in patterns)
-    }
+def gather(
+    subset: list[str],
+    patterns: list[str],
+    *,
+    names: list[str] | None = None,
+    options: Options | None = None,
+) -> dict[str, Any]:
+    """Facts (ansible_*) of subsets as Ansible names them, or all that is made with the facts of these names.
+
+    Raises ModuleError for subsets that there are not.
+    """
+    collectors = _collectors(options or Options())
+    if names is not None:
+        chosen = _making(collectors, names)
+    else:
+        wanted = selected({one.subset for one in collectors}, subset)
+        chosen = [one for one in collectors if one.subset in wanted]
+    facts: dict[str, Any] = {}
+    for one in chosen:
+        facts.update(one.gather())
+    named = {f"ansible_{name}": value for name, value in facts.items()}
+    if names is None:
+        named["gather_subset"] = subset
+        named["module_setup"] = True
+    if patterns:
+        full = [p if p.startswith(("ansible_", "facter_", "ohai_")) else f"ansible_{p}" for p in patterns]
+        named = {
+            name: value
+            for name, value in named.items()
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in [*full, *patterns])
+        }
+    return named
+
+
+def selected(known: set[str], subset: list[str]) -> set[str]:
+    """Subsets by Ansible's rules: the minimal ones unless "!min", then what is added, less what is not.
+
+    Source: the documentation of setup's gather_subset.
+    """
+    valid = known | set(_ALIASES) | {"facter", "ohai"}
+    added, excluded, explicit = set(_MINIMAL), set(), set()
+    for name in subset:
+        plain = name.removeprefix("!")
+        group = {plain, _ALIASES.get(plain, plain)}
+        if plain in ("min", "all"):
+            group = _MINIMAL if plain == "min" else known - _MINIMAL if name != plain else known
+        elif name == plain and name not in valid:
+            allowed = ", ".join(sorted(valid))
+            text = f"Bad subset '{name}' given to Ansible. gather_subset options allowed: all, {allowed}"
+            raise ModuleError(text)
+        if name != plain:
+            excluded |= group
+        else:
+            added |= group
+            explicit |= group if plain not in ("min", "all") else set()
+    found = (added - (excluded - explicit)) | explicit
+    return found.union(*(_NEEDS.get(name, set()) for name in found))
+
+
+def _making(collectors: list[Collector], names: list[str]) -> list[Collector]:
+    """What makes these facts; a name that nothing makes may be an interface."""
+    plain = [name.removeprefix("ansible_") for name in names]
+    found = [one for one in collectors if any(_makes(one, name) for name in plain)]
+    if any(not any(_makes(one, name) for one in collectors) for name in plain):
+        found += [one for one in collectors if one.subset == "network" and one not in found]
+    return found
+
+
+def _makes(collector: Collector, name: str) -> bool:
+    return any(name.startswith(f[:-1]) if f.endswith("*") else name == f for f in collector.facts)

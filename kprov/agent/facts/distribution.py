@@ -1,70 +1,105 @@
-"""The distribution, from os-release."""
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110
+"""The distribution, from os-release and the files that Ansible reads beside it."""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from typing import Any
 
+from kprov.agent.facts.read import line, lines, text
+
 _NAMES = {
-    "debian": "Debian",
-    "ubuntu": "Ubuntu",
-    "rhel": "RedHat",
-    "rocky": "Rocky",
-    "almalinux": "AlmaLinux",
-    "centos": "CentOS",
-    "fedora": "Fedora",
-    "alpine": "Alpine",
-    "amzn": "Amazon",
-    "opensuse-leap": "openSUSE Leap",
-}
+    "debian": "Debian", "ubuntu": "Ubuntu", "rhel": "RedHat", "rocky": "Rocky", "almalinux": "AlmaLinux",
+    "centos": "CentOS", "ol": "OracleLinux", "fedora": "Fedora", "alpine": "Alpine", "amzn": "Amazon",
+    "opensuse-leap": "openSUSE Leap", "opensuse-tumbleweed": "openSUSE Tumbleweed", "sles": "SLES",
+    "arch": "Archlinux", "gentoo": "Gentoo", "linuxmint": "Linux Mint", "raspbian": "Debian",
+    "flatcar": "Flatcar",
+}  # fmt: skip
 _FAMILIES = {
-    "debian": "Debian",
-    "ubuntu": "Debian",
-    "rhel": "RedHat",
-    "rocky": "RedHat",
-    "almalinux": "RedHat",
-    "centos": "RedHat",
-    "fedora": "RedHat",
-    "amzn": "RedHat",
+    **dict.fromkeys(("debian", "ubuntu", "linuxmint", "raspbian"), "Debian"),
+    **dict.fromkeys(("rhel", "rocky", "almalinux", "centos", "ol", "fedora", "amzn"), "RedHat"),
+    **dict.fromkeys(("opensuse-leap", "opensuse-tumbleweed", "sles", "suse", "opensuse"), "Suse"),
     "alpine": "Alpine",
-    "opensuse-leap": "Suse",
+    "arch": "Archlinux",
+    "gentoo": "Gentoo",
+    "flatcar": "Flatcar",
 }
 
 
-def gather(path: str = "/etc/os-release") -> dict[str, Any]:
+def gather(root: str = "") -> dict[str, Any]:
+    """distribution, its version and release, and the file they are from; `root` is where /etc is."""
     fields: dict[str, str] = {}
-    try:
-        with open(path) as file:
-            for line in file:
-                key, found, value = line.strip().partition("=")
-                if found and not key.startswith("#"):
-                    fields[key] = " ".join(shlex.split(value))
-    except OSError:
-        pass
+    for row in lines(f"{root}/etc/os-release"):
+        key, found, value = row.partition("=")
+        if found and not key.startswith("#"):
+            fields[key] = " ".join(shlex.split(value))
     name = fields.get("ID", "")
+    words = [name, *fields.get("ID_LIKE", "").split()]
+    family = next((_FAMILIES[word] for word in words if word in _FAMILIES), fields.get("NAME", "NA"))
     version = fields.get("VERSION_ID", "NA")
-    like = fields.get("ID_LIKE", "").split()
-    family = next((_FAMILIES[word] for word in [name, *like] if word in _FAMILIES), fields.get("NAME", "NA"))
-    full = version
-    if name == "debian":
-        try:
-            with open("/etc/debian_version") as file:
-                found_version = file.read().strip()
-            full = found_version if found_version[:1].isdigit() else version
-        except OSError:
-            pass
-    return {
+    facts = {
         "distribution": _NAMES.get(name, fields.get("NAME", "NA")),
-        "distribution_version": full if name == "debian" else version,
-        "distribution_release": fields.get("VERSION_CODENAME", "NA"),
+        "distribution_version": version,
+        "distribution_release": fields.get("VERSION_CODENAME") or _codename(fields) or "NA",
         "distribution_major_version": version.split(".")[0],
-        "distribution_minor_version": [*full.split("."), "NA"][1],
-        "distribution_file_path": path,
-        "distribution_file_parsed": bool(fields),
         "os_family": family,
-        "lsb": {
-            "id": _NAMES.get(name, name),
-            "release": version,
-            "codename": fields.get("VERSION_CODENAME", ""),
-        },
     }
+    facts.update(_FILES.get(family, _os_release)(root, facts))
+    return facts
+
+
+def _codename(fields: dict[str, str]) -> str:
+    found = re.search(r"\(([^)]+)\)", fields.get("VERSION", ""))
+    return found[1] if found else ""
+
+
+def _parsed(path: str, variety: str) -> dict[str, Any]:
+    return {
+        "distribution_file_parsed": True,
+        "distribution_file_path": path,
+        "distribution_file_variety": variety,
+    }
+
+
+def _debian(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    found = _parsed("/etc/os-release", "Debian")
+    exact = line(f"{root}/etc/debian_version")
+    if facts["distribution"] == "Debian" and exact[:1].isdigit():
+        found["distribution_version"] = exact
+        if "." in exact:
+            found["distribution_minor_version"] = exact.split(".")[1]
+    return found
+
+
+def _redhat(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    if not os.path.exists(f"{root}/etc/redhat-release"):
+        return _os_release(root, facts)
+    found = _parsed("/etc/redhat-release", "RedHat")
+    said = text(f"{root}/etc/redhat-release") or ""
+    if facts["distribution"] == "CentOS" and "Stream" in said:
+        found["distribution_release"] = "Stream"
+    return found
+
+
+def _alpine(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    version = line(f"{root}/etc/alpine-release") or facts["distribution_version"]
+    return {**_parsed("/etc/alpine-release", "Alpine"), "distribution_version": version}
+
+
+def _suse(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    del root
+    version = str(facts["distribution_version"])
+    minor = version.split(".")[1] if "." in version else "0"
+    found = _parsed("/etc/os-release", "SUSE")
+    return {**found, "distribution_minor_version": minor, "distribution_release": minor}
+
+
+def _os_release(root: str, facts: dict[str, Any]) -> dict[str, Any]:
+    there = os.path.exists(f"{root}/etc/os-release")
+    return _parsed("/etc/os-release", str(facts["distribution"])) if there else {}
+
+
+_FILES = {"Debian": _debian, "RedHat": _redhat, "Alpine": _alpine, "Suse": _suse}

@@ -1,98 +1,116 @@
-"""Processors, memory, mounts, uptime, virtualization."""
+"""Processors, memory, uptime, and what the firmware says of the machine."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from kprov.agent.facts.read import lines, text
 
-def gather() -> dict[str, Any]:
-    memory = {}
-    with open("/proc/meminfo") as file:
-        for line in file:
-            key, value = line.split(":", 1)
-            memory[key] = int(value.split()[0]) // 1024
-    models, cpus, cores = [], 0, set()
-    with open("/proc/cpuinfo") as file:
-        for line in file:
-            key, _, value = line.partition(":")
-            if key.strip() == "processor":
-                cpus += 1
-            elif key.strip() == "model name":
-                models.append(value.strip())
-            elif key.strip() == "core id":
-                cores.add(value.strip())
-    with open("/proc/uptime") as file:
-        uptime = int(float(file.read().split()[0]))
-    free = memory.get("MemFree", 0)
-    available = free + memory.get("Buffers", 0) + memory.get("Cached", 0)
+CPU = (
+    *("processor", "processor_count", "processor_cores", "processor_threads_per_core", "processor_vcpus"),
+    *("processor_nproc", "flags"),
+)
+MEMORY = ("memtotal_mb", "memfree_mb", "swaptotal_mb", "swapfree_mb", "memory_mb")
+_NAMES = ("model name", "Processor", "vendor_id", "cpu", "Vendor", "processor")
+_ONE_PER_CPU = ("armv", "aarch", "ppc")
+
+
+def cpu() -> dict[str, Any]:
+    """Counts as Ansible makes them from /proc/cpuinfo: sockets, cores of the first, threads of a core."""
+    found: list[str] = []
+    flags: list[str] = []
+    counts = dict.fromkeys(_NAMES, 0)
+    sockets: dict[str, int] = {}
+    threads: dict[str, int] = {}
+    socket, core = "0", "0"
+    for row in lines("/proc/cpuinfo"):
+        name, _, value = (part.strip() for part in row.partition(":"))
+        if name in _NAMES:
+            found.append(value)
+            counts[name] += 1
+        elif name == "flags":
+            flags = value.split()
+        elif name == "physical id":
+            socket = value
+            sockets.setdefault(value, 1)
+        elif name == "core id":
+            core = value
+            threads.setdefault(value, 1)
+        elif name == "cpu cores":
+            sockets[socket] = int(value)
+        elif name == "siblings":
+            threads[core] = int(value)
+    number = len(found)
+    if counts["vendor_id"] and counts["vendor_id"] == counts["model name"]:
+        number = counts["vendor_id"]
+    if os.uname().machine.startswith(_ONE_PER_CPU):
+        number = counts["processor"]
+    cores = next(iter(sockets.values()), 1) or 1
+    per_core = round(next(iter(threads.values()), 1) / cores)
+    facts = {
+        "processor": found,
+        "processor_count": len(sockets) or number,
+        "processor_cores": cores,
+        "processor_threads_per_core": per_core,
+        "processor_vcpus": per_core * (len(sockets) or number) * cores,
+        "processor_nproc": len(os.sched_getaffinity(0)),
+    }
+    return {**facts, "flags": flags} if flags else facts
+
+
+def memory() -> dict[str, Any]:
+    """Sizes in MiB."""
+    known: dict[str, int] = {}
+    for row in lines("/proc/meminfo"):
+        name, value = row.split(":", 1)
+        known[name] = int(value.split()[0]) // 1024
+    total, free = known.get("MemTotal", 0), known.get("MemFree", 0)
+    swap, swap_free = known.get("SwapTotal", 0), known.get("SwapFree", 0)
+    cached = free + known.get("Cached", 0) + known.get("Buffers", 0)
     return {
-        "memtotal_mb": memory.get("MemTotal", 0),
+        "memtotal_mb": total,
         "memfree_mb": free,
-        "swaptotal_mb": memory.get("SwapTotal", 0),
-        "swapfree_mb": memory.get("SwapFree", 0),
+        "swaptotal_mb": swap,
+        "swapfree_mb": swap_free,
         "memory_mb": {
-            "real": {
-                "total": memory.get("MemTotal", 0),
-                "free": free,
-                "used": memory.get("MemTotal", 0) - free,
-            },
-            "nocache": {"free": available, "used": memory.get("MemTotal", 0) - available},
+            "real": {"total": total, "used": total - free, "free": free},
+            "nocache": {"free": cached, "used": total - cached},
             "swap": {
-                "total": memory.get("SwapTotal", 0),
-                "free": memory.get("SwapFree", 0),
-                "used": memory.get("SwapTotal", 0) - memory.get("SwapFree", 0),
-                "cached": memory.get("SwapCached", 0),
+                "total": swap,
+                "free": swap_free,
+                "used": swap - swap_free,
+                "cached": known.get("SwapCached", 0),
             },
         },
-        "processor": models,
-        "processor_count": 1,
-        "processor_cores": max(1, len(cores)),
-        "processor_vcpus": max(1, cpus),
-        "processor_nproc": len(os.sched_getaffinity(0)),
-        "processor_threads_per_core": max(1, cpus // max(1, len(cores))),
-        "uptime_seconds": uptime,
-        "mounts": _mounts(),
-        "virtualization_type": _virtualization(),
-        "virtualization_role": "guest" if _virtualization() else "NA",
     }
 
 
-def _mounts() -> list[dict[str, Any]]:
-    found = []
-    with open("/proc/self/mounts") as file:
-        for line in file:
-            device, mount, kind, options = line.split()[:4]
-            if not device.startswith("/") and kind != "overlay":
-                continue
-            try:
-                now = os.statvfs(mount)
-            except OSError:
-                continue
-            found.append(
-                {
-                    "device": device,
-                    "mount": mount,
-                    "fstype": kind,
-                    "options": options,
-                    "size_total": now.f_frsize * now.f_blocks,
-                    "size_available": now.f_frsize * now.f_bavail,
-                }
-            )
-    return found
+def uptime() -> dict[str, Any]:
+    said = text("/proc/uptime")
+    return {"uptime_seconds": int(float(said.split()[0]))} if said else {}
 
 
-def _virtualization() -> str:
-    try:
-        with open("/proc/1/environ", "rb") as file:
-            for part in file.read().split(b"\0"):
-                if part.startswith(b"container="):
-                    return part[10:].decode()
-    except OSError:
-        pass
-    try:
-        with open("/sys/class/dmi/id/product_name") as file:
-            name = file.read().strip()
-        return "kvm" if "KVM" in name or "QEMU" in name else ""
-    except OSError:
-        return ""
+_DMI = (
+    *("bios_date", "bios_vendor", "bios_version", "board_asset_tag", "board_name", "board_serial"),
+    *("board_vendor", "board_version", "chassis_asset_tag", "chassis_serial", "chassis_vendor"),
+    *("chassis_version", "product_name", "product_serial", "product_uuid", "product_version"),
+)
+#: Chassis types of the SMBIOS specification, by number.
+_FORMS = (
+    "Unknown", "Other", "Unknown", "Desktop", "Low Profile Desktop", "Pizza Box", "Mini Tower", "Tower",
+    "Portable", "Laptop", "Notebook", "Hand Held", "Docking Station", "All In One", "Sub Notebook",
+    "Space-saving", "Lunch Box", "Main Server Chassis", "Expansion Chassis", "Sub Chassis",
+    "Bus Expansion Chassis", "Peripheral Chassis", "RAID Chassis", "Rack Mount Chassis",
+    "Sealed-case PC", "Multi-system", "CompactPCI", "AdvancedTCA", "Blade", "Blade Enclosure", "Tablet",
+    "Convertible", "Detachable", "IoT Gateway", "Embedded PC", "Mini PC", "Stick PC",
+)  # fmt: skip
+
+
+def dmi() -> dict[str, Any]:
+    base = "/sys/devices/virtual/dmi/id"
+    found = {name: text(f"{base}/{name}") or "NA" for name in _DMI}
+    kind = text(f"{base}/chassis_type") or ""
+    known = kind.isdigit() and int(kind) < len(_FORMS)
+    found["form_factor"] = _FORMS[int(kind)] if known else "NA"
+    return {**found, "system_vendor": text(f"{base}/sys_vendor") or "NA"}

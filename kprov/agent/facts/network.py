@@ -1,138 +1,205 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
-"""Interfaces, addresses and the default route; through iproute2 when it is there, else the kernel's files."""
+# ruff: noqa: PTH110, PTH112, PTH115, PTH119, PTH207
+"""Interfaces, addresses, default routes, name servers, storage networks."""
 
 from __future__ import annotations
 
+import glob
 import ipaddress
-import json
 import os
+import re
+import shutil
 import socket
-import struct
 from typing import Any
 
 from kprov.agent import process
+from kprov.agent.facts import netlink
+from kprov.agent.facts.read import line, lines, text
+
+FACTS = (
+    *("interfaces", "default_ipv4", "default_ipv6", "all_ipv4_addresses", "all_ipv6_addresses"),
+    "locally_reachable_ips",
+)
+#: ARPHRD_* of linux/if_arp.h, by Ansible's names.
+_TYPES = {"1": "ether", "32": "infiniband", "512": "ppp", "772": "loopback", "65534": "tunnel"}
+#: Where a packet to the world would go: addresses of a public resolver, which nothing is sent to.
+_WORLD = {socket.AF_INET: "8.8.8.8", socket.AF_INET6: "2404:6800:400a:800::1012"}
 
 
 def gather() -> dict[str, Any]:
-    links = _links()
-    facts: dict[str, Any] = {
-        "interfaces": [link["device"] for link in links],
-        "all_ipv4_addresses": [],
-        "all_ipv6_addresses": [],
+    links = {
+        os.path.basename(path): _link(path) for path in glob.glob("/sys/class/net/*") if os.path.isdir(path)
     }
-    for link in links:
-        facts[link["device"].replace("-", "_").replace(".", "_").replace(":", "_")] = link
-        if link["device"] == "lo":
+    names = dict(socket.if_nameindex())
+    facts: dict[str, Any] = {"all_ipv4_addresses": [], "all_ipv6_addresses": []}
+    defaults = {family: _default(family, names) for family in _WORLD}
+    for one in netlink.addresses():
+        link = links.get(names.get(one.interface, ""))
+        if link is None:
             continue
-        for entry in [link["ipv4"]] if "ipv4" in link else []:
-            facts["all_ipv4_addresses"].append(entry["address"])
-        facts["all_ipv4_addresses"] += [entry["address"] for entry in link.get("ipv4_secondaries", [])]
-        facts["all_ipv6_addresses"] += [entry["address"] for entry in link.get("ipv6", [])]
-    facts["default_ipv4"] = _default(links)
-    facts["default_ipv6"] = {}
-    facts["dns"] = _dns()
+        entry = _entry(one)
+        default = defaults[socket.AddressFamily(one.family)]
+        if one.family == socket.AF_INET:
+            _ipv4(links, link, one, entry)
+            if not one.address.startswith("127."):
+                facts["all_ipv4_addresses"].append(one.address)
+        else:
+            link.setdefault("ipv6", []).append(entry)
+            if one.address != "::1":
+                facts["all_ipv6_addresses"].append(one.address)
+        if default.get("address") == one.address:
+            default.update(
+                {name: value for name, value in entry.items() if name != "address"},
+                macaddress=link.get("macaddress", "00:00:00:00:00:00"),
+                mtu=link.get("mtu"),
+                type=link.get("type", "unknown"),
+            )
+            if one.family == socket.AF_INET:
+                default["alias"] = one.label or link["device"]
+    facts.update(
+        default_ipv4=defaults[socket.AF_INET],
+        default_ipv6=defaults[socket.AF_INET6],
+        interfaces=[name.replace(":", "_") for name in links],
+        locally_reachable_ips={
+            "ipv4": netlink.local_addresses(socket.AF_INET),
+            "ipv6": netlink.local_addresses(socket.AF_INET6),
+        },
+    )
+    for name, link in links.items():
+        facts[re.sub(r"[-.:]", "_", name)] = link
     return facts
 
 
-def _links() -> list[dict[str, Any]]:
-    try:
-        code, out, _ = process.run(["ip", "-json", "address"])
-    except OSError:
-        code, out = 1, ""
-    if code:
-        return [_from_kernel(name) for _, name in socket.if_nameindex()]
-    found = []
-    for entry in json.loads(out or "[]"):
-        link: dict[str, Any] = {
-            "device": entry["ifname"],
-            "mtu": entry.get("mtu"),
-            "macaddress": entry.get("address", ""),
-            "active": "UP" in entry.get("flags", []),
-            "type": "loopback" if "LOOPBACK" in entry.get("flags", []) else "ether",
-        }
-        for address in entry.get("addr_info", []):
-            prefix = address["prefixlen"]
-            if address["family"] == "inet":
-                network = ipaddress.ip_interface(f"{address['local']}/{prefix}").network
-                item = {
-                    "address": address["local"],
-                    "prefix": str(prefix),
-                    "netmask": str(network.netmask),
-                    "network": str(network.network_address),
-                    "broadcast": address.get("broadcast", ""),
-                }
-                if "ipv4" in link:
-                    link.setdefault("ipv4_secondaries", []).append(item)
-                else:
-                    link["ipv4"] = item
-            else:
-                link.setdefault("ipv6", []).append(
-                    {"address": address["local"], "prefix": str(prefix), "scope": address.get("scope", "")}
-                )
-        found.append(link)
-    return found
-
-
-def _from_kernel(name: str) -> dict[str, Any]:
-    import fcntl
-
-    link: dict[str, Any] = {"device": name, "type": "loopback" if name == "lo" else "ether"}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        request = struct.pack("256s", name.encode()[:15])
-        try:
-            address = socket.inet_ntoa(fcntl.ioctl(sock.fileno(), 0x8915, request)[20:24])
-            netmask = socket.inet_ntoa(fcntl.ioctl(sock.fileno(), 0x891B, request)[20:24])
-        except OSError:
-            return link
-    network = ipaddress.ip_interface(f"{address}/{netmask}").network
-    link["ipv4"] = {
-        "address": address,
-        "netmask": netmask,
-        "prefix": str(network.prefixlen),
+def _entry(one: netlink.Address) -> dict[str, str]:
+    if one.family != socket.AF_INET:
+        return {"address": one.address, "prefix": str(one.prefix), "scope": one.scope}
+    network = ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+    return {
+        "address": one.address,
+        "broadcast": one.broadcast,
+        "netmask": str(network.netmask),
         "network": str(network.network_address),
-        "broadcast": str(network.broadcast_address),
+        "prefix": str(one.prefix),
     }
-    try:
-        with open(f"/sys/class/net/{name}/address") as file:
-            link["macaddress"] = file.read().strip()
-        with open(f"/sys/class/net/{name}/mtu") as file:
-            link["mtu"] = int(file.read())
-    except OSError:
-        pass
-    return link
 
 
-def _default(links: list[dict[str, Any]]) -> dict[str, Any]:
+def _ipv4(links: dict[str, Any], link: dict[str, Any], one: netlink.Address, entry: dict[str, str]) -> None:
+    """An address belongs to its label, a second one to the interface as well."""
+    label = one.label or link["device"]
+    owner = links.setdefault(label, {}) if label != link["device"] else link
+    if not one.secondary and "ipv4" not in owner:
+        owner["ipv4"] = entry
+    else:
+        owner.setdefault("ipv4_secondaries", []).append(entry)
+        if owner is not link:
+            link.setdefault("ipv4_secondaries", []).append(entry)
+
+
+def _default(family: socket.AddressFamily, names: dict[int, str]) -> dict[str, Any]:
     try:
-        with open("/proc/net/route") as file:
-            rows = [line.split() for line in file.readlines()[1:]]
+        found = netlink.route(family, _WORLD[family])
     except OSError:
         return {}
-    for row in rows:
-        if row[1] == "00000000" and int(row[3], 16) & 2:
-            gateway = socket.inet_ntoa(struct.pack("<L", int(row[2], 16)))
-            link = next((link for link in links if link["device"] == row[0]), {})
-            return {
-                "interface": row[0],
-                "gateway": gateway,
-                "alias": row[0],
-                "type": link.get("type"),
-                "macaddress": link.get("macaddress"),
-                "mtu": link.get("mtu"),
-                **link.get("ipv4", {}),
-            }
-    return {}
+    if found is None or found.interface not in names:
+        return {}
+    known = {"interface": names[found.interface], "address": found.source, "gateway": found.gateway}
+    return {name: value for name, value in known.items() if value}
 
 
-def _dns() -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if os.path.exists("/etc/resolv.conf"):
-        with open("/etc/resolv.conf") as file:
-            for line in file:
-                words = line.split()
-                if len(words) > 1 and words[0] == "nameserver":
-                    found.setdefault("nameservers", []).append(words[1])
-                elif len(words) > 1 and words[0] == "search":
-                    found["search"] = words[1:]
+def _link(path: str) -> dict[str, Any]:
+    device = os.path.basename(path)
+    link: dict[str, Any] = {"device": device}
+    mac = line(f"{path}/address")
+    if mac and mac != "00:00:00:00:00:00":
+        link["macaddress"] = mac
+    link["mtu"] = int(line(f"{path}/mtu") or 0)
+    link["active"] = line(f"{path}/operstate") != "down"
+    driver = f"{path}/device/driver/module"
+    if os.path.exists(driver):
+        link["module"] = os.path.basename(os.path.realpath(driver))
+    link["type"] = _TYPES.get(line(f"{path}/type"), "unknown")
+    if os.path.exists(f"{path}/bridge"):
+        link.update(_bridge(path))
+    if os.path.exists(f"{path}/bonding"):
+        link.update(_bond(f"{path}/bonding"))
+    if os.path.exists(f"{path}/bonding_slave"):
+        link["perm_macaddress"] = line(f"{path}/bonding_slave/perm_hwaddr")
+    if os.path.exists(f"{path}/device"):
+        link["pciid"] = os.path.basename(os.readlink(f"{path}/device"))
+    speed = text(f"{path}/speed")
+    if speed is not None:
+        link["speed"] = int(speed)
+    link["promisc"] = bool(int(line(f"{path}/flags") or "0", 16) & 0x100)
+    return {**link, **_ethtool(device)}
+
+
+def _bridge(path: str) -> dict[str, Any]:
+    return {
+        "type": "bridge",
+        "interfaces": [os.path.basename(port) for port in glob.glob(f"{path}/brif/*")],
+        "id": line(f"{path}/bridge/bridge_id"),
+        "stp": line(f"{path}/bridge/stp_state") == "1",
+    }
+
+
+def _bond(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "bonding", "slaves": line(f"{path}/slaves").split()}
+    for name in ("mode", "miimon", "lacp_rate"):
+        found[name] = (line(f"{path}/{name}").split() or [""])[0]
+    primary = line(f"{path}/primary")
+    if primary:
+        found["primary"] = primary
+        found["all_slaves_active"] = line(f"{path}/all_slaves_active") == "1"
     return found
+
+
+def _ethtool(device: str) -> dict[str, Any]:
+    """Features of the card, where ethtool is there to tell them."""
+    if not shutil.which("ethtool"):
+        return {}
+    found: dict[str, Any] = {}
+    code, out, _ = process.run(["ethtool", "-k", device])
+    if code == 0:
+        pairs = [row.split(": ", 1) for row in out.strip().splitlines() if ": " in row]
+        found["features"] = {name.strip().replace("-", "_"): value.strip() for name, value in pairs}
+    code, out, _ = process.run(["ethtool", "-T", device])
+    if code == 0:
+        found["timestamping"] = [name.lower() for name in re.findall(r"SOF_TIMESTAMPING_(\w+)", out)]
+        found["hw_timestamp_filters"] = [name.lower() for name in re.findall(r"HWTSTAMP_FILTER_(\w+)", out)]
+        clock = re.search(r"PTP Hardware Clock: (\d+)", out)
+        if clock:
+            found["phc_index"] = int(clock[1])
+    return found
+
+
+def dns() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for row in lines("/etc/resolv.conf"):
+        words = row.split()
+        if len(words) < 2 or words[0][0] in "#;":
+            continue
+        if words[0] == "nameserver":
+            found.setdefault("nameservers", []).extend(words[1:])
+        elif words[0] == "domain":
+            found["domain"] = words[1]
+        elif words[0] in ("search", "sortlist"):
+            found[words[0]] = words[1:]
+        elif words[0] == "options":
+            pairs = (word.partition(":") for word in words[1:])
+            found["options"] = {name: value if colon else True for name, colon, value in pairs}
+    return {"dns": found}
+
+
+def fibre_channel() -> dict[str, Any]:
+    ports = sorted(glob.glob("/sys/class/fc_host/*/port_name"))
+    return {"fibre_channel_wwn": [line(path)[2:] for path in ports]}
+
+
+def iscsi() -> dict[str, Any]:
+    rows = [row.split("=", 1) for row in lines("/etc/iscsi/initiatorname.iscsi") if "=" in row]
+    names = [value.strip() for name, value in rows if name.strip() == "InitiatorName"]
+    return {"iscsi_iqn": names[0] if names else ""}
+
+
+def nvme() -> dict[str, Any]:
+    return {"hostnqn": next((row for row in lines("/etc/nvme/hostnqn") if row.startswith("nqn.")), "")}

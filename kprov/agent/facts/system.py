@@ -1,97 +1,117 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
-"""Kernel, names, Python, user, service manager, time, environment."""
+# ruff: noqa: PTH116
+"""Kernel, names, user, time, environment, load."""
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import platform
 import pwd
+import shlex
 import socket
-import sys
 import time
 from typing import Any
 
-_MANAGERS = (("/run/systemd/system", "systemd"), ("/sbin/openrc", "openrc"))
+from kprov.agent.facts.read import line
+
+PLATFORM = (
+    *("system", "kernel", "kernel_version", "machine", "architecture", "userspace_architecture"),
+    *("userspace_bits", "hostname", "nodename", "fqdn", "domain", "python_version", "machine_id"),
+)
 
 
-def gather() -> dict[str, Any]:
+def platform_facts() -> dict[str, Any]:
     kernel = os.uname()
-    user = pwd.getpwuid(os.geteuid())
-    name = socket.gethostname()
     fqdn = socket.getfqdn()
-    now = time.time()
-    local, utc = time.localtime(now), time.gmtime(now)
-    version = sys.version_info
+    bits = platform.architecture()[0].replace("bit", "")
+    small = "i386" if kernel.machine in ("i386", "i686", "x86_64") else kernel.machine
+    machine = "i386" if kernel.machine == "i686" else kernel.machine
     return {
         "system": kernel.sysname,
         "kernel": kernel.release,
         "kernel_version": kernel.version,
         "machine": kernel.machine,
-        "architecture": kernel.machine,
-        "userspace_architecture": kernel.machine,
-        "userspace_bits": platform.architecture()[0].replace("bit", ""),
-        "hostname": name.split(".")[0],
+        "architecture": machine,
+        "userspace_architecture": machine if bits == "64" else small,
+        "userspace_bits": bits,
+        "hostname": kernel.nodename.split(".")[0],
         "nodename": kernel.nodename,
         "fqdn": fqdn,
         "domain": fqdn.partition(".")[2],
         "python_version": platform.python_version(),
-        "python": {
-            "executable": sys.executable,
-            "type": "cpython",
-            "has_sslcontext": True,
-            "version": {
-                "major": version[0],
-                "minor": version[1],
-                "micro": version[2],
-                "releaselevel": version[3],
-                "serial": version[4],
-            },
-            "version_info": list(version),
-        },
-        "user_id": user.pw_name,
-        "user_uid": user.pw_uid,
-        "user_gid": user.pw_gid,
-        "user_dir": user.pw_dir,
-        "user_shell": user.pw_shell,
-        "user_gecos": user.pw_gecos,
-        "effective_user_id": os.geteuid(),
-        "effective_group_id": os.getegid(),
-        "real_user_id": os.getuid(),
-        "real_group_id": os.getgid(),
-        "service_mgr": next((name for path, name in _MANAGERS if os.path.exists(path)), "sysvinit"),
-        "pkg_mgr": next(
-            (m for p, m in (("/usr/bin/apt-get", "apt"), ("/usr/bin/dnf", "dnf")) if os.path.exists(p)),
-            "unknown",
-        ),
-        "env": dict(os.environ),
-        "machine_id": _line("/etc/machine-id"),
-        "is_chroot": False,
-        "selinux": {"status": "disabled"} if not os.path.exists("/sys/fs/selinux") else {"status": "enabled"},
-        "apparmor": {"status": "enabled" if os.path.exists("/sys/kernel/security/apparmor") else "disabled"},
-        "date_time": {
-            "epoch": str(int(now)),
-            "epoch_int": str(int(now)),
-            "date": time.strftime("%Y-%m-%d", local),
-            "time": time.strftime("%H:%M:%S", local),
-            "year": time.strftime("%Y", local),
-            "month": time.strftime("%m", local),
-            "day": time.strftime("%d", local),
-            "hour": time.strftime("%H", local),
-            "minute": time.strftime("%M", local),
-            "second": time.strftime("%S", local),
-            "weekday": time.strftime("%A", local),
-            "iso8601": time.strftime("%Y-%m-%dT%H:%M:%SZ", utc),
-            "iso8601_basic_short": time.strftime("%Y%m%dT%H%M%S", local),
-            "tz": time.strftime("%Z", local),
-            "tz_offset": time.strftime("%z", local),
-        },
+        "machine_id": line("/var/lib/dbus/machine-id") or line("/etc/machine-id"),
     }
 
 
-def _line(path: str) -> str:
+def user() -> dict[str, Any]:
+    entry = pwd.getpwuid(os.getuid())
+    return {
+        "user_id": entry.pw_name,
+        "user_uid": entry.pw_uid,
+        "user_gid": entry.pw_gid,
+        "user_gecos": entry.pw_gecos,
+        "user_dir": entry.pw_dir,
+        "user_shell": entry.pw_shell,
+        "real_user_id": os.getuid(),
+        "effective_user_id": os.geteuid(),
+        "real_group_id": os.getgid(),
+        "effective_group_id": os.getegid(),
+    }
+
+
+def env() -> dict[str, Any]:
+    return {"env": dict(os.environ)}
+
+
+def date_time() -> dict[str, Any]:
+    """One moment in Ansible's forms: local time, and UTC where a name begins with iso8601 and ends in Z."""
+    now = time.time()
+    local = dt.datetime.fromtimestamp(now).astimezone()
+    utc = dt.datetime.fromtimestamp(now, dt.timezone.utc)
+    forms = {
+        "year": "%Y", "month": "%m", "weekday": "%A", "weekday_number": "%w", "weeknumber": "%W", "day": "%d",
+        "hour": "%H", "minute": "%M", "second": "%S", "date": "%Y-%m-%d", "time": "%H:%M:%S",
+        "iso8601_basic": "%Y%m%dT%H%M%S%f", "iso8601_basic_short": "%Y%m%dT%H%M%S",
+    }  # fmt: skip
+    return {
+        "date_time": {
+            **{name: local.strftime(form) for name, form in forms.items()},
+            "epoch": str(int(now)),
+            "epoch_int": str(int(now)),
+            "iso8601": utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "iso8601_micro": utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "tz": time.strftime("%Z"),
+            "tz_dst": time.tzname[1],
+            "tz_offset": time.strftime("%z"),
+        }
+    }
+
+
+def cmdline() -> dict[str, Any]:
+    """The kernel's command line: words without a value are true; `proc_cmdline` keeps all of several."""
+    last: dict[str, Any] = {}
+    every: dict[str, Any] = {}
+    for word in shlex.split(line("/proc/cmdline"), posix=False):
+        name, equals, text = word.partition("=")
+        value: Any = text if equals else True
+        last[name] = value
+        if name in every:
+            before = every[name]
+            every[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            every[name] = value
+    return {"cmdline": last, "proc_cmdline": every}
+
+
+def chroot() -> dict[str, Any]:
+    here = os.stat("/")
     try:
-        with open(path) as file:
-            return file.readline().strip()
+        init = os.stat("/proc/1/root/.")
     except OSError:
-        return ""
+        return {"is_chroot": here.st_ino != 2}
+    return {"is_chroot": (here.st_dev, here.st_ino) != (init.st_dev, init.st_ino)}
+
+
+def loadavg() -> dict[str, Any]:
+    return {"loadavg": dict(zip(("1m", "5m", "15m"), os.getloadavg()))}

@@ -1,15 +1,24 @@
 # The signature is what callers expect.
 # ruff: noqa: ARG001
-"""ansible.builtin.setup."""
+"""ansible.builtin.setup and gather_facts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kprov.agent.context import Context, words
-from kprov.agent.facts import gather
+from kprov.agent.context import Context
+from kprov.agent.facts import Options, gather
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "gather_subset": {"type": "list", "elements": "str", "default": ["all"]},
+    "gather_timeout": {"type": "int", "default": 10},
+    "filter": {"type": "list", "elements": "str", "default": []},
+    "fact_path": {"type": "path", "default": "/etc/ansible/facts.d"},
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts under Ansible's names; `filter` and `gather_subset` as there."""
-    return {"ansible_facts": gather(words(args.get("gather_subset")) or ["all"], words(args.get("filter")))}
+    """ansible_facts under Ansible's names; the internal argument `_names` asks only for what makes these."""
+    options = Options(args["fact_path"], args["gather_timeout"])
+    facts = gather(args["gather_subset"], args["filter"], names=args.get("_names"), options=options)
+    return {"changed": False, "ansible_facts": facts}

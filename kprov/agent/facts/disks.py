@@ -1,0 +1,197 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH112, PTH118, PTH119, PTH208
+"""Mounts, block devices, LVM."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from typing import Any
+
+from kprov.agent import process
+from kprov.agent.facts.read import lines, text
+
+#: File systems whose server may not answer.
+_REMOTE = ("nfs", "cifs", "smb", "fuse", "ceph", "gluster", "9p", "afs")
+
+
+def mounts(timeout: int) -> dict[str, Any]:
+    """File systems on devices and servers; sizes in bytes, none where a server does not answer in time."""
+    uuids = {os.path.realpath(path): name for name, path in _links("uuid")}
+    bound = _bound()
+    found = []
+    for row in lines("/proc/self/mounts"):
+        device, point, kind, options, dump, passno = (_plain(word) for word in row.split()[:6])
+        if (not device.startswith(("/", "\\")) and ":/" not in device) or kind == "none":
+            continue
+        entry: dict[str, Any] = {
+            "mount": point,
+            "device": device,
+            "fstype": kind,
+            "options": options + (",bind" if point in bound else ""),
+            "dump": int(dump),
+            "passno": int(passno),
+        }
+        entry.update(_sizes(point, timeout if kind.startswith(_REMOTE) else 0))
+        entry["uuid"] = uuids.get(os.path.realpath(device), "N/A")
+        found.append(entry)
+    return {"mounts": found}
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
+
+
+def _bound() -> set[str]:
+    """Mount points that show a part of their file system."""
+    rows = [row.split() for row in lines("/proc/self/mountinfo")]
+    return {_plain(row[4]) for row in rows if row[3] != "/"}
+
+
+def _sizes(point: str, timeout: int) -> dict[str, int]:
+    answer: list[os.statvfs_result] = []
+
+    def ask() -> None:
+        try:
+            answer.append(os.statvfs(point))
+        except OSError:
+            return
+
+    if timeout:
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(timeout)
+    else:
+        ask()
+    if not answer:
+        return {}
+    now = answer[0]
+    return {
+        "size_total": now.f_frsize * now.f_blocks,
+        "size_available": now.f_frsize * now.f_bavail,
+        "block_size": now.f_bsize,
+        "block_total": now.f_blocks,
+        "block_available": now.f_bavail,
+        "block_used": now.f_blocks - now.f_bavail,
+        "inode_total": now.f_files,
+        "inode_available": now.f_favail,
+        "inode_used": now.f_files - now.f_favail,
+    }
+
+
+def _links(kind: str) -> list[tuple[str, str]]:
+    folder = f"/dev/disk/by-{kind}"
+    try:
+        return [(name, os.path.join(folder, name)) for name in sorted(os.listdir(folder))]
+    except OSError:
+        return []
+
+
+def devices() -> dict[str, Any]:
+    links: dict[str, dict[str, list[str]]] = {"ids": {}, "uuids": {}, "labels": {}, "masters": {}}
+    for kind in ("id", "uuid", "label"):
+        for name, path in _links(kind):
+            links[kind + "s"].setdefault(os.path.basename(os.path.realpath(path)), []).append(name)
+    blocks = sorted(os.listdir("/sys/block")) if os.path.isdir("/sys/block") else []
+    for block in blocks:
+        folder = f"/sys/block/{block}/slaves"
+        for device in os.listdir(folder) if os.path.isdir(folder) else []:
+            links["masters"].setdefault(device, []).append(block)
+    pci = _pci()
+    return {"devices": {block: _device(block, links, pci) for block in blocks}, "device_links": links}
+
+
+def _pci() -> dict[str, str]:
+    if not shutil.which("lspci"):
+        return {}
+    rows = (row.partition(" ") for row in process.run(["lspci", "-D"])[1].splitlines())
+    return {number: name for number, _, name in rows}
+
+
+def _device(block: str, links: dict[str, dict[str, list[str]]], pci: dict[str, str]) -> dict[str, Any]:
+    base = f"/sys/block/{block}"
+    found: dict[str, Any] = {
+        "virtual": 1,
+        "links": {kind: known.get(block, []) for kind, known in links.items()},
+    }
+    for name in ("vendor", "model", "sas_address", "sas_device_handle"):
+        found[name] = text(f"{base}/device/{name}")
+    serial = text(f"{base}/device/serial")
+    if serial:
+        found["serial"] = serial
+    wwn = next((name[4:] for name in links["ids"].get(block, []) if name.startswith("wwn-")), None)
+    if wwn:
+        found["wwn"] = wwn
+    none = text(f"{base}/queue/discard_max_hw_bytes") == "0"
+    scheduler = re.search(r"\[(.*)\]", text(f"{base}/queue/scheduler") or "")
+    address = re.search(r"/([a-f0-9]{4}:[a-f0-9]{2}:[01][a-f0-9]\.[0-7])/", os.path.realpath(base) + "/")
+    found.update(
+        removable=text(f"{base}/removable"),
+        support_discard="0" if none else text(f"{base}/queue/discard_granularity"),
+        rotational=text(f"{base}/queue/rotational"),
+        scheduler_mode=scheduler[1] if scheduler else "",
+        host=pci.get(address[1], "") if address else "",
+        holders=_holders(base),
+        **_size(base, base),
+    )
+    names = (re.search(rf"({re.escape(block)}p?\d+)", name) for name in os.listdir(base))
+    found["partitions"] = {match[1]: _partition(base, match[1], links) for match in names if match}
+    return found
+
+
+def _partition(base: str, name: str, links: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
+    path = f"{base}/{name}"
+    mine: dict[str, list[str]] = {kind: known.get(name, []) for kind, known in links.items()}
+    return {
+        "links": mine,
+        "start": text(f"{path}/start") or "0",
+        "uuid": next(iter(mine["uuids"]), None),
+        "holders": _holders(path),
+        **_size(path, path),
+    }
+
+
+def _size(base: str, queue: str) -> dict[str, Any]:
+    """Sectors in the device's own size; the kernel counts in 512 bytes."""
+    size = text(f"{queue}/queue/logical_block_size") or text(f"{queue}/queue/hw_sector_size") or 512
+    sectors = int(text(f"{base}/size") or 0) * 512 // int(size)
+    return {"sectorsize": size, "sectors": sectors, "size": _human(sectors * int(size))}
+
+
+def _human(size: float) -> str:
+    for unit, limit in (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if size >= limit:
+            return f"{size / limit:.2f} {unit}"
+    return f"{size:.2f} Bytes"
+
+
+def _holders(base: str) -> list[str]:
+    folder = f"{base}/holders"
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return [text(f"{folder}/{name}/dm/name") or name for name in names if name.startswith("dm-")]
+
+
+def lvm() -> dict[str, Any]:
+    """Volume groups, logical and physical volumes; "N/A" for who may not look or has no LVM."""
+    if os.geteuid() != 0 or not shutil.which("vgs"):
+        return {"lvm": "N/A"}
+
+    def rows(program: str, fields: str) -> list[list[str]]:
+        options = ["--noheadings", "--nosuffix", "--units", "g", "--separator", ",", "-o", fields]
+        said = process.run([program, *options])[1]
+        return [line.strip().split(",") for line in said.splitlines() if line.strip()]
+
+    groups = {
+        name: {"size_g": size, "free_g": free, "num_lvs": volumes, "num_pvs": devices}
+        for name, size, free, volumes, devices in rows("vgs", "vg_name,vg_size,vg_free,lv_count,pv_count")
+    }
+    volumes = {
+        name: {"size_g": size, "vg": group} for name, group, size in rows("lvs", "lv_name,vg_name,lv_size")
+    }
+    physical = {
+        name: {"size_g": size, "free_g": free, "vg": group}
+        for name, group, size, free in rows("pvs", "pv_name,vg_name,pv_size,pv_free")
+    }
+    return {"lvm": {"lvs": volumes, "vgs": groups, "pvs": physical}}

@@ -1,0 +1,47 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH110, PTH116, PTH119, PTH207
+"""Facts that the host's owner wrote: files named *.fact, data or programs."""
+
+from __future__ import annotations
+
+import configparser
+import glob
+import json
+import os
+import stat
+from typing import Any
+
+from kprov.agent import process
+
+
+def gather(folder: str) -> dict[str, Any]:
+    """ansible_local: by the file's name what it holds or prints, JSON or INI; a text where that failed."""
+    found: dict[str, Any] = {}
+    if not os.path.exists(folder):
+        return {"local": found}
+    for path in sorted(glob.glob(f"{folder}/*.fact")):
+        found[os.path.basename(path)[: -len(".fact")]] = _fact(path)
+    return {"local": found}
+
+
+def _fact(path: str) -> Any:
+    if os.stat(path).st_mode & stat.S_IXUSR:
+        try:
+            code, text, err = process.run([path])
+        except OSError as error:
+            return f"Could not execute fact script ({path}): {error}"
+        if code:
+            return f"Failure executing fact script ({path}), rc: {code}, err: {err}"
+    else:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(text)
+        return {name: dict(parser.items(name)) for name in parser.sections()}
+    except configparser.Error:
+        return f"error loading facts as JSON or ini - please check content: {path}"

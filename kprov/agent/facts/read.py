@@ -1,0 +1,21 @@
+"""Small files of /proc and /sys."""
+
+from __future__ import annotations
+
+
+def text(path: str) -> str | None:
+    """A file's text without the white space around it; None where it cannot be read or is empty."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
+
+
+def line(path: str) -> str:
+    """A file's first line; empty where it cannot be read."""
+    return (text(path) or "").partition("\n")[0].strip()
+
+
+def lines(path: str) -> list[str]:
+    return (text(path) or "").splitlines()
