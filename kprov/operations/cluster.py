@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,9 +77,20 @@ def opened(
 
 
 def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
-    """Connect to the hosts; facts by host. Raises PreflightError naming every unusable one."""
+    """Connect to the hosts; facts by host.
+
+    Hosts without a connection are set aside where the cluster can do without them for now. Raises
+    PreflightError naming every host that is unusable.
+    """
     found = cluster.engine.preflight(hosts)
+    lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
+    needed = lost and indispensable(cluster, lost)
+    if not needed:
+        cluster.engine.aside = lost
+        found = [one for one in found if one.host not in lost]
     errors: list[KprovError] = [one.error for one in found if one.error is not None]
+    if needed:
+        errors.append(needed)
     for one in found:
         if one.error is None:
             errors += unsupported(one.host, one.facts)
@@ -88,6 +99,22 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     if errors:
         raise SeveralHostsError(errors)
     return {one.host: one.facts for one in found}
+
+
+def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
+    """Why the run cannot go on without these hosts; None when it can."""
+    gone = set(lost)
+    members = cluster.members("etcd")
+    left = [host for host in members if host not in gone]
+    quorum = len(members) // 2 + 1
+    if len(left) < quorum:
+        return KprovError(
+            f"without {', '.join(host for host in members if host in gone)} etcd has no quorum: "
+            f"{len(left)} of {len(members)} members are left, {quorum} are needed"
+        )
+    if not [host for host in cluster.members("kube_control_plane") if host not in gone]:
+        return KprovError("no host of kube_control_plane is left")
+    return None
 
 
 def unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:

@@ -43,6 +43,7 @@ class Batch:
         self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
         variables.active = lambda: state.alive(variables.play_hosts)
         variables.batch = hosts
+        variables.lost = state.unreachable
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
         found = variables.templar.value(percent, scope, "max_fail_percentage")
@@ -171,6 +172,9 @@ class _Walk:
             else:
                 for _ in self.spread(lambda host: self.one(task, host, []), part):
                     pass
+            if throttle and self._flag(task, "any_errors_fatal", part[0]) and self.state.lost(part):
+                # One after the other is meant to keep something up: a failure is not repeated on the next.
+                break
 
     def one(self, task: Task, host: str, others: list[str]) -> None:
         """One task on one host, recorded; or known from the run that this one goes on with."""

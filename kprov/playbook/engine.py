@@ -73,6 +73,8 @@ class Engine:
         self.connections = Connections(self.connection_options)
         self.variables = Variables(inventory, self.templar, self.options, inventory.path)
         self.result = RunResult()
+        #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.
+        self.aside: dict[str, str] = {}
 
     def __enter__(self) -> Engine:
         return self
@@ -130,6 +132,7 @@ class Engine:
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
         try:
             journal.write("run", durable=True, **self._said(playbooks))
+            state.set_aside(self.aside)
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
                 self._playbook(state, path, plays)

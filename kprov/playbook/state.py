@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kprov.playbook.journal import Journal, Memory
@@ -62,6 +62,18 @@ class RunState:
     def lost(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that failed or were lost."""
         return [name for name in hosts if self.host(name).failed or self.host(name).unreachable]
+
+    def set_aside(self, hosts: Mapping[str, str]) -> None:
+        """Hosts that cannot be reached before the run begins, each with the reason."""
+        for name, reason in hosts.items():
+            self.host(name).unreachable = True
+            self.stats(name).unreachable += 1
+            error = {"host": name, "task": "reach", "outcome": "unreachable", "message": reason, "place": ""}
+            self.result.errors.append(error)
+
+    def unreachable(self) -> list[str]:
+        """Hosts that were lost, or never reached."""
+        return [name for name, state in self._hosts.items() if state.unreachable]
 
     def stats(self, host: str) -> HostStats:
         """A host's counts."""

@@ -56,6 +56,7 @@ class Variables:
         self.included: dict[str, dict[str, Any]] = {}
         self.play_hosts: list[str] = []
         self.batch: list[str] = []
+        self.lost: Callable[[], list[str]] = list
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, list[str]] | None = None
@@ -97,6 +98,7 @@ class Variables:
             "ansible_play_hosts": self.active(),
             "ansible_play_batch": list(self.batch),
             "play_hosts": self.active(),
+            "kprov_unreachable": self.lost(),
             "ansible_limit": self.options.limit or "",
         }
         if play is not None:

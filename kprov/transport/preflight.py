@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from kprov.errors import HostError, PreflightError
+from kprov.errors import HostError, PreflightError, UnreachableError
 from kprov.transport.connection import Connections
 from kprov.transport.options import Become
 
@@ -19,6 +19,8 @@ class Result:
     host: str
     facts: dict[str, Any] = field(default_factory=dict)
     error: HostError | None = None
+    #: There is no connection; otherwise an error is about what was found on the host, or who may log in.
+    lost: bool = False
 
     @property
     def ok(self) -> bool:
@@ -35,7 +37,8 @@ def preflight(
             agent = connections.get(host).agent(become(host))
             answer = agent.run("setup", [{"args": {"gather_subset": ["min"]}}])[0]
         except HostError as error:
-            return Result(host, error=PreflightError(host, error.reason))
+            lost = isinstance(error, UnreachableError)
+            return Result(host, error=PreflightError(host, error.reason), lost=lost)
         if answer.get("failed"):
             return Result(host, error=PreflightError(host, str(answer.get("msg"))))
         return Result(host, facts=answer["ansible_facts"])
