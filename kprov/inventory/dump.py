@@ -11,7 +11,10 @@ from kprov.inventory.yamlfile import Mapping, Sequence
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper with the values that yamlfile makes."""
+    """PyYAML's safe dumper with the values that yamlfile makes; nothing is written as an alias."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _vault(dumper: yaml.SafeDumper, value: Secret | Undecrypted) -> yaml.Node:
