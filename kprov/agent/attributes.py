@@ -111,16 +111,14 @@ def _moded(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict
     # Linux has no modes of links.
     if mode is None or mode == "preserve" or stat.S_ISLNK(now.st_mode):
         return False
-    current = stat.S_IMODE(now.st_mode)
+    # A change of owner took setuid and setgid away.
+    current = stat.S_IMODE(now.st_mode if check else os.lstat(path).st_mode)
     wanted = modes.parse_mode(mode, current, directory=stat.S_ISDIR(now.st_mode))
     if wanted != current:
         _note(diff, "mode", modes.shown(current), modes.shown(wanted))
-    if not check:
-        # A change of owner takes setuid and setgid away.
-        current = stat.S_IMODE(os.lstat(path).st_mode)
-        if wanted != current:
+        if not check:
             os.chmod(path, wanted)
-    return wanted != stat.S_IMODE(now.st_mode)
+    return wanted != current
 
 
 def _flagged(path: str, attributes: Any, *, check: bool, diff: dict[str, Any] | None) -> bool:

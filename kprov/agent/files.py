@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import grp
 import hashlib
 import os
@@ -17,7 +18,7 @@ import shutil
 import stat as bits
 import tempfile
 import time
-from typing import Any
+from typing import Any, Callable, Iterator
 
 from kprov.agent import modes, process
 from kprov.agent.attributes import group_id, name_of, owner_id, set_attributes
@@ -62,6 +63,23 @@ def is_file(path: str) -> bool:
 
 def is_link(path: str) -> bool:
     return os.path.islink(path)
+
+
+def link_target(path: str) -> str:
+    """What a link says, as it says it."""
+    return os.readlink(path)
+
+
+def matches(pattern: str, folder: str | None) -> list[str]:
+    """The paths that a pattern of the shell means, in a folder when it is relative."""
+    return glob.glob(os.path.join(folder or "", pattern))
+
+
+def walk(
+    path: str, *, links: bool = False, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Folders below a path, each with the names of the folders and of all else in it."""
+    return os.walk(path, onerror=onerror, followlinks=links)
 
 
 def names(path: str) -> list[str]:

@@ -19,7 +19,7 @@ def difference(path: str, state: str, now: str) -> dict[str, Any]:
         before["state"], after["state"] = now, state
         if (state, now) == ("absent", "directory"):
             content: dict[str, list[str]] = {"directories": [], "files": []}
-            for folder, folders, names in os.walk(path):
+            for folder, folders, names in files.walk(path):
                 content["directories"] += [os.path.join(folder, name) for name in folders]
                 content["files"] += [os.path.join(folder, name) for name in names]
             before["path_content"] = content
@@ -31,7 +31,7 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path, src, follow = args["path"], args["src"], args["follow"]
     now = files.state(path)
     if src is None and follow and now == "link" and files.exists(path):
-        src = os.readlink(path)
+        src = files.link_target(path)
     if src is not None and not args["force"]:
         base = path if now == "directory" else os.path.dirname(path)
         if not files.exists(os.path.join(base, src)):
@@ -42,9 +42,9 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError("src is required for creating new symlinks")
     diff = difference(path, "link", now)
     changed = now != "link"
-    if now == "link" and src is not None and os.readlink(path) != src:
+    if now == "link" and src is not None and files.link_target(path) != src:
         changed = True
-        diff["before"]["src"], diff["after"]["src"] = os.readlink(path), src
+        diff["before"]["src"], diff["after"]["src"] = files.link_target(path), src
     result = {"dest": path, "src": src, "changed": changed, "diff": diff}
     if changed and not context.check:
         _make(path, now, lambda aside: os.symlink(src, aside))
@@ -97,9 +97,9 @@ def hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
     diff = difference(path, "hard", now)
     changed = now != "hard"
     if now == "link":
-        changed = os.readlink(path) != src
+        changed = files.link_target(path) != src
         if changed:
-            diff["before"]["src"], diff["after"]["src"] = os.readlink(path), src
+            diff["before"]["src"], diff["after"]["src"] = files.link_target(path), src
     elif now == "hard" and src is not None and not os.path.samefile(path, src):
         changed = True
         if not args["force"]:

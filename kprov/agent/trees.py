@@ -46,7 +46,7 @@ def _folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]
 
 
 def _link(path: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
-    changed = not files.is_link(path) or os.readlink(path) != target
+    changed = not files.is_link(path) or files.link_target(path) != target
     if changed and not context.check:
         placing.make_folders(os.path.dirname(path), args)
         files.link(target, path)
@@ -67,7 +67,7 @@ def copy(src: str, dest: str, args: dict[str, Any], context: Context) -> bool:
     owned = {"owner": args.get("owner"), "group": args.get("group")}
     if files.is_folder(dest):
         changed = set_attributes(dest, owned, check=context.check, follow=False) or changed
-        for folder, folders, names in os.walk(dest):
+        for folder, folders, names in files.walk(dest):
             for name in folders + names:
                 path = os.path.join(folder, name)
                 changed = set_attributes(path, owned, check=context.check, follow=False) or changed
@@ -84,10 +84,10 @@ def _merged(src: str, dest: str, args: dict[str, Any], context: Context, *, foll
     for name in files.names(src):
         source, target = os.path.join(src, name), os.path.join(dest, name)
         if files.is_link(source) and not follow:
-            if not files.is_link(target) or os.readlink(target) != os.readlink(source):
+            if not files.is_link(target) or files.link_target(target) != files.link_target(source):
                 changed = True
                 if not context.check:
-                    files.link(os.readlink(source), target)
+                    files.link(files.link_target(source), target)
         elif files.is_folder(source):
             changed = _merged(source, target, args, context, follow=follow) or changed
         elif files.is_file(source) and files.sha256(source) != files.sha256(target):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import glob
 import os
 import shlex
 from typing import Any
 
-from kprov.agent import process
+from kprov.agent import files, process
 from kprov.agent.context import Context, ModuleError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -50,7 +49,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         )
         result["warnings"] = [f"{text} Not using '{args['executable']}'."]
     folder = args["chdir"]
-    if folder and not os.path.isdir(folder):
+    if folder and not files.is_folder(folder):
         result.pop("msg")
         raise ModuleError("Unable to change directory before execution.", **result, **_no_lines())
     skipped = _decided(args, context)
@@ -69,7 +68,7 @@ def _decided(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
     would = "Would" if context.check else "Did"
     for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and bool(glob.glob(os.path.join(args["chdir"] or "", path))) == unwanted:
+        if path and bool(files.matches(path, args["chdir"])) == unwanted:
             text = f"{would} not run command since '{path}' {word}"
             return {"msg": text, "stdout": f"skipped, since {path} {word}"}
     return None

@@ -98,7 +98,7 @@ def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) ->
     if os.path.realpath(path) in seen:
         return False
     seen.add(os.path.realpath(path))
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in files.walk(path):
         for name in folders + names:
             inner = os.path.join(folder, name)
             changed = set_attributes(inner, args, check=context.check, follow=False) or changed

@@ -107,7 +107,7 @@ class _Search:
 
     def _walk(self, top: str) -> None:
         base = (top.rstrip("/") + "/").count("/")
-        walk = os.walk(top, onerror=self._unreadable, followlinks=self.args["follow"])
+        walk = files.walk(top, onerror=self._unreadable, links=self.args["follow"])
         for root, folders, names in walk:
             self.examined += len(names) + len(folders)
             for name in names + folders:

@@ -41,7 +41,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         executable=os.access(path, os.X_OK),
     )
     if found["islnk"]:
-        found["lnk_source"], found["lnk_target"] = os.path.realpath(path), os.readlink(path)
+        found["lnk_source"], found["lnk_target"] = os.path.realpath(path), files.link_target(path)
     found.update(facts_of_paths.owners(now))
     if found["isreg"] and found["readable"] and args["get_checksum"]:
         found["checksum"] = files.digest(path, args["checksum_algorithm"])

@@ -1,0 +1,74 @@
+"""community.general.ini_file."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kprov.agent import files
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+from kprov.agent.ini import Section, edited
+
+_CONDITION: dict[str, dict[str, Any]] = {
+    "option": {"required": True},
+    "value": {},
+    "values": {"type": "list", "elements": "str"},
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True, "aliases": ["dest"]},
+    "section": {},
+    "section_has_values": {
+        "type": "list",
+        "elements": "dict",
+        "options": _CONDITION,
+        "mutually_exclusive": [["value", "values"]],
+    },
+    "option": {},
+    "value": {},
+    "values": {"type": "list", "elements": "str"},
+    "backup": {"type": "bool", "default": False},
+    "state": {"default": "present", "choices": ["absent", "present"]},
+    "exclusive": {"type": "bool", "default": True},
+    "no_extra_spaces": {"type": "bool", "default": False},
+    "ignore_spaces": {"type": "bool", "default": False},
+    "allow_no_value": {"type": "bool", "default": False},
+    "modify_inactive_option": {"type": "bool", "default": True},
+    "create": {"type": "bool", "default": True},
+    "follow": {"type": "bool", "default": False},
+}
+RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["value", "values"]]}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Have an option in a section of an INI file, or have option or section no more."""
+    values = [args["value"]] if args["value"] is not None else list(dict.fromkeys(args["values"] or []))
+    if args["state"] == "present" and not args["allow_no_value"] and args["value"] is None and not values:
+        raise ModuleError("Parameter 'value(s)' must be defined if state=present and allow_no_value=False.")
+    path = args["path"]
+    target = os.path.realpath(path) if args["follow"] and files.is_link(path) else path
+    if not files.exists(target) and not args["create"]:
+        raise ModuleError(f"Destination {target} does not exist!", rc=257)
+    old = files.read(target) if files.exists(target) else None
+    section = Section(
+        name=args["section"],
+        conditions=[
+            (one["option"], [one["value"]] if one["value"] is not None else one["values"] or [])
+            for one in args["section_has_values"] or []
+        ],
+    )
+    new, changed, message = edited((old or b"").decode("utf-8-sig"), section, values, args)
+    result: dict[str, Any] = {"changed": changed, "msg": message, "path": path}
+    if context.diff:
+        result["diff"] = files.text_difference(path, old or b"", new.encode())
+    if changed and not context.check:
+        folder = os.path.dirname(target)
+        if folder and not files.exists(folder):
+            os.makedirs(folder)
+        if args["backup"] and old is not None:
+            result["backup_file"] = files.backup(target)
+        # Other attributes than those it has count as a change, which is there already.
+        files.write(target, new.encode(), {**args, "follow": False})
+    if not context.check and files.exists(path):
+        result["changed"] = set_attributes(path, args, check=False, follow=args["follow"]) or changed
+    return {**result, **files.path_info(path)}
