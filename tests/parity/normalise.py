@@ -10,9 +10,8 @@ from tests.parity.twins import Twin
 #: Return values that tell a time, a place in memory or on a disk, or how a task was called.
 VOLATILE = frozenset({
     "delta", "start", "end", "mtime", "atime", "ctime", "birthtime", "inode", "ino", "dev", "elapsed", "duration",
-    "invocation", "pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings", "version",
-    "started_at", "stopped_at", "failed_when_suppressed_exception", "time", "device_type", "cache_update_time",
-    "path_in_tmp", 
+    "invocation", "pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings",
+    "started_at", "stopped_at", "failed_when_suppressed_exception", "device_type", "cache_update_time",
 })  # fmt: skip
 _WORDS = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),

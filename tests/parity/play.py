@@ -15,7 +15,7 @@ def play(case: Case, pair: tuple[Twin, Twin]) -> list[Difference]:
     """Every run of a case, both engines at once; all differences, known ones too."""
     found: list[Difference] = []
     with ThreadPoolExecutor(2) as pool:
-        before = list(pool.map(Twin.state, pair))
+        before = list(pool.map(lambda twin: twin.last_state or twin.state(), pair))
         for run in case.runs:
             records = list(pool.map(lambda twin, run=run: twin.play(case, run), pair))
             ours, theirs = (Side.of(events, twin) for events, twin in zip(records, pair, strict=True))

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Given, so that Ansible need not look for it and tell.
 _COMMON = {"ansible_python_interpreter": "/usr/bin/python3"}
 ENGINES = ("kprov", "ansible")
+#: One connection for all looks at a host; its own, neither engine's.
+_CONTROL = f"ControlPath={tempfile.gettempdir()}/parity-{os.getpid()}-%C"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Host:
         """A program that runs a command there as root."""
         key = self.variables.get("ansible_ssh_private_key_file")
         return [
-            "ssh", "-o", "BatchMode=yes", *shlex.split(self.variables.get("ansible_ssh_common_args", "")),
+            "ssh", "-o", "BatchMode=yes", "-o", "ControlMaster=auto", "-o", "ControlPersist=20", "-o", _CONTROL,
+            *shlex.split(self.variables.get("ansible_ssh_common_args", "")),
             *(["-i", key] if key else []), "-l", str(self.variables.get("ansible_user", "root")), self.address,
             f"sudo sh -c {shlex.quote(command)}",
         ]  # fmt: skip
@@ -56,6 +60,8 @@ class Twin:
     engine: str
     host: Host
     folder: Path
+    #: What the host was like when it was last looked at.
+    last_state: dict[str, Any] | None = None
     _server: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -121,6 +127,7 @@ class Twin:
         with script.open("rb") as file:
             done = subprocess.run(self.host.ssh("python3 -"), stdin=file, capture_output=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)
+        self.last_state = found
         return found
 
     def close(self) -> None:
