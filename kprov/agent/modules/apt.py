@@ -1,221 +1,120 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH108, PTH110, PTH116
-"""ansible.builtin.apt; dpkg's status file says what is installed: nothing to do costs no program."""
+"""ansible.builtin.apt; dpkg's files say what is installed: nothing to do costs no program."""
 
 from __future__ import annotations
 
-import fnmatch
-import os
-import re
-import stat
 import time
 from typing import Any
 
-from kprov.agent import process
-from kprov.agent.context import Context, ModuleError, truth, words
+from kprov.agent import apt_cache, apt_deb, apt_install, apt_run, apt_upgrade, web
+from kprov.agent.context import Context, ModuleError
 
-_STATUS = "/var/lib/dpkg/status"
-_LISTS = "/var/lib/apt/lists"
-_POLICY = "/usr/sbin/policy-rc.d"
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "state": {"default": "present", "choices": ["absent", "build-dep", "fixed", "latest", "present"]},
+    "update_cache": {"type": "bool", "aliases": ["update-cache"]},
+    "update_cache_retries": {"type": "int", "default": 5},
+    "update_cache_retry_max_delay": {"type": "int", "default": 12},
+    "cache_valid_time": {"type": "int", "default": 0},
+    "purge": {"type": "bool", "default": False},
+    "package": {"type": "list", "elements": "str", "aliases": ["pkg", "name"]},
+    "deb": {"type": "path"},
+    "default_release": {"aliases": ["default-release"]},
+    "install_recommends": {"type": "bool", "aliases": ["install-recommends"]},
+    "force": {"type": "bool", "default": False},
+    "upgrade": {"choices": ["dist", "full", "no", "safe", "yes"], "default": "no"},
+    "dpkg_options": {"default": "force-confdef,force-confold"},
+    "autoremove": {"type": "bool", "default": False},
+    "autoclean": {"type": "bool", "default": False},
+    "fail_on_autoremove": {"type": "bool", "default": False},
+    "policy_rc_d": {"type": "int"},
+    "only_upgrade": {"type": "bool", "default": False},
+    "force_apt_get": {"type": "bool", "default": False},
+    "clean": {"type": "bool", "default": False},
+    "allow_unauthenticated": {"type": "bool", "default": False, "aliases": ["allow-unauthenticated"]},
+    "allow_downgrade": {
+        "type": "bool",
+        "default": False,
+        "aliases": ["allow-downgrade", "allow_downgrades", "allow-downgrades"],
+    },
+    "allow_change_held_packages": {"type": "bool", "default": False},
+    "lock_timeout": {"type": "int", "default": 60},
+    # python3-apt is what Ansible's module needs; there is nothing to install for this one.
+    "auto_install_module_deps": {"type": "bool", "default": True},
+}
+RULES: dict[str, Any] = {"mutually_exclusive": [["deb", "package", "upgrade"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Install, upgrade or remove packages."""
-    state = {"installed": "present", "removed": "absent"}.get(
-        args.get("state") or "present", args.get("state") or "present"
-    )
-    names = [
-        word
-        for name in words(args.get("name") or args.get("package") or args.get("pkg"))
-        for word in name.split()
-    ]
-    result: dict[str, Any] = {
-        "changed": False,
-        "cache_updated": False,
-        "cache_update_time": int(_cache_time()),
-    }
-    valid = int(args.get("cache_valid_time") or 0)
-    wanted = truth(args.get("update_cache")) or valid > 0
-    if wanted and (valid <= 0 or time.time() - _cache_time() > valid) and not context.check:
-        _update_cache(args)
-        result.update(cache_updated=True, cache_update_time=int(_cache_time()), changed=not names)
-    if args.get("upgrade") not in (None, "no", False):
-        raise ModuleError("upgrade is not supported by kprov; use ansible.builtin.command with apt-get")
-    if args.get("deb"):
-        raise ModuleError("deb is not supported by kprov; copy the package and give its path to dpkg -i")
-    if not names:
-        if truth(args.get("autoremove")) or truth(args.get("autoclean")):
-            _apt(["autoremove" if truth(args.get("autoremove")) else "autoclean"], args, context, result)
-        return result
-    installed = _installed()
-    if state == "absent":
-        gone = [name for name in names if _is_there(name, installed, residue=truth(args.get("purge")))]
-        if gone:
-            purge = ["--purge"] if truth(args.get("purge")) else []
-            _apt(
-                ["remove", *purge, *(["--auto-remove"] if truth(args.get("autoremove")) else []), *gone],
-                args,
-                context,
-                result,
-            )
-        return result
-    missing = [name for name in names if not _is_there(name, installed)]
-    if state in ("latest", "build-dep", "fixed"):
-        missing = names
-    if missing:
-        options = (
-            []
-            if args.get("install_recommends") is None
-            else ["-o", f"APT::Install-Recommends={'yes' if truth(args['install_recommends']) else 'no'}"]
-        )
-        if truth(args.get("only_upgrade")):
-            options.append("--only-upgrade")
-        if truth(args.get("allow_downgrade")):
-            options.append("--allow-downgrades")
-        if truth(args.get("allow_unauthenticated")):
-            options.append("--allow-unauthenticated")
-        if args.get("default_release"):
-            options += ["-t", args["default_release"]]
-        _apt(["install", *options, *missing], args, context, result)
-    return result
+    warnings: list[str] = []
+    result = _run(args, context, warnings)
+    return {**result, "warnings": warnings} if warnings else result
 
 
-def _installed() -> dict[str, tuple[str, str]]:
-    """Version and status of every package dpkg knows, with its provided names ("provided")."""
-    found: dict[str, tuple[str, str]] = {}
-    provided: list[str] = []
-    with open(_STATUS, encoding="utf-8", errors="replace") as file:
-        name = status = version = ""
-        for line in file:
-            if line.startswith("Package: "):
-                name = line[9:].strip()
-            elif line.startswith("Status: "):
-                status = line[8:].strip().split()[-1]
-            elif line.startswith("Version: "):
-                version = line[9:].strip()
-                found[name] = (version, status)
-            elif line.startswith("Provides: ") and status == "installed":
-                provided += [part.split()[0] for part in line[10:].split(",") if part.split()]
-    for name in provided:
-        found.setdefault(name, ("", "installed"))
-    return found
+def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
+    upgrade = None if args["upgrade"] == "no" else args["upgrade"]
+    some = bool(args["package"] or upgrade or args["deb"])
+    if args["clean"]:
+        cleaned = _clean(context)
+        if not some:
+            return cleaned
+    cache = {"cache_updated": False, "cache_update_time": apt_run.cache_time()}
+    if args["update_cache"] or args["cache_valid_time"]:
+        if cache["cache_update_time"] + args["cache_valid_time"] < time.time():
+            if not context.check:
+                apt_cache.update(args, warnings)
+            after = apt_run.cache_time()
+            cache = {
+                "cache_updated": context.check or after != cache["cache_update_time"],
+                "cache_update_time": after,
+            }
+        if not some:
+            return {"changed": cache["cache_updated"], **cache}
+    if upgrade:
+        return apt_upgrade.upgrade(upgrade, args, context, warnings)
+    if args["deb"]:
+        return _deb(args, context)
+    return _packages(args, context, warnings, cache)
 
 
-def _is_there(name: str, installed: dict[str, tuple[str, str]], *, residue: bool = False) -> bool:
-    wanted, _, version = name.partition("=")
-    wanted = wanted.split(":")[0]
-    hits = (
-        fnmatch.filter(installed, wanted)
-        if any(c in wanted for c in "*?[")
-        else [wanted]
-        if wanted in installed
-        else []
-    )
-    for hit in hits:
-        now, status = installed[hit]
-        if status == "installed" and (not version or fnmatch.fnmatch(now, version)):
-            return True
-        if residue and status == "config-files":
-            return True
-    return False
-
-
-def _cache_time() -> float:
-    for path in ("/var/lib/apt/periodic/update-success-stamp", _LISTS):
-        try:
-            return os.stat(path).st_mtime
-        except OSError:
-            continue
-    return 0.0
-
-
-def _update_cache(args: dict[str, Any]) -> None:
-    retries = int(args.get("update_cache_retries") or 5)
-    for attempt in range(retries):
-        code, out, err = process.run(
-            ["apt-get", "-q", *_lock_wait(args), "update"], environment=_environment()
-        )
-        if code == 0 and "Failed to fetch" not in err:
-            if not os.path.exists("/var/lib/apt/periodic/update-success-stamp"):
-                os.utime(_LISTS)
-            return
-        time.sleep(min(2**attempt, int(args.get("update_cache_retry_max_delay") or 12)))
-    raise ModuleError(f"Failed to update apt cache: {(err or out).strip()}", rc=code)
-
-
-def _lock_wait(args: dict[str, Any]) -> list[str]:
-    return ["-o", f"DPkg::Lock::Timeout={args.get('lock_timeout') or 60}"]
-
-
-def _environment() -> dict[str, str]:
-    return {
-        "DEBIAN_FRONTEND": "noninteractive",
-        "DEBIAN_PRIORITY": "critical",
-        "LC_ALL": "C",
-        "NEEDRESTART_SUSPEND": "1",
-    }
-
-
-def _apt(words_: list[str], args: dict[str, Any], context: Context, result: dict[str, Any]) -> None:
-    options: list[str] = []
-    for option in str(args.get("dpkg_options") or "force-confdef,force-confold").split(","):
-        options += ["-o", f"Dpkg::Options::=--{option}"]
-    command = [
-        "apt-get",
-        "-y",
-        "-q",
-        *options,
-        *_lock_wait(args),
-        *(["-s"] if context.check else []),
-        *words_,
-    ]
-    policy = args.get("policy_rc_d") if not context.check else None
-    saved = _write_policy(int(policy)) if policy is not None else None
+def _packages(
+    args: dict[str, Any], context: Context, warnings: list[str], cache: dict[str, Any]
+) -> dict[str, Any]:
+    given = args["package"] or []
+    names = [name.strip() for name in given if name != "*"]
+    if args["state"] == "latest" and "*" in given:
+        if names:
+            raise ModuleError("unable to install additional packages when upgrading all installed packages")
+        return apt_upgrade.upgrade("yes", args, context, warnings)
+    for name in names:
+        if name.count("=") > 1:
+            raise ModuleError(f"invalid package spec: {name}")
+    if not names and args["autoclean"]:
+        return apt_install.cleanup("autoclean", "Del ", args, context)
+    if not names and args["autoremove"]:
+        sign = "The following packages will be REMOVED"
+        return apt_install.cleanup("autoremove", sign, args, context)
+    if args["state"] == "absent":
+        return apt_install.remove(names, args, context)
     try:
-        code, out, err = process.run(command, environment=_environment())
-        if code and "dpkg --configure -a" in err:
-            process.run(
-                ["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"],
-                environment=_environment(),
-            )
-            code, out, err = process.run(command, environment=_environment())
-    finally:
-        if policy is not None:
-            _restore_policy(saved)
-    if code:
-        said = (err or out).strip()
-        reason = f"another program holds the package lock: {said}" if "Could not get lock" in said else said
-        raise ModuleError(f"'{' '.join(command)}' failed: {reason}", rc=code, stdout=out, stderr=err)
-    changes = re.search(
-        r"(\d+) upgraded, (\d+) newly installed, (?:(\d+) reinstalled, )?"
-        r"(?:(\d+) downgraded, )?(\d+) to remove",
-        out,
-    )
-    result["changed"] = result["changed"] or not changes or any(int(n or 0) for n in changes.groups())
-    result.update(stdout=out, stderr=err, stdout_lines=out.splitlines(), stderr_lines=err.splitlines())
-    if context.diff:
-        lines = [
-            line for line in out.splitlines() if re.match(r"(Inst|Remv|Purg|Setting up|Removing) ", line)
-        ]
-        result["diff"] = {"prepared": "\n".join(lines)}
+        return {**apt_install.install(names, args, context), **cache}
+    except ModuleError as error:
+        error.result.update(cache)
+        raise
 
 
-def _write_policy(code: int) -> tuple[bytes, int] | None:
-    """Let services not be started by their packages; what was there is put back afterwards."""
-    saved = None
-    if os.path.exists(_POLICY):
-        with open(_POLICY, "rb") as file:
-            saved = (file.read(), stat.S_IMODE(os.stat(_POLICY).st_mode))
-    with open(_POLICY, "w") as new:
-        new.write(f"#!/bin/sh\nexit {code}\n")
-    os.chmod(_POLICY, 0o755)
-    return saved
+def _deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    if args["state"] != "present":
+        raise ModuleError("deb only supports state=present")
+    if "://" not in args["deb"]:
+        return apt_deb.install(args["deb"].split(","), args, context)
+    with web.downloaded(args["deb"], suffix=".deb") as path:
+        return apt_deb.install([path], args, context)
 
 
-def _restore_policy(saved: tuple[bytes, int] | None) -> None:
-    if saved is None:
-        os.unlink(_POLICY)
-        return
-    with open(_POLICY, "wb") as file:
-        file.write(saved[0])
-    os.chmod(_POLICY, saved[1])
+def _clean(context: Context) -> dict[str, Any]:
+    code, out, err = (0, "", "") if context.check else apt_run.run(["apt-get", "clean"])
+    if code or err:
+        said = f": {err}" if err else ""
+        raise ModuleError(f"apt-get clean failed{said}", rc=code, stdout=out, stdout_lines=out.splitlines())
+    diff = apt_run.prepared(out) if context.diff else {}
+    return {"changed": True, "msg": out, **apt_run.answer(out, err), "diff": diff}

@@ -1,0 +1,203 @@
+"""What dpkg and apt keep about packages, read from their files: no program is started for it.
+
+Sources: dpkg's status(5) database, deb-version(7), apt's extended_states.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from dataclasses import dataclass, field
+
+STATUS = "/var/lib/dpkg/status"
+INFO = "/var/lib/dpkg/info"
+EXTENDED_STATES = "/var/lib/apt/extended_states"
+
+
+@dataclass
+class Package:
+    """A stanza of dpkg's status; `want` and `state` are words one and three of its Status."""
+
+    name: str
+    want: str = "unknown"
+    state: str = "not-installed"
+    fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        return self.fields.get("Version", "")
+
+    @property
+    def architecture(self) -> str:
+        return self.fields.get("Architecture", "")
+
+    @property
+    def installed(self) -> bool:
+        return self.state == "installed"
+
+    @property
+    def has_files(self) -> bool:
+        """Whether dpkg has a list of its files: so it is after a removal that left configuration, too."""
+        names = (self.name, f"{self.name}:{self.architecture}")
+        return any(os.path.exists(f"{INFO}/{name}.list") for name in names)
+
+
+@dataclass
+class State:
+    """All packages dpkg knows, by name; several where a name has several architectures."""
+
+    packages: dict[str, list[Package]]
+    #: Names that installed packages provide: (the provider, the version it provides or "").
+    provided: dict[str, list[tuple[Package, str]]]
+    native: str
+
+    def find(self, name: str) -> Package | None:
+        """A package by name or name:architecture; without one the native is meant."""
+        name, _, wanted = name.partition(":")
+        if wanted in ("", "native", "any"):
+            wanted = self.native
+        for package in self.packages.get(name, []):
+            if package.architecture in (wanted, "all") and wanted in (self.native, package.architecture):
+                return package
+        return None
+
+
+_cached: dict[str, tuple[tuple[int, int, int], State]] = {}
+_FIELDS = frozenset(
+    ("Status", "Version", "Architecture", "Provides", "Section", "Source", "Essential", "Multi-Arch")
+)
+
+
+def state(path: str | None = None) -> State:
+    """The database of dpkg as it is now; read again only when its file is another."""
+    path = path or STATUS
+    now = os.stat(path)
+    key = (now.st_ino, now.st_mtime_ns, now.st_size)
+    if path not in _cached or _cached[path][0] != key:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            _cached[path] = (key, parsed(file.read()))
+    return _cached[path][1]
+
+
+def parsed(text: str) -> State:
+    """A state from the text of a status file."""
+    packages: dict[str, list[Package]] = {}
+    for fields in stanzas(text):
+        status = fields.get("Status", "").split()
+        package = Package(fields.get("Package", ""), fields=fields)
+        if len(status) == 3:
+            package.want, package.state = status[0], status[2]
+        packages.setdefault(package.name, []).append(package)
+    provided: dict[str, list[tuple[Package, str]]] = {}
+    for several in packages.values():
+        for package in several:
+            if package.installed and "Provides" in package.fields:
+                for name, _, version in relations(package.fields["Provides"])[0:]:
+                    provided.setdefault(name, []).append((package, version))
+    own = packages.get("dpkg", [])
+    native = own[0].architecture if own else os.uname().machine
+    return State(packages, provided, native)
+
+
+def stanzas(text: str) -> list[dict[str, str]]:
+    """Fields of each paragraph that this module reads; what goes on over several lines is not among them."""
+    found: list[dict[str, str]] = []
+    for block in text.split("\n\n"):
+        fields: dict[str, str] = {}
+        for line in block.split("\n"):
+            name, colon, value = line.partition(": ")
+            if colon and (name in _FIELDS or name == "Package"):
+                fields[name] = value.strip()
+        if "Package" in fields:
+            found.append(fields)
+    return found
+
+
+_RELATION = re.compile(
+    r"^\s*([a-zA-Z0-9][\w.+-]*(?::[\w-]+)?)\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?"
+)
+
+
+def relations(value: str) -> list[tuple[str, str, str]]:
+    """(name, operator, version) of each part between commas and bars."""
+    matches = (_RELATION.match(part) for part in re.split(r"[,|]", value))
+    return [(m.group(1), m.group(2) or "", m.group(3) or "") for m in matches if m]
+
+
+def automatic() -> set[str]:
+    """Names of packages that apt installed for others only."""
+    try:
+        with open(EXTENDED_STATES, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return set()
+    return {
+        line[9:].strip()
+        for block in text.split("\n\n")
+        if "Auto-Installed: 1" in block
+        for line in block.split("\n")
+        if line.startswith("Package: ")
+    }
+
+
+def compare(one: str, other: str) -> int:
+    """Less than, equal to or more than 0 as a version is older than, the same as or newer than another."""
+    first, second = _version(one), _version(other)
+    if first[0] != second[0]:
+        return first[0] - second[0]
+    return _part(first[1], second[1]) or _part(first[2], second[2])
+
+
+def _version(text: str) -> tuple[int, str, str]:
+    epoch, colon, rest = text.partition(":")
+    if not colon or not epoch.isdigit():
+        epoch, rest = "0", text
+    upstream, _, revision = rest.rpartition("-")
+    return int(epoch), upstream or rest, revision if upstream else ""
+
+
+def _part(one: str, other: str) -> int:
+    while one or other:
+        for left, right in zip(_letters(one), _letters(other)):
+            if left != right:
+                return left - right
+        one, other = one.lstrip(_OTHER), other.lstrip(_OTHER)
+        digits = (re.match(r"\d*", one), re.match(r"\d*", other))
+        first, second = (d.group() if d else "" for d in digits)
+        if int(first or 0) != int(second or 0):
+            return int(first or 0) - int(second or 0)
+        one, other = one[len(first) :], other[len(second) :]
+    return 0
+
+
+_OTHER = "".join(chr(number) for number in range(33, 127) if not chr(number).isdigit())
+
+
+def _letters(text: str) -> list[int]:
+    """What sorts the part before the next digit: ~ before its end, letters before the rest; padded."""
+    found = []
+    for letter in text:
+        if letter.isdigit():
+            break
+        found.append(-1 if letter == "~" else ord(letter) if letter.isalpha() else ord(letter) + 256)
+    return found + [0] * (64 - len(found))
+
+
+def satisfies(version: str, operator: str, wanted: str) -> bool:
+    """Whether a version fulfils a relation; no operator: any does."""
+    order = compare(version, wanted) if operator else 0
+    return {
+        "": True, "<<": order < 0, "<": order <= 0, "<=": order <= 0, "=": order == 0,
+        ">=": order >= 0, ">": order >= 0, ">>": order > 0,
+    }[operator]  # fmt: skip
+
+
+@functools.lru_cache(maxsize=1)
+def foreign() -> tuple[str, ...]:
+    """Architectures besides the native one whose packages dpkg takes."""
+    try:
+        with open("/var/lib/dpkg/arch", encoding="ascii") as file:
+            return tuple(line.strip() for line in file)[1:]
+    except FileNotFoundError:
+        return ()

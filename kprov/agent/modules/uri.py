@@ -1,0 +1,195 @@
+"""ansible.builtin.uri: a request to a web service, made by the host itself."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import time
+import urllib.parse
+from typing import Any, Iterator
+
+from kprov.agent import files, web, web_body
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    **web.ARGUMENTS,
+    "url_username": {"aliases": ["user"]},
+    "url_password": {"aliases": ["password"], "no_log": True},
+    "dest": {"type": "path"},
+    "body": {"type": "raw"},
+    "body_format": {"default": "raw", "choices": ["form-urlencoded", "json", "raw", "form-multipart"]},
+    "src": {"type": "path"},
+    "method": {"default": "GET"},
+    "return_content": {"type": "bool", "default": False},
+    "follow_redirects": {"default": "safe", "choices": ["all", "no", "none", "safe", "urllib2", "yes"]},
+    "creates": {"type": "path"},
+    "removes": {"type": "path"},
+    "status_code": {"type": "list", "elements": "int", "default": [200]},
+    "timeout": {"type": "int", "default": 30},
+    "headers": {"type": "dict", "default": {}},
+    "unix_socket": {"type": "path"},
+    "remote_src": {"type": "bool", "default": False},
+    "ca_path": {"type": "path"},
+}
+RULES: dict[str, Any] = {
+    "file_arguments": True,
+    "check_mode": False,
+    "mutually_exclusive": [["body", "src"]],
+}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Make the request; its answer's headers, status, content and JSON are the return values."""
+    method = args["method"].upper()
+    if not re.fullmatch("[A-Z]+", method):
+        text = "Parameter 'method' needs to be a single word in uppercase, like GET or POST."
+        raise ModuleError(text)
+    headers = dict(args["headers"])
+    body = _body(args, headers, context)
+    for name, wanted, said in (("creates", True, "exists"), ("removes", False, "does not exist")):
+        if args[name] is not None and os.path.exists(args[name]) is wanted:
+            text = f"skipped, since '{args[name]}' {said}"
+            return {"stdout": text, "stdout_lines": [text], "changed": False}
+    dest = args["dest"]
+    start = time.monotonic()
+    with _source(args, headers, context, body) as data:
+        request = web.Request(
+            args["url"],
+            args,
+            headers,
+            method,
+            data=data,
+            since=os.path.getmtime(dest) if dest is not None and os.path.isfile(dest) else None,
+            redirects=args["follow_redirects"],
+            unix_socket=args["unix_socket"],
+            ca_path=args["ca_path"],
+        )
+        response, info = web.fetch(request)
+    return _answer(args, response, info, int(time.monotonic() - start))
+
+
+def _body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> Any:
+    body, kind = args["body"], args["body_format"]
+    typed = "content-type" in [name.lower() for name in headers]
+    if kind == "json":
+        if not typed:
+            headers["Content-Type"] = "application/json"
+        return body if isinstance(body, str) else json.dumps(body)
+    if kind == "form-urlencoded":
+        if not typed:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return web_body.urlencoded(body)
+    if kind == "form-multipart":
+        sent = {name: context.content(sha) for name, sha in (args.get("_files") or {}).items()}
+        headers["Content-Type"], body = web_body.multipart(body, sent)
+    return body
+
+
+@contextlib.contextmanager
+def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, body: Any) -> Iterator[Any]:
+    """The body, or the file that is to be sent: one of this host, or of the operator's (`_sha256`)."""
+    src, sha = args["src"], args.get("_sha256")
+    if sha is None and not src:
+        yield body
+        return
+    path = context.content_file(sha) if sha is not None else src
+    try:
+        try:
+            file = open(path, "rb")
+        except OSError:
+            raise ModuleError(f"Unable to open source file {src}", elapsed=0) from None
+        with file:
+            headers["Content-Length"] = os.fstat(file.fileno()).st_size
+            yield file
+    finally:
+        if sha is not None:
+            os.unlink(path)
+
+
+def _answer(
+    args: dict[str, Any], response: web.Response | None, info: dict[str, Any], elapsed: int
+) -> dict[str, Any]:
+    url, dest, wanted = web.masked(args["url"]), args["dest"], args["status_code"]
+    kind, charset = _kind(response)
+    maybe_json = kind.rpartition("/")[2].rpartition("+")[2].lower() in ("json", "javascript")
+    content: bytes | None = None
+    if maybe_json or args["return_content"] or info["status"] not in wanted:
+        try:
+            content = response.stream.read() if response is not None else info.pop("body", b"")
+        except http.client.HTTPException as error:
+            raise ModuleError(f"HTTP Error while fetching {url}: {error}") from None
+    result: dict[str, Any] = {"redirected": info["url"] != url, **info, "elapsed": elapsed, "changed": False}
+    if response is not None and dest is not None:
+        if os.path.isdir(dest):
+            dest = os.path.join(dest, _name_of(response))
+        if info["status"] in wanted:
+            _write(dest, content, response, args, result)
+            set_attributes(dest, args, check=False)
+            result["changed"] = True
+        result["path"] = dest
+    told = {name.replace("-", "_").lower(): value for name, value in result.items()}
+    if isinstance(told.get("body"), bytes):
+        told["body"] = told["body"].decode("utf-8", "replace")
+    if "location" in told:
+        told["location"] = urllib.parse.urljoin(url, told["location"])
+    if content is not None:
+        text = content.decode(charset, "surrogateescape")
+        if maybe_json:
+            with contextlib.suppress(ValueError):
+                told["json"] = json.loads(text)
+    if args["return_content"]:
+        told["content"] = None if content is None else text
+    if "path" in told:
+        told.update(files.path_info(told["path"]))
+    if info["status"] not in wanted:
+        said = told.pop("msg", "")
+        raise ModuleError(f"Status code was {info['status']} and not {wanted}: {said}", **told)
+    return told
+
+
+def _kind(response: web.Response | None) -> tuple[str, str]:
+    """Media type and character set of an answer."""
+    if response is None:
+        return "application/octet-stream", "utf-8"
+    kind = response.headers.get_content_type() or "application/octet-stream"
+    return kind.split(",")[0], str(response.headers.get_param("charset") or "utf-8").split(",")[0]
+
+
+def _name_of(response: web.Response) -> str:
+    told = response.headers.get_param("filename", header="content-disposition")
+    if told:
+        return os.path.basename(str(told))
+    path = urllib.parse.urlparse(response.url)[2].rstrip("/")
+    return urllib.parse.unquote(os.path.basename(path)) or "index.html"
+
+
+def _write(
+    dest: str, content: bytes | None, response: web.Response, args: dict[str, Any], result: dict[str, Any]
+) -> None:
+    """Put the answer's content into a file, if it is another than that which is there."""
+    try:
+        aside = files.beside(os.path.dirname(dest))
+        try:
+            found = hashlib.sha1()
+            with open(aside, "wb") as file:
+                if content is not None:
+                    file.write(content)
+                else:
+                    shutil.copyfileobj(response.stream, file)
+            with open(aside, "rb") as file:
+                for part in iter(lambda: file.read(1 << 20), b""):
+                    found.update(part)
+            if found.hexdigest() != files.sha1(dest):
+                files.replace(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
+        finally:
+            if os.path.lexists(aside):
+                os.unlink(aside)
+    except OSError as error:
+        said = result.pop("msg", "")
+        raise ModuleError(f"failed to write {dest}: {error} {said}".rstrip(), **result) from None
