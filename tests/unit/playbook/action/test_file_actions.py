@@ -1,0 +1,103 @@
+"""Actions of file modules, from the operator's files to those of the host and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.action.copy import walked
+
+
+def played(bench: Any, *tasks: str, **options: Any) -> dict[str, str]:
+    """Outcomes on host a by the tasks' names, 0, 1, ..."""
+    lines = "".join(f"    - {{name: '{number}', {task}}}\n" for number, task in enumerate(tasks))
+    bench.recorder.seen.clear()
+    bench.play("- hosts: a\n  gather_facts: false\n  tasks:\n" + lines, **options)
+    found: dict[str, str] = bench.outcomes()
+    return found
+
+
+def test_a_folder_is_walked_with_links_followed_or_kept(tmp_path: Path) -> None:
+    (tmp_path / "t/sub").mkdir(parents=True)
+    (tmp_path / "t/sub/f").write_text("f")
+    (tmp_path / "t/link").symlink_to("sub/f")
+    (tmp_path / "t/circle").symlink_to(".")
+    (tmp_path / "t/dangling").symlink_to("none")
+    tree, contents = walked(tmp_path / "t", inside=False, follow=True)
+    assert sorted(name for name, _, _ in tree["files"]) == ["t/link", "t/sub/f"]
+    assert sorted(tree["links"]) == [[".", "t/circle"], ["none", "t/dangling"]]
+    assert list(contents.values()) == [b"f"]
+    tree, _ = walked(tmp_path / "t", inside=True, follow=False)
+    assert (tree["folders"], len(tree["links"])) == (["sub"], 3)
+
+
+def test_files_and_folders_travel_once(bench: Any, tmp_path: Path) -> None:
+    bench.write("files/tree/sub/f", "f")
+    bench.write("files/large", "x" * 70_000)
+    bench.write("fragments/1", "one\n")
+    tasks = (
+        "copy: {src: tree, dest: '{{ out }}/there'}",
+        "copy: {src: large, dest: '{{ out }}/there/'}",
+        "copy: {content: {a: 1}, dest: '{{ out }}/json'}",
+        "assemble: {src: fragments, dest: '{{ out }}/whole', remote_src: false}",
+    )
+    assert set(played(bench, *tasks).values()) == {"changed"}
+    assert set(played(bench, *tasks).values()) == {"ok"}
+    assert (tmp_path / "there/tree/sub/f").read_text() == "f"
+    assert (tmp_path / "there/large").stat().st_size == 70_000
+    assert (tmp_path / "json").read_text() == '{"a": 1}'
+    assert (tmp_path / "whole").read_text() == "one\n"
+
+
+def test_templates_take_jinjas_settings(bench: Any, tmp_path: Path) -> None:
+    bench.write("templates/t.j2", "[[ n ]]\n[% if true %]\nü {{ template_path }}\n[% endif %]\n")
+    settings = (
+        "variable_start_string: '[[', variable_end_string: ']]', "
+        "block_start_string: '[%', block_end_string: '%]', newline_sequence: '\\r\\n', output_encoding: latin-1"
+    )
+    played(bench, f"template: {{src: t.j2, dest: '{{{{ out }}}}/', {settings}}}")
+    assert (tmp_path / "t.j2").read_bytes() == "1\r\nü {{ template_path }}\r\n".encode("latin-1")
+
+
+def test_fetch_writes_below_the_hosts_name(bench: Any, tmp_path: Path) -> None:
+    bench.write("source", "text")
+    tasks = (
+        "fetch: {src: '{{ out }}/source', dest: fetched}",
+        "fetch: {src: '{{ out }}/source', dest: flat/, flat: true}",
+        "fetch: {src: /none, dest: fetched, fail_on_missing: false}",
+    )
+    assert list(played(bench, *tasks).values()) == ["changed", "changed", "ok"]
+    assert list(played(bench, *tasks).values()) == ["ok", "ok", "ok"]
+    assert (tmp_path / "fetched/a" / str(tmp_path / "source").lstrip("/")).read_text() == "text"
+    assert (tmp_path / "flat/source").read_text() == "text"
+    assert list(played(bench, *tasks[:1], check=True).values()) == ["skipped"]
+
+
+REFUSED = {
+    "copy: {dest: /x}": "src (or content) is required",
+    "copy: {content: x, dest: /x/}": "can not use content with a dir as dest",
+    "fetch: {src: /none, dest: x}": "the remote file does not exist, not transferring, ignored",
+    "fetch: {src: /etc, dest: x}": "remote file is a directory, fetch cannot work on directories",
+    "unarchive: {src: 'https://x', dest: /}": "an URI src (https://x) is only supported when remote_src",
+    "template: {src: none.j2, dest: /x}": "Could not find or access",
+}
+
+
+def test_refusals_in_ansibles_words(bench: Any) -> None:
+    played(bench, *(f"{task}, ignore_errors: true" for task in REFUSED))
+    assert len(bench.recorder.seen) == len(REFUSED)
+    for text in REFUSED.values():
+        assert text in bench.recorder.shown
+
+
+def test_shell_raw_and_script(bench: Any, tmp_path: Path) -> None:
+    bench.write("files/a script.sh", '#!/bin/sh\necho "$1" > "$2"\n').chmod(0o755)
+    tasks = (
+        "shell: 'echo $((1 + 1)) > out chdir={{ out }}'",
+        "raw: 'echo raw > {{ out }}/raw'",
+        'script: \'"a script.sh" "two words" {{ out }}/script\'',
+    )
+    assert set(played(bench, *tasks).values()) == {"changed"}
+    texts = [(tmp_path / name).read_text() for name in ("out", "raw", "script")]
+    assert texts == ["2\n", "raw\n", "two words\n"]
+    assert set(played(bench, *tasks, check=True).values()) == {"skipped"}
