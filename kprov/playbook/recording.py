@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.inventory import secrets
+from kprov.playbook import changes
 from kprov.playbook.action import local
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
@@ -40,6 +41,8 @@ class Recorder:
     ) -> str:
         """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
         hidden = self._hidden(task, host)
+        if self.state.options.plan and result.get("failed") and self._changes_before(host):
+            result = {"changed": True, "unforeseen": HIDDEN if hidden else said(result)}
         self._remember(task, host, result, others)
         outcome = self._outcome(task, host, result)
         stats = self.state.stats(host)
@@ -50,6 +53,9 @@ class Recorder:
         elif outcome == "changed":
             self._notify(task, host, result, others)
             self._changed_files(host, result)
+        if outcome in ("changed", "skipped"):
+            found = changes.of_result(task, shown(task), host, result, hidden=hidden)
+            self.state.result.changes += found
         _count(stats, outcome, result)
         if outcome in ("failed", "unreachable"):
             message = HIDDEN if hidden and outcome == "failed" else said(result)
@@ -79,6 +85,9 @@ class Recorder:
         stats.skipped += entry["outcome"] == "skipped"
         stats.ok += entry["outcome"] != "skipped"
         self.state.journal.write("task", **{k: v for k, v in entry.items() if k not in ("time", "event")})
+
+    def _changes_before(self, host: str) -> bool:
+        return any(change.host == host for change in self.state.result.changes)
 
     def _outcome(self, task: Task, host: str, result: Result) -> str:
         def ignores(keyword: str) -> bool:

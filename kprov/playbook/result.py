@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from kprov.playbook.changes import Change
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -25,6 +27,9 @@ class RunOptions:
     #: A journal whose run goes on: what it finished is not done again.
     resume: Path | None = None
     step: bool = False
+    #: With `check`: what fails because an earlier change was not made counts as a change that cannot be
+    #: foreseen; otherwise a plan for new hosts would end at its second task.
+    plan: bool = False
     #: What made the run, for those who go on with it: "play" or "up".
     command: str = "play"
     verbosity: int = 0
@@ -63,6 +68,7 @@ class RunResult:
     changed_files: dict[str, list[str]] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
     seconds: float = 0.0
+    changes: list[Change] = field(default_factory=list)
     #: What set_stats gave, by host or "_run".
     custom: dict[str, dict[str, Any]] = field(default_factory=dict)
     #: Where the run's journal is, when it has one.

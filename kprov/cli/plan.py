@@ -1,0 +1,93 @@
+"""`kprov plan`: what `kprov up` would do, host by host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kprov.cli import run_options as given
+from kprov.cli.output import console
+
+if TYPE_CHECKING:
+    from kprov.operations.plan import Plan
+    from kprov.playbook.changes import Change
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def command(
+    inventory: given.Inventory,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Save the plan for `kprov up --plan FILE`.")
+    ] = None,
+    limit: given.Limit = None,
+    tags: given.Tags = "all",
+    skip_tags: given.SkipTags = "",
+    forks: given.Forks = 20,
+    extra_vars: given.ExtraVars = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Leave out the differences in files.")] = False,
+) -> None:
+    """Say what `kprov up` would change on which host, and change nothing."""
+    from kprov.inventory.load import load
+    from kprov.operations import plan as plans
+    from kprov.playbook.result import RunOptions, Silent
+
+    options = RunOptions(
+        forks=forks,
+        limit=limit,
+        tags=given.split(tags),
+        skip_tags=given.split(skip_tags),
+        extra_vars=given.extra_vars(extra_vars),
+    )
+    plan = plans.make(inventory, options, Silent(), typer.echo)
+    for host in plan.hosts:
+        console.print(f"\n{host}", style="bold", markup=False)
+        for change in (one for one in plan.changes if one.host == host):
+            _show(change, summary=summary)
+    _effects(plan, load(inventory).members("etcd"))
+    for error in plan.errors:
+        console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
+    if output is not None:
+        plan.save(output)
+        console.print(f"Saved; `kprov up -i {inventory} --plan {output}` does exactly this", markup=False)
+    if any(error["outcome"] == "unreachable" for error in plan.errors):
+        raise typer.Exit(4)
+    if plan.errors:
+        raise typer.Exit(2)
+
+
+def _show(change: Change, *, summary: bool) -> None:
+    from kprov.cli.progress import diff_lines
+
+    action = f" ({change.action})" if change.action else ""
+    console.print(f"  {change.kind:8} {change.what[:200]}{action}", style="yellow", markup=False)
+    if change.unforeseen:
+        console.print("           known only when the changes before it are made", style="dim")
+    if change.hidden:
+        console.print("           hidden: no_log", style="dim")
+    if not summary:
+        for line in diff_lines({"diff": change.diff}):
+            console.print(f"           {line}", style=_STYLES.get(line[:1], ""), markup=False)
+
+
+def _effects(plan: Plan, members: list[str]) -> None:
+    from kprov.operations.plan import quorum
+
+    console.print()
+    if not plan.changes:
+        console.print("Nothing would change: the hosts are as the inventory describes them")
+        return
+    kinds: dict[str, int] = {}
+    for change in plan.changes:
+        kinds[change.kind] = kinds.get(change.kind, 0) + 1
+    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    console.print(f"{len(plan.changes)} changes on {len(plan.hosts)} hosts: {counted}", markup=False)
+    restarts = plan.restarts()
+    for service, hosts in restarts.items():
+        console.print(f"restarts {service} on {', '.join(hosts)}", markup=False)
+    lost = [error["host"] for error in plan.errors if error["outcome"] == "unreachable"]
+    said = quorum(members, restarts.get("etcd", []), lost)
+    if said:
+        console.print(said, style="bold", markup=False)

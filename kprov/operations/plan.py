@@ -1,0 +1,171 @@
+"""What `up` would do to an inventory's hosts, and doing exactly that later."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError, KprovError
+from kprov.operations.up import UpResult, up
+from kprov.playbook.changes import Change
+from kprov.playbook.result import Callbacks, RunOptions, Silent
+
+_VERSION = 1
+
+
+class DriftError(KprovError):
+    """Hosts are not as they were when the plan was made."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes by host, and what hosts had errors; `options` are those that choose tasks and hosts."""
+
+    inventory: str
+    changes: list[Change]
+    options: dict[str, Any]
+    made: float = 0.0
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Hosts that would be changed."""
+        return list(dict.fromkeys(change.host for change in self.changes))
+
+    def restarts(self) -> dict[str, list[str]]:
+        """Hosts on which a service would be restarted, by service."""
+        found: dict[str, list[str]] = {}
+        for change in self.changes:
+            if change.kind == "service" and change.action in ("restarted", "stopped"):
+                found.setdefault(change.what.removesuffix(".service"), []).append(change.host)
+        return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items()}
+
+    def save(self, path: Path) -> None:
+        """Write it whole, for its owner only: diffs show what is on hosts."""
+        document = {
+            "kprov_plan": _VERSION,
+            "made": self.made,
+            "inventory": self.inventory,
+            "options": self.options,
+            "changes": [change.report() for change in self.changes],
+        }
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w") as file:
+                json.dump(document, file, indent=1)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Plan:
+    """A plan that was saved. InputError names what is wrong with the file."""
+    try:
+        document = json.loads(path.read_text())
+        if document["kprov_plan"] != _VERSION:
+            raise InputError(
+                f"is of version {document['kprov_plan']}, this kprov reads {_VERSION}", file=path
+            )
+        return Plan(
+            document["inventory"],
+            [Change.of_report(said) for said in document["changes"]],
+            document["options"],
+            document["made"],
+        )
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path, field="--plan") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"is not a plan: {error}", file=path, field="--plan") from None
+
+
+def make(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callable[[str], None]) -> Plan:
+    """Look at every host and say what would change; nothing is changed. Raises KprovError."""
+    looking = replace(options, check=True, diff=True, plan=True)
+    result = up(inventory, looking, callbacks, say)
+    return Plan(
+        str(inventory.resolve()), result.run.changes, _chosen(options), time.time(), result.run.errors
+    )
+
+
+def _chosen(options: RunOptions) -> dict[str, Any]:
+    return {"limit": options.limit, "tags": list(options.tags), "skip_tags": list(options.skip_tags)}
+
+
+def apply(
+    plan: Plan,
+    inventory: Path,
+    options: RunOptions,
+    callbacks: Callbacks,
+    say: Callable[[str], None],
+) -> tuple[UpResult, list[Change]]:
+    """Do what a plan says, if the hosts are still as it saw them; changes that were not in it come back.
+
+    Raises DriftError before anything is changed when a host is not as the plan saw it.
+    """
+    if plan.inventory != str(inventory.resolve()):
+        raise InputError(f"the plan is for {plan.inventory}, not for {inventory}", field="--plan")
+    options = replace(
+        options,
+        limit=plan.options["limit"],
+        tags=tuple(plan.options["tags"]),
+        skip_tags=tuple(plan.options["skip_tags"]),
+    )
+    say("Looking whether the hosts are still as the plan saw them")
+    differences = drift(plan.changes, make(inventory, options, Silent(), say).changes)
+    if differences:
+        raise DriftError(
+            "the hosts or the inventory changed since the plan was made; make it again:\n"
+            + "\n".join(f"  {line}" for line in differences)
+        )
+    result = up(inventory, options, callbacks, say)
+    return result, beyond(plan.changes, result.run.changes)
+
+
+def drift(planned: list[Change], now: list[Change]) -> list[str]:
+    """What differs between two looks at the hosts, a line each."""
+    before, after = (Counter(one.fingerprint for one in changes) for changes in (planned, now))
+    lines = [
+        f"{one.host}: {one.task}: {one.what}: no longer to be changed that way"
+        for one in planned
+        if after[one.fingerprint] < before[one.fingerprint]
+    ]
+    lines += [
+        f"{one.host}: {one.task}: {one.what}: not in the plan"
+        for one in now
+        if before[one.fingerprint] < after[one.fingerprint]
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def beyond(planned: list[Change], made: list[Change]) -> list[Change]:
+    """Changes that were made and that a plan does not have; tasks it could not foresee are in it."""
+    known = {(one.host, one.task) for one in planned}
+    return [one for one in made if (one.host, one.task) not in known]
+
+
+def quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | None:
+    """What restarts of etcd do to a quorum, as a sentence; None when no member is restarted."""
+    mine = [host for host in members if host in restarting]
+    if not mine:
+        return None
+    needed = len(members) // 2 + 1
+    left = len(members) - len([host for host in members if host in lost]) - 1
+    where = ", ".join(mine)
+    if left >= needed:
+        return f"etcd restarts on {where}, one by one: {left} of {len(members)} go on, {needed} are needed"
+    return (
+        f"etcd restarts on {where}: with one member away {left} of {len(members)} are left and {needed} are "
+        "needed, so the API answers no writes for that moment"
+    )

@@ -1,0 +1,74 @@
+"""Plans: saved and read, compared with the hosts, and what restarts do to a quorum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kprov.errors import InputError
+from kprov.operations import plan
+from kprov.playbook.changes import Change
+
+FILE = Change(
+    "node1", "etcd : Configure etcd", "tasks/main.yml:3", "file", "/etc/etcd.yml", diff=[{"after": "x"}]
+)
+RESTART = Change("node1", "etcd : Restart etcd", "handlers/main.yml:9", "service", "etcd", "restarted")
+
+
+def made(*changes: Change) -> plan.Plan:
+    return plan.Plan("/i", list(changes), {"limit": None, "tags": ["all"], "skip_tags": []}, 1.0)
+
+
+def test_a_plan_is_read_as_it_was_saved_and_only_by_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "plan.kprov"
+    made(FILE, RESTART).save(path)
+    assert plan.load(path) == made(FILE, RESTART)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"kprov_plan": 9}'])
+def test_what_is_no_plan_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plan.kprov"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"plan\.kprov"):
+        plan.load(path)
+
+
+def test_a_host_that_changed_since_is_named() -> None:
+    other = replace(FILE, diff=[{"after": "y"}])
+    assert plan.drift([FILE], [FILE]) == []
+    assert plan.drift([FILE], [replace(FILE, place="tasks/main.yml:8")]) == []
+    assert plan.drift([FILE, RESTART], [other]) == [
+        "node1: etcd : Configure etcd: /etc/etcd.yml: no longer to be changed that way",
+        "node1: etcd : Restart etcd: etcd: no longer to be changed that way",
+        "node1: etcd : Configure etcd: /etc/etcd.yml: not in the plan",
+    ]
+
+
+def test_what_a_plan_could_not_foresee_is_in_it_and_other_changes_are_told() -> None:
+    vague = Change("node1", "kubectl", "p:1", "program", "kubectl", "run", unforeseen="no such file")
+    assert plan.beyond([FILE, vague], [FILE, replace(vague, unforeseen="")]) == []
+    assert plan.beyond([FILE], [FILE, RESTART]) == [RESTART]
+
+
+def test_restarts_are_by_service() -> None:
+    assert made(FILE, RESTART, replace(RESTART, host="node2")).restarts() == {"etcd": ["node1", "node2"]}
+
+
+@pytest.mark.parametrize(
+    ("members", "restarting", "lost", "words"),
+    [
+        (["a", "b", "c"], ["a", "b"], [], "2 of 3 go on, 2 are needed"),
+        (["a", "b", "c"], ["a"], ["c"], "1 of 3 are left and 2 are needed"),
+        (["a"], ["a"], [], "0 of 1 are left"),
+        (["a", "b", "c"], ["d"], [], None),
+    ],
+)
+def test_what_restarts_do_to_the_quorum(
+    members: list[str], restarting: list[str], lost: list[str], words: str | None
+) -> None:
+    said = plan.quorum(members, restarting, lost)
+    assert (said is None) == (words is None)
+    assert words is None or words in str(said)
