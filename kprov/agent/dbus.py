@@ -137,15 +137,15 @@ class Manager:
         return {name: answer[0] for name, answer in zip(names, self._ask(calls))}
 
     def _ask(self, calls: Sequence[_Call]) -> list[list[Any]]:
-        try:
-            return self._exchange(calls)
-        except (OSError, EOFError):
-            # The manager closes it when it executes itself anew; reading twice does no harm.
-            self.close()
+        for again in (False, True):
             try:
                 return self._exchange(calls)
-            except EOFError:
-                raise ConnectionResetError("systemd closed its socket") from None
+            except (OSError, EOFError) as error:
+                # The manager closes it when it executes itself anew; reading twice does no harm.
+                self.close()
+                if again:
+                    raise ConnectionResetError(f"systemd's socket: {error}") from None
+        return []
 
     def _exchange(self, calls: Sequence[_Call]) -> list[list[Any]]:
         if self._socket is None:

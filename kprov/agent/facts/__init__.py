@@ -49,6 +49,7 @@ def _collectors(options: Options) -> list[Collector]:
     timeout = options.gather_timeout
     return [
         Collector("platform", system.PLATFORM, system.platform_facts),
+        Collector("platform", ("fqdn", "domain"), system.names),
         Collector("distribution", _DISTRIBUTION, distribution.gather),
         Collector("user", ("user_*", "real_*", "effective_*"), system.user),
         Collector("env", ("env",), system.env),

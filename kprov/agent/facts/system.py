@@ -10,6 +10,7 @@ import platform
 import pwd
 import shlex
 import socket
+import struct
 import time
 from typing import Any
 
@@ -17,14 +18,13 @@ from kprov.agent.facts.read import line
 
 PLATFORM = (
     *("system", "kernel", "kernel_version", "machine", "architecture", "userspace_architecture"),
-    *("userspace_bits", "hostname", "nodename", "fqdn", "domain", "python_version", "machine_id"),
+    *("userspace_bits", "hostname", "nodename", "python_version", "machine_id"),
 )
 
 
 def platform_facts() -> dict[str, Any]:
     kernel = os.uname()
-    fqdn = socket.getfqdn()
-    bits = platform.architecture()[0].replace("bit", "")
+    bits = str(struct.calcsize("P") * 8)
     small = "i386" if kernel.machine in ("i386", "i686", "x86_64") else kernel.machine
     machine = "i386" if kernel.machine == "i686" else kernel.machine
     return {
@@ -37,11 +37,15 @@ def platform_facts() -> dict[str, Any]:
         "userspace_bits": bits,
         "hostname": kernel.nodename.split(".")[0],
         "nodename": kernel.nodename,
-        "fqdn": fqdn,
-        "domain": fqdn.partition(".")[2],
         "python_version": platform.python_version(),
         "machine_id": line("/var/lib/dbus/machine-id") or line("/etc/machine-id"),
     }
+
+
+def names() -> dict[str, Any]:
+    """Apart from the rest: the resolver may take its time."""
+    fqdn = socket.getfqdn()
+    return {"fqdn": fqdn, "domain": fqdn.partition(".")[2]}
 
 
 def user() -> dict[str, Any]:
