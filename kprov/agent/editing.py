@@ -34,7 +34,7 @@ def finish(
         # What is written anew gets its attributes before it takes its place.
         other = set_attributes(path, args, check=context.check or bool(message), diff=attributes)
     else:
-        other = bool(message) and not context.check and _not_by_default(path, args)
+        other = bool(message) and not context.check and _not_by_default(args, attributes)
     if message and not context.check:
         if args.get("backup") and old is not None:
             result["backup_file"] = files.backup(path)
@@ -55,12 +55,20 @@ def _attribute_diff(path: str, attributes: dict[str, Any]) -> dict[str, Any]:
     return {**attributes, "before_header": header, "after_header": header}
 
 
-def _not_by_default(path: str, args: dict[str, Any]) -> bool:
+def _not_by_default(args: dict[str, Any], diff: dict[str, Any]) -> bool:
     """Whether a new file's attributes are not those it has without arguments, which Ansible tells."""
     base = 0o666 & ~modes.umask()
-    return (
-        (args.get("mode") is not None and modes.parse_mode(args["mode"], base) != base)
-        or (args.get("owner") is not None and owner_id(args["owner"]) != os.geteuid())
-        or (args.get("group") is not None and group_id(args["group"]) != os.getegid())
-        or args.get("attributes") is not None
-    )
+    wanted: dict[str, tuple[Any, Any]] = {}
+    if args.get("owner") is not None:
+        wanted["owner"] = (os.geteuid(), owner_id(args["owner"]))
+    if args.get("group") is not None:
+        wanted["group"] = (os.getegid(), group_id(args["group"]))
+    if args.get("mode") is not None:
+        wanted["mode"] = (modes.shown(base), modes.shown(modes.parse_mode(args["mode"], base)))
+    if args.get("attributes") is not None:
+        wanted["attributes"] = ("", args["attributes"])
+    for name, (before, after) in wanted.items():
+        if before != after:
+            diff.setdefault("before", {})[name] = before
+            diff.setdefault("after", {})[name] = after
+    return bool(diff)

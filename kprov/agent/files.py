@@ -182,7 +182,10 @@ def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
 
 def backup(path: str) -> str:
     """Copy a file beside itself with the time in its name; its attributes too."""
-    target = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S~')}"
+    number, moment = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
+    while os.path.lexists(f"{path}.{number}.{moment}"):
+        number += 1  # One agent makes several a second.
+    target = f"{path}.{number}.{moment}"
     copied(path, target, os.path.dirname(target))
     return target
 

@@ -99,6 +99,8 @@ def test_what_is_there_stays_without_force_and_goes_beside_with_backup(bring: Ru
     assert not bring(path, "new", force=False)["changed"]
     saved = bring(path, "new", backup=True)["backup_file"]
     assert (Path(saved).read_text(), path.read_text()) == ("old", "new")
+    again = bring(path, "newer", backup=True)["backup_file"]
+    assert (Path(saved).read_text(), Path(again).read_text()) == ("old", "new")
 
 
 def test_a_tree_has_its_files_folders_and_links(do: Run, tmp_path: Path) -> None:
