@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from kprov.cli.vault import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 from kprov.inventory import effects, patterns
 from kprov.inventory.dump import dump
-from kprov.inventory.effects import Effect, Finding
+from kprov.inventory.effects import Finding
 from kprov.inventory.export import Export
 from kprov.inventory.load import load
 from kprov.inventory.model import Inventory
@@ -100,7 +99,7 @@ def check(
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     loaded = load(inventory)
     found = effects.findings(loaded, ROOT)
-    problems = [*_refused(found), *_problems(loaded)]
+    problems = _problems(loaded)
     if output is Format.JSON:
         rows = [{**vars(one), "effect": one.effect.value} for one in found]
         typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
@@ -116,14 +115,6 @@ def check(
 def _row(one: Finding) -> tuple[str, str, str, str]:
     place = one.file if one.line is None else f"{one.file}:{one.line}"
     return one.name, one.effect.value, one.text, place
-
-
-def _refused(found: Iterable[Finding]) -> list[str]:
-    return [
-        str(InputError(one.text, file=one.file, line=one.line, field=one.name))
-        for one in found
-        if one.effect is Effect.REFUSED
-    ]
 
 
 def _problems(loaded: Inventory) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kprov.errors import InputError
-from kprov.inventory import kubespray, yamlfile
+from kprov.inventory import effects, kubespray, yamlfile
 from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
 
@@ -42,6 +42,7 @@ def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, 
     _groups(inventory, problems)
     _members(inventory, problems)
     found = {host: _variables(inventory, host, resolve, problems) for host in inventory.hosts}
+    _refused(inventory, resolve, problems)
     _addresses(inventory, resolve, problems)
     for variables in found.values():
         _networks(inventory, variables, found, resolve, problems)
@@ -148,6 +149,20 @@ def _variables(
             return ClusterVariables.model_validate(values)
         except ValidationError:
             return ClusterVariables()
+
+
+def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
+    """Variables that ask for another cluster than kprov makes."""
+    for host in inventory.hosts:
+        raw = inventory.variables(host)
+        for name, rule in effects.table().refused.items():
+            value = raw.get(name)
+            if isinstance(value, str) and "{{" in value:
+                value = _resolved(resolve(host), name) if resolve is not None else None
+            reason = effects.refusal(value, rule)
+            if reason is not None:
+                file, line = place(inventory, name)
+                problems.append(InputError(reason, file=file, line=line, field=name))
 
 
 def _resolved(scope: Mapping[str, Any], name: str) -> Any:

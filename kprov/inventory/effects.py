@@ -19,6 +19,8 @@ from kprov.inventory.vault import Secret, Undecrypted
 
 _TABLE = Path(__file__).with_name("known_variables.yml")
 _API_PORT = 6443
+#: How alike a name must be to one that has an effect to be taken for a slip of it.
+_TYPO = 0.9
 
 
 class Effect(StrEnum):
@@ -51,12 +53,15 @@ class Table:
     mapped: dict[str, str]
     none: dict[str, str]
     families: dict[str, str]
+    endings: dict[str, str]
     connection: list[str]
 
     def family(self, name: str) -> str | None:
-        """The reason of the longest beginning that fits."""
+        """The reason of the longest beginning that fits, or of an ending."""
         fitting = [start for start in self.families if name.startswith(start)]
-        return self.families[max(fitting, key=len)] if fitting else None
+        if fitting:
+            return self.families[max(fitting, key=len)]
+        return next((reason for end, reason in self.endings.items() if name.endswith(end)), None)
 
 
 @lru_cache(maxsize=1)
@@ -126,12 +131,13 @@ def _effect(
         return Effect.USED, "kprov itself"
     if carriers := _carriers(name, users, named):
         return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
-    if (reason := known.family(name)) is not None:
+    close = difflib.get_close_matches(
+        name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection], 1, _TYPO
+    )
+    if (reason := known.family(name)) is not None and not close:
         return Effect.NONE, reason
     if name in named:
         return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, without effect too"
-    candidates = [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
-    close = difflib.get_close_matches(name, candidates, 1, 0.85)
     hint = f"; did you mean {close[0]}?" if close else ""
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
@@ -167,12 +173,23 @@ def _carriers(
 
 
 def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
-    allowed = rule.get("allowed", [])
-    if not value or value in allowed or (isinstance(value, str) and value.lower() in ("false", "no", "none")):
-        return Effect.NONE, "what kprov does anyway" if value in allowed else "off, as it must be here"
     if isinstance(value, str) and "{{" in value:
-        return Effect.NONE, f"a template; when it says anything else than kprov does: {rule['reason']}"
-    return Effect.REFUSED, str(rule["reason"])
+        return Effect.NONE, "a template; refused when it makes anything else than what kprov does"
+    reason = refusal(value, rule)
+    if reason is not None:
+        return Effect.REFUSED, reason
+    return Effect.NONE, "what kprov does anyway" if value in rule.get(
+        "allowed", []
+    ) else "off, as it must be here"
+
+
+def refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
+    """Why a value of a variable of the table's `refused` cannot be; None when it can."""
+    if value is None or value in ("", False, [], {}) or value in rule.get("allowed", []):
+        return None
+    if isinstance(value, str) and value.lower() in ("false", "no", "none"):
+        return None
+    return str(rule["reason"])
 
 
 def _unread(inventory: Inventory) -> Iterator[Finding]:

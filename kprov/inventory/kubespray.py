@@ -11,6 +11,11 @@ from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
 
 _API_PORT = 6443
+_RENAMED = {
+    "eviction_hard": "kubelet_eviction_hard",
+    "kube_resolv_conf": "kubelet_resolv_conf",
+    "kube_vip_interface": "keepalived_interface",
+}
 
 
 def adapt(inventory: Inventory) -> None:
@@ -30,12 +35,11 @@ def adjusted(variables: dict[str, Any]) -> dict[str, Any]:
     found.pop("bin_dir", None)
     _apiserver(found)
     _ports(found)
-    if found.get("eviction_hard"):
-        found.setdefault("kubelet_eviction_hard", found["eviction_hard"])
     if found.get("kube_vip_enabled") is False:
         found.pop("kube_vip_address", None)
-    if found.get("kube_vip_interface"):
-        found.setdefault("keepalived_interface", found["kube_vip_interface"])
+    for theirs, ours in _RENAMED.items():
+        if found.get(theirs):
+            found.setdefault(ours, found[theirs])
     return found
 
 

@@ -94,7 +94,6 @@ class ClusterVariables(BaseModel):
     kube_network_node_prefix: Annotated[int, Field(ge=8, le=128)] = 24
     nodelocaldns_ip: Address = ipaddress.ip_address("169.254.25.10")
     upstream_dns_servers: list[Address] = []
-    container_manager: Literal["containerd"] = "containerd"
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
     kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"

@@ -94,6 +94,7 @@ def test_variables_take_effect_as_they_can_here(sample: Inventory) -> None:
         ("eviction_hard: {memory.available: 1Gi}", "kubelet_eviction_hard", {"memory.available": "1Gi"}),
         ("kube_vip_enabled: false\nkube_vip_address: 192.0.2.9", "kube_vip_address", None),
         ("kube_vip_enabled: true\nkube_vip_address: 192.0.2.9", "kube_vip_address", "192.0.2.9"),
+        ("kube_resolv_conf: /run/resolv.conf", "kubelet_resolv_conf", "/run/resolv.conf"),
         ("kube_vip_interface: eth1", "keepalived_interface", "eth1"),
         ("loadbalancer_apiserver_port: 9443", "loadbalancer_apiserver_port", 9443),
     ],
@@ -189,3 +190,35 @@ def test_names_in_templates_and_conditions_are_found() -> None:
     text = "a: \"{{ b.c | default('d') }}\"\n  when: e is defined and 'f' in g\nh: {{ hostvars[i]['j'] }}\n"
     assert {"b", "e", "g", "i", "j", "hostvars"} <= usage.names(text)
     assert not {"a", "c", "d", "f", "h"} & usage.names(text)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ("container_manager: docker", "docker and crio are not supported"),
+        ("kubernetes_audit: true", "writes no audit log"),
+        ("{authorization_modes: [Node, RBAC, Webhook]}", "authorization is Node and RBAC"),
+        ('{off: true, kube_encrypt_secret_data: "{{ off }}"}', None),
+        ("{authorization_modes: [Node, RBAC], kata_containers_enabled: false, kube_oidc_auth: 'no'}", None),
+    ],
+)
+def test_a_cluster_that_kprov_does_not_make_is_refused_before_any_host_is_touched(
+    tmp_path: Path, variables: str, message: str | None
+) -> None:
+    (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text(variables)
+    inventory = load(tmp_path)
+    if message is None:
+        validate(inventory)
+    else:
+        with pytest.raises(InputError, match=rf"all.yml:1: .*{message}"):
+            validate(inventory)
+
+
+def test_templates_of_refused_variables_are_looked_at_once_they_can_be_resolved(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text('kube_encrypt_secret_data: "{{ on }}"\n')
+    with pytest.raises(InputError, match="not encrypted at rest"):
+        validate(load(tmp_path), lambda _: {"kube_encrypt_secret_data": True})
