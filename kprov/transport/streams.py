@@ -89,8 +89,9 @@ class ProcessStream:
 
     def _collect(self) -> None:
         assert self._process.stderr is not None
-        while part := os.read(self._process.stderr.fileno(), 65536):
-            self._errors += part
+        with self._process.stderr as file:
+            while part := os.read(file.fileno(), 65536):
+                self._errors += part
 
     def send(self, data: bytes, timeout: float) -> None:
         view = memoryview(data)
@@ -128,6 +129,5 @@ class ProcessStream:
         # Its end has woken whoever still waits for a word of it.
         with self._receiving:
             os.close(self._source)
-        self._reader.join(timeout=5)
-        assert self._process.stderr is not None
-        self._process.stderr.close()
+        # What it left in the background may hold its standard error: the reader ends with that.
+        self._reader.join(timeout=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from kprov.transport.connection import Connections
 from kprov.transport.options import Become, from_variables
 from kprov.transport.sshconfig import load
 
-from .conftest import Lab
+from .conftest import ROOT, Lab
 
 SECRET = "correct horse"
 ROOT_SECRET = "battery staple"
@@ -403,42 +404,45 @@ def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
     assert agents(fresh) == ""
 
 
-def test_kprov_that_is_killed_leaves_no_agent(lab: Lab) -> None:
-    program = (
-        "import sys\nfrom kprov.transport.connection import Connections\n"
-        "from kprov.transport.options import Become, from_variables\n"
-        "c = Connections(lambda h: from_variables(h, eval(sys.argv[1])))\n"
-        "a = c.get('node1').agent(Become())\nprint('up', flush=True)\n"
-        "a.run('command', [{'args': {'cmd': 'sleep 2; echo whole > /tmp/kprov-whole', '_shell': True}},"
-        " {'args': {'cmd': 'touch /tmp/kprov-next', '_shell': True}}])\n"
-    )
-    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
-    import sys
+#: A kprov of its own: variables, then lines to run in one message.
+PROGRAM = """
+import sys
+from kprov.transport.connection import Connections
+from kprov.transport.options import Become, from_variables
+with Connections(lambda host: from_variables(host, eval(sys.argv[1]))) as made:
+    agent = made.get("node1").agent(Become())
+    print("up", flush=True)
+    agent.run("command", [{"args": {"cmd": text, "_shell": True}} for text in sys.argv[2:]])
+"""
 
-    with subprocess.Popen([sys.executable, "-c", program, repr(values)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.7)
-        process.kill()
-    time.sleep(3)
-    assert (
-        lab.ssh("node1", "cat /tmp/kprov-whole; ls /tmp/kprov-next || true; pgrep -f '[K]PROV1' || true")
-        == "whole\n"
+
+def other_kprov(lab: Lab, *lines: str) -> subprocess.Popen[bytes]:
+    """Started, and its agent at work since a moment."""
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, repr(values), *lines], stdout=subprocess.PIPE, cwd=ROOT
     )
-    lab.ssh("node1", "rm -f /tmp/kprov-whole /run/kprov/session-*")
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.5)
+    return process
+
+
+def test_kprov_that_is_killed_leaves_no_agent(fresh: Lab) -> None:
+    with other_kprov(fresh, "sleep 1; echo whole > /tmp/kprov-whole", "touch /tmp/kprov-next") as process:
+        process.kill()
+    look = "cat /tmp/kprov-whole; ls /tmp/kprov-next; pgrep -f '[K]PROV1'; rm -f /tmp/kprov-whole"
+    time.sleep(1.5)
+    assert fresh.ssh("node1", look) == "whole\n"
 
 
 def test_two_runs_take_turns(lab: Lab) -> None:
     values, notices = variables(lab, ansible_ssh_private_key_file=lab_key(lab)), list[str]()
-    with connections(values) as one, connections(values, notices=notices) as two:
-        first, second = one.get("node1").agent(Become()), two.get("node1").agent(Become())
-        worker = threading.Thread(
-            target=first.run, args=("command", [line("echo 1 > /tmp/turn; sleep 4; echo 2 >> /tmp/turn")])
-        )
-        worker.start()
-        time.sleep(0.3)
-        result = second.run("command", [line("cat /tmp/turn; rm /tmp/turn")])[0]
-        worker.join()
+    with (
+        other_kprov(lab, "echo 1 > /tmp/turn; sleep 4; echo 2 >> /tmp/turn"),
+        connections(values, notices=notices) as made,
+    ):
+        result = made.get("node1").agent(Become()).run("command", [line("cat /tmp/turn; rm /tmp/turn")])[0]
     assert result["stdout"] == "1\n2"
     assert "another kprov is at work" in notices[0]
 
