@@ -10,7 +10,7 @@ import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.parity import corpus, differences
+from tests.parity import cluster, corpus, differences
 from tests.parity.play import play
 from tests.parity.twins import twins
 
@@ -27,7 +27,7 @@ def main() -> int:
     given = parser.parse_args()
     wanted = [
         case
-        for case in corpus.cases()
+        for case in (*corpus.cases(), *cluster.CASES)
         if not given.names or any(fnmatchcase(case.name, f"{name}*") for name in given.names)
     ]
     if not wanted:
@@ -36,6 +36,8 @@ def main() -> int:
         pair = twins(given.inventory, given.keep or Path(folder))
         bad = 0
         try:
+            if cluster.CASES[0] in wanted:
+                cluster.prepare(pair)
             for case in wanted:
                 start = time.monotonic()
                 chosen = tuple(run for run in case.runs if not given.run or run in given.run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from tests.parity.twins import Twin
 
 Events = list[dict[str, Any]]
 _ABSENT = "(absent)"
+#: kprov gathers facts when something asks for them: a play's own gathering is no task of it (differences.yml).
+_GATHERING = "Gathering Facts"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Side:
         order: list[str] = []
         hosts: dict[str, list[tuple[str, str, dict[str, Any]]]] = defaultdict(list)
         stats: dict[str, dict[str, int]] = {}
+        gathered: Counter[str] = Counter()
         refused = None
         play, title, fresh = "", "", False
         for event in events:
@@ -60,6 +63,9 @@ class Side:
             elif event["event"] == "task":
                 title, fresh = ("handler " if event["handler"] else "") + event["name"], True
             elif event["event"] == "result":
+                if event["task"] == _GATHERING and event["outcome"] == "ok":
+                    gathered[event["host"]] += 1
+                    continue
                 if fresh:
                     order.append(f"{play} > {normalise.task(normalise.text(title, twin))}")
                     fresh = False
@@ -71,6 +77,9 @@ class Side:
                 refused = event["message"]
             elif event["event"] == "end" and not stats and refused is None:
                 refused = event["log"]
+        for host, number in gathered.items():
+            if host in stats:
+                stats[host]["ok"] -= number
         return cls(order, dict(hosts), stats, refused)
 
 

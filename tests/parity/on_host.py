@@ -1,5 +1,7 @@
 """What a host is like, as JSON. Runs on the host, as root; standard library only.
 
+`python3 on_host.py ADDRESS`: contents are taken with HOST for the host's address, so that twins' files are the same.
+
 {"tree": {path: {...}}, "units": {name: "enabled/active"}, "users": {...}, "groups": {...}, "packages": {...},
 "sysctls": {...}, "mounts": {...}, "firewall": {...}, "hostname": {...}}
 """
@@ -17,6 +19,7 @@ import sys
 from pathlib import Path
 
 ROOTS = ("/etc", "/usr/local", "/opt", "/home", "/root", "/var/lib", "/var/spool/cron", "/srv", "/boot")
+ADDRESS = (sys.argv[1:] or ["no address"])[0].encode()
 #: Logs, caches, what differs by nature, what stands in other parts (users), and the two engines' own files.
 PASSED_OVER = re.compile(
     r"^((/root|/home/[^/]+)/\.(ansible|cache|ansible_async)(/|$)|/etc/(shadow|gshadow|passwd|group|subuid|subgid)-?$"
@@ -79,7 +82,7 @@ def content(path: Path) -> dict[str, str]:
         return {"target": str(path.readlink())}
     if not path.is_file():
         return {}
-    data = path.read_bytes()
+    data = path.read_bytes().replace(ADDRESS, b"HOST")
     digest = {"sha256": hashlib.sha256(data).hexdigest()}
     return digest | {"text": data.decode(errors="replace")} if len(data) < 2000 else digest
 

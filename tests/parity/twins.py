@@ -46,6 +46,10 @@ class Host:
             f"sudo sh -c {shlex.quote(command)}",
         ]  # fmt: skip
 
+    def look(self) -> list[str]:
+        """The program that takes on_host.py and says what the host is like."""
+        return self.ssh(f"python3 - {self.address}")
+
 
 def hosts_of(inventory: Path) -> list[Host]:
     """The hosts of an inventory as `kprov lab up` writes it."""
@@ -114,7 +118,7 @@ class Twin:
             options=[*corpus.RUNS[run], *case.options],
             output=str(output),
             log=str(log),
-            snapshot=self.host.ssh("python3 -"),
+            snapshot=self.host.look(),
         )
         self._server.stdin.write(json.dumps(asdict(request)) + "\n")
         code = int(self._server.stdout.readline())
@@ -125,7 +129,7 @@ class Twin:
         """What the host is like now: on_host.py."""
         script = Path(__file__).parent / "on_host.py"
         with script.open("rb") as file:
-            done = subprocess.run(self.host.ssh("python3 -"), stdin=file, capture_output=True, check=True)
+            done = subprocess.run(self.host.look(), stdin=file, capture_output=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)
         self.last_state = found
         return found

@@ -1,0 +1,56 @@
+"""Every role of the project: playbooks/cluster.yml and playbooks/reset.yml on twin clusters of one host each."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import yaml
+
+from kprov.bundle.build import build
+from kprov.operations.cluster import opened, reach
+from kprov.operations.up import pki_request
+from kprov.pki.ensure import ensure
+from tests.parity.corpus import Case
+from tests.parity.twins import ROOT, Twin
+
+_PLAYBOOKS = ROOT / "playbooks"
+
+
+def _case(name: str, runs: tuple[str, ...]) -> Case:
+    return Case(
+        name=f"{name}_roles",
+        playbook=str(_PLAYBOOKS / f"{name}.yml"),
+        options=(),
+        runs=runs,
+        inventory="cluster",
+        per_host=False,
+        refused=False,
+    )
+
+
+#: In this order, on the same pair.
+CASES = (_case("cluster", ("first", "again")), _case("reset", ("first",)))
+
+
+def prepare(pair: tuple[Twin, Twin]) -> None:
+    """What `kprov up` makes before it plays: certificates (of both twins' addresses, so that both get the same files), bundle."""
+    folders = [twin.folder / "corpus" / "inventories" / "cluster" for twin in pair]
+    with opened(folders[0]) as cluster:
+        facts = reach(cluster, ["one"])["one"]
+        request = pki_request(cluster)
+        addresses = tuple(twin.host.address for twin in pair)
+        hosts = tuple(dataclasses.replace(host, addresses=addresses) for host in request.hosts)
+        ensure(dataclasses.replace(request, hosts=hosts))
+        artifacts = cluster.artifacts
+    python = ".".join(str(facts["ansible_python_version"]).split(".")[:2])
+    bundle = build(python=python, arch=str(facts["ansible_architecture"]))
+    shutil.copytree(artifacts, folders[1] / "artifacts", symlinks=True)
+    for folder in folders:
+        _write(folder, bundle.path, bundle.digest)
+
+
+def _write(inventory: Path, archive: Path, digest: str) -> None:
+    variables = {"kube_bundle_archive": str(archive), "kube_bundle_digest": digest}
+    (inventory / "group_vars" / "all" / "bundle.yml").write_text(yaml.safe_dump(variables))
