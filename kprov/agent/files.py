@@ -105,6 +105,14 @@ def read(path: str) -> bytes:
         return file.read()
 
 
+def shown(path: str) -> bytes | None:
+    """As much of a file as a diff needs: all, or enough to see that it is too large; None: no file."""
+    if not is_file(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read(DIFF_LIMIT + 1)
+
+
 def read_text(path: str) -> str:
     """A file's content as text; bytes that are none survive a way there and back."""
     return read(path).decode("utf-8", "surrogateescape")
@@ -159,9 +167,10 @@ def difference(path: str, before: bytes | None, after: bytes, source: str | None
     ):
         if data is None:
             continue
-        if b"\0" in data[:8192]:
+        larger = len(data) > DIFF_LIMIT
+        if b"\0" in data[:8192] and not (larger and side == "src"):
             found[f"{side}_binary"] = 1
-        elif len(data) > DIFF_LIMIT:
+        elif larger:
             found[f"{side}_larger"] = DIFF_LIMIT
         else:
             found[f"{name}_header"] = header

@@ -16,7 +16,7 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring `dest` to the content `_sha256`; the result of Ansible's copy.
 
     `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
-    source's mode for mode "preserve", `_src` the source's path for the result.
+    source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes.
     """
     args = preserved(args, args.get("_mode"))
     dest, name = args["dest"], args.get("_name")
@@ -76,9 +76,10 @@ def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) ->
 def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": True, "diff": []}
     if context.diff:
-        before = files.read(target) if files.is_file(target) else None
-        after = context.content(args["_sha256"])
-        result["diff"] = [files.difference(args["_named"], before, after, args.get("_src"))]
+        # A large content does not travel for a diff.
+        large = args.get("_size", 0) > files.DIFF_LIMIT
+        after = b"\0" * (files.DIFF_LIMIT + 1) if large else context.content(args["_sha256"])
+        result["diff"] = [files.difference(args["_named"], files.shown(target), after, args.get("_src"))]
     if context.check:
         return result
     try:

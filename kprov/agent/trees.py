@@ -14,15 +14,15 @@ from kprov.agent.context import Context
 def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring a tree of the operator's below `dest`; the result of Ansible's copy of a folder.
 
-    `_tree` is {"files": [[name, sha256, mode], ...], "folders": [name, ...], "links": [[target, name], ...]},
-    names below dest, folders before what is in them.
+    `_tree` is {"files": [[name, sha256, mode, size], ...], "folders": [name, ...],
+    "links": [[target, name], ...]}, names below dest, folders before what is in them.
     """
     dest = args["dest"] if args["dest"].endswith("/") else args["dest"] + "/"
     tree = args["_tree"]
     flat = {**args, "dest": dest, "follow": args["follow"] and not tree["folders"]}
     results = []
-    for name, sha256, mode in tree["files"]:
-        one = {**flat, "_name": name, "_sha256": sha256, "_mode": mode}
+    for name, sha256, mode, size in tree["files"]:
+        one = {**flat, "_name": name, "_sha256": sha256, "_mode": mode, "_size": size}
         results.append(placing.place(one, context))
     results += [_folder(os.path.join(dest, name), args, context) for name in tree["folders"]]
     results += [_link(os.path.join(dest, name), target, args, context) for target, name in tree["links"]]

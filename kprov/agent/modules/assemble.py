@@ -25,7 +25,10 @@ RULES: dict[str, Any] = {"file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
     if args.get("_sha256") is not None:
-        return placing.place(args, context)
+        placed = placing.place(args, context)
+        if isinstance(placed.get("diff"), list):
+            placed["diff"] = placed["diff"][0] if placed["diff"] else {}
+        return placed
     src, dest = args["src"], args["dest"]
     if not files.exists(src):
         raise ModuleError(f"Source ({src}) does not exist")
@@ -43,7 +46,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = now is None or now["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
-            result["diff"] = [files.difference(dest, files.read(dest) if now else None, data)]
+            result["diff"] = [files.difference(dest, files.shown(dest), data)]
         if now and args["backup"] and not context.check:
             result["backup_file"] = files.backup(dest)
         if not context.check:

@@ -81,8 +81,8 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if context.diff:
-        before = files.read(target) if files.is_file(target) else None
-        result["diff"] = [files.difference(target, before, files.read(src))]
+        after = files.shown(src) or b""
+        result["diff"] = [files.difference(target, files.shown(target), after)]
     if not context.check:
         aside = files.twin(src, placing.writable(target, args), os.path.splitext(target)[1])
         try:

@@ -39,8 +39,9 @@ def prepare(call: Call) -> Remote:
         shown = f"{path}/" if inside else str(path)
         return Remote("copy", {**args, "_tree": tree, "_src": shown}, contents)
     sha, source = content(path)
-    mode = path.stat().st_mode & 0o7777
-    extra = {"_sha256": sha, "_name": path.name, "_mode": mode, "_src": str(path)}
+    now = path.stat()
+    extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}
+    extra.update(_mode=now.st_mode & 0o7777, _size=now.st_size)
     return Remote("copy", {**args, **extra}, {sha: source})
 
 
@@ -67,7 +68,8 @@ def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], di
             elif entry.is_file():
                 sha, source = content(entry)
                 contents[sha] = source
-                tree["files"].append([inner, sha, entry.stat().st_mode & 0o7777])
+                now = entry.stat()
+                tree["files"].append([inner, sha, now.st_mode & 0o7777, now.st_size])
 
-    walk(top, "" if inside else f"{top.resolve().name}/", frozenset())
+    walk(top, "" if inside else f"{Path(os.path.abspath(top)).name}/", frozenset())
     return tree, contents

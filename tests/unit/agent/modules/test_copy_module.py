@@ -106,7 +106,7 @@ def test_what_is_there_stays_without_force_and_goes_beside_with_backup(bring: Ru
 def test_a_tree_has_its_files_folders_and_links(do: Run, tmp_path: Path) -> None:
     sha = hashlib.sha256(b"x").hexdigest()
     tree = {
-        "files": [["sub/f", sha, 0o640], ["g", sha, 0o600]],
+        "files": [["sub/f", sha, 0o640, 1], ["g", sha, 0o600, 1]],
         "folders": ["sub", "empty"],
         "links": [["g", "sub/l"]],
     }
