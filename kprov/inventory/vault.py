@@ -126,9 +126,15 @@ class Secret(Unsafe):
 
     ciphertext: str = ""
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, object]) -> Secret:
+        return self
+
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        # A copy in another process is a plain text: the set of secrets is each process's own.
-        return (str, (str(self),))
+        # In another process it is still no template; the set of secrets is each process's own.
+        return (Unsafe, (str(self),))
 
 
 class Undecrypted:
@@ -139,6 +145,12 @@ class Undecrypted:
     def __init__(self, ciphertext: str, error: VaultError) -> None:
         self.ciphertext = ciphertext
         self.error = error
+
+    def __copy__(self) -> Undecrypted:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, object]) -> Undecrypted:
+        return self
 
     def fail(self) -> NoReturn:
         """Raise the error with the place of the value."""

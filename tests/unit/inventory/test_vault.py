@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import stat
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from kprov.errors import InputError
 from kprov.inventory import keyring, secrets, vault, vault_files, yamlfile
 from kprov.inventory.keyring import Keyring, Password, collect
 from kprov.inventory.load import load
-from kprov.inventory.vault import Secret, Undecrypted, VaultError
+from kprov.inventory.vault import Secret, Undecrypted, Unsafe, VaultError
 
 DATA = Path(__file__).parent / "data" / "vault"
 PASSWORD = DATA / "password"
@@ -174,11 +175,14 @@ def test_what_is_encrypted_is_decrypted_again_and_a_changed_byte_is_noticed(plai
     assert vault.decrypt(replace(envelope, ciphertext=changed), b"pw") is None
 
 
-def test_a_secret_in_another_process_is_a_plain_text() -> None:
+def test_a_copy_of_a_secret_is_no_template_either() -> None:
     value = Secret("abc")
     value.ciphertext = "$ANSIBLE_VAULT"
+    assert copy.deepcopy([value])[0] is value
     again = pickle.loads(pickle.dumps(value))
-    assert (again, type(again)) == ("abc", str)
+    assert (again, type(again)) == ("abc", Unsafe)
+    closed = Undecrypted("$ANSIBLE_VAULT", VaultError("no"))
+    assert copy.deepcopy({"a": closed})["a"] is closed
 
 
 def test_a_file_is_encrypted_viewed_rekeyed_and_decrypted(tmp_path: Path) -> None:
