@@ -9,8 +9,12 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from kprov.playbook import filters
 from kprov.playbook.filters.values import FilterError
+from kprov.playbook.jinja_tests import ALL as TESTS
+from kprov.playbook.jinja_tests import REFUSED as REFUSED_TESTS
 from kprov.playbook.lazy import templated
+from kprov.playbook.lookups.call import check
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import type_name
 
@@ -103,9 +107,28 @@ def _written(node: nodes.Node, scope: Scope) -> Any:
         return None
 
 
-def broken(found: Any, condition: Any, scope: Scope) -> str:
+def unknown(tree: nodes.Template) -> list[str]:
+    """Filters, tests and lookups of a template that are refused or not there."""
+    found = []
+    tables = (("filter", nodes.Filter, filters.ALL, filters.REFUSED), ("test", nodes.Test, TESTS, REFUSED_TESTS))
+    for kind, node_type, known, refused in tables:
+        for node in tree.find_all(node_type):
+            if node.name in refused:
+                found.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
+            elif node.name is not None and node.name not in known:
+                found.append(f"there is no {kind} {node.name!r}")
+    for call in tree.find_all(nodes.Call):
+        named = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
+        if named and call.args and isinstance(call.args[0], nodes.Const):
+            try:
+                check(str(call.args[0].value))
+            except FilterError as error:
+                found.append(str(error))
+    return found
+
+
+def broken(found: Any) -> str:
     """The message for a condition whose result is no boolean, with what to write."""
-    del scope
     kind = type_name(found)
     hints = {
         "str": "`| bool` for yes and no, `| length > 0` for a text that is not empty",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +25,8 @@ from kprov.playbook.undefined import Marker, MarkerError
 if TYPE_CHECKING:
     from kprov.playbook.scope import Scope
 
+#: A backslash that Python's texts do not know, after any that are doubled.
+_NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
 _DICT_ATTRIBUTES = frozenset(dir(dict))
 
 
@@ -106,6 +109,15 @@ class _EscapingLexer(Lexer):
             yield line, kind, escaped
 
 
+class _Lexer(Lexer):
+    """Backslashes that begin no escape stand for themselves, without Python's warning."""
+
+    def tokeniter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[int, str, str]]:
+        for line, kind, value in super().tokeniter(*args, **kwargs):
+            text = kind == TOKEN_STRING and "\\" in value
+            yield line, kind, _NO_ESCAPE.sub(r"\1\\\\", value) if text else value
+
+
 class Environment(SandboxedEnvironment):
     """Ansible's: attributes before items, no access to what is internal, markers instead of exceptions.
 
@@ -128,7 +140,7 @@ class Environment(SandboxedEnvironment):
         super().__init__(**{**self.DEFAULTS, **settings})
         self.scope = scope
         self._conditional = conditional
-        self._lexer = _EscapingLexer(self) if escapes else Lexer(self)
+        self._lexer = _EscapingLexer(self) if escapes else _Lexer(self)
 
     @property
     def lexer(self) -> Lexer:

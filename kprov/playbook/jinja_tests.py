@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import operator
 import os.path
@@ -187,11 +188,24 @@ def _resolvable(name: str) -> bool:
     return True
 
 
+def _standard(attribute: str) -> Callable[[Any], bool]:
+    """A property of a single address, by Python's ipaddress."""
+
+    def test(value: Any) -> bool:
+        try:
+            return bool(getattr(ipaddress.ip_address(value), attribute))
+        except ValueError:
+            return False
+
+    return test
+
+
 def _mask(value: Any, method: str) -> bool:
     try:
-        return bool(getattr(netaddr.IPAddress(value), method)())
+        address = netaddr.IPAddress(value)
     except (netaddr.AddrFormatError, ValueError, TypeError):
         return False
+    return bool(int(address) and getattr(address, method)())
 
 
 UTILS: dict[str, Callable[..., Any]] = {
@@ -200,9 +214,9 @@ UTILS: dict[str, Callable[..., Any]] = {
     "ipv4_address": _ip(lambda a: bool(a.net.version == 4 and not a.network)),
     "ipv6_address": _ip(lambda a: bool(a.net.version == 6 and not a.network)),
     "ipv4_netmask": lambda value: _mask(value, "is_netmask"), "ipv4_hostmask": lambda value: _mask(value, "is_hostmask"),
-    "loopback": _ip(lambda a: bool(a.net.ip.is_loopback())), "multicast": _ip(lambda a: bool(a.net.ip.is_multicast())),
-    "private": _ip(lambda a: not a.net.ip.is_global()), "public": _ip(lambda a: bool(a.net.ip.is_global())),
-    "reserved": _ip(lambda a: bool(a.net.ip.is_reserved())), "unspecified": _ip(lambda a: int(a.net.ip) == 0),
+    "loopback": _standard("is_loopback"), "multicast": _standard("is_multicast"),
+    "private": _standard("is_private"), "public": _standard("is_global"),
+    "reserved": _standard("is_reserved"), "unspecified": _standard("is_unspecified"),
     "mac": lambda value: bool(netaddr.valid_mac(str(value))),
     "in_network": lambda value, network: network_in_network(network, value),
     "in_any_network": lambda value, networks: any(network_in_network(one, value) for one in networks),

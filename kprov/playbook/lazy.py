@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from kprov.inventory.vault import Undecrypted, Unsafe
-
 if TYPE_CHECKING:
     from kprov.playbook.scope import Scope
 
@@ -16,43 +14,39 @@ def templated(text: str) -> bool:
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text) or text.startswith("#jinja2:")
 
 
-def has_templates(value: Any) -> bool:
-    """Whether there is a template anywhere in a value; what files say is looked through once."""
-    if isinstance(value, str):
-        return not isinstance(value, Unsafe) and templated(value)
-    if type(value) is Undecrypted:
-        return True
-    if not isinstance(value, (dict, list, tuple)):
-        return False
-    known: dict[str, Any] = getattr(value, "__dict__", {})
-    found: bool | None = known.get("_has_templates")
-    if found is None:
-        found = any(has_templates(one) for one in (value.values() if isinstance(value, dict) else value))
-        if known:
-            known["_has_templates"] = found
-    return found
+def protected(value: Any) -> Any:
+    """A result or fact for use in expressions: a container is a copy, which a template may change."""
+    if isinstance(value, dict):
+        return LazyDict(value, None)
+    return LazyList(value, None) if isinstance(value, list) else value
+
+
+def _read(value: Any, scope: Scope | None) -> Any:
+    if scope is not None:
+        return scope.templar.lazy(value, scope)
+    return protected(value) if isinstance(value, (dict, list)) else value
 
 
 class LazyDict(dict[Any, Any]):
-    """A dict whose templates are rendered with a scope, each when it is first read."""
+    """A copy of a dict whose templates are rendered with a scope, each when it is first read; None renders none."""
 
-    __slots__ = ("_pending", "_scope")
+    __slots__ = ("_ready", "_scope")
 
-    def __init__(self, raw: dict[Any, Any], scope: Scope) -> None:
+    def __init__(self, raw: dict[Any, Any], scope: Scope | None) -> None:
         super().__init__(raw)
         self._scope = scope
-        self._pending = {key for key, value in raw.items() if has_templates(value)}
+        self._ready: set[Any] = set()
 
     def __getitem__(self, key: Any) -> Any:
-        if key not in self._pending:
-            return super().__getitem__(key)
-        value = self._scope.templar.lazy(super().__getitem__(key), self._scope)
-        super().__setitem__(key, value)
-        self._pending.discard(key)
+        value = super().__getitem__(key)
+        if key not in self._ready:
+            value = _read(value, self._scope)
+            super().__setitem__(key, value)
+            self._ready.add(key)
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._pending.discard(key)
+        self._ready.add(key)
         super().__setitem__(key, value)
 
     # Python's own dict(x) reads past __getitem__ unless this is here.
@@ -77,11 +71,12 @@ class LazyDict(dict[Any, Any]):
     def pop(self, key: Any, *default: Any) -> Any:
         if key in self:
             self[key] = self[key]
-        self._pending.discard(key)
         return super().pop(key, *default)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
-        return self[key] if key in self else super().setdefault(key, default)
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def __eq__(self, other: object) -> bool:
         return self._whole() == other
@@ -100,23 +95,61 @@ class LazyDict(dict[Any, Any]):
 
 
 class LazyList(list[Any]):
-    """A list whose templates are rendered with a scope, each when it is first read."""
+    """A copy of a list whose templates are rendered with a scope, each when it is first read; None renders none."""
 
-    __slots__ = ("_pending", "_scope")
+    __slots__ = ("_ready", "_scope")
 
-    def __init__(self, raw: Iterable[Any], scope: Scope) -> None:
+    def __init__(self, raw: Iterable[Any], scope: Scope | None) -> None:
         super().__init__(raw)
         self._scope = scope
-        self._pending = {index for index, value in enumerate(super().__iter__()) if has_templates(value)}
+        self._ready: set[int] = set()
 
     def _at(self, index: int) -> Any:
-        if index in self._pending:
-            super().__setitem__(index, self._scope.templar.lazy(super().__getitem__(index), self._scope))
-            self._pending.discard(index)
-        return super().__getitem__(index)
+        value = super().__getitem__(index)
+        if index not in self._ready and index < len(self):
+            value = _read(value, self._scope)
+            super().__setitem__(index, value)
+            self._ready.add(index)
+        return value
+
+    def _settle(self) -> None:
+        """Render all, before entries change places."""
+        for index in range(len(self)):
+            self._at(index)
 
     def _whole(self) -> list[Any]:
-        return [self._at(index) for index in range(len(self))]
+        self._settle()
+        return list(super().__iter__())
+
+    def append(self, value: Any) -> None:
+        self._settle()
+        super().append(value)
+        self._ready.add(len(self) - 1)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.append(value)
+
+    def insert(self, index: SupportsIndex, value: Any) -> None:
+        self._settle()
+        super().insert(index, value)
+        self._ready = set(range(len(self)))
+
+    def pop(self, index: SupportsIndex = -1) -> Any:
+        self._settle()
+        return super().pop(index)
+
+    def remove(self, value: Any) -> None:
+        self._settle()
+        super().remove(value)
+
+    def sort(self, **options: Any) -> None:
+        self._settle()
+        super().sort(**options)
+
+    def reverse(self) -> None:
+        self._settle()
+        super().reverse()
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from kprov.playbook.lazy import protected
 from kprov.playbook.undefined import Marker
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ class Scope(Mapping[str, Any]):
             values = layer.values
             if name in values:
                 value = values[name]
-                if not layer.raw:
-                    value = self._make(name, value)
+                value = protected(value) if layer.raw else self._make(name, value)
                 cache[name] = value
                 return value
         if name == "vars":

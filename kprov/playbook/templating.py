@@ -15,7 +15,7 @@ from kprov.errors import KprovError
 from kprov.inventory.vault import Undecrypted, Unsafe
 from kprov.playbook import conditions, filters, jinja_tests, lookups
 from kprov.playbook.environment import Context, Environment
-from kprov.playbook.lazy import LazyDict, LazyList, has_templates, templated
+from kprov.playbook.lazy import LazyDict, LazyList, templated
 from kprov.playbook.plugged import plugged
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import Marker, MarkerError
@@ -111,9 +111,9 @@ class Templar:
         """A value of a file for use in expressions: containers render what is in them when it is read."""
         if isinstance(value, str):
             return self.text(value, scope)
-        if isinstance(value, dict) and has_templates(value):
+        if isinstance(value, dict):
             return LazyDict(value, scope)
-        if isinstance(value, (list, tuple)) and has_templates(value):
+        if isinstance(value, (list, tuple)):
             return LazyList(value, scope)
         if type(value) is Undecrypted:
             value.fail()
@@ -124,9 +124,20 @@ class Templar:
         if value is None or type(value) in (bool, int, float):
             return value
         try:
-            return filters.plain(self.lazy(value, scope))
+            return self._final(value, scope)
         except ERRORS as error:
             raise _explained(error, value, what) from None
+
+    def _final(self, value: Any, scope: Scope) -> Any:
+        if isinstance(value, str):
+            return filters.plain(self.text(value, scope))
+        if isinstance(value, dict):
+            found = {key: self._final(entry, scope) for key, entry in value.items()}
+            return {key: entry for key, entry in found.items() if not filters.omitted(entry)}
+        if isinstance(value, (list, tuple)):
+            entries = [self._final(entry, scope) for entry in value]
+            return [entry for entry in entries if not filters.omitted(entry)]
+        return filters.plain(self.lazy(value, scope))
 
     # -- conditions --------------------------------------------------------------------------------------
 
@@ -134,6 +145,8 @@ class Templar:
         """A condition: an expression without braces, or a boolean. Its result must be a boolean."""
         if isinstance(condition, bool):
             return condition
+        if condition is None:
+            return True
         try:
             found = self._condition(condition, scope)
             if isinstance(found, Marker):
@@ -143,7 +156,7 @@ class Templar:
         if isinstance(found, bool):
             return found
         raise TemplatingError(
-            f"{what}: {conditions.broken(found, condition, scope)}, in {_short(condition)!r}"
+            f"{what}: {conditions.broken(found)}, in {_short(condition)!r}"
         )
 
     def _condition(self, condition: Any, scope: Scope) -> Any:
@@ -156,6 +169,19 @@ class Templar:
                 return filters.plain(found)
             text = conditions.stripped(conditions.trusted(self.environment, text, found, scope))
         return self.expression(text, scope)
+
+    def problems(self, text: str, *, condition: bool = False) -> list[str]:
+        """What is wrong with a template (or condition) that can be told before it is rendered.
+
+        Syntax, and filters, tests and lookups that are not there; refused ones with what to use instead.
+        """
+        if not condition and not templated(text):
+            return []
+        try:
+            tree = self._environment(self.search, conditional=True).parse("{{ " + text + " }}" if condition else text)
+        except jinja2.TemplateSyntaxError as error:
+            return [str(error.message)]
+        return conditions.unknown(tree)
 
     def expression(self, text: str, scope: Scope) -> Any:
         """The value of an expression without braces."""
@@ -215,8 +241,6 @@ class Templar:
 
         def with_newlines(scope: Scope) -> Any:
             found = render(scope)
-            if found is None and ends:
-                found = ""
             if isinstance(found, str):
                 found += newline * (ends - (len(found) - len(found.rstrip("\n"))))
             return found
