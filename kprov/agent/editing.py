@@ -46,7 +46,9 @@ def finish(
         result["msg"] = f"{message} and {_ATTRIBUTES}" if message else _ATTRIBUTES
         result["changed"] = True
     if context.diff:
-        result["diff"] = [files.text_difference(path, old or b"", new), _attribute_diff(path, attributes)]
+        content = files.text_difference(path, old or b"", new)
+        unmade = context.check and old is None
+        result["diff"] = content if unmade else [content, _attribute_diff(path, attributes)]
     return result
 
 

@@ -133,13 +133,11 @@ def _added(lines: list[bytes], wanted: bytes, anchor: int, args: dict[str, Any])
     if "BOF" in (args["insertbefore"], args["insertafter"]):
         lines.insert(0, wanted + b"\n")
         return "line added"
-    if lines and lines[-1][-1:] not in (b"\n", b"\r"):
+    at_end = anchor in (-1, len(lines)) or args["insertafter"] == "EOF"
+    if at_end and lines and lines[-1][-1:] not in (b"\n", b"\r"):
         lines[-1] += b"\n"
-    at_end = anchor == -1 or args["insertafter"] == "EOF"
-    if not at_end and args["insertafter"] is not None:
-        beside = anchor - 1 if anchor == len(lines) else anchor
-        if _bare(lines[beside]) == wanted:
-            return ""
+    if not at_end and args["insertafter"] is not None and _bare(lines[anchor]) == wanted:
+        return ""
     lines.insert(len(lines) if at_end else anchor, wanted + b"\n")
     return "line added"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], di
             real = entry.stat() if entry.exists() else None
             circle = real is not None and (real.st_dev, real.st_ino) in above
             if entry.is_symlink() and (not follow or real is None or circle):
-                tree["links"].append([os.readlink(entry), inner])
+                tree["links"].append([str(entry.readlink()), inner])
             elif entry.is_dir():
                 tree["folders"].append(inner)
                 walk(entry, f"{inner}/", above)
@@ -71,5 +70,5 @@ def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], di
                 now = entry.stat()
                 tree["files"].append([inner, sha, now.st_mode & 0o7777, now.st_size])
 
-    walk(top, "" if inside else f"{Path(os.path.abspath(top)).name}/", frozenset())
+    walk(top, "" if inside else f"{top.absolute().name}/", frozenset())
     return tree, contents
