@@ -75,9 +75,9 @@ def statuses(names: list[str], release: str | None, *, latest: bool) -> dict[str
             continue
         best = apt_cache.best(one, operator, version)
         package = have.find(name)
-        if not status.installed:
-            status.best = best
-        elif package and best and best != package.version and fits(best, operator, version):
+        if not status.installed or (
+            package and best and best != package.version and fits(best, operator, version)
+        ):
             status.best = best
     return found
 

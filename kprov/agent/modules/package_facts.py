@@ -1,33 +1,117 @@
-# The signature is what callers expect.
-# ruff: noqa: ARG001
-"""ansible.builtin.package_facts, from dpkg's status file."""
+"""ansible.builtin.package_facts, from dpkg's status file or rpm's database."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from typing import Any
 
+from kprov.agent import apt_run, apt_state
 from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "manager": {"type": "list", "elements": "str", "default": ["auto"]},
+    "strategy": {"choices": ["first", "all"], "default": "first"},
+}
+_RPM = ("rpm", "dnf", "dnf5", "yum", "zypper")
+#: Managers that Ansible knows and this module does not read.
+_OTHERS = ("apk", "openbsd_pkg", "pacman", "pkg", "pkg5", "pkg_info", "pkgng", "portage")
+Packages = dict[str, list[dict[str, Any]]]
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}."""
+    """ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}; rpm has release, epoch."""
+    asked = [name.lower() for name in args["manager"]]
+    unknown = sorted(set(asked) - {"auto", "apt", *_RPM, *_OTHERS})
+    if unknown:
+        raise ModuleError(f"Unsupported package managers requested: {', '.join(unknown)}")
+    other = sorted(set(asked) & set(_OTHERS))
+    if other:
+        raise ModuleError(
+            f"manager {', '.join(other)} is not supported; apt and rpm are: use command for others"
+        )
+    managers: list[str] = []
+    for name in asked:
+        managers += ["apt", "rpm"] if name == "auto" else ["rpm" if name in _RPM else name]
+    found: Packages = {}
+    for name in dict.fromkeys(managers):
+        for package, several in (_apt() if name == "apt" else _rpm()).items():
+            found.setdefault(package, []).extend(several)
+        if found and args["strategy"] == "first":
+            break
+    if not found:
+        text = f"Could not detect a supported package manager from the following list: {managers}, "
+        raise ModuleError(
+            text + "or the required Python library is not installed. Check warnings for details."
+        )
+    return {"ansible_facts": {"packages": found}}
+
+
+def _apt() -> Packages:
     try:
-        with open("/var/lib/dpkg/status", encoding="utf-8", errors="replace") as file:
-            text = file.read()
-    except OSError:
-        raise ModuleError("Could not detect a supported package manager: kprov reads dpkg's") from None
-    packages: dict[str, list[dict[str, str]]] = {}
-    for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
-        if fields.get("Status", "").endswith(" installed"):
-            packages.setdefault(fields["Package"], []).append(
-                {
-                    "name": fields["Package"],
-                    "version": fields["Version"],
-                    "arch": fields.get("Architecture", ""),
-                    "category": fields.get("Section", ""),
-                    "origin": "",
-                    "source": "apt",
-                }
-            )
-    return {"ansible_facts": {"packages": packages}}
+        state = apt_state.state()
+    except FileNotFoundError:
+        return {}
+    there = [
+        package
+        for several in state.packages.values()
+        for package in several
+        if package.state not in ("not-installed", "config-files")
+    ]
+    origins = _origins([f"{package.name}:{package.architecture}" for package in there])
+    found: Packages = {}
+    for package in there:
+        foreign = package.architecture not in ("all", state.native)
+        name = f"{package.name}:{package.architecture}" if foreign else package.name
+        found.setdefault(name, []).append(
+            {
+                "name": name,
+                "version": package.version,
+                "arch": package.architecture,
+                "category": package.fields.get("Section", ""),
+                "origin": origins.get((package.name, package.version), ""),
+                "source": "apt",
+            }
+        )
+    return found
+
+
+def _origins(names: list[str]) -> dict[tuple[str, str], str]:
+    """Who made the list that a package's version is in, by name and version."""
+    if shutil.which("apt-cache") is None:
+        return {}
+    said: dict[str, str] = {}
+    place = ""
+    for line in apt_run.run(["apt-cache", "policy"])[1].splitlines():
+        source = re.match(r" *-?\d+ (\S.*)", line)
+        release = re.match(r" +release (?:.*,)?o=([^,]*)", line)
+        if source:
+            place = source.group(1).strip()
+        elif release:
+            said.setdefault(place, release.group(1))
+    found: dict[tuple[str, str], str] = {}
+    name = version = ""
+    for line in apt_run.run(["apt-cache", "policy", "--", *names])[1].splitlines():
+        if line and not line[0].isspace():
+            name, version = line.rstrip(":").partition(":")[0], ""
+        elif re.match(r"^ (\*\*\*|   ) \S", line):
+            version = line[5:].split()[0]
+        elif version and re.match(r" {8} *-?\d+ ", line):
+            found.setdefault((name, version), said.get(line.split(None, 1)[1].strip(), ""))
+    return found
+
+
+def _rpm() -> Packages:
+    if shutil.which("rpm") is None:
+        return {}
+    names = ("name", "version", "release", "epoch", "arch")
+    form = "\\t".join(f"%{{{name.upper()}}}" for name in names) + "\\n"
+    code, out, err = apt_run.run(["rpm", "-qa", "--qf", form])
+    if code:
+        raise ModuleError(f"rpm -qa failed: {err.strip()}", rc=code)
+    found: Packages = {}
+    for line in out.splitlines():
+        values = ["None" if value == "(none)" else value for value in line.split("\t")]
+        package = {**dict(zip(names, values)), "source": "rpm"}
+        found.setdefault(package["name"], []).append(package)
+    return found

@@ -1,0 +1,102 @@
+"""Lines of sources.list and *.list, as apt_repository adds and removes them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from dataclasses import dataclass
+
+from kprov.agent.context import ModuleError
+
+MAIN = "/etc/apt/sources.list"
+PARTS = "/etc/apt/sources.list.d/"
+_TYPES = ("deb", "deb-src")
+
+
+@dataclass
+class Line:
+    """A line: a source that is on or off (a comment), or anything else."""
+
+    valid: bool
+    enabled: bool
+    source: str
+    comment: str
+
+    def __str__(self) -> str:
+        return (
+            ("" if self.enabled else "# ")
+            + self.source
+            + (f" # {self.comment}" if self.comment else "")
+            + "\n"
+        )
+
+
+Files = dict[str, list[Line]]
+
+
+def parsed(line: str) -> Line:
+    """A line as apt_repository reads it: runs of blanks in a source count as one."""
+    line = line.strip()
+    enabled, comment = not line.startswith("#"), ""
+    if not enabled:
+        line = line[1:]
+    mark = line.find("#")
+    if mark > 0:
+        line, comment = line[:mark], line[mark + 1 :].strip()
+    words = line.split()
+    if words and words[0] in _TYPES:
+        return Line(True, enabled, " ".join(words), comment)
+    return Line(False, enabled, line.strip(), comment)
+
+
+def wanted(repo: str) -> str:
+    """The source that a repository names. Raises ModuleError."""
+    line = parsed(repo)
+    if not line.valid or not line.enabled:
+        raise ModuleError(f"Invalid repository string: {repo.strip().lstrip('#')}")
+    return line.source
+
+
+def load() -> Files:
+    """All files of sources, each with its lines."""
+    found: Files = {}
+    for path in [MAIN, *glob.glob(f"{PARTS}*.list")]:
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                found[path] = [parsed(line) for line in file]
+    return found
+
+
+def text(lines: list[Line]) -> str:
+    """A file's content."""
+    return "".join(str(line) for line in lines)
+
+
+def file_of(source: str, filename: str | None) -> str:
+    """The path that a new source is written to."""
+    if filename is None:
+        bare = re.sub(r"\w+://", "", re.sub(r"\[[^\]]+\]", "", source))
+        first = next(word for word in bare.split() if word not in _TYPES)
+        filename = "_".join(re.sub("[^a-zA-Z0-9]", " ", first.split("@", 1)[-1]).split())
+    name = f"{filename}.list"
+    return name if "/" in name else PARTS + name
+
+
+def add(sources: Files, source: str, filename: str | None) -> str | None:
+    """Switch a source on wherever it is, or add it; the path of the file that it was added to."""
+    there = [line for lines in sources.values() for line in lines if line.valid and line.source == source]
+    for line in there:
+        line.enabled = True
+    if there:
+        return None
+    path = file_of(source, filename)
+    sources.setdefault(path, []).append(Line(True, True, source, ""))
+    return path
+
+
+def remove(sources: Files, source: str) -> None:
+    """Take a source away wherever it is switched on."""
+    for path, lines in sources.items():
+        gone = [line for line in lines if line.valid and line.enabled and line.source == source]
+        sources[path] = [line for line in lines if line not in gone] if gone else lines

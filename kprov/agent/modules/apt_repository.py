@@ -1,0 +1,83 @@
+"""ansible.builtin.apt_repository: one line of apt's sources."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kprov.agent import apt_cache, apt_sources, files
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "repo": {"required": True},
+    "state": {"default": "present", "choices": ["absent", "present"]},
+    "mode": {"type": "raw"},
+    "update_cache": {"type": "bool", "default": True, "aliases": ["update-cache"]},
+    "update_cache_retries": {"type": "int", "default": 5},
+    "update_cache_retry_max_delay": {"type": "int", "default": 12},
+    "filename": {},
+    # There is nothing to install: Ansible's module needs python3-apt.
+    "install_python_apt": {"type": "bool", "default": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "codename": {},
+}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Add a source, or remove it, and update the lists of packages."""
+    repo = args["repo"]
+    if not repo:
+        raise ModuleError("Please set argument 'repo' to a non-empty value")
+    if repo.startswith("ppa:"):
+        raise ModuleError(
+            f"{repo}: PPAs are not supported; use deb822_repository with the PPA's uris and signed_by"
+        )
+    sources = apt_sources.load()
+    before = {path: apt_sources.text(lines) for path, lines in sources.items() if lines}
+    source, new = apt_sources.wanted(repo), None
+    if args["state"] == "present":
+        new = apt_sources.add(sources, source, args["filename"])
+    else:
+        apt_sources.remove(sources, source)
+    after = {path: apt_sources.text(lines) for path, lines in sources.items() if lines}
+    added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    warnings: list[str] = []
+    result: dict[str, Any] = {
+        "changed": before != after,
+        "repo": repo,
+        "sources_added": added,
+        "sources_removed": removed,
+        "state": args["state"],
+        "diff": [_difference(path, before, after) for path in (*added, *removed)] if context.diff else [],
+    }
+    if before != after and not context.check:
+        _save(before, after, args["mode"], new)
+        if args["update_cache"]:
+            try:
+                apt_cache.update({**args, "lock_timeout": 60}, warnings)
+            except ModuleError:
+                _save(after, before, None, None)
+                raise
+    return {**result, "warnings": warnings} if warnings else result
+
+
+def _difference(path: str, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    return {
+        "before": before.get(path, ""),
+        "after": after.get(path, ""),
+        "before_header": path if path in before else "/dev/null",
+        "after_header": path if path in after else "/dev/null",
+    }
+
+
+def _save(before: dict[str, str], after: dict[str, str], mode: Any, new: str | None) -> None:
+    for path, text in after.items():
+        if before.get(path) != text:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            fresh = not os.path.exists(path)
+            files.write(path, text.encode("utf-8", "surrogateescape"), {"mode": "0600"} if fresh else {})
+            if path == new:
+                set_attributes(path, {"mode": mode if mode is not None else "0644"}, check=False)
+    for path in set(before) - set(after):
+        os.unlink(path)

@@ -1,0 +1,118 @@
+"""ansible.builtin.deb822_repository: a source of packages, and the key it is signed with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import textwrap
+import urllib.parse
+from typing import Any
+
+from kprov.agent import files, web
+from kprov.agent.attributes import set_attributes
+from kprov.agent.context import Context, ModuleError
+
+_KEYRINGS = "/etc/apt/keyrings"
+_SOURCES = "/etc/apt/sources.list.d"
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "allow_downgrade_to_insecure": {"type": "bool"},
+    "allow_insecure": {"type": "bool"},
+    "allow_weak": {"type": "bool"},
+    "architectures": {"type": "list", "elements": "str"},
+    "by_hash": {"type": "bool"},
+    "check_date": {"type": "bool"},
+    "check_valid_until": {"type": "bool"},
+    "components": {"type": "list", "elements": "str"},
+    "date_max_future": {"type": "int"},
+    "enabled": {"type": "bool"},
+    "inrelease_path": {},
+    "languages": {"type": "list", "elements": "str"},
+    "name": {"required": True},
+    "pdiffs": {"type": "bool"},
+    "signed_by": {},
+    "suites": {"type": "list", "elements": "str"},
+    "targets": {"type": "list", "elements": "str"},
+    "trusted": {"type": "bool"},
+    "types": {"type": "list", "elements": "str", "choices": ["deb", "deb-src"], "default": ["deb"]},
+    "uris": {"type": "list", "elements": "str"},
+    "mode": {"type": "raw", "default": "0644"},
+    "state": {"choices": ["present", "absent"], "default": "present"},
+}
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Write or remove /etc/apt/sources.list.d/NAME.sources."""
+    slug = re.sub(r"[^a-z0-9-]+", "", re.sub(r"[_\s]+", "-", args["name"].lower()))
+    dest = f"{_SOURCES}/{slug}.sources"
+    if args["state"] == "absent":
+        return _absent(slug, dest, context)
+    fields = {
+        name: value for name, value in args.items() if name not in ("mode", "state") and value is not None
+    }
+    changed, key = False, None
+    text = ""
+    for name, value in sorted(fields.items()):
+        if name == "signed_by":
+            changed, key, value = _key(value, slug, context)
+        text += f"{_field(name)}: {_shown(value)}\n"
+    written = _written(dest, text.encode(), context)
+    moded = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
+    result = {"repo": text, "changed": changed or written or moded, "dest": dest, "key_filename": key}
+    return {**result, **files.path_info(dest)}
+
+
+def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
+    keys = [f"{_KEYRINGS}/{slug}.{ending}" for ending in ("asc", "gpg")]
+    there = [path for path in (dest, *keys) if os.path.exists(path)]
+    for path in there if not context.check else ():
+        os.unlink(path)
+    return {"repo": None, "changed": bool(there), "dest": dest, "key_filename": keys[-1]}
+
+
+def _field(name: str) -> str:
+    return {"name": "X-Repolib-Name", "uris": "URIs"}.get(name) or name.replace("_", "-").title()
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = " ".join(value) if isinstance(value, list) else str(value)
+    if "\n" not in text:
+        return text
+    lines = (line.strip() or "." for line in text.strip().splitlines())
+    return "\n" + textwrap.indent("\n".join(lines), "    ")
+
+
+def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str]:
+    """Whether something changed, the key's file, and what the source says of it: a file, or the key itself."""
+    if os.path.isfile(value):
+        return False, value, value
+    if not urllib.parse.urlparse(value).scheme:
+        return False, None, value
+    options = {name: entry.get("default") for name, entry in web.ARGUMENTS.items()}
+    response, info = web.fetch(web.Request(value, options))
+    if response is None:
+        said = info["msg"].replace("Request failed: ", "")
+        raise ModuleError(f"Could not fetch signed_by key: {said}")
+    data = response.stream.read()
+    if not data:
+        return False, value, value
+    armoured = b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in data
+    path = f"{_KEYRINGS}/{slug}.{'asc' if armoured else 'gpg'}"
+    changed = False
+    if files.sha256(path) != hashlib.sha256(data).hexdigest():
+        changed = True
+        if not context.check:
+            os.makedirs(_KEYRINGS, exist_ok=True)
+            set_attributes(_KEYRINGS, {"owner": "root", "group": "root", "mode": "0755"}, check=False)
+            files.write(path, data, {"mode": "0644"})
+    return set_attributes(path, {"mode": "0644"}, check=context.check) or changed, path, path
+
+
+def _written(path: str, data: bytes, context: Context) -> bool:
+    if os.path.isfile(path) and files.read(path) == data:
+        return False
+    if not context.check:
+        files.write(path, data, {"follow": False})
+    return True

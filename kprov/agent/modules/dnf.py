@@ -1,0 +1,222 @@
+"""ansible.builtin.dnf, dnf5 and yum, on dnf's command line and rpm; what is there already costs no dnf."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from kprov.agent import apt_run, dnf_command, rpm_state
+from kprov.agent.context import Context, ModuleError
+
+_BOOL: dict[str, Any] = {"type": "bool", "default": False}
+_LIST: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "allow_downgrade": _BOOL,
+    "allowerasing": _BOOL,
+    "autoremove": _BOOL,
+    "best": {"type": "bool"},
+    "bugfix": _BOOL,
+    "cacheonly": _BOOL,
+    "conf_file": {},
+    "disable_excludes": {},
+    "disable_gpg_check": _BOOL,
+    "disable_plugin": _LIST,
+    "disablerepo": _LIST,
+    "download_only": _BOOL,
+    "download_dir": {},
+    "enable_plugin": _LIST,
+    "enablerepo": _LIST,
+    "exclude": _LIST,
+    "installroot": {"default": "/"},
+    "install_repoquery": {"type": "bool", "default": True},
+    "install_weak_deps": {"type": "bool", "default": True},
+    "list": {},
+    "name": {**_LIST, "aliases": ["pkg"]},
+    "nobest": {"type": "bool"},
+    "releasever": {},
+    "security": _BOOL,
+    "skip_broken": _BOOL,
+    "state": {"choices": ["absent", "installed", "latest", "present", "removed"]},
+    "update_cache": {**_BOOL, "aliases": ["expire-cache"]},
+    "update_only": _BOOL,
+    "validate_certs": {"type": "bool", "default": True},
+    "sslverify": {"type": "bool", "default": True},
+    "lock_timeout": {"type": "int", "default": 30},
+    "use_backend": {
+        "default": "auto",
+        "choices": ["auto", "dnf", "yum", "yum4", "dnf4", "dnf5"],
+        "aliases": ["use"],
+    },
+}
+RULES: dict[str, Any] = {"mutually_exclusive": [["name", "list"], ["best", "nobest"]]}
+_GLOB = frozenset("*?[")
+
+
+class _Dnf:
+    """One task's program, and what it said."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        self.program = dnf_command.which(args["use_backend"])
+        self.five = os.path.basename(os.path.realpath(self.program)) == "dnf5"
+        self.options = dnf_command.options(args, five=self.five)
+        self.changing = dnf_command.transaction(args, five=self.five)
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        return apt_run.run([self.program, *self.options, *words])
+
+
+def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Install, upgrade or remove packages; or list them."""
+    state = {None: "installed", "present": "installed", "removed": "absent"}.get(args["state"], args["state"])
+    if args["autoremove"] and args["state"] not in (None, "absent", "removed"):
+        raise ModuleError("Autoremove should be used alone or with state=absent", results=[])
+    if args["list"]:
+        return _listed(args)
+    names = [name.strip() for name in args["name"] if name.strip()]
+    if not names and args["update_cache"]:
+        code, _, err = _Dnf(args).run("makecache")
+        if code:
+            raise ModuleError(f"Failed to synchronize repodata: {err.strip()}", rc=code, results=[])
+        return {"changed": False, "msg": "Cache updated", "results": [], "rc": 0}
+    if not names and not args["autoremove"]:
+        raise ModuleError("one of the following is required: name, list, update_cache")
+    if not args["download_only"] and os.geteuid() != 0:
+        raise ModuleError("This command has to be run under the root user.", results=[])
+    if not names or state == "absent":
+        return _removed(names, args, context)
+    return _installed(names, args, context, latest=state == "latest")
+
+
+def _installed(names: list[str], args: dict[str, Any], context: Context, *, latest: bool) -> dict[str, Any]:
+    root, said = args["installroot"], []
+    install, upgrade = [], []
+    for name in names:
+        if name == "*" and latest:
+            upgrade.append("*")
+        elif name.startswith("@") or name.endswith(".rpm"):
+            install.append(name)
+        elif rpm_state.newer(name, root):
+            install += [name] if args["allow_downgrade"] else []
+        elif rpm_state.find(name, root):
+            upgrade += [name] if latest else []
+            install += [name] if _GLOB & set(name) and not args["update_only"] else []
+        elif args["update_only"]:
+            said.append(f"Packages providing {name} not installed due to update_only specified")
+        else:
+            install.append(name)
+    if not install and not upgrade:
+        return {"changed": False, "msg": "Nothing to do", "results": said, "rc": 0}
+    dnf = _Dnf(args)
+    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
+    said += [f"Installed {name}" for name in install if name.endswith(".rpm")]
+    for verb, specs in (("install", install), ("upgrade", [] if upgrade == ["*"] else upgrade)):
+        if specs:
+            _change(dnf, [verb, *dnf.changing, *specs], args, context, result)
+    if upgrade == ["*"]:
+        _change(dnf, ["upgrade", *dnf.changing], args, context, result)
+    return _finished(result, context)
+
+
+def _removed(names: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+    if any(name.endswith(".rpm") for name in names):
+        raise ModuleError("Cannot remove paths -- please specify package name.", results=[])
+    there, said = [], []
+    for name in names:
+        if name.startswith("@") or rpm_state.find(name, args["installroot"]):
+            there.append(name)
+        else:
+            said.append(f"no package matched: {name}")
+    result: dict[str, Any] = {"changed": False, "msg": "", "results": said, "rc": 0}
+    if there:
+        dnf = _Dnf(args)
+        _change(dnf, ["remove", *there], args, context, result)
+    if args["autoremove"]:
+        _change(_Dnf(args), ["autoremove"], args, context, result)
+    return _finished(result, context)
+
+
+def _finished(result: dict[str, Any], context: Context) -> dict[str, Any]:
+    if not result["changed"]:
+        result["msg"] = "Nothing to do"
+    elif context.check:
+        result["msg"] = "Check mode: No changes made, but would have if not in check mode"
+    return result
+
+
+def _change(
+    dnf: _Dnf, words: list[str], args: dict[str, Any], context: Context, result: dict[str, Any]
+) -> None:
+    root = args["installroot"]
+    before = set(rpm_state.installed(root))
+    code, out, err = dnf.run(*(["--assumeno"] if context.check else []), *words)
+    missing = dnf_command.missing(out + err)
+    if words[0] in ("install", "upgrade") and missing and not args["skip_broken"]:
+        failures = [f"No package {name} available." for name in missing]
+        text = "Failed to install some of the specified packages"
+        raise ModuleError(text, failures=failures, results=[], rc=1)
+    if context.check:
+        found = dnf_command.planned(out)
+        if code and not found and "Nothing to do" not in out + err and "Operation aborted" not in out + err:
+            raise ModuleError(_cause(err), failures=[], results=[], rc=code)
+    else:
+        if code:
+            raise ModuleError(
+                _cause(err or out), failures=[], results=[], rc=code, **apt_run.answer(out, err)
+            )
+        after = set(rpm_state.installed(root))
+        found = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]
+        found += [f"Removed: {package.nevra}" for package in sorted(before - after, key=str)]
+        if args["download_only"]:
+            found = [line.replace("Installed", "Downloaded", 1) for line in dnf_command.planned(out)]
+    result["results"] += found
+    result["changed"] = result["changed"] or bool(found)
+
+
+def _cause(said: str) -> str:
+    lock = dnf_command.lock_text(said)
+    if lock:
+        return f"another program holds dnf's lock: {lock}"
+    if "GPG" in said:
+        return f"Failed to validate GPG signatures: {said.strip()}"
+    head = "Depsolve Error occurred" if re.search(r"Problem|conflict", said) else "Unknown Error occurred"
+    return f"{head}: {said.strip()}"
+
+
+_FORM = "%{name}\\t%{epoch}\\t%{version}\\t%{release}\\t%{arch}\\t%{repoid}\\n"
+
+
+def _listed(args: dict[str, Any]) -> dict[str, Any]:
+    what = args["list"]
+    if what == "installed":
+        packages = [(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_state.installed()]
+        return {"changed": False, "msg": "", "results": [_told(*package) for package in packages], "rc": 0}
+    dnf = _Dnf(args)
+    if what in ("repos", "repositories"):
+        _, out, _ = dnf.run("-q", "repolist", "--enabled")
+        lines = [line.split() for line in out.splitlines() if line.strip()]
+        found = [{"repoid": words[0], "state": "enabled"} for words in lines if words[:2] != ["repo", "id"]]
+        return {"changed": False, "msg": "", "results": found, "rc": 0}
+    kind = {"updates": ["--upgrades"], "upgrades": ["--upgrades"], "available": ["--available"]}.get(
+        what, [what]
+    )
+    code, out, err = dnf.run("-q", "repoquery", "--qf", _FORM, *kind)
+    if code:
+        raise ModuleError(err.strip(), rc=code, results=[])
+    lines = [
+        line.split("\t") for line in dict.fromkeys(out.replace("\\t", "\t").replace("\\n", "\n").splitlines())
+    ]
+    results = [_told(*words) for words in lines if len(words) == 6]
+    if what not in ("updates", "upgrades", "available"):
+        mine = rpm_state.find(what)
+        results = [_told(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in mine] + results
+    return {"changed": False, "msg": "", "results": results, "rc": 0}
+
+
+def _told(name: str, epoch: str, version: str, release: str, arch: str, repo: str) -> dict[str, str]:
+    nevra = f"{epoch}:{name}-{version}-{release}.{arch}"
+    state = "installed" if repo == "@System" else "available"
+    return {
+        "arch": arch, "epoch": epoch, "name": name, "nevra": nevra, "envra": nevra, "release": release,
+        "repo": repo, "version": version, "yumstate": state,
+    }  # fmt: skip
