@@ -14,6 +14,7 @@ from kprov.inventory.model import Inventory
 #: What is no source in a directory: Ansible's rules, and folders that kprov and kubespray put there.
 _PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "patches"}
 _SUFFIXES = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_KEY = re.compile(r"""("[^"]*"|'[^']*'|[\w.-]+)\s*:(\s|$)""")
 _YAML = (".yml", ".yaml", ".json")
 Source = Path | str
 
@@ -105,7 +106,7 @@ def _looks_like_yaml(text: str) -> bool:
     """A file without a suffix: YAML when its first line, comments aside, is a key or a document's start."""
     lines = (line.rstrip() for line in text.splitlines())
     first = next((line for line in lines if line and line[0] not in "#;"), "")
-    return first.startswith(("---", "{", "%")) or bool(re.match(r"[\"']?[\w.-]+[\"']?\s*:(\s|$)", first))
+    return first.startswith(("---", "{", "%")) or bool(_KEY.match(first))
 
 
 def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:

@@ -183,3 +183,29 @@ def test_the_yaml_listing_is_that_of_ansible_inventory_and_loads_again(name: str
     assert {host: again.variables(host) for host in again.hosts} == {
         host: first.variables(host) for host in first.hosts
     }
+
+
+def _forms() -> list[Any]:
+    golden = json.loads((DATA / "golden" / "forms.json").read_text())
+    return [
+        pytest.param(one["suffix"], one["text"], one["expected"], id=f"{n}") for n, one in enumerate(golden)
+    ]
+
+
+@pytest.mark.parametrize(("suffix", "text", "expected"), _forms())
+def test_a_form_is_read_or_refused_as_ansible_does(
+    tmp_path: Path, suffix: str, text: str, expected: Any
+) -> None:
+    path = tmp_path / f"hosts{suffix}"
+    path.write_text(text, newline="")
+    if expected == "refused":
+        with pytest.raises(InputError):
+            load(path)
+        return
+    inventory = load(path)
+    found = [
+        inventory.group_members(),
+        {name: host.variables for name, host in inventory.hosts.items()},
+        {name: group.variables for name, group in inventory.groups.items() if group.variables},
+    ]
+    assert json.loads(json.dumps(found, default=str)) == expected
