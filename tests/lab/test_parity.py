@@ -1,4 +1,4 @@
-"""The same hosts, either way: every playbook of tests/parity/corpus with kprov on one host and ansible-playbook on its twin.
+"""The same hosts, either way: kprov on one host, ansible-playbook on its twin; the playbooks of tests/parity/corpus and all roles.
 
 Two pairs of twins, so that two playbooks are played at once; a test waits for its own.
 """
@@ -6,14 +6,14 @@ Two pairs of twins, so that two playbooks are played at once; a test waits for i
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import KPROV, run
-from tests.parity import corpus, differences
+from tests.parity import cluster, corpus, differences
 from tests.parity.compare import Difference
 from tests.parity.corpus import Case
 from tests.parity.play import play
@@ -23,9 +23,13 @@ LAB = "parity"
 SUBNET = "10.69.0.0/24"
 PAIRS = 2
 
+Pair = tuple[Twin, Twin]
+#: A case's name > the differences of its group; the roles are one group, any other case is one of its own.
+Outcomes = dict[str, Future[dict[str, list[Difference]]]]
+
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Twin, Twin]]]:
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pair]]:
     """Hosts made from nothing, two by two."""
     folder = tmp_path_factory.mktemp("parity")
     run(KPROV, "lab", "down", "--name", LAB, check=False)
@@ -33,11 +37,10 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Twin,
         *(KPROV, "lab", "up", "--name", LAB, "--subnet", SUBNET),
         *("--hosts", str(2 * PAIRS), "--inventory", folder / "inventory"),
     )
-    made: list[tuple[Twin, Twin]] = []
+    made: list[Pair] = []
     try:
-        made += [
-            twins(folder / "inventory", folder / str(number), first=2 * number) for number in range(PAIRS)
-        ]
+        for number in range(PAIRS):
+            made.append(twins(folder / "inventory", folder / str(number), first=2 * number))
         yield made
     finally:
         for pair in made:
@@ -47,31 +50,49 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Twin,
 
 
 @pytest.fixture(scope="module")
-def outcomes(
-    pairs: list[tuple[Twin, Twin]], request: pytest.FixtureRequest
-) -> Iterator[dict[str, Future[list[Difference]]]]:
+def outcomes(pairs: list[Pair], request: pytest.FixtureRequest) -> Iterator[Outcomes]:
     """The differences of every case that this run of pytest has selected, as they become known."""
-    free: queue.SimpleQueue[tuple[Twin, Twin]] = queue.SimpleQueue()
+    free: queue.SimpleQueue[Pair] = queue.SimpleQueue()
     for pair in pairs:
         free.put(pair)
 
-    def one(case: Case) -> list[Difference]:
+    def group(cases: list[Case], prepare: Callable[[Pair], None] | None) -> dict[str, list[Difference]]:
         pair = free.get()
         try:
-            return play(case, pair)
+            if prepare is not None:
+                prepare(pair)
+            return {case.name: play(case, pair) for case in cases}
         finally:
             free.put(pair)
 
-    here = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    given = [item.callspec.params.get("case") for item in here if item.path == Path(__file__)]
-    wanted = [case for case in given if isinstance(case, Case)]
+    wanted = _selected(request.session)
+    roles = [case for case in wanted if case in cluster.CASES]
     with ThreadPoolExecutor(len(pairs)) as pool:
-        yield {case.name: pool.submit(one, case) for case in wanted}
+        together = pool.submit(group, roles, cluster.prepare) if roles else None
+        yield {
+            case.name: together if together and case in roles else pool.submit(group, [case], None)
+            for case in wanted
+        }
         pool.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("case", corpus.cases(), ids=lambda case: case.name)
-def test_a_playbook_means_the_same_to_both(case: Case, outcomes: dict[str, Future[list[Difference]]]) -> None:
-    found = differences.unknown(outcomes[case.name].result(timeout=300))
+def _selected(session: pytest.Session) -> list[Case]:
+    here = [item for item in session.items if isinstance(item, pytest.Function)]
+    given = [item.callspec.params.get("case") for item in here if item.path == Path(__file__)]
+    return [case for case in given if isinstance(case, Case)]
+
+
+def _check(case: Case, outcomes: Outcomes, *, minutes: float) -> None:
+    found = differences.unknown(outcomes[case.name].result(timeout=60 * minutes)[case.name])
     if found:
         pytest.fail("\n".join(map(str, found)), pytrace=False)
+
+
+@pytest.mark.parametrize("case", corpus.cases(), ids=lambda case: case.name)
+def test_a_playbook_means_the_same_to_both(case: Case, outcomes: Outcomes) -> None:
+    _check(case, outcomes, minutes=10)
+
+
+@pytest.mark.parametrize("case", cluster.CASES, ids=lambda case: case.name)
+def test_the_roles_make_the_same_hosts(case: Case, outcomes: Outcomes) -> None:
+    _check(case, outcomes, minutes=20)

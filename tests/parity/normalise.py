@@ -10,7 +10,7 @@ from tests.parity.twins import Twin
 #: Return values that tell a time, a place in memory or on a disk, or how a task was called.
 VOLATILE = frozenset({
     "delta", "start", "end", "mtime", "atime", "ctime", "birthtime", "inode", "ino", "dev", "elapsed", "duration",
-    "invocation", "pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings",
+    "invocation", "pid", "child_pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings",
     "started_at", "stopped_at", "failed_when_suppressed_exception", "device_type", "cache_update_time",
 })  # fmt: skip
 _WORDS = (
