@@ -41,11 +41,12 @@ def preserved(args: dict[str, Any], mode: int | None) -> dict[str, Any]:
     return {**args, "mode": mode} if args.get("mode") == "preserve" else args
 
 
-def checksums(path: str) -> dict[str, str] | None:
-    """SHA-1, SHA-256 and MD5 of a file in one reading; None when there is no file."""
+def checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
+    """SHA-1, SHA-256 and perhaps MD5 of a file in one reading; None when there is no file."""
     if not files.is_file(path):
         return None
-    found = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha1", "sha256", "md5")}
+    algorithms = ["sha1", "sha256", "md5"] if md5 else ["sha1", "sha256"]
+    found = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with open(path, "rb") as file:
         for part in iter(lambda: file.read(1 << 20), b""):
             for one in found.values():
@@ -98,7 +99,7 @@ def _written(target: str, args: dict[str, Any], context: Context) -> dict[str, A
     folder = writable(target, args)
     aside = context.content_file(args["_sha256"], folder, os.path.splitext(target)[1])
     try:
-        sums = checksums(aside) or {}
+        sums = checksums(aside, md5=True) or {}
         expected(sums["sha1"], args)
         _checked(aside, sums["sha1"], args)
         if args.get("backup") and files.exists(target):

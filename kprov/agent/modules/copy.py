@@ -45,7 +45,7 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not os.access(src, os.R_OK):
         raise ModuleError(f"Source {src} not readable")
     args = placing.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
-    sums = placing.checksums(src)
+    sums = placing.checksums(src, md5=True)
     if sums is None and not files.is_folder(src):
         raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
     placing.expected(sums["sha1"] if sums else "", args)
