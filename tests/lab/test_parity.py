@@ -39,8 +39,9 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pair]]:
     )
     made: list[Pair] = []
     try:
-        for number in range(PAIRS):
-            made.append(twins(folder / "inventory", folder / str(number), first=2 * number))
+        made.extend(
+            twins(folder / "inventory", folder / str(number), first=2 * number) for number in range(PAIRS)
+        )
         yield made
     finally:
         for pair in made:
@@ -66,7 +67,7 @@ def outcomes(pairs: list[Pair], request: pytest.FixtureRequest) -> Iterator[Outc
             free.put(pair)
 
     wanted = _selected(request.session)
-    roles = [case for case in wanted if case in cluster.CASES]
+    roles = [case for case in cluster.CASES if case in wanted]
     with ThreadPoolExecutor(len(pairs)) as pool:
         together = pool.submit(group, roles, cluster.prepare) if roles else None
         yield {
