@@ -5,6 +5,8 @@ The main thread works, another listens. How it ends, and what it leaves behind, 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib
 import os
 import queue
@@ -252,6 +254,9 @@ def run_module(name: str, args: dict[str, Any], context: Context) -> dict[str, A
 def main(session: str) -> None:
     """Serve the connection on the standard streams; what modules print must not get into it."""
     source, sink = os.dup(0), os.dup(1)
+    with contextlib.suppress(OSError):
+        # F_SETPIPE_SZ (linux/fcntl.h): large contents come in fewer, larger pieces.
+        fcntl.fcntl(source, 1031, 1 << 20)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)

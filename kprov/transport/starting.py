@@ -81,6 +81,9 @@ def _not_started(wire: Wire, host: str, who: Become | None, python: str, said: s
     ):
         text = "Python 3.9 or newer is needed on the host and was not found"
         return PreflightError(host, f"{text} (ansible_python_interpreter: {python}): {said}")
+    if "nknown option" in said and "-I" in said:
+        text = "Python 3.9 or newer is needed on the host"
+        return PreflightError(host, f"{text}; {python} is Python 2 (ansible_python_interpreter)")
     if "Traceback" in said:
         return PreflightError(host, f"the agent did not start: {said}")
     if who is not None:

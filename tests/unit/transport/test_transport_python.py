@@ -1,0 +1,20 @@
+"""The agent runs on Python 3.9: no newer syntax, and nothing of the standard library that came later."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kprov.agent
+
+
+def test_the_agent_needs_no_more_than_python_3_9() -> None:
+    pytest.importorskip("vermin")
+    command = [sys.executable, "-m", "vermin", "-t=!2", "-t=3.9-", "--no-tips", "--violations"]
+    done = subprocess.run(
+        [*command, Path(kprov.agent.__path__[0])], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
