@@ -110,7 +110,10 @@ def _written(node: nodes.Node, scope: Scope) -> Any:
 def unknown(tree: nodes.Template) -> list[str]:
     """Filters, tests and lookups of a template that are refused or not there."""
     found = []
-    tables = (("filter", nodes.Filter, filters.ALL, filters.REFUSED), ("test", nodes.Test, TESTS, REFUSED_TESTS))
+    tables = (
+        ("filter", nodes.Filter, filters.ALL, filters.REFUSED),
+        ("test", nodes.Test, TESTS, REFUSED_TESTS),
+    )
     for kind, node_type, known, refused in tables:
         for node in tree.find_all(node_type):
             if node.name in refused:

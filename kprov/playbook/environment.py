@@ -1,4 +1,4 @@
-"""The Jinja2 environment: native values, markers that travel, Ansible's handling of constants and backslashes."""
+"""The Jinja2 environment: native values, markers that travel, constants and backslashes as in Ansible."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class _Lexer(Lexer):
 class Environment(SandboxedEnvironment):
     """Ansible's: attributes before items, no access to what is internal, markers instead of exceptions.
 
-    `escapes`: texts in `{{ }}` keep their backslashes (values of YAML files; not template files or conditions).
+    `escapes`: texts in `{{ }}` keep their backslashes (values of YAML files, not template files).
     `conditional`: texts in the expression that are templates are rendered, as conditions had it once.
     """
 

@@ -78,10 +78,21 @@ def _search(value: Any, pattern: str = "", ignorecase: bool = False, multiline: 
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq, "=": operator.eq, "eq": operator.eq, "<": operator.lt, "lt": operator.lt, "<=": operator.le,
-    "le": operator.le, ">": operator.gt, "gt": operator.gt, ">=": operator.ge, "ge": operator.ge,
-    "!=": operator.ne, "<>": operator.ne, "ne": operator.ne,
-}  # fmt: skip
+    "==": operator.eq,
+    "=": operator.eq,
+    "eq": operator.eq,
+    "<": operator.lt,
+    "lt": operator.lt,
+    "<=": operator.le,
+    "le": operator.le,
+    ">": operator.gt,
+    "gt": operator.gt,
+    ">=": operator.ge,
+    "ge": operator.ge,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "ne": operator.ne,
+}
 
 
 def version(
@@ -148,26 +159,58 @@ def _vaulted_file(value: Any) -> bool:
 
 
 BUILTIN: dict[str, Callable[..., Any]] = {
-    "failed": _status("failed"), "failure": _status("failed"),
-    "succeeded": _not(_status("failed")), "success": _not(_status("failed")), "successful": _not(_status("failed")),
-    "unreachable": _status("unreachable"), "reachable": _not(_status("unreachable", "reachable")),
-    "timedout": _timedout, "changed": _changed, "change": _changed,
-    "skipped": _status("skipped"), "skip": _status("skipped"), "started": _of_job("started"), "finished": _of_job("finished"),
-    "match": _match, "search": _search, "regex": regex, "version": version, "version_compare": version,
-    "any": any, "all": all, "truthy": truthy, "falsy": lambda value, convert_bool=False: not truthy(value, convert_bool),
+    "failed": _status("failed"),
+    "failure": _status("failed"),
+    "succeeded": _not(_status("failed")),
+    "success": _not(_status("failed")),
+    "successful": _not(_status("failed")),
+    "unreachable": _status("unreachable"),
+    "reachable": _not(_status("unreachable", "reachable")),
+    "timedout": _timedout,
+    "changed": _changed,
+    "change": _changed,
+    "skipped": _status("skipped"),
+    "skip": _status("skipped"),
+    "started": _of_job("started"),
+    "finished": _of_job("finished"),
+    "match": _match,
+    "search": _search,
+    "regex": regex,
+    "version": version,
+    "version_compare": version,
+    "any": any,
+    "all": all,
+    "truthy": truthy,
+    "falsy": lambda value, convert_bool=False: not truthy(value, convert_bool),
     "defined": takes_markers(lambda value: not isinstance(value, Marker)),
     "undefined": takes_markers(lambda value: isinstance(value, Marker)),
-    "subset": lambda one, other: set(one) <= set(other), "issubset": lambda one, other: set(one) <= set(other),
-    "superset": lambda one, other: set(one) >= set(other), "issuperset": lambda one, other: set(one) >= set(other),
-    "contains": lambda values, value: value in values, "nan": _nan, "isnan": _nan,
-    "exists": os.path.exists, "link_exists": os.path.lexists, "file": os.path.isfile, "is_file": os.path.isfile,
-    "directory": os.path.isdir, "is_dir": os.path.isdir, "link": os.path.islink, "is_link": os.path.islink,
-    "abs": os.path.isabs, "is_abs": os.path.isabs, "same_file": os.path.samefile, "is_same_file": os.path.samefile,
-    "mount": os.path.ismount, "is_mount": os.path.ismount,
-    "uri": _uri, "url": _url, "urn": lambda value: _uri(value, ["urn"]),
+    "subset": lambda one, other: set(one) <= set(other),
+    "issubset": lambda one, other: set(one) <= set(other),
+    "superset": lambda one, other: set(one) >= set(other),
+    "issuperset": lambda one, other: set(one) >= set(other),
+    "contains": lambda values, value: value in values,
+    "nan": _nan,
+    "isnan": _nan,
+    "exists": os.path.exists,
+    "link_exists": os.path.lexists,
+    "file": os.path.isfile,
+    "is_file": os.path.isfile,
+    "directory": os.path.isdir,
+    "is_dir": os.path.isdir,
+    "link": os.path.islink,
+    "is_link": os.path.islink,
+    "abs": os.path.isabs,
+    "is_abs": os.path.isabs,
+    "same_file": os.path.samefile,
+    "is_same_file": os.path.samefile,
+    "mount": os.path.ismount,
+    "is_mount": os.path.ismount,
+    "uri": _uri,
+    "url": _url,
+    "urn": lambda value: _uri(value, ["urn"]),
     "vault_encrypted": lambda value: isinstance(value, str) and value.startswith("$ANSIBLE_VAULT"),
     "vaulted_file": _vaulted_file,
-}  # fmt: skip
+}
 
 
 def _ip(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -209,14 +252,20 @@ def _mask(value: Any, method: str) -> bool:
 
 
 UTILS: dict[str, Callable[..., Any]] = {
-    "ip": _ip(lambda _a: True), "ip_address": _ip(lambda a: not a.network),
-    "ipv4": _ip(lambda a: bool(a.net.version == 4)), "ipv6": _ip(lambda a: bool(a.net.version == 6)),
+    "ip": _ip(lambda _a: True),
+    "ip_address": _ip(lambda a: not a.network),
+    "ipv4": _ip(lambda a: bool(a.net.version == 4)),
+    "ipv6": _ip(lambda a: bool(a.net.version == 6)),
     "ipv4_address": _ip(lambda a: bool(a.net.version == 4 and not a.network)),
     "ipv6_address": _ip(lambda a: bool(a.net.version == 6 and not a.network)),
-    "ipv4_netmask": lambda value: _mask(value, "is_netmask"), "ipv4_hostmask": lambda value: _mask(value, "is_hostmask"),
-    "loopback": _standard("is_loopback"), "multicast": _standard("is_multicast"),
-    "private": _standard("is_private"), "public": _standard("is_global"),
-    "reserved": _standard("is_reserved"), "unspecified": _standard("is_unspecified"),
+    "ipv4_netmask": lambda value: _mask(value, "is_netmask"),
+    "ipv4_hostmask": lambda value: _mask(value, "is_hostmask"),
+    "loopback": _standard("is_loopback"),
+    "multicast": _standard("is_multicast"),
+    "private": _standard("is_private"),
+    "public": _standard("is_global"),
+    "reserved": _standard("is_reserved"),
+    "unspecified": _standard("is_unspecified"),
     "mac": lambda value: bool(netaddr.valid_mac(str(value))),
     "in_network": lambda value, network: network_in_network(network, value),
     "in_any_network": lambda value, networks: any(network_in_network(one, value) for one in networks),
@@ -224,7 +273,7 @@ UTILS: dict[str, Callable[..., Any]] = {
     "subnet_of": lambda value, network: network_in_network(network, value),
     "supernet_of": lambda value, network: network_in_network(value, network),
     "resolvable": _resolvable,
-}  # fmt: skip
+}
 
 #: Tests by the name that a reference shows.
 TESTS: dict[str, Callable[..., Any]] = {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def templated(text: str) -> bool:
     """Whether a text may be a template."""
-    return "{" in text and ("{{" in text or "{%" in text or "{#" in text) or text.startswith("#jinja2:")
+    return ("{" in text and ("{{" in text or "{%" in text or "{#" in text)) or text.startswith("#jinja2:")
 
 
 def protected(value: Any) -> Any:
@@ -28,7 +28,7 @@ def _read(value: Any, scope: Scope | None) -> Any:
 
 
 class LazyDict(dict[Any, Any]):
-    """A copy of a dict whose templates are rendered with a scope, each when it is first read; None renders none."""
+    """A copy of a dict; its templates are rendered when they are read, none without a scope."""
 
     __slots__ = ("_ready", "_scope")
 
@@ -57,7 +57,9 @@ class LazyDict(dict[Any, Any]):
         return {key: self[key] for key in super().keys()}  # noqa: SIM118
 
     def get(self, key: Any, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        if key not in self:
+            return default
+        return self[key]
 
     def items(self) -> Any:
         return self._whole().items()
@@ -84,6 +86,8 @@ class LazyDict(dict[Any, Any]):
     def __ne__(self, other: object) -> bool:
         return self._whole() != other
 
+    __hash__ = None
+
     def __or__(self, other: Any) -> Any:
         return self._whole() | other
 
@@ -95,7 +99,7 @@ class LazyDict(dict[Any, Any]):
 
 
 class LazyList(list[Any]):
-    """A copy of a list whose templates are rendered with a scope, each when it is first read; None renders none."""
+    """A copy of a list; its templates are rendered when they are read, none without a scope."""
 
     __slots__ = ("_ready", "_scope")
 
@@ -185,6 +189,8 @@ class LazyList(list[Any]):
 
     def __ne__(self, other: object) -> bool:
         return not self == other
+
+    __hash__ = None
 
     def copy(self) -> list[Any]:
         return self._whole()

@@ -1,3 +1,5 @@
+# Ansible's times have no zone.
+# ruff: noqa: DTZ005, DTZ006
 """The variables that Ansible adds for a template file."""
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any
 
 
 def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bool = True) -> dict[str, Any]:
-    """`template_*` of a file called `name` in the task, rendered to `dest`; `ansible_managed` where nobody set it."""
+    """`template_*` of a file called `name` in the task; `managed` adds `ansible_managed`."""
     now = path.stat()
     try:
         owner: Any = pwd.getpwuid(now.st_uid).pw_name

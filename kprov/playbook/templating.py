@@ -139,6 +139,13 @@ class Templar:
             return [entry for entry in entries if not filters.omitted(entry)]
         return filters.plain(self.lazy(value, scope))
 
+    def loop_items(self, name: str, value: Any, scope: Scope, kind: str = "") -> list[Any]:
+        """What `with_NAME: value` loops over; first_found looks in `kind` ("templates", "vars", "files")."""
+        try:
+            return lookups.loop_items(name, value, scope, kind)
+        except ERRORS as error:
+            raise _explained(error, value, f"with_{name}") from None
+
     # -- conditions --------------------------------------------------------------------------------------
 
     def test(self, condition: Any, scope: Scope, what: str = "when") -> bool:
@@ -155,9 +162,7 @@ class Templar:
             raise _explained(error, condition, what) from None
         if isinstance(found, bool):
             return found
-        raise TemplatingError(
-            f"{what}: {conditions.broken(found)}, in {_short(condition)!r}"
-        )
+        raise TemplatingError(f"{what}: {conditions.broken(found)}, in {_short(condition)!r}")
 
     def _condition(self, condition: Any, scope: Scope) -> Any:
         text = conditions.stripped(condition)
@@ -178,7 +183,9 @@ class Templar:
         if not condition and not templated(text):
             return []
         try:
-            tree = self._environment(self.search, conditional=True).parse("{{ " + text + " }}" if condition else text)
+            tree = self._environment(self.search, conditional=True).parse(
+                "{{ " + text + " }}" if condition else text
+            )
         except jinja2.TemplateSyntaxError as error:
             return [str(error.message)]
         return conditions.unknown(tree)
@@ -285,7 +292,7 @@ def _header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
         name, colon, value = pair.partition(":")
         if not colon or name.strip() not in _SETTINGS:
             raise filters.FilterError(
-                f"{pair.strip()!r} is no setting for {_HEADER!r}; it takes NAME:VALUE of {', '.join(_SETTINGS)}"
+                f"{pair.strip()!r} is no setting for {_HEADER!r}; NAME:VALUE of {', '.join(_SETTINGS)} are"
             )
         found[name.strip()] = ast.literal_eval(value.strip())
     return found, body

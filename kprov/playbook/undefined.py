@@ -1,4 +1,4 @@
-"""What a template names and nobody has defined: it travels through expressions until something needs its value."""
+"""What a template names and nobody has defined: a marker, until something needs its value."""
 
 from __future__ import annotations
 

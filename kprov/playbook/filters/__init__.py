@@ -1,4 +1,4 @@
-"""Ansible's filters that Jinja2 does not have, a subject a file; ALL is what templates see, REFUSED what they may not use.
+"""Ansible's filters that Jinja2 does not have, a subject a file; ALL is what templates see.
 
 Called from `kprov.playbook.templating`; imports nothing of the playbook but `undefined` and `plugged`.
 """

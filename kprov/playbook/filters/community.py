@@ -1,3 +1,5 @@
+# The same choice for the same seed is what the filters are for.
+# ruff: noqa: S311
 """Filters of community.general and ansible.utils that roles use."""
 
 from __future__ import annotations
@@ -84,16 +86,43 @@ def version_sort(value: Any, reverse: bool = False) -> list[Any]:
     return sorted(value, key=lambda one: loose(str(one)), reverse=reverse)
 
 
-def from_csv(value: str, dialect: str = "excel", fieldnames: Any = None, delimiter: Any = None,
-             skipinitialspace: Any = None, strict: Any = None) -> list[dict[str, Any]]:  # fmt: skip
+def from_csv(
+    value: str,
+    dialect: str = "excel",
+    fieldnames: Any = None,
+    delimiter: Any = None,
+    skipinitialspace: Any = None,
+    strict: Any = None,
+) -> list[dict[str, Any]]:
     options = {"delimiter": delimiter, "skipinitialspace": skipinitialspace, "strict": strict}
     known = {name: option for name, option in options.items() if option is not None}
     return [dict(row) for row in csv.DictReader(value.splitlines(), fieldnames, dialect=dialect, **known)]
 
 
-_SECONDS = {"milliseconds": 0.001, "ms": 0.001, "msec": 0.001, "seconds": 1, "second": 1, "secs": 1, "sec": 1, "s": 1,
-            "minutes": 60, "minute": 60, "mins": 60, "min": 60, "m": 60, "hours": 3600, "hour": 3600, "h": 3600,
-            "days": 86400, "day": 86400, "d": 86400, "weeks": 604800, "week": 604800, "w": 604800}  # fmt: skip
+_SECONDS = {
+    "milliseconds": 0.001,
+    "ms": 0.001,
+    "msec": 0.001,
+    "seconds": 1,
+    "second": 1,
+    "secs": 1,
+    "sec": 1,
+    "s": 1,
+    "minutes": 60,
+    "minute": 60,
+    "mins": 60,
+    "min": 60,
+    "m": 60,
+    "hours": 3600,
+    "hour": 3600,
+    "h": 3600,
+    "days": 86400,
+    "day": 86400,
+    "d": 86400,
+    "weeks": 604800,
+    "week": 604800,
+    "w": 604800,
+}
 
 
 def to_time_unit(value: Any, unit: str = "ms", year: int = 365, month: int = 30) -> float:

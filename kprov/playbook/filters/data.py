@@ -80,7 +80,8 @@ def items2dict(value: Any, key_name: str = "key", value_name: str = "value") -> 
         return {entry[key_name]: entry[value_name] for entry in value}
     except KeyError:
         raise FilterError(
-            f"items2dict requires each dictionary in the list to contain the keys {key_name!r} and {value_name!r}"
+            f"items2dict requires each dictionary in the list to contain the keys {key_name!r} and "
+            f"{value_name!r}"
         ) from None
     except TypeError:
         raise FilterError(f"items2dict requires a list of dictionaries, got {value!r} instead.") from None

@@ -42,7 +42,7 @@ def password_hash(
     rounds: int | None = None,
     ident: str | None = None,
 ) -> str:
-    """A password as /etc/shadow has it; sha512, sha256, md5 or bcrypt (blowfish). Without a salt it is a new one each time."""
+    """A password as /etc/shadow has it; sha512, sha256, md5 or bcrypt (blowfish). No salt: a new one."""
     from passlib import hash as schemes
     from passlib.utils.binary import bcrypt64
 

@@ -1,3 +1,5 @@
+# The same choice for the same seed is what the filters are for.
+# ruff: noqa: S311
 """Filters for numbers and sizes, and for chance."""
 
 from __future__ import annotations
@@ -10,9 +12,29 @@ from typing import Any
 
 from kprov.playbook.filters.values import FilterError
 
-_UNITS = {"Y": 1 << 80, "Z": 1 << 70, "E": 1 << 60, "P": 1 << 50, "T": 1 << 40, "G": 1 << 30, "M": 1 << 20, "K": 1 << 10, "B": 1}  # fmt: skip
+_UNITS = {
+    "Y": 1 << 80,
+    "Z": 1 << 70,
+    "E": 1 << 60,
+    "P": 1 << 50,
+    "T": 1 << 40,
+    "G": 1 << 30,
+    "M": 1 << 20,
+    "K": 1 << 10,
+    "B": 1,
+}
 
-_PREFIXES = {"Y": "yotta", "Z": "zeta", "E": "exa", "P": "peta", "T": "tera", "G": "giga", "M": "mega", "K": "kilo", "B": ""}  # fmt: skip
+_PREFIXES = {
+    "Y": "yotta",
+    "Z": "zeta",
+    "E": "exa",
+    "P": "peta",
+    "T": "tera",
+    "G": "giga",
+    "M": "mega",
+    "K": "kilo",
+    "B": "",
+}
 
 
 def log(value: Any, base: float = math.e) -> float:
@@ -64,13 +86,15 @@ def human_to_bytes(size: Any, default_unit: str | None = None, isbits: bool = Fa
     letter = unit[0].upper()
     if letter not in _UNITS:
         raise FilterError(
-            f"human_to_bytes() failed to convert {size} (unit = {unit}). The suffix must be one of {', '.join(_UNITS)}"
+            f"human_to_bytes() failed to convert {size} (unit = {unit}). "
+            f"The suffix must be one of {', '.join(_UNITS)}"
         )
     name, short = ("bit", "b") if isbits else ("byte", "B")
     spelled, exact = _PREFIXES[letter] + name, short if letter == "B" else letter + short
     if len(unit) > 1 and unit.lower() != spelled and unit != exact:
         raise FilterError(
-            f"human_to_bytes() failed to convert {size}. Value is not a valid string (expect {exact} or {spelled})"
+            f"human_to_bytes() failed to convert {size}. "
+            f"Value is not a valid string (expect {exact} or {spelled})"
         )
     return round(float(found[1]) * _UNITS[letter])
 

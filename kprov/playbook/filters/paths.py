@@ -1,3 +1,5 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH118, PTH113, PTH207
 """Filters for paths of the operator's machine, as texts."""
 
 from __future__ import annotations

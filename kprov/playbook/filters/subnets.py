@@ -28,7 +28,7 @@ def _address(value: Any) -> Any:
 
 
 def ipsubnet(value: Any, query: Any = "", index: Any = None) -> Any:
-    """How many subnets of a size a network has, one of them by number, or the rank of one network in another."""
+    """How many subnets of a size a network has, one of them, or the rank of a network in another."""
     found = _network(value)
     if found is None:
         return False
@@ -172,13 +172,20 @@ class _Linux(netaddr.mac_unix):
 
 
 _DIALECTS = {
-    "bare": netaddr.mac_bare, "cisco": netaddr.mac_cisco, "eui48": netaddr.mac_eui48, "win": netaddr.mac_eui48, "linux": _Linux,
-    "pgsql": netaddr.mac_pgsql, "postgresql": netaddr.mac_pgsql, "psql": netaddr.mac_pgsql, "unix": netaddr.mac_unix,
-}  # fmt: skip
+    "bare": netaddr.mac_bare,
+    "cisco": netaddr.mac_cisco,
+    "eui48": netaddr.mac_eui48,
+    "win": netaddr.mac_eui48,
+    "linux": _Linux,
+    "pgsql": netaddr.mac_pgsql,
+    "postgresql": netaddr.mac_pgsql,
+    "psql": netaddr.mac_pgsql,
+    "unix": netaddr.mac_unix,
+}
 
 
 def hwaddr(value: Any, query: str = "", alias: str = "hwaddr") -> Any:
-    """A hardware address as a query asks for it: bool, int, or in a notation (linux, unix, cisco, win, bare, pgsql)."""
+    """A hardware address as a query asks for it: bool, int, or a notation (linux, unix, cisco ...)."""
     try:
         found = netaddr.EUI(value)
     except (netaddr.AddrFormatError, ValueError, TypeError, NotImplementedError):

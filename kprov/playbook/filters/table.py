@@ -1,4 +1,4 @@
-"""The names of all filters: Jinja2's own, ansible.builtin, ansible.utils, community.general, and what is refused."""
+"""The names of all filters: Jinja2's own, Ansible's, those of two collections, and what is refused."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def regex_replace(
 def regex_search(
     value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False
 ) -> Any:
-    """The match, or a list of the groups asked for (`\\\\1`, `\\\\g<name>`); None without a match."""
+    """The match, or a list of the groups asked for (by number or name); None without a match."""
     wanted: list[int | str] = []
     for group in groups:
         name = re.match(r"\\g<(\S+)>|\\(\d+)", group)
@@ -79,9 +79,16 @@ def comment(value: str, style: str = "plain", **settings: Any) -> str:
         raise FilterError(f"Invalid style {style!r}. Available styles: {', '.join(_COMMENTS)}")
     edge = settings.get("decoration", _COMMENTS[style]["decoration"]).rstrip()
     part: dict[str, Any] = {
-        "newline": "\n", "beginning": "", "prefix": edge, "prefix_count": 1, "postfix": edge, "postfix_count": 1, "end": "",
-        **_COMMENTS[style], **settings,
-    }  # fmt: skip
+        "newline": "\n",
+        "beginning": "",
+        "prefix": edge,
+        "prefix_count": 1,
+        "postfix": edge,
+        "postfix_count": 1,
+        "end": "",
+        **_COMMENTS[style],
+        **settings,
+    }
     newline, mark = part["newline"], part["decoration"]
     beginning = f"{part['beginning']}{newline}" if part["beginning"] else ""
     prefix = part["prefix"] if part["prefix"] == newline else f"{part['prefix']}{newline}"

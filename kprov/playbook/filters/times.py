@@ -1,3 +1,5 @@
+# Ansible's times have no zone.
+# ruff: noqa: DTZ007
 """Filters for times."""
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class FilterError(Exception):
 
 
 def plain(value: Any) -> Any:
-    """A value of plain types only: tuples, sets and views are lists, mappings are dicts, omitted entries gone.
+    """A value of plain types only: tuples, sets, views are lists, mappings dicts, omitted entries gone.
 
     FilterError for what is no data (a function, a range), an undefined error for what is undefined.
     """
@@ -49,8 +49,7 @@ def plain(value: Any) -> Any:
     if (
         isinstance(value, jinja2.Undefined)
         or kind is range
-        or callable(value)
-        and not isinstance(value, Iterable)
+        or (callable(value) and not isinstance(value, Iterable))
     ):
         raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
     if isinstance(value, (list, tuple, set, frozenset, Iterable)) and not isinstance(value, bytearray):
@@ -87,7 +86,7 @@ def text(value: Any) -> str:
 
 def sequence(value: Any) -> bool:
     """Whether a value is a list of things, not a text or a mapping."""
-    return isinstance(value, (list, tuple, set, frozenset, range)) or isinstance(value, _VIEWS)
+    return isinstance(value, (list, tuple, set, frozenset, range, *_VIEWS))
 
 
 def named(value: Any) -> str:

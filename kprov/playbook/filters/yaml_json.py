@@ -12,15 +12,12 @@ import yaml
 from kprov.playbook.filters.values import FilterError, omitted, plain
 
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Plain values as Ansible writes them."""
+#: libyaml's, which breaks long lines where Ansible's output has them broken.
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _shared(value: Any, known: dict[int, Any]) -> Any:
-    """As `plain`; a container that is in the value twice is one container, which YAML shows with an anchor."""
+    """As `plain`; a container that is there twice stays one, which YAML shows with an anchor."""
     if not isinstance(value, (dict, list)):
         return plain(value)
     if id(value) not in known:
@@ -41,7 +38,7 @@ def _json_default(value: Any) -> Any:
 
 
 def to_json(value: Any, **options: Any) -> str:
-    """A value as JSON, with json.dumps' options; `profile` and the retired ones of Ansible are refused."""
+    """A value as JSON, with json.dumps' options; Ansible's `profile` is refused."""
     for name in ("vault_to_text", "preprocess_unsafe"):
         options.pop(name, None)
     if options.pop("profile", None) not in (None, "tagless"):
@@ -80,7 +77,7 @@ def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, 
 
 def from_yaml(value: Any) -> Any:
     try:
-        return value if not isinstance(value, str) else yaml.load(value, Loader=_Loader)
+        return value if not isinstance(value, str) else yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise FilterError(f"not YAML: {error}") from None
 
@@ -89,7 +86,7 @@ def from_yaml_all(value: Any) -> Any:
     if value is None:
         return []
     try:
-        return value if not isinstance(value, str) else list(yaml.load_all(value, Loader=_Loader))
+        return value if not isinstance(value, str) else list(yaml.safe_load_all(value))
     except yaml.YAMLError as error:
         raise FilterError(f"not YAML: {error}") from None
 

@@ -1,6 +1,6 @@
 """Ansible's lookups, and the functions that templates may call (GLOBALS).
 
-`run` calls a lookup from code, `loop_items` is what `with_NAME` loops over. Imports filters, scope and the inventory.
+`run` calls a lookup from code, `loop_items` is what `with_NAME` loops over. Imports filters, inventory.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# Ansible's times have no zone.
+# ruff: noqa: DTZ005
 """Calling lookups: from templates (lookup, query, q), from `with_NAME`, and from code."""
 
 from __future__ import annotations

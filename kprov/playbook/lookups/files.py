@@ -1,4 +1,6 @@
-"""Lookups that read files of the operator's machine: file, template, fileglob, first_found, ini, csvfile, unvault."""
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH113, PTH118, PTH207
+"""Lookups that read files of the operator's machine: file, template, ini, csvfile; and that find them."""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.filters.choices import boolean
-from kprov.playbook.filters.vaults import readable
 from kprov.playbook.filters.values import FilterError, sequence
+from kprov.playbook.filters.vaults import readable
 from kprov.playbook.lookups.search import base, find, folders, key_values, must, options
 from kprov.playbook.scope import Scope
 from kprov.playbook.template_vars import template_vars
@@ -32,9 +34,15 @@ def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
 
 def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     known: dict[str, Any] = {
-        "template_vars": {}, "variable_start_string": "{{", "variable_end_string": "}}", "comment_start_string": "{#",
-        "comment_end_string": "#}", "trim_blocks": True, "convert_data": None, "jinja2_native": None,
-    }  # fmt: skip
+        "template_vars": {},
+        "variable_start_string": "{{",
+        "variable_end_string": "}}",
+        "comment_start_string": "{#",
+        "comment_end_string": "#}",
+        "trim_blocks": True,
+        "convert_data": None,
+        "jinja2_native": None,
+    }
     asked = options(given, known, "template")
     settings = {name: asked[name] for name in known if name.endswith("_string")}
     settings["trim_blocks"] = boolean(asked["trim_blocks"])
@@ -68,7 +76,7 @@ def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
 
 
 def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
-    """The first file there is of many names; terms are names, lists of them, or mappings with files, paths and skip."""
+    """The first file there is of many names; terms: names, lists, or mappings with files, paths, skip."""
     known = {"files": [], "paths": [], "skip": False}
     asked = options(given, known, "first_found")
     names: list[str] = []
@@ -111,9 +119,17 @@ def _join(names: list[str], files: Any, paths: Any) -> None:
 
 def _ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     known: dict[str, Any] = {
-        "type": "ini", "file": "ansible.ini", "section": "global", "re": False, "encoding": "utf-8", "default": "",
-        "case_sensitive": False, "allow_no_value": False, "allow_none": False, "interpolation": True,
-    }  # fmt: skip
+        "type": "ini",
+        "file": "ansible.ini",
+        "section": "global",
+        "re": False,
+        "encoding": "utf-8",
+        "default": "",
+        "case_sensitive": False,
+        "allow_no_value": False,
+        "allow_none": False,
+        "interpolation": True,
+    }
     found: list[Any] = []
     for term in terms:
         asked, key = options(given, known, "ini"), str(term)
@@ -148,13 +164,18 @@ def _of_ini(
         raise FilterError(f"No section {section!r} in {asked['file']!r}.") from None
     except configparser.Error as error:
         raise FilterError(f"{asked['file']}: {error}") from None
-    return [] if value is None else list(value) if isinstance(value, list) else [value]
+    return [] if value is None else [value]
 
 
 def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
     known: dict[str, Any] = {
-        "file": "ansible.csv", "delimiter": "TAB", "encoding": "utf-8", "default": None, "col": 1, "keycol": 0,
-    }  # fmt: skip
+        "file": "ansible.csv",
+        "delimiter": "TAB",
+        "encoding": "utf-8",
+        "default": None,
+        "col": 1,
+        "keycol": 0,
+    }
     if not terms:
         raise FilterError("Search key is required but was not found")
     found: list[Any] = []

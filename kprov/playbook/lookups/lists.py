@@ -24,9 +24,7 @@ def _flat(terms: list[Any]) -> list[Any]:
 def _dict(_scope: Scope, terms: list[Any]) -> list[Any]:
     for term in terms:
         if not isinstance(term, Mapping):
-            raise FilterError(
-                f"the 'dict' lookup plugin expects a dictionary, got {term!r} of type {named(term)}"
-            )
+            raise FilterError(f"the 'dict' lookup plugin expects a dictionary, got {named(term)}: {term!r}")
     return [{"key": key, "value": term[key]} for term in terms for key in term]
 
 
@@ -49,8 +47,8 @@ def _together(_scope: Scope, terms: list[Any]) -> list[Any]:
 def _subelements(_scope: Scope, terms: list[Any]) -> list[Any]:
     if not 2 <= len(terms) <= 3 or not isinstance(terms[0], (list, dict)) or not isinstance(terms[1], str):
         raise FilterError(
-            "subelements lookup expects a list of two or three items: a dict or a list, a string pointing to the "
-            "subkey, and flags"
+            "subelements lookup expects a list of two or three items: a dict or a list, a string pointing to "
+            "the subkey, and flags"
         )
     entries, path = terms[0], terms[1].split(".")
     flags = terms[2] if len(terms) == 3 else {}

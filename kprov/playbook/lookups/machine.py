@@ -1,4 +1,6 @@
-"""Lookups of the operator's machine and of the inventory: env, pipe, lines, url, vars, varnames, inventory_hostnames."""
+# To run a command and to open a URL is what these lookups are.
+# ruff: noqa: S602, S310
+"""Lookups of the operator's machine and of the inventory: env, pipe, lines, url, vars and names."""
 
 from __future__ import annotations
 
@@ -57,10 +59,19 @@ def _lines(scope: Scope, terms: list[Any]) -> list[Any]:
 
 
 _URL: dict[str, Any] = {
-    "validate_certs": True, "split_lines": True, "use_proxy": True, "username": None, "password": None, "headers": {},
-    "force": False, "timeout": 10, "http_agent": "ansible-httpget", "force_basic_auth": False, "follow_redirects": "urllib2",
+    "validate_certs": True,
+    "split_lines": True,
+    "use_proxy": True,
+    "username": None,
+    "password": None,
+    "headers": {},
+    "force": False,
+    "timeout": 10,
+    "http_agent": "ansible-httpget",
+    "force_basic_auth": False,
+    "follow_redirects": "urllib2",
     "ca_path": None,
-}  # fmt: skip
+}
 
 
 def _url(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:

@@ -1,3 +1,5 @@
+# The same password for the same seed is what the option is for.
+# ruff: noqa: S311
 """The password lookup: a password made once and kept in a file, as Ansible keeps it."""
 
 from __future__ import annotations
@@ -17,8 +19,12 @@ from kprov.playbook.lookups.search import base, key_values, options
 from kprov.playbook.scope import Scope
 
 _KNOWN: dict[str, Any] = {
-    "length": 20, "encrypt": None, "chars": ["ascii_letters", "digits", ".,:-_"], "ident": None, "seed": None,
-}  # fmt: skip
+    "length": 20,
+    "encrypt": None,
+    "chars": ["ascii_letters", "digits", ".,:-_"],
+    "ident": None,
+    "seed": None,
+}
 
 
 def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:

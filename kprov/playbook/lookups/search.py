@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def base(scope: Scope) -> Path:
 
 
 def find(scope: Scope, kind: str, name: Any) -> Path | None:
-    """A file by its name, in the `kind` folder ("files", "templates" ...) of each or beside it; None without one."""
+    """A file by its name, in the `kind` folder ("files" ...) of each place or beside it; None without one."""
     path = Path(str(name)).expanduser()
     if path.is_absolute():
         return path if path.exists() else None
@@ -49,14 +50,14 @@ def options(given: dict[str, Any], known: dict[str, Any], lookup: str) -> dict[s
     """A lookup's options with their defaults; FilterError for one that is not known."""
     for name in given:
         if name not in known:
-            raise FilterError(f"{name!r} is not an option; there are {', '.join(known) or 'none'}")
+            raise FilterError(
+                f"{name!r} is not an option of {lookup}; there are {', '.join(known) or 'none'}"
+            )
     return {**known, **given}
 
 
 def key_values(text: str) -> tuple[str, dict[str, str]]:
     """`words name=value name="two words"`: the words, and the values."""
-    import shlex
-
     words, found = [], {}
     for part in shlex.split(text, posix=True):
         name, equal, value = part.partition("=")

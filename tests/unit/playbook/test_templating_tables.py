@@ -13,7 +13,9 @@ from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar, TemplatingError
 
 _FOLDER = Path(__file__).parent / "templating_tables"
-_TABLES: dict[str, Any] = {path.stem: yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(_FOLDER.glob("*.yml"))}
+_TABLES: dict[str, Any] = {
+    path.stem: yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(_FOLDER.glob("*.yml"))
+}
 _TEMPLAR = Templar()
 _AT_ONCE = 30
 
@@ -38,10 +40,12 @@ def test_expressions_have_the_values_that_ansible_gives_them(table: str, some: l
     assert found == some
 
 
-@pytest.mark.parametrize(("table", "some"), [case for case in cases("fails") if case.values[0] != "conditions"])
+@pytest.mark.parametrize(
+    ("table", "some"), [case for case in cases("fails") if case.values[0] != "conditions"]
+)
 def test_what_fails_in_ansible_fails_with_the_expression(table: str, some: list[str]) -> None:
     for text in some:
-        with pytest.raises(TemplatingError, match="in ['\"]"):
+        with pytest.raises(TemplatingError, match=r"in ['\"]"):
             _TEMPLAR.value(text, scope(table))
 
 
