@@ -13,8 +13,6 @@ import kprov.agent
 
 def test_the_agent_needs_no_more_than_python_3_9() -> None:
     pytest.importorskip("vermin")
-    command = [sys.executable, "-m", "vermin", "-t=!2", "-t=3.9-", "--no-tips", "--violations"]
-    done = subprocess.run(
-        [*command, Path(kprov.agent.__path__[0])], capture_output=True, text=True, check=False
-    )
+    command = [str(Path(sys.executable).with_name("vermin")), "-t=3.9-", "--no-tips", "--violations"]
+    done = subprocess.run([*command, kprov.agent.__path__[0]], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
