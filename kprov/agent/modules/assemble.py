@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 from kprov.agent import files, fragments, placing
@@ -25,7 +26,10 @@ RULES: dict[str, Any] = {"file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
     if args.get("_sha256") is not None:
+        sums = placing.sums_of(context.content(args["_sha256"]))
         placed = placing.place(args, context)
+        placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
+        placed.setdefault("dest", args["dest"])
         if isinstance(placed.get("diff"), list):
             placed["diff"] = placed["diff"][0] if placed["diff"] else {}
         return placed
@@ -47,9 +51,22 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if changed:
         if context.diff:
             result["diff"] = [files.difference(dest, files.shown(dest), data)]
+        if args["validate"]:
+            result["validation"] = _judged(data, args["validate"])
         if now and args["backup"] and not context.check:
             result["backup_file"] = files.backup(dest)
         if not context.check:
-            files.write(dest, data, {**args, "follow": False})
+            files.write(dest, data, {**args, "follow": False, "validate": None})
     result["changed"] = set_attributes(dest, args, check=context.check, follow=False) or changed
     return {**result, **files.path_info(dest)}
+
+
+def _judged(data: bytes, command: str) -> dict[str, Any]:
+    """What the program of `validate` says of a content."""
+    with tempfile.NamedTemporaryFile(prefix=".kprov-") as file:
+        file.write(data)
+        file.flush()
+        code, out, err = files.validate(command, file.name)
+    if code:
+        raise ModuleError(f"failed to validate: rc:{code} error:{err}")
+    return {"rc": code, "stdout": out, "stderr": err}
