@@ -1,5 +1,5 @@
 # Paths are used as the texts they arrive as.
-# ruff: noqa: PTH207, PTH208
+# ruff: noqa: PTH120, PTH208
 """Whether `systemctl daemon-reload` would read anything that the system manager has not read already.
 
 A reload runs the generators and reads the manager's configuration and every unit file. It has no effect when
@@ -10,7 +10,6 @@ generators of systemd itself read. A generator of someone else may read anything
 
 from __future__ import annotations
 
-import glob
 import os
 import time
 from typing import Iterator
@@ -76,8 +75,8 @@ def _times(unit_path: list[str]) -> Iterator[float]:
         yield from _time(path)
     for base in _GENERATORS:
         yield from _tree(f"{base}/system-generators")
-        for path in (f"{base}/system.conf", *glob.glob(f"{base}/system.conf.d")):
-            yield from _tree(path)
+        yield from _tree(f"{base}/system.conf")
+        yield from _tree(f"{base}/system.conf.d")
     for folder in {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}:
         yield from _tree(folder)
 
@@ -95,15 +94,23 @@ def _time(path: str) -> Iterator[float]:
             return
 
 
-def _tree(folder: str) -> Iterator[float]:
+def _tree(folder: str, depth: int = 4) -> Iterator[float]:
+    """A folder and all below it, through links too; where it is none, the folder it was in.
+
+    Less /run/systemd: every reload changes it, and its own folders live as long as systemd.
+    """
+    if not os.path.lexists(folder):
+        above = os.path.dirname(folder)
+        yield from () if above == "/run/systemd" else _time(above)
+        return
     yield from _time(folder)
     try:
-        entries = list(os.scandir(folder))
+        entries = list(os.scandir(folder)) if depth else []
     except OSError:
         return
     for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _tree(entry.path)
+        if entry.is_dir():
+            yield from _tree(entry.path, depth - 1)
             continue
         try:
             yield entry.stat(follow_symlinks=False).st_ctime
