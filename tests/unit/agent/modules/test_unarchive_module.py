@@ -79,6 +79,13 @@ def test_members_are_chosen_and_stripped(do: Run, dest: Path, tgz: str) -> None:
     assert do("unarchive", **args, creates=str(dest / "run"))["skipped"]
 
 
+def test_the_host_downloads_a_url(do: Run, dest: Path, tgz: str) -> None:
+    assert do("unarchive", src=f"file://{tgz}", dest=str(dest), remote_src=True)["changed"]
+    assert (dest / "app/run").exists()
+    failed = do("unarchive", src="file:///none.tgz", dest=str(dest), remote_src=True)
+    assert failed["msg"].startswith("Failure downloading file:///none.tgz")
+
+
 def test_members_outside_of_the_folder_are_refused(do: Run, dest: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "bad.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo("../out"))
