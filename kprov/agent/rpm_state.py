@@ -122,12 +122,13 @@ def compare(one: str, other: str) -> int:
     for first, second in zip([*left, ""], [*right, ""]):
         if first == second:
             continue
-        for mark, order in (("~", 1), ("^", -1)):
-            if mark in (first, second):
-                # A tilde is before everything, its end too; a caret is before all but the end.
-                against = second if first == mark else first
-                order = order if mark == "~" or against else -order
-                return -order if first == mark else order
+        # A tilde is before everything, the end too; a caret is before all but the end.
+        if "~" in (first, second):
+            return -1 if first == "~" else 1
+        if first == "^":
+            return -1 if second else 1
+        if second == "^":
+            return 1 if first else -1
         if first.isdigit() and second.isdigit():
             if int(first) != int(second):
                 return int(first) - int(second)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import gzip
 import http.client
 import http.cookiejar
+import io
 import netrc
 import os
 import shutil
@@ -62,7 +64,7 @@ class Request:
 
 @dataclass
 class Response:
-    """An answer that has begun; `stream` gives its content, decompressed where that was asked for."""
+    """An answer that has begun, a refusal too; `stream` gives its content, decompressed where asked for."""
 
     stream: Any
     headers: Any
@@ -82,8 +84,8 @@ def masked(url: str) -> str:
 def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
     """The answer and what Ansible returns of it: url, status, msg, headers in lower case, cookies.
 
-    A request that found nobody, or was refused, has status -1 or the server's, and the reason in msg; the content
-    of a refusal is `body`. Raises ModuleError for a URL that is none.
+    Where nobody answers, status is -1 and msg the reason; a refusal's content is `body`.
+        Raises ModuleError for a URL that is none.
     """
     info: dict[str, Any] = {"url": masked(request.url), "status": -1}
     jar = http.cookiejar.CookieJar()
@@ -95,7 +97,7 @@ def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
         error.close()
         info.update(_headers(error.headers))
         info.update(msg=str(error), body=body, status=error.code)
-        return None, info
+        return Response(io.BytesIO(body), error.headers, request.url, error.code), info
     except urllib.error.URLError as error:
         info.update(msg=f"Request failed: {error}")
     except http.client.BadStatusLine as error:
@@ -146,13 +148,11 @@ def _open(request: Request, jar: http.cookiejar.CookieJar) -> Any:
     url, headers, handlers = _credentials(request)
     if not options["use_proxy"]:
         handlers.append(urllib.request.ProxyHandler({}))
-    secure = None
-    if url.lower().startswith("https:") or request.redirects != "none":
-        secure = web_handlers.secured(options, request.ca_path)
+    secure = functools.partial(web_handlers.secured, options, request.ca_path)
     if request.unix_socket:
-        handlers += [web_handlers.UnixHandler(request.unix_socket, secure)]
+        handlers.append(web_handlers.UnixHandler(request.unix_socket, secure))
     else:
-        handlers.append(urllib.request.HTTPSHandler(context=secure))
+        handlers.append(web_handlers.SecureHandler(secure))
     handlers += [web_handlers.Redirects(request.redirects), urllib.request.HTTPCookieProcessor(jar)]
     data = request.data.encode() if isinstance(request.data, str) else request.data
     asked = urllib.request.Request(url, data=data, method=request.method.upper())
@@ -171,7 +171,7 @@ def _open(request: Request, jar: http.cookiejar.CookieJar) -> Any:
 
 
 def _credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
-    """The URL without its credentials, and what presents them: a header, or handlers that wait to be asked."""
+    """The URL without its credentials, and what presents them: a header, or handlers that are asked."""
     url, options = request.url, request.options
     parts = urllib.parse.urlparse(url)
     if parts.scheme == "ftp":
@@ -209,7 +209,7 @@ def downloaded(url: str, *, suffix: str = "") -> Iterator[str]:
     """The content of a URL as a temporary file. Raises ModuleError."""
     options = {name: entry.get("default") for name, entry in ARGUMENTS.items()}
     response, info = fetch(Request(url, options))
-    if response is None:
+    if response is None or response.code >= 400:
         raise ModuleError(f"Failure downloading {masked(url)}, {info['msg']}")
     handle, path = tempfile.mkstemp(prefix="kprov-", suffix=suffix)
     try:

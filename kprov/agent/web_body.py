@@ -6,6 +6,7 @@ import base64
 import mimetypes
 import os
 import random
+import re
 import textwrap
 import urllib.parse
 from typing import Any
@@ -46,7 +47,7 @@ def _unfit(text: str) -> ModuleError:
 def _part(name: str, value: Any, content: bytes | None) -> bytes:
     place = f'Content-Disposition: form-data; name="{name}"'
     if isinstance(value, str):
-        return f"Content-Type: text/plain\r\n{place}\r\n\r\n{value}".encode()
+        return f"Content-Type: text/plain\r\n{place}\r\n\r\n".encode() + _lines(value.encode())
     if not isinstance(value, dict):
         raise _unfit(f"value must be a string, or mapping, cannot be type {type(value).__name__}")
     filename, text = value.get("filename"), value.get("content")
@@ -57,7 +58,7 @@ def _part(name: str, value: Any, content: bytes | None) -> bytes:
     if filename:
         head += f'; filename="{os.path.basename(filename)}"'
     if text:
-        return f"{head}\r\n\r\n".encode() + (text if isinstance(text, bytes) else str(text).encode())
+        return f"{head}\r\n\r\n".encode() + _lines(str(text).encode())
     encoding = value.get("multipart_encoding") or "base64"
     if encoding not in ("base64", "7or8bit"):
         raise _unfit("multipart_encoding must be one of dict_keys(['base64', '7or8bit']).")
@@ -71,4 +72,9 @@ def _part(name: str, value: Any, content: bytes | None) -> bytes:
             + "\r\n".join([*lines, ""]).encode()
         )
     how = "7bit" if content.isascii() else "8bit"
-    return f"Content-Transfer-Encoding: {how}\r\n{head}\r\n\r\n".encode() + content
+    return f"Content-Transfer-Encoding: {how}\r\n{head}\r\n\r\n".encode() + _lines(content)
+
+
+def _lines(data: bytes) -> bytes:
+    """With the ends of lines that a form has; what must keep its own is sent as base64."""
+    return re.sub(rb"\r\n|\r|\n", b"\r\n", data)

@@ -9,7 +9,9 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, Callable
+
+Secure = Callable[[], ssl.SSLContext]
 
 #: Where distributions and operators put certificates besides OpenSSL's own place.
 _MORE_AUTHORITIES = (
@@ -82,6 +84,17 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         )
 
 
+class SecureHandler(urllib.request.HTTPSHandler):
+    """https; certificates are read when the first such URL is opened."""
+
+    def __init__(self, secure: Secure) -> None:
+        super().__init__()
+        self.secure = secure
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(http.client.HTTPSConnection, req, context=self.secure())
+
+
 class _UnixConnection(http.client.HTTPConnection):
     """To a socket of this host instead of the URL's host; over TLS where a context is given."""
 
@@ -107,7 +120,7 @@ class UnixHandler(urllib.request.HTTPSHandler):
 
     handler_order = 400
 
-    def __init__(self, path: str, secure: ssl.SSLContext | None) -> None:
+    def __init__(self, path: str, secure: Secure) -> None:
         super().__init__()
         self.path = path
         self.secure = secure
@@ -116,7 +129,7 @@ class UnixHandler(urllib.request.HTTPSHandler):
         return self._through(req, None)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self._through(req, self.secure)
+        return self._through(req, self.secure())
 
     http_request = urllib.request.AbstractHTTPHandler.do_request_
 

@@ -52,10 +52,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     }
     changed, key = False, None
     text = ""
+    if "signed_by" in fields:
+        changed, key, fields["signed_by"] = _key(fields["signed_by"], slug, context)
     for name, value in sorted(fields.items()):
-        if name == "signed_by":
-            changed, key, value = _key(value, slug, context)
-        text += f"{_field(name)}: {_shown(value)}\n"
+        text += f"{_field(name)}:{_shown(value)}\n"
     written = _written(dest, text.encode(), context)
     moded = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
     result = {"repo": text, "changed": changed or written or moded, "dest": dest, "key_filename": key}
@@ -76,23 +76,23 @@ def _field(name: str) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return " yes" if value else " no"
     text = " ".join(value) if isinstance(value, list) else str(value)
     if "\n" not in text:
-        return text
+        return f" {text}"
     lines = (line.strip() or "." for line in text.strip().splitlines())
     return "\n" + textwrap.indent("\n".join(lines), "    ")
 
 
 def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str]:
-    """Whether something changed, the key's file, and what the source says of it: a file, or the key itself."""
+    """Whether something changed, the key's file, and what the source says of it: a file or the key."""
     if os.path.isfile(value):
         return False, value, value
     if not urllib.parse.urlparse(value).scheme:
         return False, None, value
     options = {name: entry.get("default") for name, entry in web.ARGUMENTS.items()}
     response, info = web.fetch(web.Request(value, options))
-    if response is None:
+    if response is None or response.code >= 400:
         said = info["msg"].replace("Request failed: ", "")
         raise ModuleError(f"Could not fetch signed_by key: {said}")
     data = response.stream.read()

@@ -13,7 +13,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "question": {"aliases": ["selection", "setting"]},
     "vtype": {
         "choices": [
-            "boolean", "error", "multiselect", "note", "password", "seen", "select", "string", "text", "title",
+            "boolean", "error", "multiselect", "note", "password",
+            "seen", "select", "string", "text", "title",
         ]
     },
     "value": {"type": "raw", "aliases": ["answer"]},

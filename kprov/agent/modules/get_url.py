@@ -189,7 +189,7 @@ def _whole(path: str, info: dict[str, Any], args: dict[str, Any], method: str) -
         return
     expected, size = int(info["content-length"]), os.path.getsize(path)
     if size != expected:
-        text = f"Incomplete read, (cl={expected}, st.st_size={size})"
+        text = f"Incomplete read, (rsp.length={expected - size}, cl={expected}, st.st_size={size})"
         raise ModuleError(f"{text} failed to read remaining {expected - size} bytes")
 
 

@@ -1,3 +1,5 @@
+# The signature is what callers expect.
+# ruff: noqa: ARG001
 """ansible.builtin.package_facts, from dpkg's status file or rpm's database."""
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Packages = dict[str, list[dict[str, Any]]]
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
-    """ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}; rpm has release, epoch."""
+    """ansible_facts.packages: {name: [{name, version, arch, category, origin, source}]}."""
     asked = [name.lower() for name in args["manager"]]
     unknown = sorted(set(asked) - {"auto", "apt", *_RPM, *_OTHERS})
     if unknown:

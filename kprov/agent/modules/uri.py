@@ -99,12 +99,10 @@ def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, bod
         yield body
         return
     path = context.content_file(sha) if sha is not None else src
+    if not os.access(path, os.R_OK):
+        raise ModuleError(f"Unable to open source file {src}", elapsed=0)
     try:
-        try:
-            file = open(path, "rb")
-        except OSError:
-            raise ModuleError(f"Unable to open source file {src}", elapsed=0) from None
-        with file:
+        with open(path, "rb") as file:
             headers["Content-Length"] = os.fstat(file.fileno()).st_size
             yield file
     finally:
@@ -121,14 +119,15 @@ def _answer(
     content: bytes | None = None
     if maybe_json or args["return_content"] or info["status"] not in wanted:
         try:
-            content = response.stream.read() if response is not None else info.pop("body", b"")
+            had = info.pop("body", None)
+            content = response.stream.read() if had is None and response is not None else had or b""
         except http.client.HTTPException as error:
             raise ModuleError(f"HTTP Error while fetching {url}: {error}") from None
     result: dict[str, Any] = {"redirected": info["url"] != url, **info, "elapsed": elapsed, "changed": False}
     if response is not None and dest is not None:
         if os.path.isdir(dest):
             dest = os.path.join(dest, _name_of(response))
-        if info["status"] in wanted:
+        if info["status"] in wanted and info["status"] != 304:
             _write(dest, content, response, args, result)
             set_attributes(dest, args, check=False)
             result["changed"] = True

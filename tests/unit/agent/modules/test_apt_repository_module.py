@@ -1,0 +1,76 @@
+"""Sources of packages, as lines and as deb822."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kprov.agent import apt_sources
+from kprov.agent.modules import deb822_repository
+
+Run = Callable[..., dict[str, Any]]
+
+
+def test_lines_are_sources_that_are_on_or_off() -> None:
+    line = apt_sources.parsed("deb   [a=b] http://x  stable main # why\n")
+    assert (line.valid, line.enabled, line.source, line.comment) == (
+        True,
+        True,
+        "deb [a=b] http://x stable main",
+        "why",
+    )
+    assert not apt_sources.parsed("# deb http://x stable main").enabled
+    assert not apt_sources.parsed("# words").valid
+    assert str(line) == "deb [a=b] http://x stable main # why\n"
+
+
+def test_a_source_that_is_off_is_switched_on() -> None:
+    sources = {"f": [apt_sources.parsed("# deb http://x stable main")]}
+    assert apt_sources.add(sources, "deb http://x stable main", None) is None
+    assert apt_sources.text(sources["f"]) == "deb http://x stable main\n"
+    apt_sources.remove(sources, "deb http://x stable main")
+    assert sources == {"f": []}
+
+
+@pytest.mark.parametrize(
+    ("source", "filename", "path"),
+    [
+        ("deb http://deb.debian.org/debian stable main", None, "deb_debian_org_debian"),
+        ("deb [arch=amd64] https://me:word@x.org/a b c", None, "x_org_a"),
+        ("deb http://x b c", "mine", "mine"),
+    ],
+)
+def test_new_files_are_named_after_the_source(source: str, filename: str | None, path: str) -> None:
+    assert apt_sources.file_of(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
+
+
+def test_a_ppa_and_a_key_are_refused_with_what_to_use(do: Run) -> None:
+    assert "deb822_repository" in do("apt_repository", repo="ppa:a/b")["msg"]
+    assert "deb822_repository" in do("apt_key", url="http://x")["msg"]
+    assert do("apt_repository", repo="http://x")["msg"] == "Invalid repository string: http://x"
+
+
+def test_deb822_fields_are_sorted_and_folded(
+    do: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deb822_repository, "_SOURCES", str(tmp_path))
+    args = {
+        "name": "My repo",
+        "uris": "http://x",
+        "suites": ["a", "b"],
+        "by_hash": True,
+        "signed_by": "k\n\nl\n",
+    }
+    result = do("deb822_repository", **args)
+    assert result["repo"] == (
+        "By-Hash: yes\nX-Repolib-Name: My repo\nSigned-By:\n    k\n    .\n    l\nSuites: a b\nTypes: deb\n"
+        "URIs: http://x\n"
+    )
+    assert (tmp_path / "my-repo.sources").read_text() == result["repo"]
+    assert not do("deb822_repository", **args)["changed"]
+    assert do("deb822_repository", check=True, name="My repo", state="absent")["changed"]
+    assert do("deb822_repository", name="My repo", state="absent")["changed"]
+    assert list(tmp_path.iterdir()) == []
