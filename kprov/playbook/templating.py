@@ -18,7 +18,7 @@ from kprov.playbook.environment import Context, Environment
 from kprov.playbook.lazy import LazyDict, LazyList, templated
 from kprov.playbook.plugged import plugged
 from kprov.playbook.scope import Scope
-from kprov.playbook.undefined import Marker, MarkerError
+from kprov.playbook.undefined import Marker, MarkerError, template_place
 
 #: Settings a `#jinja2:` line may change.
 _SETTINGS = (
@@ -229,9 +229,7 @@ class Templar:
                 found.trip()
             return found
         except ERRORS as error:
-            line = _template_line(error)
-            place = f"{path}:{line}" if line else str(path)
-            raise TemplatingError(f"{place}: {_reason(error)}") from None
+            raise TemplatingError(f"{_place(error, path)}: {_reason(error)}") from None
         finally:
             self._local.scope = before
 
@@ -298,19 +296,17 @@ def _header(text: str, settings: dict[str, Any]) -> tuple[dict[str, Any], str]:
     return found, body
 
 
-def _template_line(error: BaseException) -> int | None:
+def _place(error: BaseException, path: Path) -> str:
+    """Where in which template file an error is, as far as it can be told."""
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return error.lineno
-    line, trace = None, error.__traceback__
+        return f"{error.filename or path}:{error.lineno}"
+    found = error.source.place if isinstance(error, MarkerError) else None
+    trace = error.__traceback__
     while trace is not None:
-        loader = trace.tb_frame.f_globals.get("__loader__")
-        if trace.tb_frame.f_code.co_filename.endswith("<template>") or "__jinja_template__" in (
-            trace.tb_frame.f_globals
-        ):
-            line = trace.tb_lineno
-        del loader
+        if found is None or not isinstance(error, MarkerError):
+            found = template_place(trace.tb_frame.f_globals, trace.tb_lineno) or found
         trace = trace.tb_next
-    return line
+    return f"{found[0]}:{found[1]}" if found else str(path)
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import jinja2
@@ -26,10 +27,30 @@ def type_name(value: Any) -> str:
     return type(value).__name__
 
 
+def template_place(names: dict[str, Any], line: int) -> tuple[str, int] | None:
+    """File and line of a compiled template's code; None for other code and for templates of no file."""
+    template = names.get("__jinja_template__")
+    if template is None or template.filename is None:
+        return None
+    return template.filename, template.get_corresponding_lineno(line)
+
+
+def _place() -> tuple[str, int] | None:
+    """Where in a template file the marker came to be."""
+    frame: Any = sys._getframe(2)
+    for _ in range(6):
+        if frame is None:
+            return None
+        if "__jinja_template__" in frame.f_globals:
+            return template_place(frame.f_globals, frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
 class Marker(jinja2.StrictUndefined):
     """An undefined value: attributes and items of it are itself, so that `a.b.c | default(1)` works."""
 
-    __slots__ = ()
+    __slots__ = ("place",)
 
     def __init__(
         self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None
@@ -37,6 +58,7 @@ class Marker(jinja2.StrictUndefined):
         if hint is None and name is not None and obj is not missing:
             hint = f"object of type {type_name(obj)!r} has no attribute {name!r}"
         super().__init__(hint, obj, name)
+        self.place = _place()
         make: Any = self._error
         self._undefined_exception = make
 

@@ -11,7 +11,6 @@ import yaml
 
 from kprov.playbook.filters.values import FilterError, omitted, plain
 
-
 #: libyaml's, which breaks long lines where Ansible's output has them broken.
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
