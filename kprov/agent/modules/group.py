@@ -34,7 +34,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         code, out, err = process.run([*command, name])
         if code:
             raise ModuleError(err, name=name)
-        result.update({key: said for key, said in (("stdout", out), ("stderr", err)) if said})
+        for key, said in (("stdout", out), ("stderr", err)):
+            if said:
+                result.update({key: said, f"{key}_lines": said.splitlines()})
     now = _group(name)
     if now is not None:
         result.update(system=args["system"], gid=now.gr_gid)

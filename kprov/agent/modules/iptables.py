@@ -91,7 +91,9 @@ class _Table:
         if code:
             words = [shutil.which(self.program) or "", *self.command(action, more, rule=rule)[1:]]
             line = " ".join(shlex.quote(word) for word in words)
-            raise ModuleError(err.rstrip(), cmd=line, rc=code, stdout=out, stderr=err)
+            said = {"stdout": out, "stderr": err}
+            lines = {f"{name}_lines": text.splitlines() for name, text in said.items()}
+            raise ModuleError(err.rstrip(), cmd=line, rc=code, **said, **lines)
         return out
 
     def listed(self) -> bool:

@@ -65,7 +65,8 @@ def _change(host: str, key: str, path: str, after: list[str]) -> None:
     if not key:
         code, out, err = process.run(["ssh-keygen", "-R", host, "-f", path])
         if code:
-            raise ModuleError(err.strip(), rc=code, stdout=out, stderr=err)
+            lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
+            raise ModuleError(err.strip(), rc=code, stdout=out, stderr=err, **lines)
         return
     files.write(path, "".join(after).encode("utf-8", "surrogateescape"), {})
 

@@ -51,7 +51,8 @@ def _run(command: list[str], result: dict[str, Any]) -> None:
     except FileNotFoundError:
         raise ModuleError('Failed to find required executable "modprobe"', **result) from None
     if code:
-        raise ModuleError(err, rc=code, stdout=out, stderr=err, **result)
+        lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
+        raise ModuleError(err, rc=code, stdout=out, stderr=err, **lines, **result)
 
 
 def _loaded(name: str) -> bool:

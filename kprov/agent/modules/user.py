@@ -252,7 +252,9 @@ def _do(command: list[str], name: str, result: dict[str, Any]) -> None:
     if code:
         raise ModuleError(err, name=name, rc=code)
     result["changed"] = True
-    result.update({key: said for key, said in (("stdout", out), ("stderr", err)) if said})
+    for key, said in (("stdout", out), ("stderr", err)):
+        if said:
+            result.update({key: said, f"{key}_lines": said.splitlines()})
 
 
 def _user(name: str) -> pwd.struct_passwd | None:
