@@ -94,9 +94,9 @@ def make(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callab
     """Look at every host and say what would change; nothing is changed. Raises KprovError."""
     looking = replace(options, check=True, diff=True, plan=True)
     result = up(inventory, looking, callbacks, say)
-    return Plan(
-        str(inventory.resolve()), result.run.changes, _chosen(options), time.time(), result.run.errors
-    )
+    order = {host: number for number, host in enumerate(result.run.hosts)}
+    changes = sorted(result.run.changes, key=lambda change: order[change.host])
+    return Plan(str(inventory.resolve()), changes, _chosen(options), time.time(), result.run.errors)
 
 
 def _chosen(options: RunOptions) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from kprov.playbook.result import TaskTime
 from kprov.playbook.scope import Scope
 from kprov.playbook.sending import Sender
 from kprov.playbook.state import RunState
-from kprov.playbook.templating import TemplatingError
 from kprov.playbook.variables import Variables
 from kprov.transport.modules import truth
 
@@ -42,7 +41,7 @@ class Batch:
         self.includes = Includes(play, self.scope)
         self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
         variables.active = lambda: state.alive(variables.play_hosts)
-        variables.batch = hosts
+        variables.batch = lambda: state.alive(hosts)
         variables.lost = state.unreachable
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
@@ -140,7 +139,7 @@ class _Walk:
         once = not self.free and self._flag(task, "run_once", hosts[0])
         todo = hosts[:1] if once or (task.module in _FOR_ALL and not self.free) else hosts
         with self.state.lock:
-            title = self._titled(task, hosts[0])
+            title = self.batch.recorder.titled(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=todo)
         lost = len(self.state.lost(hosts))
         self._do(task, todo, hosts if len(todo) < len(hosts) else todo)
@@ -203,15 +202,6 @@ class _Walk:
             return 0
         return int(self.batch.variables.templar.value(given, self.batch.scope(task, host), "throttle") or 0)
 
-    def _titled(self, task: Task, host: str) -> str:
-        name = selection.shown(task)
-        if "{{" not in name:
-            return name
-        try:
-            return str(self.batch.variables.templar.value(name, self.batch.scope(task, host)))
-        except TemplatingError:
-            return name
-
     def _asked(self, task: Task) -> bool:
         with self.state.lock:
             answer = self.state.callbacks.ask_step(selection.shown(task))
@@ -224,9 +214,10 @@ class _Walk:
         once = not self.free and self._flag(task, "run_once", hosts[0])
         wanted, errors, skipped = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
         with self.state.lock:
-            self.state.callbacks.task_started(self._titled(task, hosts[0]), handler=handler, hosts=hosts)
-            for host in skipped:
-                self._included(task, host, {"changed": False, "skipped": True})
+            title = self.batch.recorder.titled(task, hosts[0])
+            self.state.callbacks.task_started(title, handler=handler, hosts=hosts)
+            for host, result in skipped.items():
+                self._included(task, host, result)
             for host, error in errors.items():
                 self._included(task, host, {"failed": True, "changed": False, "msg": error})
         for included in wanted:
@@ -244,7 +235,7 @@ class _Walk:
                         self._included(task, host, {"failed": True, "changed": False, "msg": str(error)})
                 continue
             with self.state.lock:
-                for host in members:
+                for host in members[:1] if once else members:
                     self._included(task, host, {"changed": False, **included.shown(task)})
             self.tasks(nodes, members, handler=handler)
 
@@ -297,7 +288,7 @@ class _Walk:
                 state.host(host).ended_roles |= {id(task.role)}
         elif word == "clear_host_errors":
             for host in everyone:
-                state.host(host).failed = False
+                state.host(host).forgiven = True
         elif word == "clear_facts":
             for host in met:
                 self.batch.variables.facts.of(host).clear()

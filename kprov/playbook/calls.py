@@ -18,6 +18,8 @@ from kprov.playbook.templating import TemplatingError
 from kprov.playbook.variables import OMIT, Variables, without_omitted
 from kprov.transport import modules
 
+_ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
+
 
 def is_local(task: Task) -> bool:
     """Whether a task concerns the run itself and no host."""
@@ -57,6 +59,8 @@ class Calls:
             inventory=self.variables.inventory,
         )
         if is_local(task):
+            if task.get("async"):
+                self._background(task, scope, check=check)
             if task.get("delegate_to") is not None:
                 call.target = self.sender.target(task, host, scope)
         else:
@@ -83,7 +87,7 @@ class Calls:
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
         if task.module not in modules.names() and task.module not in ("shell", "raw"):
-            raise ActionError(f"This action ({task.module}) does not support async.")
+            raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
         return seconds, 15 if poll is None else int(scope.templar.value(poll, scope, "poll"))
 
@@ -170,6 +174,8 @@ class Calls:
 
     @staticmethod
     def _delegated(call: Call, result: Result) -> Result:
+        # Ansible's results, those of check mode above all, do not say what they are about.
+        result["_about"] = {name: call.args[name] for name in _ABOUT if call.args.get(name) is not None}
         if call.target != call.host:
             result["_ansible_delegated_vars"] = {"ansible_delegated_host": call.target}
         return result

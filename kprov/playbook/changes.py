@@ -83,23 +83,19 @@ def _plain(diffs: list[Any]) -> list[dict[str, Any]]:
 
 
 def _named(task: Task, result: Result) -> tuple[str, str, str]:
-    module = task.module
+    about = result.get("_about") or {}
     item = result.get(str(result.get("ansible_loop_var") or ""))
-    if module in _SERVICES:
-        name = result.get("name") or task.args.get("name") or item or "systemd"
-        action = str(task.args.get("state") or "")
-        if not action and "enabled" in task.args:
-            action = "enabled"
-        return "service", str(name), action or "reloaded"
-    if module in _PACKAGES:
-        names = task.args.get("name") or task.args.get("pkg") or item
-        shown = ", ".join(map(str, names)) if isinstance(names, list) else str(names or "package lists")
-        return "package", shown, str(task.args.get("state") or "present")
-    if module in _PROGRAMS:
+    state = str(about.get("state") or "")
+    name = about.get("name") or about.get("pkg") or about.get("key") or item
+    if task.module in _SERVICES:
+        return "service", str(name or "systemd"), state or ("enabled" if "enabled" in about else "reloaded")
+    if task.module in _PACKAGES:
+        shown = ", ".join(map(str, name)) if isinstance(name, list) else str(name or "package lists")
+        return "package", shown, state or "present"
+    if task.module in _PROGRAMS:
         command = result.get("cmd") or task.args.get("_raw_params") or task.args.get("cmd") or ""
         return "program", " ".join(command) if isinstance(command, list) else str(command), "run"
-    path = result.get("dest") or result.get("path")
+    path = result.get("dest") or about.get("dest") or about.get("path") or result.get("path")
     if isinstance(path, str):
-        return "file", path, str(result.get("state") or "")
-    shown = result.get("name") or task.args.get("name") or item or module
-    return "other", f"{module} {shown}", str(task.args.get("state") or "")
+        return "file", path, state
+    return "other", f"{task.module} {name or ''}".strip(), state

@@ -131,8 +131,10 @@ class Executor:
             result = self._once(task, host, [scope])[0]
             result["attempts"] = attempt
             result = outcome.judged(task, scope, result)
-            if outcome.expected(task, scope, result):
+            if result.get("skipped") or outcome.expected(task, scope, result):
                 return result
+            if self.variables.options.plan:
+                break
             if attempt < tries:
                 self.retried(host, task, attempt, tries - attempt)
                 time.sleep(max(delay, 0))

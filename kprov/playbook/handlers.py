@@ -51,7 +51,13 @@ class Handlers:
     def _named(self, name: str, host: str) -> list[Task]:
         named = [one for one in self.play.handlers if name in self._names(one, host)]
         listening = [one for one in self.play.handlers if name in one.listen]
-        return [*named[-1:], *(one for one in listening if one not in named[-1:])]
+        found, seen = named[-1:], {one.name for one in named[-1:]}
+        for one in listening:
+            # Of several with one name that listen to a topic, Ansible wakes the first.
+            if not one.name or one.name not in seen:
+                found.append(one)
+            seen.add(one.name)
+        return found
 
     def _names(self, handler: Task, host: str) -> list[str]:
         if "{{" not in handler.name:

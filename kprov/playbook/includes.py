@@ -53,27 +53,30 @@ class Includes:
                 found.variables.update(own.variables)
         return found
 
-    def wanted(self, task: Task, hosts: list[str]) -> tuple[list[Included], dict[str, str], list[str]]:
-        """What hosts include, errors by host, and hosts whose conditions are not met."""
+    def wanted(
+        self, task: Task, hosts: list[str]
+    ) -> tuple[list[Included], dict[str, str], dict[str, outcome.Result]]:
+        """What hosts include, errors by host, and results of hosts whose conditions are not met."""
         found: dict[str, Included] = {}
         errors: dict[str, str] = {}
-        skipped: list[str] = []
+        skipped: dict[str, outcome.Result] = {}
         for host in hosts:
             try:
-                mine = [
-                    (scope, items)
-                    for scope, items in self._items(task, host)
-                    if outcome.skipped(task, scope) is None
-                ]
-                for scope, items in mine:
+                reason: outcome.Result | None = {"changed": False, "skipped": True}
+                for scope, items in self._items(task, host):
+                    left_out = outcome.skipped(task, scope)
+                    if left_out is not None:
+                        reason = reason and left_out
+                        continue
+                    reason = None
                     args = {
                         name: scope.templar.value(value, scope, task.module)
                         for name, value in task.args.items()
                         if name != "apply"
                     }
                     found.setdefault(repr((args, items)), Included(args, items)).hosts.append(host)
-                if not mine:
-                    skipped.append(host)
+                if reason is not None:
+                    skipped[host] = reason
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
         return list(found.values()), errors, skipped

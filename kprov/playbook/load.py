@@ -286,6 +286,7 @@ class Loader:
             module,
             args,
             [str(topic) for topic in _list(entry.get("listen"))],
+            action=word,
         )
         if module == "meta":
             checks.meta(task)

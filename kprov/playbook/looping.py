@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,10 +109,20 @@ def looks_back(task: Task) -> bool:
     return re.search(rf"\b{re.escape(str(name))}\b", seen) is not None
 
 
+def _flat(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
 def _with(name: str, terms: Any, scope: Scope) -> list[Any]:
     """Items of `with_NAME`."""
     values = terms if isinstance(terms, list) else [terms]
-    if name in ("items", "flattened"):
+    if name == "flattened":
+        return list(_flat(values))
+    if name == "items":
         return [x for entry in values for x in (entry if isinstance(entry, list) else [entry])]
     if name == "list":
         return list(values)

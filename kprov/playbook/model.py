@@ -79,6 +79,8 @@ class Task(Node):
     module: str = ""
     args: Any = None
     listen: list[str] = field(default_factory=list)
+    #: The module as it is written.
+    action: str = ""
     #: Made by the journal, once.
     digest: str = ""
 

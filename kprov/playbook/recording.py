@@ -41,8 +41,9 @@ class Recorder:
     ) -> str:
         """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
         hidden = self._hidden(task, host)
+        name = self.titled(task, host)
         if self.state.options.plan and result.get("failed") and self._changes_before(host):
-            result = {"changed": True, "unforeseen": HIDDEN if hidden else said(result)}
+            result = _unforeseen(result, hidden=hidden)
         self._remember(task, host, result, others)
         outcome = self._outcome(task, host, result)
         stats = self.state.stats(host)
@@ -54,7 +55,7 @@ class Recorder:
             self._notify(task, host, result, others)
             self._changed_files(host, result)
         if outcome in ("changed", "skipped"):
-            found = changes.of_result(task, shown(task), host, result, hidden=hidden)
+            found = changes.of_result(task, name, host, result, hidden=hidden)
             self.state.result.changes += found
         _count(stats, outcome, result)
         if outcome in ("failed", "unreachable"):
@@ -62,7 +63,7 @@ class Recorder:
             self.state.result.errors.append(
                 {
                     "host": host,
-                    "task": shown(task),
+                    "task": name,
                     "outcome": outcome,
                     "message": secrets.scrub(message),
                     "place": task.place,
@@ -71,7 +72,7 @@ class Recorder:
         if key:
             self._journal(task, host, result, outcome, seconds, key, hidden=hidden)
         self.state.callbacks.host_done(
-            host, shown(task), outcome, censored(result) if hidden else result, seconds, task.place
+            host, name, outcome, censored(result) if hidden else result, seconds, task.place
         )
         return outcome
 
@@ -107,7 +108,7 @@ class Recorder:
         self.state.host(host).failed = self.state.host(host).by_itself = True
         self.variables.registered.setdefault(host, {}).update(
             ansible_failed_result=result,
-            ansible_failed_task={"name": task.name, "action": task.module, "args": {}},
+            ansible_failed_task={"name": task.name, "action": task.action, "args": {}},
         )
 
     def _remember(self, task: Task, host: str, result: Result, others: list[str]) -> None:
@@ -184,7 +185,8 @@ class Recorder:
 
     def _changed_files(self, host: str, result: Result) -> None:
         for one in result.get("results") or [result]:
-            path = one.get("dest") or one.get("path")
+            about = one.get("_about") or {}
+            path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
             if one.get("changed") and isinstance(path, str):
                 self.state.result.changed_files.setdefault(host, []).append(path)
 
@@ -211,11 +213,30 @@ class Recorder:
             **kept,
         )
 
+    def titled(self, task: Task, host: str) -> str:
+        """A task's name as a host sees it."""
+        name = shown(task)
+        if "{{" not in name:
+            return name
+        try:
+            return str(self.variables.templar.value(name, self.scope(task, host)))
+        except TemplatingError:
+            return name
+
     def _hidden(self, task: Task, host: str) -> bool:
         try:
             return self.executor.calls.no_log(task, self.scope(task, host))
         except TemplatingError:
             return True
+
+
+def _unforeseen(result: Result, *, hidden: bool) -> Result:
+    """A failure of a plan's look as a change that cannot be known yet."""
+    for one in [*(result.get("results") or []), result]:
+        if one.get("failed"):
+            reason = HIDDEN if hidden else said(one)
+            one.update(failed=False, changed=True, unforeseen=reason)
+    return result
 
 
 def _count(stats: Any, outcome: str, result: Result) -> None:

@@ -24,11 +24,17 @@ class Run:
         self.variables = variables
         self.sender = sender
         self.inventory = variables.inventory
+        #: Hosts of the play whether they still take part or not, in the inventory's order.
+        self.matched: list[str] = []
 
     def play(self, play: Play) -> bool:
         """One play; False when the run must end."""
         scope = self._scope(play)
         self._ask(play, scope)
+        for host in self.inventory.hosts:
+            state = self.state.host(host)
+            if state.forgiven:
+                state.failed = state.by_itself = state.forgiven = False
         hosts = self.hosts(play, scope)
         if not hosts:
             self.state.callbacks.no_hosts(play.name)
@@ -43,7 +49,7 @@ class Run:
             for host in batch:
                 self.state.host(host).ended = False
                 self.state.host(host).ended_roles = frozenset()
-            self.variables.play_hosts = hosts
+            self.variables.play_hosts = self.matched
             self.variables.facts.gather = self._gatherer(play)
             Batch(self.state, self.variables, self.sender, play, batch).run()
             lost = len(batch) - len(self._left(batch))
@@ -75,6 +81,7 @@ class Run:
         if self.state.options.limit:
             limited = set(patterns.match(self.inventory, self.state.options.limit))
             hosts = [host for host in hosts if host in limited]
+        self.matched = hosts
         return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
 
     def _ask(self, play: Play, scope: Scope) -> None:

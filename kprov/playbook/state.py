@@ -19,6 +19,8 @@ class HostState:
     by_itself: bool = False
     unreachable: bool = False
     ended: bool = False
+    #: `meta: clear_host_errors`: in the next play the host takes part again.
+    forgiven: bool = False
     #: Roles that `meta: end_role` ended, by identity.
     ended_roles: frozenset[int] = frozenset()
 

@@ -55,7 +55,7 @@ class Variables:
         self.registered: dict[str, dict[str, Any]] = {}
         self.included: dict[str, dict[str, Any]] = {}
         self.play_hosts: list[str] = []
-        self.batch: list[str] = []
+        self.batch: Callable[[], list[str]] = list
         self.lost: Callable[[], list[str]] = list
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
@@ -80,12 +80,9 @@ class Variables:
         if self._groups is None:
             self._groups = self.inventory.group_members()
         found: dict[str, Any] = {
-            "inventory_hostname": host,
-            "inventory_hostname_short": host.split(".", maxsplit=1)[0],
+            **self.inventory.magic(host),
             "groups": self._groups,
-            "group_names": self.inventory.group_names(host),
-            "inventory_dir": str(self.inventory.directory.resolve()),
-            "inventory_file": str(self.inventory.path.resolve()),
+            "ansible_verbosity": self.options.verbosity,
             "playbook_dir": str(self.playbook_dir),
             "omit": OMIT,
             "ansible_check_mode": self.options.check,
@@ -96,7 +93,7 @@ class Variables:
             "ansible_skip_tags": list(self.options.skip_tags),
             "ansible_play_hosts_all": list(self.play_hosts),
             "ansible_play_hosts": self.active(),
-            "ansible_play_batch": list(self.batch),
+            "ansible_play_batch": self.batch(),
             "play_hosts": self.active(),
             "kprov_unreachable": self.lost(),
             "ansible_limit": self.options.limit or "",

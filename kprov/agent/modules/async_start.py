@@ -28,15 +28,15 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     os.makedirs(folder, mode=0o700, exist_ok=True)
     job = f"j{random.randrange(10**12)}.{os.getpid()}"
     path = os.path.join(folder, job)
-    _write(path, {"started": 1, "finished": 0, "ansible_job_id": job})
+    _write(path, {"started": True, "finished": False, "ansible_job_id": job})
     child = os.fork()
     if child == 0:
         _detached(path, job, args, context)
     os.waitpid(child, 0)
     return {
         "changed": True,
-        "started": 1,
-        "finished": 0,
+        "started": True,
+        "finished": False,
         "ansible_job_id": job,
         "results_file": path,
     }
@@ -75,7 +75,7 @@ def _work(path: str, job: str, args: dict[str, Any], context: Context) -> None:
 
     signal.signal(signal.SIGTERM, _end)
     result = run_module(args["module"], args["arguments"], context)
-    _write(path, {**result, "started": 1, "finished": 1, "ansible_job_id": job, "results_file": path})
+    _write(path, {**result, "started": True, "finished": True, "ansible_job_id": job, "results_file": path})
 
 
 def _end(*_: Any) -> None:
@@ -91,9 +91,9 @@ def _watch(worker: int, path: str, job: str, seconds: int) -> None:
         time.sleep(0.05)
     os.kill(worker, signal.SIGTERM)
     os.waitpid(worker, 0)
-    message = f"Timeout exceeded: the job took longer than the {seconds} seconds that async allows"
+    message = "Timeout exceeded"
     result = {"failed": True, "changed": False, "msg": message, "child_pid": worker}
-    _write(path, {**result, "started": 1, "finished": 1, "ansible_job_id": job, "results_file": path})
+    _write(path, {**result, "started": True, "finished": True, "ansible_job_id": job, "results_file": path})
 
 
 def _write(path: str, result: dict[str, Any]) -> None:

@@ -23,16 +23,15 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     folder = os.path.expanduser(given or "~/.ansible_async")
     path = os.path.join(folder, job)
     known: dict[str, Any] = {"ansible_job_id": job, "results_file": path, "stdout": "", "stderr": ""}
+    known.update(stdout_lines=[], stderr_lines=[])
     if os.path.dirname(job) or not os.path.isfile(path):
-        raise ModuleError(
-            "could not find job", **known, started=1, finished=1, stdout_lines=[], stderr_lines=[]
-        )
+        raise ModuleError("could not find job", **known, started=True, finished=True)
     if args["mode"] == "cleanup":
         os.unlink(path)
-        return {"changed": False, "ansible_job_id": job, "results_file": path, "erased": path}
+        return {"changed": False, **known, "started": False, "finished": False, "erased": path}
     with open(path) as file:
         found = json.load(file)
     result: dict[str, Any] = {"changed": False, **known, **found}
     if not result.get("finished"):
-        result.update(started=1, finished=0)
+        result.update(started=True, finished=False)
     return result

@@ -48,7 +48,7 @@ def test_a_job_that_takes_too_long_is_ended_and_failed(bench: Any) -> None:
   poll: 1
   register: job
   ignore_errors: true
-- assert: {that: ["job is failed", "'1 seconds' in job.msg"]}
+- assert: {that: ["job is failed", "job.msg == 'Timeout exceeded'"]}
 """
     assert bench.play(play(text)).ok
 
