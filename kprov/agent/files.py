@@ -311,9 +311,14 @@ def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
     target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
     try:
         path = beside(os.path.dirname(target))
-    except OSError:
+    except OSError as error:
         if not truth(args.get("unsafe_writes")):
-            raise
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            text = (
+                f"The destination directory {os.path.dirname(target)!r} is not writable by the current user"
+            )
+            raise ModuleError(f"{text}: {error.strerror}") from None
         path = beside(tempfile.gettempdir())
     try:
         with open(path, "wb") as file:
