@@ -63,6 +63,9 @@ class HostFacts:
         self.known: dict[str, Any] = {}
         self.asked: set[str] = set()
         self.complete = False
+        #: Whether a play that gathers facts has had the host: from then on they are there, also in plays
+        #: that gather none.
+        self.allowed = False
         self.lock = threading.Lock()
 
     def learn(self, facts: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from kprov.playbook.model import Play, Task
 from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.sending import Sender
 from kprov.playbook.state import RunState
-from kprov.playbook.variables import Variables
+from kprov.playbook.variables import Variables, gathers
 from kprov.transport.modules import truth
 
 
@@ -51,6 +51,8 @@ class Run:
                 self.state.host(host).ended_roles = frozenset()
             self.variables.play_hosts = self.matched
             self.variables.facts.gather = self._gatherer(play)
+            for host in batch:
+                self.variables.facts.of(host).allowed |= gathers(play)
             Batch(self.state, self.variables, self.sender, play, batch).run()
             lost = len(batch) - len(self._left(batch))
             if lost == len(batch):

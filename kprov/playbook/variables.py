@@ -132,7 +132,7 @@ class Variables:
         params: dict[str, Any] = {}
         for one in lineage:
             params.update(one.params)
-        gathering = play.keywords.get("gather_facts", True) is not False
+        gathering = self.facts.of(host).allowed or gathers(play)
         given = include or _NOTHING_GIVEN
         layers = [
             Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True),
@@ -167,6 +167,11 @@ class Variables:
                 found.update(yamlfile.load(path) or {})
                 break
         return found
+
+
+def gathers(play: Play) -> bool:
+    """Whether a play gathers facts: Ansible's default is that it does."""
+    return play.keywords.get("gather_facts", True) not in (False, "no", "false")
 
 
 #: The value of `omit`: an argument with it is left out.

@@ -112,3 +112,16 @@ def test_a_task_is_tried_until_it_is_as_expected(bench: Any) -> None:
     )
     assert bench.play(play(tasks)).ok
     assert ("try", 1) in bench.recorder.retries
+
+
+def test_facts_of_a_play_that_gathers_them_are_there_in_one_that_does_not(bench: Any) -> None:
+    text = (
+        "- hosts: all\n  tasks: [{debug: {msg: '{{ ansible_facts.system }}'}}]\n"
+        "- hosts: all\n  gather_facts: false\n  tasks: [{debug: {msg: '{{ ansible_facts.kernel }} {{ ansible_nodename }}'}}]\n"
+    )
+    assert bench.play(text).ok
+
+
+def test_a_play_that_gathers_none_has_none(bench: Any) -> None:
+    text = "- hosts: a\n  gather_facts: false\n  tasks: [{assert: {that: ansible_facts.kernel is not defined}}]\n"
+    assert bench.play(text).ok
