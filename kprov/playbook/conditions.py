@@ -10,13 +10,13 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from kprov.playbook import filters
-from kprov.playbook.filters.values import FilterError
 from kprov.playbook.jinja_tests import ALL as TESTS
 from kprov.playbook.jinja_tests import REFUSED as REFUSED_TESTS
 from kprov.playbook.lazy import templated
 from kprov.playbook.lookups.call import check
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import type_name
+from kprov.playbook.values import FilterError
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _ONE_NAME = re.compile(r"\{\{[-+]?\s*([A-Za-z_]\w*)\s*-?\}\}\n?")

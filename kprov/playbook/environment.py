@@ -18,9 +18,9 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from kprov.playbook.filters.values import listed, omitted, plain
 from kprov.playbook.lazy import templated
 from kprov.playbook.undefined import Marker, MarkerError
+from kprov.playbook.values import listed, omitted, plain
 
 if TYPE_CHECKING:
     from kprov.playbook.scope import Scope

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlparse
 
-import netaddr
 from jinja2.tests import TESTS as JINJA
 
 from kprov.playbook import versions
+from kprov.playbook.filters.libraries import netaddr
 from kprov.playbook.filters.net import asked
 from kprov.playbook.filters.subnets import network_in_network
-from kprov.playbook.filters.values import FilterError, text
 from kprov.playbook.plugged import refusing, takes_markers
 from kprov.playbook.undefined import Marker
+from kprov.playbook.values import FilterError, text
 
 
 def _result(value: Any, test: str) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import jinja2
 from jinja2.exceptions import FilterArgumentError, SecurityError
 
-from kprov.playbook.filters.values import FilterError, listed
 from kprov.playbook.undefined import Marker, MarkerError
+from kprov.playbook.values import FilterError, listed
 
 #: What a filter raises for values that do not fit it.
 _MISFITS = (

@@ -6,8 +6,6 @@ import functools
 import re
 from typing import Any
 
-from packaging.version import Version
-
 
 @functools.total_ordering
 class Loose:
@@ -61,10 +59,16 @@ def semver(text: str) -> Any:
     return (int(found[1]), int(found[2]), int(found[3]), order)
 
 
+def pep440(text: str) -> Any:
+    from packaging.version import Version
+
+    return Version(text)
+
+
 TYPES: dict[str, Any] = {
     "loose": loose,
     "strict": strict,
     "semver": semver,
     "semantic": semver,
-    "pep440": Version,
+    "pep440": pep440,
 }

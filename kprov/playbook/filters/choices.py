@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from jinja2 import pass_environment
 from jinja2.filters import sync_do_groupby
 
-from kprov.playbook.filters.values import FilterError, named
 from kprov.playbook.plugged import takes_markers
 from kprov.playbook.undefined import Marker
+from kprov.playbook.values import FilterError, named
 
 _TRUE, _FALSE = frozenset(("yes", "on", "true", "1")), frozenset(("no", "off", "false", "0"))
 

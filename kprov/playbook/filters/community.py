@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kprov.playbook.filters.data import combine
-from kprov.playbook.filters.values import FilterError, plain
+from kprov.playbook.values import FilterError, plain
 
 
 def json_query(value: Any, expr: str) -> Any:

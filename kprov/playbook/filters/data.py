@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from jinja2 import pass_environment
 
-from kprov.playbook.filters.values import FilterError, named, sequence
+from kprov.playbook.values import FilterError, named, sequence
 
 _LIST_MERGE: dict[str, Callable[[list[Any], list[Any]], list[Any]]] = {
     "replace": lambda _old, new: new,

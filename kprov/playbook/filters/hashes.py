@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError, named, text
+from kprov.playbook.values import FilterError, named, text
 
 #: The name space of Ansible's to_uuid.
 NAMESPACE = uuid.UUID("361E6D51-FAEC-444A-9079-341386DA8E2E")

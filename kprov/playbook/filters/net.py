@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import netaddr
-
-from kprov.playbook.filters.values import FilterError, sequence
+from kprov.playbook.filters.libraries import netaddr
+from kprov.playbook.values import FilterError, sequence
 
 
 @dataclass

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError
+from kprov.playbook.values import FilterError
 
 _UNITS = {
     "Y": 1 << 80,

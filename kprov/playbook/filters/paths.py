@@ -9,7 +9,7 @@ import os.path
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError, named, sequence
+from kprov.playbook.values import FilterError, named, sequence
 
 
 def path_join(value: Any) -> str:

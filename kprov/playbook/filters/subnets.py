@@ -6,10 +6,9 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-import netaddr
-
+from kprov.playbook.filters.libraries import netaddr
 from kprov.playbook.filters.net import Asked, asked
-from kprov.playbook.filters.values import FilterError, sequence
+from kprov.playbook.values import FilterError, sequence
 
 
 def _network(value: Any) -> Any:
@@ -167,20 +166,16 @@ def ipcut(value: str, amount: int) -> str:
     return mark.join(format(int(cut[start : start + width], 2), form) for start in range(0, len(cut), width))
 
 
-class _Linux(netaddr.mac_unix):
-    word_fmt = "%.2x"
-
-
 _DIALECTS = {
-    "bare": netaddr.mac_bare,
-    "cisco": netaddr.mac_cisco,
-    "eui48": netaddr.mac_eui48,
-    "win": netaddr.mac_eui48,
-    "linux": _Linux,
-    "pgsql": netaddr.mac_pgsql,
-    "postgresql": netaddr.mac_pgsql,
-    "psql": netaddr.mac_pgsql,
-    "unix": netaddr.mac_unix,
+    "bare": "mac_bare",
+    "cisco": "mac_cisco",
+    "eui48": "mac_eui48",
+    "win": "mac_eui48",
+    "linux": "mac_unix",
+    "pgsql": "mac_pgsql",
+    "postgresql": "mac_pgsql",
+    "psql": "mac_pgsql",
+    "unix": "mac_unix",
 }
 
 
@@ -196,7 +191,9 @@ def hwaddr(value: Any, query: str = "", alias: str = "hwaddr") -> Any:
         return {"": value, "bool": True, "int": int(found)}[query]
     if query not in _DIALECTS:
         raise FilterError(f"{alias}: unknown filter type: {query}")
-    found.dialect = _DIALECTS[query]
+    if query == "linux":
+        return ":".join(f"{word:02x}" for word in found.words)
+    found.dialect = getattr(netaddr, _DIALECTS[query])
     return str(found)
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError, text
+from kprov.playbook.values import FilterError, text
 
 _COMMENTS: dict[str, dict[str, str]] = {
     "plain": {"decoration": "# "},

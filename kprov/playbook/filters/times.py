@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError
+from kprov.playbook.values import FilterError
 
 
 def to_datetime(value: str, format: str = "%Y-%m-%d %H:%M:%S") -> dt.datetime:

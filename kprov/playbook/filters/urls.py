@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_plus, urlsplit
 
-from kprov.playbook.filters.values import FilterError
+from kprov.playbook.values import FilterError
 
 _PARTS = ("fragment", "hostname", "netloc", "password", "path", "port", "query", "scheme", "username")
 

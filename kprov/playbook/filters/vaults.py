@@ -9,7 +9,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import vault as format_
 from kprov.inventory import yamlfile
-from kprov.playbook.filters.values import FilterError, named
+from kprov.playbook.values import FilterError, named
 
 
 def _bytes(value: Any, what: str) -> bytes:

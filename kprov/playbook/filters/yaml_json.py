@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kprov.playbook.filters.values import FilterError, omitted, plain
+from kprov.playbook.values import FilterError, omitted, plain
 
 #: libyaml's, which breaks long lines where Ansible's output has them broken.
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

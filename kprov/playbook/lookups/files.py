@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.filters.choices import boolean
-from kprov.playbook.filters.values import FilterError, sequence
 from kprov.playbook.filters.vaults import readable
 from kprov.playbook.lookups.search import base, find, folders, key_values, must, options
 from kprov.playbook.scope import Scope
 from kprov.playbook.template_vars import template_vars
 from kprov.playbook.undefined import Marker
+from kprov.playbook.values import FilterError, sequence
 
 
 def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:

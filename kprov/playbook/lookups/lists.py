@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kprov.playbook.filters.choices import boolean
-from kprov.playbook.filters.values import FilterError, named
 from kprov.playbook.lookups.search import key_values, options
 from kprov.playbook.scope import Scope
+from kprov.playbook.values import FilterError, named
 
 Lookup = Callable[..., list[Any]]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.filters.hashes import new_salt, password_hash
-from kprov.playbook.filters.values import FilterError
 from kprov.playbook.lookups.search import base, key_values, options
 from kprov.playbook.scope import Scope
+from kprov.playbook.values import FilterError
 
 _KNOWN: dict[str, Any] = {
     "length": 20,

@@ -6,8 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.filters.values import FilterError
 from kprov.playbook.scope import Scope
+from kprov.playbook.values import FilterError
 
 
 def folders(scope: Scope) -> list[Path]:

@@ -6,6 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.playbook.lookups import files, lists, machine, passwords
+from kprov.playbook.scope import Scope
+
+
+def _url(scope: Scope, terms: list[Any], **options: Any) -> list[Any]:
+    # Its libraries are many, its uses few.
+    from kprov.playbook.lookups.web import url
+
+    return url(scope, terms, **options)
+
 
 #: Lookups by name; a function takes the scope, the terms, and the lookup's options.
 LOOKUPS: dict[str, Callable[..., list[Any]]] = {
@@ -13,6 +22,7 @@ LOOKUPS: dict[str, Callable[..., list[Any]]] = {
     **files.LOOKUPS,
     **machine.LOOKUPS,
     "password": passwords.password,
+    "url": _url,
 }
 
 #: What is not supported, with what to use instead.
