@@ -97,7 +97,8 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
     if changed and not context.check:
         done = result["extract_results"] = archive.extract()
         if done["rc"]:
-            text = f"failed to unpack {shown} to {args['dest']}"
+            cause = (done["err"] or done["out"]).strip().partition("\n")[0]
+            text = f"failed to unpack {shown} to {args['dest']}: {cause}"
             raise ModuleError(text, **{**files.path_info(dest), **result})
         # All of it is on the disk before anybody hears that it is there.
         os.sync()
