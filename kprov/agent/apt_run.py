@@ -65,21 +65,30 @@ def options(args: dict[str, Any]) -> str:
 
 
 def changing(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
-    """A command line that installs or removes; a dpkg that was interrupted is brought to its end first.
+    """A command line that installs or removes; one that was interrupted is brought to its end first.
 
-    An interrupted dpkg is what a host's power cut leaves: every later run would fail on it.
+    It is what a host's power cut leaves, and every later run would fail on it. Nothing is removed for that.
     """
     words = shlex.split(command)
     with policy(None if context.check else args.get("policy_rc_d")):
         code, out, err = run(words)
-        if code and not context.check and "dpkg --configure -a" in err:
-            again = ["dpkg", *(f"--{one}" for one in args["dpkg_options"].split(",")), "--configure", "-a"]
-            mended, mend_out, mend_err = run(again)
-            if mended:
-                text = f"dpkg was interrupted, and 'dpkg --configure -a' failed: {mend_err}"
-                raise ModuleError(text, rc=mended, **answer(mend_out, mend_err))
-            code, out, err = run(words)
+        mends = [] if context.check or not code else _mends(args)
+        said = ""
+        for sign, mend in mends:
+            if code and sign in err:
+                mended, _, mend_err = run(mend)
+                if mended:
+                    said += f"An installation was interrupted, and '{shlex.join(mend)}' failed: {mend_err}"
+                code, out, err = run(words)
+        err += said if code else ""
     return code, out, err
+
+
+def _mends(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """What apt-get says of a state it cannot work in, and the program that ends it."""
+    forced = [f"--{one}" for one in args["dpkg_options"].split(",")]
+    mend = [program("apt-get"), "-y", *shlex.split(options(args)), "--no-remove", "--fix-broken", "install"]
+    return [("dpkg --configure -a", ["dpkg", *forced, "--configure", "-a"]), ("--fix-broken install", mend)]
 
 
 def failed(text: str, err: str, args: dict[str, Any]) -> str:
