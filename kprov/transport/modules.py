@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import kprov.agent.modules
-from kprov.agent import arguments
+from kprov.agent import arguments, fragments
 from kprov.agent.context import ModuleError, truth
 
-__all__ = ["ArgumentError", "Table", "check", "converted", "names", "table", "truth"]
+__all__ = ["ArgumentError", "Table", "check", "converted", "fragments", "names", "table", "truth"]
 
 #: Arguments that a table does not allow; the text is Ansible's.
 ArgumentError = ModuleError

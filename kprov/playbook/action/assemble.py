@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from kprov.agent import fragments
 from kprov.playbook.action.base import ActionError, Call, Remote
-from kprov.transport.modules import truth
+from kprov.transport.modules import fragments, truth
 
 _OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")
 
