@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: A backslash that Python's texts do not know, after any that are doubled.
 _NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
 _DICT_ATTRIBUTES = frozenset(dir(dict))
+#: Of `hostvars` and of a host's variables; what else they have as attributes is no template's business.
+_MAPPING_METHODS = frozenset(("items", "keys", "values", "get"))
 
 
 class ConstantTemplate(str):
@@ -155,7 +157,8 @@ class Environment(SandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Marker):
             return obj
-        if isinstance(obj, Mapping) and (not isinstance(obj, dict) or attribute not in _DICT_ATTRIBUTES):
+        methods = _DICT_ATTRIBUTES if isinstance(obj, dict) else _MAPPING_METHODS
+        if isinstance(obj, Mapping) and attribute not in methods:
             try:
                 return obj[attribute]
             except KeyError:

@@ -67,6 +67,18 @@ def test_what_is_refused_says_so_when_it_is_used() -> None:
         assert instead in str(caught.value)
 
 
+def test_variables_of_hosts_are_mappings_without_inner_attributes() -> None:
+    found = scope()
+    above = found.above({"hostvars": {"h": found}})
+    texts = [
+        "{{ hostvars.h.get('n') }}",
+        "{{ 'n' in vars.keys() }}",
+        "{{ hostvars.h.layers | default('none') }}",
+        "{{ vars.items() | length > 3 }}",
+    ]
+    assert [found.templar.value(text, above) for text in texts] == [1, True, "none", True]
+
+
 def test_no_problem_is_no_problem() -> None:
     assert Templar().problems("x == 1 and y is defined", condition=True) == []
     assert Templar().problems("plain") == []
