@@ -5,13 +5,20 @@ from __future__ import annotations
 import codecs
 import os
 import re
+from typing import Callable
 
 from kprov.agent import files
 from kprov.agent.context import ModuleError
 
 
 def joined(
-    folder: str, delimiter: str | None, regexp: str | None, *, ignore_hidden: bool, always_newline: bool
+    folder: str,
+    delimiter: str | None,
+    regexp: str | None,
+    *,
+    ignore_hidden: bool,
+    always_newline: bool,
+    read: Callable[[str], bytes] = files.read,
 ) -> bytes:
     """The fragments one after the other, in the order of their names.
 
@@ -30,7 +37,7 @@ def joined(
     for number, path in enumerate(_wanted(folder, pattern, ignore_hidden=ignore_hidden)):
         if number and not last.endswith(b"\n"):
             whole += b"\n"
-        last = files.read(path)
+        last = read(path)
         whole += (between if number else b"") + last
     return whole
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from kprov.playbook.action.base import ActionError, Call, Remote
+from kprov.playbook.opened import plain
 from kprov.transport.modules import fragments, truth
 
 _OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")
@@ -20,12 +22,19 @@ def prepare(call: Call) -> Remote:
     path = call.find(str(args["src"]), "files")
     if not path.is_dir():
         raise ActionError(f"Source ({path}) is not a directory")
+    decrypt = truth(args.get("decrypt"), default=True)
+
+    def read(fragment: str) -> bytes:
+        found = plain(Path(fragment)) if decrypt else None
+        return Path(fragment).read_bytes() if found is None else found
+
     data = fragments.joined(
         str(path),
         args.get("delimiter"),
         args.get("regexp"),
         ignore_hidden=truth(args.get("ignore_hidden")),
         always_newline=True,
+        read=read,
     )
     sha = hashlib.sha256(data).hexdigest()
     rest = {name: value for name, value in args.items() if name not in _OF_FRAGMENTS}

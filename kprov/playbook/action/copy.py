@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.action.base import ActionError, Call, Remote, content, text
+from kprov.playbook.action.base import ActionError, Call, Remote, text
+from kprov.playbook.opened import travelling
 from kprov.transport.modules import truth
 
 
@@ -14,7 +15,6 @@ def prepare(call: Call) -> Remote:
     """One call of the agent's copy, of a folder too."""
     args = dict(call.args)
     given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
-    args.pop("decrypt", None)
     if not src and given is None:
         raise ActionError("src (or content) is required")
     if not dest:
@@ -34,17 +34,19 @@ def prepare(call: Call) -> Remote:
     if path.is_dir():
         follow = truth(args.get("local_follow"), default=True)
         inside = str(src).endswith("/")
-        tree, contents = walked(path, inside=inside, follow=follow)
+        tree, contents = walked(path, inside=inside, follow=follow, args=args)
         shown = f"{path}/" if inside else str(path)
         return Remote("copy", {**args, "_tree": tree, "_src": shown}, contents)
-    sha, source = content(path)
+    sha, source = travelling(path, args)
     now = path.stat()
     extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}
-    extra.update(_mode=now.st_mode & 0o7777, _size=now.st_size)
+    extra.update(_mode=now.st_mode & 0o7777, _size=len(source) if isinstance(source, bytes) else now.st_size)
     return Remote("copy", {**args, **extra}, {sha: source})
 
 
-def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
+def walked(
+    top: Path, *, inside: bool, follow: bool, args: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
     """The tree below a folder as the agent's copy takes it; names begin with the folder's unless `inside`.
 
     Links are followed as `local_follow` says, but for those that lead to nothing or into a circle.
@@ -65,10 +67,11 @@ def walked(top: Path, *, inside: bool, follow: bool) -> tuple[dict[str, Any], di
                 tree["folders"].append(inner)
                 walk(entry, f"{inner}/", above)
             elif entry.is_file():
-                sha, source = content(entry)
+                sha, source = travelling(entry, args)
                 contents[sha] = source
                 now = entry.stat()
-                tree["files"].append([inner, sha, now.st_mode & 0o7777, now.st_size])
+                size = len(source) if isinstance(source, bytes) else now.st_size
+                tree["files"].append([inner, sha, now.st_mode & 0o7777, size])
 
     walk(top, "" if inside else f"{top.absolute().name}/", frozenset())
     return tree, contents

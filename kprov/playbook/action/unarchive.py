@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kprov.playbook.action.base import ActionError, Call, Remote, content
+from kprov.playbook.action.base import ActionError, Call, Remote
+from kprov.playbook.opened import travelling
 from kprov.transport.modules import truth
 
 
@@ -22,5 +23,5 @@ def prepare(call: Call) -> Remote:
             f"Unsupported option, an URI src ({args['src']}) is only supported when remote_src is True"
         )
     path = call.find(str(args["src"]), "files")
-    sha, source = content(path)
+    sha, source = travelling(path, args)
     return Remote("unarchive", {**args, "_sha256": sha, "_src": str(path)}, {sha: source})

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kprov.inventory import vault
 from kprov.playbook.action.copy import walked
 
 
@@ -23,11 +26,11 @@ def test_a_folder_is_walked_with_links_followed_or_kept(tmp_path: Path) -> None:
     (tmp_path / "t/link").symlink_to("sub/f")
     (tmp_path / "t/circle").symlink_to(".")
     (tmp_path / "t/dangling").symlink_to("none")
-    tree, contents = walked(tmp_path / "t", inside=False, follow=True)
+    tree, contents = walked(tmp_path / "t", inside=False, follow=True, args={})
     assert sorted(name for name, *_ in tree["files"]) == ["t/link", "t/sub/f"]
     assert sorted(tree["links"]) == [[".", "t/circle"], ["none", "t/dangling"]]
     assert list(contents.values()) == [b"f"]
-    tree, _ = walked(tmp_path / "t", inside=True, follow=False)
+    tree, _ = walked(tmp_path / "t", inside=True, follow=False, args={})
     assert (tree["folders"], len(tree["links"])) == (["sub"], 3)
 
 
@@ -101,3 +104,20 @@ def test_shell_raw_and_script(bench: Any, tmp_path: Path) -> None:
     texts = [(tmp_path / name).read_text() for name in ("out", "raw", "script")]
     assert texts == ["2\n", "raw\n", "two words\n"]
     assert set(played(bench, *tasks, check=True).values()) == {"skipped"}
+
+
+def test_encrypted_files_travel_as_plain_text(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("password", "secret\n")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "password"))
+    for name in ("files/key", "fragments/1"):
+        bench.write(name, vault.encrypt(b"plain\n", b"secret"))
+    played(
+        bench,
+        "copy: {src: key, dest: '{{ out }}/opened'}",
+        "copy: {src: key, dest: '{{ out }}/closed', decrypt: false}",
+        "assemble: {src: fragments, dest: '{{ out }}/whole', remote_src: false}",
+    )
+    assert (tmp_path / "opened").read_text() == (tmp_path / "whole").read_text() == "plain\n"
+    assert (tmp_path / "closed").read_text().startswith("$ANSIBLE_VAULT;")
