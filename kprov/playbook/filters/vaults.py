@@ -28,10 +28,9 @@ def vault(
     """A text encrypted with a secret, in ansible-vault's format."""
     if wrap_object:
         raise FilterError("wrap_object is not supported; leave it out")
-    label = None if vault_id == "filter_default" else vault_id
     key = _bytes(secret, "the secret")
     return format_.encrypt(
-        _bytes(data, "what is encrypted"), key, label, salt=salt.encode() if salt else None
+        _bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None
     )
 
 
