@@ -23,6 +23,11 @@ def main() -> int:
         "-i", "--inventory", type=Path, required=True, help="a lab's inventory with two hosts"
     )
     parser.add_argument("--keep", type=Path, help="keep records and logs in this folder")
+    parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="with --keep: do not play again with Ansible what did not change",
+    )
     parser.add_argument("--run", action="append", choices=corpus.RUNS, help="only these runs")
     given = parser.parse_args()
     wanted = [
@@ -33,7 +38,7 @@ def main() -> int:
     if not wanted:
         parser.error("no such case")
     with tempfile.TemporaryDirectory() as folder:
-        pair = twins(given.inventory, given.keep or Path(folder))
+        pair = twins(given.inventory, given.keep or Path(folder), replay=given.replay)
         bad = 0
         try:
             if cluster.CASES[0] in wanted:

@@ -30,7 +30,7 @@ PASSED_OVER = re.compile(
 )
 #: Counters, random numbers, and what follows from the machine under the hosts.
 LIVELY = re.compile(
-    r"^(dev|debug|abi|user|sunrpc)\.|random\.|dentry-state|inode|file-nr|last_pid|_count$|pty\.nr|aio-nr|\.nr_|base_mac"
+    r"^(dev|debug|abi|user|sunrpc)\.|random\.|dentry-state|quota|inode|file-nr|last_pid|_count$|pty\.nr|aio-nr|\.nr_|base_mac"
     r"|stable_secret|rss_key|neigh\.|hostname|domain|cad_pid|epoll|keys\.|sched|numa|percpu|stat_refresh|compact_memory"
 )
 LIVELY_UNITS = re.compile(

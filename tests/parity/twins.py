@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -57,6 +58,16 @@ def hosts_of(inventory: Path) -> list[Host]:
     return [Host({**document["vars"], **variables}) for variables in document["hosts"].values()]
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of a case on one twin: the host's state, the engine's record, the host's state."""
+
+    name: str
+    before: dict[str, Any]
+    events: list[dict[str, Any]]
+    after: dict[str, Any]
+
+
 @dataclass
 class Twin:
     """One engine with its host and its own copy of the corpus, so that the two never meet on this machine either."""
@@ -64,12 +75,14 @@ class Twin:
     engine: str
     host: Host
     folder: Path
+    #: Take from `folder` what an earlier run remembers of a playbook that is the same since.
+    replay: bool = False
     #: What the host was like when it was last looked at.
     last_state: dict[str, Any] | None = None
     _server: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        """Copy the corpus, write the inventories, name the host, import the engine."""
+        """Copy the corpus, write the inventories, name the host."""
         shutil.copytree(corpus.FOLDER, self.folder / "corpus", dirs_exist_ok=True)
         for inventory in (self.folder / "corpus" / "inventories").iterdir():
             everyone = inventory / "group_vars" / "all"
@@ -82,10 +95,16 @@ class Twin:
             ),
             check=True,
         )
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.parity.server", self.engine], cwd=ROOT, env=os.environ | self._environment(),
-            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1,
-        )  # fmt: skip
+
+    def _started(self) -> subprocess.Popen[str]:
+        """The engine's server; it is started when there is something to play."""
+        if self._server is None:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "tests.parity.server", self.engine], cwd=ROOT,
+                env=os.environ | self._environment(), text=True, bufsize=1,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+        return self._server
 
     def _environment(self) -> dict[str, str]:
         here = Path(__file__).parent
@@ -103,25 +122,41 @@ class Twin:
             "PYTHONPATH": str(ROOT),
         }
 
-    def play(self, case: corpus.Case, run: str) -> list[dict[str, Any]]:
-        """The events of one run of a case."""
-        assert self._server is not None
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        output = self.folder / f"{case.name}.{run}.json"
-        output.unlink(missing_ok=True)
-        log = self.folder / f"{case.name}.{run}.log"
-        log.unlink(missing_ok=True)
+    def play(self, case: corpus.Case) -> list[Run]:
+        """Every run of a case, one after the other; or what is remembered of them."""
+        kept = self.folder / f"{case.name}.runs.json"
+        key = hashlib.sha256(f"{case}{self._playbook(case).read_text()}".encode()).hexdigest()
+        if self.replay and kept.exists():
+            remembered = json.loads(kept.read_text())
+            if remembered["key"] == key:
+                return [Run(**run) for run in remembered["runs"]]
+        runs = []
+        for name in case.runs:
+            before = self.last_state or self.state()
+            runs.append(Run(name, before, self._run(case, name), self.state()))
+        kept.write_text(json.dumps({"key": key, "runs": [asdict(run) for run in runs]}))
+        return runs
+
+    def _playbook(self, case: corpus.Case) -> Path:
+        return self.folder / "corpus" / case.playbook
+
+    def _run(self, case: corpus.Case, run: str) -> list[dict[str, Any]]:
+        output, log = (self.folder / f"{case.name}.{run}.{kind}" for kind in ("jsonl", "log"))
+        for path in (output, log):
+            path.unlink(missing_ok=True)
         request = Request(
-            playbook=str(self.folder / "corpus" / case.playbook),
+            playbook=str(self._playbook(case)),
             inventory=str(self.folder / "corpus" / "inventories" / case.inventory),
             options=[*corpus.RUNS[run], *case.options],
             output=str(output),
             log=str(log),
             snapshot=self.host.look(),
         )
-        self._server.stdin.write(json.dumps(asdict(request)) + "\n")
-        code = int(self._server.stdout.readline())
+        server = self._started()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(asdict(request)) + "\n")
+        code = int(server.stdout.readline())
         events = [json.loads(line) for line in output.read_text().splitlines()] if output.exists() else []
         return [*events, {"event": "end", "code": code, "log": log.read_text()[-3000:]}]
 
@@ -141,10 +176,11 @@ class Twin:
             self._server.wait(timeout=60)
 
 
-def twins(inventory: Path, folder: Path, *, first: int = 0) -> tuple[Twin, Twin]:
-    """kprov's and Ansible's, on an inventory's hosts `first` and the next."""
+def twins(inventory: Path, folder: Path, *, first: int = 0, replay: bool = False) -> tuple[Twin, Twin]:
+    """kprov's and Ansible's, on an inventory's hosts `first` and the next. `replay` is for Ansible's."""
     hosts = hosts_of(inventory)[first : first + 2]
     pair = tuple(Twin(engine, host, folder / engine) for engine, host in zip(ENGINES, hosts, strict=True))
+    pair[1].replay = replay
     for twin in pair:
         twin.start()
     return pair[0], pair[1]
