@@ -82,7 +82,7 @@ def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str
     data = args["stdin"] or ""
     if data and args["stdin_add_newline"]:
         data += "\n"
-    start = dt.datetime.now()
+    start = _now()
     try:
         code, out, err = process.run(
             words,
@@ -94,7 +94,7 @@ def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str
         said = f"Error executing command: {error}"
         shown = shlex.join(command) if isinstance(command, list) else command
         raise ModuleError(said, rc=error.errno, cmd=shown, stdout="", stderr="", **_no_lines()) from None
-    end = dt.datetime.now()
+    end = _now()
     if args["strip_empty_ends"]:
         out, err = out.rstrip("\r\n"), err.rstrip("\r\n")
     result.update(changed=True, rc=code, stdout=out, stderr=err)
@@ -102,6 +102,11 @@ def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str
     if code:
         result.update(failed=True, msg="non-zero return code")
     return _lines(result)
+
+
+def _now() -> dt.datetime:
+    """Local time without a zone, as results have it."""
+    return dt.datetime.now().astimezone().replace(tzinfo=None)
 
 
 def _expanded(word: str) -> str:
