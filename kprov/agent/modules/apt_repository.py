@@ -75,9 +75,8 @@ def _save(before: dict[str, str], after: dict[str, str], mode: Any, new: str | N
     for path, text in after.items():
         if before.get(path) != text:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            fresh = not os.path.exists(path)
-            files.write(path, text.encode("utf-8", "surrogateescape"), {"mode": "0600"} if fresh else {})
+            files.write(path, text.encode("utf-8", "surrogateescape"), {})
             if path == new:
-                set_attributes(path, {"mode": mode if mode is not None else "0644"}, check=False)
+                set_attributes(path, {"mode": mode}, check=False)
     for path in set(before) - set(after):
         os.unlink(path)
