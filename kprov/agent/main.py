@@ -51,9 +51,8 @@ class Agent:
         signal.signal(signal.SIGUSR1, self._on_takeover)
         signal.signal(signal.SIGUSR2, self._on_end)
         try:
-            self._answer(
-                {"hello": os.getpid(), "boot": outcome.boot(), "keeps": self.record.path is not None}
-            )
+            hello = {"hello": os.getpid(), "boot": outcome.boot(), "time": time.time()}
+            self._answer({**hello, "keeps": self.record.path is not None})
             threading.Thread(target=self._listen, daemon=True).start()
             while not self.lost:
                 frame = self.frames.get()
@@ -167,20 +166,24 @@ class Agent:
         self.record.received()
         if not protocol.changes(header):
             return self._items(header, body, record=None)
+        try:
+            return self._changing_message(header, body)
+        except turn.NoTurnError as error:
+            # Before anything was begun.
+            return [{"changed": False, "failed": True, "msg": str(error)} for _ in header["items"]]
+
+    def _changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         run = str(header.get("run"))
         with turn.taken(run, lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
             if self.lost:
                 raise process.Ended
             if not mine:
-                text = f"another kprov has been at work on this host for {turn.LIMIT:g} s"
-                return [{"changed": False, "failed": True, "msg": text}] * len(header["items"])
+                raise turn.NoTurnError(f"another kprov has been at work on this host for {turn.LIMIT:g} s")
             try:
                 self.record.begin(header["message"], len(header["items"]))
             except OSError as error:
-                text = (
-                    f"nothing was done: what is done cannot be noted in {self.record.path}: {error.strerror}"
-                )
-                return [{"changed": False, "failed": True, "msg": text}] * len(header["items"])
+                text = f"what is done cannot be noted in {self.record.path}: {error.strerror}"
+                raise turn.NoTurnError(f"nothing was done: {text}") from None
             return self._items(header, body, record=self.record)
 
     def _items(
@@ -203,7 +206,12 @@ class Agent:
                 fetch=self._fetch,
             )
             if record is not None:
-                record.item(number)
+                try:
+                    record.item(number)
+                except OSError as error:
+                    text = f"not done, as it cannot be noted in {record.path}: {error.strerror}"
+                    results.append({"changed": False, "failed": True, "msg": text})
+                    continue
                 self.changing = True
             try:
                 result = run_module(header["module"], item["args"], context)

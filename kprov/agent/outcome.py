@@ -36,10 +36,22 @@ def folder() -> str | None:
         with contextlib.suppress(OSError):
             os.makedirs(path, 0o700, exist_ok=True)
             found = os.lstat(path)
-            if found.st_uid == user and not os.path.islink(path) and os.access(path, os.W_OK):
+            if found.st_uid == user and not os.path.islink(path):
                 os.chmod(path, 0o700)
+                _write_something(path)
                 return path
     return None
+
+
+def _write_something(path: str) -> None:
+    """OSError on a full or read-only disk."""
+    probe = os.path.join(path, ".probe-%d" % os.getpid())
+    handle = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, b"x" * 4096)
+    finally:
+        os.close(handle)
+        os.unlink(probe)
 
 
 def boot() -> str:
@@ -66,6 +78,7 @@ class Record:
                 self._head()
             except OSError:
                 self.path = None
+                self._let_go()
         # What a module leaves running in the background is not this agent any more.
         os.register_at_fork(after_in_child=self._let_go)
 

@@ -21,6 +21,11 @@ PATIENCE = 3.0
 LIMIT = 1800.0
 _POLL = 0.05
 
+
+class NoTurnError(Exception):
+    """A changing message may not begin."""
+
+
 _held = {"handle": -1}
 
 
@@ -41,7 +46,11 @@ def taken(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Ite
     if place is None:
         yield True
         return
-    handle = os.open(os.path.join(place, "turn"), os.O_RDWR | os.O_CREAT, 0o600)
+    path = os.path.join(place, "turn")
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise NoTurnError(f"nothing was done: {path}: {error.strerror}") from None
     _held["handle"] = handle
     try:
         yield _take(handle, run, say, gone)
@@ -67,8 +76,10 @@ def _take(handle: int, run: str, say: Callable[[str], None], gone: Callable[[], 
                 said = True
             time.sleep(_POLL)
         else:
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"agent {os.getpid()} run {run}".encode(), 0)
+            # On a full disk the lock holds all the same; others then only do not see whose it is.
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"agent {os.getpid()} run {run}".encode(), 0)
             fcntl.flock(handle, fcntl.LOCK_SH)
             return True
 

@@ -21,6 +21,8 @@ from kprov.transport.wire import Stream, Wire
 Notice = Callable[[str, str], None]
 #: Seconds in which a lost connection is made again: a restarted sshd is back by then.
 RECONNECT = 15.0
+#: Seconds in which agents end.
+_GOODBYE = 3.0
 _LOG = logging.getLogger("kprov.transport")
 
 
@@ -128,12 +130,13 @@ class Connection:
         for one in list(self._sessions.values()):
             one.end()
 
-    def close(self) -> None:
-        """End agents and the connection."""
+    def close(self, until: float | None = None) -> None:
+        """End agents and the connection; `until` (monotonic) their ends are waited for."""
         self.end()
+        until = until if until is not None else time.monotonic() + _GOODBYE
         with self._lock:
             for one in self._sessions.values():
-                one.close()
+                one.close(until - time.monotonic())
             self._sessions.clear()
             self._close_transports()
 
@@ -175,8 +178,9 @@ class Connections:
             self._open.clear()
         for connection in closing:
             connection.end()
+        until = time.monotonic() + _GOODBYE
         for connection in closing:
-            connection.close()
+            connection.close(until)
 
     def __enter__(self) -> Connections:
         return self

@@ -14,7 +14,10 @@ from kprov.transport.options import Become
 
 @dataclass(frozen=True)
 class Result:
-    """One host: `facts` under Ansible's names (ansible_distribution ...) when `error` is None."""
+    """One host: `facts` under Ansible's names (ansible_distribution ...) when `error` is None.
+
+    Also `kprov_clock_skew`, seconds that the host's clock is ahead of the operator's.
+    """
 
     host: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +44,8 @@ def preflight(
             return Result(host, error=PreflightError(host, error.reason), lost=lost)
         if answer.get("failed"):
             return Result(host, error=PreflightError(host, str(answer.get("msg"))))
-        return Result(host, facts=answer["ansible_facts"])
+        # Certificates are made here and read there: their times must be meant alike.
+        return Result(host, facts={**answer["ansible_facts"], "kprov_clock_skew": round(agent.clock_skew, 1)})
 
     with ThreadPoolExecutor(max_workers=max(1, min(forks, len(hosts)))) as pool:
         return list(pool.map(look, hosts))

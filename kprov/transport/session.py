@@ -107,13 +107,19 @@ class Session:
         if self._wire is not None:
             self._wire.bye()
 
+    @property
+    def clock_skew(self) -> float:
+        """Seconds that the host's clock is ahead of this machine's."""
+        return float(self._hello["skew"])
+
     def close(self, timeout: float = 3.0) -> None:
-        """End the agent, and wait for its end."""
+        """End the agent, and wait for its end: closed too early, sshd drops the goodbye."""
         wire = self._wire
         if not self._closed:
             self.end()
         if wire is not None:
-            if self._lock.acquire(blocking=False):
+            # A message that runs ends with the agent.
+            if self._lock.acquire(timeout=max(0.0, timeout)):
                 try:
                     wire.ended(timeout)
                 finally:

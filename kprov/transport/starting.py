@@ -26,9 +26,10 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
     answered, said = False, ""
     until = time.monotonic() + LIMIT
     while True:
-        waits_for_question = who is not None and who.password is not None and not answered
+        # A question may come on either stream, and has no end of line: look at both in turns.
+        patience = 0.02 if who and who.password and not answered else 0.25 if who else 10.0
         try:
-            line, part = wire.line(0.02 if waits_for_question else until - time.monotonic())
+            line, part = wire.line(min(patience, max(0.0, until - time.monotonic())))
         except EOFError as error:
             raise _not_started(wire, host, who, python, f"{said}{error}") from None
         if line is not None:
@@ -41,7 +42,8 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
                 _send(wire, host, who.password.encode() + b"\n")
             elif count > 1 or (answered and part and become.asks(who, part, "")):
                 raise PreflightError(host, f"{who.method}: the password for {who.user} was refused")
-        word, _, detail = (line or "").removeprefix(_MAGIC).partition(" ")
+        elif who is not None and become.asks(who, part, wire.stream.errors(wait=False)):
+            raise PreflightError(host, become.refusal(who, f"{who.exe} asks for one"))
         if line is not None and _MAGIC in line:
             word, _, detail = line.partition(_MAGIC)[2].partition(" ")
             if word == "ok":
@@ -60,7 +62,9 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
             text += " login shell or sudo waits for something"
             raise UnreachableError(host, text + (f"; it said: {heard}" if heard else ""))
     try:
-        return wire.read()
+        hello = wire.read()
+        # Seconds that the host's clock is ahead, as exact as the way is short.
+        return {**hello, "skew": hello["time"] - time.time()}
     except LostError as error:
         raise UnreachableError(host, f"the agent ended at its start: {error}") from None
 

@@ -221,6 +221,7 @@ REFUSED = {
     "sudo, wrong password": ("kpw", Become(password="wrong"), "refused"),
     "sudo, no password": ("kpw", Become(), "ansible_become_password"),
     "sudo, not allowed": ("kplain", Become(password=SECRET), "sudo"),
+    "su, no password": ("kplain", Become(method="su", exe="su"), "ansible_become_password"),
     "su, wrong password": ("kplain", Become(method="su", exe="su", password="wrong"), "refused"),
     "no such program": ("kplain", Become(method="doas", exe="doas-none"), "not installed"),
 }
@@ -382,6 +383,26 @@ def test_an_agent_that_is_killed_fails_its_item(fresh: Lab) -> None:
     assert agents(fresh) == ""
 
 
+def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
+    """As behind a jump host whose plug was pulled: nothing is closed, and the old agent notices nothing."""
+    values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
+    values["ansible_ssh_extra_args"] = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+    notices: list[str] = []
+    stopped = "$(pgrep -f '^sshd-session: kprov@notty' | head -1)"
+    with connections(values, notices=notices) as made:
+        agent = made.get("node1").agent(Become())
+        stop = f"(sleep 0.5; kill -STOP {stopped}; sleep 6; kill -KILL {stopped}) >/dev/null 2>&1 &"
+        lines = [
+            stop + " sleep 4; echo a > /tmp/kprov-silent",
+            "echo b >> /tmp/kprov-silent; cat /tmp/kprov-silent",
+        ]
+        results = agent.run("command", [line(text) for text in lines])
+        assert results[1]["stdout"] == "a\nb"
+        assert "no sign of life" in notices[0]
+        agent.run("command", [line("rm /tmp/kprov-silent")])
+    assert agents(fresh) == ""
+
+
 def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
     import hashlib
 
@@ -449,8 +470,9 @@ def test_two_runs_take_turns(lab: Lab) -> None:
 
 def test_a_host_without_space_or_with_read_only_disks_takes_the_agent(lab: Lab) -> None:
     values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
-    hidden = "mkdir -p /root/.cache /var/tmp; for d in /root/.cache /var/tmp /dev/shm /run/kprov; do mkdir -p $d; mount -t tmpfs -o ro t $d; done"
-    lab.ssh("node1", hidden)
+    full = "mount -t tmpfs -o size=4k,mode=755 t /root/.cache; "
+    hidden = "mkdir -p /root/.cache /var/tmp; for d in /var/tmp /dev/shm /run/kprov; do mkdir -p $d; mount -t tmpfs -o ro t $d; done"
+    lab.ssh("node1", "mkdir -p /root/.cache; " + full + hidden)
     try:
         with connections(values) as made:
             result = made.get("node1").agent(Become()).run("command", [{"args": {"cmd": "id -un"}}])[0]
