@@ -63,7 +63,11 @@ def sums_of(data: bytes) -> dict[str, str]:
 def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     """The content is there: its attributes remain; the result is that of Ansible's file."""
     diff: dict[str, Any] = {"before": {"path": target}, "after": {"path": target}}
-    changed = set_attributes(target, args, check=context.check, diff=diff)
+    try:
+        changed = set_attributes(target, args, check=context.check, diff=diff)
+    except ModuleError as error:
+        error.result.update(files.path_info(target), path=target, checksum=sha1)
+        raise
     return {
         "changed": changed,
         "path": target,
@@ -87,8 +91,10 @@ def _brought(target: str, args: dict[str, Any], context: Context) -> dict[str, A
         return {**result, **_written(target, args, context)}
     except ModuleError as error:
         error.result.setdefault("diff", result["diff"])
+        if args["_sha256"] in context.blobs:
+            error.result.setdefault("checksum", sums_of(context.blobs[args["_sha256"]])["sha1"])
         if error.result.get("path"):
-            error.result["path"] = target
+            error.result.update(files.path_info(target), path=target)
         raise
 
 
