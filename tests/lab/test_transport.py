@@ -460,7 +460,7 @@ def test_kprov_that_is_killed_leaves_no_agent(fresh: Lab) -> None:
 def test_two_runs_take_turns(lab: Lab) -> None:
     values, notices = variables(lab, ansible_ssh_private_key_file=lab_key(lab)), list[str]()
     with (
-        other_kprov(lab, "echo 1 > /tmp/turn; sleep 4; echo 2 >> /tmp/turn"),
+        other_kprov(lab, "echo 1 > /tmp/turn; sleep 6; echo 2 >> /tmp/turn"),
         connections(values, notices=notices) as made,
     ):
         result = made.get("node1").agent(Become()).run("command", [line("cat /tmp/turn; rm /tmp/turn")])[0]
