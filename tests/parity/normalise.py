@@ -13,11 +13,17 @@ VOLATILE = frozenset({
     "invocation", "pid", "child_pid", "ansible_job_id", "results_file", "exception", "deprecations", "warnings",
     "started_at", "stopped_at", "failed_when_suppressed_exception", "device_type", "cache_update_time",
 })  # fmt: skip
+#: Of systemd's two hundred properties of a unit, those that a task is about.
+_OF_A_UNIT = frozenset(
+    {"ActiveState", "SubState", "LoadState", "UnitFileState", "FragmentPath", "Id", "Description"}
+)
 _WORDS = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),
     (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
     (re.compile(r"\bj?\d+\.\d{3,}\b"), "NUMBER"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    (re.compile(r"Fetched [\d.,]+ \w?B in .*"), "Fetched"),
+    (re.compile(r"\(Reading database \.\.\. .*"), "(Reading database)"),
 )  # fmt: skip
 
 
@@ -32,6 +38,8 @@ def text(value: str, twin: Twin) -> str:
 def value(document: Any, twin: Twin) -> Any:
     """A result to its depth."""
     if isinstance(document, dict):
+        if "ActiveState" in document:
+            document = {key: inner for key, inner in document.items() if key in _OF_A_UNIT}
         return {
             text(str(key), twin): value(inner, twin)
             for key, inner in document.items()

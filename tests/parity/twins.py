@@ -91,7 +91,7 @@ class Twin:
         (self.folder / "ansible.cfg").write_text("[defaults]\n")
         subprocess.run(
             self.host.ssh(
-                "hostname twin; echo twin >/etc/hostname; grep -q twin /etc/hosts || echo 127.0.1.1 twin >>/etc/hosts"
+                "hostname twin; echo twin >/etc/hostname; sed -i 's/ node[0-9]*$/ twin/' /etc/hosts"
             ),
             check=True,
         )
