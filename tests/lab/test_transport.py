@@ -422,7 +422,8 @@ def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
             sha256,
             "-",
         ]
-    assert agents(fresh) == ""
+    # The record may stay: on a fast line the connection is cut when the answer is there already.
+    assert not [word for word in agents(fresh).split() if word.isdigit()]
 
 
 #: A kprov of its own: variables, then lines to run in one message.
