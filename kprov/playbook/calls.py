@@ -15,7 +15,8 @@ from kprov.playbook.result import Callbacks
 from kprov.playbook.scope import Scope
 from kprov.playbook.sending import Sender
 from kprov.playbook.templating import TemplatingError
-from kprov.playbook.variables import OMIT, Variables, without_omitted
+from kprov.playbook.values import OMIT
+from kprov.playbook.variables import Variables, without_omitted
 from kprov.transport import modules
 
 _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kprov.playbook.looping import each
 from kprov.playbook.model import Task
 
 Result = dict[str, Any]
@@ -54,7 +55,7 @@ class Change:
 def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
     """Changes that a result tells of: one an item that changed something, or would run a program."""
     found = []
-    for one in result.get("results") or [result]:
+    for one in each(task, result):
         would_run = task.module in _PROGRAMS and one.get("skipped") and "check mode" in str(one.get("msg"))
         if not (one.get("changed") or would_run):
             continue

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
-from kprov.playbook import arguments, checks, language, roles
+from kprov.playbook import arguments, checked_templates, checks, language, roles
 from kprov.playbook.model import Block, Node, Play, Role, Task
 
 
@@ -276,6 +276,7 @@ class Loader:
         arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
         _loop_control(entry, file)
+        checked_templates.check(entry, file)
         task = Task(
             keywords,
             parent,

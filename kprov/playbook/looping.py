@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +45,11 @@ class Control:
 _PLAIN = Control()
 
 
+def each(task: Task, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of a loop's items, or the one of a task without a loop."""
+    return result["results"] if is_looped(task) and "results" in result else [result]
+
+
 def is_looped(task: Task) -> bool:
     """Whether a task has a loop."""
     return any(key == "loop" or key.startswith("with_") for key in task.keywords)
@@ -63,8 +66,8 @@ def items(task: Task, scope: Scope) -> list[Any] | None:
                 )
             return found
         if key.startswith("with_"):
-            terms = scope.templar.value(value, scope, key)
-            return _with(key[5:], terms, scope)
+            kind = {"template": "templates", "include_vars": "vars"}.get(task.module, "files")
+            return scope.templar.loop_items(key[5:], value, scope, kind)
     return None
 
 
@@ -107,37 +110,3 @@ def looks_back(task: Task) -> bool:
         return False
     seen = repr([task.args, task.keywords.get("when"), task.keywords.get("vars"), task.get("environment")])
     return re.search(rf"\b{re.escape(str(name))}\b", seen) is not None
-
-
-def _flat(values: list[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from _flat(value)
-        else:
-            yield value
-
-
-def _with(name: str, terms: Any, scope: Scope) -> list[Any]:
-    """Items of `with_NAME`."""
-    values = terms if isinstance(terms, list) else [terms]
-    if name == "flattened":
-        return list(_flat(values))
-    if name == "items":
-        return [x for entry in values for x in (entry if isinstance(entry, list) else [entry])]
-    if name == "list":
-        return list(values)
-    if name == "dict":
-        mappings = [terms] if isinstance(terms, dict) else values
-        return [{"key": key, "value": one} for mapping in mappings for key, one in mapping.items()]
-    if name == "together":
-        return [list(entry) for entry in itertools.zip_longest(*values)]
-    if name in ("nested", "cartesian"):
-        return [list(entry) for entry in itertools.product(*values)]
-    if name == "indexed_items":
-        flat = [x for entry in values for x in (entry if isinstance(entry, list) else [entry])]
-        return [list(entry) for entry in enumerate(flat)]
-    wanted = {"_kprov_lookup": name, "_kprov_terms": list(values)}
-    found: list[Any] = scope.templar.value(
-        "{{ query(_kprov_lookup, *_kprov_terms) }}", scope.above(wanted), f"with_{name}"
-    )
-    return found

@@ -10,6 +10,7 @@ from kprov.playbook.action import local
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
 from kprov.playbook.journal import DONE, keepable
+from kprov.playbook.looping import each, is_looped
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.selection import shown
@@ -53,7 +54,7 @@ class Recorder:
             self._failed(task, host, result)
         elif outcome == "changed":
             self._notify(task, host, result, others)
-            self._changed_files(host, result)
+            self._changed_files(task, host, result)
         if outcome in ("changed", "skipped"):
             found = changes.of_result(task, name, host, result, hidden=hidden)
             self.state.result.changes += found
@@ -72,7 +73,7 @@ class Recorder:
         if key:
             self._journal(task, host, result, outcome, seconds, key, hidden=hidden)
         self.state.callbacks.host_done(
-            host, name, outcome, censored(result) if hidden else result, seconds, task.place
+            host, name, outcome, censored(task, result) if hidden else result, seconds, task.place
         )
         return outcome
 
@@ -119,16 +120,16 @@ class Recorder:
                 self.variables.registered.setdefault(one, {})[register] = {
                     key: value for key, value in result.items() if not key.startswith("_")
                 }
-        self._inventory(host, result, others)
-        for one in result.get("results") or [result]:
-            if "ansible_stats" in one:
-                self._stats(host, one["ansible_stats"])
+        self._inventory(task, host, result, others)
+        for item in each(task, result):
+            if "ansible_stats" in item:
+                self._stats(host, item["ansible_stats"])
 
     def _facts(self, task: Task, host: str, result: Result) -> None:
         delegated = result.get("_ansible_delegated_vars")
         if delegated and truth(task.get("delegate_facts", False)):
             host = delegated["ansible_delegated_host"]
-        for one in result.get("results") or [result]:
+        for one in each(task, result):
             facts = one.get("ansible_facts")
             if not isinstance(facts, dict) or one.get("failed"):
                 continue
@@ -139,9 +140,9 @@ class Recorder:
             else:
                 self.variables.facts.of(host).learn(facts)
 
-    def _inventory(self, host: str, result: Result, others: list[str]) -> None:
+    def _inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
         inventory = self.variables.inventory
-        for one in result.get("results") or [result]:
+        for one in each(task, result):
             added = one.get("add_host")
             if added:
                 new = inventory.add_host(str(added["host_name"]))
@@ -174,7 +175,7 @@ class Recorder:
         if not task.collected("notify"):
             return
         scopes: list[Scope] | None = None
-        if "results" in result:
+        if is_looped(task) and "results" in result:
             base = self.scope(task, host)
             scopes = [
                 base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
@@ -183,8 +184,8 @@ class Recorder:
             ]
         self.handlers.notify(task, [host, *others], scopes)
 
-    def _changed_files(self, host: str, result: Result) -> None:
-        for one in result.get("results") or [result]:
+    def _changed_files(self, task: Task, host: str, result: Result) -> None:
+        for one in each(task, result):
             about = one.get("_about") or {}
             path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
             if one.get("changed") and isinstance(path, str):
@@ -194,9 +195,7 @@ class Recorder:
         self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
     ) -> None:
         kept: dict[str, Any] = {}
-        needed = task.keywords.get("register") or any(
-            "ansible_facts" in one for one in result.get("results") or [result]
-        )
+        needed = task.keywords.get("register") or any("ansible_facts" in one for one in each(task, result))
         if needed and outcome in DONE and task.module not in local.ACTIONS:
             if hidden or not keepable(result):
                 return
@@ -233,7 +232,7 @@ class Recorder:
 def _unforeseen(result: Result, *, hidden: bool) -> Result:
     """A failure of a plan's look as a change that cannot be known yet."""
     for one in [*(result.get("results") or []), result]:
-        if one.get("failed"):
+        if isinstance(one, dict) and one.get("failed"):
             reason = HIDDEN if hidden else said(one)
             one.update(failed=False, changed=True, unforeseen=reason)
     return result
@@ -252,18 +251,22 @@ def _count(stats: Any, outcome: str, result: Result) -> None:
         stats.ignored += outcome == "ignored"
 
 
-def censored(result: Result) -> Result:
+def censored(task: Task, result: Result) -> Result:
     """What may be seen of a no_log task's result."""
     shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
-    if "results" in result:
-        shown["results"] = [censored(one) for one in result["results"]]
+    if is_looped(task) and "results" in result:
+        shown["results"] = [
+            {**{key: one[key] for key in _KEPT if key in one}, "censored": HIDDEN}
+            for one in result["results"]
+        ]
     return shown
 
 
 def said(result: Result) -> str:
     """Why a task failed: its message, and the end of its standard error."""
     for one in result.get("results") or []:
-        if one.get("failed"):
+        # Other modules have results of their own under this name.
+        if isinstance(one, dict) and one.get("failed"):
             return said(one)
     parts = [str(result.get("msg") or "")]
     if result.get("stderr"):

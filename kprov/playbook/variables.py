@@ -16,6 +16,7 @@ from kprov.playbook.model import Node, Play, Role
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar
+from kprov.playbook.values import OMIT
 
 
 class HostVars(Mapping[str, Any]):
@@ -172,10 +173,6 @@ class Variables:
 def gathers(play: Play) -> bool:
     """Whether a play gathers facts: Ansible's default is that it does."""
     return play.keywords.get("gather_facts", True) not in (False, "no", "false")
-
-
-#: The value of `omit`: an argument with it is left out.
-OMIT = "__omit_place_holder__kprov"
 
 
 def without_omitted(value: Any) -> Any:

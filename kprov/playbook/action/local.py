@@ -56,13 +56,11 @@ def set_fact(call: Call) -> dict[str, Any]:
     facts = {key: value for key, value in call.args.items() if key != "cacheable"}
     if not facts:
         raise ActionError("No key/value pairs provided, at least one is required for this action to succeed")
-    for name, value in facts.items():
+    for name in facts:
         if not str(name).isidentifier():
             raise ActionError(
                 f"The variable name '{name}' is not valid: letters, numbers and underscores are"
             )
-        if isinstance(value, str) and value.lower() in ("true", "false", "yes", "no"):
-            facts[name] = value.lower() in ("true", "yes")
     return {"changed": False, "ansible_facts": facts, "_set": True}
 
 
