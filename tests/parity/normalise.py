@@ -14,9 +14,7 @@ VOLATILE = frozenset({
     "started_at", "stopped_at", "failed_when_suppressed_exception", "device_type", "cache_update_time",
 })  # fmt: skip
 #: Of systemd's two hundred properties of a unit, those that a task is about.
-_OF_A_UNIT = frozenset(
-    {"ActiveState", "SubState", "LoadState", "UnitFileState", "FragmentPath", "Id", "Description"}
-)
+_OF_A_UNIT = frozenset({"ActiveState", "SubState", "LoadState", "UnitFileState", "FragmentPath", "Id"})
 _WORDS = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),
     (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
