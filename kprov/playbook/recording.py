@@ -117,9 +117,7 @@ class Recorder:
         for one in [host, *others]:
             self._facts(task, one, result)
             if register:
-                self.variables.registered.setdefault(one, {})[register] = {
-                    key: value for key, value in result.items() if not key.startswith("_")
-                }
+                self.variables.registered.setdefault(one, {})[register] = _public(task, result)
         self._inventory(task, host, result, others)
         for item in each(task, result):
             if "ansible_stats" in item:
@@ -227,6 +225,16 @@ class Recorder:
             return self.executor.calls.no_log(task, self.scope(task, host))
         except TemplatingError:
             return True
+
+
+def _public(task: Task, result: Result) -> Result:
+    """A result as it is registered: without what the engine keeps for itself."""
+    found = {key: value for key, value in result.items() if not key.startswith("_")}
+    if is_looped(task) and "results" in found:
+        found["results"] = [
+            {key: value for key, value in one.items() if not key.startswith("_")} for one in found["results"]
+        ]
+    return found
 
 
 def _unforeseen(result: Result, *, hidden: bool) -> Result:
