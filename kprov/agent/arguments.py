@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH111
 """Arguments of modules and roles, checked and converted by a table in Ansible's argument_spec format.
 
 Source of names, conversions and messages: ansible-core's documented argument_spec and the texts it prints.

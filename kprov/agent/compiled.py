@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH104, PTH108, PTH118, PTH208
 """The agent's code, compiled for the Python that runs here, kept for the next start.
 
 transport's archive.BOOTSTRAP, which imports the agent, reads the file made here: marshal of

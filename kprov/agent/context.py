@@ -1,4 +1,3 @@
-# Paths are used as the texts they arrive as.
 """What a module gets besides its arguments: modes, contents from the operator, results' common shape."""
 
 from __future__ import annotations

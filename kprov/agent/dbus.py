@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """Questions to systemd over its private socket: D-Bus without a bus, for root only, standard library only.
 
 Source: the D-Bus specification (message format, type system) and sd-bus's private listener, which needs no

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH103, PTH108, PTH111, PTH114, PTH116, PTH118, PTH208
 """What became of a message whose connection was lost: kept on the host until someone asks, a day at most.
 
 Every agent holds a lock on its own file, `session-ID`, for as long as it lives. Lines of JSON in it:

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH116, PTH207
 """systemd_service, and service where systemd is the manager: what Ansible's module of that name does.
 
 Looking is done over the manager's private socket where that is possible (root, scope system, a plain unit

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH120, PTH208
 """Whether `systemctl daemon-reload` would read anything that the system manager has not read already.
 
 A reload runs the generators and reads the manager's configuration and every unit file. It has no effect when

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH207
 """Services that are init scripts: what Ansible's sysvinit module does for `service`."""
 
 from __future__ import annotations

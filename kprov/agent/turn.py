@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH118
 """One run at a time changes a host: agents of different runs take turns, those of one run go together.
 
 One run may know a host under several names, or work on it as one user in several ways; an agent whose

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH110, PTH114, PTH117, PTH118, PTH120
 """A user's home and SSH key, made where useradd does not make them."""
 
 from __future__ import annotations

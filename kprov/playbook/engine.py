@@ -70,7 +70,9 @@ class Engine:
         self.options = options or RunOptions()
         self.callbacks: Callbacks = callbacks or Silent()
         self.templar = Templar()
-        self.connections = Connections(self.connection_options)
+        self.connections = Connections(
+            self.connection_options, lambda host, text: self.callbacks.warning(f"{host}: {text}")
+        )
         self.variables = Variables(inventory, self.templar, self.options, inventory.path)
         self.result = RunResult()
         #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.

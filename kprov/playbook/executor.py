@@ -190,6 +190,10 @@ class Executor:
             answers = self.sender.send(
                 address, become, module, items, contents, check=first.check, diff=first.diff
             )
+        for answer in answers:
+            for name in ("stdout", "stderr"):
+                if isinstance(answer.get(name), str):
+                    answer.setdefault(f"{name}_lines", answer[name].splitlines())
         for index, call, wanted in members:
             mine, answers = answers[: len(wanted)], answers[len(wanted) :]
             result = mine[0] if len(wanted) == 1 else _joined(call, mine)

@@ -70,9 +70,8 @@ class Includes:
                         continue
                     reason = None
                     args = {
-                        name: scope.templar.value(value, scope, task.module)
+                        name: value if name == "apply" else scope.templar.value(value, scope, task.module)
                         for name, value in task.args.items()
-                        if name != "apply"
                     }
                     found.setdefault(repr((args, items)), Included(args, items)).hosts.append(host)
                 if reason is not None:

@@ -89,7 +89,6 @@ LOOP_CONTROL = {
 REFUSED = {
     "debugger": "use --step, --check, --diff and debug tasks",
     "timeout": "use the command `timeout`, or async and poll",
-    "become_flags": "leave it out: sudo is asked for a terminal only where it needs one",
 }
 STRATEGIES = ("linear", "free", "host_pinned")
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")

@@ -8,8 +8,10 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import secrets
+from kprov.inventory.model import LOCALHOST
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
+from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables
 from kprov.transport.connection import Connections
 from kprov.transport.modules import truth
@@ -33,7 +35,12 @@ class Sender:
         if given is None:
             return host
         found = scope.templar.value(given, scope, "delegate_to")
-        return host if not found else str(found)
+        if not found or found == OMIT:
+            return host
+        if str(found) in LOCALHOST and str(found) not in self.variables.inventory.hosts:
+            self.variables.inventory.implicit_localhost(str(found))
+            self.variables.forget()
+        return str(found)
 
     def address(self, task: Task, target: str, scope: Scope) -> str:
         """The name under which Connections know a target as this task reaches it."""
@@ -76,7 +83,14 @@ class Sender:
             secrets.register(str(password))
         exe = asked("become_exe", "ansible_become_exe", f"ansible_{method}_exe") or method
         user = asked("become_user", "ansible_become_user", f"ansible_{method}_user") or "root"
-        return Become(str(user), method, None if password is None else str(password), str(exe))
+        flags = asked("become_flags", "ansible_become_flags", f"ansible_{method}_flags")
+        return Become(
+            str(user),
+            method,
+            None if password is None else str(password),
+            str(exe),
+            None if flags is None else str(flags),
+        )
 
     def environment(self, task: Task, scope: Scope) -> dict[str, Any]:
         """`environment` of a task and of what is around it, the inner ones win."""

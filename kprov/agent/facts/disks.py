@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH112, PTH118, PTH119, PTH208
 """Mounts, block devices, LVM."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """The distribution, from os-release and the files that Ansible reads beside it."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH116, PTH119, PTH207
 """Facts that the host's owner wrote: files named *.fact, data or programs."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH115, PTH119, PTH207
 """Interfaces, addresses, default routes, name servers, storage networks."""
 
 from __future__ import annotations

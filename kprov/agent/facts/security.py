@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """SELinux, AppArmor, FIPS, capabilities."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH119
 """Python, package and service managers, systemd, LSB, the SSH server's keys."""
 
 from __future__ import annotations

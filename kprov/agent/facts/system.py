@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH116
 """Kernel, names, user, time, environment, load."""
 
 from __future__ import annotations

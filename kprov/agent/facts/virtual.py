@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """What the host runs in, and what it can run."""
 
 from __future__ import annotations

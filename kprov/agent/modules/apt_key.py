@@ -1,5 +1,4 @@
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.apt_key is not supported: apt itself has done away with apt-key."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH103, PTH104, PTH111, PTH118, PTH120, PTH208
 """Start a module in the background: the keyword `async`. What it gives lands in ~/.ansible_async/JOB."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH108, PTH111, PTH113, PTH118, PTH120
 """ansible.builtin.async_status."""
 
 from __future__ import annotations

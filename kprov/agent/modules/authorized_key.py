@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH110, PTH113, PTH118, PTH120
 """ansible.posix.authorized_key."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH108, PTH110, PTH113, PTH118, PTH119
 """ansible.builtin.cron."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH112, PTH113
 """ansible.builtin.hostname."""
 
 from __future__ import annotations

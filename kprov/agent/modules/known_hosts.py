@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """ansible.builtin.known_hosts; keys are looked for in-process, as `ssh-keygen -F` does."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH113, PTH118, PTH119, PTH208
 """community.general.modprobe; a module that is built into the kernel is there."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH102, PTH103, PTH106, PTH110, PTH120
 """ansible.posix.mount."""
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.package_facts, from dpkg's status file or rpm's database."""
 
 from __future__ import annotations

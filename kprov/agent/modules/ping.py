@@ -1,5 +1,4 @@
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.ping."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110
 """ansible.builtin.service: systemd where it is the manager, else init scripts through `service`."""
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH112, PTH119
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.service_facts: systemd's units over its socket (or systemctl), and init scripts."""
 
 from __future__ import annotations

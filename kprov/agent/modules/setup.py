@@ -1,5 +1,4 @@
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.setup and gather_facts."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH113, PTH207
 """ansible.posix.sysctl; values are read and set in /proc/sys, without the program sysctl."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH110, PTH112, PTH120
 """ansible.builtin.user."""
 
 from __future__ import annotations

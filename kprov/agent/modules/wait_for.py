@@ -1,7 +1,4 @@
-# Paths are used as the texts they arrive as.
-# ruff: noqa: PTH116
 # The signature is what callers expect.
-# ruff: noqa: ARG001
 """ansible.builtin.wait_for."""
 
 from __future__ import annotations

@@ -44,7 +44,10 @@ def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, wo
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a=1 b='two words' c={{ x | default('y z') }}", ["a=1", "b='two words'", "c={{ x | default('y z') }}"]),
+        (
+            "a=1 b='two words' c={{ x | default('y z') }}",
+            ["a=1", "b='two words'", "c={{ x | default('y z') }}"],
+        ),
         ("echo {% if a %} b {% endif %} c", ["echo", "{% if a %}", "b", "{% endif %}", "c"]),
         ('path="a \\" b" x', ['path="a \\" b"', "x"]),
         ("", []),

@@ -74,7 +74,9 @@ def test_a_task_that_was_edited_runs_again(bench: Any) -> None:
     journal = bench.folder / "journal"
     bench.play(TEXT, journal=journal)
     (bench.folder / "open").write_text("")
-    (bench.folder / "play.yml").write_text(TEXT.replace("echo x >> {{ out }}/count", "echo y >> {{ out }}/count"))
+    (bench.folder / "play.yml").write_text(
+        TEXT.replace("echo x >> {{ out }}/count", "echo y >> {{ out }}/count")
+    )
     with bench.engine(journal=journal) as engine:
         engine.resume()
     assert (bench.folder / "count-1").read_text() == "x\ny\n"

@@ -43,7 +43,9 @@ def test_order_reverses(bench: Any) -> None:
 
 
 def test_any_errors_fatal_ends_the_play_for_all(bench: Any) -> None:
-    result = bench.play(play("- name: bad\n  fail:\n  when: n == 1\n- name: after\n  debug:", any_errors_fatal="true"))
+    result = bench.play(
+        play("- name: bad\n  fail:\n  when: n == 1\n- name: after\n  debug:", any_errors_fatal="true")
+    )
     assert bench.order("b") == ["bad"]
     assert not result.ok
 
@@ -71,8 +73,11 @@ def test_an_ignored_lost_host_goes_on(bench: Any) -> None:
         "  vars: {ansible_host: 127.0.0.1, ansible_connection: ssh, ansible_port: 1}\n- name: after\n  debug:"
     )
     (bench.folder / "hosts.yml").write_text(
-        (bench.folder / "hosts.yml").read_text().replace(
-            "b: {n: 2}", "b: {n: 2}, nowhere: {n: 3, ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}"
+        (bench.folder / "hosts.yml")
+        .read_text()
+        .replace(
+            "b: {n: 2}",
+            "b: {n: 2}, nowhere: {n: 3, ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}",
         )
     )
     result = bench.play(play(tasks).replace("hosts: all", "hosts: a"))
@@ -88,8 +93,8 @@ def test_step_asks_before_every_task(bench: Any) -> None:
 
 def test_items_of_a_loop_see_what_the_one_before_gave(bench: Any) -> None:
     tasks = (
-        "- set_fact:\n    all: \"{{ all | default([]) + [item] }}\"\n  loop: [1, 2, 3]\n"
-        "- assert: {that: \"all == [1, 2, 3]\"}\n"
+        '- set_fact:\n    all: "{{ all | default([]) + [item] }}"\n  loop: [1, 2, 3]\n'
+        '- assert: {that: "all == [1, 2, 3]"}\n'
         "- command: echo {{ item }}\n  register: said\n  loop: [1, 2, 3]\n"
         "  when: said is not defined or said.stdout != '2'\n"
         "- assert: {that: \"said.results | map(attribute='skipped', default=false) | list == [false, false, true]\"}\n"
