@@ -171,9 +171,11 @@ class Twin:
 
     def close(self) -> None:
         """End the engine."""
-        if self._server is not None and self._server.stdin is not None:
-            self._server.stdin.close()
-            self._server.wait(timeout=60)
+        if self._server is not None:
+            with self._server as server:  # closes its pipes and waits
+                assert server.stdin is not None
+                server.stdin.close()
+            self._server = None
 
 
 def twins(inventory: Path, folder: Path, *, first: int = 0, replay: bool = False) -> tuple[Twin, Twin]:
