@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 
@@ -17,6 +18,9 @@ _WINDOW = 16 << 20
 #: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
+
+# What it would print, with tracebacks, is in the errors that are raised.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class ProxySocket(socket.socket):
