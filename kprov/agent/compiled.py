@@ -31,9 +31,16 @@ def keep() -> None:
             os.fsync(file.fileno())
         os.rename(temporary, path)
         for name in os.listdir(folder):
-            if name.startswith("agent-") and not name.startswith(loader.archive):
+            older = name.startswith("agent-") and not name.startswith(loader.archive)
+            if older or _abandoned(name):
                 os.unlink(os.path.join(folder, name))
     except OSError:
         # A full disk: the next start compiles again.
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _abandoned(name: str) -> bool:
+    """Whether its writer was killed while it wrote: `.new-PID` (of BOOTSTRAP) or `agent-*.PID`."""
+    pid = name[5:] if name.startswith(".new-") else name.rpartition(".")[2]
+    return pid.isdigit() and not os.path.exists("/proc/" + pid)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import Any, Callable
+
+from kprov.agent import temporary
 
 Fetch = Callable[[str, str], None]
 
@@ -46,7 +47,7 @@ class Context:
 
     def content_file(self, sha256: str, folder: str | None = None, suffix: str = "") -> str:
         """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
-        handle, path = tempfile.mkstemp(prefix=".kprov-", suffix=suffix, dir=folder)
+        handle, path = temporary.file(folder, suffix)
         try:
             if sha256 in self.blobs:
                 data = self.blobs[sha256]

@@ -20,7 +20,7 @@ import tempfile
 import time
 from typing import Any, Callable, Iterator
 
-from kprov.agent import modes, process
+from kprov.agent import modes, process, temporary
 from kprov.agent.attributes import group_id, name_of, owner_id, set_attributes
 from kprov.agent.context import ModuleError, truth
 from kprov.agent.modes import parse_mode
@@ -228,7 +228,7 @@ def twin(source: str, folder: str, suffix: str = "") -> str:
 
 def link(target: str, path: str) -> None:
     """A symbolic link in the place of whatever is at a path."""
-    aside = os.path.join(os.path.dirname(path), f".kprov-{os.getpid()}-{time.time_ns()}")
+    aside = temporary.name(os.path.dirname(path) or ".")
     os.symlink(target, aside)
     try:
         os.rename(aside, path)
@@ -240,7 +240,7 @@ def link(target: str, path: str) -> None:
 
 def beside(folder: str, suffix: str = "") -> str:
     """A new empty file in a folder, for its owner only."""
-    handle, path = tempfile.mkstemp(prefix=".kprov-", suffix=suffix, dir=folder or ".")
+    handle, path = temporary.file(folder or ".", suffix)
     os.close(handle)
     return path
 

@@ -15,7 +15,6 @@ import io
 import netrc
 import os
 import shutil
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -23,7 +22,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Iterator, Optional
 
-from kprov.agent import process, web_handlers
+from kprov.agent import process, temporary, web_handlers
 from kprov.agent.context import ModuleError
 
 #: What every module with a url takes.
@@ -211,7 +210,7 @@ def downloaded(url: str, *, suffix: str = "") -> Iterator[str]:
     response, info = fetch(Request(url, options))
     if response is None or response.code >= 400:
         raise ModuleError(f"Failure downloading {masked(url)}, {info['msg']}")
-    handle, path = tempfile.mkstemp(prefix="kprov-", suffix=suffix)
+    handle, path = temporary.file(suffix=suffix)
     try:
         with os.fdopen(handle, "wb") as file:
             try:

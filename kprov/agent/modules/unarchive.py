@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import tempfile
 import urllib.request
 import zipfile
 from typing import Any, Union
 
-from kprov.agent import files
+from kprov.agent import files, temporary
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.tars import Tar
@@ -72,7 +71,7 @@ def _downloaded(url: str, *, verify: bool) -> str:
     if not verify:
         trust.check_hostname = False
         trust.verify_mode = ssl.CERT_NONE
-    handle, path = tempfile.mkstemp(prefix=".kprov-")
+    handle, path = temporary.file()
     try:
         with (
             os.fdopen(handle, "wb") as file,
