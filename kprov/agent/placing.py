@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any
 
-from kprov.agent import files
+from kprov.agent import files, room
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -175,6 +175,6 @@ def writable(target: str, args: dict[str, Any]) -> str:
         raise ModuleError(f"Destination directory {os.path.dirname(target)} does not exist")
     if not os.access(folder, os.W_OK):
         if not args.get("unsafe_writes"):
-            raise ModuleError(f"Destination {os.path.dirname(target)} not writable")
+            raise ModuleError(f"Destination {os.path.dirname(target)} not writable{room.lacking(folder)}")
         return tempfile.gettempdir()
     return folder
