@@ -94,10 +94,17 @@ def _mends(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
 def failed(text: str, err: str, args: dict[str, Any]) -> str:
     """A failure's text; who holds the lock comes first where that is the cause."""
     found = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
-    if found is None:
-        return text
-    path, pid, name = found.groups()
-    return f"{_held(path, int(pid), name)} for more than {args['lock_timeout']} s; {text}"
+    if found is not None:
+        path, pid, name = found.groups()
+        held = _held(path, int(pid), name)
+    else:
+        # After a wait apt-get names the holder on its standard output only, and then no more.
+        lock = re.search(r"(?:Could not get|Unable to acquire the dpkg frontend) lock \(?(/[^\s),]+)", err)
+        found_pid = holder(lock[1]) if lock else None
+        if lock is None or found_pid is None:
+            return text
+        held = _held(lock[1], found_pid)
+    return f"{held} for more than {args['lock_timeout']} s; {text}"
 
 
 def _held(path: str, pid: int, name: str | None = None) -> str:
