@@ -7,17 +7,23 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import click
 import typer
 
-from kprov.errors import KprovError
+from kprov.errors import InternalError, KprovError
 
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
 # an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("kprov.cli.up", "Make the cluster that an inventory describes."),
+    "plan": ("kprov.cli.plan", "Say what up would change on which host; save it for up --plan."),
+    "resume": ("kprov.cli.resume", "Go on with a run that failed or was interrupted."),
     "verify": ("kprov.cli.verify", "Check hosts and cluster; exit code 1 when anything failed."),
     "reset": ("kprov.cli.reset", "Remove the cluster from its hosts."),
     "play": ("kprov.cli.play", "Run any playbook."),
+    "run": ("kprov.cli.run", "Run one module on many hosts."),
+    "inventory": ("kprov.cli.inventory", "What an inventory says, and what its variables do."),
+    "vault": ("kprov.cli.vault", "Encrypted values and files."),
     "quickstart": ("kprov.cli.quickstart", "Lab hosts, a cluster on them, verified: all in one."),
     "init": ("kprov.cli.init", "Write an inventory from a few answers."),
     "certs": ("kprov.cli.certificates", "Certificates of a cluster."),
@@ -70,10 +76,25 @@ def root(
 def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
     try:
-        build(sys.argv[1:])()
+        build(sys.argv[1:])(standalone_mode=False)
     except KprovError as error:
-        typer.echo(f"error: {error}", err=True)
+        from kprov.inventory import secrets
+
+        typer.echo(secrets.scrub(f"error: {error}"), err=True)
         sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("interrupted; hosts are told to end what they do. `kprov resume` goes on", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as left:
+        sys.exit(left.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except Exception as error:
+        from kprov.cli import crash
+
+        typer.echo(f"error: a defect of kprov; please report it with {crash.report(error)}", err=True)
+        sys.exit(InternalError.exit_code)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from kprov.playbook.result import Silent
 
 #: Wide when not on a terminal, so that a log's lines are never folded.
 console = Console(highlight=False, soft_wrap=True)
@@ -45,3 +48,21 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         grid.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     console.print(grid)
+
+
+class Both(Silent):
+    """Callbacks that tell two others, in order; questions are the first one's."""
+
+    def __init__(self, first: Silent, second: Silent) -> None:
+        self._first, self._second = first, second
+
+    def __getattribute__(self, name: str) -> Any:
+        first, second = (object.__getattribute__(self, key) for key in ("_first", "_second"))
+        if name in ("ask_step", "pause"):
+            return getattr(first, name)
+
+        def told(*arguments: Any, **named: Any) -> None:
+            getattr(first, name)(*arguments, **named)
+            getattr(second, name)(*arguments, **named)
+
+        return told if hasattr(Silent, name) and not name.startswith("_") else super().__getattribute__(name)

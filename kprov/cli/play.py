@@ -2,58 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kprov.cli import run_options as given
-from kprov.cli.output import console, table
+from kprov.cli.run_options import Given, takes_run
+
+ListHosts = Annotated[bool, typer.Option("--list-hosts", help="Name the hosts of every play; do nothing.")]
+ListTasks = Annotated[bool, typer.Option("--list-tasks", help="Name the tasks that would run; do nothing.")]
+ListTags = Annotated[bool, typer.Option("--list-tags", help="Name the tags there are; do nothing.")]
+SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Look for mistakes in the files only.")]
 
 
+@takes_run
 def command(
-    playbook: Annotated[Path, typer.Argument(help="A playbook.")],
-    inventory: given.Inventory,
-    check: given.Check = False,
-    diff: given.Diff = False,
-    limit: given.Limit = None,
-    tags: given.Tags = "all",
-    skip_tags: given.SkipTags = "",
-    forks: given.Forks = 20,
-    start_at_task: given.StartAt = None,
-    extra_vars: given.ExtraVars = None,
-    report: given.Report = None,
-    verbose: given.Verbose = False,
+    given: Given,
+    playbook: Annotated[list[Path], typer.Argument(help="Playbooks, one after the other.")],
+    list_hosts: ListHosts = False,
+    list_tasks: ListTasks = False,
+    list_tags: ListTags = False,
+    syntax_check: SyntaxCheck = False,
 ) -> None:
-    """Run a playbook, as ansible-playbook would."""
-    from kprov.cli.progress import Progress
-    from kprov.inventory.load import load
+    """Run playbooks, as ansible-playbook would."""
+    from kprov.cli import listing, running
+    from kprov.playbook import journal
     from kprov.playbook.engine import Engine
-    from kprov.playbook.result import RunOptions
 
-    loaded = load(inventory)
-    options = RunOptions(
-        check=check,
-        diff=diff,
-        forks=forks,
-        limit=limit,
-        tags=given.split(tags),
-        skip_tags=given.split(skip_tags),
-        start_at_task=start_at_task,
-        extra_vars=given.extra_vars(extra_vars),
-        journal=loaded.directory / "artifacts" / "journal",
-    )
-    with Engine(loaded, options, Progress(diff=diff, verbose=verbose)) as engine:
-        result = engine.run(playbook)
-    if report is not None:
-        report.write_text(json.dumps(result.report(), indent=2) + "\n")
-    console.print()
-    table(
-        ("HOST", "OK", "CHANGED", "SKIPPED", "FAILED", "UNREACHABLE"),
-        [
-            (n, str(s.ok + s.changed), str(s.changed), str(s.skipped), str(s.failed), str(s.unreachable))
-            for n, s in result.hosts.items()
-        ],
-    )
+    loaded = given.loaded()
+    options = given.options(journal=journal.folder(loaded))
+    if list_hosts or list_tasks or list_tags or syntax_check:
+        with Engine(loaded, options) as engine:
+            listing.show(engine, playbook, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
+        return
+    with running.watched(given, [str(path) for path in playbook]) as watch:
+        with Engine(loaded, options, watch.callbacks) as engine:
+            result = engine.run(*playbook)
+        watch.finish(result)
     raise typer.Exit(result.exit_code)

@@ -23,7 +23,7 @@ _STYLES = {
 class Progress(Silent):
     """Callbacks of a run. Quiet about what is as it should be, unless `verbose`."""
 
-    def __init__(self, *, diff: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, diff: bool = False, verbose: int = 0) -> None:
         self._diff = diff
         self._verbose = verbose
         self._started = time.monotonic()

@@ -16,7 +16,7 @@ from kprov.errors import KprovError
 
 def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
     """Make the default lab, provision it, verify it; end with the nodes and how to reach them."""
-    from kprov.cli import lab, up, verify
+    from kprov.cli import lab, run_options, up, verify
     from kprov.lab.kubectl import ensure_kubectl
     from kprov.operations.cluster import opened
 
@@ -25,7 +25,7 @@ def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
     seconds: dict[str, float] = {}
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("lab", lab.up),
-        ("up", lambda: up.command(inventory)),
+        ("up", lambda: up.make(run_options.Given([str(inventory)]))),
         ("verify", lambda: verify.command(inventory)),
     )
     for name, stage in stages:

@@ -2,26 +2,238 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from kprov.errors import InputError
 
-Inventory = Annotated[Path, typer.Option("-i", "--inventory", help="The inventory: a folder or a file.")]
+if TYPE_CHECKING:
+    from kprov.inventory.model import Inventory as Loaded
+    from kprov.playbook.result import RunOptions
+
+_CONNECTION = "Connection"
+_VAULT = "Vault"
+
+Inventory = Annotated[
+    Path, typer.Option("-i", "--inventory", "--inventory-file", help="The inventory: a folder or a file.")
+]
+Inventories = Annotated[
+    list[str],
+    typer.Option(
+        "-i", "--inventory", "--inventory-file", help="A folder, a file, or hosts: a,b, (again: more)."
+    ),
+]
 Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; say what would be changed.")]
 Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what is changed in files.")]
-Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these hosts (a pattern).")]
+Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these hosts: a pattern, or @FILE.")]
 Tags = Annotated[str, typer.Option("--tags", "-t", help="Only tasks with one of these tags.")]
 SkipTags = Annotated[str, typer.Option("--skip-tags", help="Not tasks with one of these tags.")]
 Forks = Annotated[int, typer.Option("--forks", "-f", min=1, help="Hosts at once.")]
 StartAt = Annotated[str | None, typer.Option("--start-at-task", help="Begin at the task of this name.")]
-ExtraVars = Annotated[list[str] | None, typer.Option("--extra-vars", "-e", help="key=value, JSON, or @FILE.")]
+Step = Annotated[bool, typer.Option("--step", help="Ask before every task.")]
+ExtraVars = Annotated[
+    list[str] | None, typer.Option("--extra-vars", "-e", help="key=value, YAML, JSON, or @FILE.")
+]
 Report = Annotated[
     Path | None, typer.Option("--report", help="Write a JSON report of every task to this file.")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tasks that changed nothing, too.")]
+Verbose = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Show tasks that changed nothing, too; -vv results."),
+]
+ForceHandlers = Annotated[
+    bool, typer.Option("--force-handlers", help="Run handlers of hosts that failed, too.")
+]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user", "-u", help="Log in as this user where nothing else is said.", rich_help_panel=_CONNECTION
+    ),
+]
+Become = Annotated[
+    bool, typer.Option("--become", "-b", help="Run tasks as another user.", rich_help_panel=_CONNECTION)
+]
+BecomeUser = Annotated[
+    str | None, typer.Option("--become-user", help="As this one (root).", rich_help_panel=_CONNECTION)
+]
+BecomeMethod = Annotated[
+    str | None, typer.Option("--become-method", help="sudo, su or doas.", rich_help_panel=_CONNECTION)
+]
+AskBecome = Annotated[
+    bool,
+    typer.Option(
+        "--ask-become-pass", "-K", help="Ask for the password of --become.", rich_help_panel=_CONNECTION
+    ),
+]
+AskPass = Annotated[
+    bool, typer.Option("--ask-pass", "-k", help="Ask for the login's password.", rich_help_panel=_CONNECTION)
+]
+PrivateKey = Annotated[
+    Path | None,
+    typer.Option("--private-key", "--key-file", help="Log in with this key.", rich_help_panel=_CONNECTION),
+]
+ConnectionType = Annotated[
+    str | None, typer.Option("--connection", "-c", help="ssh or local.", rich_help_panel=_CONNECTION)
+]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", "-T", help="Seconds to connect in.", rich_help_panel=_CONNECTION)
+]
+VaultIds = Annotated[
+    list[str] | None,
+    typer.Option("--vault-id", help="LABEL@FILE, LABEL@SCRIPT or LABEL@prompt.", rich_help_panel=_VAULT),
+]
+VaultFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--vault-password-file",
+        "--vault-pass-file",
+        help="A file, or a program that prints the password.",
+        rich_help_panel=_VAULT,
+    ),
+]
+AskVault = Annotated[
+    bool,
+    typer.Option("--ask-vault-pass", "-J", help="Ask for the vault password.", rich_help_panel=_VAULT),
+]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line says about a run."""
+
+    inventory: Inventories
+    check: Check = False
+    diff: Diff = False
+    limit: Limit = None
+    tags: Tags = "all"
+    skip_tags: SkipTags = ""
+    forks: Forks = 20
+    start_at_task: StartAt = None
+    step: Step = False
+    force_handlers: ForceHandlers = False
+    extra_vars: ExtraVars = None
+    report: Report = None
+    verbose: Verbose = 0
+    user: User = None
+    become: Become = False
+    become_user: BecomeUser = None
+    become_method: BecomeMethod = None
+    ask_become_pass: AskBecome = False
+    ask_pass: AskPass = False
+    private_key: PrivateKey = None
+    connection: ConnectionType = None
+    timeout: Timeout = None
+    vault_id: VaultIds = None
+    vault_password_file: VaultFiles = None
+    ask_vault_pass: AskVault = False
+
+    @property
+    def path(self) -> Path:
+        """The one inventory of commands that keep files beside it. InputError when several are named."""
+        if len(self.inventory) != 1 or "," in self.inventory[0]:
+            raise InputError("this command works on one inventory, a file or a folder", field="--inventory")
+        return Path(self.inventory[0])
+
+    def loaded(self) -> Loaded:
+        """The inventory, with the passwords of its vaults at hand. Raises InputError."""
+        from kprov.inventory.load import load
+
+        self.unlock()
+        return load(list(self.inventory))
+
+    def unlock(self) -> None:
+        """Have the passwords of vaults."""
+        from kprov.cli.vault import use_passwords
+
+        use_passwords(self.vault_id, self.vault_password_file, ask=self.ask_vault_pass)
+
+    def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
+        """As the engine takes it."""
+        from kprov.playbook.result import RunOptions
+
+        return RunOptions(
+            check=self.check,
+            diff=self.diff,
+            forks=self.forks,
+            limit=self.limit,
+            tags=split(self.tags) or ("all",),
+            skip_tags=split(self.skip_tags),
+            start_at_task=self.start_at_task,
+            step=self.step,
+            force_handlers=self.force_handlers,
+            extra_vars=extra_vars(self.extra_vars),
+            verbosity=self.verbose,
+            defaults=self._defaults(),
+            command=command,
+            journal=journal,
+        )
+
+    def _defaults(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "ansible_user": self.user,
+            "ansible_become": self.become or None,
+            "ansible_become_user": self.become_user,
+            "ansible_become_method": self.become_method,
+            "ansible_private_key_file": None if self.private_key is None else str(self.private_key),
+            "ansible_connection": self.connection,
+            "ansible_timeout": self.timeout,
+        }
+        if self.connection not in (None, "ssh", "local"):
+            raise InputError(f"{self.connection!r} is not ssh or local", field="--connection")
+        if self.ask_pass:
+            found["ansible_password"] = asked("SSH password")
+        if self.ask_become_pass:
+            typed = asked("BECOME password" + (" [as the SSH password]" if self.ask_pass else ""))
+            found["ansible_become_password"] = typed or found.get("ansible_password")
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def asked(what: str) -> str:
+    """A password that is typed; it is never shown again."""
+    import getpass
+
+    from kprov.inventory import secrets
+
+    typed = getpass.getpass(f"{what}: ")
+    if typed:
+        secrets.register(typed)
+    return typed
+
+
+def takes_run(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first parameter is a Given: its options become the command's."""
+    hints = get_type_hints(Given, include_extras=True)
+    own = list(inspect.signature(function).parameters.values())[1:]
+    own_hints = get_type_hints(function, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(Given)
+    ]
+    names = {field.name for field in fields(Given)}
+
+    @functools.wraps(function)
+    def command(**arguments: Any) -> None:
+        given = Given(**{name: value for name, value in arguments.items() if name in names})
+        function(given, **{name: value for name, value in arguments.items() if name not in names})
+
+    mine = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[parameter.name])
+        for parameter in own
+    ]
+    command.__signature__ = inspect.Signature([*mine, *shared])  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in [*mine, *shared]}
+    return command
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -30,32 +242,35 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def extra_vars(texts: list[str] | None) -> dict[str, Any]:
-    """Variables of -e options, the later ones win. Raises InputError."""
-    import json
-    import shlex
-
-    import yaml
-
+    """Variables of -e options, the later ones win; key=value are texts, as in Ansible. Raises InputError."""
     found: dict[str, Any] = {}
     for text in texts or []:
-        if text.startswith("@"):
-            path = Path(text[1:])
-            try:
-                loaded = yaml.safe_load(path.read_text())
-            except (OSError, yaml.YAMLError) as error:
-                raise InputError(str(error), file=path, field="--extra-vars") from None
-        elif text.lstrip().startswith("{"):
-            try:
-                loaded = json.loads(text)
-            except ValueError as error:
-                raise InputError(str(error), field="--extra-vars") from None
-        else:
-            pairs = [word.partition("=") for word in shlex.split(text)]
-            bad = next((key for key, equals, _ in pairs if not equals), None)
-            if bad is not None:
-                raise InputError(f"{bad!r} is not key=value", field="--extra-vars")
-            loaded = {key: value for key, _, value in pairs}
-        if not isinstance(loaded, dict):
-            raise InputError("must be a mapping of variables", field="--extra-vars")
-        found |= loaded
+        found |= _extra(text)
     return found
+
+
+def _extra(text: str) -> dict[str, Any]:
+    from kprov.inventory import yamlfile
+    from kprov.playbook.arguments import split as words_of
+    from kprov.playbook.arguments import unquoted
+
+    if text.startswith("@"):
+        loaded = yamlfile.load(Path(text[1:]))
+    elif text.lstrip().startswith(("{", "[")):
+        loaded = yamlfile.parse(text, "--extra-vars")
+    else:
+        try:
+            words = words_of(text)
+        except ValueError as error:
+            raise InputError(str(error), field="--extra-vars") from None
+        pairs = [word.partition("=") for word in words]
+        bad = next((key for key, equals, _ in pairs if not equals), None)
+        if bad is not None:
+            raise InputError(f"{bad!r} is not key=value", field="--extra-vars")
+        loaded = {key: unquoted(value) for key, _, value in pairs}
+    if loaded is not None and not isinstance(loaded, dict):
+        raise InputError("must be a mapping of variables", field="--extra-vars")
+    for name in loaded or {}:
+        if not str(name).isidentifier():
+            raise InputError(f"{name!r} is not a name for a variable", field="--extra-vars")
+    return dict(loaded or {})

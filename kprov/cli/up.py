@@ -2,78 +2,93 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kprov.cli import run_options as given
-from kprov.cli.output import console, table
+from kprov.cli.output import console
+from kprov.cli.play import ListHosts, ListTags, ListTasks, SyntaxCheck
+from kprov.cli.run_options import Given, takes_run
 
 if TYPE_CHECKING:
     from kprov.operations.up import UpResult
 
+Plan = Annotated[
+    Path | None,
+    typer.Option("--plan", help="Do what `kprov plan -o FILE` said, if nothing has changed since."),
+]
 
+
+@takes_run
 def command(
-    inventory: given.Inventory,
-    check: given.Check = False,
-    diff: given.Diff = False,
-    limit: given.Limit = None,
-    tags: given.Tags = "all",
-    skip_tags: given.SkipTags = "",
-    forks: given.Forks = 20,
-    start_at_task: given.StartAt = None,
-    extra_vars: given.ExtraVars = None,
-    report: given.Report = None,
-    verbose: given.Verbose = False,
+    given: Given,
+    plan: Plan = None,
+    list_hosts: ListHosts = False,
+    list_tasks: ListTasks = False,
+    list_tags: ListTags = False,
+    syntax_check: SyntaxCheck = False,
 ) -> None:
     """Make the cluster that the inventory describes, or bring it back to that; again it changes nothing."""
-    from kprov.cli.progress import Progress
-    from kprov.operations.up import up
-    from kprov.playbook.result import RunOptions
+    if list_hosts or list_tasks or list_tags or syntax_check:
+        _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
+    elif plan is not None:
+        _planned(given, plan)
+    else:
+        make(given)
 
-    options = RunOptions(
-        check=check,
-        diff=diff,
-        forks=forks,
-        limit=limit,
-        tags=given.split(tags),
-        skip_tags=given.split(skip_tags),
-        start_at_task=start_at_task,
-        extra_vars=given.extra_vars(extra_vars),
-    )
-    result = up(inventory, options, Progress(diff=diff, verbose=verbose), typer.echo)
-    if report is not None:
-        report.write_text(json.dumps(result.report(), indent=2) + "\n")
-    show(result, check=check)
+
+def make(given: Given, resume: Path | None = None) -> None:
+    """Run it, and end the program when it did not work."""
+    from kprov.cli import running
+    from kprov.operations.up import up
+
+    given.unlock()
+    with running.watched(given, ["cluster.yml"]) as watch:
+        options = replace(given.options(command="up"), resume=resume)
+        result = up(given.path, options, watch.callbacks, typer.echo)
+        watch.finish(result.run)
+    show(result, check=given.check)
     if not result.run.ok:
         raise typer.Exit(result.run.exit_code)
 
 
-def show(result: UpResult, *, check: bool) -> None:
-    """A row a host, the slowest tasks, the steps' seconds, and what to do next."""
-    run = result.run
-    console.print()
-    table(
-        ("HOST", "OK", "CHANGED", "FAILED", "UNREACHABLE"),
-        [
-            (
-                name,
-                str(stats.ok + stats.changed),
-                str(stats.changed),
-                str(stats.failed),
-                str(stats.unreachable),
-            )
-            for name, stats in run.hosts.items()
-        ],
-    )
-    for error in run.errors:
-        console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
-    if result.changed:
-        slowest = sorted(run.tasks, key=lambda task: -task.seconds)[:5]
+def go_on(given: Given, journal: Path) -> None:
+    """Go on with a run of `up`."""
+    make(given, journal)
+
+
+def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool) -> None:
+    from kprov.cli import listing
+    from kprov.operations.cluster import PLAYBOOKS
+    from kprov.playbook.engine import Engine
+
+    with Engine(given.loaded(), given.options()) as engine:
+        listing.show(engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags)
+
+
+def _planned(given: Given, path: Path) -> None:
+    from kprov.cli import running
+    from kprov.operations import plan as plans
+
+    given.unlock()
+    plan = plans.load(path)
+    with running.watched(given, ["cluster.yml"]) as watch:
+        result, more = plans.apply(plan, given.path, given.options(command="up"), watch.callbacks, typer.echo)
+        watch.finish(result.run)
+    show(result, check=False)
+    for change in more:
         console.print(
-            "\nslowest tasks: " + ", ".join(f"{t.name} {t.seconds:.1f} s" for t in slowest), markup=False
+            f"not in the plan: {change.host}: {change.task}: {change.what}", style="red", markup=False
         )
+    if not result.run.ok or more:
+        raise typer.Exit(result.run.exit_code or 1)
+
+
+def show(result: UpResult, *, check: bool) -> None:
+    """The steps' seconds, and what to do next."""
+    run = result.run
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items())
     console.print(f"{took}", style="dim", markup=False)
     if not run.ok:

@@ -13,7 +13,7 @@ from kprov.errors import InputError
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
 from kprov.playbook import load
-from kprov.playbook.journal import Journal, Memory, latest
+from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
 from kprov.playbook.result import Callbacks, RunOptions, RunResult, Silent
 from kprov.playbook.run import Run
@@ -126,11 +126,19 @@ class Engine:
 
     def run(self, *playbooks: Path) -> RunResult:
         """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
+        return self._run([(path, load.playbook(path)) for path in playbooks])
+
+    def module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
+        """One module on the hosts of a pattern. Raises InputError."""
+        return self._run([(Path.cwd() / "-m", [load.single(pattern, name, arguments)])])
+
+    def _run(self, loaded: list[tuple[Path, list[Play]]]) -> RunResult:
         start = time.monotonic()
-        loaded = [(path, load.playbook(path)) for path in playbooks]
+        playbooks = [path for path, _ in loaded]
         memory = Memory(self.options.resume) if self.options.resume else None
         self.result = RunResult()
-        journal = Journal(self.options.journal)
+        # A check changes nothing: there is nothing to go on with.
+        journal = Journal(None if self.options.check else self.options.journal)
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
         try:
             journal.write("run", durable=True, **self._said(playbooks))
@@ -182,11 +190,14 @@ class Engine:
 
         Raises InputError when there is none, or when variables it was given with -e are not given now.
         """
-        folder = self.options.journal or self.inventory.directory / "artifacts" / "journal"
-        found = path or latest(folder)
+        place = self.options.journal or folder(self.inventory)
+        found = path or latest(place)
         if found is None:
-            raise InputError("there is no run to go on with: no journal is here", file=folder)
-        said = Memory(found).run
+            raise InputError("there is no run to go on with: no journal is here", file=place)
+        memory = Memory(found)
+        said = memory.run
+        if memory.finished:
+            raise InputError("the run ended well: there is nothing to go on with", file=found)
         missing = sorted(set(said.get("extra_vars") or []) - set(self.options.extra_vars))
         if missing:
             raise InputError(
@@ -197,7 +208,7 @@ class Engine:
         self.options = replace(
             self.options,
             resume=found,
-            journal=folder,
+            journal=place,
             limit=self.options.limit or said.get("limit"),
             tags=tuple(said.get("tags") or ("all",)),
             skip_tags=tuple(said.get("skip_tags") or ()),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.inventory import secrets
+from kprov.inventory.model import Inventory
 from kprov.playbook.model import Task
 
 #: Outcomes after which a task need not run again.
@@ -66,6 +67,14 @@ def keepable(result: dict[str, Any]) -> bool:
     """Whether a result can be in a journal: no secret is in it."""
     text = json.dumps(result, default=str)
     return secrets.scrub(text) == text
+
+
+def folder(inventory: Inventory) -> Path:
+    """Where journals of an inventory are: beside it, or in the user's state for a list of hosts."""
+    if inventory.path.exists():
+        return inventory.directory / "artifacts" / "journal"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "kprov" / "journal"
 
 
 def latest(folder: Path) -> Path | None:

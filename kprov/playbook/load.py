@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ def playbook(path: Path) -> list[Play]:
         else:
             plays.append(Loader(path).play(entry, line))
     return plays
+
+
+def single(pattern: str, module: str, arguments: Any) -> Play:
+    """A play of one task: a module on the hosts of a pattern."""
+    task = {"name": module, module: arguments or None}
+    text = json.dumps([{"hosts": pattern, "gather_facts": False, "tasks": [task]}])
+    document = yamlfile.parse(text, "-m")
+    return Loader(Path.cwd() / "-m").play(document[0], None)
 
 
 def _imported(entry: Any, name: str, path: Path) -> list[Play]:

@@ -1,0 +1,37 @@
+"""What a playbook would do, without doing it: --list-hosts, --list-tasks, --list-tags, --syntax-check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from kprov.playbook.engine import Engine
+
+
+def show(engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool, tags: bool) -> None:
+    """Print it; nothing but the files is looked at. Raises InputError for what is wrong in them."""
+    from kprov.playbook import selection
+    from kprov.playbook.checks import walk
+
+    for playbook in playbooks:
+        typer.echo(f"playbook: {playbook}")
+        for number, (play, members) in enumerate(engine.plays(playbook), 1):
+            all_tasks = [task for section in play.sections for task in walk(section)]
+            chosen = [task for task in all_tasks if selection.by_tags(task.tags, engine.options)]
+            known = sorted({tag for task in all_tasks for tag in task.tags})
+            said = f"\tTAGS: [{', '.join(known)}]" if tags or tasks else ""
+            typer.echo(f"  play #{number} ({play.name}): {play.name}{said}")
+            if hosts:
+                typer.echo(f"    hosts ({len(members)}):")
+                for name in members:
+                    typer.echo(f"      {name}")
+            if tasks:
+                typer.echo("    tasks:")
+                for task in chosen:
+                    typer.echo(f"      {selection.shown(task)}\tTAGS: [{', '.join(sorted(task.tags))}]")
+            if tags:
+                typer.echo(f"      TASK TAGS: [{', '.join(known)}]")

@@ -1,0 +1,56 @@
+"""`kprov resume`: go on with a run that failed, was interrupted or lost hosts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.run_options import Given, takes_run
+from kprov.errors import InputError
+
+
+@takes_run
+def command(
+    given: Given,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Not the newest run but this one.")
+    ] = None,
+) -> None:
+    """Go on with the newest run of this inventory, at the failed task of each failed host."""
+    from kprov.cli import running
+    from kprov.playbook import journal as journals
+    from kprov.playbook.engine import Engine
+
+    loaded = given.loaded()
+    folder = journals.folder(loaded)
+    path = journal or journals.latest(folder)
+    if path is None:
+        raise InputError("there is no run to go on with: no journal is here", file=folder)
+    if not path.is_file():
+        raise InputError("there is no such journal", file=path, field="--journal")
+    memory = journals.Memory(path)
+    _say(memory)
+    if memory.run.get("command") == "up" and not memory.finished:
+        from kprov.cli import up
+
+        up.go_on(given, path)
+        return
+    with running.watched(given, memory.run.get("playbooks") or []) as watch:
+        with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
+            result = engine.resume(path)
+        watch.finish(result)
+    raise typer.Exit(result.exit_code)
+
+
+def _say(memory: object) -> None:
+    from kprov.playbook.journal import Memory
+
+    assert isinstance(memory, Memory)
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
+    what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
+    typer.echo(f"Going on with {what} of {started}: {len(memory)} tasks are done")
+    for host, entry in memory.failed.items():
+        typer.echo(f"  {host}: {entry['outcome']} at {entry['task']} ({entry['place']})")

@@ -1,0 +1,69 @@
+"""`kprov run`: one module on many hosts, as the program `ansible` does."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from kprov.cli.output import console
+from kprov.cli.run_options import Given, takes_run
+from kprov.playbook.result import Silent
+
+_PROGRAMS = ("command", "shell", "raw", "script")
+
+
+class _Shown(Silent):
+    """A host's result as it comes."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.results: dict[str, Any] = {}
+
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
+        shown = {key: value for key, value in result.items() if not key.startswith("_")}
+        self.results[host] = {"outcome": outcome, **shown}
+        if self.as_json:
+            return
+        word = {"ok": "SUCCESS", "ignored": "SUCCESS"}.get(outcome, outcome.upper())
+        style = {"ok": "green", "changed": "yellow", "skipped": "cyan"}.get(outcome, "red")
+        if task.rsplit(".", maxsplit=1)[-1] in _PROGRAMS and "rc" in shown:
+            said = "\n".join(str(shown.get(key)) for key in ("stdout", "stderr", "msg") if shown.get(key))
+            console.print(f"{host} | {word} | rc={shown['rc']} >>\n{said}", style=style, markup=False)
+        else:
+            text = json.dumps(shown, indent=4, sort_keys=True, default=str)
+            console.print(f"{host} | {word} => {text}", style=style, markup=False)
+
+
+@takes_run
+def command(
+    given: Given,
+    pattern: Annotated[str, typer.Argument(help="Hosts: all, a group, a name, web*:!old ...")],
+    module: Annotated[str, typer.Option("--module-name", "-m", help="The module.")] = "command",
+    arguments: Annotated[
+        str, typer.Option("--args", "-a", help="Its arguments: NAME=VALUE words, JSON, or a command.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="All results as one JSON document.")] = False,
+) -> None:
+    """Run one module on many hosts."""
+    from kprov.errors import InputError
+    from kprov.playbook.engine import Engine
+
+    loaded = given.loaded()
+    given_arguments: Any = arguments
+    if arguments.lstrip().startswith("{") and not arguments.lstrip().startswith("{{"):
+        try:
+            given_arguments = json.loads(arguments)
+        except ValueError as error:
+            raise InputError(f"is not JSON: {error}", field="--args") from None
+    shown = _Shown(as_json=as_json)
+    with Engine(loaded, given.options(), shown) as engine:
+        result = engine.module(pattern, module, given_arguments)
+    if as_json:
+        typer.echo(json.dumps(shown.results, indent=2, default=str))
+    if not result.hosts:
+        raise InputError(f"no host is meant by {pattern!r}", field="PATTERN")
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,41 @@
+"""A run as commands watch it: progress while it goes, a summary and a report when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kprov.cli import output, report
+from kprov.cli.progress import Progress
+from kprov.cli.run_options import Given
+
+if TYPE_CHECKING:
+    from kprov.playbook.result import Callbacks, RunResult
+
+
+@dataclass
+class Watch:
+    """One run; `finish` shows how it ended."""
+
+    given: Given
+    callbacks: Callbacks
+    recorder: report.Recorder
+
+    def finish(self, result: RunResult) -> None:
+        """The summary, and the report when one is wanted."""
+        from kprov.cli import summary
+
+        if self.given.report is not None:
+            report.write(self.given.report, self.recorder, result)
+        summary.show(result, check=self.given.check)
+
+
+@contextmanager
+def watched(given: Given, playbooks: Sequence[str]) -> Iterator[Watch]:
+    """Progress and report of a run."""
+    del playbooks
+    progress = Progress(diff=given.diff, verbose=given.verbose)
+    recorder = report.Recorder()
+    yield Watch(given, output.Both(progress, recorder), recorder)

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios of one run on one machine, never asserted on time. `python -m tests.bench NAME`."""

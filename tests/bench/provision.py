@@ -1,0 +1,77 @@
+"""The provisioner against ansible-core and mitogen: first run, and again with nothing to change."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.bench.hosts import WORK, Bench, best, lab, mitogen, peak_mib, show
+
+
+def small() -> None:
+    """Three hosts: first runs and re-runs of all three engines."""
+    with lab("bench", 3, "10.68.0.0/24") as bench:
+        _compare(bench, with_mitogen=True)
+
+
+def delayed() -> None:
+    """The same with 50 ms of delay on the way to the hosts (100 ms there and back)."""
+    with lab("bench", 3, "10.68.0.0/24") as bench:
+        device = _bridge("10.68.0")
+        add = ["tc", "qdisc", "add", "dev", device, "root", "netem", "delay", "50ms"]
+        subprocess.run(add, check=True)
+        try:
+            _compare(bench, with_mitogen=False)
+        finally:
+            subprocess.run(["tc", "qdisc", "del", "dev", device, "root"], check=False)
+
+
+def _bridge(prefix: str) -> str:
+    shown = subprocess.run(["ip", "-o", "-4", "addr"], check=True, capture_output=True, text=True).stdout
+    return next(line.split()[1] for line in shown.splitlines() if f" {prefix}." in line)
+
+
+def _compare(bench: Bench, *, with_mitogen: bool) -> None:
+    site, reset = WORK / "site.yml", WORK / "reset.yml"
+    bench.ansible(reset)  # warms ControlPersist, too
+    ansible_first = bench.ansible(site)
+    ansible_again = best(3, lambda: bench.ansible(site))
+    bench.kprov("play", reset)
+    kprov_first = bench.kprov("play", site)
+    kprov_again = best(5, lambda: bench.kprov("play", site))
+    rows = [
+        ("first run: ansible-core, kprov", f"{ansible_first:.2f} s, {kprov_first:.2f} s"),
+        ("  ratio", f"{ansible_first / kprov_first:.1f}"),
+        ("again: ansible-core, kprov", f"{ansible_again:.2f} s, {kprov_again:.2f} s"),
+        ("  ratio", f"{ansible_again / kprov_again:.1f}"),
+    ]
+    if with_mitogen:
+        where = mitogen()
+        bench.ansible(site, mitogen=where)
+        mitogen_again = best(3, lambda: bench.ansible(site, mitogen=where))
+        rows += [
+            ("again: mitogen, kprov", f"{mitogen_again:.2f} s, {kprov_again:.2f} s"),
+            ("  ratio", f"{mitogen_again / kprov_again:.1f}"),
+        ]
+    rows.append(
+        (
+            "one module on all hosts, kprov",
+            f"{best(5, lambda: bench.kprov('run', 'all', '-m', 'ping')):.2f} s",
+        )
+    )
+    show(rows)
+
+
+def many() -> None:
+    """30 hosts against 3: wall time of a re-run, and memory of kprov."""
+    with lab("bench", 30, "10.68.0.0/24") as bench:
+        site = WORK / "site.yml"
+        bench.kprov("play", site, "-f", "30")
+        three = best(5, lambda: bench.kprov("play", site, "-l", "node1,node2,node3"))
+        thirty = best(5, lambda: bench.kprov("play", site, "-f", "30"))
+        show(
+            [
+                ("again: 3 hosts, 30 hosts", f"{three:.2f} s, {thirty:.2f} s"),
+                ("  ratio", f"{thirty / three:.1f}"),
+                ("largest memory of kprov", f"{peak_mib():.0f} MiB"),
+            ]
+        )
