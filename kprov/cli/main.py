@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import click
 import typer
 
 from kprov.errors import InternalError, KprovError
@@ -76,19 +75,11 @@ def root(
 def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
     try:
-        build(sys.argv[1:])(standalone_mode=False)
+        build(sys.argv[1:])()
     except KprovError as error:
         from kprov.inventory import secrets
 
         typer.echo(secrets.scrub(f"error: {error}"), err=True)
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("interrupted; hosts are told to end what they do. `kprov resume` goes on", err=True)
-        sys.exit(130)
-    except click.exceptions.Exit as left:
-        sys.exit(left.exit_code)
-    except click.ClickException as error:
-        error.show()
         sys.exit(error.exit_code)
     except Exception as error:
         from kprov.cli import crash

@@ -75,6 +75,11 @@ class Progress(Silent):
         if self._status is not None:
             self._status.stop()
 
+    def interrupted(self) -> None:
+        """Leave the terminal as it was."""
+        if self._status is not None:
+            self._status.stop()
+
     def _flush(self) -> None:
         counts = {outcome: len(hosts) for outcome, hosts in self._outcomes.items()}
         if counts and (self._verbose or counts.keys() & {"changed", "failed", "unreachable"}):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import typer
+
 from kprov.cli import output, report
 from kprov.cli.progress import Progress
 from kprov.cli.run_options import Given
@@ -38,4 +40,10 @@ def watched(given: Given, playbooks: Sequence[str]) -> Iterator[Watch]:
     del playbooks
     progress = Progress(diff=given.diff, verbose=given.verbose)
     recorder = report.Recorder()
-    yield Watch(given, output.Both(progress, recorder), recorder)
+    watch = Watch(given, output.Both(progress, recorder), recorder)
+    try:
+        yield watch
+    except KeyboardInterrupt:
+        progress.interrupted()
+        typer.echo("interrupted: hosts are told to end what they do; `kprov resume` goes on", err=True)
+        raise SystemExit(130) from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import pydoc
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from kprov.errors import InputError
@@ -107,7 +107,7 @@ def view(
     for file in files:
         plain = vault_files.opened(file, found)[0]
         if sys.stdout.isatty():
-            click.echo_via_pager(plain.decode("utf-8", "replace"))
+            pydoc.pager(plain.decode("utf-8", "replace"))
         else:
             sys.stdout.buffer.write(plain)
 

@@ -61,6 +61,7 @@ class Batch:
                         pass
             except BaseException:
                 # Somebody who waits for a host must not keep Ctrl-C waiting.
+                self.state.interrupted = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.sender.connections.close()
                 raise
@@ -188,6 +189,8 @@ class _Walk:
         start = time.monotonic()
         result = batch.executor.run(task, host, batch.includes.given(task, host))
         with state.lock:
+            if state.interrupted:
+                return
             batch.recorder.take(task, host, result, time.monotonic() - start, key=key, others=others)
 
     def _flag(self, task: Task, keyword: str, host: str) -> bool:

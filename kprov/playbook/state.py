@@ -51,6 +51,8 @@ class RunState:
         #: False until --start-at-task's task is met.
         self.started = options.start_at_task is None
         self.stepping = options.step
+        #: Somebody ended the run: what hosts still answer is about connections that were closed.
+        self.interrupted = False
         self._hosts: dict[str, HostState] = {}
 
     def host(self, name: str) -> HostState:
