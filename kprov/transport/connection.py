@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -32,7 +33,8 @@ class Connection:
     def __init__(self, options: Options, notice: Notice) -> None:
         self.options = options
         self._notice = notice
-        self._transports: list[paramiko.Transport] = []
+        #: Each with its jump hosts; several where the host allows only some sessions on one.
+        self._chains: list[list[paramiko.Transport]] = []
         self._sessions: dict[Become | None, session.Session] = {}
         self._terminal = False
         self._closed = False
@@ -96,23 +98,28 @@ class Connection:
         if self.options.local:
             return streams.ProcessStream(line, terminal=terminal)
         try:
-            channel = self._transport().open_session(timeout=self.options.timeout)
+            channel = self._channel()
             if terminal:
                 channel.get_pty("dumb")
             channel.exec_command(line)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise UnreachableError(
-                self.options.name,
-                f"cannot start a program on the host: {error or 'it closed the connection'}",
-            ) from None
+            text = str(error) or "it closed the connection"
+            if isinstance(error, paramiko.ChannelException):
+                text = f"sshd allows no session ({error.text}; MaxSessions in its sshd_config)"
+            text = f"cannot start a program on the host: {text}"
+            raise UnreachableError(self.options.name, text) from None
         return streams.ChannelStream(channel)
 
-    def _transport(self) -> paramiko.Transport:
+    def _channel(self) -> paramiko.Channel:
+        """A new session; on another connection where the host allows no more on those that are open."""
         with self._lock:
-            if not self._transports or not self._transports[-1].is_active():
-                self._close_transports()
-                self._transports = ssh.connect(self.options)
-            return self._transports[-1]
+            for chain in [chain for chain in self._chains if not chain[-1].is_active()]:
+                self._close_chain(chain)
+            for chain in self._chains:
+                with contextlib.suppress(paramiko.ChannelException):
+                    return chain[-1].open_session(timeout=self.options.timeout)
+            self._chains.append(ssh.connect(self.options))
+            return self._chains[-1][-1].open_session(timeout=self.options.timeout)
 
     def _forget(self, lost: Wire) -> None:
         """Close what a lost wire ran on, unless only its program has ended."""
@@ -120,8 +127,8 @@ class Connection:
         with self._lock:
             if isinstance(stream, streams.ChannelStream) and not stream.ended():
                 transport = stream.transport()
-                if transport in self._transports:
-                    self._close_transports()
+                for chain in [chain for chain in self._chains if transport in chain]:
+                    self._close_chain(chain)
         stream.close()
 
     def end(self) -> None:
@@ -138,11 +145,12 @@ class Connection:
             for one in self._sessions.values():
                 one.close(until - time.monotonic())
             self._sessions.clear()
-            self._close_transports()
+            for chain in list(self._chains):
+                self._close_chain(chain)
 
-    def _close_transports(self) -> None:
-        ssh.close(self._transports)
-        self._transports = []
+    def _close_chain(self, chain: list[paramiko.Transport]) -> None:
+        ssh.close(chain)
+        self._chains.remove(chain)
 
 
 class Connections:

@@ -84,12 +84,19 @@ def _open(
     where = f"{hop.address} port {hop.port}"
     sock = _socket(hop, through, command, name)
     transport = paramiko.Transport(sock, default_window_size=_WINDOW)
-    transport.banner_timeout = transport.handshake_timeout = max(hop.timeout, 15)
+    limit = max(hop.timeout, 15)
+    transport.banner_timeout = transport.handshake_timeout = limit
     transport.auth_timeout = transport.channel_timeout = max(hop.timeout, 30)
     try:
         entries = hostkeys.known(hop)
         _tune(transport, [entry.kind for entry in entries if not entry.marker])
-        transport.start_client(timeout=max(hop.timeout, 15))
+        transport.start_client(timeout=limit)
+        if not transport.initial_kex_done:
+            # It returns without a word when the time is over.
+            text = (
+                f"no keys are agreed on within {limit:g} s: a very slow host (ansible_timeout gives it more)"
+            )
+            raise paramiko.SSHException(text)
         hostkeys.check(hop, transport.get_remote_server_key(), entries)
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
@@ -97,7 +104,9 @@ def _open(
         if "banner" in text.lower() and command is not None:
             text = f"ProxyCommand {command!r} gave no connection"
         elif "banner" in text.lower():
-            text = "it took the connection and says nothing: a very slow host, or no SSH server"
+            text = (
+                f"it took the connection and says nothing for {limit:g} s: a very slow host, or no SSH server"
+            )
         raise UnreachableError(name, f"no SSH session with {where}: {text}") from None
     except BaseException:
         transport.close()

@@ -42,6 +42,11 @@ class Hosts:
             pytest.fail(f"{host}: {script}\nended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def network(self, host: str, script: str) -> None:
+        """A shell script with this machine's programs in a host's network."""
+        where = ["nsenter", "--target", str(self._init(host)), "--net", "--", "/bin/sh", "-c", script]
+        run(*where)
+
     def _init(self, host: str) -> int:
         """The process id, on this machine, of a host's init."""
         known = self._inits.get(host)
@@ -59,11 +64,11 @@ class Hosts:
     def kill(self, host: str) -> None:
         """Pull the plug."""
         self._inits.pop(host, None)
-        lifecycle.kill(LAB, [host])
+        run(KPROV, "lab", "kill", "--name", LAB, host)
 
     def start(self, host: str) -> None:
         """Boot the same disk again; returns when it takes SSH."""
-        lifecycle.start(LAB, [host])
+        run(KPROV, "lab", "start", "--name", LAB, host)
 
     def agents(self, host: str) -> str:
         """Agents that run on a host, a line each."""

@@ -83,7 +83,7 @@ def play(hosts: Hosts, report: Path | None = None) -> subprocess.Popen[str]:
 
 def resume(hosts: Hosts, report: Path) -> subprocess.Popen[str]:
     """The last run, gone on with."""
-    return _begun([sys.executable, "-m", "tests.fault.resume", str(hosts.inventory), str(report)])
+    return _begun([str(KPROV), "resume", "-i", str(hosts.inventory), "--verbose", "--report", str(report)])
 
 
 def _begun(command: list[str]) -> subprocess.Popen[str]:

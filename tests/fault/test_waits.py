@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.fault import slow
 from tests.fault.conftest import Break
 from tests.fault.hosts import Hosts
 from tests.fault.playing import play
@@ -30,9 +32,9 @@ def test_a_package_lock_of_another_apt_is_waited_for_and_then_named(
     # apt-get has its lock while what it was told to run before dpkg runs.
     broken(
         "node1",
-        "apt-get remove -qq -y sl 2>/dev/null; systemd-run --quiet --unit=other-apt "
+        "apt-get remove -qq -y sl tree; systemd-run --quiet --collect --unit=other-apt "
         "apt-get install -qq -y -o 'DPkg::Pre-Invoke::=sleep 60' sl",
-        "systemctl stop other-apt; dpkg --configure -a; apt-get remove -qq -y sl",
+        "systemctl kill -s KILL other-apt; systemctl stop other-apt; systemctl reset-failed other-apt; dpkg --configure -a; apt-get remove -qq -y sl",
     )
     eventually(
         "the other apt's lock",
@@ -40,7 +42,6 @@ def test_a_package_lock_of_another_apt_is_waited_for_and_then_named(
         timeout=30,
     )
     package = {"name": "tree", "state": "present", "lock_timeout": 2}
-    hosts.inside("node1", "! dpkg -s tree >/dev/null 2>&1 || dpkg --force-all -P tree", check=False)
     said = play(hosts, tmp_path, [{"name": "A package", "apt": package}])
 
     assert said.code == 1
@@ -54,27 +55,40 @@ def test_a_package_lock_of_another_apt_is_waited_for_and_then_named(
     assert said.report["hosts"]["node2"]["failed"] == 0
 
 
-SLOW = "tc qdisc add dev host0 root netem delay {delay} loss {loss}"
-FAST = "tc qdisc del dev host0 root"
+LOSS = """table inet fault {
+  chain in { type filter hook input priority 0; tcp dport 22 numgen random mod 100 < 5 drop; }
+}"""
 
 
-def test_a_very_slow_host_is_worked_on(hosts: Hosts, broken: Break, tmp_path: Path) -> None:
-    broken("node1", SLOW.format(delay="2s", loss="5%"), FAST)
-    said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}], timeout=240)
+def through(port: int, hosts: Hosts) -> dict[str, object]:
+    """The variables of node1 behind a relay."""
+    address = {"ansible_host": "127.0.0.1", "ansible_port": port}
+    ways = yaml.safe_load((hosts.inventory / "hosts.yml").read_text())["all"]["vars"][
+        "ansible_ssh_common_args"
+    ]
+    return {**address, "ansible_ssh_common_args": f"{ways} -o HostKeyAlias={hosts.address('node1')}"}
+
+
+def test_a_very_slow_host_is_worked_on(hosts: Hosts, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    request.addfinalizer(lambda: hosts.network("node1", "nft delete table inet fault"))
+    hosts.network("node1", f"nft -f - <<'END'\n{LOSS}\nEND")
+    with slow.relay(hosts.address("node1"), 1.0) as port:
+        inventory = with_variables(hosts, tmp_path, "node1", **through(port, hosts))
+        start = time.monotonic()
+        said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}], inventory=inventory, timeout=240)
     assert said.code == 0, said.text
+    assert time.monotonic() - start > 8
 
 
-def test_a_host_too_slow_for_the_connect_timeout_is_named_with_it(
-    hosts: Hosts, broken: Break, tmp_path: Path
-) -> None:
-    broken("node1", SLOW.format(delay="30s", loss="0%"), FAST)
-    inventory = with_variables(hosts, tmp_path, "node1", ansible_timeout=3)
-    said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}], inventory=inventory)
+def test_a_host_too_slow_for_the_connect_timeout_is_named_with_it(hosts: Hosts, tmp_path: Path) -> None:
+    with slow.relay(hosts.address("node1"), 60) as port:
+        inventory = with_variables(hosts, tmp_path, "node1", ansible_timeout=3, **through(port, hosts))
+        said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}], inventory=inventory)
     assert said.code == 4
     error = said.error("node1")
     assert (error["task"], error["outcome"]) == ("Work", "unreachable")
-    assert re.search("tim(ed )?out.* 3 s|3 s.*tim(ed )?out|within 3 s", error["message"]), error
-    assert said.report["hosts"]["node2"]["ok"] + said.report["hosts"]["node2"]["changed"] > 0
+    assert "for 15 s: a very slow host" in error["message"] or "within 15 s" in error["message"], error
+    assert said.report["hosts"]["node2"]["changed"] == 1
 
 
 @pytest.mark.parametrize("words", ["sleep 8", "sh -c 'for n in 1 2 3 4; do sleep 2; echo still here; done'"])

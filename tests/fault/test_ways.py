@@ -14,7 +14,7 @@ from tests.fault.conftest import Break
 from tests.fault.hosts import Hosts
 from tests.fault.playing import play
 
-SSHD = "systemctl restart ssh"
+RESTART = "systemctl reset-failed ssh && systemctl restart ssh"
 
 
 def test_a_changed_host_key_names_file_and_line_and_what_to_do(
@@ -22,8 +22,8 @@ def test_a_changed_host_key_names_file_and_line_and_what_to_do(
 ) -> None:
     broken(
         "node1",
-        "cp -a /etc/ssh /root/fault-ssh && rm /etc/ssh/ssh_host_*_key* && ssh-keygen -q -A && systemctl restart ssh",
-        "cp -a /root/fault-ssh/. /etc/ssh/ && rm -r /root/fault-ssh && systemctl restart ssh",
+        f"cp -a /etc/ssh /root/fault-ssh && rm /etc/ssh/ssh_host_*_key* && ssh-keygen -q -A && {RESTART}",
+        f"cp -a /root/fault-ssh/. /etc/ssh/ && rm -r /root/fault-ssh && {RESTART}",
     )
     said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}])
 
@@ -60,6 +60,7 @@ def test_a_host_that_is_off_is_named_the_others_finish_and_resume_gives_it_its_p
     node2_off: Hosts, tmp_path: Path
 ) -> None:
     hosts = node2_off
+    hosts.inside("node1", "rm -f /root/fault-*")
     tasks: list[dict[str, Any]] = [
         {"name": "First", "command": "true"},
         {"name": "Count", "shell": "echo once >> /root/fault-count"},
@@ -87,8 +88,8 @@ def test_a_narrow_sshd_is_enough(hosts: Hosts, broken: Break, tmp_path: Path, li
     broken(
         "node1",
         f"mkdir -p /etc/ssh/sshd_config.d && cp -a /etc/ssh/sshd_config /root/fault-sshd && sed -i '1i {limit}' "
-        "/etc/ssh/sshd_config && systemctl restart ssh",
-        "cp -a /root/fault-sshd /etc/ssh/sshd_config && rm /root/fault-sshd && systemctl restart ssh",
+        f"/etc/ssh/sshd_config && {RESTART}",
+        f"cp -a /root/fault-sshd /etc/ssh/sshd_config && rm /root/fault-sshd && {RESTART}",
     )
     # Three names of one host come at once, and two users on each.
     whole = yaml.safe_load((hosts.inventory / "hosts.yml").read_text())

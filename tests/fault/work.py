@@ -36,9 +36,16 @@ find / -xdev \( -path /proc -o -path /sys \) -prune -o \( -name '.kprov-*' -o -n
   -o -name '.ansible*' -o -name 'ansible_*' -o -name '*.dpkg-new' -o -name '*.dpkg-tmp' \) -print
 find /tmp /var/tmp /dev/shm /run/kprov -mindepth 1 \( -name '.*kprov*' -o -name 'kprov-??????*' -o -name 'crontab*' \) -print
 """
-_LOCKS = (
-    "exec 9>>/run/kprov/turn && flock -n 9 || echo /run/kprov/turn; lslocks -n -o PATH | grep -E 'apt|dpkg'"
-)
+#: The locks that a later run would wait for: one that can be had at once is free.
+_LOCKS = """python3 -c '
+import fcntl
+for name, lock in (("/run/kprov/turn", fcntl.flock), ("/var/lib/dpkg/lock-frontend", fcntl.lockf),
+                   ("/var/lib/dpkg/lock", fcntl.lockf), ("/var/lib/apt/lists/lock", fcntl.lockf)):
+    try:
+        lock(open(name, "ab"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        print(name)
+'"""
 
 
 def prepare(hosts: Hosts, stamp: int) -> None:
