@@ -1,0 +1,192 @@
+"""The generated part of docs/playbook.md: `python -m kprov.playbook.reference` prints it.
+
+With `--write` it is put into the document. Everything in it is read from the tables that the engine itself
+uses, so that it cannot say something else.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kprov.agent import protocol
+from kprov.playbook import arguments, checks, filters, jinja_tests, language, lookups
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "playbook.md"
+DIFFERENCES = ROOT / "tests" / "parity" / "differences.yml"
+BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
+END = "<!-- end of what is generated -->"
+#: Modules that the keywords async and poll use, not playbooks.
+_INTERNAL = {"async_start"}
+#: Actions and modules whose work another module does.
+_THROUGH = {"shell": "command", "template": "copy", "package": "apt"}
+
+
+def text() -> str:
+    """All tables as Markdown."""
+    parts = [
+        ("Keywords", _keywords()),
+        ("Modules", _modules()),
+        ("Arguments that are refused", _refused_arguments()),
+        ("Modules that are refused", _instead(language.INSTEAD)),
+        ("Words of meta", _words(checks.METAS)),
+        ("Filters", _templates(filters.FILTERS, filters.REFUSED, "filter")),
+        ("Tests", _templates(jinja_tests.TESTS, jinja_tests.REFUSED, "test")),
+        ("Lookups", _templates(lookups.LOOKUPS, lookups.REFUSED, "lookup")),
+        ("Differences from ansible-core", _differences()),
+    ]
+    return "\n\n".join(f"### {title}\n\n{body}" for title, body in parts) + "\n"
+
+
+def current(document: str) -> str:
+    """The document with its generated part as it should be. ValueError when the marks are not there."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{DOCUMENT} has no {BEGIN!r} and {END!r}")
+    return f"{before}{BEGIN}\n\n{text()}\n{END}{after}"
+
+
+def _keywords() -> str:
+    places = {
+        "play": language.PLAY,
+        "role": language.ROLE,
+        "block": language.BLOCK,
+        "task": language.TASK,
+        "handler": language.HANDLER,
+        "import_playbook": language.IMPORT,
+        "loop_control": language.LOOP_CONTROL,
+    }
+    rows = [
+        (place, _words(word for word in words if word not in language.REFUSED))
+        for place, words in places.items()
+    ]
+    rows.append(("strategy", _words(language.STRATEGIES)))
+    rows.append(("order", _words(language.ORDERS)))
+    return _table(("place", "supported"), rows) + "\n\n" + _instead(language.REFUSED)
+
+
+def _modules() -> str:
+    rows = []
+    for name in sorted(language.known() - _INTERNAL):
+        table = arguments.table(name)
+        if table is not None and table[0] and all(entry.get("refused") for entry in table[0].values()):
+            continue
+        taken = "free, or another module's" if table is None else _arguments(table[0])
+        rows.append((f"`{name}`", taken, _check_mode(name), "yes" if _has_diff(name) else ""))
+    return _table(("module", "arguments", "check mode", "diff"), rows)
+
+
+def _arguments(spec: Mapping[str, Mapping[str, Any]]) -> str:
+    shown = []
+    for name, entry in sorted(spec.items()):
+        if entry.get("refused") or name.startswith("_"):
+            continue
+        also = f" ({', '.join(sorted(entry['aliases']))})" if entry.get("aliases") else ""
+        shown.append(f"**{name}**{also}" if entry.get("required") else f"{name}{also}")
+    return ", ".join(shown)
+
+
+def _check_mode(name: str) -> str:
+    if name in language.LOCAL:
+        return "runs"
+    rules = (arguments.table(name) or ({}, {}))[1]
+    source = _source(name)
+    if rules.get("check_mode") is False or ("if call.check" in source and '"skipped": True' in source):
+        return "skipped"
+    if name in protocol.READING:
+        return "runs, only reads"
+    return "yes" if re.search(r"\.check\b|check=", source) else "runs"
+
+
+def _has_diff(name: str) -> bool:
+    return '"diff"' in _source(name)
+
+
+def _source(name: str) -> str:
+    """The source of a module, of its action, and of the agent's files that they import."""
+    root = ROOT / "kprov"
+    todo = [root / "playbook" / "action" / f"{name}.py"]
+    todo += [root / "agent" / "modules" / f"{one}.py" for one in (name, _THROUGH.get(name, name))]
+    found = ""
+    seen: set[Path] = set()
+    while todo:
+        path = todo.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        source = path.read_text(encoding="utf-8")
+        found += source
+        names = _imported(source) - {"context", "main", "arguments", "protocol"}
+        todo += [root / "agent" / f"{one}.py" for one in names]
+    return found
+
+
+def _imported(source: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kprov.agent"):
+            rest = (node.module or "").removeprefix("kprov.agent").lstrip(".")
+            names |= {rest} if rest else {alias.name for alias in node.names}
+    return names
+
+
+def _refused_arguments() -> str:
+    rows = []
+    for module in sorted(language.known()):
+        for name, entry in sorted((arguments.table(module) or ({}, {}))[0].items()):
+            if entry.get("refused"):
+                rows.append((f"`{module}`: {name}", str(entry["refused"])))
+    return _table(("argument", "instead"), rows)
+
+
+def _templates(known: Mapping[str, Callable[..., Any]], refused: Mapping[str, str], kind: str) -> str:
+    by_collection: dict[str, list[str]] = {}
+    for name in known:
+        collection, _, plain = name.rpartition(".")
+        by_collection.setdefault(collection or "ansible.builtin", []).append(plain)
+    rows = [(collection, _words(names)) for collection, names in sorted(by_collection.items())]
+    return _table(("collection", f"{kind}s"), rows) + "\n\n" + _instead(refused)
+
+
+def _differences() -> str:
+    entries = yaml.safe_load(DIFFERENCES.read_text(encoding="utf-8"))
+    rows: list[tuple[str, str]] = []
+    reason = ""
+    for entry in entries:
+        reason = reason if entry["reason"].startswith("as above") else entry["reason"]
+        if not rows or rows[-1][1] != reason:
+            rows.append((f"{entry['case']}: {entry['task']}", reason))
+    return _table(("playbook of the corpus: task", "what differs, and why"), rows)
+
+
+def _instead(refused: Mapping[str, str]) -> str:
+    return _table(("refused", "instead"), [(f"`{name}`", text) for name, text in sorted(refused.items())])
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in sorted(words))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
+
+
+def main() -> None:
+    """Print the generated part, or with --write put it into the document."""
+    if sys.argv[1:] == ["--write"]:
+        DOCUMENT.write_text(current(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        sys.stdout.write(text())
+
+
+if __name__ == "__main__":
+    main()

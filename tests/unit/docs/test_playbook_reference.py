@@ -1,0 +1,48 @@
+"""docs/playbook.md says what the engine does, and its examples are playbooks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kprov.playbook import load, reference
+
+_EXAMPLE = re.compile(r"^```yaml playbook\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+_DOCUMENTS = [
+    *(reference.ROOT / "docs").rglob("*.md"),
+    *(reference.ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+]
+
+
+def test_the_tables_are_those_of_the_engine() -> None:
+    """Mended by one command."""
+    document = reference.DOCUMENT.read_text(encoding="utf-8")
+    if reference.current(document) != document:
+        pytest.fail("docs/playbook.md is behind; mend it: python -m kprov.playbook.reference --write")
+
+
+def test_a_document_without_the_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="generated"):
+        reference.current("# Playbooks\n")
+
+
+def test_there_are_examples() -> None:
+    assert _EXAMPLE.findall(reference.DOCUMENT.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "example", _EXAMPLE.findall(reference.DOCUMENT.read_text(encoding="utf-8")), ids=lambda text: text[:20]
+)
+def test_every_example_can_be_played(example: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.yml"
+    path.write_text(example, encoding="utf-8")
+    assert load.playbook(path)
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in _LINK.findall(path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), f"{path.name}: {target}"
