@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kprov.inventory import secrets
 from kprov.playbook.result import Silent
 
-#: Wide when not on a terminal, so that a log's lines are never folded.
-console = Console(highlight=False, soft_wrap=True)
+
+class _Scrubbed:
+    """Standard output without secrets, whatever is printed; otherwise as it is at the moment."""
+
+    def write(self, text: str) -> int:
+        return int(self._real().write(secrets.scrub(text)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "rich_proxied_file":
+            raise AttributeError(name)  # rich would write there directly
+        return getattr(self._real(), name)
+
+    @staticmethod
+    def _real() -> Any:
+        # While a status line is shown, rich has put itself in the place of standard output.
+        return getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+
+
+#: Wide when not on a terminal, so that a log's lines are never folded, nor secrets, which would be seen.
+console = Console(highlight=False, soft_wrap=True, file=cast("IO[str]", _Scrubbed()))
 
 
 class Format(StrEnum):

@@ -9,6 +9,7 @@ import typer
 
 from kprov.cli.output import console
 from kprov.cli.run_options import Given, takes_run
+from kprov.inventory import secrets
 from kprov.playbook.result import Silent
 
 _PROGRAMS = ("command", "shell", "raw", "script")
@@ -63,7 +64,7 @@ def command(
     with Engine(loaded, given.options(), shown) as engine:
         result = engine.module(pattern, module, given_arguments)
     if as_json:
-        typer.echo(json.dumps(shown.results, indent=2, default=str))
+        typer.echo(secrets.scrub(json.dumps(shown.results, indent=2, default=str)))
     if not result.hosts:
         raise InputError(f"no host is meant by {pattern!r}", field="PATTERN")
     raise typer.Exit(result.exit_code)

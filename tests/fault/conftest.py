@@ -12,7 +12,7 @@ from tests.fault import hosts as lab
 from tests.fault.hosts import Hosts
 
 #: Files in the order in which they run.
-ORDER = ("test_secrets", "test_disks", "test_ways", "test_waits", "test_kill")
+ORDER = ("test_secrets", "test_disks", "test_clock", "test_ways", "test_waits", "test_kill")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

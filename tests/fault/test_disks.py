@@ -55,7 +55,7 @@ def test_a_host_on_which_the_agent_can_keep_nothing_is_worked_on_all_the_same(
 ) -> None:
     for place in CACHES:
         broken("node1", f"mkdir -p {place}; mount -t tmpfs -o size=4k,mode=0700 tmpfs {place}; "
-               f"head -c 8192 /dev/zero > {place}/full 2>/dev/null; true", f"umount -l {place}")  # fmt: skip
+               f"head -c 8192 /dev/zero > {place}/full 2>/dev/null; true", f"umount -l {place}; rmdir --ignore-fail-on-non-empty {place}")  # fmt: skip
     said = play(hosts, tmp_path, [{"name": "Work", "command": "true"}])
     assert said.code == 0, said.text
 

@@ -32,7 +32,7 @@ echo "unit $(sha256sum < /etc/systemd/system/fault-worker.service)"
 """
 #: Files of kprov, apt or Ansible that only a running task may have.
 _LEFT = r"""
-find / -xdev \( -path /proc -o -path /sys \) -prune -o \( -name '.kprov-*' -o -name 'kprov-*' -o -name '.new-*' \
+find / -xdev \( -path /proc -o -path /sys \) -prune -o \( -name '.kprov-*' -o -name 'kprov-????????' -o -name '.new-*' \
   -o -name '.ansible*' -o -name 'ansible_*' -o -name '*.dpkg-new' -o -name '*.dpkg-tmp' \) -print
 find /tmp /var/tmp /dev/shm /run/kprov -mindepth 1 \( -name '.*kprov*' -o -name 'kprov-??????*' -o -name 'crontab*' \) -print
 """
