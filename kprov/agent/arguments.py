@@ -172,18 +172,18 @@ def _int(value: Any) -> int:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float) and value != int(value):
-        raise TypeError(f"{type(value)} cannot be converted to an int")
+        raise TypeError(f'"{value!r}" cannot be converted to an int')
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{type(value)} cannot be converted to an int") from None
+        raise TypeError(f'"{value!r}" cannot be converted to an int') from None
 
 
 def _float(value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{type(value)} cannot be converted to a float") from None
+        raise TypeError(f'"{value!r}" cannot be converted to a float') from None
 
 
 def _list(value: Any) -> list[Any]:

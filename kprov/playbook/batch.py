@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook import calls, outcome, selection
+from kprov.playbook import calls, includes, outcome, selection
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
 from kprov.playbook.includes import Includes
@@ -223,24 +223,25 @@ class _Walk:
                 self._included(task, host, result)
             for host, error in errors.items():
                 self._included(task, host, {"failed": True, "changed": False, "msg": error})
+        brought = []
         for included in wanted:
-            members = self.state.alive(hosts if once else included.hosts)
             if once:
-                included.hosts = members
-            if not members:
-                continue
+                included.hosts = self.state.alive(hosts)
             try:
                 with self.state.lock:
-                    nodes = self.batch.includes.nodes(task, included)
+                    brought.append((included, self.batch.includes.nodes(task, included)))
             except InputError as error:
                 with self.state.lock:
-                    for host in members:
+                    for host in self.state.alive(included.hosts):
                         self._included(task, host, {"failed": True, "changed": False, "msg": str(error)})
-                continue
-            with self.state.lock:
-                for host in members[:1] if once else members:
-                    self._included(task, host, {"changed": False, **included.shown(task)})
-            self.tasks(nodes, members, handler=handler)
+        with self.state.lock:
+            for host in self.state.alive(hosts[:1] if once else hosts):
+                mine = [included for included, _ in brought if host in included.hosts]
+                if mine:
+                    self._included(task, host, includes.result(task, mine))
+                    self.state.stats(host).ok += len(mine) - 1
+        for included, nodes in brought:
+            self.tasks(nodes, self.state.alive(included.hosts), handler=handler)
 
     def _included(self, task: Task, host: str, result: dict[str, Any]) -> None:
         self.batch.recorder.take(task, host, result, 0.0, key="", others=[])
@@ -277,6 +278,7 @@ class _Walk:
         met = hosts
         if task.collected("when"):
             met = [h for h in hosts if outcome.skipped(task, self.batch.scope(task, h)) is None]
+            self._passed_over(task, word, [h for h in hosts if h not in met])
         if not met:
             return
         state, everyone = self.state, (hosts if self.free else self.batch.hosts)
@@ -300,3 +302,20 @@ class _Walk:
                 self.batch.sender.connections.drop(host)
         elif word == "refresh_inventory":
             self.batch.variables.forget()
+
+    def _passed_over(self, task: Task, word: str, hosts: list[str]) -> None:
+        """Tell of hosts for which a meta's condition is not met; Ansible counts them nowhere."""
+        if word not in ("end_play", "end_batch", "end_host", "end_role"):
+            return
+        with self.state.lock:
+            for host in hosts[:1] if word in ("end_play", "end_batch") else hosts:
+                goes_on = f"continuing {'execution for ' + host if word == 'end_host' else 'play'}"
+                result = {
+                    "changed": False,
+                    "skipped": True,
+                    "msg": f"{word} conditional evaluated to false, {goes_on}",
+                    "skip_reason": f"{word} conditional evaluated to False, {goes_on}",
+                }
+                self.state.callbacks.host_done(
+                    host, selection.shown(task), "skipped", result, 0.0, task.place
+                )

@@ -31,6 +31,14 @@ class Included:
         return {"include": self.args.get("_raw_params") or self.args.get("file"), "include_args": rest}
 
 
+def result(task: Task, found: list[Included]) -> outcome.Result:
+    """What an include says on one host: of a loop, an entry an item."""
+    if not looping.is_looped(task):
+        return {"changed": False, **found[0].shown(task)}
+    results = [{**included.shown(task), **included.items, "changed": False} for included in found]
+    return {"results": results, "changed": False, "skipped": False, "msg": "All items completed"}
+
+
 class Includes:
     """Includes of one play. What an include gives is kept by the block that stands for it."""
 

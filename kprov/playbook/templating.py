@@ -44,7 +44,9 @@ Render = Callable[[Scope], Any]
 
 
 class TemplatingError(KprovError):
-    """An expression that cannot be evaluated; the message has the expression and the reason."""
+    """An expression that cannot be evaluated; the message has the expression and the `reason`."""
+
+    reason = ""
 
 
 class Templar:
@@ -323,4 +325,6 @@ def _short(value: Any) -> str:
 
 
 def _explained(error: BaseException, value: Any, what: str) -> TemplatingError:
-    return TemplatingError(f"{what + ': ' if what else ''}{_reason(error)}, in {_short(value)!r}")
+    found = TemplatingError(f"{what + ': ' if what else ''}{_reason(error)}, in {_short(value)!r}")
+    found.reason = _reason(error)
+    return found

@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-import jinja2
-
 from kprov.playbook import include_vars
 from kprov.playbook.action.base import ActionError, Call
 from kprov.playbook.templating import TemplatingError
@@ -24,11 +22,7 @@ def debug(call: Call) -> dict[str, Any]:
     try:
         value = call.templar.value("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
     except TemplatingError as error:
-        value = (
-            f"VARIABLE IS NOT DEFINED!: {error}"
-            if not isinstance(error.__cause__, jinja2.TemplateSyntaxError)
-            else str(error)
-        )
+        value = f"<< error 1 - {error.reason or error} >>"
     return {"changed": False, str(name): value}
 
 
