@@ -31,7 +31,7 @@ unit: $(VENV)/.dev ## unit tests
 	$(BIN)/pytest tests/unit
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
-	$(BIN)/pytest tests/lab -p no:randomly
+	$(BIN)/pytest tests/lab tests/fault -p no:randomly
 
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench
