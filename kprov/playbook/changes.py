@@ -56,10 +56,13 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
     """Changes that a result tells of: one an item that changed something, or would run a program."""
     found = []
     for one in each(task, result):
-        would_run = task.module in _PROGRAMS and one.get("skipped") and "check mode" in str(one.get("msg"))
+        looks = task.keywords.get("changed_when") in (False, "false", [False])
+        would_run = not looks and task.module in _PROGRAMS and one.get("skipped") and "check mode" in str(one.get("msg"))
         if not (one.get("changed") or would_run):
             continue
         kind, what, action = _named(task, one)
+        if hidden and kind not in ("file", "service", "package"):
+            what = "hidden by no_log"
         diff = one.get("diff") or []
         found.append(
             Change(

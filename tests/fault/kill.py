@@ -113,7 +113,9 @@ def do(hosts: Hosts, one: Round, stamp: int) -> Outcome:
         wrong.append("kprov ended with a traceback")
     report = hosts.made / "report.json"
     report.unlink(missing_ok=True)
-    second = (resume if one.again == "resume" else play)(hosts, report)
+    # A run that lost nothing in the end has nothing to go on with.
+    goes_on = one.again == "resume" and running.returncode != 0
+    second = (resume if goes_on else play)(hosts, report)
     said_next, _ = second.communicate(timeout=ENDS)
     seconds = time.monotonic() - killed
     if second.returncode:

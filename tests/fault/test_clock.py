@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,11 @@ def test_a_host_whose_clock_is_wrong_by_years_is_worked_on(
     broken("node1", CLOCK, "rm -rf /root/fault-clock")
     python = f"/usr/bin/faketime -f {years * 365:+d}d /usr/bin/python3"
     inventory = with_variables(hosts, tmp_path, "node1", ansible_python_interpreter=python)
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"name": "Date", "command": "date +%Y", "register": "date", "changed_when": False},
         {"name": "Folder", "file": {"path": "/root/fault-clock", "state": "directory"}},
         {"name": "File", "copy": {"content": "new\n", "dest": "/root/fault-clock/file"}},
-        {"name": "Line", "lineinfile": {"path": "/root/fault-clock/file", "line": "more"}},
+        {"name": "Line", "lineinfile": {"path": "/root/fault-clock/lines", "line": "more", "create": True}},
         {"name": "Said", "copy": {"content": "{{ date.stdout }}", "dest": "/root/fault-clock/year"}},
     ]
     said = play(hosts, tmp_path, tasks, "--limit", "node1", inventory=inventory)
@@ -52,12 +53,8 @@ def test_a_certificate_that_is_not_valid_yet_for_the_host_is_named_as_that(
     )
     python = "/usr/bin/faketime -f -2555d /usr/bin/python3"
     inventory = with_variables(hosts, tmp_path, "node1", ansible_python_interpreter=python)
-    get = {
-        "url": "https://localhost:9443/",
-        "dest": "/root/fault-clock/got",
-        "ca_path": "/root/fault-clock/crt",
-    }
-    said = play(hosts, tmp_path, [{"name": "Get", "get_url": get}], "--limit", "node1", inventory=inventory)
+    get = {"url": "https://localhost:9443/", "ca_path": "/root/fault-clock/crt"}
+    said = play(hosts, tmp_path, [{"name": "Get", "uri": get}], "--limit", "node1", inventory=inventory)
     assert said.code == 1
     error = said.error("node1")
     assert error["task"] == "Get"
