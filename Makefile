@@ -33,6 +33,9 @@ unit: $(VENV)/.dev ## unit tests
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 	$(BIN)/pytest tests/lab tests/fault -p no:randomly
 
+parity: $(VENV)/.dev ## every playbook of the parity corpus and all roles, against ansible-playbook (root; long)
+	KPROV_PARITY=all $(BIN)/pytest tests/lab/test_parity.py -p no:randomly
+
 bench: $(VENV)/.dev ## benchmarks; print ratios
 	$(BIN)/python -m tests.bench
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kprov.cli import run_options as given
 from kprov.cli.output import console
+from kprov.cli.run_options import Given, takes_run
 
 if TYPE_CHECKING:
     from kprov.operations.plan import Plan
@@ -17,49 +17,38 @@ if TYPE_CHECKING:
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
+@takes_run
 def command(
-    inventory: given.Inventory,
+    given: Given,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
-    limit: given.Limit = None,
-    tags: given.Tags = "all",
-    skip_tags: given.SkipTags = "",
-    forks: given.Forks = 20,
-    extra_vars: given.ExtraVars = None,
     summary: Annotated[bool, typer.Option("--summary", help="Leave out the differences in files.")] = False,
 ) -> None:
     """Say what `kprov up` would change on which host, and change nothing."""
-    from kprov.inventory.load import load
     from kprov.operations import plan as plans
-    from kprov.playbook.result import RunOptions, Silent
+    from kprov.playbook.result import Silent
 
-    options = RunOptions(
-        forks=forks,
-        limit=limit,
-        tags=given.split(tags),
-        skip_tags=given.split(skip_tags),
-        extra_vars=given.extra_vars(extra_vars),
-    )
-    plan = plans.make(inventory, options, Silent(), typer.echo)
+    loaded = given.loaded()
+    plan = plans.make(given.path, given.options(command="up"), Silent(), typer.echo)
     for host in plan.hosts:
         console.print(f"\n{host}", style="bold", markup=False)
         for change in (one for one in plan.changes if one.host == host):
             _show(change, summary=summary)
-    _effects(plan, load(inventory).members("etcd"))
+    _effects(plan, loaded.members("etcd"))
     for error in plan.errors:
         console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
     if output is not None:
         plan.save(output)
-        console.print(f"Saved; `kprov up -i {inventory} --plan {output}` does exactly this", markup=False)
+        console.print(f"Saved; `kprov up -i {given.path} --plan {output}` does exactly this", markup=False)
     if any(error["outcome"] == "unreachable" for error in plan.errors):
         raise typer.Exit(4)
     if plan.errors:
-        raise typer.Exit(2)
+        raise typer.Exit(1)
 
 
 def _show(change: Change, *, summary: bool) -> None:
-    from kprov.cli.progress import diff_lines
+    from kprov.cli.diffs import diff_lines
 
     action = f" ({change.action})" if change.action else ""
     console.print(f"  {change.kind:8} {change.what[:200]}{action}", style="yellow", markup=False)

@@ -16,7 +16,7 @@ def command(
     check: given.Check = False,
     limit: given.Limit = None,
     forks: given.Forks = 20,
-    verbose: given.Verbose = False,
+    verbose: given.Verbose = 0,
 ) -> None:
     """Stop the cluster and remove it from its hosts, with all data. The operator's keys stay."""
     from kprov.cli.progress import Progress
@@ -31,10 +31,7 @@ def command(
     console.print()
     table(
         ("HOST", "OK", "CHANGED", "FAILED"),
-        [
-            (n, str(s.ok + s.changed), str(s.changed), str(s.failed + s.unreachable))
-            for n, s in result.hosts.items()
-        ],
+        [(n, str(s.ok), str(s.changed), str(s.failed + s.unreachable)) for n, s in result.hosts.items()],
     )
     if not result.ok:
         raise typer.Exit(result.exit_code)

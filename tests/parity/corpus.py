@@ -7,18 +7,19 @@ A playbook may say so in comments at its top:
     # parity: inventory many              a folder of corpus/inventories (default: one)
     # parity: order host                  the order of tasks counts per host only (strategy free, async)
     # parity: refused                    both must refuse it
+    # parity: slow                       only where all of the corpus is wanted (KPROV_PARITY=all, make parity)
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "corpus"
 RUNS = {"check": ["--check", "--diff"], "first": ["--diff"], "again": ["--diff"]}
-_HEADER = re.compile(r"^# parity: (options|runs|inventory|order|refused)\b *(.*)$", re.MULTILINE)
+_HEADER = re.compile(r"^# parity: (options|runs|inventory|order|refused|slow)\b *(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Case:
     inventory: str
     per_host: bool
     refused: bool
+    slow: bool = False
+
+    @property
+    def quick(self) -> Case:
+        """The case with its first run only."""
+        return replace(self, runs=tuple(run for run in self.runs if run == "first") or self.runs[:1])
 
 
 def cases() -> list[Case]:
@@ -54,6 +61,7 @@ def read(path: Path) -> list[Case]:
             inventory=said.get("inventory", ["one"])[0],
             per_host=said.get("order", [""])[0] == "host",
             refused="refused" in said,
+            slow="slow" in said,
         )
         for number, options in enumerate(sets, 1)
     ]
