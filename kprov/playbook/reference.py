@@ -77,11 +77,15 @@ def _modules() -> str:
     rows = []
     for name in sorted(language.known() - _INTERNAL):
         table = arguments.table(name)
-        if table is not None and table[0] and all(entry.get("refused") for entry in table[0].values()):
+        if table is not None and _wholly_refused(table[0]):
             continue
         taken = "free, or another module's" if table is None else _arguments(table[0])
         rows.append((f"`{name}`", taken, _check_mode(name), "yes" if _has_diff(name) else ""))
     return _table(("module", "arguments", "check mode", "diff"), rows)
+
+
+def _wholly_refused(spec: Mapping[str, Mapping[str, Any]]) -> bool:
+    return bool(spec) and all(entry.get("refused") for entry in spec.values())
 
 
 def _arguments(spec: Mapping[str, Mapping[str, Any]]) -> str:
@@ -141,9 +145,13 @@ def _imported(source: str) -> set[str]:
 def _refused_arguments() -> str:
     rows = []
     for module in sorted(language.known()):
-        for name, entry in sorted((arguments.table(module) or ({}, {}))[0].items()):
-            if entry.get("refused"):
-                rows.append((f"`{module}`: {name}", str(entry["refused"])))
+        spec = (arguments.table(module) or ({}, {}))[0]
+        if not _wholly_refused(spec):
+            rows += [
+                (f"`{module}`: {name}", str(entry["refused"]))
+                for name, entry in sorted(spec.items())
+                if entry.get("refused")
+            ]
     return _table(("argument", "instead"), rows)
 
 
