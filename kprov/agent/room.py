@@ -7,7 +7,7 @@ import os
 
 
 def lacking(folder: str) -> str:
-    """": Read-only file system" or ": No space left on device" of a folder, or nothing."""
+    """ ": Read-only file system" or ": No space left on device" of a folder, or nothing."""
     try:
         found = os.statvfs(folder)
     except OSError:
