@@ -7,7 +7,7 @@ import os
 
 
 def lacking(folder: str) -> str:
-    """ ": Read-only file system" or ": No space left on device" of a folder, or nothing."""
+    """What to add to a message: `: Read-only file system`, `: No space left on device`, or nothing."""
     try:
         found = os.statvfs(folder)
     except OSError:
