@@ -7,6 +7,7 @@ uses, so that it cannot say something else.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,6 @@ from typing import Any
 
 import yaml
 
-from kprov.agent import protocol
 from kprov.playbook import arguments, checks, filters, jinja_tests, language, lookups
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,15 +105,14 @@ def _check_mode(name: str) -> str:
     source = _source(name)
     if rules.get("check_mode") is False or ("if call.check" in source and '"skipped": True' in source):
         return "skipped"
-    if name in protocol.READING:
-        return "runs, only reads"
-    return "yes" if re.search(r"\.check\b|check=", source) else "runs"
+    return "yes" if re.search(r"\b(?:context|call)\.check\b", source) else "runs"
 
 
 def _has_diff(name: str) -> bool:
     return '"diff"' in _source(name)
 
 
+@functools.cache
 def _source(name: str) -> str:
     """The source of a module, of its action, and of the agent's files that they import."""
     root = ROOT / "kprov"
@@ -133,13 +132,14 @@ def _source(name: str) -> str:
     return found
 
 
-def _imported(source: str) -> set[str]:
+@functools.cache
+def _imported(source: str) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kprov.agent"):
             rest = (node.module or "").removeprefix("kprov.agent").lstrip(".")
             names |= {rest} if rest else {alias.name for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def _refused_arguments() -> str:
