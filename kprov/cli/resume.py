@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kprov.cli.run_options import Given, takes_run
 from kprov.errors import InputError
+
+if TYPE_CHECKING:
+    from kprov.playbook.journal import Memory
 
 
 @takes_run
@@ -32,8 +35,10 @@ def command(
     if not path.is_file():
         raise InputError("there is no such journal", file=path, field="--journal")
     memory = journals.Memory(path)
+    if memory.finished:
+        raise InputError("the run ended well: there is nothing to go on with", file=path)
     _say(memory)
-    if memory.run.get("command") == "up" and not memory.finished:
+    if memory.run.get("command") == "up":
         from kprov.cli import up
 
         up.go_on(given, path)
@@ -45,10 +50,7 @@ def command(
     raise typer.Exit(result.exit_code)
 
 
-def _say(memory: object) -> None:
-    from kprov.playbook.journal import Memory
-
-    assert isinstance(memory, Memory)
+def _say(memory: Memory) -> None:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
     what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
     typer.echo(f"Going on with {what} of {started}: {len(memory)} tasks are done")

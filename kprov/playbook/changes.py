@@ -57,7 +57,12 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
     found = []
     for one in each(task, result):
         looks = task.keywords.get("changed_when") in (False, "false", [False])
-        would_run = not looks and task.module in _PROGRAMS and one.get("skipped") and "check mode" in str(one.get("msg"))
+        would_run = (
+            not looks
+            and task.module in _PROGRAMS
+            and one.get("skipped")
+            and "check mode" in str(one.get("msg"))
+        )
         if not (one.get("changed") or would_run):
             continue
         kind, what, action = _named(task, one)

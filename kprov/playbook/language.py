@@ -85,6 +85,7 @@ LOOP_CONTROL = {
     "extended_allitems",
     "break_when",
 }
+PROMPT = {"name", "prompt", "default", "private", "confirm"}
 #: Known to Ansible, not to this engine: keyword, and what to do instead.
 REFUSED = {
     "debugger": "use --step, --check, --diff and debug tasks",

@@ -73,6 +73,7 @@ class Loader:
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
         self._choice(entry, "strategy", language.STRATEGIES)
         self._choice(entry, "order", language.ORDERS)
+        _prompts(entry, self.path)
         play = Play(
             dict(entry),
             file=str(self.path),
@@ -363,6 +364,19 @@ def task_file(task: Task, name: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise InputError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
+
+
+def _prompts(entry: Any, file: Path) -> None:
+    for asked in _list(entry.get("vars_prompt")):
+        for word in asked if isinstance(asked, dict) else ():
+            if word not in language.PROMPT:
+                instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
+                raise InputError(
+                    f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
+                    file=file,
+                    line=yamlfile.line_of(asked, word),
+                    field="vars_prompt",
+                )
 
 
 def _shown_hosts(hosts: Any) -> str:

@@ -276,7 +276,8 @@ def said(result: Result) -> str:
         # Other modules have results of their own under this name.
         if isinstance(one, dict) and one.get("failed"):
             return said(one)
-    parts = [str(result.get("msg") or "")]
+    message = result.get("msg")
+    parts = ["" if message is None else str(message)]
     if result.get("stderr"):
         parts.append(str(result["stderr"])[-2000:])
     return ": ".join(part.strip() for part in parts if part.strip()) or "failed without a message"

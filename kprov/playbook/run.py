@@ -94,14 +94,6 @@ class Run:
                 raise InputError(
                     "vars_prompt needs a name", file=play.file, line=play.line, field="vars_prompt"
                 )
-            for word in ("encrypt", "salt", "salt_size"):
-                if entry.get(word) is not None:
-                    raise InputError(
-                        f"vars_prompt: {word} is not supported; use the filter password_hash",
-                        file=play.file,
-                        line=play.line,
-                        field="vars_prompt",
-                    )
             if name in self.state.options.extra_vars:
                 continue
             prompt = str(self.variables.templar.value(entry.get("prompt", name), scope, "prompt"))
