@@ -12,6 +12,7 @@ from kprov.playbook import calls, includes, outcome, selection
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
 from kprov.playbook.includes import Includes
+from kprov.playbook.journal import fingerprint
 from kprov.playbook.model import Block, Node, Play, Task
 from kprov.playbook.recording import Recorder
 from kprov.playbook.result import TaskTime
@@ -37,7 +38,7 @@ class Batch:
         self.play = play
         self.hosts = hosts
         self.executor = Executor(variables, sender, play, state.callbacks, self._retried)
-        self.handlers = Handlers(play, self.scope)
+        self.handlers = Handlers(play, self.scope, state.journal)
         self.includes = Includes(play, self.scope)
         self.recorder = Recorder(state, variables, self.executor, self.handlers, self.scope)
         variables.active = lambda: state.alive(variables.play_hosts)
@@ -66,6 +67,17 @@ class Batch:
                 self.sender.connections.close()
                 raise
 
+    def owe(self, hosts: list[str]) -> None:
+        """Handlers that an earlier run notified and did not run wait again; a resumed run knows them itself."""
+        earlier = self.state.earlier
+        if earlier is None or self.state.memory is not None:
+            return
+        with self.state.lock:
+            for handler in self.play.handlers:
+                for host in hosts:
+                    if (host, fingerprint(handler)) in earlier.owed:
+                        self.handlers.owe(handler, host)
+
     def scope(self, node: Node, host: str) -> Scope:
         """What a node sees on a host."""
         return self.variables.scope(host, self.play, node, include=self.includes.given(node, host))
@@ -86,7 +98,9 @@ class _Walk:
 
     def through(self, hosts: list[str]) -> None:
         """All sections, with the handlers after each."""
-        for section in self.batch.play.sections:
+        for number, section in enumerate(self.batch.play.sections):
+            if number == 1:
+                self.batch.owe(hosts)
             self.tasks(section, hosts)
             self.flush(hosts)
 
@@ -185,6 +199,8 @@ class _Walk:
             if known is not None and not calls.is_local(task):
                 batch.recorder.recalled(task, host, known, key, others)
                 return
+            if task.collected("notify"):
+                state.journal.write("begin", host=host, key=key)
             state.callbacks.host_started(host, selection.shown(task))
         start = time.monotonic()
         result = batch.executor.run(task, host, batch.includes.given(task, host))

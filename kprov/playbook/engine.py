@@ -136,12 +136,16 @@ class Engine:
         start = time.monotonic()
         playbooks = [path for path, _ in loaded]
         memory = Memory(self.options.resume) if self.options.resume else None
+        earlier = memory or self._earlier(playbooks)
         self.result = RunResult()
         # A check changes nothing: there is nothing to go on with.
         journal = Journal(None if self.options.check else self.options.journal)
         state = RunState(self.options, self.callbacks, self.result, journal, memory)
+        state.earlier = earlier
         try:
             journal.write("run", durable=True, **self._said(playbooks))
+            for host, handler in sorted(earlier.owed) if earlier else ():
+                journal.write("notify", host=host, handler=handler)
             state.set_aside(self.aside)
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
@@ -159,6 +163,15 @@ class Engine:
             journal.close()
         self.callbacks.finished(self.result)
         return self.result
+
+    def _earlier(self, playbooks: list[Path]) -> Memory | None:
+        """The run before this one of the same playbooks: what it notified and did not run is owed still."""
+        path = latest(self.options.journal) if self.options.journal and not self.options.check else None
+        if path is None:
+            return None
+        found = Memory(path)
+        same = found.run.get("playbooks") == [str(one.resolve()) for one in playbooks]
+        return found if same and (found.owed or found.begun) else None
 
     def _playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
         before = self.variables

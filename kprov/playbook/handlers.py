@@ -7,6 +7,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.playbook import checks
+from kprov.playbook.journal import Journal, fingerprint
 from kprov.playbook.model import Play, Task
 from kprov.playbook.scope import Scope
 
@@ -14,9 +15,10 @@ from kprov.playbook.scope import Scope
 class Handlers:
     """Notifications of one play on one batch of hosts."""
 
-    def __init__(self, play: Play, scope: Callable[[Task, str], Scope]) -> None:
+    def __init__(self, play: Play, scope: Callable[[Task, str], Scope], journal: Journal) -> None:
         self.play = play
         self._scope = scope
+        self._journal = journal
         self._waiting: dict[int, list[str]] = {}
 
     def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
@@ -44,9 +46,14 @@ class Handlers:
                 field="notify",
             )
         for handler in found:
-            waiting = self._waiting.setdefault(id(handler), [])
-            if host not in waiting:
-                waiting.append(host)
+            self.owe(handler, host)
+            self._journal.write("notify", host=host, handler=fingerprint(handler))
+
+    def owe(self, handler: Task, host: str) -> None:
+        """A handler is to run on a host."""
+        waiting = self._waiting.setdefault(id(handler), [])
+        if host not in waiting:
+            waiting.append(host)
 
     def _named(self, name: str, host: str) -> list[Task]:
         named = [one for one in self.play.handlers if name in self._names(one, host)]

@@ -90,6 +90,10 @@ class Memory:
         self.run: dict[str, Any] = {}
         self.finished = False
         self._done: dict[tuple[str, str], dict[str, Any]] = {}
+        #: (host, fingerprint of a handler) that was notified and has not run.
+        self.owed: set[tuple[str, str]] = set()
+        #: (host, key) of tasks with handlers that were begun: whether they changed anything is not known.
+        self.begun: set[tuple[str, str]] = set()
         self.failed: dict[str, dict[str, Any]] = {}
         with path.open(encoding="utf-8") as file:
             for line in file:
@@ -105,7 +109,13 @@ class Memory:
                 self.run = entry
             case "end":
                 self.finished = bool(entry.get("ok"))
+            case "notify":
+                self.owed.add((entry["host"], entry["handler"]))
+            case "begin":
+                self.begun.add((entry["host"], entry["key"]))
             case "task" if entry["outcome"] in DONE:
+                self.begun.discard((entry["host"], entry["key"]))
+                self.owed.discard((entry["host"], entry["key"].partition("#")[0]))
                 self._done[entry["host"], entry["key"]] = entry
                 self.failed.pop(entry["host"], None)
             case "task":

@@ -55,6 +55,9 @@ class Recorder:
         elif outcome == "changed":
             self._notify(task, host, result, others)
             self._changed_files(task, host, result)
+        elif outcome == "ok" and key and self._cut_short(host, key):
+            # It was done by a run that could not tell any more: its handlers were never notified.
+            self._notify(task, host, result, others, every=True)
         if outcome in ("changed", "skipped"):
             found = changes.of_result(task, name, host, result, hidden=hidden)
             self.state.result.changes += found
@@ -169,7 +172,12 @@ class Recorder:
             else:
                 where[name] = value
 
-    def _notify(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+    def _cut_short(self, host: str, key: str) -> bool:
+        return self.state.earlier is not None and (host, key) in self.state.earlier.begun
+
+    def _notify(
+        self, task: Task, host: str, result: Result, others: list[str], *, every: bool = False
+    ) -> None:
         if not task.collected("notify"):
             return
         scopes: list[Scope] | None = None
@@ -178,7 +186,7 @@ class Recorder:
             scopes = [
                 base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
                 for one in result["results"]
-                if one.get("changed") and "ansible_loop_var" in one
+                if (every or one.get("changed")) and "ansible_loop_var" in one
             ]
         self.handlers.notify(task, [host, *others], scopes)
 

@@ -46,6 +46,8 @@ class RunState:
         self.result = result
         self.journal = journal
         self.memory = memory
+        #: The run before this one, for the handlers that it still owes; the memory itself when it goes on.
+        self.earlier = memory
         #: Held while results are taken in and callbacks told.
         self.lock = threading.RLock()
         #: False until --start-at-task's task is met.

@@ -89,7 +89,14 @@ def test_secrets_and_no_log_results_are_not_in_the_journal(bench: Any) -> None:
     said = "".join(path.read_text() for path in journal.iterdir())
     assert "open-sesame" not in said
     assert all((path.stat().st_mode & 0o777) == 0o600 for path in journal.iterdir())
-    assert {json.loads(line)["event"] for line in said.splitlines()} == {"run", "play", "task", "end"}
+    assert {json.loads(line)["event"] for line in said.splitlines()} == {
+        "run",
+        "play",
+        "begin",
+        "notify",
+        "task",
+        "end",
+    }
 
 
 def test_variables_of_the_command_line_are_asked_for_again(bench: Any) -> None:
@@ -102,3 +109,42 @@ def test_variables_of_the_command_line_are_asked_for_again(bench: Any) -> None:
 def test_without_a_journal_there_is_nothing_to_go_on_with(bench: Any) -> None:
     with bench.engine(journal=bench.folder / "none") as engine, pytest.raises(InputError, match="no journal"):
         engine.resume()
+
+
+OWED = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: configure
+      copy: {dest: "{{ out }}/conf-{{ n }}", content: x}
+      notify: told
+    - name: gate
+      command: test -e {{ out }}/open
+  handlers:
+    - name: told
+      shell: echo x >> {{ out }}/told-{{ n }}
+"""
+
+
+def test_handlers_that_a_failed_run_owes_run_when_the_playbook_is_begun_again(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert not bench.play(OWED, journal=journal).ok
+    assert not bench.play(OWED, journal=journal).ok
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal).ok
+    assert bench.play(OWED, journal=journal).ok
+    assert [(bench.folder / f"told-{n}").read_text() for n in (1, 2)] == ["x\n", "x\n"]
+
+
+def test_a_task_whose_run_was_killed_before_it_could_tell_notifies_its_handlers(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert not bench.play(OWED, journal=journal).ok
+    path = latest(journal)
+    assert path is not None
+    kept = [
+        line for line in path.read_text().splitlines(keepends=True) if '"begin"' in line or '"run"' in line
+    ]
+    path.write_text("".join(kept))
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal).ok
+    assert (bench.folder / "told-1").read_text() == "x\n"
