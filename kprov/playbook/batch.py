@@ -68,7 +68,7 @@ class Batch:
                 raise
 
     def owe(self, hosts: list[str]) -> None:
-        """Handlers that an earlier run notified and did not run wait again; a resumed run knows them itself."""
+        """Handlers that an earlier run notified and did not run wait again; a resumed run knows them."""
         earlier = self.state.earlier
         if earlier is None or self.state.memory is not None:
             return
