@@ -12,18 +12,22 @@ from kprov.playbook.templating import TemplatingError
 from kprov.transport import modules
 
 
+#: Shown however little else is.
+_ALWAYS = {"_ansible_verbose_always": True}
+
+
 def debug(call: Call) -> dict[str, Any]:
     name = call.args.get("var")
     verbosity = int(call.args.get("verbosity") or 0)
     if verbosity > call.options.verbosity:
         return {"changed": False, "skipped": True, "skipped_reason": "Verbosity threshold not met."}
     if name is None:
-        return {"changed": False, "msg": call.args.get("msg", "Hello world!")}
+        return {"changed": False, "msg": call.args.get("msg", "Hello world!"), **_ALWAYS}
     try:
         value = call.templar.value("{{ " + str(name) + " }}", call.scope) if isinstance(name, str) else name
     except TemplatingError as error:
         value = f"<< error 1 - {error.reason or error} >>"
-    return {"changed": False, str(name): value}
+    return {"changed": False, str(name): value, **_ALWAYS}
 
 
 def assert_(call: Call) -> dict[str, Any]:
