@@ -16,7 +16,10 @@ from kprov.playbook.result import Silent
 
 
 class _Scrubbed:
-    """Standard output without secrets, whatever is printed; otherwise as it is at the moment."""
+    """A standard stream without secrets, whatever is printed; otherwise as it is at the moment."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def write(self, text: str) -> int:
         return int(self._real().write(secrets.scrub(text)))
@@ -26,14 +29,21 @@ class _Scrubbed:
             raise AttributeError(name)  # rich would write there directly
         return getattr(self._real(), name)
 
-    @staticmethod
-    def _real() -> Any:
-        # While a status line is shown, rich has put itself in the place of standard output.
-        return getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+    def _real(self) -> Any:
+        # While a live view is shown, rich has put itself in the place of the stream.
+        stream = getattr(sys, self._name)
+        return getattr(stream, "rich_proxied_file", stream)
 
 
-#: Wide when not on a terminal, so that a log's lines are never folded, nor secrets, which would be seen.
-console = Console(highlight=False, soft_wrap=True, file=cast("IO[str]", _Scrubbed()))
+def _console(name: str) -> Console:
+    stream = cast("IO[str]", _Scrubbed(name))
+    return Console(highlight=False, soft_wrap=True, file=stream)
+
+
+#: Lines are never folded: a log's are found by grep, and a folded secret would be seen.
+console = _console("stdout")
+#: Warnings.
+errors = _console("stderr")
 
 
 class Format(StrEnum):

@@ -1,144 +1,165 @@
-"""A run as it goes: what changed, what failed, and how long it took; a line each, for people and for logs."""
+"""A run as it goes: a live view on a terminal, elsewhere a line an event; docs/cli.md has the format."""
 
 from __future__ import annotations
 
-import difflib
+import atexit
+import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from rich.live import Live
 from rich.text import Text
 
-from kprov.cli.output import console
+from kprov.cli import asking
+from kprov.cli.diffs import diff_lines, each, reasons
+from kprov.cli.live import View
+from kprov.cli.output import COLOURS, console, errors
 from kprov.playbook.result import RunResult, Silent
 
-_STYLES = {
-    "changed": "yellow",
-    "failed": "bold red",
-    "unreachable": "bold red",
-    "ignored": "magenta",
-    "ok": "green",
-}
+__all__ = ["Progress", "diff_lines", "reasons"]
+
+_STYLES = {**COLOURS, "failed": "bold red", "ignored": "magenta", "skipped": "cyan", "retry": "magenta"}
+_BAD = ("failed", "unreachable", "ignored")
+_DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Progress(Silent):
-    """Callbacks of a run. Quiet about what is as it should be, unless `verbose`."""
+    """Callbacks of a run. Quiet about what is as it should be, unless `verbose`; 2 shows results."""
 
     def __init__(self, *, diff: bool = False, verbose: int = 0) -> None:
         self._diff = diff
         self._verbose = verbose
         self._started = time.monotonic()
-        self._task = ""
-        self._outcomes: dict[str, list[str]] = {}
-        self._status = console.status("") if console.is_terminal else None
+        self._outcomes: dict[str, dict[str, int]] = {}
+        self._view = View()
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(self._view, console=console, transient=True, refresh_per_second=8)
+            atexit.register(self._live.stop)  # an error that ends the program leaves the cursor shown
 
     def play_started(self, name: str, hosts: list[str]) -> None:
         """A headline a play."""
         self._flush()
-        console.print(
-            Text(f"{self._clock()}  {name}", style="bold"), Text(f"({len(hosts)} hosts)", style="dim")
-        )
-        if self._status is not None:
-            self._status.start()
+        self._view.play(name)
+        self._line("play", f"{name} ({len(hosts)} {'host' if len(hosts) == 1 else 'hosts'})", "bold")
+        self._show()
 
     def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
-        """Say the last task's outcome; show this one's name while it runs."""
-        del handler, hosts
+        """Say the last task's outcome; show this one while it runs."""
+        del handler
         self._flush()
-        self._task = name
-        if self._status is not None:
-            self._status.update(name)
+        self._view.task(name, hosts)
+
+    def host_started(self, host: str, task: str) -> None:
+        """A host is at work."""
+        self._view.started(host, task)
+
+    def retry(self, host: str, task: str, attempt: int, left: int) -> None:
+        """In the live view; a line elsewhere."""
+        self._view.retry(host, attempt, left)
+        if self._live is None or self._verbose:
+            self._line("retry", f"{host}: {task}: attempt {attempt}, {left} left")
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
     ) -> None:
-        """Failures and diffs at once, the rest when the task is over."""
-        del seconds, place
-        self._task = task
-        self._outcomes.setdefault(outcome, []).append(host)
-        if outcome in ("failed", "unreachable", "ignored"):
-            console.print(f"         {host}: {task}", style=_STYLES[outcome], markup=False)
-            for line in reasons(result):
-                console.print(f"           {line}", markup=False)
+        """Failures, messages and diffs at once; on a terminal the rest when the task is over."""
+        del seconds
+        self._view.done(host)
+        counts = self._outcomes.setdefault(task, {})
+        counts[outcome] = counts.get(outcome, 0) + 1
+        bad = outcome in _BAD
+        told = bad or self._verbose > 0 or (outcome == "changed" and self._live is None)
+        says = outcome == "ok" and any(one.get("_ansible_verbose_always") for one in each(result))
+        if told or says:
+            self._line(outcome, f"{host}: {task}" + (f" ({place})" if bad and place else ""))
+        for line in reasons(result) if bad else []:
+            self._detail(line)
+        if says and self._verbose < 2:
+            self._messages(result)
+        if self._verbose > 1:
+            shown = {key: value for key, value in result.items() if not key.startswith("_")}
+            for line in json.dumps(shown, indent=2, sort_keys=True, default=str).splitlines():
+                self._detail(line)
         if self._diff and outcome == "changed":
             for line in diff_lines(result):
-                style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
-                console.print(f"         {host}: {line}", style=style, markup=False)
+                self._detail(f"{host}: {line}", _DIFF_STYLES.get(line[:1], ""))
+
+    def warning(self, text: str) -> None:
+        """On standard error."""
+        with self._aside():
+            errors.print(f"warning: {text}", style="magenta", markup=False)
+
+    def ask_step(self, name: str) -> str:
+        """Ask until the answer is y, n or c; n when nobody can answer."""
+        self._flush()
+        with self._aside():
+            return asking.step(name)
+
+    def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
+        """Ask, or wait."""
+        self._flush()
+        with self._aside():
+            return asking.pause(prompt, seconds=seconds, echo=echo)
 
     def no_hosts(self, play: str) -> None:
         """A play that concerns nobody."""
-        console.print(f"{self._clock()}  {play}: no hosts", style="dim", markup=False)
+        self._flush()
+        self._line("no hosts", play, "dim")
 
     def finished(self, result: RunResult) -> None:
         """Say the last task's outcome."""
         del result
         self._flush()
-        if self._status is not None:
-            self._status.stop()
+        self.interrupted()
 
     def interrupted(self) -> None:
         """Leave the terminal as it was."""
-        if self._status is not None:
-            self._status.stop()
+        if self._live is not None:
+            self._live.stop()
+
+    def _show(self) -> None:
+        if self._live is not None:
+            self._live.start()
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Without the live view, for what is asked or goes to standard error."""
+        shown = self._live is not None and self._live.is_started
+        self.interrupted()
+        try:
+            yield
+        finally:
+            if shown:
+                self._show()
 
     def _flush(self) -> None:
-        counts = {outcome: len(hosts) for outcome, hosts in self._outcomes.items()}
-        if counts and (self._verbose or counts.keys() & {"changed", "failed", "unreachable"}):
-            said = ", ".join(
-                f"{number} {outcome}" for outcome, number in counts.items() if outcome != "skipped"
-            )
-            worst = next(
-                (name for name in ("unreachable", "failed", "changed", "ok") if name in counts), "ok"
-            )
-            console.print(
-                Text(f"{self._clock()}    {self._task}: "), Text(said or "skipped", style=_STYLES[worst])
-            )
-        self._outcomes = {}
+        outcomes, self._outcomes = self._outcomes, {}
+        if self._live is None:
+            return
+        for task, counts in outcomes.items():
+            worst = next((name for name in ("unreachable", "failed", "changed") if name in counts), "")
+            if worst:
+                said = ", ".join(f"{number} {name}" for name, number in counts.items() if name != "skipped")
+                self._line(worst, f"{task}: {said}")
 
-    def _clock(self) -> str:
-        return f"{time.monotonic() - self._started:6.1f}s"
+    def _line(self, word: str, text: str, style: str = "") -> None:
+        clock = f"{time.monotonic() - self._started:7.1f}s"
+        console.print(
+            Text.assemble(f"{clock}  ", (f"{word:<11}", style or _STYLES.get(word, "")), " ", (text, style))
+        )
 
+    def _messages(self, result: dict[str, Any]) -> None:
+        for one in each(result)[1:] or [result]:
+            for key, value in one.items():
+                if key.startswith("_") or key in ("changed", "failed", "item", "ansible_loop_var"):
+                    continue
+                text = value if isinstance(value, str) else json.dumps(value, indent=2, default=str)
+                for line in (text if key == "msg" else f"{key}: {text}").splitlines():
+                    self._detail(line)
 
-def reasons(result: dict[str, Any]) -> list[str]:
-    """What a failed task says: its message, standard error's last lines, and each failed item's."""
-    lines: list[str] = []
-    for one in [result, *result.get("results", [])]:
-        if one is not result and not one.get("failed"):
-            continue
-        text = str(one.get("msg") or "")
-        error = str(one.get("stderr") or one.get("module_stderr") or "")
-        lines += [line for line in [*text.splitlines(), *error.splitlines()[-8:]] if line.strip()]
-    return lines
-
-
-def diff_lines(result: dict[str, Any]) -> list[str]:
-    """A result's diffs as unified diffs."""
-    lines: list[str] = []
-    for one in [result, *result.get("results", [])]:
-        diffs = one.get("diff") or []
-        for diff in [diffs] if isinstance(diffs, dict) else diffs:
-            if not isinstance(diff, dict):
-                continue
-            if "prepared" in diff:
-                lines += str(diff["prepared"]).splitlines()
-                continue
-            before, after = _text(diff.get("before")), _text(diff.get("after"))
-            lines += [
-                line.rstrip("\n")
-                for line in difflib.unified_diff(
-                    before.splitlines(keepends=True),
-                    after.splitlines(keepends=True),
-                    str(diff.get("before_header") or "before"),
-                    str(diff.get("after_header") or "after"),
-                )
-            ]
-    return lines
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    import json
-
-    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+    @staticmethod
+    def _detail(line: str, style: str = "") -> None:
+        console.print(f"           {line}", style=style, markup=False)

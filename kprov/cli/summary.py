@@ -6,37 +6,45 @@ from kprov.cli.output import console, table
 from kprov.playbook.result import RunResult
 
 _HEAD = ("HOST", "OK", "CHANGED", "UNREACHABLE", "FAILED", "SKIPPED", "RESCUED", "IGNORED")
+_MEANING = {
+    0: "all hosts are through",
+    1: "a task failed on a host",
+    4: "a host could not be reached",
+}
+#: Faster tasks are no answer to what took long.
+_WORTH_NAMING = 0.1
 
 
 def show(result: RunResult, *, check: bool) -> None:
-    """A row a host, as ansible-playbook counts; failures again, with their place."""
-    del check
+    """A row a host, counted as ansible-playbook does: OK has the CHANGED ones in it; then what failed."""
     console.print()
-    table(
-        _HEAD,
-        [
-            tuple(
-                str(value)
-                for value in (
-                    name,
-                    s.ok,
-                    s.changed,
-                    s.unreachable,
-                    s.failed,
-                    s.skipped,
-                    s.rescued,
-                    s.ignored,
-                )
-            )
-            for name, s in result.hosts.items()
-        ],
+    if result.hosts:
+        table(
+            _HEAD, [(name, *(str(number) for number in vars(s).values())) for name, s in result.hosts.items()]
+        )
+    slow = sorted(
+        (task for task in result.tasks if task.seconds >= _WORTH_NAMING), key=lambda task: -task.seconds
     )
-    for error in result.errors:
-        console.print(f"{error['host']}: {error['task']} ({error['place']})", style="red", markup=False)
-        console.print(f"  {error['message']}", markup=False)
-    slowest = sorted(result.tasks, key=lambda task: -task.seconds)[:5]
-    if slowest:
-        said = ", ".join(f"{task.name} {task.seconds:.1f} s" for task in slowest)
-        console.print(f"slowest tasks: {said}", style="dim", markup=False)
-    if result.errors and result.journal is not None:
-        console.print("kprov resume goes on where it ended", markup=False)
+    if slow:
+        console.print("\nslowest tasks, seconds of all hosts together:", style="dim")
+        for task in slow[:5]:
+            console.print(f"{task.seconds:9.1f}s  {task.name}", style="dim", markup=False)
+    if result.errors and not result.ok:
+        console.print("\nfailures:", style="bold red")
+        for error in result.errors:
+            place = f" ({error['place']})" if error.get("place") else ""
+            said = f"  {error['host']}: {error.get('outcome', 'failed')}: {error['task']}{place}"
+            console.print(said, style="red", markup=False)
+            for line in error["message"].splitlines():
+                console.print(f"    {line}", markup=False)
+    if not result.ok and not check and result.journal is not None:
+        console.print(
+            "\nnext: mend the cause, then `kprov resume -i INVENTORY` goes on at the failed tasks",
+            markup=False,
+        )
+    foreseen = "; nothing was changed" if check else ""
+    console.print(
+        f"\n{result.seconds:.1f}s, exit code {result.exit_code}: {_MEANING[result.exit_code]}{foreseen}",
+        style="green" if result.ok else "bold red",
+        markup=False,
+    )

@@ -1,0 +1,57 @@
+"""What a result says: why it failed, and what it changed, as lines."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from typing import Any
+
+
+def each(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """A result and, after it, those of a loop's items."""
+    items = result.get("results")
+    return [result, *(one for one in (items if isinstance(items, list) else []) if isinstance(one, dict))]
+
+
+def reasons(result: dict[str, Any]) -> list[str]:
+    """What a failed task says: its message, standard error's last lines, and each failed item's."""
+    lines: list[str] = []
+    for one in each(result):
+        if one is not result and not one.get("failed"):
+            continue
+        text = str(one.get("msg") or "")
+        error = str(one.get("stderr") or one.get("module_stderr") or "")
+        lines += [line for line in [*text.splitlines(), *error.splitlines()[-8:]] if line.strip()]
+    return lines
+
+
+def diff_lines(result: dict[str, Any]) -> list[str]:
+    """A result's diffs as unified diffs."""
+    lines: list[str] = []
+    for one in each(result):
+        diffs = one.get("diff") or []
+        for diff in [diffs] if isinstance(diffs, dict) else diffs:
+            if not isinstance(diff, dict):
+                continue
+            if "prepared" in diff:
+                lines += str(diff["prepared"]).splitlines()
+                continue
+            before, after = _text(diff.get("before")), _text(diff.get("after"))
+            lines += [
+                line.rstrip("\n")
+                for line in difflib.unified_diff(
+                    before.splitlines(keepends=True),
+                    after.splitlines(keepends=True),
+                    str(diff.get("before_header") or "before"),
+                    str(diff.get("after_header") or "after"),
+                )
+            ]
+    return lines
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
