@@ -30,7 +30,7 @@ class Watch:
         from kprov.cli import summary
 
         if self.given.report is not None:
-            report.write(self.given.report, self.recorder, result)
+            report.write(self.given.report, self.recorder, result, check=self.given.check)
         summary.show(result, check=self.given.check)
 
 

@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
+from _pytest.mark.structures import ParameterSet
 
 from tests.lab.conftest import KPROV, run
 from tests.parity import cluster, corpus, differences
@@ -90,11 +92,24 @@ def _check(case: Case, outcomes: Outcomes, *, minutes: float) -> None:
         pytest.fail("\n".join(map(str, found)), pytrace=False)
 
 
+def _marked(cases: list[Case]) -> list[ParameterSet]:
+    """Cases, those of open.yml as expected to differ; they may agree on a lucky run."""
+    known: dict[str, str] = yaml.safe_load((corpus.FOLDER.parent / "open.yml").read_text())
+    return [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=[pytest.mark.xfail(reason=known[case.name], strict=False)] if case.name in known else [],
+        )
+        for case in cases
+    ]
+
+
 ALL = os.environ.get("KPROV_PARITY") == "all"
 CASES = corpus.cases() if ALL else [case.quick for case in corpus.cases() if not case.slow]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", _marked(CASES))
 def test_a_playbook_means_the_same_to_both(case: Case, outcomes: Outcomes) -> None:
     _check(case, outcomes, minutes=10)
 

@@ -11,7 +11,6 @@ from kprov.playbook.action.base import ActionError, Call
 from kprov.playbook.templating import TemplatingError
 from kprov.transport import modules
 
-
 #: Shown however little else is.
 _ALWAYS = {"_ansible_verbose_always": True}
 

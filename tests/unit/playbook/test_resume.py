@@ -37,7 +37,7 @@ TEXT = """
 
 
 def run_twice(bench: Any, text: str = TEXT) -> Path:
-    journal = bench.folder / "journal"
+    journal: Path = bench.folder / "journal"
     assert not bench.play(text, journal=journal).ok
     (bench.folder / "open").write_text("")
     bench.recorder.seen.clear()
