@@ -81,8 +81,7 @@ class Run:
             self.variables.forget()
             hosts = [str(wanted)]
         if self.state.options.limit:
-            limited = set(patterns.match(self.inventory, self.state.options.limit))
-            hosts = [host for host in hosts if host in limited]
+            hosts = patterns.limited(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts
         return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
 
