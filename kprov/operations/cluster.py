@@ -13,6 +13,7 @@ from kprov.inventory import cluster as rules
 from kprov.inventory.load import load
 from kprov.inventory.variables import ClusterVariables
 from kprov.playbook.engine import Engine
+from kprov.playbook.journal import folder, latest
 from kprov.playbook.result import Callbacks, RunOptions
 
 #: The folder of roles, playbooks, templates and inventories.
@@ -79,13 +80,14 @@ def opened(
 def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     """Connect to the hosts; facts by host.
 
-    Hosts without a connection are set aside where the cluster can do without them for now. Raises
-    PreflightError naming every host that is unusable.
+    Hosts without a connection are set aside where a cluster that is there can do without them for now;
+    before the first run such a host is a mistake in the inventory. Raises PreflightError naming every
+    host that is unusable.
     """
     found = cluster.engine.preflight(hosts)
     lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
-    needed = lost and indispensable(cluster, lost)
-    if not needed:
+    needed = indispensable(cluster, lost) if lost else None
+    if latest(folder(cluster.engine.inventory)) is not None and not needed:
         cluster.engine.aside = lost
         found = [one for one in found if one.host not in lost]
     errors: list[KprovError] = [one.error for one in found if one.error is not None]
