@@ -24,7 +24,7 @@ def show(engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool,
             chosen = [task for task in all_tasks if selection.by_tags(task.tags, engine.options)]
             known = sorted({tag for task in all_tasks for tag in task.tags})
             said = f"\tTAGS: [{', '.join(known)}]" if tags or tasks else ""
-            typer.echo(f"  play #{number} ({play.name}): {play.name}{said}")
+            typer.echo(f"  play #{number} ({play.hosts}): {play.name}{said}")
             if hosts:
                 typer.echo(f"    hosts ({len(members)}):")
                 for name in members:

@@ -35,7 +35,7 @@ def command(
         with Engine(loaded, options) as engine:
             listing.show(engine, playbook, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
         return
-    with running.watched(given, [str(path) for path in playbook]) as watch:
+    with running.watched(given) as watch:
         with Engine(loaded, options, watch.callbacks) as engine:
             result = engine.run(*playbook)
         watch.finish(result)

@@ -41,9 +41,9 @@ def command(
     if memory.run.get("command") == "up":
         from kprov.cli import up
 
-        up.go_on(given, path)
+        up.make(given, path)
         return
-    with running.watched(given, memory.run.get("playbooks") or []) as watch:
+    with running.watched(given) as watch:
         with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
             result = engine.resume(path)
         watch.finish(result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,9 +35,8 @@ class Watch:
 
 
 @contextmanager
-def watched(given: Given, playbooks: Sequence[str]) -> Iterator[Watch]:
+def watched(given: Given) -> Iterator[Watch]:
     """Progress and report of a run."""
-    del playbooks
     progress = Progress(diff=given.diff, verbose=given.verbose)
     recorder = report.Recorder()
     watch = Watch(given, output.Both(progress, recorder), recorder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,20 +42,18 @@ def make(given: Given, resume: Path | None = None) -> None:
     """Run it, and end the program when it did not work."""
     from kprov.cli import running
     from kprov.operations.up import up
+    from kprov.playbook.engine import resumed
 
     given.unlock()
-    with running.watched(given, ["cluster.yml"]) as watch:
-        options = replace(given.options(command="up"), resume=resume)
+    options = given.options(command="up")
+    if resume is not None:
+        options = resumed(options, resume)
+    with running.watched(given) as watch:
         result = up(given.path, options, watch.callbacks, typer.echo)
         watch.finish(result.run)
     show(result, check=given.check)
     if not result.run.ok:
         raise typer.Exit(result.run.exit_code)
-
-
-def go_on(given: Given, journal: Path) -> None:
-    """Go on with a run of `up`."""
-    make(given, journal)
 
 
 def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool) -> None:
@@ -74,7 +71,7 @@ def _planned(given: Given, path: Path) -> None:
 
     given.unlock()
     plan = plans.load(path)
-    with running.watched(given, ["cluster.yml"]) as watch:
+    with running.watched(given) as watch:
         result, more = plans.apply(plan, given.path, given.options(command="up"), watch.callbacks, typer.echo)
         watch.finish(result.run)
     show(result, check=False)

@@ -60,6 +60,31 @@ _SECRET = (
 )
 
 
+def resumed(options: RunOptions, path: Path) -> RunOptions:
+    """Options that go on with a journal's run: its hosts and tags, unless others are given.
+
+    Raises InputError when it ended well, or when variables it was given with -e are not given now.
+    """
+    memory = Memory(path)
+    said = memory.run
+    if memory.finished:
+        raise InputError("the run ended well: there is nothing to go on with", file=path)
+    missing = sorted(set(said.get("extra_vars") or []) - set(options.extra_vars))
+    if missing:
+        raise InputError(
+            f"the run had variables that journals do not keep; give them again: {', '.join(missing)}",
+            file=path,
+            field="--extra-vars",
+        )
+    return replace(
+        options,
+        resume=path,
+        limit=options.limit or said.get("limit"),
+        tags=tuple(said.get("tags") or ("all",)),
+        skip_tags=tuple(said.get("skip_tags") or ()),
+    )
+
+
 class Engine:
     """One run, or several on the same connections; close it, or use it in a `with`."""
 
@@ -207,23 +232,5 @@ class Engine:
         found = path or latest(place)
         if found is None:
             raise InputError("there is no run to go on with: no journal is here", file=place)
-        memory = Memory(found)
-        said = memory.run
-        if memory.finished:
-            raise InputError("the run ended well: there is nothing to go on with", file=found)
-        missing = sorted(set(said.get("extra_vars") or []) - set(self.options.extra_vars))
-        if missing:
-            raise InputError(
-                f"the run had variables that journals do not keep; give them again: {', '.join(missing)}",
-                file=found,
-                field="--extra-vars",
-            )
-        self.options = replace(
-            self.options,
-            resume=found,
-            journal=place,
-            limit=self.options.limit or said.get("limit"),
-            tags=tuple(said.get("tags") or ("all",)),
-            skip_tags=tuple(said.get("skip_tags") or ()),
-        )
-        return self.run(*(Path(name) for name in said.get("playbooks") or []))
+        self.options = replace(resumed(self.options, found), journal=place)
+        return self.run(*(Path(name) for name in Memory(found).run.get("playbooks") or []))

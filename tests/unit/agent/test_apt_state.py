@@ -138,7 +138,7 @@ nano:
   Candidate: 2.0-1
   Version table:
      2.0-1 500
-        500 http://deb.debian.org/debian trixie/main amd64 Packages
+        500 http://mirror.example.org/debian trixie/main amd64 Packages
  *** 1.0-1 100
         100 /var/lib/dpkg/status
 virtual:

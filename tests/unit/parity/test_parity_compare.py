@@ -16,7 +16,7 @@ CASE = Case("case", "case.yml", (), ("first",), "one", per_host=False, refused=F
 
 
 def twin(engine: str, address: str = "192.0.2.1") -> Twin:
-    return Twin(engine, Host({"ansible_host": address}), Path("/work") / engine)
+    return Twin(engine, Host({"ansible_host": address}), Path("/srv") / engine)
 
 
 def side(*events: dict[str, Any], ok: int = 1) -> Side:
@@ -90,7 +90,7 @@ def test_both_sides_refusing_is_a_difference_unless_the_playbook_says_so() -> No
     ("text", "plain"),
     [
         ("/etc/x.1234.2026-01-02@03:04:05~", "/etc/x.BACKUP~"),
-        ("at 192.0.2.1 in /work/kprov/corpus", "at HOST in /WORK/corpus"),
+        ("at 192.0.2.1 in /srv/kprov/corpus", "at HOST in /WORK/corpus"),
         ("/root/.ansible/tmp/ansible-tmp-1.2-3-4/.source", "/TEMPORARY/.source"),
     ],
 )

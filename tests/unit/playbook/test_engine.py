@@ -4,54 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kprov.errors import InputError
-from kprov.inventory.load import load
-from kprov.playbook.engine import Engine
-from kprov.playbook.result import RunOptions, RunResult, Silent
-
-
-class Recorder(Silent):
-    """Every outcome, and everything that was shown."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, str, str]] = []
-        self.shown = ""
-
-    def host_done(
-        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
-    ) -> None:
-        self.seen.append((task, host, outcome))
-        self.shown += json.dumps(result, default=str)
-
-
-class Bench:
-    """A folder with an inventory of two local hosts and a playbook."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.recorder = Recorder()
-        (folder / "hosts.yml").write_text(
-            f"all:\n  vars: {{ansible_connection: local, ansible_python_interpreter: python3, out: {folder}}}\n"
-            "  hosts: {a: {n: 1}, b: {n: 2}}\n"
-        )
-
-    def play(self, text: str, **options: Any) -> RunResult:
-        (self.folder / "play.yml").write_text(text)
-        with Engine(load(self.folder / "hosts.yml"), RunOptions(**options), self.recorder) as engine:
-            return engine.run(self.folder / "play.yml")
-
-    def outcomes(self, host: str = "a") -> dict[str, str]:
-        return {task: outcome for task, where, outcome in self.recorder.seen if where == host}
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
 
 
 def tasks(text: str) -> str:
@@ -63,7 +20,7 @@ def tasks(text: str) -> str:
 Write = Callable[[str], str]
 
 
-def test_a_second_run_changes_nothing(bench: Bench) -> None:
+def test_a_second_run_changes_nothing(bench: Any) -> None:
     text = tasks(
         '- copy: {dest: "{{ out }}/{{ inventory_hostname }}-{{ item }}", content: "{{ item }}\\n"}\n  loop: [x, y]'
     )
@@ -72,7 +29,7 @@ def test_a_second_run_changes_nothing(bench: Bench) -> None:
     assert (bench.folder / "b-y").read_text() == "y\n"
 
 
-def test_handlers_run_once_at_the_end_and_only_when_notified(bench: Bench) -> None:
+def test_handlers_run_once_at_the_end_and_only_when_notified(bench: Any) -> None:
     text = tasks(
         '- name: t\n  copy: {dest: "{{ out }}/h-{{ inventory_hostname }}", content: x}\n  notify: [h, h]'
     )
@@ -84,21 +41,21 @@ def test_handlers_run_once_at_the_end_and_only_when_notified(bench: Bench) -> No
     assert [name for name, host, _ in bench.recorder.seen if host == "a"] == ["t"]
 
 
-def test_a_failed_host_is_set_aside_and_others_finish(bench: Bench) -> None:
+def test_a_failed_host_is_set_aside_and_others_finish(bench: Any) -> None:
     result = bench.play(tasks("- name: one\n  fail: {msg: nope}\n  when: n == 1\n- name: two\n  debug:"))
     assert bench.outcomes("a") == {"one": "failed"}
     assert bench.outcomes("b") == {"one": "skipped", "two": "ok"}
     assert (result.exit_code, result.errors[0]["host"], result.errors[0]["message"]) == (1, "a", "nope")
 
 
-def test_rescue_and_always(bench: Bench) -> None:
+def test_rescue_and_always(bench: Any) -> None:
     text = "- block:\n    - name: bad\n      fail:\n  rescue:\n    - name: rescued\n      debug:\n  always:\n    - name: always\n      debug:\n- name: after\n  debug:"
     result = bench.play(tasks(text))
     assert list(bench.outcomes("b")) == ["bad", "rescued", "always", "after"]
     assert result.ok
 
 
-def test_register_conditions_and_until(bench: Bench) -> None:
+def test_register_conditions_and_until(bench: Any) -> None:
     text = """
 - command: echo {{ n }}
   register: said
@@ -119,7 +76,7 @@ def test_register_conditions_and_until(bench: Bench) -> None:
     assert (bench.outcomes("a")["only b"], bench.outcomes("b")["only b"]) == ("skipped", "ok")
 
 
-def test_roles_with_defaults_dependencies_templates_and_includes(bench: Bench) -> None:
+def test_roles_with_defaults_dependencies_templates_and_includes(bench: Any) -> None:
     files = {
         "roles/base/defaults/main.yml": "level: low\nbase_name: base\n",
         "roles/app/meta/main.yml": "dependencies: [base]\n",
@@ -139,7 +96,7 @@ def test_roles_with_defaults_dependencies_templates_and_includes(bench: Bench) -
     assert (bench.folder / "b-2").read_text() == "a=1\nb=2\nhigh base is\n"
 
 
-def test_run_once_delegation_and_facts_on_demand(bench: Bench) -> None:
+def test_run_once_delegation_and_facts_on_demand(bench: Any) -> None:
     text = """
 - command: echo once
   run_once: true
@@ -154,7 +111,7 @@ def test_run_once_delegation_and_facts_on_demand(bench: Bench) -> None:
     assert bench.play(facts.replace("gather_facts: false", "gather_facts: true")).ok
 
 
-def test_tags_limit_and_start(bench: Bench) -> None:
+def test_tags_limit_and_start(bench: Any) -> None:
     text = tasks(
         "- {name: one, debug: , tags: x}\n- {name: two, debug: , tags: [y, never]}\n- {name: three, debug: , tags: always}"
     )
@@ -166,14 +123,14 @@ def test_tags_limit_and_start(bench: Bench) -> None:
     assert bench.outcomes("a") == {"three": "ok"}
 
 
-def test_check_mode_changes_nothing_and_shows_the_difference(bench: Bench) -> None:
+def test_check_mode_changes_nothing_and_shows_the_difference(bench: Any) -> None:
     result = bench.play(tasks('- copy: {dest: "{{ out }}/f", content: new}'), check=True, diff=True)
     assert result.changed == 2
     assert not (bench.folder / "f").exists()
     assert "new" in bench.recorder.shown
 
 
-def test_no_log_is_kept_from_output_errors_and_journal(bench: Bench) -> None:
+def test_no_log_is_kept_from_output_errors_and_journal(bench: Any) -> None:
     text = tasks("- command: sh -c 'echo hush-hush; exit 1'\n  no_log: true")
     result = bench.play(text, journal=bench.folder / "journal")
     said = (
@@ -185,7 +142,7 @@ def test_no_log_is_kept_from_output_errors_and_journal(bench: Bench) -> None:
     assert not result.ok
 
 
-def test_an_undefined_variable_names_expression_and_place(bench: Bench) -> None:
+def test_an_undefined_variable_names_expression_and_place(bench: Any) -> None:
     result = bench.play(tasks('- debug: {msg: "{{ nowhere.at_all }}"}'))
     message = result.errors[0]["message"]
     assert "'nowhere' is undefined" in message
@@ -203,7 +160,7 @@ def test_an_undefined_variable_names_expression_and_place(bench: Bench) -> None:
         ("- name: empty", ["must name one module"]),
     ],
 )
-def test_what_is_not_supported_is_refused_at_load(bench: Bench, text: str, words: list[str]) -> None:
+def test_what_is_not_supported_is_refused_at_load(bench: Any, text: str, words: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         bench.play(tasks(text))
     for word in words:
@@ -211,7 +168,7 @@ def test_what_is_not_supported_is_refused_at_load(bench: Bench, text: str, words
     assert not bench.recorder.seen
 
 
-def test_precedence_of_variables(bench: Bench) -> None:
+def test_precedence_of_variables(bench: Any) -> None:
     text = '- hosts: a\n  gather_facts: false\n  vars: {v: play, w: play}\n  tasks:\n    - debug: {msg: "{{ v }} {{ w }} {{ n }}"}\n      vars: {v: task}\n'
     bench.play(text, extra_vars={"n": "extra"})
     assert "task play extra" in bench.recorder.shown

@@ -38,7 +38,7 @@ def test_a_source_that_is_off_is_switched_on() -> None:
 @pytest.mark.parametrize(
     ("source", "filename", "path"),
     [
-        ("deb http://deb.debian.org/debian stable main", None, "deb_debian_org_debian"),
+        ("deb http://mirror.example.org/debian stable main", None, "mirror_example_org_debian"),
         ("deb [arch=amd64] https://me:word@x.org/a b c", None, "x_org_a"),
         ("deb http://x b c", "mine", "mine"),
     ],
