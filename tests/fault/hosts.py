@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +13,9 @@ import pytest
 from kprov.lab import lifecycle, machine
 from tests.lab.conftest import KPROV, eventually, run
 
-LAB = "fault"
-SUBNET = "10.72.0.0/24"
+#: Another name and network, where another lab on this machine has these.
+LAB = os.environ.get("KPROV_FAULT_LAB", "fault")
+SUBNET = os.environ.get("KPROV_FAULT_SUBNET", "10.72.0.0/24")
 HOSTS = ("node1", "node2")
 
 
@@ -59,7 +62,7 @@ class Hosts:
 
     def address(self, host: str) -> str:
         """A host's address."""
-        return f"10.72.0.{11 + HOSTS.index(host)}"
+        return str(ipaddress.ip_network(SUBNET)[11 + HOSTS.index(host)])
 
     def kill(self, host: str) -> None:
         """Pull the plug."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import shlex
@@ -20,8 +21,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 KPROV = Path(sys.executable).parent / "kprov"
-LAB = "test"
-SUBNET = "10.71.0.0/24"
+#: Another name and network, where another lab on this machine has these.
+LAB = os.environ.get("KPROV_TEST_LAB", "test")
+SUBNET = os.environ.get("KPROV_TEST_SUBNET", "10.71.0.0/24")
 HOSTS = ("node1", "node2", "node3")
 #: Files in the order in which they run: what needs only hosts, then the cluster, then what takes it apart.
 ORDER = ("test_lab", "test_transport", "test_bad_input", "test_parity", "test_up", "test_workload", "test_kubectl", "test_rerun", "test_verify",
@@ -99,7 +101,7 @@ class Lab:
 
     def address(self, host: str) -> str:
         """A host's address."""
-        return f"10.71.0.{11 + HOSTS.index(host)}"
+        return str(ipaddress.ip_network(SUBNET)[11 + HOSTS.index(host)])
 
     def kill(self, host: str) -> None:
         """Pull the plug."""
