@@ -13,7 +13,7 @@ from kprov.inventory import cluster as rules
 from kprov.inventory.load import load
 from kprov.inventory.variables import ClusterVariables
 from kprov.playbook.engine import Engine
-from kprov.playbook.journal import folder, latest
+from kprov.playbook.journal import Memory, folder, latest, said
 from kprov.playbook.result import Callbacks, RunOptions
 
 #: The folder of roles, playbooks, templates and inventories.
@@ -81,13 +81,13 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     """Connect to the hosts; facts by host.
 
     Hosts without a connection are set aside where a cluster that is there can do without them for now;
-    before the first run such a host is a mistake in the inventory. Raises PreflightError naming every
+    before the first `up` such a host is a mistake in the inventory. Raises PreflightError naming every
     host that is unusable.
     """
     found = cluster.engine.preflight(hosts)
     lost = {one.host: one.error.reason for one in found if one.lost and one.error is not None}
     needed = indispensable(cluster, lost) if lost else None
-    if latest(folder(cluster.engine.inventory)) is not None and not needed:
+    if begun(folder(cluster.engine.inventory)) and not needed:
         cluster.engine.aside = lost
         found = [one for one in found if one.host not in lost]
     errors: list[KprovError] = [one.error for one in found if one.error is not None]
@@ -101,6 +101,15 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
     if errors:
         raise SeveralHostsError(errors)
     return {one.host: one.facts for one in found}
+
+
+def begun(journals: Path) -> bool:
+    """Whether `up` was run here and no `reset` of all hosts ended well since."""
+    path = latest(
+        journals,
+        lambda run: run.get("command") == "up" or (run.get("command") == "reset" and not run.get("limit")),
+    )
+    return path is not None and (said(path)["command"] == "up" or not Memory(path).finished)
 
 
 def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:

@@ -19,5 +19,7 @@ def reset(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResu
     """Stop and remove all that `up` brought. Raises KprovError."""
     with opened(inventory, options, callbacks) as cluster:
         reach(cluster, cluster.members(*GROUPS))
-        cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
+        cluster.engine.options = replace(
+            options, command="reset", journal=options.journal or cluster.artifacts / "journal"
+        )
         return cluster.engine.run(PLAYBOOKS / "reset.yml")

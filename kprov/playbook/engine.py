@@ -79,6 +79,7 @@ def resumed(options: RunOptions, path: Path) -> RunOptions:
     return replace(
         options,
         resume=path,
+        command=str(said.get("command") or options.command),
         limit=options.limit or said.get("limit"),
         tags=tuple(said.get("tags") or ("all",)),
         skip_tags=tuple(said.get("skip_tags") or ()),
@@ -169,8 +170,8 @@ class Engine:
         state.earlier = earlier
         try:
             journal.write("run", durable=True, **self._said(playbooks))
-            for host, handler in sorted(earlier.owed) if earlier else ():
-                journal.write("notify", host=host, handler=handler)
+            if earlier is not None:
+                journal.take_over(earlier)
             state.set_aside(self.aside)
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
@@ -190,13 +191,13 @@ class Engine:
         return self.result
 
     def _earlier(self, playbooks: list[Path]) -> Memory | None:
-        """The run before this one of the same playbooks: what it notified and did not run is owed still."""
-        path = latest(self.options.journal) if self.options.journal and not self.options.check else None
-        if path is None:
+        """The newest run of the same playbooks: what it notified and did not run is owed still."""
+        if self.options.journal is None or self.options.check:
             return None
-        found = Memory(path)
-        same = found.run.get("playbooks") == [str(one.resolve()) for one in playbooks]
-        return found if same and (found.owed or found.begun) else None
+        names = [str(one.resolve()) for one in playbooks]
+        path = latest(self.options.journal, lambda run: run.get("playbooks") == names)
+        found = Memory(path) if path is not None else None
+        return found if found is not None and (found.owed or found.begun) else None
 
     def _playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
         before = self.variables

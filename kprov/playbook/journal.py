@@ -1,7 +1,8 @@
 """What a run did, as JSON lines on the disk, so that another run can go on where it ended.
 
 The first line says what was run; a line a task and host follows as it ends. Results are kept only where a
-later task may look at them, and never those of no_log tasks or with a secret in them: such tasks run again.
+later task may look at them, and never those of no_log tasks or with a secret in them: such tasks run again
+in a run that goes on, so that of them only "done" is said.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +33,10 @@ class Journal:
         self._seen: Counter[tuple[str, str]] = Counter()
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path = folder / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.jsonl"
-            self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+            taken = len(list(folder.glob(f"{name}*.jsonl")))  # a run of this process in the same second
+            self.path = folder / (f"{name}-{taken}.jsonl" if taken else f"{name}.jsonl")
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
 
     def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
         """Add a line; a line is one write, so that a kill leaves whole lines but for the last."""
@@ -47,6 +51,13 @@ class Journal:
         digest = fingerprint(task)
         self._seen[host, digest] += 1
         return f"{digest}#{self._seen[host, digest]}"
+
+    def take_over(self, earlier: Memory) -> None:
+        """What an earlier run owes is said here, too: the next run reads this journal only."""
+        for host, handler in sorted(earlier.owed):
+            self.write("notify", host=host, handler=handler)
+        for host, key in sorted(earlier.begun):
+            self.write("begin", host=host, key=key)
 
     def close(self) -> None:
         """Nothing more is written."""
@@ -77,9 +88,22 @@ def folder(inventory: Inventory) -> Path:
     return Path(state) / "kprov" / "journal"
 
 
-def latest(folder: Path) -> Path | None:
-    """The newest journal of a folder."""
-    return max(folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+def latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
+    """The newest journal of a folder whose first line, what was run, is wanted."""
+    newest_first = sorted(
+        folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
+    )
+    return next((path for path in newest_first if wanted(said(path))), None)
+
+
+def said(path: Path) -> dict[str, Any]:
+    """What a journal says was run; nothing when a kill cut its first line."""
+    with path.open(encoding="utf-8") as file:
+        try:
+            entry = json.loads(file.readline())
+        except ValueError:
+            return {}
+    return entry if isinstance(entry, dict) and entry.get("event") == "run" else {}
 
 
 class Memory:
@@ -113,13 +137,18 @@ class Memory:
                 self.owed.add((entry["host"], entry["handler"]))
             case "begin":
                 self.begun.add((entry["host"], entry["key"]))
+            case "done":
+                self._settled(entry)
             case "task" if entry["outcome"] in DONE:
-                self.begun.discard((entry["host"], entry["key"]))
-                self.owed.discard((entry["host"], entry["key"].partition("#")[0]))
+                self._settled(entry)
                 self._done[entry["host"], entry["key"]] = entry
-                self.failed.pop(entry["host"], None)
             case "task":
                 self.failed[entry["host"]] = entry
+
+    def _settled(self, entry: dict[str, Any]) -> None:
+        self.begun.discard((entry["host"], entry["key"]))
+        self.owed.discard((entry["host"], entry["key"].partition("#")[0]))
+        self.failed.pop(entry["host"], None)
 
     def recall(self, host: str, key: str) -> dict[str, Any] | None:
         """A finished task's line; None when it has to run."""

@@ -204,6 +204,7 @@ class Recorder:
         needed = task.keywords.get("register") or any("ansible_facts" in one for one in each(task, result))
         if needed and outcome in DONE and task.module not in local.ACTIONS:
             if hidden or not keepable(result):
+                self.state.journal.write("done", host=host, key=key)
                 return
             kept = {"result": result}
         self.state.journal.write(

@@ -30,7 +30,7 @@ class RunOptions:
     #: With `check`: what fails because an earlier change was not made counts as a change that cannot be
     #: foreseen; otherwise a plan for new hosts would end at its second task.
     plan: bool = False
-    #: What made the run, for those who go on with it: "play" or "up".
+    #: What made the run, for those who go on with it: "play", "up" or "reset".
     command: str = "play"
     verbosity: int = 0
     #: Connection and become variables from the command line (`-u`, `--become`): they win as in Ansible

@@ -95,6 +95,7 @@ def test_secrets_and_no_log_results_are_not_in_the_journal(bench: Any) -> None:
         "begin",
         "notify",
         "task",
+        "done",
         "end",
     }
 
@@ -145,6 +146,64 @@ def test_a_task_whose_run_was_killed_before_it_could_tell_notifies_its_handlers(
         line for line in path.read_text().splitlines(keepends=True) if '"begin"' in line or '"run"' in line
     ]
     path.write_text("".join(kept))
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal).ok
+    assert (bench.folder / "told-1").read_text() == "x\n"
+
+
+def test_what_a_run_owes_is_not_forgotten_for_a_run_of_another_playbook(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert not bench.play(OWED, journal=journal).ok
+    other = bench.write("other.yml", "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: echo\n")
+    with bench.engine(journal=journal) as engine:
+        assert engine.run(other).ok
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal).ok
+    assert [(bench.folder / f"told-{n}").read_text() for n in (1, 2)] == ["x\n", "x\n"]
+
+
+def test_a_task_cut_short_is_not_forgotten_for_a_run_on_other_hosts(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    (bench.folder / "open").write_text("")
+    assert bench.play(OWED, journal=journal).ok
+    path = latest(journal)
+    assert path is not None
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"begin"' in line or '"run"' in line))
+    (bench.folder / "told-1").unlink()
+    assert bench.play(OWED, journal=journal, limit="b").ok
+    assert bench.play(OWED, journal=journal).ok
+    assert (bench.folder / "told-1").read_text() == "x\n"
+
+
+SECRETIVE = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: configure
+      copy: {dest: "{{ out }}/conf-{{ n }}", content: x}
+      no_log: true
+      register: configured
+      notify: told
+  handlers:
+    - name: told
+      shell: echo x >> {{ out }}/told-{{ n }}
+      no_log: true
+      register: said
+"""
+
+
+def test_tasks_whose_results_are_not_kept_are_not_taken_for_cut_short(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert bench.play(SECRETIVE, journal=journal).ok
+    assert bench.play(SECRETIVE, journal=journal).changed == 0
+    assert (bench.folder / "told-1").read_text() == "x\n"
+
+
+def test_a_journal_without_a_whole_first_line_is_passed_over(bench: Any) -> None:
+    journal = bench.folder / "journal"
+    assert not bench.play(OWED, journal=journal).ok
+    (journal / "99990101T000000-1.jsonl").write_text('{"time": 1, "ev')
     (bench.folder / "open").write_text("")
     assert bench.play(OWED, journal=journal).ok
     assert (bench.folder / "told-1").read_text() == "x\n"
