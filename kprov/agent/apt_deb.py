@@ -65,7 +65,7 @@ def _dpkg(paths: list[str], args: dict[str, Any], context: Context, before: dict
     options += ["--force-all"] if args["force"] else []
     command = ["dpkg", *options, "-i", *paths]
     apt_run.wait_for_dpkg(args)
-    with apt_run.policy(None if context.check else args["policy_rc_d"]):
+    with apt_run.starting(args, context):
         code, out, err = apt_run.run(command)
     diff = apt_run.prepared(out)
     if before["diff"] and "prepared" in before["diff"]:

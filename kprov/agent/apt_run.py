@@ -8,15 +8,13 @@ import os
 import re
 import shlex
 import shutil
-import stat
 import struct
 import time
-from typing import Any, Iterator
+from typing import Any
 
-from kprov.agent import process
+from kprov.agent import process, service_policy
 from kprov.agent.context import Context, ModuleError
 
-POLICY = "/usr/sbin/policy-rc.d"
 LISTS = "/var/lib/apt/lists"
 _STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _FRONTEND = "/var/lib/dpkg/lock-frontend"
@@ -70,7 +68,7 @@ def changing(command: str, args: dict[str, Any], context: Context) -> tuple[int,
     It is what a host's power cut leaves, and every later run would fail on it. Nothing is removed for that.
     """
     words = shlex.split(command)
-    with policy(None if context.check else args.get("policy_rc_d")):
+    with starting(args, context):
         code, out, err = run(words)
         mends = [] if context.check or not code else _mends(args)
         said = ""
@@ -82,6 +80,11 @@ def changing(command: str, args: dict[str, Any], context: Context) -> tuple[int,
                 code, out, err = run(words)
         err += said if code else ""
     return code, out, err
+
+
+def starting(args: dict[str, Any], context: Context) -> contextlib.AbstractContextManager[None]:
+    """`policy_rc_d` while packages are installed."""
+    return service_policy.policy(None if context.check else args.get("policy_rc_d"), args["lock_timeout"])
 
 
 def _mends(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
@@ -143,34 +146,6 @@ def wait_for_lock(path: str, args: dict[str, Any]) -> None:
 def wait_for_dpkg(args: dict[str, Any]) -> None:
     """Wait for the lock that dpkg itself does not wait for."""
     wait_for_lock(_FRONTEND, args)
-
-
-@contextlib.contextmanager
-def policy(code: int | None) -> Iterator[None]:
-    """What packages start services with is told `code` (101: do not); the old rule comes back afterwards."""
-    if code is None:
-        yield
-        return
-    saved = None
-    if os.path.exists(POLICY):
-        with open(POLICY, "rb") as file:
-            saved = (file.read(), stat.S_IMODE(os.stat(POLICY).st_mode))
-    _write(f"#!/bin/sh\nexit {code}\n".encode(), 0o775)
-    try:
-        yield
-    finally:
-        if saved is None:
-            os.unlink(POLICY)
-        else:
-            _write(*saved)
-
-
-def _write(content: bytes, mode: int) -> None:
-    aside = f"{POLICY}.kprov-{os.getpid()}"
-    with open(aside, "wb") as file:
-        file.write(content)
-    os.chmod(aside, mode)
-    os.rename(aside, POLICY)
 
 
 def prepared(out: str) -> dict[str, Any]:

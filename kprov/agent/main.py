@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
-from kprov.agent import arguments, compiled, outcome, process, protocol, turn
+from kprov.agent import arguments, compiled, outcome, process, protocol, service_policy, turn
 from kprov.agent.context import Context, ModuleError
 
 Frame = Tuple[Any, bytes]
@@ -54,6 +54,7 @@ class Agent:
             hello = {"hello": os.getpid(), "boot": outcome.boot(), "time": time.time()}
             self._answer({**hello, "keeps": self.record.path is not None})
             threading.Thread(target=self._listen, daemon=True).start()
+            service_policy.recover()
             while not self.lost:
                 frame = self.frames.get()
                 if frame is None:

@@ -7,10 +7,9 @@ import pwd
 import re
 import shutil
 import socket
-import tempfile
 from typing import Any
 
-from kprov.agent import process
+from kprov.agent import process, temporary
 from kprov.agent.context import ModuleError
 
 _ASKPASS = "#!/bin/sh\nprintf '%s\\n' \"$KPROV_PASSPHRASE\"\n"
@@ -120,7 +119,7 @@ def _keygen(command: list[str], passphrase: str | None) -> tuple[int, str, str]:
     """ssh-keygen with a passphrase that no list of processes shows."""
     if passphrase is None:
         return process.run([*command, "-N", ""])
-    handle, program = tempfile.mkstemp(prefix="kprov-")
+    handle, program = temporary.file()
     try:
         os.write(handle, _ASKPASS.encode())
         os.fchmod(handle, 0o700)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from typing import Any
 
-from kprov.agent import files, fragments, placing
+from kprov.agent import files, fragments, placing, temporary
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -63,10 +63,13 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _judged(data: bytes, command: str) -> dict[str, Any]:
     """What the program of `validate` says of a content."""
-    with tempfile.NamedTemporaryFile(prefix=".kprov-") as file:
-        file.write(data)
-        file.flush()
-        code, out, err = files.validate(command, file.name)
+    handle, path = temporary.file()
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        code, out, err = files.validate(command, path)
+    finally:
+        os.unlink(path)
     if code:
         raise ModuleError(f"failed to validate: rc:{code} error:{err}")
     return {"rc": code, "stdout": out, "stderr": err}

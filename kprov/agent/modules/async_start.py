@@ -6,11 +6,10 @@ import json
 import os
 import random
 import signal
-import tempfile
 import time
 from typing import Any
 
-from kprov.agent import process
+from kprov.agent import process, temporary
 from kprov.agent.context import Context
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -95,7 +94,7 @@ def _watch(worker: int, path: str, job: str, seconds: int) -> None:
 
 
 def _write(path: str, result: dict[str, Any]) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=os.path.dirname(path))
+    handle, aside = temporary.file(os.path.dirname(path))
     with os.fdopen(handle, "w") as file:
         json.dump(result, file)
-    os.rename(temporary, path)
+    os.rename(aside, path)

@@ -8,7 +8,7 @@ import re
 import tempfile
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import files, process, temporary
 from kprov.agent.context import Context, ModuleError
 
 _TIMES: dict[str, list[str]] = {"minute": [], "hour": [], "day": ["dom"], "month": [], "weekday": ["dow"]}
@@ -41,11 +41,11 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     _validate(args)
     table = _Table(args["user"], file)
     warnings = _warnings(args)
-    kept = table.backup() if args["backup"] and not context.check else None
     changed = _variable(table, args) if args["env"] else _job(table, args)
     gone = file is not None and changed and args["state"] == "absent" and not args["env"] and table.empty()
     if not changed and table.before and not table.before.endswith(("\r", "\n")):
         changed = True
+    kept = table.backup() if changed and args["backup"] and not context.check else None
     result: dict[str, Any] = {"changed": changed}
     if gone and file is not None:
         result.update(changed=os.path.isfile(file), cron_file=args["cron_file"], state="absent", diff={})
@@ -61,10 +61,8 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             table.write()
         if args["cron_file"]:
             result["cron_file"] = args["cron_file"]
-    if kept and changed and not gone:
+    if kept and not gone:
         result["backup_file"] = kept
-    elif kept and not changed:
-        os.unlink(kept)
     return {**result, "warnings": warnings} if warnings else result
 
 
@@ -160,6 +158,11 @@ def _line(args: dict[str, Any]) -> str:
     return ("#" if args["disabled"] else "") + " ".join([*words, args["job"].strip("\r\n")])
 
 
+def _fill(handle: int, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
 class _Table:
     """Lines of a crontab: a user's, through the program crontab, or a file's."""
 
@@ -193,8 +196,9 @@ class _Table:
         if self.file:
             files.write(self.file, data, {})
             return
-        path = self.backup()
+        handle, path = temporary.file()
         try:
+            _fill(handle, data)
             code, out, err = self._crontab(path)
         finally:
             os.unlink(path)
@@ -203,10 +207,9 @@ class _Table:
             raise ModuleError(text, stderr=err, stdout=out, rc=code)
 
     def backup(self) -> str:
-        """The lines as they are now, in a new file that only this user reads."""
+        """The lines as they were, in a new file that only this user reads and that stays."""
         handle, path = tempfile.mkstemp(prefix="crontab")
-        with os.fdopen(handle, "wb") as file:
-            file.write(self.text().encode("utf-8", "surrogateescape"))
+        _fill(handle, self.before.encode("utf-8", "surrogateescape"))
         return path
 
     def title(self) -> str:
