@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kprov.cli import streams
 from kprov.errors import InternalError, KprovError
 
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
@@ -74,18 +75,30 @@ def root(
 
 def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
+    streams.lasting()
+    code = _run()
+    lost = streams.lost()
+    if lost is not None:
+        typer.echo(f"error: output was lost: {lost.strerror}", err=True)
+    sys.exit(code or (1 if lost is not None else 0))
+
+
+def _run() -> str | int | None:
     try:
         build(sys.argv[1:])()
+    except SystemExit as end:
+        return end.code
     except KprovError as error:
         from kprov.inventory import secrets
 
         typer.echo(secrets.scrub(f"error: {error}"), err=True)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except Exception as error:
         from kprov.cli import crash
 
         typer.echo(f"error: a defect of kprov; please report it with {crash.report(error)}", err=True)
-        sys.exit(InternalError.exit_code)
+        return InternalError.exit_code
+    return 0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def test_the_help_names_every_command_and_imports_none() -> None:
     for name, (_, help_line) in COMMANDS.items():
         assert f"{name} " in done.stdout
         assert help_line in done.stdout
-    assert "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.errors']" in done.stdout
+    assert "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.cli.streams', 'kprov.errors']" in done.stdout
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
