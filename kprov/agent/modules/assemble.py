@@ -26,13 +26,7 @@ RULES: dict[str, Any] = {"file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Make `dest` of the fragments below `src`, or of those of the operator (`_sha256`)."""
     if args.get("_sha256") is not None:
-        sums = placing.sums_of(context.content(args["_sha256"]))
-        placed = placing.place(args, context)
-        placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
-        placed.setdefault("dest", args["dest"])
-        if isinstance(placed.get("diff"), list):
-            placed["diff"] = placed["diff"][0] if placed["diff"] else {}
-        return placed
+        return _of_the_operator(args, context)
     src, dest = args["src"], args["dest"]
     if not files.exists(src):
         raise ModuleError(f"Source ({src}) does not exist")
@@ -59,6 +53,18 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             files.write(dest, data, {**args, "follow": False, "validate": None})
     result["changed"] = set_attributes(dest, args, check=context.check, follow=False) or changed
     return {**result, **files.path_info(dest)}
+
+
+def _of_the_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """As Ansible, with a diff also of what is the same: it never knows the checksum of the fragments."""
+    data = context.content(args["_sha256"])
+    sums = placing.sums_of(data)
+    before = files.shown(args["dest"]) if context.diff else None
+    placed = placing.place(args, context)
+    placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
+    placed.setdefault("dest", args["dest"])
+    placed["diff"] = files.difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
+    return placed
 
 
 def _judged(data: bytes, command: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from kprov.playbook.model import Task
 from kprov.playbook.result import Callbacks, RunOptions, Silent
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import Templar
+from kprov.transport.modules import INLINE_BYTES
 from kprov.transport.options import Become
 
 if TYPE_CHECKING:
@@ -86,25 +88,31 @@ class Call:
 
     def search(self, kind: str) -> list[Path]:
         """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""
-        found = []
         roles = [self.task.role, *reversed(self.task.role.lineage()[:-1])] if self.task.role else []
-        for role in roles:
-            if role is not None:
-                found += [role.path / kind, role.path]
-        found += [Path(self.task.file).parent, self.playbook_dir / kind, self.playbook_dir]
-        if kind == "templates":
-            found.append(self.playbook_dir.parent / "templates")
-        return found
+        places = [role.path for role in roles if role is not None]
+        beside = Path(self.task.file).absolute().parent
+        found: list[Path] = []
+        for place in dict.fromkeys([*places, beside]):
+            if places and place.parent.name == "tasks":
+                # Tasks that a role keeps in a folder of their own.
+                found += [place.parent.parent / kind, place.parent]
+            found += [place / kind, place]
+        base = self.playbook_dir.absolute()
+        return [*found, base / kind, base]
 
     def find(self, name: str, kind: str) -> Path:
-        """A file on the operator's machine."""
+        """A file on the operator's machine. Raises ActionError, which names the places."""
         path = Path(name).expanduser()
-        tried = [path] if path.is_absolute() else [folder / path for folder in self.search(kind)]
-        for candidate in tried:
+        tried = [] if path.is_absolute() else [folder / path for folder in self.search(kind)]
+        for candidate in tried or [path]:
             if candidate.exists():
                 return candidate
-        where = ", ".join(str(candidate.parent) for candidate in tried)
-        raise ActionError(f"Could not find or access '{name}' (looked in {where})")
+        places = "\n\t".join(map(str, tried))
+        where = f"\nSearched in:\n\t{places}" if tried else ""
+        raise ActionError(
+            f"Could not find or access '{name}'{where} on the Ansible Controller.\n"
+            "If you are using a module and expect the file to exist on the remote, see the remote_src option"
+        )
 
 
 @dataclass
@@ -117,20 +125,45 @@ class Remote:
     result: dict[str, Any] = field(default_factory=dict)
 
 
-_digests: dict[tuple[str, int, int], str] = {}
+@dataclass(frozen=True)
+class Sums:
+    """Checksums of a file, hexadecimal: what it is known by, and what results tell of it."""
+
+    sha256: str
+    sha1: str
+    md5: str
+
+
+_sums: dict[tuple[str, int, int], Sums] = {}
+_summing = threading.Lock()
+
+
+def sums(path: Path) -> Sums:
+    """The checksums of a file, which is read once for all hosts."""
+    now = path.stat()
+    key = (str(path), now.st_mtime_ns, now.st_size)
+    with _summing:
+        if key not in _sums:
+            _sums[key] = _read(path)
+        return _sums[key]
+
+
+def _read(path: Path) -> Sums:
+    names = ("sha256", "sha1", "md5")
+    running = [hashlib.new(name, usedforsecurity=False) for name in names]
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            for one in running:
+                one.update(part)
+    return Sums(*(one.hexdigest() for one in running))
 
 
 def content(path: Path) -> tuple[str, bytes | Path]:
     """SHA-256 of a file and the file itself, read when it is small."""
-    now = path.stat()
-    key = (str(path), now.st_mtime_ns, now.st_size)
-    if now.st_size <= 65536:
+    if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
         return hashlib.sha256(data).hexdigest(), data
-    if key not in _digests:
-        with path.open("rb") as file:
-            _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _digests[key], path
+    return sums(path).sha256, path
 
 
 def text(data: str) -> tuple[str, bytes]:

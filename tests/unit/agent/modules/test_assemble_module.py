@@ -35,6 +35,26 @@ def test_fragments_are_joined(do: Run, tmp_path: Path, args: dict[str, Any], con
     assert not do("assemble", **args)["changed"]
 
 
+def test_fragments_of_the_operator_have_a_diff_also_when_they_are_there(do: Run, tmp_path: Path) -> None:
+    data, dest = b"one\ntwo\n", tmp_path / "dest"
+    sha = hashlib.sha256(data).hexdigest()
+    args = {
+        "blobs": {sha: data},
+        "diff": True,
+        "_sha256": sha,
+        "_src": "/there",
+        "src": "/there",
+        "dest": str(dest),
+    }
+    new = {"after_header": "/there", "after": "one\ntwo\n"}
+    assert do("assemble", **args)["diff"] == {"before": "", **new}
+    again = do("assemble", **args)
+    assert (again["changed"], again["diff"]) == (
+        False,
+        {"before_header": str(dest), "before": "one\ntwo\n", **new},
+    )
+
+
 def test_a_script_runs_with_its_words(do: Run, tmp_path: Path) -> None:
     data = b'#!/bin/sh\necho "$1-$2"; pwd; exit 3\n'
     sha = hashlib.sha256(data).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,29 @@ def test_encrypted_files_travel_as_plain_text(
     )
     assert (tmp_path / "opened").read_text() == (tmp_path / "whole").read_text() == "plain\n"
     assert (tmp_path / "closed").read_text().startswith("$ANSIBLE_VAULT;")
+
+
+def test_a_source_that_is_not_there_is_told_with_the_places_searched(bench: Any, tmp_path: Path) -> None:
+    bench.write("roles/r/meta/main.yml", "dependencies: []\n")
+    bench.write(
+        "roles/r/tasks/sub/more.yml", "- {name: copied, copy: {src: none, dest: /x}, ignore_errors: true}\n"
+    )
+    bench.write("roles/r/tasks/main.yml", "- include_tasks: sub/more.yml\n")
+    bench.play("- {hosts: a, gather_facts: false, roles: [r]}\n")
+    role = tmp_path / "roles/r"
+    places = [
+        *(role / "files", role, role / "files", role / "tasks"),
+        *(role / "tasks/sub/files", role / "tasks/sub", tmp_path / "files", tmp_path),
+    ]
+    said = (
+        "Searched in:\n\t" + "\n\t".join(f"{place}/none" for place in places) + " on the Ansible Controller."
+    )
+    assert json.dumps(said)[1:-1] in bench.recorder.shown
+
+
+def test_a_file_beside_the_tasks_of_a_role_s_own_folder_is_found(bench: Any, tmp_path: Path) -> None:
+    bench.write("roles/r/tasks/sub/files/it", "beside")
+    bench.write("roles/r/tasks/sub/more.yml", "- {name: copied, copy: {src: it, dest: '{{ out }}/it'}}\n")
+    bench.write("roles/r/tasks/main.yml", "- include_tasks: sub/more.yml\n")
+    bench.play("- {hosts: a, gather_facts: false, roles: [r]}\n")
+    assert (tmp_path / "it").read_text() == "beside"
