@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib
 import os
 import queue
@@ -140,9 +141,13 @@ class Agent:
             self.sink.flush()
 
     def _fetch(self, sha256: str, path: str) -> None:
-        """A content of the operator, written to a path; all of it is read, also when it cannot be written."""
+        """A content of the operator, written to a path; all of it is read, also when it cannot be written.
+
+        ModuleError when it is not what was asked for: the operator's file was changed meanwhile.
+        """
         was, self.changing = self.changing, False
         failed = None
+        summed = hashlib.sha256()
         self._answer({"need": sha256})
         with open(path, "wb", buffering=0) as file:
             while True:
@@ -151,6 +156,7 @@ class Agent:
                     raise process.Ended
                 header, body = frame
                 self.room.release()
+                summed.update(body)
                 try:
                     while body and failed is None:
                         body = body[file.write(body) :]
@@ -162,6 +168,8 @@ class Agent:
         if failed is not None:
             failed.filename = path
             raise failed
+        if summed.hexdigest() != sha256:
+            raise ModuleError("Copied file does not match the expected checksum. Transfer failed.")
 
     def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         self.record.received()

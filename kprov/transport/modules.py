@@ -10,8 +10,19 @@ from typing import Any
 import kprov.agent.modules
 from kprov.agent import arguments, fragments
 from kprov.agent.context import ModuleError, truth
+from kprov.agent.protocol import INLINE_BYTES
 
-__all__ = ["ArgumentError", "Table", "check", "converted", "fragments", "names", "table", "truth"]
+__all__ = [
+    "INLINE_BYTES",
+    "ArgumentError",
+    "Table",
+    "check",
+    "converted",
+    "fragments",
+    "names",
+    "table",
+    "truth",
+]
 
 #: Arguments that a table does not allow; the text is Ansible's.
 ArgumentError = ModuleError

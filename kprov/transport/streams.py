@@ -10,6 +10,9 @@ import threading
 
 import paramiko
 
+#: Bytes of data in a packet: what OpenSSH's server takes (CHAN_SES_PACKET_DEFAULT) without its head.
+_PACKET = 32768 - 64
+
 
 class ChannelStream:
     """An SSH channel as a session's stream."""
@@ -20,7 +23,11 @@ class ChannelStream:
 
     def send(self, data: bytes, timeout: float) -> None:
         self._channel.settimeout(timeout)
-        self._channel.sendall(data)
+        # One packet at a time: `sendall` would copy all that is left for each.
+        for start in range(0, len(data), _PACKET):
+            part = data[start : start + _PACKET]
+            while part:
+                part = part[self._channel.send(part) :]
 
     def receive(self, size: int, timeout: float) -> bytes:
         self._channel.settimeout(timeout)

@@ -53,6 +53,20 @@ def here(notices: list[str], relay: Path) -> Iterator[Connections]:
         yield connections
 
 
+def test_a_file_that_was_changed_meanwhile_is_refused(tmp_path: Path, here: Connections) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 2_000_000)
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+    source.write_bytes(b"y" * 2_000_000)
+    (tmp_path / "a").write_text("before")
+    item = {"args": {"dest": str(tmp_path / "a"), "_sha256": sha256}}
+    (result,) = here.get("here").agent().run("copy", [item], {sha256: source})
+    assert result["failed"]
+    assert result["msg"] == "Copied file does not match the expected checksum. Transfer failed."
+    assert (tmp_path / "a").read_text() == "before"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "source", "relay", "relay.pid"}
+
+
 def line(text: str) -> dict[str, Any]:
     return {"args": {"cmd": text, "_shell": True}}
 
