@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from kprov.kube.apiserver import admission, authentication, authorization, workers
+from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.documents import Documents
@@ -20,9 +21,13 @@ from kprov.kube.apiserver.interfaces import PostStartHook
 from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
 from kprov.kube.apiserver.registry.store import Registry, Store
 from kprov.kube.apiserver.server import Server
+from kprov.kube.apiserver.storage.encryption import storage as encryption
+from kprov.kube.apiserver.storage.encryption.reload import Reloader
+from kprov.kube.apiserver.storage.encryption.storage import EncryptedStorage
 from kprov.kube.apiserver.storage.etcd3 import compaction
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3, parse_urls
+from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.apiserver.tls import ServingTls
 from kprov.kube.component_base import sd_notify
 from kprov.kube.machinery.resources import RESOURCES, Resource
@@ -53,7 +58,8 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     except (ValueError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
         return 1
-    storage = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
+    etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
+    storage = encryption.wrap(options, etcd, keys.finder(stored_resources()))
     registry = _registry(storage)
     health = Health()
     health.add("etcd", lambda: None if registry.cacher.loaded.is_set() else "not yet read from etcd")
@@ -73,11 +79,14 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(registry.cacher.run(), name="cacher"),
             group.create_task(_follow_certificate(tls), name="certificate"),
         ]
+        if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
+            reloader = Reloader(options.encryption_provider_config, storage, registry.cacher.read_again)
+            tasks.append(group.create_task(reloader.run(), name="encryption"))
         if workers.is_helper():
             hooks = ()
         else:
             interval = options.etcd_compaction_interval
-            tasks.append(group.create_task(compaction.run(storage, interval), name="compaction"))
+            tasks.append(group.create_task(compaction.run(etcd, interval), name="compaction"))
             tasks.append(group.create_task(workers.keep(), name="workers"))
         finished = [asyncio.Event() for _ in hooks]
         tasks += _run_hooks(group, hooks, finished, health, registry)
@@ -95,7 +104,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
-def _registry(storage: Etcd3) -> Registry:
+def _registry(storage: Storage) -> Registry:
     prepared = []
     for resource in stored_resources():
         strategy = strategies.for_resource(resource)

@@ -31,7 +31,7 @@ _STRINGS: Final = {
     "admission-control-config-file": ("", "configuration of admission plugins"),
     "audit-policy-file": ("", "audit policy"),
     "audit-log-path": ("", "audit log"),
-    "encryption-provider-config": ("", "encryption at rest"),
+    "encryption-provider-config": ("", "EncryptionConfiguration: what is encrypted in etcd, and how"),
     "tls-min-version": ("VersionTLS12", "VersionTLS12 or VersionTLS13"),
     "external-hostname": ("", "host name in discovery documents"),
     "service-cluster-ip-range": ("10.0.0.0/24", "CIDRs of ClusterIPs"),
@@ -69,6 +69,9 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.integer("audit-log-maxage", 0, "days to keep audit logs")
     flags.integer("audit-log-maxbackup", 0, "number of audit logs to keep")
     flags.integer("audit-log-maxsize", 0, "MiB of an audit log")
+    flags.boolean(
+        "encryption-provider-config-automatic-reload", False, "whether the file is read again when it changes"
+    )
     flags.boolean("allow-privileged", False, "whether privileged containers are allowed")
     flags.boolean("anonymous-auth", True, "whether requests without credentials are users, too")
     flags.boolean("enable-bootstrap-token-auth", False, "bootstrap tokens of kube-system as credentials")

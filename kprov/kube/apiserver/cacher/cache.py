@@ -39,6 +39,8 @@ class ResourceCache:
         self._history: deque[Event] = deque()
         #: Changes up to and with this revision cannot be watched any more.
         self.floor = 0
+        #: Why the value of a key cannot be decrypted, by key; such keys have no entry.
+        self.unreadable: dict[str, str] = {}
         self._watchers: dict[Watcher, None] = {}
         self._listeners: list[Listener] = []
 
@@ -99,7 +101,10 @@ class ResourceCache:
         """
         old = self._entries
         self._entries = {}
+        self.unreadable = {item.key: item.error for item in stored if item.error}
         for item in stored:
+            if item.error:
+                continue
             known = old.get(item.key)
             self._entries[item.key] = (
                 known if known is not None and known.revision == item.revision else self._entry(item)
@@ -121,6 +126,11 @@ class ResourceCache:
 
     def apply(self, change: Change) -> None:
         """One change from the feed."""
+        if change.error:
+            self._lose(change)
+            return
+        if self.unreadable:
+            self.unreadable.pop(change.key, None)
         previous = self._entries.get(change.key)
         if change.value is None:
             if previous is None:
@@ -151,6 +161,12 @@ class ResourceCache:
         for watcher in self._watchers:
             watcher.offer(event)
         self._tell(event)
+
+    def _lose(self, change: Change) -> None:
+        """It cannot be read any more: neither its old state nor its end may be told."""
+        self.unreadable[change.key] = change.error
+        if self._entries.pop(change.key, None) is not None:
+            del self._keys[bisect_left(self._keys, change.key)]
 
     def _entry(self, stored: Stored) -> Entry:
         return make_entry(self.head, stored.key, stored.value, stored.revision, self._fields_of)

@@ -16,6 +16,7 @@ from typing import Final
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.storage.interface import (
+    Change,
     ChangeBatch,
     CompactedError,
     Storage,
@@ -113,6 +114,18 @@ class Cacher:
             self._caches[prefix].replace(items, revision)
         self.loaded.set()
         self._advance()
+
+    async def read_again(self) -> None:
+        """Take what could not be decrypted before, now that the keys are others."""
+        for cache in self._caches.values():
+            for key in list(cache.unreadable):
+                try:
+                    found = await self._storage.get(key)
+                except StorageError as error:
+                    log.warning("%s", error)
+                    continue
+                if found is not None and key in cache.unreadable:
+                    cache.apply(Change(key, found.value, found.revision, is_create=False))
 
     def _cache_of(self, key: str) -> ResourceCache | None:
         parts = key.split("/", 4)

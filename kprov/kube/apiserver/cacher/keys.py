@@ -6,6 +6,7 @@ default_storage_factory_builder.go).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from kprov.kube.machinery.resources import Resource
@@ -23,6 +24,24 @@ _SPECIAL: Final = {
     # One storage for both groups.
     ("events.k8s.io", "events"): "events",
 }
+
+
+#: Upstream counts the API servers' own leases among the resources that can be encrypted.
+_UNSERVED: Final = {f"{ROOT}masterleases/": ("", "apiserveripinfo")}
+
+
+def finder(resources: Iterable[Resource]) -> Callable[[str], tuple[str, str] | None]:
+    """A function from an etcd key to the (group, plural) of what is kept there, None for other keys."""
+    known = {prefix(resource): (resource.group, resource.plural) for resource in resources} | _UNSERVED
+
+    def find(key: str) -> tuple[str, str] | None:
+        parts = key.split("/", 4)
+        if len(parts) < 4:
+            return None
+        found = known.get("/".join((*parts[:3], "")))
+        return found if found is not None or len(parts) < 5 else known.get("/".join((*parts[:4], "")))
+
+    return find
 
 
 def prefix(resource: Resource) -> str:

@@ -16,6 +16,7 @@ from kprov.kube.apiserver.storage.interface import (
     FutureRevisionError,
     Stored,
     UnavailableError,
+    UnreadableError,
 )
 from kprov.kube.machinery import status
 
@@ -46,6 +47,8 @@ async def find(store: Store, options: ListOptions) -> Listed:
     if exact and options.revision:
         return await _from_storage(store, options, options.revision, None)
     await catch_up(store, options.revision)
+    if store.cache.unreadable:
+        store.check_readable()
     revision = store.cacher.revision
     entries = list(store.cache.select(options.selection))
     if not options.limit or len(entries) <= options.limit:
@@ -103,6 +106,8 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
             page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
             at = at or page.revision
             for item in page.items:
+                if item.error:
+                    raise status.internal_error(str(UnreadableError(item.key, item.error)))
                 entry = _entry(store, item)
                 if selection.matches(entry):
                     found.append(entry)

@@ -29,6 +29,7 @@ from kprov.kube.apiserver.storage.interface import (
     Storage,
     Stored,
     UnavailableError,
+    UnreadableError,
 )
 from kprov.kube.machinery import field, managed_fields, status
 from kprov.kube.machinery.resources import Resource
@@ -92,15 +93,29 @@ class Store:
         await self.fresh()
         found = self.cache.get(self._key(namespace, name))
         if found is None:
-            raise status.not_found(self.resource, name)
+            raise self.missing(namespace, name)
         obj = self.cache.object(found)
         self.hooks.decorate(obj)
         return obj
+
+    def missing(self, namespace: str, name: str) -> status.StatusError:
+        """NotFound, or 500 for what cannot be decrypted: the answer to a read of what the cache lacks."""
+        key = self._key(namespace, name)
+        reason = self.cache.unreadable.get(key)
+        if reason is not None:
+            return status.internal_error(str(UnreadableError(key, reason)))
+        return status.not_found(self.resource, name)
+
+    def check_readable(self) -> None:
+        """A list is all or nothing. Raises StatusError 500."""
+        for key, reason in self.cache.unreadable.items():
+            raise status.internal_error(str(UnreadableError(key, reason)))
 
     async def list(self, context: RequestContext, namespace: str = "") -> Sequence[Object]:
         """All objects at least as new as now, of a namespace or of all ("")."""
         del context
         await self.fresh()
+        self.check_readable()
         return [self.cache.object(entry) for entry in self.cache.select(Selection(namespace))]
 
     # writing
@@ -262,7 +277,7 @@ class Store:
         context.warnings += strategy.warnings(obj, old)
         if attributes is not None and self.admission is not None:
             await self.admission.validate(attributes)
-        if _same(obj, old):
+        if _same(obj, old) and not self.storage.is_stale(current.key):
             self.hooks.decorate(old)
             return old
         if deletion.is_finished(obj):
@@ -347,6 +362,8 @@ class Store:
             return await self.storage.get(key)
         except UnavailableError as error:
             raise status.service_unavailable(str(error)) from error
+        except UnreadableError as error:
+            raise status.internal_error(str(error)) from error
 
     def _decode(self, stored: Stored) -> Object:
         obj: Object = orjson.loads(stored.value)

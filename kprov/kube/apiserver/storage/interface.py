@@ -14,11 +14,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One key as it was at a revision."""
+    """One key as it was at a revision. `error`: why its value could not be decrypted, which then is empty."""
 
     key: str
     value: bytes
     revision: int
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one key. `value` is None for a deletion."""
+    """One change of one key. `value` is None for a deletion; `error` as in Stored."""
 
     key: str
     value: bytes | None
     revision: int
     is_create: bool
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,13 @@ class CompactedError(StorageError):
 
 class FutureRevisionError(StorageError):
     """The revision asked for is ahead of the database."""
+
+
+class UnreadableError(StorageError):
+    """The value cannot be decrypted with the keys that the server has."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f'unable to transform key "{key}": {reason}')
 
 
 class UnavailableError(StorageError):
@@ -113,6 +122,9 @@ class Storage(Protocol):
 
         prefix "": all keys, so that every revision of the database arrives.
         """
+
+    def is_stale(self, key: str) -> bool:
+        """Whether an update must write the value although it is the same: it is in an old form."""
 
     async def close(self) -> None:
         """End all watches and connections."""

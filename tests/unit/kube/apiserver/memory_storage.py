@@ -62,6 +62,9 @@ class MemoryStorage:
             async with self._news:
                 await self._news.wait_for(lambda: self.revision > position)  # noqa: B023
 
+    def is_stale(self, key: str) -> bool:
+        return False
+
     async def close(self) -> None:
         """Nothing to close."""
 

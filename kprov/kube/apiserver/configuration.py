@@ -1,0 +1,122 @@
+"""Configuration files of the API server: YAML of a known kind, every field of it known.
+
+A shape says what a document may hold: a type for a value, `[shape]` for a list, a dict of shapes for an
+object, `dict` for an object of any fields, `Map` for texts by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from kprov.kube.component_base.configfile import ConfigError
+from kprov.kube.machinery.field import FieldError
+
+__all__ = ["ConfigError", "File", "Map", "duration", "load", "parse", "refuse"]
+
+Object = dict[str, Any]
+_NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean", dict: "an object", float: "a number"}
+
+
+class Map:
+    """The shape of an object whose values are strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What a flag's file holds. `versions`: the values of apiVersion that are read, the newest first."""
+
+    flag: str
+    kind: str
+    versions: tuple[str, ...]
+    shape: Mapping[str, Any]
+
+
+def load(file: File, path: str) -> Object:
+    """The checked document. Raises ConfigError that names flag, file and field."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--{file.flag}: {path}: {error.strerror}") from error
+    return parse(file, path, data)
+
+
+def parse(file: File, path: str, data: bytes) -> Object:
+    """As load, of what has been read already."""
+    import yaml
+
+    where = f"--{file.flag}: {path}"
+    if not data.strip():
+        raise ConfigError(f"{where}: the file is empty")
+    try:
+        document = yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  safe
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{where}: not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{where}: expected an object with apiVersion and kind")
+    if document.get("kind") != file.kind:
+        raise ConfigError(f"{where}: kind: expected {file.kind}, found {document.get('kind')!r}")
+    if document.get("apiVersion") not in file.versions:
+        known = " or ".join(file.versions)
+        raise ConfigError(f"{where}: apiVersion: expected {known}, found {document.get('apiVersion')!r}")
+    problems = list(_check(document, {"apiVersion": str, "kind": str, **file.shape}, ""))
+    if problems:
+        raise ConfigError(f"{where}: {'; '.join(problems)}")
+    return document
+
+
+def refuse(file: File, path: str, errors: Iterable[FieldError]) -> None:
+    """Raise ConfigError when there are errors; all are told at once."""
+    told = [f"{error.field}: {error.detail}" for error in errors]
+    if told:
+        raise ConfigError(f"--{file.flag}: {path}: {'; '.join(told)}")
+
+
+def duration(text: str) -> float | None:
+    """Seconds of a duration such as 1m30s, None for what is none."""
+    from kprov.kube.component_base import durations
+
+    try:
+        return durations.parse(text)
+    except ValueError:
+        return None
+
+
+def _check(value: Any, shape: Any, at: str) -> Iterable[str]:
+    if value is None:
+        return
+    if isinstance(shape, Mapping):
+        yield from _check_object(value, shape, at)
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            yield f"{at}: expected a list, found {_kind(value)}"
+            return
+        for index, item in enumerate(value):
+            yield from _check(item, shape[0], f"{at}[{index}]")
+    elif shape is Map:
+        if not isinstance(value, dict):
+            yield f"{at}: expected an object, found {_kind(value)}"
+            return
+        for name, item in value.items():
+            yield from _check(item, str, f"{at}[{name}]")
+    elif not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
+        yield f"{at}: expected {_NAMES[shape]}, found {_kind(value)}"
+
+
+def _check_object(value: Any, shape: Mapping[str, Any], at: str) -> Iterable[str]:
+    if not isinstance(value, dict):
+        yield f"{at or 'the document'}: expected an object, found {_kind(value)}"
+        return
+    for name, item in value.items():
+        place = f"{at}.{name}" if at else str(name)
+        if name not in shape:
+            yield f'unknown field "{place}"'
+        else:
+            yield from _check(item, shape[name], place)
+
+
+def _kind(value: Any) -> str:
+    return _NAMES.get(type(value), "a list" if isinstance(value, list) else re.sub("'", "", str(type(value))))

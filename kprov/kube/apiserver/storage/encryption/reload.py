@@ -1,0 +1,76 @@
+"""--encryption-provider-config-automatic-reload: the file is looked at every minute.
+
+Source: apiserver/pkg/server/options/encryptionconfig/controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from kprov.kube.apiserver import configuration as files
+from kprov.kube.apiserver.storage.encryption import configuration
+from kprov.kube.apiserver.storage.encryption.storage import EncryptedStorage
+from kprov.kube.component_base import metrics
+
+log = logging.getLogger(__name__)
+
+SECONDS: Final = 60.0
+_RELOADS: Final = metrics.counter(
+    "apiserver_encryption_config_controller_automatic_reloads_total",
+    "Total number of reload successes and failures of encryption configuration split by apiserver identity.",
+    ["status"],
+)
+_LAST: Final = metrics.gauge(
+    "apiserver_encryption_config_controller_automatic_reload_last_timestamp_seconds",
+    "Timestamp of the last successful or failed automatic reload of encryption configuration split by "
+    "apiserver identity.",
+    ["status"],
+)
+
+
+class Reloader:
+    """Takes a changed file; a broken one is logged and the old providers stay."""
+
+    def __init__(self, path: str, storage: EncryptedStorage, again: Callable[[], Awaitable[None]]) -> None:
+        """again: called after new providers are in use, to read what could not be read before."""
+        self._path = path
+        self._storage = storage
+        self._again = again
+        self._seen = _digest(path)
+
+    async def run(self, seconds: float = SECONDS) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self.look()
+
+    async def look(self) -> None:
+        """Once."""
+        try:
+            data = Path(self._path).read_bytes()
+            digest = hashlib.sha256(data).digest()
+            if digest == self._seen:
+                return
+            document = files.parse(configuration.FILE, self._path, data)
+            self._storage.use(configuration.build(document, self._path))
+        except (OSError, files.ConfigError) as error:
+            log.error("the encryption configuration was not taken anew: %s", error)  # noqa: TRY400  all there is
+            self._count("failure")
+            return
+        self._seen = digest
+        self._count("success")
+        log.info("new encryption configuration of %s in use", self._path)
+        await self._again()
+
+    def _count(self, status: str) -> None:
+        _RELOADS.labels(status).inc()
+        _LAST.labels(status).set_to_current_time()
+
+
+def _digest(path: str) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest()

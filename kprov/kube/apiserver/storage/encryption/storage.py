@@ -1,0 +1,152 @@
+"""A Storage whose values are encrypted on the way to etcd and decrypted on the way back."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Final
+
+from kprov.kube.apiserver.storage.encryption import configuration
+from kprov.kube.apiserver.storage.encryption.configuration import Transformers
+from kprov.kube.apiserver.storage.encryption.transformers import PLAIN, Transformer, TransformError
+from kprov.kube.apiserver.storage.interface import (
+    Change,
+    ChangeBatch,
+    KeyChangedError,
+    Page,
+    Storage,
+    Stored,
+    UnreadableError,
+)
+
+log = logging.getLogger(__name__)
+
+#: Finds (group, plural) of an etcd key; None for keys that no provider touches.
+ResourceOf = Callable[[str], tuple[str, str] | None]
+_NOWHERE: Final = b"?"
+#: Namespaces whose transformer is remembered, about.
+_PREFIXES: Final = 10_000
+
+
+def wrap(options: Namespace, inner: Storage, resource_of: ResourceOf) -> Storage:
+    """By --encryption-provider-config; the same storage without one. Raises ConfigError."""
+    path = options.encryption_provider_config
+    return EncryptedStorage(inner, configuration.load(path), resource_of) if path else inner
+
+
+class EncryptedStorage:
+    """What callers see is plain; `transformers` may be exchanged at any time."""
+
+    def __init__(self, inner: Storage, transformers: Transformers, resource_of: ResourceOf) -> None:
+        self._inner = inner
+        self._transformers = transformers
+        self._resource_of = resource_of
+        self._by_prefix: dict[str, Transformer | None] = {}
+        #: The header that each key's value has in etcd, shared texts; only of keys with a transformer.
+        self._headers: dict[str, bytes] = {}
+
+    def use(self, transformers: Transformers) -> None:
+        """Write with these from now on. What was written before and does not open is told by `list`."""
+        self._transformers = transformers
+        self._by_prefix.clear()
+
+    def is_stale(self, key: str) -> bool:
+        """Whether the value would be written in another form now, so that an update must write it anyway."""
+        transformer = self._of(key)
+        if transformer is None or transformer is PLAIN:
+            return False
+        return self._headers.get(key, _NOWHERE) != transformer.header
+
+    async def get(self, key: str) -> Stored | None:
+        """See Storage. Raises UnreadableError."""
+        found = await self._inner.get(key)
+        if found is None:
+            return None
+        opened = self._opened(found)
+        if opened.error:
+            raise UnreadableError(key, opened.error)
+        return opened
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, after: str = "") -> Page:
+        """See Storage. What does not open has `error` set and an empty value."""
+        page = await self._inner.list(prefix, revision=revision, limit=limit, after=after)
+        return Page([self._opened(item) for item in page.items], page.revision, page.remaining)
+
+    async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
+        return await self._inner.create(key, self._sealed(key, value), ttl=ttl)
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
+        try:
+            return await self._inner.update(key, self._sealed(key, value), expected=expected, ttl=ttl)
+        except KeyChangedError as error:
+            raise self._told(key, error) from None
+
+    async def delete(self, key: str, *, expected: int) -> int:
+        try:
+            return await self._inner.delete(key, expected=expected)
+        except KeyChangedError as error:
+            raise self._told(key, error) from None
+
+    async def current_revision(self) -> int:
+        return await self._inner.current_revision()
+
+    async def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
+        async for batch in self._inner.watch(prefix, after=after):
+            changes = [self._opened_change(change) for change in batch.changes]
+            yield ChangeBatch(changes, batch.revision)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _of(self, key: str) -> Transformer | None:
+        cut = key.rfind("/")
+        prefix = key[:cut]
+        if prefix in self._by_prefix:
+            return self._by_prefix[prefix]
+        named = self._resource_of(key)
+        found = None if named is None else self._transformers.of(*named)
+        if len(self._by_prefix) > _PREFIXES:
+            self._by_prefix.clear()
+        self._by_prefix[prefix] = found
+        return found
+
+    def _sealed(self, key: str, value: bytes) -> bytes:
+        transformer = self._of(key)
+        return value if transformer is None else transformer.seal(value, key.encode())
+
+    def _open(self, key: str, value: bytes) -> tuple[bytes, str]:
+        """(value, what is wrong with it)."""
+        transformer = self._of(key)
+        if transformer is None:
+            return value, ""
+        try:
+            opened, header = transformer.open(value, key.encode())
+        except TransformError as error:
+            log.error("%s cannot be decrypted: %s", key, error)  # noqa: TRY400  the text is all there is
+            return b"", str(error)
+        if transformer is not PLAIN:
+            self._headers[key] = header
+        return opened, ""
+
+    def _opened(self, stored: Stored) -> Stored:
+        if self._of(stored.key) is None:
+            return stored
+        value, error = self._open(stored.key, stored.value)
+        return Stored(stored.key, value, stored.revision, error)
+
+    def _opened_change(self, change: Change) -> Change:
+        if change.value is None:
+            self._headers.pop(change.key, None)
+            return change
+        if self._of(change.key) is None:
+            return change
+        value, error = self._open(change.key, change.value)
+        return replace(change, value=value, error=error)
+
+    def _told(self, key: str, error: KeyChangedError) -> Exception:
+        if error.current is None:
+            return error
+        current = self._opened(error.current)
+        return UnreadableError(key, current.error) if current.error else KeyChangedError(key, current)

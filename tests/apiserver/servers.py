@@ -1,0 +1,288 @@
+"""etcd and API servers as processes, and a plain client for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
+from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
+
+#: Tokens of the static token file: token, user, uid, groups.
+TOKENS = """admin-token,admin,u-admin,"system:masters"
+alice-token,alice,u-alice,"developers,testers"
+bob-token,bob,u-bob
+node-token,system:node:n1,u-node,"system:nodes"
+"""
+_START_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `json` of its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Authority:
+    """A certificate authority and what it issues, as files in a folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._certificate = self._sign(self._name, self._key, None, is_authority=True)
+        self.file = folder / f"{name}.crt"
+        self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, file: str, name: str, groups: Sequence[str] = (), **more: Any) -> tuple[Path, Path]:
+        """Files of a certificate and its key. more: days, serves (a serving certificate for 127.0.0.1)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        made = self._sign(x509.Name(subject), key, self._key, **more)
+        paths = self._folder / f"{file}.crt", self._folder / f"{file}.key"
+        paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        paths[1].write_bytes(pem(key))
+        return paths
+
+    def _sign(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        by: ec.EllipticCurvePrivateKey | None,
+        *,
+        days: float = 1,
+        serves: bool = False,
+        is_authority: bool = False,
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        )
+        if not is_authority:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if serves:
+            names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(by or key, hashes.SHA256())
+
+
+def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+class Etcd:
+    """One member, its data in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"http://127.0.0.1:{free_port()}"
+        peer = f"http://127.0.0.1:{free_port()}"
+        self._log = (folder / "etcd.log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                "etcd", "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
+                "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
+                "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+            ],
+            stdout=self._log,
+            stderr=self._log,
+            env=os.environ | {"ETCD_UNSUPPORTED_ARCH": "arm64"},
+        )  # fmt: skip
+
+    def value(self, key: str) -> bytes:
+        """What stands there; empty when nothing does."""
+        found = self._do(lambda storage: storage.get(key))
+        return b"" if found is None else bytes(found.value)
+
+    def put(self, key: str, value: bytes) -> None:
+        """Write a key that is not there."""
+        self._do(lambda storage: storage.create(key, value))
+
+    def delete(self, key: str) -> None:
+        found = self._do(lambda storage: storage.get(key))
+        self._do(lambda storage: storage.delete(key, expected=found.revision))
+
+    def _do(self, work: Callable[[Etcd3], Awaitable[Any]]) -> Any:
+        async def done() -> Any:
+            storage = Etcd3(Client([self.url], TlsFiles()))
+            try:
+                return await work(storage)
+            finally:
+                await storage.close()
+
+        return asyncio.run(done())
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+class ApiServer:
+    """A process of `python -m kprov.kube.apiserver` (or another program), ready after `start`."""
+
+    def __init__(self, folder: Path, etcd: Etcd, *flags: str, program: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.authority = Authority(folder, "ca")
+        certificate, key = self.authority.issue("serving", "kube-apiserver", serves=True)
+        self._admin = self.authority.issue("admin", "admin", ["system:masters"])
+        (folder / "tokens.csv").write_text(TOKENS)
+        service_key = folder / "sa.key"
+        if not service_key.exists():
+            service_key.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+        self.command = [
+            *(program or (sys.executable, "-m", "kprov.kube.apiserver")),
+            f"--etcd-servers={etcd.url}",
+            f"--secure-port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=192.0.2.1",
+            f"--tls-cert-file={certificate}",
+            f"--tls-private-key-file={key}",
+            f"--client-ca-file={self.authority.file}",
+            f"--service-account-key-file={service_key}",
+            f"--service-account-signing-key-file={service_key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.96.0.0/24",
+            *flags,
+        ]
+        if not any("--authorization-" in flag for flag in flags):
+            self.command.append("--authorization-mode=Node,RBAC")
+        if not any("--token-auth-file" in flag for flag in flags):
+            self.command.append(f"--token-auth-file={folder / 'tokens.csv'}")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
+
+    def start(self, *, ready: str = "/readyz") -> ApiServer:
+        with (self.folder / "apiserver.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, env=os.environ | self.environment
+            )
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the API server ended: {self.log()[-2000:]}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.get(ready).status == 200:
+                    return self
+            time.sleep(0.1)
+        unready = self.get(f"{ready}?verbose").body.decode()
+        self.stop()
+        raise TimeoutError(f"{unready}\n{self.log()[-2000:]}")
+
+    def refused(self) -> str:
+        """What a server says that does not start."""
+        done = subprocess.run(self.command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+    def log(self) -> str:
+        return (self.folder / "apiserver.log").read_text(errors="replace")
+
+    def context(self, certificate: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.authority.file))
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if certificate:
+            context.load_cert_chain(*certificate)
+        return context
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = "admin-token",
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        certificate: tuple[Path, Path] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """One request on a connection of its own. token None: none."""
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if token is not None:
+            pairs.append(("Authorization", f"Bearer {token}"))
+        data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        if body is not None:
+            pairs.append(("Content-Type", content_type))
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=30, context=self.context(certificate)
+        )
+        try:
+            connection.putrequest(method, path)
+            for name, value in pairs:
+                connection.putheader(name, value)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(data)))
+            connection.endheaders(data)
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **more: Any) -> Answer:
+        return self.ask("GET", path, **more)
+
+    def post(self, path: str, body: Any, **more: Any) -> Answer:
+        return self.ask("POST", path, body, **more)
+
+
+@contextlib.contextmanager
+def running(folder: Path, *flags: str, program: Sequence[str] = ()) -> Iterator[tuple[Etcd, ApiServer]]:
+    """An etcd of its own and one API server over it."""
+    etcd = Etcd(folder)
+    try:
+        server = ApiServer(folder, etcd, *flags, program=program)
+        try:
+            yield etcd, server.start()
+        finally:
+            server.stop()
+    finally:
+        etcd.stop()
