@@ -20,6 +20,8 @@ _WORDS = (
     (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
     (re.compile(r"\bj?\d+\.\d{3,}\b"), "NUMBER"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    # A name hashed with a salt of chance, in known_hosts.
+    (re.compile(r"\|1\|[\w+/=]{28}\|[\w+/=]{28}"), "HASHED"),
     (re.compile(r"Fetched [\d.,]+ \w?B in .*"), "Fetched"),
     (re.compile(r"\(Reading database \.\.\. .*"), "(Reading database)"),
 )  # fmt: skip
