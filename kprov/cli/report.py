@@ -21,6 +21,7 @@ class Recorder(Silent):
     def __init__(self) -> None:
         self.playbooks: list[str] = []
         self.tasks: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
         self._play = ""
         #: The entry of a task until it comes again on a host (a role included twice, a handler).
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
@@ -33,6 +34,10 @@ class Recorder(Silent):
         """Tasks from here on are this play's."""
         self._play = name
         self._open.clear()
+
+    def warning(self, text: str) -> None:
+        """What stopped nothing; it names its host."""
+        self.warnings.append(text)
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
@@ -88,6 +93,7 @@ def write(path: Path, recorder: Recorder, result: RunResult, *, check: bool = Fa
         "changed": result.changed,
         "changed_files": result.changed_files,
         "errors": result.errors,
+        "warnings": recorder.warnings,
         "stats": result.custom,
     }
     text = json.dumps(clean(document), indent=1, default=lambda value: secrets.scrub(str(value))) + "\n"

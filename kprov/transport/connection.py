@@ -14,7 +14,7 @@ import paramiko
 
 from kprov.errors import UnreachableError
 from kprov.transport import become as becoming
-from kprov.transport import session, ssh, starting, streams
+from kprov.transport import clock, session, ssh, starting, streams
 from kprov.transport.options import Become, Options
 from kprov.transport.wire import Stream, Wire
 
@@ -28,11 +28,12 @@ _LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
-    """One host."""
+    """One host; `told` are hosts whose clock was spoken of."""
 
-    def __init__(self, options: Options, notice: Notice) -> None:
+    def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
         self.options = options
         self._notice = notice
+        self._told = told
         #: Each with its jump hosts; several where the host allows only some sessions on one.
         self._chains: list[list[paramiko.Transport]] = []
         self._sessions: dict[Become | None, session.Session] = {}
@@ -84,7 +85,9 @@ class Connection:
                 count=options.alive_count,
             )
             try:
-                return wire, starting.start(wire, options.name, become, options.python)
+                hello = starting.start(wire, options.name, become, options.python)
+                self._compare(hello["skew"])
+                return wire, hello
             except starting.TerminalNeededError as error:
                 wire.stream.close()
                 if terminal:
@@ -93,6 +96,13 @@ class Connection:
             except BaseException:
                 wire.stream.close()
                 raise
+
+    def _compare(self, skew: float) -> None:
+        """Tell once that a host's clock is wrong."""
+        text = clock.warning(skew)
+        if text is not None and self.options.name not in self._told:
+            self._told.add(self.options.name)
+            self._notice(self.options.name, text)
 
     def _stream(self, line: str, *, terminal: bool) -> Stream:
         if self.options.local:
@@ -163,13 +173,14 @@ class Connections:
         self._options = options
         self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
         self._open: dict[str, Connection] = {}
+        self._told: set[str] = set()
         self._lock = threading.Lock()
 
     def get(self, host: str) -> Connection:
         """The connection of a host, not opened yet when it is new."""
         with self._lock:
             if host not in self._open:
-                self._open[host] = Connection(self._options(host), self._notice)
+                self._open[host] = Connection(self._options(host), self._notice, self._told)
             return self._open[host]
 
     def drop(self, host: str) -> None:

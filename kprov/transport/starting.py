@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from kprov.errors import PreflightError, UnreachableError
-from kprov.transport import archive, become
+from kprov.transport import archive, become, clock
 from kprov.transport.options import Become
 from kprov.transport.wire import LostError, Wire
 
@@ -24,7 +24,7 @@ class TerminalNeededError(Exception):
 def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, Any]:
     """The agent's hello. Raises PreflightError, UnreachableError, TerminalNeededError."""
     answered, said = False, ""
-    until = time.monotonic() + LIMIT
+    begun, until = time.time(), time.monotonic() + LIMIT
     while True:
         # A question may come on either stream, and has no end of line: look at both in turns.
         patience = 0.02 if who and who.password and not answered else 0.25 if who else 10.0
@@ -63,8 +63,7 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
             raise UnreachableError(host, text + (f"; it said: {heard}" if heard else ""))
     try:
         hello = wire.read()
-        # Seconds that the host's clock is ahead, as exact as the way is short.
-        return {**hello, "skew": hello["time"] - time.time()}
+        return {**hello, "skew": clock.skew(hello["time"], begun, time.time())}
     except LostError as error:
         raise UnreachableError(host, f"the agent ended at its start: {error}") from None
 

@@ -174,6 +174,8 @@ def main() -> int:
     parser.add_argument("--victim", choices=VICTIMS)
     parser.add_argument("--inventory", type=Path)
     given = parser.parse_args()
+    # A shell that starts this in the background has it ignored, and kprov would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     bad = 0
     tally: Counter[tuple[str, int]] = Counter()
     with tempfile.TemporaryDirectory() as temporary:

@@ -29,10 +29,24 @@ def test_a_host_whose_clock_is_wrong_by_years_is_worked_on(
         {"name": "Folder", "file": {"path": "/root/fault-clock", "state": "directory"}},
         {"name": "File", "copy": {"content": "new\n", "dest": "/root/fault-clock/file"}},
         {"name": "Line", "lineinfile": {"path": "/root/fault-clock/lines", "line": "more", "create": True}},
+        {
+            "name": "As the user",
+            "command": "true",
+            "changed_when": False,
+            "become": False,
+            "vars": {"ansible_become": False},
+        },
         {"name": "Said", "copy": {"content": "{{ date.stdout }}", "dest": "/root/fault-clock/year"}},
     ]
     said = play(hosts, tmp_path, tasks, "--limit", "node1", inventory=inventory)
     assert said.code == 0, said.text
+    # Said once for a host with several connections to it, and for no other one.
+    which = "ahead of" if years > 0 else "behind"
+    (warning,) = said.report["warnings"]
+    assert warning.startswith(f"node1: its clock is {abs(years) * 365} days")
+    assert f"{which} this machine's" in warning
+    assert said.text.count("its clock is") == 1
+    assert f"warning: {warning}" in said.text.replace("\n", " ")
     assert int(hosts.inside("node1", "cat /root/fault-clock/year")) == pytest.approx(
         time.localtime().tm_year + years, abs=1
     )

@@ -41,6 +41,18 @@ def test_every_task_has_its_hosts_and_items_and_no_secret(tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
+def test_warnings_are_kept_in_their_order_without_secrets(tmp_path: Path) -> None:
+    recorder = report.Recorder()
+    recorder.warning("a: its clock is 1 hour behind this machine's")
+    recorder.warning('b: pass"word is no way in')
+    path = tmp_path / "report.json"
+    report.write(path, recorder, RunResult())
+    assert json.loads(path.read_text())["warnings"] == [
+        "a: its clock is 1 hour behind this machine's",
+        "b: ******** is no way in",
+    ]
+
+
 def test_a_report_that_cannot_be_written_is_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--report"):
         report.write(tmp_path / "none" / "report.json", report.Recorder(), RunResult())

@@ -1,0 +1,41 @@
+"""A host's clock against this machine's, and when its difference is worth a word."""
+
+from __future__ import annotations
+
+#: Seconds from which on a run says it: less harms no certificate.
+WARNS = 30.0
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def skew(host: float, begun: float, now: float) -> float:
+    """Seconds that a host's clock is ahead of this machine's, at least.
+
+    `host` is its time at some moment between `begun` and `now` of this machine, all in seconds since 1970:
+    what a slow way may explain is no difference.
+    """
+    if host > now:
+        return host - now
+    return min(0.0, host - begun)
+
+
+def warning(seconds: float) -> str | None:
+    """What to tell of a difference (negative: the host is behind); None when it is small."""
+    if abs(seconds) < WARNS:
+        return None
+    which = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"its clock is {_span(abs(seconds))} {which} this machine's: certificates and tokens may be taken "
+        "for expired or not yet valid; set its time (chrony, systemd-timesyncd)"
+    )
+
+
+def _span(seconds: float) -> str:
+    """The two largest units: "2 days 3 hours"."""
+    rest, found = round(seconds), []
+    for name, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            found.append(f"{count} {name}{'' if count == 1 else 's'}")
+        elif found:
+            break
+    return " ".join(found[:2])
