@@ -22,8 +22,8 @@ from tests.parity.corpus import Case
 from tests.parity.play import play
 from tests.parity.twins import Twin, twins
 
-LAB = "parity"
-SUBNET = "10.69.0.0/24"
+LAB = os.environ.get("KPROV_PARITY_LAB", "parity")
+SUBNET = os.environ.get("KPROV_PARITY_SUBNET", "10.69.0.0/24")
 PAIRS = 2
 
 Pair = tuple[Twin, Twin]

@@ -1,4 +1,4 @@
-"""ansible.posix and community.general, taken from PyPI's `ansible` package into the user's cache."""
+"""ansible.posix, ansible.utils and community.general, taken from PyPI's `ansible` package into the user's cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-_WANTED = ("ansible_collections/ansible/posix/", "ansible_collections/community/general/")
+#: A change here needs a new name for the cache.
+_WANTED = tuple(
+    f"ansible_collections/{name}/" for name in ("ansible/posix", "ansible/utils", "community/general")
+)
+_CACHE = "ansible-collections-2"
 
 
 def path() -> Path:
@@ -17,7 +21,7 @@ def path() -> Path:
     given = os.environ.get("ANSIBLE_COLLECTIONS_PATH")
     if given:
         return Path(given)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kprov" / "ansible-collections"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kprov" / _CACHE
     if not (cache / "ansible_collections").is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:

@@ -119,6 +119,7 @@ class Twin:
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
             "ANSIBLE_COLLECTIONS_PATH": str(collection_path.path()),
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(self.folder / "corpus" / "vault_data" / "password"),
             "PYTHONPATH": str(ROOT),
         }
 

@@ -31,6 +31,12 @@ def play(text: str) -> str:
         ("- git: {repo: x}", ["play.yml:4", "use get_url or unarchive"]),
         ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
         ("- command: 'echo \"x'", ["play.yml:4", "unbalanced"]),
+        ("- debug: {msg: '{{ n | nosuch }}'}", ["play.yml:4", "there is no filter 'nosuch'"]),
+        ("- debug:\n  when: n is nosuch", ["play.yml:5", "there is no test 'nosuch'"]),
+        (
+            "- debug: {msg: '{{ lookup(\"nosuch\", 1) }}'}",
+            ["play.yml:4", "the lookup 'nosuch' is not supported"],
+        ),
     ],
 )
 def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, words: list[str]) -> None:
