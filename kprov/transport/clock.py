@@ -30,12 +30,13 @@ def warning(seconds: float) -> str | None:
 
 
 def _span(seconds: float) -> str:
-    """The two largest units: "2 days 3 hours"."""
-    rest, found = round(seconds), []
+    """Its two largest units, rounded: "2 days 3 hours"."""
+    sizes = [size for _, size in _UNITS]
+    first = next((index for index, size in enumerate(sizes) if seconds >= size), len(sizes) - 1)
+    second = sizes[min(first + 1, len(sizes) - 1)]
+    rest, found = round(seconds / second) * second, []
     for name, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
             found.append(f"{count} {name}{'' if count == 1 else 's'}")
-        elif found:
-            break
-    return " ".join(found[:2])
+    return " ".join(found)

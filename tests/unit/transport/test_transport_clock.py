@@ -26,6 +26,7 @@ def test_what_a_slow_way_explains_is_no_difference(host: float, seconds: float) 
         (31.0, "its clock is 31 seconds ahead of this machine's"),
         (-61.0, "its clock is 1 minute 1 second behind this machine's"),
         (-2 * 86400 - 3 * 3600 - 59, "its clock is 2 days 3 hours behind this machine's"),
+        (-7 * 86400 + 1.5, "its clock is 7 days behind this machine's"),
         (86400.0 + 5, "its clock is 1 day ahead of this machine's"),
     ],
 )
