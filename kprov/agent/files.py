@@ -174,7 +174,7 @@ def difference(path: str, before: bytes | None, after: bytes, source: str | None
             found[f"{side}_larger"] = DIFF_LIMIT
         else:
             found[f"{name}_header"] = header
-            found[name] = data.decode("utf-8", "replace")
+            found[name] = data.decode("utf-8", "surrogateescape")
     return found
 
 
@@ -182,8 +182,8 @@ def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
     """The diff of those modules that edit files."""
     header = f"{path} (content)"
     return {
-        "before": before.decode("utf-8", "replace"),
-        "after": after.decode("utf-8", "replace"),
+        "before": before.decode("utf-8", "surrogateescape"),
+        "after": after.decode("utf-8", "surrogateescape"),
         "before_header": header,
         "after_header": header,
     }

@@ -43,10 +43,12 @@ def lasting() -> None:
 
 def _stream(descriptor: int, old: TextIO | None) -> io.TextIOWrapper:
     raw = _Lasting(descriptor, "w", closefd=False)
+    passes = old is not None and old.errors == "surrogateescape"
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
         encoding=old.encoding if old is not None else "utf-8",
-        errors="backslashreplace" if descriptor == 2 else old.errors if old is not None else None,
+        # What a host's program or file says need not be text: it must not end the run.
+        errors="surrogateescape" if passes and descriptor == 1 else "backslashreplace",
         line_buffering=descriptor == 2 or raw.isatty(),
     )
 

@@ -20,6 +20,8 @@ _WORDS = (
     (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
     (re.compile(r"\bj?\d+\.\d{3,}\b"), "NUMBER"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
+    # The fingerprint of a key that was made in the run.
+    (re.compile(r"\bSHA256:[\w+/]{43}"), "FINGERPRINT"),
     # A name hashed with a salt of chance, in known_hosts.
     (re.compile(r"\|1\|[\w+/=]{28}\|[\w+/=]{28}"), "HASHED"),
     (re.compile(r"Fetched [\d.,]+ \w?B in .*"), "Fetched"),
@@ -38,6 +40,9 @@ def text(value: str, twin: Twin) -> str:
 def value(document: Any, twin: Twin) -> Any:
     """A result to its depth."""
     if isinstance(document, dict):
+        if document.get("ssh_public_key"):
+            kind, _, *comment = document["ssh_public_key"].split(" ")
+            document = document | {"ssh_public_key": " ".join([kind, "KEY", *comment])}
         if "ActiveState" in document:
             document = {key: inner for key, inner in document.items() if key in _OF_A_UNIT}
         return {

@@ -33,6 +33,7 @@ LIVELY = re.compile(
     r"^(dev|debug|abi|user|sunrpc)\.|random\.|dentry-state|quota|inode|file-nr|last_pid|_count$|pty\.nr|aio-nr|\.nr_|base_mac"
     r"|stable_secret|rss_key|neigh\.|hostname|domain|cad_pid|epoll|keys\.|sched|numa|percpu|stat_refresh|compact_memory"
 )
+_SSH_KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 LIVELY_UNITS = re.compile(
     r"^(session-|user@|user-|run-|dpkg-db|apt-daily|ssh@|sshd@|systemd-(tmpfiles-clean|hostnamed|timedated|localed))"
     r"|@\d+-|\.(scope|slice|device)$"
@@ -77,12 +78,17 @@ def tree() -> dict[str, dict[str, str]]:
 
 
 def content(path: Path) -> dict[str, str]:
-    """A link's target; a file's SHA-256, and its text where that is short."""
+    """A link's target; a file's SHA-256, and its text where that is short. Of an SSH key, which is chance, its kind."""
     if path.is_symlink():
         return {"target": str(path.readlink())}
     if not path.is_file():
         return {}
     data = path.read_bytes().replace(ADDRESS, b"HOST")
+    if data.startswith(_SSH_KEY):
+        return {"text": "a private key of SSH"}
+    if path.suffix == ".pub" and path.with_suffix("").is_file():
+        kind, _, *comment = data.decode(errors="replace").split()
+        return {"text": " ".join([kind, *comment])}
     digest = {"sha256": hashlib.sha256(data).hexdigest()}
     return digest | {"text": data.decode(errors="replace")} if len(data) < 2000 else digest
 

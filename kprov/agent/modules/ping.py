@@ -13,5 +13,5 @@ ARGUMENTS: dict[str, dict[str, Any]] = {"data": {"default": "pong"}}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Answer with `data`; "crash" raises, as Ansible's does."""
     if args["data"] == "crash":
-        raise ModuleError("boom")
+        raise ModuleError("Task failed: Module failed: boom")
     return {"ping": args["data"]}
