@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit lab bench format proto clean
+.PHONY: help up down test check lint unit servers lab bench format proto clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ up: $(VENV)/.run ## three lab hosts, a cluster on them, verified
 down: $(VENV)/.run ## remove the lab and everything it left
 	@$(BIN)/kprov lab down
 
-test: check lab ## all tests: lint, unit, lab hosts
+test: check servers lab ## all tests: lint, unit, API servers, lab hosts
 
 check: lint unit ## what needs no root and no hosts
 
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 
 unit: $(VENV)/.dev ## unit tests
 	$(BIN)/pytest tests/unit
+
+servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
+	$(BIN)/pytest tests/apiserver -p no:randomly
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 	$(BIN)/pytest tests/lab tests/fault -p no:randomly

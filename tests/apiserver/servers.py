@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
+from tests.apiserver.etcd_program import etcd
 
 #: Tokens of the static token file: token, user, uid, groups.
 TOKENS = """admin-token,admin,u-admin,"system:masters"
@@ -122,7 +123,7 @@ class Etcd:
         self._log = (folder / "etcd.log").open("wb")
         self._process = subprocess.Popen(
             [
-                "etcd", "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
+                str(etcd()), "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
                 "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
             ],
