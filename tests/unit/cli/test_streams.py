@@ -1,17 +1,68 @@
-"""Output that is no text in the terminal's encoding does not end the program."""
+"""Output that cannot be written does not end a run; real pipes, real devices."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-PROGRAM = (
+NO_TEXT = (
     "import sys; from kprov.cli.streams import lasting; lasting()\n"
     "for stream in (sys.stdout, sys.stderr): print('a \\udcfc \\u00fc', file=stream)"
 )
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - {name: one, command: "echo 1"}
+    - {name: wait until nobody reads, command: "sleep 0.2"}
+    - {name: two, command: "echo 2"}
+    - {name: fill, debug: {msg: "{{ 'x' * 100000 }}"}}
+    - {name: last, command: "touch {{ playbook_dir }}/done"}
+    - {name: end, command: "%s"}
+"""
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    path = tmp_path / "play.yml"
+    path.write_text(PLAY % "true")
+    return path
+
+
+def play(playbook: Path, redirect: str) -> subprocess.CompletedProcess[str]:
+    line = f"{sys.executable} -m kprov.cli.main play -i localhost, -c local {playbook} {redirect}"
+    return subprocess.run(
+        ["bash", "-c", f'{line}; code=("${{PIPESTATUS[@]}}"); exit "${{code[0]}}"'],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"XDG_STATE_HOME": str(playbook.parent / "state")},
+    )
+
+
+@pytest.mark.parametrize("redirect", ["| head -1", "2>&1 | head -1", ">&-", ">&- 2>&-"])
+def test_a_run_goes_on_when_nobody_reads_its_output(playbook: Path, redirect: str) -> None:
+    done = play(playbook, redirect)
+    assert (done.returncode, (playbook.parent / "done").exists()) == (0, True)
+    assert done.stderr == ""
+
+
+def test_its_exit_code_is_the_runs(playbook: Path) -> None:
+    playbook.write_text(PLAY % "false")
+    assert play(playbook, "| head -1").returncode == 1
+    assert (playbook.parent / "done").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_output_that_is_lost_on_a_full_disk_is_told_when_the_run_is_over(playbook: Path) -> None:
+    done = play(playbook, "> /dev/full")
+    assert (playbook.parent / "done").exists()
+    assert (done.returncode, done.stderr) == (1, "error: output was lost: No space left on device\n")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +75,6 @@ PROGRAM = (
 )
 def test_bytes_that_are_no_text_are_shown_escaped(encoding: str, out: bytes) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", NO_TEXT], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (0, out)
     assert done.stderr.startswith(b"a \\udcfc")
