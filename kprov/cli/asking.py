@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import select
 import sys
 import time
 
-from kprov.cli.output import console
+from kprov.cli import keys
+from kprov.cli.output import console, errors
+from kprov.inventory import secrets
+from kprov.playbook.result import AbortedError
 
 
 def step(name: str) -> str:
@@ -19,27 +21,53 @@ def step(name: str) -> str:
         line = sys.stdin.readline()
         answer = line.strip().lower()
         if not answer:
+            if not line:
+                console.print()
             return "n"
         if answer in ("y", "yes", "n", "no", "c", "continue"):
             return answer[0]
 
 
-def pause(prompt: str, *, seconds: float | None, echo: bool) -> str:
-    """What was typed; nothing after so many seconds, or at once where nobody can type."""
-    there = sys.stdin is not None and sys.stdin.isatty()
-    if seconds is not None:
-        console.print(f"Pausing for {seconds:g} seconds" + (f": {prompt}" if prompt else ""), markup=False)
-        if not there:
-            time.sleep(seconds)
-            return ""
-        console.print("(Enter goes on now, Ctrl-C ends the run)")
-        ready, _, _ = select.select([sys.stdin], [], [], seconds)
-        return sys.stdin.readline().rstrip("\n") if ready else ""
-    if not there:
+def ask(prompt: str, *, echo: bool) -> str:
+    """An answer to vars_prompt; nothing where nobody can type."""
+    if not sys.stdin.isatty():
+        errors.print(f"warning: not asked, as there is no terminal: {prompt}", style="magenta", markup=False)
         return ""
-    asked = prompt or "Press Enter to go on, Ctrl-C to end the run"
     if not echo:
-        console.print(asked, end="", markup=False)
-        return getpass.getpass("")
-    console.print(asked, end=" ", markup=False)
+        return getpass.getpass(secrets.scrub(prompt))
+    console.print(prompt, end="", markup=False)
     return sys.stdin.readline().rstrip("\n")
+
+
+def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
+    """What was typed, or nothing after so many seconds, as Ansible's module has it.
+
+    Ctrl-C asks what to do: C goes on, A raises AbortedError. Where nobody can type only time ends it.
+    """
+    hidden = "" if echo else " (output is hidden)"
+    if task:
+        console.print(f"[{task}]", markup=False)
+    if seconds is not None:
+        said = f": {prompt}" if prompt else ""
+        console.print(f"Pausing for {seconds:g} seconds{hidden}{said}", markup=False)
+    if not keys.somebody_is_there():
+        if seconds is None:
+            errors.print("warning: nobody is waited for, as there is no terminal", style="magenta")
+        time.sleep(seconds or 0)
+        return ""
+    with keys.keyboard() as keyboard:
+        if seconds is not None:
+            console.print("(Ctrl-C, then C: go on early, A: abort)", markup=False)
+            _, key = keyboard.typed(ends=(keys.INTERRUPT,), seconds=seconds)
+            text = ""
+        else:
+            asked = prompt or "Press Enter to go on, Ctrl-C to interrupt"
+            console.print(f"{asked}{hidden}: ", end="", markup=False)
+            text, key = keyboard.typed(ends=(*keys.ENTER, keys.INTERRUPT), echo=echo)
+            console.print()
+        if key == keys.INTERRUPT:
+            console.print("Press C to go on or A to abort")
+            text, key = keyboard.typed(ends=("c", "a"))
+    if key == "a":
+        raise AbortedError
+    return text

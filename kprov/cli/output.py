@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kprov.inventory import secrets
-from kprov.playbook.result import Silent
 
 
 class _Scrubbed:
@@ -46,6 +45,11 @@ console = _console("stdout")
 errors = _console("stderr")
 
 
+def on_terminal() -> bool:
+    """Whether what is printed can be changed afterwards; FORCE_COLOR makes no terminal of a pipe."""
+    return console.file.isatty() and not console.is_dumb_terminal
+
+
 class Format(StrEnum):
     """Forms of output."""
 
@@ -63,14 +67,17 @@ COLOURS = {"ok": "green", "FAILED": "bold red", "changed": "yellow", "unreachabl
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print columns, two blanks apart, as kubectl does."""
-    if not console.is_terminal:
+    if not on_terminal():
         lines = [list(head), *[list(row) for row in rows]]
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-        for line in lines:
-            console.print(
-                "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(),
-                markup=False,
-            )
+        for number, line in enumerate(lines):
+            cells = [
+                Text(cell.ljust(width), "bold" if number == 0 else COLOURS.get(cell, ""))
+                for cell, width in zip(line, widths, strict=True)
+            ]
+            shown = Text("   ").join(cells)
+            shown.rstrip()
+            console.print(shown)
         return
     grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for name in head:
@@ -78,21 +85,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         grid.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
     console.print(grid)
-
-
-class Both(Silent):
-    """Callbacks that tell two others, in order; questions are the first one's."""
-
-    def __init__(self, first: Silent, second: Silent) -> None:
-        self._first, self._second = first, second
-
-    def __getattribute__(self, name: str) -> Any:
-        first, second = (object.__getattribute__(self, key) for key in ("_first", "_second"))
-        if name in ("ask_step", "pause"):
-            return getattr(first, name)
-
-        def told(*arguments: Any, **named: Any) -> None:
-            getattr(first, name)(*arguments, **named)
-            getattr(second, name)(*arguments, **named)
-
-        return told if hasattr(Silent, name) and not name.startswith("_") else super().__getattribute__(name)

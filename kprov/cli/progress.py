@@ -15,7 +15,7 @@ from rich.text import Text
 from kprov.cli import asking
 from kprov.cli.diffs import diff_lines, each, reasons
 from kprov.cli.live import View
-from kprov.cli.output import COLOURS, console, errors
+from kprov.cli.output import COLOURS, console, errors, on_terminal
 from kprov.playbook.result import RunResult, Silent
 
 __all__ = ["Progress", "diff_lines", "reasons"]
@@ -34,8 +34,9 @@ class Progress(Silent):
         self._started = time.monotonic()
         self._outcomes: dict[str, dict[str, int]] = {}
         self._view = View()
+        self._task = ""
         self._live: Live | None = None
-        if console.is_terminal:
+        if on_terminal():
             self._live = Live(self._view, console=console, transient=True, refresh_per_second=8)
             atexit.register(self._live.stop)  # an error that ends the program leaves the cursor shown
 
@@ -50,6 +51,7 @@ class Progress(Silent):
         """Say the last task's outcome; show this one while it runs."""
         del handler
         self._flush()
+        self._task = name
         self._view.task(name, hosts)
 
     def host_started(self, host: str, task: str) -> None:
@@ -102,7 +104,12 @@ class Progress(Silent):
         """Ask, or wait."""
         self._flush()
         with self._aside():
-            return asking.pause(prompt, seconds=seconds, echo=echo)
+            return asking.pause(self._task, prompt, seconds=seconds, echo=echo)
+
+    def ask(self, prompt: str, *, echo: bool) -> str:
+        """Ask for a variable."""
+        with self._aside():
+            return asking.ask(prompt, echo=echo)
 
     def no_hosts(self, play: str) -> None:
         """A play that concerns nobody."""

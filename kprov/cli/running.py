@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from kprov.cli import output, report
+from kprov.cli import report
+from kprov.cli.both import Both
 from kprov.cli.progress import Progress
 from kprov.cli.run_options import Given
 
@@ -39,7 +40,7 @@ def watched(given: Given) -> Iterator[Watch]:
     """Progress and report of a run."""
     progress = Progress(diff=given.diff, verbose=given.verbose)
     recorder = report.Recorder()
-    watch = Watch(given, output.Both(progress, recorder), recorder)
+    watch = Watch(given, Both(progress, recorder), recorder)
     try:
         yield watch
     except KeyboardInterrupt:

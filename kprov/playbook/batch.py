@@ -151,8 +151,8 @@ class _Walk:
             self.include(task, hosts, handler=handler)
             return
         start = time.monotonic()
-        once = not self.free and self._flag(task, "run_once", hosts[0])
-        todo = hosts[:1] if once or (task.module in _FOR_ALL and not self.free) else hosts
+        once = not self.free and (task.module in _FOR_ALL or self._flag(task, "run_once", hosts[0]))
+        todo = hosts[:1] if once else hosts
         with self.state.lock:
             title = self.batch.recorder.titled(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=todo)

@@ -105,6 +105,10 @@ class RunResult:
         }
 
 
+class AbortedError(Exception):
+    """The user ended the play at the module pause."""
+
+
 class Callbacks(Protocol):
     """Told in order, from one thread at a time; results of no_log tasks come without their content.
 
@@ -140,7 +144,11 @@ class Callbacks(Protocol):
         ...
 
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
-        """The module `pause`: what was typed, or nothing after so many seconds."""
+        """The module `pause`: what was typed, or nothing after so many seconds. Raises AbortedError."""
+        ...
+
+    def ask(self, prompt: str, *, echo: bool) -> str:
+        """`vars_prompt`: what was typed; nothing where nobody can be asked."""
         ...
 
     def no_hosts(self, play: str) -> None: ...
@@ -164,6 +172,9 @@ class Silent:
     def warning(self, text: str) -> None: ...
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
         time.sleep(seconds or 0)
+        return ""
+
+    def ask(self, prompt: str, *, echo: bool) -> str:
         return ""
 
     def no_hosts(self, play: str) -> None: ...

@@ -99,10 +99,9 @@ class Run:
             default = entry.get("default")
             shown = f"{prompt} [{default}]" if default is not None else prompt
             echo = not truth(entry.get("private"), default=True)
-            typed = self.state.callbacks.pause(f"{shown}: ", seconds=None, echo=echo)
-            if truth(entry.get("confirm")) and typed != self.state.callbacks.pause(
-                f"confirm {shown}: ", seconds=None, echo=echo
-            ):
+            ask = self.state.callbacks.ask
+            typed = ask(f"{shown}: ", echo=echo)
+            if truth(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
                 raise InputError(f"{name}: the two answers are not the same", field="vars_prompt")
             play.variables[name] = typed or default or ""
 

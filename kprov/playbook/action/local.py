@@ -8,6 +8,7 @@ from typing import Any
 
 from kprov.playbook import include_vars
 from kprov.playbook.action.base import ActionError, Call
+from kprov.playbook.result import AbortedError
 from kprov.playbook.templating import TemplatingError
 from kprov.transport import modules
 
@@ -84,9 +85,11 @@ def pause(call: Call) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise ActionError(f"non-integer value given for prompt duration: {given!r}") from None
     prompt = str(call.args.get("prompt") or "")
-    typed = call.callbacks.pause(
-        prompt, seconds=seconds, echo=modules.truth(call.args.get("echo"), default=True)
-    )
+    echo = modules.truth(call.args.get("echo"), default=True)
+    try:
+        typed = call.callbacks.pause(prompt, seconds=seconds, echo=echo)
+    except AbortedError:
+        raise ActionError("user requested abort!") from None
     stop = dt.datetime.now().astimezone()
     length = (stop - start).total_seconds()
     return {
@@ -96,7 +99,7 @@ def pause(call: Call) -> dict[str, Any]:
         "start": start.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "stop": stop.strftime("%Y-%m-%d %H:%M:%S.%f"),
         "delta": int(length),
-        "echo": modules.truth(call.args.get("echo"), default=True),
+        "echo": echo,
         "user_input": typed,
         "stdout": f"Paused for {round(length / (60 if unit == 'minutes' else 1), 2)} {unit}",
     }

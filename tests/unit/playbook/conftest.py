@@ -37,6 +37,9 @@ class Recorder(Silent):
     def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
         return self.answers.get(prompt, "")
 
+    def ask(self, prompt: str, *, echo: bool) -> str:
+        return self.answers.get(prompt, "")
+
 
 class Bench:
     """A folder with an inventory of two local hosts, a (n: 1) and b (n: 2), and a playbook."""

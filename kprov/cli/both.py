@@ -1,0 +1,61 @@
+"""Callbacks that tell two others: what is shown and what is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.playbook.result import RunResult, Silent
+
+
+class Both(Silent):
+    """Tells the first, then the second; questions are the first one's."""
+
+    def __init__(self, first: Silent, second: Silent) -> None:
+        self._first, self._second = first, second
+
+    def run_started(self, playbooks: list[str]) -> None:
+        for one in (self._first, self._second):
+            one.run_started(playbooks)
+
+    def play_started(self, name: str, hosts: list[str]) -> None:
+        for one in (self._first, self._second):
+            one.play_started(name, hosts)
+
+    def task_started(self, name: str, *, handler: bool, hosts: list[str]) -> None:
+        for one in (self._first, self._second):
+            one.task_started(name, handler=handler, hosts=hosts)
+
+    def host_started(self, host: str, task: str) -> None:
+        for one in (self._first, self._second):
+            one.host_started(host, task)
+
+    def retry(self, host: str, task: str, attempt: int, left: int) -> None:
+        for one in (self._first, self._second):
+            one.retry(host, task, attempt, left)
+
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
+        for one in (self._first, self._second):
+            one.host_done(host, task, outcome, result, seconds, place)
+
+    def warning(self, text: str) -> None:
+        for one in (self._first, self._second):
+            one.warning(text)
+
+    def no_hosts(self, play: str) -> None:
+        for one in (self._first, self._second):
+            one.no_hosts(play)
+
+    def finished(self, result: RunResult) -> None:
+        for one in (self._first, self._second):
+            one.finished(result)
+
+    def ask_step(self, name: str) -> str:
+        return self._first.ask_step(name)
+
+    def ask(self, prompt: str, *, echo: bool) -> str:
+        return self._first.ask(prompt, echo=echo)
+
+    def pause(self, prompt: str, *, seconds: float | None, echo: bool) -> str:
+        return self._first.pause(prompt, seconds=seconds, echo=echo)

@@ -1,0 +1,78 @@
+"""Single keys from a terminal, as the module pause reads them: Ctrl-C is a key here and no signal."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import time
+import tty
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+INTERRUPT = "\x03"
+ENTER = ("\r", "\n")
+_ERASE = ("\x7f", "\x08")
+
+
+def somebody_is_there() -> bool:
+    """Whether keys can be read: standard input is a terminal, and the program is in its foreground."""
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (OSError, ValueError):
+        return False
+
+
+class Keyboard:
+    """Keys as they are pressed."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._decoder = getincrementaldecoder("utf-8")("replace")
+
+    def typed(
+        self, *, ends: tuple[str, ...], seconds: float | None = None, echo: bool = False
+    ) -> tuple[str, str]:
+        """What was typed until one of the keys `ends`, which comes second; "" there when the time was over.
+
+        Ctrl-C ends it only if it is named. A terminal that is gone ends it as time does.
+        """
+        text = ""
+        for key in self._keys(None if seconds is None else time.monotonic() + seconds):
+            if key.lower() in ends:
+                return text, key.lower()
+            gone = bool(text) and key in _ERASE
+            text = text[:-1] if key in _ERASE else text + key
+            if echo and (gone or key.isprintable()):
+                sys.stdout.write("\b \b" if gone else key)
+                sys.stdout.flush()
+        return text, ""
+
+    def _keys(self, deadline: float | None) -> Iterator[str]:
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            if not select.select([self._descriptor], [], [], left)[0]:
+                return
+            read = os.read(self._descriptor, 1)
+            if not read:
+                return
+            yield from self._decoder.decode(read)
+
+
+@contextmanager
+def keyboard() -> Iterator[Keyboard]:
+    """Neither lines, echo nor signals; what was typed before the question is forgotten."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor, termios.TCSAFLUSH)
+        now = termios.tcgetattr(descriptor)
+        now[3] &= ~termios.ISIG
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, now)
+        yield Keyboard(descriptor)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
