@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +54,8 @@ def duplicate(field: str, value: Any) -> FieldError:
     return FieldError("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
 
 
-def not_supported(field: str, value: Any, supported: list[str]) -> FieldError:
-    names = ", ".join(f'"{name}"' for name in sorted(supported))
+def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
+    names = ", ".join(f'"{name}"' for name in supported)
     return FieldError(
         "FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {names}"
     )

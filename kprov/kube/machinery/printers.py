@@ -27,17 +27,21 @@ def table(
     include_object: str = "Metadata",
     columns: list[Column] | None = None,
     now: float | None = None,
+    *,
+    kind: tuple[str, str] | None = None,
 ) -> Table:
     """The Table of some objects of one resource.
 
     list_metadata: of the list (resourceVersion, continue ...); for one object its resourceVersion.
     include_object: "Metadata" (as upstream's default), "Object" or "None". columns: column definitions to
     send, [] for the later events of a watch; None for the kind's own. Kinds without a printer get Name and
-    Created At. now: Unix time in seconds, for ages.
+    Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects where it is not the
+    resource's: what a subresource gives.
     """
     now = time.time() if now is None else now
-    printer = PRINTERS.get((resource.group, resource.kind))
-    is_pod = resource.kind == "Pod" and not resource.group
+    kind = kind or (resource.group, resource.kind)
+    printer = PRINTERS.get(_SHARED.get(kind, kind))
+    is_pod = kind == ("", "Pod")
     rows = []
     for obj in objects:
         row: dict[str, Any] = {"cells": _default_cells(obj) if printer is None else printer(obj, now)}
@@ -54,9 +58,7 @@ def table(
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": dict(list_metadata or {}),
-        "columnDefinitions": column_definitions(resource.group, resource.kind)
-        if columns is None
-        else columns,
+        "columnDefinitions": column_definitions(*kind) if columns is None else columns,
         "rows": rows,
     }
 

@@ -126,6 +126,12 @@ RESOURCES: tuple[Resource, ...] = tuple(
     for line in lines.replace("\n        +", "").strip().splitlines()
 )
 
+#: Served in one version, stored in another: (group, version) by (group, version, plural).
+_STORED_AS = {
+    ("autoscaling", "v1", "horizontalpodautoscalers"): ("autoscaling", "v2"),
+    ("events.k8s.io", "v1", "events"): ("", "v1"),
+}
+
 _BY_PLURAL = {(entry.group, entry.version, entry.plural): entry for entry in RESOURCES}
 _BY_KIND = {entry.gvk: entry for entry in RESOURCES}
 
@@ -144,3 +150,9 @@ def find_kind(group: str, version: str, kind: str) -> Resource | None:
 def group_versions() -> tuple[tuple[str, str], ...]:
     """Every served (group, version), preferred version of a group first, in discovery's order."""
     return tuple(TABLE)
+
+
+def storage_version(resource: Resource) -> tuple[str, str]:
+    """The (group, version) that a resource's objects are stored in; most often its own."""
+    key = (resource.group, resource.version, resource.plural)
+    return _STORED_AS.get(key, (resource.group, resource.version))

@@ -182,6 +182,13 @@ def method_not_supported(resource: GroupResource, action: str) -> StatusError:
     return failure(405, "MethodNotAllowed", text, _about(resource, ""))
 
 
+def method_not_allowed() -> StatusError:
+    """A path that exists, but not for that HTTP method."""
+    return failure(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {}
+    )
+
+
 def server_timeout(resource: GroupResource, operation: str, retry_after_seconds: int = 0) -> StatusError:
     text = (
         f"The {operation} operation against {_parts(resource)[2]} could not be completed at this time, "

@@ -5,13 +5,14 @@ Source: apiserver/pkg/endpoints/discovery and api/apidiscovery/v2.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery.resources import Resource, Subresource, api_version
+from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
 Json = dict[str, Any]
 
@@ -71,9 +72,7 @@ class Discovery:
     def _aggregate(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
         items = [
             {
-                "metadata": {"name": group, "creationTimestamp": None}
-                if group
-                else {"creationTimestamp": None},
+                "metadata": {"name": group} if group else {},
                 "versions": [
                     {
                         "version": version,
@@ -115,6 +114,8 @@ def _old_entries(resource: Resource) -> list[Json]:
         entry["shortNames"] = list(resource.short_names)
     if resource.categories:
         entry["categories"] = list(resource.categories)
+    if "watch" in resource.verbs:
+        entry["storageVersionHash"] = _storage_version_hash(resource)
     return [entry, *(_old_subresource(resource, each) for each in resource.subresources)]
 
 
@@ -131,14 +132,24 @@ def _old_subresource(resource: Resource, subresource: Subresource) -> Json:
     return entry
 
 
-def _kind(group: str, version: str, kind: str) -> Json:
+def _storage_version_hash(resource: Resource) -> str:
+    """Tells a storage migrator in which version objects are written."""
+    group, version = storage_version(resource)
+    digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _kind(resource: Resource, group: str, version: str, kind: str) -> Json:
+    """Group and version are empty where they are the list's own, as upstream leaves them."""
+    if (group, version) == (resource.group, resource.version):
+        group = version = ""
     return {"group": group, "version": version, "kind": kind}
 
 
 def _new_entry(resource: Resource) -> Json:
     entry: Json = {
         "resource": resource.plural,
-        "responseKind": _kind(*resource.gvk),
+        "responseKind": _kind(resource, *resource.gvk),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
@@ -151,7 +162,7 @@ def _new_entry(resource: Resource) -> Json:
         entry["subresources"] = [
             {
                 "subresource": each.name,
-                "responseKind": _kind(each.group, each.version, each.kind),
+                "responseKind": _kind(resource, each.group, each.version, each.kind),
                 "verbs": list(each.verbs),
             }
             for each in resource.subresources

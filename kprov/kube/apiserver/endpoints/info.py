@@ -46,7 +46,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
     tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else ""
     if path.endswith("/") and subresource == "proxy":
         tail = tail + "/" if tail else "/"
-    verb = _VERBS.get(method, method.lower())
+    verb = _VERBS.get(method, "")
     if not name:
         if verb == "get":
             verb = "watch" if is_true(query.get("watch")) else "list"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kprov.kube.machinery import status
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -23,15 +27,29 @@ class Form:
     pretty: bool = False
 
 
-_PLAIN: Final = Form()
+#: JSON of the object itself; forms that equal it are it.
+PLAIN: Final = Form()
+#: Programs that people read with; upstream indents for them.
+_READERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
+
+
+def of(request: web.BaseRequest, query: Mapping[str, str]) -> Form:
+    """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406."""
+    headers = request.headers
+    found = form(headers.get("Accept", ""))
+    if "pretty" in query:
+        pretty = query["pretty"].lower() in {"1", "t", "true"}
+    else:
+        pretty = headers.get("User-Agent", "").startswith(_READERS)
+    return replace(found, pretty=True) if pretty and found.media_type == JSON else found
 
 
 @lru_cache(maxsize=256)
 def form(accept: str) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
     if not accept or accept in {"*/*", JSON}:
-        return _PLAIN
+        return PLAIN
     clauses = []
     for position, clause in enumerate(accept.split(",")):
         media_type, *parameters = (part.strip() for part in clause.split(";"))
@@ -46,7 +64,8 @@ def form(accept: str) -> Form:
             continue
         if wanted and values.get("v", "v1") not in {"v1", "v1beta1"}:
             continue
-        return Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
+        made = Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
+        return PLAIN if made == PLAIN else made
     raise status.not_acceptable(_SERVED)
 
 

@@ -14,7 +14,7 @@ from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
-from kprov.kube.machinery import field, status
+from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
 _MATCHES: Final = {"", "Exact", "NotOlderThan"}
@@ -60,11 +60,11 @@ class Token:
 
 
 def list_options(
-    info: RequestInfo, query: Mapping[str, str], supported_fields: frozenset[str] | None
+    info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
 ) -> ListOptions:
     """ListOptions of a list, watch or deletecollection.
 
-    supported_fields: what may be selected by; None: anything.
+    gvk: of the objects as the client names them, which decides on field selectors; None: any field goes.
     """
     revision = _revision(query.get("resourceVersion", ""))
     match = query.get("resourceVersionMatch", "")
@@ -109,7 +109,7 @@ def list_options(
             raise status.bad_request("specifying resource version is not allowed when using continue")
         token = Token.parse(query["continue"])
     return ListOptions(
-        selection=_selection(info, query, supported_fields),
+        selection=_selection(info, query, gvk),
         revision=revision,
         match=match,
         limit=_integer(query, "limit") or 0,
@@ -120,16 +120,14 @@ def list_options(
     )
 
 
-def _selection(info: RequestInfo, query: Mapping[str, str], supported: frozenset[str] | None) -> Selection:
+def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None) -> Selection:
     try:
         labels = LabelSelector.parse(query.get("labelSelector", ""))
         fields = FieldSelector.parse(query.get("fieldSelector", ""))
+        if gvk is not None and fields.terms:
+            fields = field_labels.stored_selector(gvk, fields)
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
-    if supported is not None:
-        for term in fields.terms:
-            if term.field not in supported:
-                raise status.bad_request(f"field label not supported: {term.field}")
     if info.name:
         fields = FieldSelector((*fields.terms, *FieldSelector.parse(f"metadata.name={info.name}").terms))
     return Selection(info.namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 
 from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, Form
 from kprov.kube.machinery import printers
-from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]
@@ -62,12 +62,19 @@ def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str
 
 
 def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> Object:
-    """One object as Table or PartialObjectMetadata, or itself."""
-    if obj.get("kind") == "Status":
+    """One object as Table or PartialObjectMetadata, or itself.
+
+    resource: what it was asked of; an answer of another kind (Scale) has the columns of its own.
+    """
+    if not form.kind or obj.get("kind") == "Status":
         return obj
     if form.kind == "Table":
+        group, _ = split_api_version(obj.get("apiVersion", ""))
+        kind: tuple[str, str] | None = (group, obj.get("kind", ""))
         metadata = {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")}
-        table = printers.table(resource, [obj], metadata, include_object or "Metadata")
+        if kind == (resource.group, resource.kind):
+            kind = None
+        table = printers.table(resource, [obj], metadata, include_object or "Metadata", kind=kind)
         return table | {"apiVersion": f"meta.k8s.io/{form.version}"}
     if form.kind == "PartialObjectMetadata":
         return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}

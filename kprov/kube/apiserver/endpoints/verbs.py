@@ -5,17 +5,27 @@ Source: apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
-from kprov.kube.apiserver.endpoints import body, listing, negotiation, parameters, patching, respond, watching
+from kprov.kube.apiserver.endpoints import (
+    body,
+    listing,
+    negotiation,
+    parameters,
+    patching,
+    respond,
+    served,
+    watching,
+)
 from kprov.kube.apiserver.endpoints.negotiation import Form
+from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
-from kprov.kube.apiserver.registry.store import Registry, Store
+from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.machinery import printers, status
 from kprov.kube.machinery.resources import Resource, find
@@ -34,10 +44,14 @@ class Verbs:
         self._registry = registry
         self._admission = admission
         self._handlers = handlers
+        self._served: dict[Resource, Served | None] = {}
 
     def serves(self, resource: Resource) -> bool:
         """Whether there is anything behind a resource of the table."""
-        return resource in self._registry.stores or (resource.group, resource.plural, "") in self._handlers
+        return (
+            served.find(self._registry, resource) is not None
+            or (resource.group, resource.plural, "") in self._handlers
+        )
 
     async def handle(
         self, request: web.BaseRequest, context: RequestContext, query: Mapping[str, str], tail: str
@@ -47,29 +61,30 @@ class Verbs:
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
             raise status.path_not_found()
-        store = self._registry.stores.get(resource)
+        _check_method(request.method, info, resource)
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
-        if store is None:
+        view = self._find(resource)
+        if view is None:
             return await self._subresource(request, context, resource, query, tail)
-        subresource = resource.subresource(info.subresource) if info.subresource else None
-        if info.subresource and subresource is None:
-            raise status.path_not_found()
-        if info.verb not in (subresource or resource).verbs:
-            raise status.method_not_supported(resource, info.verb)
-        if resource.namespaced and not info.namespace and info.verb not in {"list", "watch"}:
-            raise status.path_not_found()
         if info.verb == "get":
-            return await self._get(request, context, store, query)
+            return await self._get(request, context, view, query)
         if info.verb in {"list", "watch"}:
-            return await self._list_or_watch(request, context, store, query)
-        return await self._write(request, context, store, query)
+            return await self._list_or_watch(request, context, view, query)
+        return await self._write(request, context, view, query)
+
+    def _find(self, resource: Resource) -> Served | None:
+        try:
+            return self._served[resource]
+        except KeyError:
+            found = self._served[resource] = served.find(self._registry, resource)
+            return found
 
     async def _get(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> web.StreamResponse:
-        info = context.info
-        form = negotiation.form(request.headers.get("Accept", ""))
+        info, store = context.info, view.store
+        form = negotiation.of(request, query)
         revision = query.get("resourceVersion")
         if revision and revision.isdecimal():
             await listing.catch_up(store, int(revision))
@@ -77,36 +92,37 @@ class Verbs:
             await store.fresh()
         entry = store.cache.get(keys.key(store.resource, info.namespace, info.name))
         if entry is None:
-            raise status.not_found(store.resource, info.name)
-        if form is _PLAIN or form == _PLAIN:
+            raise store.missing(info.namespace, info.name)
+        if form is _PLAIN and view.is_stored:
             return respond.raw(store.cache.head + entry.tail, context.warnings)
-        obj = respond.formed(store.resource, store.cache.object(entry), form, query.get("includeObject", ""))
+        include = query.get("includeObject", "")
+        obj = respond.formed(view.resource, view.shown(entry, form, include), form, include)
         return respond.document(obj, form, warnings=context.warnings)
 
     async def _list_or_watch(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> web.StreamResponse:
-        form = negotiation.form(request.headers.get("Accept", ""))
-        options = parameters.list_options(context.info, query, None)
+        form = negotiation.of(request, query)
+        options = parameters.list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
         if context.info.verb == "watch":
-            return await watching.serve(request, store, options, form, include)
-        listed = await listing.find(store, options)
-        if form == _PLAIN:
-            response = respond.raw(listing.render(store, listed), context.warnings)
+            return await watching.serve(request, view, options, form, include)
+        listed = await listing.find(view.store, options)
+        if form is _PLAIN and view.is_stored:
+            response = respond.raw(listing.render(view.store, listed), context.warnings)
             return await respond.compressed(request, response)
-        document = self._list_document(store, listed, form, include)
+        document = self._list_document(view, listed, form, include)
         response = respond.document(document, form, warnings=context.warnings)
         return await respond.compressed(request, response)
 
-    def _list_document(self, store: Store, listed: listing.Listed, form: Form, include: str) -> Object:
-        resource = store.resource
+    def _list_document(self, view: Served, listed: listing.Listed, form: Form, include: str) -> Object:
+        resource = view.resource
         metadata: Object = {"resourceVersion": str(listed.revision)}
         if listed.token is not None:
             metadata["continue"] = listed.token.encoded()
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
-        objects = (store.cache.object(entry) for entry in listed.entries)
+        objects = (view.shown(entry, form, include) for entry in listed.entries)
         version = f"meta.k8s.io/{form.version}"
         if form.kind == "Table":
             return printers.table(resource, objects, metadata, include or "Metadata") | {
@@ -124,44 +140,45 @@ class Verbs:
             "kind": resource.list_kind,
             "apiVersion": resource.api_version,
             "metadata": metadata,
-            "items": list(objects),
+            "items": [_item(obj) for obj in objects],
         }
 
     async def _write(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> web.StreamResponse:
-        form = negotiation.form(request.headers.get("Accept", ""))
+        form = negotiation.of(request, query)
         info = context.info
         code = 200
         if info.verb == "create":
-            obj = await self._create(request, context, store, query)
+            obj = await self._create(request, context, view, query)
             code = 201
         elif info.verb == "update":
-            obj, created = await self._update(request, context, store, query)
+            obj, created = await self._update(request, context, view, query)
             code = 201 if created else 200
         elif info.verb == "patch":
-            obj, created = await self._patch(request, context, store, query)
+            obj, created = await self._patch(request, context, view, query)
             code = 201 if created else 200
         elif info.verb == "delete":
-            obj, code = await self._delete(request, context, store, query)
+            obj, code = await self._delete(request, context, view, query)
         else:
-            obj = await self._delete_collection(request, context, store, query)
-        obj = respond.formed(store.resource, obj, form, query.get("includeObject", ""))
+            obj = await self._delete_collection(request, context, view, query)
+        obj = respond.formed(view.resource, obj, form, query.get("includeObject", ""))
         return respond.document(obj, form, code=code, warnings=context.warnings)
 
     async def _create(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> Object:
         parameters.write_options(context, query, "CreateOptions")
-        obj = await _object(request, context, store.resource.gvk, query)
-        return await store.create(context, context.info.namespace, obj)
+        obj = await _object(request, context, view.resource.gvk, query)
+        made = await view.store.create(context, context.info.namespace, view.incoming(obj))
+        return view.outgoing(made)
 
     async def _update(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, bool]:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
-        obj = await _object(request, context, store.resource.gvk, query)
+        obj = await _object(request, context, view.resource.gvk, query)
         name, namespace = obj["metadata"].get("name"), obj["metadata"].get("namespace")
         if name and name != info.name:
             raise status.bad_request(
@@ -172,49 +189,56 @@ class Verbs:
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
         copy = _copyable(obj)
-        return await store.update(
+        made, created = await view.store.update(
             context,
             info.namespace,
             info.name,
-            lambda _: copy(),
+            lambda _: view.incoming(copy()),
             subresource=info.subresource,
-            create=store.strategy.allow_create_on_update and not info.subresource,
+            create=view.store.strategy.allow_create_on_update and not info.subresource,
         )
+        return view.outgoing(made), created
 
     async def _patch(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, bool]:
         info = context.info
         parameters.write_options(context, query, "PatchOptions")
         data = await body.read(request)
         change, creates = patching.changer(
-            context, store.resource.gvk, body.media_type(request), data, query, info.subresource
+            context, view.resource.gvk, body.media_type(request), data, query, info.subresource
         )
-        return await store.update(
+
+        def changed(old: Object | None) -> Object:
+            return view.incoming(change(None if old is None else view.outgoing(old)))
+
+        made, created = await view.store.update(
             context,
             info.namespace,
             info.name,
-            change,
+            changed,
             subresource=info.subresource,
             create=creates and not info.subresource,
         )
+        return view.outgoing(made), created
 
     async def _delete(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, int]:
-        info = context.info
+        info, store = context.info, view.store
         options, context.dry_run = parameters.delete_options(query, await _optional(request))
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone:
-            return obj, 200
-        details = {"name": info.name, "group": store.resource.group, "kind": store.resource.plural}
+            return view.outgoing(obj), 200
+        details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
         uid = obj["metadata"].get("uid", "")
         return status.success({key: value for key, value in (details | {"uid": uid}).items() if value}), 200
 
     async def _delete_collection(
-        self, request: web.BaseRequest, context: RequestContext, store: Store, query: Mapping[str, str]
+        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> Object:
-        selected = parameters.list_options(context.info, query, None)
+        store = view.store
+        selected = parameters.list_options(context.info, query, view.resource.gvk)
         options, context.dry_run = parameters.delete_options(query, await _optional(request))
         listed = await listing.find(store, selected)
         for entry in listed.entries:
@@ -223,7 +247,7 @@ class Verbs:
             except status.StatusError as error:
                 if error.code != 404:
                     raise
-        return self._list_document(store, listed, _PLAIN, "")
+        return self._list_document(view, listed, _PLAIN, "")
 
     async def _subresource(
         self,
@@ -238,8 +262,6 @@ class Verbs:
         subresource = resource.subresource(info.subresource) if info.subresource else None
         if handler is None or (info.subresource and subresource is None):
             raise status.path_not_found()
-        if info.verb not in (subresource or resource).verbs:
-            raise status.method_not_supported(resource, info.verb)
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
         if info.verb in kinds and info.subresource not in _CONNECT:
             parameters.write_options(context, query, kinds[info.verb])
@@ -288,11 +310,48 @@ class Verbs:
         )
         if not isinstance(result, Reply):
             return result
-        form = negotiation.form(request.headers.get("Accept", ""))
-        return respond.document(result.obj, form, code=result.status, warnings=context.warnings)
+        form = negotiation.of(request, query)
+        obj = respond.formed(resource, result.obj, form, query.get("includeObject", ""))
+        return respond.document(obj, form, code=result.status, warnings=context.warnings)
 
 
-_PLAIN: Final = Form()
+_PLAIN: Final = negotiation.PLAIN
+
+
+_ITEM: Final = {"get", "update", "patch", "delete"}
+_EVERYWHERE: Final = {"list", "watch"}
+_COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
+
+
+def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
+    """Whether the path exists (404), and takes the method (405), as upstream's routes have it."""
+    if not resource.namespaced and info.namespace and resource.plural != "namespaces":
+        raise status.path_not_found()
+    has_name = bool(info.name) and info.verb not in {"list", "watch", "deletecollection"}
+    everywhere = resource.namespaced and not info.namespace
+    verbs: Collection[str] = resource.verbs
+    if has_name and everywhere:
+        raise status.path_not_found()
+    if info.subresource:
+        subresource = resource.subresource(info.subresource)
+        if subresource is None:
+            raise status.path_not_found()
+        if info.subresource == "proxy":
+            return
+        allowed = set(subresource.verbs)
+    elif has_name:
+        allowed = _ITEM.intersection(verbs)
+    else:
+        allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
+    if not allowed:
+        raise status.path_not_found()
+    if info.verb not in allowed or method == "HEAD":
+        raise status.method_not_allowed()
+
+
+def _item(obj: Object) -> Object:
+    """An item of a list says its kind by the list's."""
+    return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
 
 
 def _copyable(obj: Object) -> Any:

@@ -15,6 +15,7 @@ from kprov.kube.apiserver.cacher.watcher import Watcher
 from kprov.kube.apiserver.endpoints.listing import catch_up
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
+from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.machinery import printers, status
 
@@ -28,24 +29,29 @@ _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 class _Encoder:
     """Events of one watch as lines; the shared bytes where the client takes objects as they are."""
 
-    def __init__(self, store: Store, form: Form, include_object: str) -> None:
-        self._store = store
+    def __init__(self, view: Served, form: Form, include_object: str) -> None:
+        self._view = view
         self._form = form
         self._include = include_object or "Metadata"
         self._columns_sent = False
-        self.is_plain = not form.kind
+        self.is_plain = not form.kind and view.is_stored
 
     def added(self, entry: Entry) -> bytes:
         if self.is_plain:
-            return b'{"type":"ADDED","object":%b%b}\n' % (self._store.cache.head, entry.tail)
-        return self.made("ADDED", self._store.cache.object(entry))
+            return b'{"type":"ADDED","object":%b%b}\n' % (self._view.store.cache.head, entry.tail)
+        return self.made("ADDED", self._view.shown(entry, self._form, self._include))
 
     def event(self, event: Event, type_: str) -> bytes:
         line = event.line(type_)
-        return line if self.is_plain else self.made(type_, orjson.loads(line)["object"])
+        if self.is_plain:
+            return line
+        obj = orjson.loads(line)["object"]
+        if not self._form.kind or self._include == "Object":
+            obj = self._view.outgoing(obj)
+        return self.made(type_, obj)
 
     def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
-        resource = self._store.resource
+        resource = self._view.resource
         metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if annotations:
             metadata["annotations"] = annotations
@@ -57,7 +63,7 @@ class _Encoder:
         if self._form.kind == "Table":
             columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
             metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            obj = printers.table(self._store.resource, [obj], metadata, self._include, columns)
+            obj = printers.table(self._view.resource, [obj], metadata, self._include, columns)
             obj["apiVersion"] = f"meta.k8s.io/{self._form.version}"
             self._columns_sent = True
         elif self._form.kind:
@@ -136,10 +142,11 @@ class _WebSocketSink:
 
 
 async def serve(
-    request: web.BaseRequest, store: Store, options: ListOptions, form: Form, include_object: str
+    request: web.BaseRequest, view: Served, options: ListOptions, form: Form, include_object: str
 ) -> web.StreamResponse:
     """Answer until the timeout, the client's or the server's end."""
-    encoder = _Encoder(store, form, include_object)
+    store = view.store
+    encoder = _Encoder(view, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
     if options.send_initial_events or not options.revision:
         await catch_up(store, options.revision)

@@ -99,26 +99,6 @@ class EndpointsStrategy(ResourceStrategy):
         return rules.endpoints(obj)
 
 
-class EventStrategy(ResourceStrategy):
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
-        involved = obj.get("involvedObject") or obj.get("regarding") or {}
-        source = obj.get("source") or obj.get("deprecatedSource") or {}
-        component = source.get("component") or obj.get("reportingComponent") or obj.get("reportingController")
-        return {
-            "involvedObject.kind": involved.get("kind", ""),
-            "involvedObject.namespace": involved.get("namespace", ""),
-            "involvedObject.name": involved.get("name", ""),
-            "involvedObject.uid": involved.get("uid", ""),
-            "involvedObject.apiVersion": involved.get("apiVersion", ""),
-            "involvedObject.resourceVersion": involved.get("resourceVersion", ""),
-            "involvedObject.fieldPath": involved.get("fieldPath", ""),
-            "reason": obj.get("reason", ""),
-            "reportingComponent": obj.get("reportingComponent", ""),
-            "source": component or "",
-            "type": obj.get("type", ""),
-        }
-
-
 class LimitRangeStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         for item in (obj.get("spec") or {}).get("limits") or ():

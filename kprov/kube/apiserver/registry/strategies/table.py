@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.strategies import core, groups, storage, workloads
+from kprov.kube.apiserver.registry.strategies.events import EventStrategy
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.strategies.services import ServiceStrategy
@@ -12,7 +13,7 @@ from kprov.kube.apiserver.registry.strategies.services import ServiceStrategy
 STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("", "configmaps"): core.ConfigMapStrategy,
     ("", "endpoints"): core.EndpointsStrategy,
-    ("", "events"): core.EventStrategy,
+    ("", "events"): EventStrategy,
     ("", "limitranges"): core.LimitRangeStrategy,
     ("", "namespaces"): core.NamespaceStrategy,
     ("", "nodes"): core.NodeStrategy,
@@ -39,7 +40,6 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("certificates.k8s.io", "certificatesigningrequests"): groups.CertificateSigningRequestStrategy,
     ("coordination.k8s.io", "leases"): groups.LeaseStrategy,
     ("discovery.k8s.io", "endpointslices"): groups.EndpointSliceStrategy,
-    ("events.k8s.io", "events"): core.EventStrategy,
     ("networking.k8s.io", "ingressclasses"): groups.IngressClassStrategy,
     ("networking.k8s.io", "ingresses"): groups.IngressStrategy,
     ("networking.k8s.io", "ipaddresses"): groups.IpAddressStrategy,

@@ -1,0 +1,68 @@
+"""Fields that lists of a kind can be selected by, as data.
+
+Every kind has metadata.name and metadata.namespace unless its line is here; then it has what the line says.
+Source: upstream pkg/apis/*/v1/conversion.go (AddFieldLabelConversionFunc).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.machinery.selectors import FieldSelector, FieldTerm, SelectorError
+
+_BOTH: Final = "metadata.name metadata.namespace"
+_INVOLVED: Final = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+
+
+def _same(text: str) -> dict[str, str]:
+    return {name: name for name in text.split()}
+
+
+#: By (group, version, kind): the client's name of a field, and the store's.
+LABELS: Final[dict[tuple[str, str, str], dict[str, str]]] = {
+    ("", "v1", "Pod"): _same(
+        f"{_BOTH} spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName"
+        " spec.hostNetwork status.phase status.podIP status.podIPs status.nominatedNodeName"
+    )
+    | {"spec.host": "spec.nodeName"},
+    ("", "v1", "Node"): _same("metadata.name spec.unschedulable"),
+    ("", "v1", "ReplicationController"): _same(f"{_BOTH} status.replicas"),
+    ("", "v1", "Event"): _same(f"{_BOTH} reason reportingComponent source type")
+    | {f"involvedObject.{part}": f"involvedObject.{part}" for part in _INVOLVED},
+    ("", "v1", "Namespace"): _same("metadata.name status.phase"),
+    ("", "v1", "Secret"): _same(f"{_BOTH} type"),
+    ("", "v1", "Service"): _same(f"{_BOTH} spec.clusterIP spec.type"),
+    ("events.k8s.io", "v1", "Event"): _same(f"{_BOTH} reason type")
+    | {"reportingController": "reportingComponent"}
+    | {f"regarding.{part}": f"involvedObject.{part}" for part in _INVOLVED},
+    ("batch", "v1", "Job"): _same(f"{_BOTH} status.successful"),
+    ("certificates.k8s.io", "v1", "CertificateSigningRequest"): _same("metadata.name spec.signerName"),
+    ("resource.k8s.io", "v1", "ResourceSlice"): _same("metadata.name spec.nodeName spec.driver"),
+}
+#: Where upstream's text for an unknown field is not its usual one.
+_TEXTS: Final = {
+    ("batch", "v1", "Job"): 'field label "{}" not supported for Job',
+    ("resource.k8s.io", "v1", "ResourceSlice"): (
+        "field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: {}"
+    ),
+}
+_ANY_KIND: Final = _same(_BOTH)
+
+
+def stored_selector(gvk: tuple[str, str, str], selector: FieldSelector) -> FieldSelector:
+    """The selector in the store's names. Raises SelectorError for a field of which nothing is known."""
+    known = LABELS.get(gvk, _ANY_KIND)
+
+    def term(each: FieldTerm) -> FieldTerm:
+        name = known.get(each.field)
+        if name is None:
+            raise SelectorError(_refusal(gvk, each.field))
+        return FieldTerm(name, each.value, each.negated)
+
+    return selector.map_terms(term)
+
+
+def _refusal(gvk: tuple[str, str, str], name: str) -> str:
+    if gvk not in LABELS:
+        return f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    return _TEXTS.get(gvk, "field label not supported: {}").format(name)
