@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from functools import partial
 
 from kprov.kube.apiserver import admission, authentication, authorization, workers
+from kprov.kube.apiserver.audit import auditor as auditing
+from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.endpoints.verbs import Verbs
+from kprov.kube.apiserver.flowcontrol import filter as flow_filter
+from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import PostStartHook
 from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
@@ -66,7 +70,9 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     health.add(
         "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
     )
-    server, hooks = _server(options, registry, health)
+    auditor = auditing.build(options, registry)
+    flow = flow_filter.build(options, registry)
+    server, hooks = _server(options, registry, health, auditor, flow)
     await server.start(
         address=options.bind_address,
         port=options.secure_port,
@@ -78,6 +84,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
             group.create_task(_follow_certificate(tls), name="certificate"),
+            group.create_task(_control_flow(flow, registry), name="priority-and-fairness"),
         ]
         if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
             reloader = Reloader(options.encryption_provider_config, storage, registry.cacher.read_again)
@@ -100,8 +107,16 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         await server.stop()
         for task in tasks:
             task.cancel()
+    if auditor is not None:
+        auditor.close()
     await storage.close()
     return 0
+
+
+async def _control_flow(flow: FlowControl, registry: Registry) -> None:
+    await registry.cacher.loaded.wait()
+    flow.start()
+    await flow.run()
 
 
 def _registry(storage: Storage) -> Registry:
@@ -117,7 +132,9 @@ def _registry(storage: Storage) -> Registry:
     return Registry(stores, storage, cacher)
 
 
-def _server(options: Namespace, registry: Registry, health: Health) -> tuple[Server, Sequence[PostStartHook]]:
+def _server(
+    options: Namespace, registry: Registry, health: Health, auditor: Auditor | None, flow: FlowControl
+) -> tuple[Server, Sequence[PostStartHook]]:
     authenticator = authentication.build(options, registry)
     authorizer = authorization.build(options, registry)
     chain = admission.build(options, registry)
@@ -135,7 +152,16 @@ def _server(options: Namespace, registry: Registry, health: Health) -> tuple[Ser
         documents=Documents(served, address),
         openid=OpenId(options, address),
         health=health,
-        anonymous=options.anonymous_auth,
+        anonymous=lambda _: options.anonymous_auth,
+        auditor=auditor,
+        flow=flow,
+        request_seconds=options.request_timeout,
+    )
+    server.metrics.register(
+        lambda: [
+            (store.resource.group, store.resource.plural, store.cache.count())
+            for store in registry.stores.values()
+        ]
     )
     return server, bootstrap.post_start_hooks(options, registry)
 

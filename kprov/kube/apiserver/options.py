@@ -29,8 +29,12 @@ _STRINGS: Final = {
     "endpoint-reconciler-type": ("lease", "how the kubernetes service's endpoints are kept: lease or none"),
     "token-auth-file": ("", "CSV of static tokens: token,user,uid[,groups]"),
     "admission-control-config-file": ("", "configuration of admission plugins"),
-    "audit-policy-file": ("", "audit policy"),
-    "audit-log-path": ("", "audit log"),
+    "audit-policy-file": ("", "audit.k8s.io/v1 Policy: what is recorded of which requests"),
+    "audit-log-path": ("", "file of audit events; - is standard output"),
+    "audit-log-format": ("json", "json or legacy, a line of text"),
+    "audit-log-mode": ("blocking", "batch, blocking or blocking-strict"),
+    "audit-log-version": ("audit.k8s.io/v1", "audit.k8s.io/v1"),
+    "audit-webhook-config-file": ("", "refused: there are no audit webhooks"),
     "encryption-provider-config": ("", "EncryptionConfiguration: what is encrypted in etcd, and how"),
     "tls-min-version": ("VersionTLS12", "VersionTLS12 or VersionTLS13"),
     "external-hostname": ("", "host name in discovery documents"),
@@ -66,9 +70,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     for name, (values, text) in _LISTS.items():
         flags.string_list(name, values, text)
     flags.integer("secure-port", 6443, "port to listen on")
-    flags.integer("audit-log-maxage", 0, "days to keep audit logs")
-    flags.integer("audit-log-maxbackup", 0, "number of audit logs to keep")
-    flags.integer("audit-log-maxsize", 0, "MiB of an audit log")
+    _audit(flags)
     flags.boolean(
         "encryption-provider-config-automatic-reload", False, "whether the file is read again when it changes"
     )
@@ -82,8 +84,22 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.duration("etcd-compaction-interval", 300.0, "0: never")
     flags.duration("shutdown-delay-duration", 0.0, "time between not being ready and the end of listening")
     flags.integer("min-request-timeout", 1800, "least seconds of a watch")
-    flags.integer("max-requests-inflight", 400, "accepted, without effect")
-    flags.integer("max-mutating-requests-inflight", 200, "accepted, without effect")
+    inflight = (
+        "with priority and fairness the sum of both is the number of its seats; otherwise the most of these"
+    )
+    flags.integer("max-requests-inflight", 400, f"requests that read: {inflight}")
+    flags.integer("max-mutating-requests-inflight", 200, f"requests that write: {inflight}")
+    flags.boolean("enable-priority-and-fairness", True, "whether FlowSchemas say which request comes first")
     flags.string_map("feature-gates", "accepted, without effect")
     flags.string_map("runtime-config", "accepted, without effect")
     return flags.parse(argv)
+
+
+def _audit(flags: FlagSet) -> None:
+    flags.integer("audit-log-maxage", 366, "days to keep audit logs that were put aside; 0: any")
+    flags.integer("audit-log-maxbackup", 100, "number of audit logs to keep that were put aside; 0: any")
+    flags.integer("audit-log-maxsize", 100, "MiB of an audit log before it is put aside; 0: any")
+    flags.boolean("audit-log-compress", False, "whether logs put aside are compressed")
+    flags.integer("audit-log-batch-buffer-size", 10_000, "events that may wait in the mode batch")
+    flags.integer("audit-log-batch-max-size", 1, "events that are written at once in the mode batch")
+    flags.duration("audit-log-batch-max-wait", 0.0, "how long an event waits for others in the mode batch")

@@ -56,3 +56,10 @@ class RequestContext:
     user_agent: str = ""
     warnings: list[str] = field(default_factory=list)
     applied: bool = False
+    #: The annotations of the request's audit event; None when it has none.
+    audit_annotations: dict[str, str] | None = None
+
+    def annotate(self, key: str, value: str) -> None:
+        """Add to the audit event, as upstream's AddAuditAnnotation: the first value of a key stays."""
+        if self.audit_annotations is not None:
+            self.audit_annotations.setdefault(key, value)

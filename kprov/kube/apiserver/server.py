@@ -1,6 +1,7 @@
 """The chain every request runs through: who, may they, what; and the listener.
 
-Order as upstream's DefaultBuildHandlerChain: authentication, impersonation, authorization, handler.
+Order as upstream's DefaultBuildHandlerChain: authentication, audit, impersonation, priority and fairness,
+authorization, handler.
 """
 
 from __future__ import annotations
@@ -8,40 +9,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 
 from aiohttp import web
 
+from kprov.kube.apiserver import http_request
+from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication.impersonation import impersonate
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import respond, verbs
 from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
+from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
+from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
 from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
-from kprov.kube.component_base import metrics
+from kprov.kube.apiserver.request_metrics import RequestMetrics
+from kprov.kube.component_base import metrics as component_metrics
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
 
-#: Seconds a request that is neither a watch nor a connection may take, as upstream's --request-timeout.
-REQUEST_SECONDS: Final = 60.0
 _READS: Final = {"get", "list", "watch"}
-_ENDLESS: Final = {"watch", "proxy", "connect"}
 _ENDLESS_SUBRESOURCES: Final = {"exec", "attach", "portforward", "proxy", "log"}
-
-REQUESTS: Final = metrics.counter(
-    "apiserver_request_total",
-    "Counter of apiserver requests broken out for each verb, group, version, resource and HTTP code.",
-    ["verb", "group", "version", "resource", "subresource", "code"],
-)
-INFLIGHT: Final = metrics.gauge(
-    "apiserver_current_inflight_requests",
-    "Number of currently used inflight request slots.",
-    ["request_kind"],
-)
 
 
 class Server:
@@ -56,8 +49,12 @@ class Server:
         documents: Documents,
         openid: OpenId,
         health: Health,
-        anonymous: bool,
+        anonymous: Callable[[RequestInfo], bool],
+        auditor: Auditor | None = None,
+        flow: FlowControl | None = None,
+        request_seconds: float = 60.0,
     ) -> None:
+        """anonymous: whether a request without credentials is one of system:anonymous."""
         self._authenticator = authenticator
         self._authorizer = authorizer
         self._resources = resources
@@ -65,7 +62,10 @@ class Server:
         self._openid = openid
         self._health = health
         self._anonymous = anonymous
-        self._counters: dict[tuple[str, ...], Any] = {}
+        self._auditor = auditor
+        self._flow = flow
+        self._seconds = request_seconds
+        self.metrics = RequestMetrics()
         self._runner: web.ServerRunner | None = None
         self._inflight = 0
         #: Done when the last request has been answered; only while stopping.
@@ -75,8 +75,10 @@ class Server:
         self, *, address: str, port: int, context: ssl.SSLContext, reuse_port: bool = False
     ) -> None:
         """Listen. OSError: the port is taken."""
+        handle: Any = self.handle  # requests are those of the factory
         server = web.Server(
-            self.handle,
+            handle,
+            request_factory=http_request.factory(asyncio.get_running_loop()),
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=180,
@@ -108,58 +110,130 @@ class Server:
             await asyncio.wait((self._draining,), timeout=seconds)
         await self._runner.cleanup()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> web.StreamResponse:
         """One request to its answer. Never raises but for cancellation."""
         query: Mapping[str, str] = request.query
         info, tail = request_info.parse(request.method, request.rel_url.raw_path, query)
-        counted = info.verb != "watch"
-        self._inflight += counted
+        if info.verb == "watch" or (info.is_resource_request and info.subresource in _ENDLESS_SUBRESOURCES):
+            return await self._handle_long(request, info, query, tail)
+        begin = perf_counter()
+        self._inflight += 1
+        response = None
+        metrics = self.metrics
+        reads = info.verb in _READS
+        if reads:
+            metrics.reading += 1
+        else:
+            metrics.writing += 1
         try:
-            response = await self._answer(request, info, query, tail)
-        except status.StatusError as error:
-            response = respond.error(error)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            response = respond.error(status.internal_error("the server met an error it did not expect"))
+            response = await self._answered(request, info, query, tail)
         finally:
-            self._inflight -= counted
+            if request.seat is not None:
+                request.seat.leave()
+            self._inflight -= 1
+            if reads:
+                metrics.reading -= 1
+            else:
+                metrics.writing -= 1
+            if request.audit is not None and self._auditor is not None:
+                self._auditor.end(request.audit, response, is_long=False)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        self._count(info, response.status)
+        dry_run = "" if reads else query.get("dryRun", "")
+        metrics.count(info, response.status, perf_counter() - begin, dry_run)
         return response
 
-    async def _answer(
-        self, request: web.BaseRequest, info: RequestInfo, query: Mapping[str, str], tail: str
+    async def _handle_long(
+        self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> web.StreamResponse:
-        user = await self._authenticate(request)
-        user = await impersonate(user, request.headers, self._authorizer)
-        decision, reason = await self._authorizer.authorize(user, info)
+        """A watch or a connection: it counts as answered from its head on."""
+        request.is_long = True
+        begin = perf_counter()
+        running = self.metrics.began(info)
+        waited_for = info.verb != "watch"
+        self._inflight += waited_for
+        response = None
+        try:
+            response = await self._answered(request, info, query, tail)
+        finally:
+            if request.seat is not None:
+                request.seat.leave()
+            self.metrics.ended(running)
+            self._inflight -= waited_for
+            if request.audit is not None and self._auditor is not None:
+                self._auditor.end(request.audit, response, is_long=True)
+            if self._draining is not None and not self._inflight and not self._draining.done():
+                self._draining.set_result(None)
+        self.metrics.count(info, response.status, perf_counter() - begin)
+        return response
+
+    async def _answered(
+        self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
+    ) -> web.StreamResponse:
+        """The answer, errors made answers too."""
+        try:
+            return await self._answer(request, info, query, tail)
+        except status.StatusError as error:
+            return respond.error(error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            if request.audit is not None:
+                request.audit.panicked(str(error))
+                request.audit = None
+            return respond.error(status.internal_error("the server met an error it did not expect"))
+
+    async def _answer(
+        self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
+    ) -> web.StreamResponse:
+        user = await self._authenticate(request, info)
+        event = None
+        if self._auditor is not None:
+            event = request.audit = self._auditor.begin(request, info, user)
+        acting = await impersonate(user, request.headers, self._authorizer)
+        if event is not None and acting is not user:
+            event.impersonated(acting)
+        if self._flow is not None:
+            refusal = await self._flow.enter(request, acting, info)
+            if refusal is not None:
+                return refusal
+        decision, reason = await self._authorizer.authorize(acting, info)
+        if event is not None:
+            word = "allow" if decision is Decision.ALLOW else "forbid"
+            event.annotate("authorization.k8s.io/decision", word)
+            event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            raise verbs.denied(info, user.name, reason)
+            raise verbs.denied(info, acting.name, reason)
         if not info.is_resource_request:
             return await self._other(request, query)
-        context = RequestContext(user=user, info=info, user_agent=request.headers.get("User-Agent", ""))
+        context = RequestContext(user=acting, info=info, user_agent=request.headers.get("User-Agent", ""))
+        if event is not None:
+            context.audit_annotations = event.annotations
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
             return await work
         # A write that has begun is brought to its end, also when the client goes away: hooks must hear of it.
         task = asyncio.ensure_future(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), REQUEST_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(task), self._seconds)
         except TimeoutError:
             raise status.timeout("request did not complete within the allotted timeout") from None
 
-    async def _authenticate(self, request: web.BaseRequest) -> UserInfo:
+    async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         transport = request.transport
         tls = transport.get_extra_info("ssl_object") if transport is not None else None
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        user = await self._authenticator.authenticate(request.headers, certificate)
-        if user is not None:
-            return user
-        if not self._anonymous:
-            raise status.unauthorized()
+        try:
+            user = await self._authenticator.authenticate(request.headers, certificate)
+            if user is not None:
+                return user
+            if not self._anonymous(info):
+                raise status.unauthorized()
+        except status.StatusError as error:
+            if self._auditor is not None:
+                self._auditor.refused(request, info, error)
+            raise
         return ANONYMOUS
 
     async def _other(self, request: web.BaseRequest, query: Mapping[str, str]) -> web.StreamResponse:
@@ -171,24 +245,10 @@ class Server:
         if request.method not in {"GET", "HEAD"}:
             raise status.path_not_found()
         if path == "/metrics":
-            return web.Response(body=metrics.render(), headers={"Content-Type": metrics.CONTENT_TYPE})
+            return web.Response(
+                body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
+            )
         answer = self._openid.answer(path) or await self._documents.answer(request)
         if answer is None:
             raise status.path_not_found()
         return answer
-
-    def _count(self, info: RequestInfo, code: int) -> None:
-        key = (
-            info.verb.upper(),
-            info.api_group,
-            info.api_version,
-            info.resource,
-            info.subresource,
-            str(code),
-        )
-        counter = self._counters.get(key)
-        if counter is None:
-            if code == 404 and len(self._counters) > 5000:
-                return
-            counter = self._counters[key] = REQUESTS.labels(*key)
-        counter.inc()

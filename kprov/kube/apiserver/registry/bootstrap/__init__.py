@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 
+from kprov.kube.apiserver.flowcontrol import bootstrap as flow_objects
 from kprov.kube.apiserver.interfaces import PostStartHook
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.allocators.repair import Repair
@@ -35,6 +36,10 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
             partial(cluster_facts.authentication_trust, options, registry),
         ),
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
+        PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
+        PostStartHook(
+            "priority-and-fairness-config-consumer", partial(flow_objects.follow_schemas, registry)
+        ),
         PostStartHook(
             "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
         ),

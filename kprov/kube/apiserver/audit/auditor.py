@@ -1,0 +1,309 @@
+"""From requests to events: what the server calls at each step of a request.
+
+Source: apiserver/pkg/endpoints/filters/{audit,audit_init,authn_audit}.go and server/options/audit.go.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import uuid
+from argparse import Namespace
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from kprov.kube.apiserver.audit import event as events
+from kprov.kube.apiserver.audit import log as logs
+from kprov.kube.apiserver.audit import policy as policies
+from kprov.kube.apiserver.audit.event import AuditEvent
+from kprov.kube.apiserver.audit.policy import Level, Policy
+from kprov.kube.apiserver.configuration import ConfigError
+from kprov.kube.apiserver.endpoints import body
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.component_base import metrics
+from kprov.kube.machinery import status
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+_MODES: Final = ("batch", "blocking", "blocking-strict")
+_FORMATS: Final = ("json", "legacy")
+_AGENT_LENGTH: Final = 1024
+_ID_LENGTH: Final = 64
+
+_EVENTS: Final = metrics.counter(
+    "apiserver_audit_event_total", "Counter of audit events generated and sent to the audit backend."
+)
+_ERRORS: Final = metrics.counter(
+    "apiserver_audit_error_total",
+    "Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by "
+    "the error.",
+    ["plugin"],
+)
+_LEVELS: Final = metrics.counter(
+    "apiserver_audit_level_total", "Counter of policy levels for audit events (1 per request).", ["level"]
+)
+_REJECTED: Final = metrics.counter(
+    "apiserver_audit_requests_rejected_total",
+    "Counter of apiserver requests rejected due to an error in audit logging backend.",
+)
+
+
+def build(options: Namespace, registry: Registry) -> Auditor | None:
+    """By the flags --audit-*; None without a policy or a log. Raises ConfigError, OSError."""
+    if options.audit_webhook_config_file:
+        raise ConfigError(
+            "--audit-webhook-config-file: audit webhooks are not supported; "
+            "use --audit-log-path and ship the file"
+        )
+    if options.audit_log_version != "audit.k8s.io/v1":
+        version = options.audit_log_version
+        raise ConfigError(f"--audit-log-version: {version}: only audit.k8s.io/v1 is written")
+    for flag, value, known in (
+        ("mode", options.audit_log_mode, _MODES),
+        ("format", options.audit_log_format, _FORMATS),
+    ):
+        if value not in known:
+            raise ConfigError(
+                f"--audit-log-{flag}: invalid audit log {flag} {value}, allowed are {', '.join(known)}"
+            )
+    for flag in ("maxage", "maxbackup", "maxsize"):
+        number = getattr(options, f"audit_log_{flag}")
+        if number < 0:
+            raise ConfigError(f"--audit-log-{flag} {number} can't be a negative number")
+    if not options.audit_policy_file:
+        return None
+    policy = policies.load(options.audit_policy_file)
+    if not options.audit_log_path:
+        return None
+    return Auditor(policy, _sink(options), registry, options)
+
+
+def _sink(options: Namespace) -> logs.Sink:
+    sink: logs.Sink
+    if options.audit_log_path == "-":
+        sink = logs.StandardOutput()
+    else:
+        sink = logs.RotatingFile(
+            options.audit_log_path,
+            megabytes=options.audit_log_maxsize,
+            backups=options.audit_log_maxbackup,
+            days=options.audit_log_maxage,
+            compress=options.audit_log_compress,
+        )
+    if options.audit_log_mode != "batch":
+        return sink
+    return logs.Batches(
+        sink,
+        room=options.audit_log_batch_buffer_size,
+        size=options.audit_log_batch_max_size,
+        seconds=options.audit_log_batch_max_wait,
+        dropped=_ERRORS.labels("log").inc,
+    )
+
+
+class Auditor:
+    """Events of all requests, by one policy, into one sink."""
+
+    def __init__(self, policy: Policy, sink: logs.Sink, registry: Registry, options: Namespace) -> None:
+        self._policy = policy
+        self._sink = sink
+        self._registry = registry
+        self._legacy = options.audit_log_format == "legacy"
+        self._strict = options.audit_log_mode == "blocking-strict"
+        self._levels = {level: _LEVELS.labels(name) for name, level in policies.LEVELS.items()}
+        self._failures = 0
+
+    def begin(self, request: web.BaseRequest, info: RequestInfo, user: UserInfo | None) -> AuditEvent | None:
+        """The request's event with its first stage written; None when nothing is to be recorded.
+
+        Raises StatusError 500 in the mode blocking-strict when it could not be written.
+        """
+        recording = self._policy.recording(user, info)
+        self._levels[recording.level].inc()
+        if recording.level is Level.NONE:
+            return None
+        agent = request.headers.get("User-Agent", "")
+        if len(agent) > _AGENT_LENGTH:
+            agent = agent[:_AGENT_LENGTH] + "...TRUNCATED"
+        document = events.document_of(
+            recording,
+            audit_id=audit_id(request),
+            uri=request.raw_path,
+            verb=info.verb,
+            user=user,
+            addresses=addresses(request),
+            user_agent=agent,
+            info=info,
+        )
+        event = AuditEvent(recording, info, document, self._write, legacy=self._legacy)
+        before = self._failures
+        if user is not None:
+            event.received()
+        if self._strict and self._failures != before:
+            _REJECTED.inc()
+            raise status.internal_error("failed to store audit event")
+        return event
+
+    def refused(self, request: web.BaseRequest, info: RequestInfo, error: status.StatusError) -> None:
+        """Credentials that were wrong: one event, of the answer."""
+        event = self.begin(request, info, None)
+        if event is not None:
+            event.response_status = {"metadata": {}, "message": _attempted(request), "code": error.code}
+            event.started(error.code)
+
+    def end(self, event: AuditEvent, response: web.StreamResponse | None, *, is_long: bool) -> None:
+        """Record what was asked and answered. response None: the client went away before there was one."""
+        if event.level >= Level.METADATA and event.body:
+            self._tell_request(event)
+        if response is None:
+            event.response_status = {
+                "metadata": {},
+                "status": "Success",
+                "message": "Connection closed early",
+                "code": 200,
+            }
+            if is_long:
+                event.started(200)
+        elif event.response_status is None or not is_long:
+            event.response_status = {"metadata": {}, "code": response.status}
+            self._tell_response(event, response)
+        event.complete()
+
+    def close(self) -> None:
+        self._sink.close()
+
+    def _write(self, line: bytes) -> None:
+        _EVENTS.inc()
+        try:
+            self._sink.write(line)
+        except OSError as error:
+            self._failures += 1
+            _ERRORS.labels("log").inc()
+            log.error("an audit event was not written: %s", error)  # noqa: TRY400  the text is all there is
+
+    def _tell_request(self, event: AuditEvent) -> None:
+        info = event.info
+        if info.verb == "patch":
+            if event.level >= Level.REQUEST:
+                event.request_object(_patch(event.body, event.content_type))
+            return
+        try:
+            obj = body.decode(event.body, event.content_type)
+        except status.StatusError:
+            return
+        if not isinstance(obj, dict):
+            return
+        meta = obj.get("metadata")
+        if isinstance(meta, dict):
+            event.refer(
+                **{
+                    name: str(meta.get(name) or "")
+                    for name in ("namespace", "name", "uid", "resourceVersion")
+                }
+            )
+        if event.level >= Level.REQUEST:
+            if info.verb in {"create", "update"} and not info.subresource:
+                self._default(info, obj)
+            event.request_object(_plain(obj) if event.recording.omit_managed_fields else obj)
+
+    def _default(self, info: RequestInfo, obj: Object) -> None:
+        """Requests are recorded with the defaults of their version, as decoding fills them in upstream."""
+        store = self._registry.find(info.api_group, info.resource)
+        if store is None or store.resource.version != info.api_version:
+            return
+        obj.setdefault("kind", store.resource.kind)
+        obj.setdefault("apiVersion", store.resource.api_version)
+        try:
+            store.strategy.default(obj)
+        except (TypeError, AttributeError, KeyError, ValueError):
+            # The object was no such object; it has been refused.
+            log.debug("a refused object is recorded as it came")
+
+    def _tell_response(self, event: AuditEvent, response: web.StreamResponse) -> None:
+        if not isinstance(response, web.Response) or not isinstance(response.body, bytes | bytearray):
+            return
+        is_error = response.status >= 400
+        wants_all = event.level >= Level.REQUEST_RESPONSE and event.info.is_resource_request
+        data = bytes(response.body)
+        is_status = is_error or b'"kind":"Status"' in data[:64]
+        if not wants_all and not is_status:
+            return
+        if response.headers.get("Content-Encoding") == "gzip":
+            data = gzip.decompress(data)
+        if response.content_type == "application/json":
+            obj: Any = None
+            if is_status or event.recording.omit_managed_fields:
+                obj = orjson.loads(data)
+            shown: Any = orjson.Fragment(data) if obj is None else obj
+        elif "yaml" in response.content_type:
+            obj = shown = body.from_yaml(data)
+        else:
+            return
+        if isinstance(obj, dict) and obj.get("kind") == "Status":
+            names = ("status", "message", "reason", "details")
+            event.response_status = {
+                "metadata": {},
+                **{name: obj[name] for name in names if obj.get(name)},
+                "code": obj.get("code") or response.status,
+            }
+        if wants_all:
+            event.response_object(_plain(shown) if event.recording.omit_managed_fields else shown)
+
+
+def audit_id(request: web.BaseRequest) -> str:
+    """The client's Audit-ID, or a new one."""
+    given = request.headers.get("Audit-ID", "")
+    return given[:_ID_LENGTH] if given else str(uuid.uuid4())
+
+
+def addresses(request: web.BaseRequest) -> list[str]:
+    """Where the request comes from: what proxies say, then the peer."""
+    found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):
+        if more and (not found or found[-1] != more):
+            found.append(more)
+    return found
+
+
+def _attempted(request: web.BaseRequest) -> str:
+    scheme = request.headers.get("Authorization", "").strip().lower().partition(" ")[0]
+    ways = [scheme] if scheme in {"basic", "bearer"} else []
+    transport = request.transport
+    tls = transport.get_extra_info("ssl_object") if transport is not None else None
+    if tls is not None and tls.getpeercert(binary_form=True):
+        ways.append("x509")
+    if not ways:
+        return "Authentication failed, no credentials provided"
+    return f"Authentication failed, attempted: {', '.join(ways)}"
+
+
+def _patch(data: bytes, content_type: str) -> Any:
+    if "yaml" in content_type or "cbor" in content_type:
+        try:
+            return body.from_yaml(data)
+        except status.StatusError:
+            return data.decode("utf-8", "replace")
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data.decode("utf-8", "replace")
+
+
+def _plain(obj: Any) -> Any:
+    """Without managedFields: of the object, of a list's items, of a table's rows."""
+    if not isinstance(obj, dict):
+        return obj
+    result = dict(obj)
+    for name in ("items", "rows"):
+        if isinstance(obj.get(name), list):
+            result[name] = [_plain(item) for item in obj[name]]
+    if isinstance(obj.get("object"), dict):
+        result["object"] = _plain(obj["object"])
+    meta = obj.get("metadata")
+    if isinstance(meta, dict) and "managedFields" in meta:
+        result["metadata"] = {name: value for name, value in meta.items() if name != "managedFields"}
+    return result

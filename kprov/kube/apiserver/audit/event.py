@@ -1,0 +1,236 @@
+"""One request's audit event: filled in as the request goes on, written at each of its stages.
+
+Source: apiserver/pkg/audit/{context,request,format}.go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+
+Object = dict[str, Any]
+#: Takes a finished line of the log.
+Write = Callable[[bytes], None]
+
+
+def stamp(moment: datetime) -> str:
+    """As upstream's MicroTime."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def user_document(user: UserInfo) -> Object:
+    """authentication.k8s.io/v1 UserInfo, empty fields left out."""
+    shown: Object = {"username": user.name} if user.name else {}
+    if user.uid:
+        shown["uid"] = user.uid
+    if user.groups:
+        shown["groups"] = list(user.groups)
+    if user.extra:
+        shown["extra"] = {key: list(values) for key, values in user.extra.items()}
+    return shown
+
+
+class AuditEvent:
+    """Made after authentication. Nothing in it is kept longer than the request."""
+
+    __slots__ = (
+        "_document",
+        "_format",
+        "_started",
+        "_write",
+        "annotations",
+        "body",
+        "content_type",
+        "id",
+        "info",
+        "recording",
+        "response_status",
+    )
+
+    def __init__(
+        self,
+        recording: Recording,
+        info: RequestInfo,
+        document: Object,
+        write: Write,
+        *,
+        legacy: bool = False,
+    ) -> None:
+        """document: the fields that are known at once, in upstream's order."""
+        self.recording = recording
+        self.info = info
+        #: The request's body as it came, once it has been read.
+        self.body = b""
+        self.content_type = ""
+        self.annotations: dict[str, str] = {}
+        self.response_status: Object | None = None
+        #: The value of the answer's Audit-Id header.
+        self.id: str = document["auditID"]
+        self._document = document
+        self._write = write
+        self._format = _legacy if legacy else _json
+        self._started = False
+
+    @property
+    def level(self) -> Level:
+        return self.recording.level
+
+    def annotate(self, key: str, value: str) -> None:
+        """The first value of a key stays."""
+        self.annotations.setdefault(key, value)
+
+    def impersonated(self, user: UserInfo) -> None:
+        """The user as whom the request goes on."""
+        self._document["impersonatedUser"] = user_document(user)
+
+    def refer(self, **fields: str) -> None:
+        """What the request's object says of itself, where the path said nothing."""
+        reference = self._document.setdefault("objectRef", {})
+        for name, value in fields.items():
+            if value and not reference.get(name):
+                reference[name] = value
+
+    def request_object(self, value: Any) -> None:
+        self._document["requestObject"] = value
+
+    def response_object(self, value: Any) -> None:
+        self._document["responseObject"] = value
+
+    def received(self) -> None:
+        """Stage RequestReceived."""
+        self._stage("RequestReceived", self._document["requestReceivedTimestamp"])
+
+    def started(self, code: int) -> None:
+        """Stage ResponseStarted, of requests that go on long."""
+        if not self._started:
+            self._started = True
+            self.response_status = self.response_status or {"metadata": {}, "code": code}
+            self.response_status["code"] = code
+            self._stage("ResponseStarted")
+
+    def complete(self) -> None:
+        """Stage ResponseComplete."""
+        self._stage("ResponseComplete")
+
+    def panicked(self, text: str) -> None:
+        """Stage Panic: the server met an error of its own."""
+        self.response_status = {
+            "metadata": {},
+            "status": "Failure",
+            "message": f"APIServer panic'd: {text}",
+            "reason": "InternalError",
+            "code": 500,
+        }
+        self._stage("Panic")
+
+    def _stage(self, stage: str, moment: str = "") -> None:
+        if stage in self.recording.omitted:
+            return
+        document = self._document
+        document["stage"] = stage
+        document["stageTimestamp"] = moment or stamp(datetime.now(UTC))
+        if self.response_status is not None:
+            document["responseStatus"] = self.response_status
+        if self.annotations:
+            document["annotations"] = self.annotations
+        self._write(self._format(document))
+
+
+_ORDER: Final = (
+    "kind",
+    "apiVersion",
+    "level",
+    "auditID",
+    "stage",
+    "requestURI",
+    "verb",
+    "user",
+    "impersonatedUser",
+    "sourceIPs",
+    "userAgent",
+    "objectRef",
+    "responseStatus",
+    "requestObject",
+    "responseObject",
+    "requestReceivedTimestamp",
+    "stageTimestamp",
+    "annotations",
+)
+
+
+def _json(document: Object) -> bytes:
+    return orjson.dumps({name: document[name] for name in _ORDER if name in document}) + b"\n"
+
+
+def _legacy(document: Object) -> bytes:
+    user, other = document["user"], document.get("impersonatedUser")
+    groups = _listed(user["groups"]) if user.get("username") and user.get("groups") else "<none>"
+    as_groups = "<lookup>" if other is None or "groups" not in other else _listed(other["groups"])
+    response = document.get("responseStatus")
+    values = {
+        "id": document["auditID"],
+        "stage": document["stage"],
+        "ip": (document.get("sourceIPs") or ["<unknown>"])[0],
+        "method": document["verb"],
+        "user": user.get("username") or "<none>",
+        "groups": groups,
+        "as": other.get("username", "") if other else "<self>",
+        "asgroups": as_groups,
+        "user-agent": document.get("userAgent", ""),
+        "namespace": (document.get("objectRef") or {}).get("namespace") or "<none>",
+        "uri": document["requestURI"],
+        "response": str(response["code"]) if response else "<deferred>",
+    }
+    told = " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    # Go's RFC3339Nano shows no zeros at the end.
+    moment = document["requestReceivedTimestamp"].removesuffix("Z").rstrip("0").rstrip(".") + "Z"
+    return f"{moment} AUDIT: {told}\n".encode()
+
+
+def _listed(values: list[str]) -> str:
+    return ",".join(json.dumps(value, ensure_ascii=False) for value in values)
+
+
+def document_of(
+    recording: Recording,
+    *,
+    audit_id: str,
+    uri: str,
+    verb: str,
+    user: UserInfo | None,
+    addresses: list[str],
+    user_agent: str,
+    info: RequestInfo,
+) -> Object:
+    """The fields of an event that are known before the request is carried out."""
+    document: Object = {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": LEVEL_NAMES[recording.level],
+        "auditID": audit_id,
+        "requestURI": uri,
+        "verb": verb,
+        "user": {} if user is None else user_document(user),
+        "sourceIPs": addresses,
+    }
+    if user_agent:
+        document["userAgent"] = user_agent
+    if info.is_resource_request:
+        reference = {
+            "resource": info.resource,
+            "namespace": info.namespace,
+            "name": info.name,
+            "apiGroup": info.api_group,
+            "apiVersion": info.api_version,
+            "subresource": info.subresource,
+        }
+        document["objectRef"] = {name: value for name, value in reference.items() if value}
+    document["requestReceivedTimestamp"] = stamp(datetime.now(UTC))
+    return document

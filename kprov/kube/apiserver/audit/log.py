@@ -1,0 +1,194 @@
+"""The file that events go to: appended line by line, put aside when it is full.
+
+Several processes may write to one file: each line is one write to a file opened for appending, and a file
+that another process has put aside is opened anew. Names of files put aside are upstream's (lumberjack):
+audit-2026-11-21T13-00-00.000.log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import gzip
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+log = logging.getLogger(__name__)
+
+_MIB: Final = 1024 * 1024
+#: How often a writer looks whether the file is still the one at its path.
+_LOOK_SECONDS: Final = 1.0
+_STAMP: Final = "%Y-%m-%dT%H-%M-%S"
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    def write(self, line: bytes) -> None:
+        """Raises OSError."""
+
+    def close(self) -> None:
+        """Write what is waiting."""
+
+
+class StandardOutput:
+    """--audit-log-path=-"""
+
+    def write(self, line: bytes) -> None:
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+class RotatingFile:
+    """--audit-log-path with -maxsize, -maxbackup, -maxage (days) and -compress; 0: without limit."""
+
+    def __init__(
+        self, path: str, *, megabytes: int = 0, backups: int = 0, days: int = 0, compress: bool = False
+    ) -> None:
+        """Raises OSError."""
+        self._path = Path(path)
+        self._limit = megabytes * _MIB
+        self._backups, self._days, self._compress = backups, days, compress
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = -1
+        self._looked = 0.0
+        self._open()
+
+    def write(self, line: bytes) -> None:
+        now = time.monotonic()
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._follow()
+        if self._limit and self._size + len(line) > self._limit:
+            self._rotate(len(line))
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self._size += len(line)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _open(self) -> None:
+        self._file = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._file).st_size
+
+    def _follow(self) -> None:
+        """Take the file at the path when it is another one by now; learn what others have added."""
+        mine = os.fstat(self._file)
+        with contextlib.suppress(FileNotFoundError):
+            there = self._path.stat()
+            if (there.st_ino, there.st_dev) == (mine.st_ino, mine.st_dev):
+                self._size = mine.st_size
+                return
+        os.close(self._file)
+        self._open()
+
+    def _rotate(self, more: int) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        locked = self._file
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if self._path.stat().st_ino == os.fstat(locked).st_ino:
+                    if os.fstat(locked).st_size + more <= self._limit:
+                        return
+                    self._path.rename(self._aside())
+            self._open()
+        finally:
+            if self._file != locked:
+                os.close(locked)
+            else:
+                fcntl.flock(locked, fcntl.LOCK_UN)
+        self._tidy()
+
+    def _aside(self) -> Path:
+        now = datetime.now(UTC)
+        while True:
+            moment = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
+            path = self._path.with_name(f"{self._path.stem}-{moment}{self._path.suffix}")
+            if not path.exists():
+                return path
+            now += timedelta(milliseconds=1)
+
+    def _tidy(self) -> None:
+        name = re.escape(self._path.stem) + r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)\.\d{3}"
+        form = re.compile(name + re.escape(self._path.suffix) + r"(\.gz)?")
+        found = sorted(
+            (path for path in self._path.parent.iterdir() if form.fullmatch(path.name)), reverse=True
+        )
+        keep = found[: self._backups] if self._backups else found
+        if self._days:
+            oldest = (datetime.now(UTC) - timedelta(days=self._days)).strftime(_STAMP)
+            keep = [path for path in keep if _moment(form, path) >= oldest]
+        for path in set(found) - set(keep):
+            path.unlink(missing_ok=True)
+        if self._compress:
+            for path in keep:
+                if path.suffix != ".gz":
+                    with contextlib.suppress(FileNotFoundError):
+                        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+                        path.unlink()
+
+
+def _moment(form: re.Pattern[str], path: Path) -> str:
+    match = form.fullmatch(path.name)
+    return match[1] if match else ""
+
+
+class Batches:
+    """--audit-log-mode=batch: lines wait and are written together, in a thread.
+
+    A line that finds `room` lines waiting is dropped, and `dropped` is told.
+    """
+
+    def __init__(
+        self, sink: Sink, *, room: int, size: int, seconds: float, dropped: Callable[[], None]
+    ) -> None:
+        """seconds: how long a line waits at most; size: so many lines are written at once."""
+        self._sink = sink
+        self._room, self._size, self._seconds = room, size, seconds
+        self._waiting: list[bytes] = []
+        self._task: asyncio.Task[None] | None = None
+        self._full = asyncio.Event()
+        self._dropped = dropped
+
+    def write(self, line: bytes) -> None:
+        if len(self._waiting) >= self._room:
+            self._dropped()
+            return
+        self._waiting.append(line)
+        if len(self._waiting) >= self._size:
+            self._full.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._flush())
+
+    def close(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._sink.write(b"".join(waiting))
+        self._sink.close()
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            if len(self._waiting) < self._size:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._full.wait(), self._seconds)
+            self._full.clear()
+            lines, self._waiting = self._waiting, []
+            try:
+                await asyncio.to_thread(self._sink.write, b"".join(lines))
+            except OSError as error:
+                log.error("audit events were not written: %s", error)  # noqa: TRY400  the text is all there is
+                for _ in lines:
+                    self._dropped()

@@ -1,0 +1,256 @@
+"""The objects that every cluster has, made and kept by the server. The table is bootstrap.yaml.
+
+Mandatory ones are put right whatever someone made of them; suggested ones as long as their annotation
+apf.kubernetes.io/autoupdate-spec says so, or says nothing and nobody changed them. Source:
+apiserver/pkg/apis/flowcontrol/bootstrap and pkg/registry/flowcontrol/ensurer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.store import DeleteOptions, Registry, Store, system_context
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.status import StatusError
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+GROUP: Final = "flowcontrol.apiserver.k8s.io"
+LEVELS: Final = "prioritylevelconfigurations"
+SCHEMAS: Final = "flowschemas"
+ANNOTATION: Final = "apf.kubernetes.io/autoupdate-spec"
+MANDATORY: Final = frozenset({"exempt", "catch-all"})
+_MANAGER: Final = "api-priority-and-fairness-config-producer-v1"
+_STATUS_MANAGER: Final = "api-priority-and-fairness-config-consumer-v1"
+_SECONDS: Final = 60.0
+_STATUS_SECONDS: Final = 2.0
+_TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
+_FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
+
+
+def objects() -> list[tuple[str, Object]]:
+    """(plural, object), levels first, in the order in which they are made; each call gives new ones."""
+    return copy.deepcopy(_read())
+
+
+@cache
+def _read() -> list[tuple[str, Object]]:
+    import yaml
+
+    text = (resources.files(__package__) / "bootstrap.yaml").read_text()
+    table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    found = [
+        (LEVELS, _object("PriorityLevelConfiguration", name, _level(level)))
+        for name, level in table["levels"].items()
+    ]
+    found += [
+        (SCHEMAS, _object("FlowSchema", name, _schema(schema))) for name, schema in table["schemas"].items()
+    ]
+    return found
+
+
+def _object(kind: str, name: str, spec: Object) -> Object:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": kind,
+        "metadata": {"name": name, "annotations": {ANNOTATION: "true"}},
+        "spec": spec,
+    }
+
+
+def _level(level: Object) -> Object:
+    shares = {
+        "nominalConcurrencyShares": level["shares"],
+        "lendablePercent": level["lendable"],
+    }
+    if level["type"] == "exempt":
+        return {"type": "Exempt", "exempt": shares}
+    response: Object = {"type": "Reject"}
+    if "queues" in level:
+        queues, hand, length = level["queues"]
+        queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
+        response = {"type": "Queue", "queuing": queuing}
+    return {"type": "Limited", "limited": {**shares, "limitResponse": response}}
+
+
+def _schema(schema: Object) -> Object:
+    rule: Object = {"subjects": [_subject(text) for text in schema["subjects"]]}
+    if "resources" in schema:
+        rule["resourceRules"] = [
+            {
+                "verbs": each["verbs"],
+                "apiGroups": each["groups"],
+                "resources": each["resources"],
+                "namespaces": ["*"],
+                **({"clusterScope": True} if each.get("cluster") else {}),
+            }
+            for each in schema["resources"]
+        ]
+    if "paths" in schema:
+        verbs, urls = schema["paths"]
+        rule["nonResourceRules"] = [{"verbs": verbs, "nonResourceURLs": urls}]
+    spec: Object = {
+        "priorityLevelConfiguration": {"name": schema["level"]},
+        "matchingPrecedence": schema["precedence"],
+    }
+    if "by" in schema:
+        spec["distinguisherMethod"] = {"type": schema["by"]}
+    return spec | {"rules": [rule]}
+
+
+def _subject(text: str) -> Object:
+    kind, name = text.split(" ", 1)
+    if kind == "ServiceAccount":
+        namespace, _, account = name.partition("/")
+        return {"kind": kind, "serviceAccount": {"namespace": namespace, "name": account}}
+    return {"kind": kind, kind.lower(): {"name": name}}
+
+
+# keeping them
+
+
+async def run(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook priority-and-fairness-config-producer."""
+    while True:
+        for plural, wanted in objects():
+            await ensure(registry.store(GROUP, plural), wanted)
+        for plural in (SCHEMAS, LEVELS):
+            await _remove_unwanted(registry.store(GROUP, plural), plural)
+        done()
+        await asyncio.sleep(_SECONDS)
+
+
+async def ensure(store: Store, wanted: Object) -> None:
+    """Create it, or put it right where that is the server's business."""
+    name = wanted["metadata"]["name"]
+    await store.fresh()
+    current = store.lister.get("", name)
+    try:
+        if current is None:
+            await store.create(_context("create", store, name), "", wanted)
+            return
+        revised = revise(current, wanted, is_mandatory=name in MANDATORY)
+        if revised is not None:
+            await store.update(_context("update", store, name), "", name, lambda _: copy.deepcopy(revised))
+    except StatusError as error:
+        # Another server was faster, or someone changes it now: the next round sees.
+        if error.code != 409:
+            raise
+
+
+def revise(current: Object, wanted: Object, *, is_mandatory: bool) -> Object | None:
+    """The object as it should be; None when it is so."""
+    annotations = current["metadata"].get("annotations") or {}
+    said = annotations.get(ANNOTATION)
+    if is_mandatory or said in _TRUE:
+        ours = True
+    elif said in _FALSE:
+        ours = False
+    else:
+        ours = current["metadata"].get("generation", 1) == 1
+    told = said in (_TRUE if ours else _FALSE)
+    spec_differs = ours and not _covers(current["spec"], wanted["spec"])
+    if told and not spec_differs:
+        return None
+    revised = copy.deepcopy(current)
+    if spec_differs:
+        revised["spec"] = wanted["spec"]
+    if not told:
+        revised["metadata"]["annotations"] = annotations | {ANNOTATION: "true" if ours else "false"}
+    return revised
+
+
+def _covers(current: Any, wanted: Any) -> bool:
+    """Whether they are equal but for what defaults have added."""
+    if isinstance(wanted, dict):
+        return isinstance(current, dict) and all(
+            key in current and _covers(current[key], value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(current, list)
+            and len(current) == len(wanted)
+            and all(_covers(have, want) for have, want in zip(current, wanted, strict=True))
+        )
+    return bool(current == wanted)
+
+
+async def _remove_unwanted(store: Store, plural: str) -> None:
+    """Objects of an older release that no one has taken over."""
+    names = {obj["metadata"]["name"] for kind, obj in objects() if kind == plural}
+    for obj in store.lister.list():
+        meta = obj["metadata"]
+        if meta["name"] in names or (meta.get("annotations") or {}).get(ANNOTATION) not in _TRUE:
+            continue
+        options = DeleteOptions(uid=meta["uid"], resource_version=meta["resourceVersion"])
+        try:
+            await store.delete(_context("delete", store, meta["name"]), "", meta["name"], options)
+        except StatusError as error:
+            if error.code not in {404, 409}:
+                raise
+
+
+async def follow_schemas(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook priority-and-fairness-config-consumer: schemas say whether their level is there."""
+    store, levels = registry.store(GROUP, SCHEMAS), registry.store(GROUP, LEVELS)
+    changed = asyncio.Event()
+    store.lister.on_change(lambda *_: changed.set())
+    levels.lister.on_change(lambda *_: changed.set())
+    done()
+    while True:
+        await changed.wait()
+        await asyncio.sleep(_STATUS_SECONDS)
+        changed.clear()
+        there = {obj["metadata"]["name"] for obj in levels.lister.list()}
+        for obj in store.lister.list():
+            try:
+                await _tell(store, obj, there)
+            except StatusError as error:
+                if error.code not in {404, 409}:
+                    raise
+                changed.set()
+
+
+async def _tell(store: Store, obj: Object, levels: set[str]) -> None:
+    level = obj["spec"]["priorityLevelConfiguration"]["name"]
+    text = f'This FlowSchema references the PriorityLevelConfiguration object named "{level}"'
+    is_there = level in levels
+    told = {
+        "type": "Dangling",
+        "status": "False" if is_there else "True",
+        "reason": "Found" if is_there else "NotFound",
+        "message": f"{text} and it exists" if is_there else f"{text} but there is no such object",
+    }
+    have = next(
+        (c for c in (obj.get("status") or {}).get("conditions") or () if c["type"] == "Dangling"), None
+    )
+    if have is not None and all(have.get(key) == value for key, value in told.items()):
+        return
+    moment = timestamps.now()
+    if have is not None and have["status"] == told["status"]:
+        moment = have.get("lastTransitionTime") or moment
+
+    def change(old: Object | None) -> Object:
+        assert old is not None
+        others = [c for c in (old.get("status") or {}).get("conditions") or () if c["type"] != "Dangling"]
+        condition = told | {"lastTransitionTime": moment}
+        return old | {"status": (old.get("status") or {}) | {"conditions": [*others, condition]}}
+
+    name = obj["metadata"]["name"]
+    context = _context("update", store, name)
+    context.field_manager = _STATUS_MANAGER
+    await store.update(context, "", name, change, subresource="status")
+
+
+def _context(verb: str, store: Store, name: str) -> RequestContext:
+    context = system_context(verb, store.resource, "", name)
+    context.field_manager = _MANAGER
+    return context

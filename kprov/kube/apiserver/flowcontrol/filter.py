@@ -1,0 +1,300 @@
+"""The filter in the chain: priority and fairness, or two plain limits without it.
+
+The server's seats are --max-requests-inflight plus --max-mutating-requests-inflight. Several worker processes
+have equal parts of them: the kernel spreads connections over the workers, and a count that they shared would
+cost each request more than all the rest of this.
+Source: apiserver/pkg/server/filters/{priority-and-fairness,maxinflight}.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from kprov.kube.apiserver import workers
+from kprov.kube.apiserver.flowcontrol import allocation, bootstrap
+from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
+from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
+from kprov.kube.apiserver.http_request import Request
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.component_base import metrics
+
+Object = dict[str, Any]
+GROUP: Final = bootstrap.GROUP
+_OBJECTS_A_SEAT: Final = 100
+_MATCHES_REMEMBERED: Final = 8192
+_RETRY_SECONDS: Final = 1
+_MASTERS: Final = "system:masters"
+_READS: Final = frozenset({"get", "list", "watch"})
+_TEXT: Final = "Too many requests, please try again later.\n"
+
+_GAUGES: Final = (
+    ("nominal_limit_seats", "Nominal number of execution seats configured for each level", "nominal"),
+    ("current_limit_seats", "Current number of execution seats available to each level", "limit"),
+    ("lower_limit_seats", "Configured lower bound on execution seats of each level", "least"),
+    ("upper_limit_seats", "Configured upper bound on execution seats of each level", "most"),
+    ("current_executing_seats", "Seats occupied by the currently executing requests", "in_use"),
+    ("current_executing_requests", "Number of requests in execution", "running"),
+    ("current_inqueue_requests", "Number of requests currently pending in queues", "waiting"),
+)
+_DROPPED: Final = metrics.counter(
+    "apiserver_dropped_requests_total",
+    "Number of requests dropped with 'Try again later' response",
+    ["request_kind"],
+)
+
+
+class FlowControl(Protocol):
+    """Asked once a request, after authentication."""
+
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+        """Return when the request may go on, or the answer to one that may not.
+
+        `request.seat` is to be left at its end.
+        """
+
+    def start(self) -> None:
+        """Called once the objects have been read."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+
+def build(options: Namespace, registry: Registry) -> FlowControl:
+    """By --enable-priority-and-fairness and the two limits."""
+    reading, writing = options.max_requests_inflight, options.max_mutating_requests_inflight
+    if not options.enable_priority_and_fairness:
+        return MaxInFlight(reading, writing)
+    seats = math.ceil((reading + writing) / workers.count())
+    return PriorityAndFairness(registry, seats, options.request_timeout / 4)
+
+
+def too_many() -> web.Response:
+    """429, as upstream's filters write it."""
+    headers = {"Retry-After": str(_RETRY_SECONDS), "X-Content-Type-Options": "nosniff"}
+    return web.Response(status=429, text=_TEXT, headers=headers)
+
+
+class PriorityAndFairness:
+    """Follows the FlowSchema and PriorityLevelConfiguration objects; what is mandatory needs no object."""
+
+    def __init__(self, registry: Registry, seats: int, patience: float) -> None:
+        """seats: of this process. patience: seconds that a request may wait."""
+        self._registry = registry
+        self._seats = seats
+        self._patience = patience
+        self._levels: dict[str, Level] = {}
+        self._schemas: list[FlowSchema] = []
+        self._matches: dict[tuple[Any, ...], tuple[FlowSchema, Level, str]] = {}
+        self._building: asyncio.Handle | None = None
+        mandatory = bootstrap.objects()
+        self._build(
+            [obj for kind, obj in mandatory if kind == bootstrap.LEVELS],
+            [obj for kind, obj in mandatory if kind == bootstrap.SCHEMAS],
+        )
+
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+        """See FlowControl. Connections are free; a watch has a seat until it is under way."""
+        if request.is_long and info.verb != "watch":
+            return None
+        key = (
+            user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource,
+            info.namespace, "" if info.is_resource_request else info.path,
+        )  # fmt: skip
+        match = self._matches.get(key)
+        if match is None:
+            match = self._find(key, user, info)
+        schema, level, flow = match
+        seats = 1 if info.verb not in {"list", "watch"} else self._width(request, info, level)
+        ticket = request.seat = request.ticket = Ticket(schema, level, seats)
+        if level.seat(ticket):
+            return None
+        reason = level.wait(ticket, flow)
+        if not reason and await self._wait(ticket):
+            return None
+        reason = reason or "time-out"
+        schema.rejected[reason] = schema.rejected.get(reason, 0) + 1
+        _DROPPED.labels("readOnly" if info.verb in _READS else "mutating").inc()
+        return too_many()
+
+    async def _wait(self, ticket: Ticket) -> bool:
+        assert ticket.future is not None
+        try:
+            await asyncio.wait_for(ticket.future, self._patience)
+        except TimeoutError:
+            ticket.leave()
+            return False
+        return True
+
+    def _width(self, request: Request, info: RequestInfo, level: Level) -> int:
+        """A list works for each object that there is; a watch only when it begins with all of them."""
+        if info.name:
+            return 1
+        if info.verb == "watch":
+            query = request.query
+            if query.get("sendInitialEvents") != "true" and query.get("resourceVersion", "0") not in {
+                "",
+                "0",
+            }:
+                return 1
+        store = self._registry.find(info.api_group, info.resource)
+        if store is None:
+            return 1
+        return min(level.widest, store.cache.count() // _OBJECTS_A_SEAT + 1)
+
+    def _find(self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo) -> tuple[FlowSchema, Level, str]:
+        found_schema = next((each for each in self._schemas if each.matches(user, info)), None)
+        schema = found_schema or next(each for each in self._schemas if each.name == "catch-all")
+        flow = f"{schema.name}\0{schema.flow(user, info)}"
+        if len(self._matches) >= _MATCHES_REMEMBERED:
+            self._matches.clear()
+        found = self._matches[key] = schema, self._levels[schema.level], flow
+        return found
+
+    # following the objects
+
+    def start(self) -> None:
+        """Follow the objects; they are in the cache now."""
+        REGISTRY.register(self)
+        for plural in (bootstrap.LEVELS, bootstrap.SCHEMAS):
+            store = self._registry.find(GROUP, plural)
+            if store is not None:
+                store.lister.on_change(lambda *_: self._changed())
+
+    async def run(self) -> None:
+        """Lend seats."""
+        while True:
+            await asyncio.sleep(allocation.PERIOD_SECONDS)
+            allocation.lend(list(self._levels.values()), self._seats)
+
+    def _changed(self) -> None:
+        if self._building is None:
+            self._building = asyncio.get_running_loop().call_soon(self._rebuild)
+
+    def _rebuild(self) -> None:
+        self._building = None
+        self._build(self._listed(bootstrap.LEVELS), self._listed(bootstrap.SCHEMAS))
+
+    def _listed(self, plural: str) -> list[Object]:
+        """What there is, and what is mandatory and is not there (yet)."""
+        store = self._registry.find(GROUP, plural)
+        found = store.lister.list() if store is not None else []
+        names = {obj["metadata"]["name"] for obj in found}
+        wanted = bootstrap.MANDATORY if found else None
+        found += [
+            obj
+            for kind, obj in bootstrap.objects()
+            if kind == plural
+            and obj["metadata"]["name"] not in names
+            and (wanted is None or obj["metadata"]["name"] in wanted)
+        ]
+        return found
+
+    def _build(self, levels: Sequence[Object], schemas: Sequence[Object]) -> None:
+        before = self._levels
+        self._levels = {}
+        for obj in levels:
+            name = obj["metadata"]["name"]
+            known = before.get(name)
+            if known is None:
+                self._levels[name] = Level(obj)
+            else:
+                known.take(obj)
+                self._levels[name] = known
+        counted = {schema.name: schema for schema in self._schemas}
+        made = [FlowSchema(obj) for obj in schemas]
+        for schema in made:
+            old = counted.get(schema.name)
+            if old is not None:
+                schema.dispatched, schema.rejected = old.dispatched, old.rejected
+        # A schema whose level is not there takes no part.
+        made = [schema for schema in made if schema.level in self._levels]
+        self._schemas = sorted(made, key=lambda each: (each.precedence, each.name))
+        self._matches.clear()
+        allocation.share(list(self._levels.values()), self._seats)
+        for name, level in before.items():
+            if name not in self._levels and level.waiting:
+                # Those who wait where no one will come again go on.
+                level.set_limit(1 << 30)
+
+    # metrics
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """For prometheus-client."""
+        prefix, of_level = "apiserver_flowcontrol_", ("priority_level",)
+        for name, text, value in _GAUGES:
+            gauge = GaugeMetricFamily(prefix + name, text, labels=of_level)
+            for level in self._levels.values():
+                gauge.add_metric((level.name,), getattr(level, value))
+            yield gauge
+        labels = ("priority_level", "flow_schema")
+        begun = CounterMetricFamily(
+            f"{prefix}dispatched_requests_total",
+            "Number of requests executed by API Priority and Fairness subsystem",
+            labels=labels,
+        )
+        refused = CounterMetricFamily(
+            f"{prefix}rejected_requests_total",
+            "Number of requests rejected by API Priority and Fairness subsystem",
+            labels=(*labels, "reason"),
+        )
+        for schema in self._schemas:
+            begun.add_metric((schema.level, schema.name), schema.dispatched)
+            for reason, count in schema.rejected.items():
+                refused.add_metric((schema.level, schema.name, reason), count)
+        yield begun
+        yield refused
+
+
+class _Seat:
+    """A place under a plain limit."""
+
+    __slots__ = ("_counts", "_kind")
+
+    def __init__(self, counts: list[int], kind: int) -> None:
+        self._counts = counts
+        self._kind = kind
+        counts[kind] += 1
+
+    def leave(self) -> None:
+        if self._kind >= 0:
+            self._counts[self._kind] -= 1
+            self._kind = -1
+
+
+class MaxInFlight:
+    """Reads and writes each up to their limit (0: none); what is above is refused. Masters are free."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._limits = [math.ceil(limit / workers.count()) for limit in (reading, writing)]
+        self._running = [0, 0]
+
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+        """See FlowControl."""
+        kind = 0 if info.verb in _READS else 1
+        limit = self._limits[kind]
+        if request.is_long or not limit:
+            return None
+        if self._running[kind] >= limit and _MASTERS not in user.groups:
+            _DROPPED.labels("mutating" if kind else "readOnly").inc()
+            return too_many()
+        request.seat = _Seat(self._running, kind)
+        return None
+
+    def start(self) -> None:
+        """Nothing to follow."""
+
+    async def run(self) -> None:
+        """Nothing to do."""
+        await asyncio.Event().wait()

@@ -1,0 +1,220 @@
+"""One priority level: its seats, and the queues in front of them.
+
+A request that finds a free seat and nobody waiting takes it at once, which is two additions. Otherwise its
+flow is dealt a hand of queues (shuffle sharding), and it waits in the shortest. Queues are served by
+start-time fair queuing: a request's tag is where its queue's work ends, in seats, and the smallest tag goes
+first; a flow that asks for much therefore waits behind itself, not others behind it.
+
+Source of the semantics: apiserver/pkg/util/flowcontrol/fairqueuing/queueset and shufflesharding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
+
+Object = dict[str, Any]
+#: Of a level's nominal seats, one request takes at most this part.
+_WIDEST_PART: Final = 0.15
+_WIDEST: Final = 10
+_FLOWS_REMEMBERED: Final = 4096
+
+
+class _Queue:
+    __slots__ = ("end", "seats", "tickets")
+
+    def __init__(self) -> None:
+        self.tickets: deque[Ticket] = deque()
+        #: Seats that wait or work in this queue's name.
+        self.seats = 0
+        #: The tag at which its work ends.
+        self.end = 0.0
+
+
+class Ticket:
+    """A request's place: waiting, seated or gone."""
+
+    __slots__ = ("_queue", "_seated", "_tag", "future", "level", "schema", "seats")
+
+    def __init__(self, schema: FlowSchema, level: Level, seats: int) -> None:
+        self.schema = schema
+        self.level = level
+        self.seats = seats
+        #: Done when a waiting request may go on.
+        self.future: asyncio.Future[None] | None = None
+        self._queue: _Queue | None = None
+        self._seated = False
+        self._tag = 0.0
+
+    @property
+    def schema_uid(self) -> str:
+        return self.schema.uid
+
+    @property
+    def level_uid(self) -> str:
+        return self.level.uid
+
+    def leave(self) -> None:
+        """The request is over, or gives up waiting. Harmless a second time."""
+        if self._seated:
+            self._seated = False
+            self.level.left(self)
+        elif self.future is not None and self._queue is not None:
+            self.level.gave_up(self)
+
+
+class Level:
+    """Exempt levels only count; limited ones have `limit` seats, which lending and borrowing change."""
+
+    def __init__(self, obj: Object) -> None:
+        self.name: str = obj["metadata"]["name"]
+        self.in_use = 0
+        self.running = 0
+        self.waiting = 0
+        #: The most seats that were in use or asked for since the last look.
+        self.demand = 0
+        self.smooth = 0.0
+        self.limit = self.nominal = self.least = self.most = 0
+        self.widest = 1
+        self._virtual = 0.0
+        self._queues: list[_Queue] = []
+        self._hands: dict[str, Sequence[int]] = {}
+        self.take(obj)
+
+    def take(self, obj: Object) -> None:
+        """A new version of the object; who is seated or waits stays so."""
+        spec = obj["spec"]
+        self.uid: str = obj["metadata"].get("uid", "")
+        self.is_exempt = spec.get("type") == "Exempt"
+        settings = spec.get("exempt" if self.is_exempt else "limited") or {}
+        shares = settings.get("nominalConcurrencyShares")
+        self.shares: int = (0 if self.is_exempt else 30) if shares is None else shares
+        self.lendable: int = settings.get("lendablePercent") or 0
+        self.borrowing: int | None = settings.get("borrowingLimitPercent")
+        response = settings.get("limitResponse") or {}
+        queuing = (response.get("queuing") or {}) if response.get("type") == "Queue" else None
+        self._room = 0
+        count = 0
+        if queuing is not None:
+            count, self._hand = queuing.get("queues") or 64, queuing.get("handSize") or 8
+            self._room = queuing.get("queueLengthLimit") or 50
+        if self.waiting:
+            # Their queues may not go while someone is in them.
+            count = max(count, len(self._queues))
+        del self._queues[count:]
+        self._queues += [_Queue() for _ in range(count - len(self._queues))]
+        self._hands.clear()
+
+    def share(self, seats: int, shares: int) -> None:
+        """Its part of all seats, when all levels' shares add up to `shares`."""
+        self.nominal = math.ceil(seats * self.shares / shares) if shares else 0
+        self.least = self.nominal - round(self.nominal * self.lendable / 100)
+        more = seats if self.borrowing is None else round(self.nominal * self.borrowing / 100)
+        self.most = min(self.nominal + more, seats) if self.borrowing is not None else seats
+        self.most = max(self.most, self.nominal)
+        self.widest = max(1, min(_WIDEST, math.ceil(self.nominal * _WIDEST_PART)))
+        self.set_limit(self.nominal)
+
+    def set_limit(self, limit: int) -> None:
+        self.limit = limit
+        self.dispatch()
+
+    def seat(self, ticket: Ticket) -> bool:
+        """Take seats if there are, and none waits for them."""
+        seats = ticket.seats
+        if self.is_exempt:
+            self.running += 1
+            self.in_use += seats
+        elif not self.waiting and (self.in_use + seats <= self.limit or (not self.in_use and self.limit)):
+            self.running += 1
+            self.in_use += seats
+            self.demand = max(self.demand, self.in_use)
+        else:
+            return False
+        ticket._seated = True
+        ticket.schema.dispatched += 1
+        return True
+
+    def wait(self, ticket: Ticket, flow: str) -> str:
+        """Put it into a queue; the reason why that is not possible, or ""."""
+        if not self._queues or not self._room:
+            return "concurrency-limit"
+        hand = self._hands.get(flow)
+        if hand is None:
+            if len(self._hands) >= _FLOWS_REMEMBERED:
+                self._hands.clear()
+            hand = self._hands[flow] = deal(flow, len(self._queues), self._hand)
+        queue = min((self._queues[index] for index in hand), key=lambda each: each.seats)
+        if len(queue.tickets) >= self._room:
+            return "queue-full"
+        ticket.future = asyncio.get_running_loop().create_future()
+        ticket._queue = queue
+        ticket._tag = max(self._virtual, queue.end)
+        queue.end = ticket._tag + ticket.seats
+        queue.seats += ticket.seats
+        queue.tickets.append(ticket)
+        self.waiting += 1
+        self.demand = max(self.demand, self.in_use + ticket.seats, self.in_use + self.waiting)
+        self.dispatch()
+        return ""
+
+    def dispatch(self) -> None:
+        """Give free seats to those who wait, the smallest tag first."""
+        while self.waiting:
+            queue = min(
+                (queue for queue in self._queues if queue.tickets), key=lambda each: each.tickets[0]._tag
+            )
+            ticket = queue.tickets[0]
+            # A wide request waits until it fits; nobody overtakes it, so its turn comes.
+            if self.in_use + ticket.seats > self.limit and self.in_use:
+                return
+            queue.tickets.popleft()
+            self.waiting -= 1
+            self._virtual = max(self._virtual, ticket._tag)
+            assert ticket.future is not None
+            if ticket.future.done():
+                queue.seats -= ticket.seats
+                continue
+            self.running += 1
+            self.in_use += ticket.seats
+            ticket._seated = True
+            ticket.schema.dispatched += 1
+            ticket.future.set_result(None)
+
+    def left(self, ticket: Ticket) -> None:
+        """Called by Ticket.leave."""
+        self.running -= 1
+        self.in_use -= ticket.seats
+        if ticket._queue is not None:
+            ticket._queue.seats -= ticket.seats
+            ticket._queue = None
+        if self.waiting:
+            self.dispatch()
+
+    def gave_up(self, ticket: Ticket) -> None:
+        """Called by Ticket.leave."""
+        queue, ticket._queue = ticket._queue, None
+        assert queue is not None
+        if ticket in queue.tickets:
+            queue.tickets.remove(ticket)
+            queue.seats -= ticket.seats
+            self.waiting -= 1
+            if self.waiting:
+                self.dispatch()
+
+
+def deal(flow: str, queues: int, hand: int) -> Sequence[int]:
+    """`hand` different queues of `queues`, always the same for a flow."""
+    value = int.from_bytes(hashlib.sha256(flow.encode()).digest()[:16], "big")
+    left = list(range(queues))
+    dealt = []
+    for _ in range(min(hand, queues)):
+        value, index = divmod(value, len(left))
+        dealt.append(left.pop(index))
+    return dealt

@@ -1,0 +1,155 @@
+"""Requests counted and timed under upstream's names; the text is made when someone scrapes.
+
+A request costs one look-up and three additions. Source: apiserver/pkg/endpoints/metrics/metrics.go.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from kprov.kube.apiserver.request import RequestInfo
+
+_BOUNDS: Final = (
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+)  # fmt: skip
+_VERBS: Final = {"create": "POST", "update": "PUT"}
+_LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
+_MOST: Final = 5000
+_CONNECTS: Final = frozenset({"exec", "attach", "portforward", "proxy"})
+
+#: info.verb, dry run, group, version, resource, subresource, scope, code.
+_Key = tuple[str, str, str, str, str, str, str, int]
+
+
+class RequestMetrics:
+    """One for the process; register() makes it part of /metrics."""
+
+    def __init__(self) -> None:
+        self._entries: dict[_Key, list[float]] = {}
+        #: Running now: reading, writing, and by labels those that go on long.
+        self.reading = 0
+        self.writing = 0
+        self._long: dict[tuple[str, ...], int] = {}
+        self._objects: Callable[[], Iterable[tuple[str, str, int]]] = tuple
+
+    def register(self, objects: Callable[[], Iterable[tuple[str, str, int]]]) -> None:
+        """objects: gives (group, plural, how many are stored) of each resource."""
+        self._objects = objects
+        REGISTRY.register(self)
+
+    def count(self, info: RequestInfo, code: int, seconds: float, dry_run: str = "") -> None:
+        """A request that has been answered."""
+        scope = (
+            ("resource" if info.name else "namespace" if info.namespace else "cluster")
+            if info.is_resource_request
+            else ""
+        )
+        key = (
+            info.verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource,
+            scope, code,
+        )  # fmt: skip
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= _MOST:
+                return
+            entry = self._entries[key] = [0.0] * (len(_BOUNDS) + 2)
+        entry[bisect_left(_BOUNDS, seconds)] += 1
+        entry[-1] += seconds
+
+    def began(self, info: RequestInfo) -> tuple[str, ...]:
+        """A watch or a connection; give what it returns to `ended`."""
+        key = (_verb(info.verb, info.subresource), *_place(info))
+        self._long[key] = self._long.get(key, 0) + 1
+        return key
+
+    def ended(self, key: tuple[str, ...]) -> None:
+        self._long[key] -= 1
+
+    def describe(self) -> Iterable[Metric]:
+        """None, so that registering asks for nothing."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """For prometheus-client."""
+        total = CounterMetricFamily(
+            "apiserver_request_total",
+            "Counter of apiserver requests broken out for each verb, dry run value, group, version, "
+            "resource, scope, component, and HTTP response code.",
+            labels=(*_LABELS, "code"),
+        )
+        sums: dict[tuple[str, ...], list[float]] = {}
+        for (verb, dry, group, version, resource, sub, scope, code), entry in self._entries.items():
+            labels = (
+                _verb(verb, sub), dry, group, version, resource, sub, scope, "apiserver",
+            )  # fmt: skip
+            total.add_metric((*labels, str(code)), sum(entry[:-1]))
+            if verb != "watch":
+                have = sums.setdefault(labels, [0.0] * len(entry))
+                for index, value in enumerate(entry):
+                    have[index] += value
+        yield total
+        yield _histogram(sums)
+        inflight = GaugeMetricFamily(
+            "apiserver_current_inflight_requests",
+            "Maximal number of currently used inflight request limit of this apiserver per request kind.",
+            labels=("request_kind",),
+        )
+        inflight.add_metric(("mutating",), self.writing)
+        inflight.add_metric(("readOnly",), self.reading)
+        yield inflight
+        running = GaugeMetricFamily(
+            "apiserver_longrunning_requests",
+            "Gauge of all active long-running apiserver requests broken out by verb, group, version, "
+            "resource, scope and component. Not all requests are tracked this way.",
+            labels=("verb", "group", "version", "resource", "subresource", "scope", "component"),
+        )
+        for key, count in self._long.items():
+            running.add_metric(key, count)
+        yield running
+        yield from self._stored()
+
+    def _stored(self) -> Iterable[Metric]:
+        text = "[STABLE] Number of stored objects at the time of last check split by kind."
+        old = GaugeMetricFamily("apiserver_storage_objects", text, labels=("resource",))
+        new = GaugeMetricFamily("apiserver_resource_objects", text, labels=("group", "resource"))
+        for group, plural, count in self._objects():
+            old.add_metric((f"{plural}.{group}" if group else plural,), count)
+            new.add_metric((group, plural), count)
+        yield old
+        yield new
+
+
+def _histogram(sums: Mapping[tuple[str, ...], list[float]]) -> Metric:
+    family = HistogramMetricFamily(
+        "apiserver_request_duration_seconds",
+        "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
+        "subresource, scope and component.",
+        labels=_LABELS,
+    )
+    for labels, entry in sums.items():
+        running, buckets = 0.0, []
+        for bound, value in zip((*map(_bound, _BOUNDS), "+Inf"), entry[:-1], strict=True):
+            running += value
+            buckets.append((bound, running))
+        family.add_metric(labels, buckets, sum_value=entry[-1])
+    return family
+
+
+def _bound(number: float) -> str:
+    return f"{number:g}"
+
+
+def _verb(verb: str, subresource: str) -> str:
+    if subresource in _CONNECTS:
+        return "CONNECT"
+    return _VERBS.get(verb) or verb.upper()
+
+
+def _place(info: RequestInfo) -> tuple[str, ...]:
+    scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
+    return (info.api_group, info.api_version, info.resource, info.subresource, scope, "apiserver")
