@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory import yamlfile
 from kprov.playbook.model import Block, Play, Task
 
 METAS = (
@@ -68,3 +71,16 @@ def meta(task: Task) -> None:
         raise InputError(
             f"meta: {word!r} is not supported; there are {', '.join(METAS)}", file=task.file, line=task.line
         )
+
+
+def module_defaults(entry: Any, file: Path) -> None:
+    """Groups of modules name none that is known here: Ansible's are of clouds and the like."""
+    given = entry.get("module_defaults")
+    for one in given if isinstance(given, list) else [given]:
+        names = list(one) if isinstance(one, dict) else []
+        for group in (name for name in names if str(name).startswith("group/")):
+            raise InputError(
+                f"module_defaults: {group!r} is a group, which is not supported; name the modules",
+                file=file,
+                line=yamlfile.line_of(one, group),
+            )

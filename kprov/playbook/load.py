@@ -461,6 +461,7 @@ def _known(entry: Any, words: set[str], what: str, file: Path) -> None:
 
 
 def _refuse(entry: Any, file: Path) -> None:
+    checks.module_defaults(entry, file)
     for key in entry:
         if key in language.REFUSED and not (key == "debugger" and entry[key] == "never"):
             raise InputError(

@@ -30,6 +30,11 @@ def play(text: str) -> str:
         ("- debug:\n  loop_control: {lable: x}", ["'lable' is not a word of loop_control"]),
         ("- git: {repo: x}", ["play.yml:4", "use get_url or unarchive"]),
         ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
+        ("- debug:\n  module_defaults: {group/aws: {x: 1}}", ["play.yml:5", "'group/aws' is a group"]),
+        (
+            "- block: [{debug: }]\n  module_defaults:\n    - {copy: {mode: 1}}\n    - {group/k8s: }",
+            ["play.yml:7", "'group/k8s' is a group"],
+        ),
         ("- command: 'echo \"x'", ["play.yml:4", "unbalanced"]),
         ("- debug: {msg: '{{ n | nosuch }}'}", ["play.yml:4", "there is no filter 'nosuch'"]),
         ("- debug:\n  when: n is nosuch", ["play.yml:5", "there is no test 'nosuch'"]),
