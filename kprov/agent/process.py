@@ -12,6 +12,8 @@ from typing import Any, Sequence, Union
 _running: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
 ENVIRONMENT: dict[str, str] = {}
+#: Open files that programs get, too: a lock that is to last as long as they do.
+HANDED_ON: set[int] = set()
 
 
 class Ended(BaseException):
@@ -41,6 +43,7 @@ def run(
         cwd=cwd,
         env=variables,
         start_new_session=True,
+        pass_fds=tuple(HANDED_ON),
         **arguments,
     )
     _running.add(process)

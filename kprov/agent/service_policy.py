@@ -1,7 +1,8 @@
 """Whether packages may start services while apt works: /usr/sbin/policy-rc.d, which invoke-rc.d asks.
 
-The rule of an agent says that it is one, and the agent holds a lock on its folder as long as it is wanted.
-A rule without that lock is of an agent that was killed: `recover` puts back what was there before.
+The rule of an agent says that it is one, and the agent holds a lock on its folder as long as it is wanted; so
+do its programs, which may outlive a killed agent. A rule without that lock is of an agent that was killed:
+`recover` puts back what was there before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import time
 from typing import Iterator
 
-from kprov.agent import temporary
+from kprov.agent import process, temporary
 from kprov.agent.context import ModuleError
 
 PATH = "/usr/sbin/policy-rc.d"
@@ -28,11 +29,15 @@ def policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]
 
     `seconds` is how long to wait for another agent that has a rule in force. Raises ModuleError.
     """
-    recover(path)
     if code is None:
+        if _left(path):
+            handle = _locked(path, seconds)
+            _put_back(path)
+            os.close(handle)
         yield
         return
     handle = _locked(path, seconds)
+    process.HANDED_ON.add(handle)
     try:
         _put_back(path)
         if os.path.lexists(path):
@@ -44,21 +49,22 @@ def policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]
         finally:
             _put_back(path)
     finally:
+        process.HANDED_ON.remove(handle)
         os.close(handle)
 
 
 def recover(path: str = PATH) -> None:
-    """End the rule of an agent that was killed. Nothing happens without one, or while its agent lives."""
-    if not (_is_ours(path) or os.path.lexists(path + _BEFORE)) or not os.access(
-        os.path.dirname(path), os.W_OK
-    ):
-        return
-    handle = _lock(path)
+    """End the rule of an agent that was killed. Nothing happens without one, or while it is wanted."""
+    handle = _lock(path) if _left(path) and os.access(os.path.dirname(path), os.W_OK) else None
     if handle is not None:
         try:
             _put_back(path)
         finally:
             os.close(handle)
+
+
+def _left(path: str) -> bool:
+    return _is_ours(path) or os.path.lexists(path + _BEFORE)
 
 
 def _lock(path: str) -> int | None:
@@ -79,7 +85,7 @@ def _locked(path: str, seconds: float) -> int:
         if handle is not None:
             return handle
         if time.monotonic() >= deadline:
-            raise ModuleError(f"{path} is another kprov's for more than {seconds:g} s")
+            raise ModuleError(f"another task of kprov has had its {path} for more than {seconds:g} s")
         time.sleep(_POLL)
 
 

@@ -89,11 +89,25 @@ def test_the_rule_of_a_living_agent_stays_and_is_waited_for(rule: Path) -> None:
     with in_force(rule, "sys.stdin.read()") as process:
         recover(str(rule))
         assert answer(rule) == 101
-        with pytest.raises(ModuleError, match="is another kprov's"), policy(0, 0, str(rule)):
-            pass
+        for code in (None, 0):
+            with pytest.raises(ModuleError, match="another task of kprov"), policy(code, 0, str(rule)):
+                pass
         assert process.stdin is not None
         process.stdin.close()
     assert not rule.exists()
+
+
+def test_the_rule_of_a_killed_agent_lasts_as_long_as_its_programs(rule: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    then = f"from kprov.agent import process; process.run('read x < {pipe}', shell='/bin/sh')"
+    with in_force(rule, then) as agent, pipe.open("w"):  # which is open once the program has it open
+        agent.kill()
+        agent.wait()
+        recover(str(rule))
+        assert answer(rule) == 101
+    with policy(None, 10, str(rule)):
+        assert not rule.exists()
 
 
 def test_a_rule_that_was_never_ours_is_left(rule: Path) -> None:
