@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import platform
 from collections.abc import Sequence
 from typing import Final
 
-import orjson
 from aiohttp import web
 
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.discovery import Discovery
+from kprov.kube.apiserver.endpoints.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.component_base.options import VERSION
-from kprov.kube.machinery import openapi, status
+from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
-_V3: Final = "/openapi/v3"
-_YEAR: Final = "public, max-age=31536000"
+#: Upstream's handlers of these do not look at the method.
+_ANY_METHOD: Final = {"/", "/apis"}
 
 
 class Documents:
-    """Large documents are made when first asked for, in a thread, and kept gzipped only."""
+    """All of it, made once."""
 
     def __init__(self, resources: Sequence[Resource], address: str) -> None:
         self._resources = tuple(resources)
         self._discovery = Discovery(self._resources, address)
-        self._kept: dict[str, tuple[bytes, str]] = {}
-        self._lock = asyncio.Lock()
+        self._openapi = OpenApi(self._resources)
 
     async def answer(self, request: web.BaseRequest) -> web.Response | None:
         """The answer to a path, None when there is none."""
         path = request.path.rstrip("/") or "/"
+        if path.startswith("/openapi/"):
+            return await self._openapi.answer(request, path)
+        if path in _ANY_METHOD or path == "/version" or self._discovery.has(path):
+            if request.method != "GET" and path not in _ANY_METHOD:
+                raise status.method_not_allowed()
+        elif request.method not in {"GET", "HEAD"}:
+            return None
         if path == "/version":
-            return respond.document(version(), negotiation.Form())
+            return respond.document(version(), negotiation.of(request, request.query))
         if path == "/":
-            return respond.document({"paths": self._paths()}, negotiation.Form())
-        if path in {"/openapi/v2", _V3} or path.startswith(f"{_V3}/"):
-            return await self._openapi(request, path)
+            return respond.document({"paths": self._paths()}, negotiation.of(request, request.query))
         found = self._discovery.document(path, request.headers.get("Accept", ""))
         if found is None:
             return None
@@ -56,46 +58,8 @@ class Documents:
         )
         return await respond.compressed(request, response)
 
-    async def _openapi(self, request: web.BaseRequest, path: str) -> web.Response | None:
-        accept = request.headers.get("Accept", "*/*")
-        if path == "/openapi/v2" and "json" not in accept and "*/*" not in accept:
-            # client-go asks for protobuf first and goes on without, or with v3, when there is none.
-            raise status.not_acceptable(["application/json"])
-        async with self._lock:
-            if path not in self._kept:
-                body = await asyncio.to_thread(self._make, path)
-                if body is None:
-                    return None
-                etag = hashlib.sha512(body, usedforsecurity=False).hexdigest().upper()
-                self._kept[path] = await asyncio.to_thread(_gzip, body), f'"{etag}"'
-        zipped, etag = self._kept[path]
-        if request.headers.get("If-None-Match") == etag:
-            return web.Response(status=304, headers={"ETag": etag})
-        headers = {
-            "Content-Type": "application/json",
-            "ETag": etag,
-            "Vary": "Accept-Encoding, Accept",
-            "Cache-Control": _YEAR if "hash" in request.query else "no-cache, private",
-        }
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=zipped, headers=headers | {"Content-Encoding": "gzip"})
-        return web.Response(body=await asyncio.to_thread(_gunzip, zipped), headers=headers)
-
-    def _make(self, path: str) -> bytes | None:
-        if path == "/openapi/v2":
-            return openapi.v2(self._resources)
-        if path == _V3:
-            return orjson.dumps(openapi.v3_index(self._resources))
-        parts = path.removeprefix(f"{_V3}/").split("/")
-        group, version_ = (
-            ("", parts[-1]) if parts[0] == "api" else (parts[1] if len(parts) > 2 else "", parts[-1])
-        )
-        if not any((each.group, each.version) == (group, version_) for each in self._resources):
-            return None
-        return openapi.v3(group, version_, self._resources)
-
     def _paths(self) -> list[str]:
-        paths = {"/api", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v2", _V3, "/readyz", "/version"}
+        paths = {"/api", "/apis", "/healthz", "/livez", "/metrics", V2, V3, "/readyz", "/version"}
         for resource in self._resources:
             paths.add(resource.api_path)
             if resource.group:
@@ -122,15 +86,3 @@ def version() -> dict[str, str]:
         "compiler": platform.python_implementation(),
         "platform": f"linux/{machine}",
     }
-
-
-def _gzip(body: bytes) -> bytes:
-    import gzip
-
-    return gzip.compress(body, 6)
-
-
-def _gunzip(body: bytes) -> bytes:
-    import gzip
-
-    return gzip.decompress(body)

@@ -232,7 +232,8 @@ class Server:
                 raise status.unauthorized()
         except status.StatusError as error:
             if self._auditor is not None:
-                self._auditor.refused(request, info, error)
+                event = self._auditor.refused(request, info, error)
+                request.audit_id = "" if event is None else event.id
             raise
         return ANONYMOUS
 
@@ -242,13 +243,15 @@ class Server:
         health = self._health.answer(path, query, excluded)
         if health is not None:
             return health
-        if request.method not in {"GET", "HEAD"}:
-            raise status.path_not_found()
         if path == "/metrics":
             return web.Response(
                 body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
             )
         answer = self._openid.answer(path) or await self._documents.answer(request)
-        if answer is None:
-            raise status.path_not_found()
-        return answer
+        return _no_page() if answer is None else answer
+
+
+def _no_page() -> web.Response:
+    """Of paths that no handler has, as Go's servers say it."""
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
+    return web.Response(status=404, text="404 page not found\n", headers=headers)

@@ -33,6 +33,10 @@ class Discovery:
             "/apis": _encoded(self._aggregate({name: held for name, held in self._versions.items() if name})),
         }
 
+    def has(self, path: str) -> bool:
+        """Whether there is a document at a path without a slash at its end."""
+        return path in self._documents
+
     def document(self, path: str, accept: str) -> tuple[bytes, str, str] | None:
         """(body, media type, ETag) of a discovery path, None when it is none."""
         path = path.rstrip("/")

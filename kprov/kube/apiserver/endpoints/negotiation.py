@@ -50,12 +50,7 @@ def form(accept: str) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
-    clauses = []
-    for position, clause in enumerate(accept.split(",")):
-        media_type, *parameters = (part.strip() for part in clause.split(";"))
-        values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
-        clauses.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
-    for _, _, named, values in sorted(clauses, key=lambda each: each[:2]):
+    for named, values in _clauses(accept):
         media_type = JSON if named in {"*/*", "application/*"} else named
         if media_type not in _SERVED:
             continue
@@ -67,6 +62,20 @@ def form(accept: str) -> Form:
         made = Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
         return PLAIN if made == PLAIN else made
     raise status.not_acceptable(_SERVED)
+
+
+def media_types(accept: str) -> list[str]:
+    """The media types of an Accept header, best first, without parameters."""
+    return [named for named, _ in _clauses(accept)]
+
+
+def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+    clauses = []
+    for position, clause in enumerate(accept.split(",")):
+        media_type, *parameters = (part.strip() for part in clause.split(";"))
+        values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+        clauses.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
+    return [(named, values) for _, _, named, values in sorted(clauses, key=lambda each: each[:2])]
 
 
 def _quality(text: str) -> float:
