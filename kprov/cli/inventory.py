@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kprov.cli.output import Format, console, table
-from kprov.cli.vault import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 from kprov.inventory import effects, patterns
 from kprov.inventory.dump import dump

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli import streams
+from kprov.cli import panels, streams
 from kprov.errors import InternalError, KprovError
 
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
@@ -49,7 +49,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=help_line)
         else:
-            app.command(name, help=help_line)(module.command if module else _not_loaded)
+            function = module.command if module else _not_loaded
+            app.command(name, help=help_line, cls=panels.Command)(function)
     return app
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from kprov.cli.vault_options import AskPass as AskVaultPass
+from kprov.cli.vault_options import PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from kprov.playbook.result import RunOptions
 
 _CONNECTION = "Connection"
-_VAULT = "Vault"
 
 Inventory = Annotated[
     Path, typer.Option("-i", "--inventory", "--inventory-file", help="The inventory: a folder or a file.")
@@ -84,23 +85,6 @@ ConnectionType = Annotated[
 Timeout = Annotated[
     float | None, typer.Option("--timeout", "-T", help="Seconds to connect in.", rich_help_panel=_CONNECTION)
 ]
-VaultIds = Annotated[
-    list[str] | None,
-    typer.Option("--vault-id", help="LABEL@FILE, LABEL@SCRIPT or LABEL@prompt.", rich_help_panel=_VAULT),
-]
-VaultFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--vault-password-file",
-        "--vault-pass-file",
-        help="A file, or a program that prints the password.",
-        rich_help_panel=_VAULT,
-    ),
-]
-AskVault = Annotated[
-    bool,
-    typer.Option("--ask-vault-pass", "-J", help="Ask for the vault password.", rich_help_panel=_VAULT),
-]
 
 
 @dataclass(frozen=True)
@@ -130,8 +114,8 @@ class Given:
     connection: ConnectionType = None
     timeout: Timeout = None
     vault_id: VaultIds = None
-    vault_password_file: VaultFiles = None
-    ask_vault_pass: AskVault = False
+    vault_password_file: PasswordFiles = None
+    ask_vault_pass: AskVaultPass = False
 
     @property
     def path(self) -> Path:
@@ -149,8 +133,6 @@ class Given:
 
     def unlock(self) -> None:
         """Have the passwords of vaults."""
-        from kprov.cli.vault import use_passwords
-
         use_passwords(self.vault_id, self.vault_password_file, ask=self.ask_vault_pass)
 
     def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:

@@ -1,4 +1,4 @@
-"""`kprov vault`: encrypted values and files, as ansible-vault makes them; also the options for passwords."""
+"""`kprov vault`: encrypted values and files, as ansible-vault makes them."""
 
 from __future__ import annotations
 
@@ -10,42 +10,19 @@ from typing import Annotated
 
 import typer
 
+from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 from kprov.inventory import keyring, vault, vault_files
 from kprov.inventory.keyring import Keyring
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Encrypted values and files.")
 
-VaultIds = Annotated[
-    list[str] | None,
-    typer.Option("--vault-id", help="LABEL@FILE, LABEL@SCRIPT or LABEL@prompt; may be given again."),
-]
-PasswordFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--vault-password-file", "--vault-pass-file", help="A file, or a program that prints the password."
-    ),
-]
-AskPass = Annotated[
-    bool, typer.Option("--ask-vault-pass", "--ask-vault-password", "-J", help="Ask for the vault password.")
-]
 EncryptId = Annotated[
     str | None, typer.Option("--encrypt-vault-id", help="The vault id that encrypts, of several.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", help="Write to this file; - is standard output.")]
 Files = Annotated[list[Path] | None, typer.Argument(help="Files; none, or -: from standard input.")]
 _STANDARD = Path("-")
-
-
-def use_passwords(
-    ids: list[str] | None, files: list[Path] | None, *, ask: bool = False, required: bool = False
-) -> Keyring:
-    """The keyring of these options and the environment, made the process's; asks when required and empty."""
-    found = keyring.collect(ids or (), files or (), ask=ask)
-    if required and not found.passwords and sys.stdin.isatty():
-        found = keyring.collect(ask=True, environment=False)
-    keyring.use(found)
-    return found
 
 
 def _to_encrypt(ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True) -> Keyring:

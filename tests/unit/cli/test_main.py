@@ -28,7 +28,10 @@ def test_the_help_names_every_command_and_imports_none() -> None:
     for name, (_, help_line) in COMMANDS.items():
         assert f"{name} " in done.stdout
         assert help_line in done.stdout
-    assert "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.cli.streams', 'kprov.errors']" in done.stdout
+    assert (
+        "['kprov', 'kprov.cli', 'kprov.cli.main', 'kprov.cli.panels', 'kprov.cli.streams', 'kprov.errors']"
+        in done.stdout
+    )
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
@@ -37,6 +40,14 @@ def test_every_command_has_its_help(name: str) -> None:
     assert hasattr(module, "app") or hasattr(module, "command")
     result = CliRunner().invoke(build([name]), [name, "--help"])
     assert result.exit_code == 0, result.output
+
+
+def test_options_stand_in_sections_by_what_they_concern() -> None:
+    shown = CliRunner().invoke(build(["play"]), ["play", "--help"]).output
+    titles = ["Arguments:", "Options:", "Connection:", "Vault:"]
+    assert [line for line in shown.splitlines() if line in titles] == titles
+    assert shown.index("Vault:") < shown.index("--vault-id")
+    assert shown.index("Connection:") < shown.index("--become-user") < shown.index("Vault:")
 
 
 def test_an_error_is_one_message_and_its_exit_code_without_a_traceback(tmp_path: Path) -> None:
