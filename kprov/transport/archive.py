@@ -1,7 +1,7 @@
 """The agent as one archive, the same bytes for the same sources, and the line that starts it on a host.
 
 The archive is zlib over marshal (version 2, which every Python reads) of {module: (is a package, source)}.
-It stays on the host under its hash: in ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
+It stays on the host under its sources' hash: in ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def say(w):os.write(1,('KPROV1 %s\\n'%w).encode())
 if sys.version_info<(3,9):say('old '+sys.version.split()[0]);sys.exit(3)
 if os.isatty(0):
  import tty;tty.setraw(0)
-h,n,i=sys.argv[1:];n=int(n);u=os.geteuid();D=['/var/tmp/kprov-%d'%u,'/dev/shm/kprov-%d'%u]
+h,i=sys.argv[1:];u=os.geteuid();D=['/var/tmp/kprov-%d'%u,'/dev/shm/kprov-%d'%u]
 try:
  import pwd;D.insert(0,pwd.getpwuid(u).pw_dir+'/.cache/kprov')
 except KeyError:pass
@@ -52,15 +52,20 @@ for d in D:
   except Exception:pass
 if not l.modules:
  import zlib;l.sources=True
- for d in D:
-  b=get(d,l.archive)
-  if b and len(b)==n:l.folder=d;break
- else:
-  say('need');b=b''
+ def take(n):
+  b=b''
   while len(b)<n:
    c=os.read(0,n-len(b))
    if not c:sys.exit(3)
    b+=c
+  return b
+ for d in D:
+  b=get(d,l.archive)
+  if b:
+   try:l.modules=marshal.loads(zlib.decompress(b));l.folder=d;break
+   except Exception:pass
+ else:
+  say('need');b=take(int.from_bytes(take(8),'big'))
   for d in D:
    t=d+'/.new-%d'%os.getpid()
    try:
@@ -73,7 +78,7 @@ if not l.modules:
    except OSError:
     try:os.unlink(t)
     except OSError:pass
- l.modules=marshal.loads(zlib.decompress(b))
+  l.modules=marshal.loads(zlib.decompress(b))
 sys.meta_path.insert(0,l)
 from kprov.agent.main import main
 say('ok');main(i)
@@ -81,13 +86,28 @@ say('ok');main(i)
 
 
 @functools.cache
-def build() -> tuple[str, bytes]:
-    """SHA-256 (its first half) and bytes of the agent's archive."""
+def _sources() -> bytes:
     root = Path(kprov.agent.__path__[0])
     modules = {"kprov": (True, b"")}
     for path in sorted(root.rglob("*.py")):
         parts = ["kprov", "agent", *path.relative_to(root).with_suffix("").parts]
         package = parts[-1] == "__init__"
         modules[".".join(parts[:-1] if package else parts)] = (package, path.read_bytes())
-    data = zlib.compress(marshal.dumps(modules, 2), 9)
-    return hashlib.sha256(data).hexdigest()[:32], data
+    return marshal.dumps(modules, 2)
+
+
+@functools.cache
+def name() -> str:
+    """What hosts know these sources by: their SHA-256's first half."""
+    return hashlib.sha256(_sources()).hexdigest()[:32]
+
+
+@functools.cache
+def build() -> bytes:
+    """The agent's archive. Only a host that does not have it yet costs the time to make it."""
+    return zlib.compress(_sources(), 9)
+
+
+def travelling() -> bytes:
+    """The archive behind its size, 8 bytes big-endian: the answer to `need`."""
+    return len(build()).to_bytes(8, "big") + build()

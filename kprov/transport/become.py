@@ -21,14 +21,12 @@ _REFUSED = re.compile(
 
 def command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
     """The line that starts the agent. On a terminal its line discipline is off before any byte travels."""
-    sha256, data = archive.build()
     words = [
         *shlex.split(python),
         *archive.PYTHON_OPTIONS,
         "-c",
         archive.BOOTSTRAP,
-        sha256,
-        str(len(data)),
+        archive.name(),
         session,
     ]
     if become is not None:

@@ -49,7 +49,7 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
             if word == "ok":
                 break
             if word == "need":
-                _send(wire, host, archive.build()[1])
+                _send(wire, host, archive.travelling())
                 until = time.monotonic() + LIMIT
             elif word == "old":
                 text = f"Python 3.9 or newer is needed on the host; {python} is {detail}"
