@@ -14,14 +14,15 @@ def each(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def reasons(result: dict[str, Any]) -> list[str]:
-    """What a failed task says: its message, standard error's last lines, and each failed item's."""
+    """What a failed task says: its message, the end of what its program said, and each failed item's."""
     lines: list[str] = []
     for one in each(result):
         if one is not result and not one.get("failed"):
             continue
         text = str(one.get("msg") or "")
-        error = str(one.get("stderr") or one.get("module_stderr") or "")
-        lines += [line for line in [*text.splitlines(), *error.splitlines()[-8:]] if line.strip()]
+        words = ("stderr", "module_stderr", "stdout")
+        program = next((str(one[word]) for word in words if str(one.get(word) or "").strip()), "")
+        lines += [line for line in [*text.splitlines(), *program.splitlines()[-8:]] if line.strip()]
     return lines
 
 

@@ -280,13 +280,14 @@ def censored(task: Task, result: Result) -> Result:
 
 
 def said(result: Result) -> str:
-    """Why a task failed: its message, and the end of its standard error."""
+    """Why a task failed: its message, and the end of what its program said."""
     for one in result.get("results") or []:
         # Other modules have results of their own under this name.
         if isinstance(one, dict) and one.get("failed"):
             return said(one)
     message = result.get("msg")
     parts = ["" if message is None else str(message)]
-    if result.get("stderr"):
-        parts.append(str(result["stderr"])[-2000:])
+    program = result.get("stderr") or result.get("stdout")
+    if program:
+        parts.append(str(program)[-2000:])
     return ": ".join(part.strip() for part in parts if part.strip()) or "failed without a message"

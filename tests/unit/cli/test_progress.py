@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from kprov.cli.diffs import reasons
 from kprov.cli.live import View
 from kprov.cli.progress import Progress
 
@@ -27,6 +28,15 @@ def test_changes_and_failures_are_lines_and_what_is_ok_is_not(capsys: pytest.Cap
         "           no",
         "           why",
     ]
+
+
+def test_a_program_that_failed_without_an_error_is_quoted_from_its_output() -> None:
+    assert reasons({"msg": "non-zero", "stderr": "", "stdout": "a\nSorry: b\n"}) == [
+        "non-zero",
+        "a",
+        "Sorry: b",
+    ]
+    assert reasons({"msg": "non-zero", "stderr": "why", "stdout": "a"}) == ["non-zero", "why"]
 
 
 def test_verbose_shows_what_is_ok_and_more_shows_results(capsys: pytest.CaptureFixture[str]) -> None:

@@ -172,3 +172,12 @@ def test_precedence_of_variables(bench: Any) -> None:
     text = '- hosts: a\n  gather_facts: false\n  vars: {v: play, w: play}\n  tasks:\n    - debug: {msg: "{{ v }} {{ w }} {{ n }}"}\n      vars: {v: task}\n'
     bench.play(text, extra_vars={"n": "extra"})
     assert "task play extra" in bench.recorder.shown
+
+
+def test_an_error_has_what_its_program_said(bench: Any) -> None:
+    tasks = "  tasks:\n    - shell: echo said; exit 1\n      when: n == 1\n    - shell: echo said; echo why >&2; exit 1\n"
+    result = bench.play(f"- hosts: all\n  gather_facts: false\n{tasks}")
+    assert [error["message"] for error in result.errors] == [
+        "non-zero return code: said",
+        "non-zero return code: why",
+    ]
