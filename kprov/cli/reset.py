@@ -8,6 +8,7 @@ import typer
 
 from kprov.cli import run_options as given
 from kprov.cli.output import console, table
+from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 
 
 def command(
@@ -17,12 +18,16 @@ def command(
     limit: given.Limit = None,
     forks: given.Forks = 20,
     verbose: given.Verbose = 0,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
 ) -> None:
     """Stop the cluster and remove it from its hosts, with all data. The operator's keys stay."""
     from kprov.cli.progress import Progress
     from kprov.operations import reset
     from kprov.playbook.result import RunOptions
 
+    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     names = reset.hosts(inventory)
     if not yes and not check:
         typer.confirm(f"Remove the cluster and all its data from {', '.join(names)}?", abort=True)

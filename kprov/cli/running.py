@@ -32,7 +32,7 @@ class Watch:
 
         if self.given.report is not None:
             report.write(self.given.report, self.recorder, result, check=self.given.check)
-        summary.show(result, check=self.given.check)
+        summary.show(result, check=self.given.check, inventory=self.given.inventory)
 
 
 @contextmanager

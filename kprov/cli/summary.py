@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from kprov.cli.output import console, table
 from kprov.playbook.result import RunResult
 
@@ -15,7 +18,7 @@ _MEANING = {
 _WORTH_NAMING = 0.1
 
 
-def show(result: RunResult, *, check: bool) -> None:
+def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
     """A row a host, counted as ansible-playbook does: OK has the CHANGED ones in it; then what failed."""
     console.print()
     if result.hosts:
@@ -38,9 +41,9 @@ def show(result: RunResult, *, check: bool) -> None:
             for line in error["message"].splitlines():
                 console.print(f"    {line}", markup=False)
     if not result.ok and not check and result.journal is not None:
+        named = shlex.join(word for source in inventory for word in ("-i", source))
         console.print(
-            "\nnext: mend the cause, then `kprov resume -i INVENTORY` goes on at the failed tasks",
-            markup=False,
+            f"\nnext: mend the cause, then `kprov resume {named}` goes on at the failed tasks", markup=False
         )
     foreseen = "; nothing was changed" if check else ""
     console.print(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from kprov.cli.output import Format, status_text, table
+from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="table or json")]
 InventoryOption = Annotated[
@@ -26,10 +27,14 @@ def command(
     show_all: Annotated[
         bool, typer.Option("--all", help="Show every check, not only areas and failures.")
     ] = False,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
 ) -> None:
     """Check hosts and cluster; the exit code is 1 when anything failed."""
     from kprov.operations.verify import run
 
+    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
     results = run(inventory, probe=probe, limit=limit)
     if output is Format.JSON:
         typer.echo(json.dumps(document(results), indent=2))
