@@ -22,6 +22,7 @@ from kprov.kube.machinery.structured_merge import (
     with_named_parents,
 )
 from kprov.kube.machinery.structured_merge import field_set as fields_of
+from kprov.kube.machinery.zero_values import zero_of
 
 Object = dict[str, Any]
 
@@ -102,7 +103,8 @@ def update(
     node = (schema or schemas.builtin()).node(gvk)
     entry = _Entry(manager or "unknown", "Update", api_version(*gvk[:2]), subresource, None, set())
     try:
-        _update(node, _bare(live), new, managers, entry, ignored, now or timestamps.now())
+        old = zero_of(node) if live is None else _bare(live)
+        _update(node, old, new, managers, entry, ignored, now or timestamps.now())
     except StructuredMergeError:
         return
     if managers == before and stored and sent in (None, stored):
@@ -145,7 +147,7 @@ def apply(
         managers = _decoded((live or {}).get("metadata", {}).get("managedFields"))
         if not managers and live is not None:
             first = _Entry(_BEFORE_APPLY, "Update", version, "", None, set())
-            _update(node, {}, before, managers, first, (), now)
+            _update(node, zero_of(node), before, managers, first, (), now)
         entry = _Entry(manager, "Apply", version, subresource, now, set())
         result = _apply(node, before, applied, managers, entry, force, tuple(ignored))
     except StructuredMergeError as error:

@@ -256,7 +256,7 @@ COLUMNS: dict[tuple[str, str], str] = {
     """,
     ("rbac.authorization.k8s.io", "RoleBinding"): """
         NAME
-        Role | string | 0 | @rbac.v1.RoleBinding.roleRef
+        Role | string | 0 | RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error.
         AGE
         Users | string | 1 | Users in the roleBinding
         Groups | string | 1 | Groups in the roleBinding
@@ -264,7 +264,7 @@ COLUMNS: dict[tuple[str, str], str] = {
     """,
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): """
         NAME
-        Role | string | 0 | @rbac.v1.ClusterRoleBinding.roleRef
+        Role | string | 0 | RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the Authorizer must return an error.
         AGE
         Users | string | 1 | Users in the clusterRoleBinding
         Groups | string | 1 | Groups in the clusterRoleBinding
@@ -274,9 +274,9 @@ COLUMNS: dict[tuple[str, str], str] = {
         NAME
         AGE
         SignerName | string | 0 | @certificates.v1.CertificateSigningRequestSpec.signerName
-        Requestor | string | 0 | @certificates.v1.CertificateSigningRequestSpec.request
+        Requestor | string | 0 | Base64-encoded PKCS#10 CSR data
         RequestedDuration | string | 0 | @certificates.v1.CertificateSigningRequestSpec.expirationSeconds
-        Condition | string | 0 | @certificates.v1.CertificateSigningRequestStatus.conditions
+        Condition | string | 0 | Conditions applied to the request, such as approval or denial.
     """,
     ("coordination.k8s.io", "Lease"): """
         NAME
@@ -298,7 +298,7 @@ COLUMNS: dict[tuple[str, str], str] = {
     """,
     ("storage.k8s.io", "VolumeAttachment"): """
         NAME
-        Attacher | string | 0 | @storage.v1.VolumeAttachmentSpec.attacher
+        Attacher | string:name | 0 | @storage.v1.VolumeAttachmentSpec.attacher
         PV | string | 0 | @storage.v1.VolumeAttachmentSource.persistentVolumeName
         Node | string | 0 | @storage.v1.VolumeAttachmentSpec.nodeName
         Attached | boolean | 0 | @storage.v1.VolumeAttachmentStatus.attached
@@ -319,11 +319,6 @@ COLUMNS: dict[tuple[str, str], str] = {
         Modes | string | 0 | @storage.v1.CSIDriverSpec.volumeLifecycleModes
         AGE
     """,
-    ("storage.k8s.io", "CSIStorageCapacity"): """
-        NAME
-        StorageClassName | string | 0 | @storage.v1.CSIStorageCapacity.storageClassName
-        Capacity | string | 0 | @storage.v1.CSIStorageCapacity.capacity
-    """,
     ("scheduling.k8s.io", "PriorityClass"): """
         NAME
         Value | integer | 0 | @scheduling.v1.PriorityClass.value
@@ -333,7 +328,7 @@ COLUMNS: dict[tuple[str, str], str] = {
     """,
     ("node.k8s.io", "RuntimeClass"): """
         NAME
-        Handler | string | 0 | @node.v1.RuntimeClass.handler
+        Handler | string | 0 | 
         AGE
     """,
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): """

@@ -624,11 +624,6 @@ PRINTERS: dict[tuple[str, str], Printer] = {
     ),
     ("storage.k8s.io", "CSINode"): _named(_length("spec", "drivers")),
     ("storage.k8s.io", "CSIDriver"): _csi_driver,
-    ("storage.k8s.io", "CSIStorageCapacity"): lambda obj, _: [
-        _name(obj),
-        obj.get("storageClassName", ""),
-        obj.get("capacity") or UNSET,
-    ],
     ("scheduling.k8s.io", "PriorityClass"): _priority_class,
     ("node.k8s.io", "RuntimeClass"): _named(_field("handler")),
     (_GROUP_ADMISSION, "MutatingWebhookConfiguration"): _named(_length("webhooks")),

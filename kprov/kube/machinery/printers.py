@@ -94,8 +94,9 @@ def _column(line: str) -> Column:
         return _definition("Name", "string", "name", _description(f"@{META}.ObjectMeta.name"), priority)
     if line == "AGE":
         return _definition("Age", "string", "", _description(f"@{META}.ObjectMeta.creationTimestamp"), 0)
-    name, kind, priority_text, description = line.split(" | ", 3)
-    return _definition(name, kind, "", _description(description), int(priority_text))
+    name, kind, priority_text, description = (part.strip() for part in f"{line} ".split(" | ", 3))
+    kind, _, form = kind.partition(":")
+    return _definition(name, kind, form, _description(description), int(priority_text))
 
 
 def _definition(name: str, kind: str, form: str, description: str, priority: int) -> Column:

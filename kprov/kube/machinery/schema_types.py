@@ -55,7 +55,8 @@ KEY_DEFAULTS: Final = {"protocol": "TCP"}
 class Node:
     """The type of one field.
 
-    kind: see Kind. name: of a STRUCT, upstream's type name ("PodSpec"). fields: of a STRUCT, by wire name.
+    kind: see Kind. name: of a STRUCT, upstream's type name ("PodSpec").
+    definition: its whole name. fields: of a STRUCT, by wire name.
     item: the elements of a LIST or values of a MAP. list_type: "atomic", "set" or "map"; map_keys: of "map".
     merge_key and strategies: strategic merge patch's ("merge", "retainKeys", "replace").
     atomic: server-side apply takes the STRUCT or MAP as one value.
@@ -63,6 +64,7 @@ class Node:
 
     __slots__ = (
         "atomic",
+        "definition",
         "fields",
         "item",
         "kind",
@@ -79,6 +81,7 @@ class Node:
         self.kind = kind
         self.name = ""
         self.package = ""
+        self.definition = ""
         self.fields: dict[str, Node] = {}
         self.item: Node | None = None
         self.required: tuple[str, ...] = ()
@@ -121,6 +124,7 @@ class Compiler:
             raw = self._definitions[name]
             node = Node(_SPECIAL.get(name) or _kind(raw))
             *_, node.package, node.name = name.split(".")
+            node.definition = name
             self._nodes[name] = node  # before its fields: types may hold themselves
             self._fill(node, raw)
         return node
@@ -151,6 +155,8 @@ class Compiler:
             node.item = self.node(raw["additionalProperties"])
         elif node.kind is Kind.LIST:
             node.item = self.node(raw["items"])
+        elif node.kind is Kind.ANY:
+            node.atomic = True  # an object of unknown shape is one value to apply
 
     @staticmethod
     def _extensions(node: Node, raw: dict[str, Any]) -> None:

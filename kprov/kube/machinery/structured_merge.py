@@ -8,10 +8,20 @@ Source: sigs.k8s.io/structured-merge-diff/v6/typed.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from kprov.kube.machinery.field_set import FieldSet, Path, key_step, prefixes, value_step
 from kprov.kube.machinery.schema_types import ANY_NODE, KEY_DEFAULTS, Kind, Node
+
+
+class _Absent:
+    """Of a value that is not there; null is one that is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+_ABSENT: Final = _Absent()
 
 
 class StructuredMergeError(ValueError):
@@ -103,43 +113,43 @@ def compare(node: Node, old: dict[str, Any], new: dict[str, Any]) -> Comparison:
 def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
     if old is new:
         return
-    sample = new if new is not None else old
+    sample = new if new is not _ABSENT and new is not None else old
     if not old and not new:
         walks = False  # empty objects and lists are told apart from absent ones as values
     elif _is_map(node, sample):
-        walks = isinstance(old, dict | None) and isinstance(new, dict | None)
+        walks = isinstance(old, dict | None | _Absent) and isinstance(new, dict | None | _Absent)
     else:
-        walks = _is_keyed_list(node, sample) and isinstance(old, list | None) and isinstance(new, list | None)
+        walks = _is_keyed_list(node, sample) and all(
+            isinstance(each, list | None | _Absent) for each in (old, new)
+        )
     if not walks:
         _compare_leaf(old, new, path, result)
         return
     if isinstance(sample, dict):
         before, after = old or {}, new or {}
         for name, value in after.items():
-            _compare(_child(node, name), before.get(name), value, (*path, f"f:{name}"), result)
+            _compare(_child(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
         for name, value in before.items():
             if name not in after:
-                _compare(_child(node, name), value, None, (*path, f"f:{name}"), result)
+                _compare(_child(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
     else:
         item = node.item or ANY_NODE
         before, after = _by_step(node, old), _by_step(node, new)
         for step, value in after.items():
-            _compare(item, before.get(step), value, (*path, step), result)
+            _compare(item, before.get(step, _ABSENT), value, (*path, step), result)
         for step, value in before.items():
             if step not in after:
-                _compare(item, value, None, (*path, step), result)
-    if old is None and not (node.kind is Kind.STRUCT and path and path[-1][0] == "f"):
-        # Go's structs are there from the start: only their fields are added. List items and maps are.
+                _compare(item, value, _ABSENT, (*path, step), result)
+    if old is _ABSENT:
         result.added.add(path)
-    elif new is None:
+    elif new is _ABSENT:
         result.removed.add(path)
 
 
 def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
-    if old is None:
-        if new is not None:
-            result.added.add(path)
-    elif new is None:
+    if old is _ABSENT:
+        result.added.add(path)
+    elif new is _ABSENT:
         result.removed.add(path)
     elif old != new:
         result.modified.add(path)

@@ -31,7 +31,7 @@ from kprov.kube.apiserver.storage.interface import (
     UnavailableError,
     UnreadableError,
 )
-from kprov.kube.machinery import field, managed_fields, status
+from kprov.kube.machinery import field, managed_fields, schema, status, zero_values
 from kprov.kube.machinery.resources import Resource
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Store:
         self.lister = Lister(cache, cacher)
         self.storage = storage
         self._ttl = EVENT_TTL_SECONDS if resource.plural == "events" else 0
+        self._node = schema.builtin().node(resource.gvk)
         self._tracks_status = resource.subresource("status") is not None
 
     # reading
@@ -141,6 +142,7 @@ class Store:
     async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         strategy = self.strategy
         self._identify(obj)
+        zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj)
         strategy.default(obj)
         manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
@@ -245,6 +247,7 @@ class Store:
         obj = change(self._decode(current))
         name = old["metadata"]["name"]
         self._identify(obj)
+        zero_values.normalize(obj, self._node)
         self._check_version(obj, old, name)
         metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]

@@ -10,6 +10,7 @@ from argparse import Namespace
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.hooks import Hooks
 from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.strategies import capabilities
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.services import ServiceHooks
 from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
@@ -26,6 +27,7 @@ def for_resource(resource: Resource) -> Strategy:
 
 def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hooks:
     """Work around the resource's writes that needs storage."""
+    capabilities.setup(allow_privileged=getattr(options, "allow_privileged", True))
     if (resource.group, resource.plural) == ("", "services"):
         return ServiceHooks(*allocators.build(options, registry))
     return Hooks()

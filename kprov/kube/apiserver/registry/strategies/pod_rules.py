@@ -1,243 +1,211 @@
-"""What pods must look like, and what of them may change.
+"""What pods and templates of pods must look like.
 
-Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodUpdate).
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCreate).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import container_rules
-from kprov.kube.machinery import field, names
-from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
-
-_INT32_MAX: Final = 2**31 - 1
-_RESTART: Final = ["Always", "Never", "OnFailure"]
-_DNS: Final = ["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]
-_EFFECTS: Final = ["NoExecute", "NoSchedule", "PreferNoSchedule"]
-_WHEN_UNSATISFIABLE: Final = ["DoNotSchedule", "ScheduleAnyway"]
-_CHANGEABLE: Final = (
-    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
-    "`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+from kprov.kube.apiserver.registry.strategies import (
+    annotation_rules,
+    checks,
+    container_rules,
+    environment_rules,
+    resource_rules,
+    scheduling_rules,
+    security_rules,
+    volume_rules,
+    windows_rules,
 )
+from kprov.kube.apiserver.registry.strategies.capabilities import allows_privileged
+from kprov.kube.apiserver.registry.strategies.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.strategies.pod_resources_rules import pod_level
+from kprov.kube.machinery import field, names
+
+_RESTART: Final = ["Always", "OnFailure", "Never"]
+_DNS: Final = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
+_PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
 
 
-def pod_spec(spec: Object, path: str = "spec", more_volumes: Sequence[str] = ()) -> list[FieldError]:
-    """`more_volumes`: names that a stateful set's claims add."""
-    errors, volumes = _volumes(spec.get("volumes") or (), f"{path}.volumes")
-    errors += container_rules.containers(spec, {*volumes, *more_volumes}, path)
-    if spec["restartPolicy"] not in _RESTART:
-        errors.append(field.not_supported(f"{path}.restartPolicy", spec["restartPolicy"], _RESTART))
-    if spec["dnsPolicy"] not in _DNS:
-        errors.append(field.not_supported(f"{path}.dnsPolicy", spec["dnsPolicy"], _DNS))
-    if spec["dnsPolicy"] == "None" and not (spec.get("dnsConfig") or {}).get("nameservers"):
-        text = f"must provide at least one DNS nameserver when `dnsPolicy` is {spec['dnsPolicy']}"
-        errors.append(field.required(f"{path}.dnsConfig.nameservers", text))
-    errors += labels(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
-    for key, check in (
-        ("serviceAccountName", names.is_dns1123_subdomain),
-        ("nodeName", names.is_dns1123_subdomain),
-        ("hostname", names.is_dns1123_label),
-        ("subdomain", names.is_dns1123_label),
-        ("priorityClassName", names.is_dns1123_subdomain),
-        ("runtimeClassName", names.is_dns1123_subdomain),
-    ):
-        if spec.get(key):
-            errors += [field.invalid(f"{path}.{key}", spec[key], text) for text in check(spec[key])]
-    seconds = spec.get("activeDeadlineSeconds")
-    if seconds is not None and not 1 <= seconds <= _INT32_MAX:
-        text = names.range_error(1, _INT32_MAX)
-        errors.append(field.invalid(f"{path}.activeDeadlineSeconds", seconds, text))
-    errors += _host_network(spec, path)
-    errors += tolerations(spec.get("tolerations") or (), f"{path}.tolerations")
-    errors += _spread(spec.get("topologySpreadConstraints") or (), f"{path}.topologySpreadConstraints")
-    if spec.get("resources"):
-        errors += container_rules.resources(spec["resources"], f"{path}.resources")
-    for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
-        if not secret.get("name"):
-            errors.append(field.required(f"{path}.imagePullSecrets[{index}].name"))
-    return errors
+def pod(obj: Object) -> Errors:
+    """A pod's spec and the annotations that say something of it; its metadata is the store's."""
+    spec, metadata = obj["spec"], obj["metadata"]
+    yield from annotation_rules.pod_annotations(metadata, spec)
+    yield from pod_spec(spec, "spec", metadata=metadata, is_pod=True)
+    if not spec.get("serviceAccountName"):
+        for where, volume in each(spec.get("volumes"), "spec.volumes"):
+            for place, source in each(
+                (volume.get("projected") or {}).get("sources"), f"{where}.projected.sources"
+            ):
+                if source.get("serviceAccountToken") is not None:
+                    text = "must not be specified when serviceAccountName is not set"
+                    yield field.forbidden(f"{place}.serviceAccountToken", text)
+    for kind in ("containers", "initContainers"):
+        yield from container_rules.image_spaces(spec.get(kind), f"spec.{kind}")
 
 
-def _volumes(volumes: Sequence[Object], path: str) -> tuple[list[FieldError], set[str]]:
-    errors: list[FieldError] = []
-    good: set[str] = set()
-    for index, volume in enumerate(volumes):
-        where, name = f"{path}[{index}]", volume.get("name", "")
-        sources = [key for key, source in volume.items() if key != "name" and source is not None]
-        found = [
-            field.forbidden(f"{where}.{key}", "may not specify more than 1 volume type")
-            for key in sources[1:]
-        ]
-        for key, part in _REQUIRED_PARTS.items():
-            if volume.get(key) is not None and not volume[key].get(part):
-                found.append(field.required(f"{where}.{key}.{part}"))
+def new_pod(obj: Object) -> Errors:
+    yield from pod(obj)
+    spec = obj["spec"]
+    if spec.get("ephemeralContainers"):
+        yield field.forbidden("spec.ephemeralContainers", "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield field.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+    yield from annotation_rules.profiles_agree(obj["metadata"], spec)
+
+
+def facts(spec: Object, volumes: Mapping[str, Object]) -> container_rules.PodFacts:
+    return container_rules.PodFacts(
+        volumes=volumes,
+        claims=frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
+        grace=spec.get("terminationGracePeriodSeconds"),
+        os=None if spec.get("os") is None else spec["os"].get("name", ""),
+        host_users=spec.get("hostUsers") is not False,
+        restart_policy=spec.get("restartPolicy", ""),
+        privileged=allows_privileged(),
+    )
+
+
+def pod_spec(spec: Object, path: str, *, metadata: Object | None = None, is_pod: bool = False) -> Errors:
+    """`metadata`: the pod's, where it is no template."""
+    wrong, volumes = volume_rules.volumes(
+        spec.get("volumes") or (), (metadata or {}).get("name", ""), f"{path}.volumes", is_pod=is_pod
+    )
+    yield from wrong
+    yield from _claims(spec, path, metadata)
+    known = facts(spec, volumes)
+    yield from container_rules.containers(spec, known, path)
+    yield from pod_level(spec, known.claims, path)
+    yield from _host_network(spec, path, is_pod=is_pod)
+    yield from checks.one_of_required(spec["restartPolicy"], f"{path}.restartPolicy", _RESTART)
+    yield from checks.one_of_required(spec["dnsPolicy"], f"{path}.dnsPolicy", _DNS)
+    yield from checks.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    yield from security_rules.pod_security_context(spec, f"{path}.securityContext")
+    yield from scheduling_rules.affinity(spec.get("affinity"), f"{path}.affinity")
+    yield from _dns_config(spec, f"{path}.dnsConfig")
+    for where, gate in each(spec.get("readinessGates"), f"{path}.readinessGates"):
+        yield from checks.named(
+            gate.get("conditionType", ""), f"{where}.conditionType", names.is_qualified_name
+        )
+    yield from scheduling_rules.gates(spec.get("schedulingGates"), f"{path}.schedulingGates")
+    constraints = spec.get("topologySpreadConstraints") or ()
+    yield from scheduling_rules.spread(constraints, f"{path}.topologySpreadConstraints")
+    yield from windows_rules.host_process(spec, path, privileged=known.privileged)
+    yield from _user_namespace(spec, path)
+    yield from _host_name(spec, path)
+    yield from _scalars(spec, path)
+    yield from windows_rules.operating_system(spec, path)
+    for where, container in windows_rules.visit(spec, path):
+        yield from environment_rules.file_volumes(container, spec.get("volumes") or (), where)
+
+
+def _scalars(spec: Object, path: str) -> Errors:
+    yield from checks.given(spec, path, "serviceAccountName", names.is_dns1123_subdomain)
+    yield from checks.given(spec, path, "nodeName", names.is_dns1123_subdomain)
+    where = f"{path}.activeDeadlineSeconds"
+    yield from checks.in_range(spec.get("activeDeadlineSeconds"), where, 1, INT32_MAX)
+    yield from checks.given(spec, path, "hostname", names.is_dns1123_label)
+    yield from checks.given(spec, path, "subdomain", names.is_dns1123_label)
+    yield from scheduling_rules.tolerations(spec.get("tolerations"), f"{path}.tolerations")
+    for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
+        yield from checks.ip_address(alias.get("ip", ""), f"{where}.ip")
+        for place, name in each(alias.get("hostnames"), f"{where}.hostnames"):
+            yield from checks.named(name, place, names.is_dns1123_subdomain)
+    yield from checks.given(spec, path, "priorityClassName", names.is_dns1123_subdomain)
+    if spec.get("runtimeClassName") is not None:
+        where = f"{path}.runtimeClassName"
+        yield from checks.named(spec["runtimeClassName"], where, names.is_dns1123_subdomain)
+    if spec.get("preemptionPolicy") is not None:
+        where = f"{path}.preemptionPolicy"
+        yield from checks.one_of_required(spec["preemptionPolicy"], where, _PREEMPTION)
+    if spec.get("overhead"):
+        yield from resource_rules.container_resources({"limits": spec["overhead"]}, (), f"{path}.overhead")
+
+
+def _claims(spec: Object, path: str, metadata: Object | None) -> Errors:
+    mirror = "kubernetes.io/config.mirror" in ((metadata or {}).get("annotations") or {})
+    seen: set[str] = set()
+    for where, claim in each(spec.get("resourceClaims"), f"{path}.resourceClaims"):
+        if mirror:
+            yield field.forbidden("", "static pods do not support resource claims")
+            continue
+        name, kinds = claim.get("name", ""), ("resourceClaimName", "resourceClaimTemplateName")
         if not name:
-            found.append(field.required(f"{where}.name"))
+            yield field.required(f"{where}.name")
+        elif name in seen:
+            yield field.duplicate(f"{where}.name", name)
         else:
-            found += [field.invalid(f"{where}.name", name, text) for text in names.is_dns1123_label(name)]
-        if name in good:
-            found.append(field.duplicate(f"{where}.name", name))
-        if found:
-            errors += found
-        else:
-            good.add(name)
-    return errors, good
+            yield from checks.named(name, f"{where}.name", names.is_dns1123_label)
+        seen.add(name)
+        given = [kind for kind in kinds if claim.get(kind) is not None]
+        if len(given) > 1:
+            text = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+            yield field.invalid(where, claim, text)
+        if not given:
+            text = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            yield field.invalid(where, claim, text)
+        for kind in given:
+            yield from checks.named(claim[kind], f"{where}.{kind}", names.is_dns1123_subdomain)
 
 
-_REQUIRED_PARTS: Final = {
-    "configMap": "name",
-    "secret": "secretName",
-    "hostPath": "path",
-    "persistentVolumeClaim": "claimName",
-    "csi": "driver",
-    "nfs": "server",
-}
-
-
-def labels(values: Object, path: str) -> list[FieldError]:
-    """A map of labels, such as a node selector."""
-    errors: list[FieldError] = []
-    for key, value in values.items():
-        errors += [field.invalid(path, key, text) for text in names.is_qualified_name(key)]
-        errors += [field.invalid(path, value, text) for text in names.is_label_value(value)]
-    return errors
-
-
-def _host_network(spec: Object, path: str) -> list[FieldError]:
+def _host_network(spec: Object, path: str, *, is_pod: bool) -> Errors:
     if not spec.get("hostNetwork"):
-        return []
-    return [
-        field.invalid(
-            f"{path}.containers[{index}].ports[{place}].hostPort",
-            port["hostPort"],
-            "must match `containerPort` when `hostNetwork` is true",
-        )
-        for index, container in enumerate(spec.get("containers") or ())
-        for place, port in enumerate(container.get("ports") or ())
-        if port.get("hostPort") and port["hostPort"] != port.get("containerPort")
-    ]
+        return
+    for where, container in each(spec.get("containers"), f"{path}.containers"):
+        for place, port in each(container.get("ports"), f"{where}.ports"):
+            on_host = port.get("hostPort") or 0
+            if (is_pod or on_host) and on_host != (port.get("containerPort") or 0):
+                text = "must match `containerPort` when `hostNetwork` is true"
+                yield field.invalid(f"{place}.hostPort", on_host, text)
 
 
-def tolerations(values: Sequence[Object], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, toleration in enumerate(values):
-        where = f"{path}[{index}]"
-        key, operator = toleration.get("key", ""), toleration.get("operator", "")
-        effect, value = toleration.get("effect", ""), toleration.get("value", "")
-        if key:
-            errors += [field.invalid(f"{where}.key", key, text) for text in names.is_qualified_name(key)]
-        elif operator != "Exists":
-            text = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-            errors.append(field.invalid(f"{where}.operator", operator, text))
-        if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
-            text = "effect must be 'NoExecute' when `tolerationSeconds` is set"
-            errors.append(field.invalid(f"{where}.effect", effect, text))
-        if operator == "Exists" and value:
-            text = "value must be empty when `operator` is 'Exists'"
-            errors.append(field.invalid(f"{where}.operator", value, text))
-        elif operator in {"", "Equal"}:
-            problems = names.is_label_value(value)
-            if problems:
-                errors.append(field.invalid(f"{where}.operator", value, ";".join(problems)))
-        elif operator != "Exists":
-            errors.append(field.not_supported(f"{where}.operator", operator, ["Equal", "Exists"]))
-        if effect and effect not in _EFFECTS:
-            errors.append(field.not_supported(f"{where}.effect", effect, _EFFECTS))
-    return errors
+def _user_namespace(spec: Object, path: str) -> Errors:
+    if spec.get("hostUsers") is not False:
+        return
+    for part, shown in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
+        if spec.get(part):
+            yield field.forbidden(f"{path}.{shown}", "when `hostUsers` is false")
 
 
-def _spread(constraints: Sequence[Object], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, constraint in enumerate(constraints):
-        where = f"{path}[{index}]"
-        if constraint.get("maxSkew", 0) < 1:
-            text = "must be greater than 0"
-            errors.append(field.invalid(f"{where}.maxSkew", constraint.get("maxSkew", 0), text))
-        if not constraint.get("topologyKey"):
-            errors.append(field.required(f"{where}.topologyKey", "can not be empty"))
-        action = constraint.get("whenUnsatisfiable", "")
-        if action not in _WHEN_UNSATISFIABLE:
-            errors.append(field.not_supported(f"{where}.whenUnsatisfiable", action, _WHEN_UNSATISFIABLE))
-    return errors
+def _host_name(spec: Object, path: str) -> Errors:
+    name, where = spec.get("hostnameOverride"), f"{path}.hostnameOverride"
+    if name is None:
+        return
+    if spec.get("setHostnameAsFQDN"):
+        yield field.forbidden(where, "may not be specified when setHostnameAsFQDN is true")
+    if spec.get("hostNetwork"):
+        yield field.forbidden(where, "may not be specified when hostNetwork is true")
+    if len(name.encode()) > 64:
+        yield field.too_long(where, 64)
+    yield from checks.named(name, where, names.is_dns1123_subdomain)
 
 
-def pod_update(obj: Object, old: Object) -> list[FieldError]:
-    """Images, deadlines, more tolerations and fewer gates; nothing else of the spec changes."""
-    spec, before = obj["spec"], old["spec"]
-    if spec == before:
-        return []
-    errors: list[FieldError] = []
-    for kind in ("containers", "initContainers"):
-        if len(spec.get(kind) or ()) != len(before.get(kind) or ()):
-            text = "pod updates may not add or remove containers"
-            return [*errors, field.forbidden(f"spec.{kind}", text)]
-    errors += _deadline(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
-    errors += _only_added_tolerations(spec, before)
-    gates = {gate["name"] for gate in before.get("schedulingGates") or ()}
-    added = [gate["name"] for gate in spec.get("schedulingGates") or () if gate["name"] not in gates]
-    if added:
-        text = f"only deletion is allowed, but found new scheduling gates '{{{added[0]}}}'"
-        errors.append(field.forbidden("spec.schedulingGates", text))
-    if _fixed(spec, before) != _fixed(before, before):
-        text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
-        errors.append(
-            field.forbidden("spec", text + _difference(_fixed(spec, before), _fixed(before, before)))
-        )
-    return errors
-
-
-def _fixed(spec: Object, before: Object) -> Object:
-    """The part of a spec that no update changes."""
-    fixed = {
-        name: value
-        for name, value in spec.items()
-        if name not in {"activeDeadlineSeconds", "tolerations", "schedulingGates"} and value not in (None, [])
-    }
-    for kind in ("containers", "initContainers"):
-        if fixed.get(kind):
-            fixed[kind] = [each | {"image": ""} for each in fixed[kind]]
-    seconds = before.get("terminationGracePeriodSeconds")
-    if seconds is not None and seconds < 0 and fixed.get("terminationGracePeriodSeconds") == 1:
-        fixed["terminationGracePeriodSeconds"] = seconds
-    if before.get("schedulingGates"):
-        # Where a gated pod may go can still be narrowed.
-        fixed.pop("nodeSelector", None)
-        affinity = {
-            key: value for key, value in (fixed.pop("affinity", None) or {}).items() if key != "nodeAffinity"
-        }
-        if affinity:
-            fixed["affinity"] = affinity
-    return fixed
-
-
-def _difference(new: Object, old: Object) -> str:
-    changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
-    return "\n".join(f"spec.{name}" for name in changed)
-
-
-def _deadline(wanted: int | None, had: int | None) -> list[FieldError]:
-    path = "spec.activeDeadlineSeconds"
-    if wanted is None:
-        if had is None:
-            return []
-        text = "must not update from a positive integer to nil value"
-        return [field.invalid(path, None, text)]
-    if had is not None and had < wanted:
-        return [field.invalid(path, wanted, "must be less than or equal to previous value")]
-    return []
-
-
-def _only_added_tolerations(spec: Object, before: Object) -> list[FieldError]:
-    def identity(toleration: Object) -> Object:
-        return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
-
-    now = [identity(each) for each in spec.get("tolerations") or ()]
-    if all(identity(each) in now for each in before.get("tolerations") or ()):
-        return []
-    text = "existing toleration can not be modified except its tolerationSeconds"
-    return [field.forbidden("spec.tolerations", text)]
+def _dns_config(spec: Object, path: str) -> Errors:
+    config = spec.get("dnsConfig")
+    if spec["dnsPolicy"] == "None":
+        if config is None:
+            yield field.required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+            return
+        if not config.get("nameservers"):
+            text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            yield field.required(f"{path}.nameservers", text)
+            return
+    servers, searches = (config or {}).get("nameservers") or [], (config or {}).get("searches") or []
+    if len(servers) > 3:
+        yield field.invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
+    for where, server in each(servers, f"{path}.nameservers"):
+        yield from checks.ip_address(server, where)
+    if len(searches) > 32:
+        yield field.invalid(f"{path}.searches", searches, "must not have more than 32 search paths")
+    if len(" ".join(searches)) > 2048:
+        text = "must not have more than 2048 characters (including spaces) in the search list"
+        yield field.invalid(f"{path}.searches", searches, text)
+    for where, search in each(searches, f"{path}.searches"):
+        if search != ".":
+            check = names.is_dns1123_subdomain_with_underscore
+            yield from checks.named(search.removesuffix("."), where, check)
+    for where, option in each((config or {}).get("options"), f"{path}.options"):
+        if not option.get("name"):
+            yield field.required(where, "must not be empty")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.strategies import pod_rules, pod_template
+from kprov.kube.apiserver.registry.strategies import pod_rules, pod_template, pod_update
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
 from kprov.kube.apiserver.request import RequestContext
@@ -36,7 +36,6 @@ class PodStrategy(ResourceStrategy):
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
         if obj["spec"].get("schedulingGates"):
             obj["status"]["conditions"] = [_GATED]
-        obj["spec"].pop("ephemeralContainers", None)
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)
@@ -72,10 +71,10 @@ class PodStrategy(ResourceStrategy):
         }
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return pod_rules.pod_spec(obj["spec"])
+        return list(pod_rules.new_pod(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return pod_rules.pod_update(obj, old)
+        return list(pod_update.pod_update(obj, old))
 
 
 _GATED: Object = {

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
-from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS, port_number_or_name
+from kprov.kube.apiserver.registry.strategies.checks import labels, port_number_or_name
+from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
 from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address, immutable
-from kprov.kube.apiserver.registry.strategies.pod_rules import labels
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kprov.kube.apiserver.registry.strategies import claim_rules, persistent_volume_rules
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.machinery.field import FieldError
@@ -29,10 +30,10 @@ class PersistentVolumeStrategy(ResourceStrategy):
         status["phase"] = status.get("phase") or "Pending"
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.persistent_volume(obj)
+        return list(persistent_volume_rules.persistent_volume(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.persistent_volume(obj) + rules.persistent_volume_update(obj, old)
+        return list(persistent_volume_rules.persistent_volume_update(obj, old))
 
 
 class PersistentVolumeClaimStrategy(ResourceStrategy):
@@ -52,10 +53,10 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
             }
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.claim(obj)
+        return list(claim_rules.claim_spec(obj["spec"], "spec"))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.claim(obj) + rules.claim_update(obj, old)
+        return list(claim_rules.claim_update(obj, old))
 
 
 class StorageClassStrategy(ResourceStrategy):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.strategies import pod_rules
+from kprov.kube.apiserver.registry.strategies import checks, pod_rules
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable, int_or_percent
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -57,9 +57,8 @@ def selector(spec: Object, kind: str) -> list[FieldError]:
 def template(spec: Object, kind: str, path: str = "spec.template") -> list[FieldError]:
     """A template of pods that run for ever."""
     pods = spec["template"]["spec"]
-    claims = [claim.get("metadata", {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
-    errors = pod_rules.labels(spec["template"]["metadata"].get("labels") or {}, f"{path}.labels")
-    errors += pod_rules.pod_spec(pods, f"{path}.spec", claims)
+    errors = list(checks.labels(spec["template"]["metadata"].get("labels"), f"{path}.labels"))
+    errors += pod_rules.pod_spec(pods, f"{path}.spec")
     if pods["restartPolicy"] != "Always":
         errors.append(field.not_supported(f"{path}.spec.restartPolicy", pods["restartPolicy"], ["Always"]))
     if pods.get("activeDeadlineSeconds") is not None:

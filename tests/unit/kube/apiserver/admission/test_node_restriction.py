@@ -151,6 +151,7 @@ async def test_a_token_is_bound_to_a_pod_of_the_node(refusal: Ask, put: Put) -> 
     sources = [{"serviceAccountToken": {"path": "t"}}]
     running = pod()
     running["spec"]["volumes"] = [{"name": "v", "projected": {"sources": sources}}]
+    running["spec"]["serviceAccountName"] = "web"
     uid = (await put("", "pods", running))["metadata"]["uid"]
     bound = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid}
     assert "not bound to a pod" in await token()

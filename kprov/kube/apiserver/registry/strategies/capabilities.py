@@ -1,0 +1,14 @@
+"""What the server as a whole allows pods to do, set once at start by --allow-privileged."""
+
+from __future__ import annotations
+
+_allowed = {"privileged": True}
+
+
+def setup(*, allow_privileged: bool) -> None:
+    _allowed["privileged"] = allow_privileged
+
+
+def allows_privileged() -> bool:
+    """Whether containers may be privileged, and host processes on Windows."""
+    return _allowed["privileged"]

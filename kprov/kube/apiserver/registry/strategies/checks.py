@@ -1,0 +1,193 @@
+"""Checks that the rules of many kinds are made of; each yields the field errors it finds.
+
+Paths are upstream's field paths ("spec.containers[0].name"). Source: upstream
+staging/src/k8s.io/apimachinery/pkg/api/validation and pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.quantity import Quantity, QuantityError
+
+Object = dict[str, Any]
+Errors = Iterator[FieldError]
+Check = Callable[[str], list[str]]
+
+INT32_MAX: Final = 2**31 - 1
+NOT_NEGATIVE: Final = "must be greater than or equal to 0"
+IMMUTABLE: Final = "field is immutable"
+_NOT_AN_ADDRESS: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+_SELECTOR_OPERATORS: Final = {"In", "NotIn", "Exists", "DoesNotExist"}
+
+
+def each(items: Iterable[Any] | None, path: str) -> Iterator[tuple[str, Any]]:
+    """(path, item) of a list that may be absent."""
+    for index, item in enumerate(items or ()):
+        yield f"{path}[{index}]", item
+
+
+def required(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
+    """Fields that may not be absent or empty."""
+    for part in parts:
+        if not owner.get(part):
+            yield field.required(f"{path}.{part}" if path else part)
+
+
+def named(value: Any, path: str, check: Callable[[Any], list[str]]) -> Errors:
+    """Each broken rule of a check in machinery.names."""
+    for text in check(value):
+        yield field.invalid(path, value, text)
+
+
+def given(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
+    """A name that may be absent."""
+    if owner.get(part):
+        yield from named(owner[part], f"{path}.{part}", check)
+
+
+def needed(owner: Mapping[str, Any], path: str, part: str, check: Check) -> Errors:
+    """A name that has to be there."""
+    value, where = owner.get(part) or "", f"{path}.{part}" if path else part
+    if value:
+        yield from named(value, where, check)
+    else:
+        yield field.required(where)
+
+
+def one_of(value: Any, path: str, supported: Sequence[str]) -> Errors:
+    """One of the supported words; None is for the caller."""
+    if value is not None and value not in supported:
+        yield field.not_supported(path, value, supported)
+
+
+def one_of_required(value: str | None, path: str, supported: Sequence[str]) -> Errors:
+    """One of the supported words, said to be required where it is empty."""
+    if not value:
+        yield field.required(path)
+    elif value not in supported:
+        yield field.not_supported(path, value, supported)
+
+
+def not_negative(owner: Mapping[str, Any], path: str, *parts: str) -> Errors:
+    for part in parts:
+        if (owner.get(part) or 0) < 0:
+            yield field.invalid(f"{path}.{part}", owner[part], NOT_NEGATIVE)
+
+
+def in_range(value: int | None, path: str, low: int, high: int, text: str = "") -> Errors:
+    if value is not None and not low <= value <= high:
+        yield field.invalid(path, value, text or names.range_error(low, high))
+
+
+def immutable(new: Mapping[str, Any], old: Mapping[str, Any], path: str, *parts: str) -> Errors:
+    """Fields that keep the value they were made with; absent and empty are the same."""
+    for part in parts:
+        if (new.get(part) or None) != (old.get(part) or None):
+            yield field.invalid(f"{path}.{part}" if path else part, new.get(part), IMMUTABLE)
+
+
+def labels(values: Mapping[str, str] | None, path: str) -> Errors:
+    for key, value in (values or {}).items():
+        yield from named(key, path, names.is_qualified_name)
+        yield from named(value, path, names.is_label_value)
+
+
+def annotation_map(values: Mapping[str, str] | None, path: str) -> Errors:
+    size = 0
+    for key, value in (values or {}).items():
+        for text in names.is_qualified_name(key.lower()):
+            yield field.invalid(path, key, text)
+        size += len(key.encode()) + len(value.encode())
+    if size > 256 * 1024:
+        yield field.too_long(path, 256 * 1024)
+
+
+def label_selector(selector: Object | None, path: str) -> Errors:
+    if selector is None:
+        return
+    yield from labels(selector.get("matchLabels"), f"{path}.matchLabels")
+    for where, term in each(selector.get("matchExpressions"), f"{path}.matchExpressions"):
+        operator, values = term.get("operator", ""), term.get("values") or ()
+        if operator in {"In", "NotIn"} and not values:
+            yield field.required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        if operator in {"Exists", "DoesNotExist"} and values:
+            text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            yield field.forbidden(f"{where}.values", text)
+        if operator not in _SELECTOR_OPERATORS:
+            yield field.invalid(f"{where}.operator", operator, "not a valid selector operator")
+        yield from named(term.get("key", ""), f"{where}.key", names.is_qualified_name)
+        for place, value in each(values, f"{where}.values"):
+            yield from named(value, place, names.is_label_value)
+
+
+def ip_address(text: str, path: str) -> Errors:
+    """As upstream's fields of old: any spelling of an address, none without leading zeros."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        address = None
+    if address is None or "%" in text:
+        yield field.invalid(path, text, _NOT_AN_ADDRESS)
+
+
+def cidr(text: str, path: str) -> Errors:
+    try:
+        ipaddress.ip_network(text, strict=False)
+        fine = "/" in text and text.rpartition("/")[2].isdecimal()
+    except ValueError:
+        fine = False
+    if not fine:
+        yield field.invalid(path, text, _NOT_A_CIDR)
+
+
+def port_number_or_name(port: Any, path: str) -> Errors:
+    yield from named(port, path, names.is_port_name if isinstance(port, str) else names.is_port_number)
+
+
+def int_or_percent(value: Any, path: str) -> Errors:
+    """A number that is not negative, or a percentage."""
+    if isinstance(value, str):
+        if not re.fullmatch("[0-9]+%", value):
+            yield field.invalid(path, value, "must be an integer or percentage (e.g '5%%')")
+    elif value < 0:
+        yield field.invalid(path, value, NOT_NEGATIVE)
+
+
+def at_most_whole(value: Any, path: str) -> Errors:
+    """A percentage is not more than all."""
+    if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:
+        yield field.invalid(path, value, "must not be greater than 100%")
+
+
+def local_path(text: str, path: str) -> Errors:
+    """A path that stays below where it starts."""
+    if text.startswith("/"):
+        yield field.invalid(path, text, "must be a relative path")
+    yield from no_backsteps(text, path)
+
+
+def no_backsteps(text: str, path: str) -> Errors:
+    if ".." in text.split("/"):
+        yield field.invalid(path, text, "must not contain '..'")
+
+
+def local_file(text: str, path: str) -> Errors:
+    """A local path whose name is none of those that atomic writers use."""
+    yield from local_path(text, path)
+    if text.startswith("..") and not text.startswith("../"):
+        yield field.invalid(path, text, "must not start with '..'")
+
+
+def nanos(amount: Any) -> int:
+    """Billionths of a quantity; what is none (the schema refuses it) counts as nothing."""
+    try:
+        return Quantity.parse(str(amount)).nanos
+    except QuantityError:
+        return 0

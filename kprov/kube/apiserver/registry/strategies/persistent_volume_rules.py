@@ -1,0 +1,196 @@
+"""Persistent volumes.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePersistentVolumeSpec).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.strategies import checks, claim_rules, scheduling_rules
+from kprov.kube.apiserver.registry.strategies import volume_rules as sources
+from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, nanos
+from kprov.kube.machinery import field, names
+
+_RECLAIM: Final = ["Delete", "Recycle", "Retain"]
+_CSI_SECRETS: Final = (
+    *(
+        "controllerPublishSecretRef",
+        "controllerExpandSecretRef",
+        "nodePublishSecretRef",
+        "nodeExpandSecretRef",
+    ),
+)
+_POLICY: Final = "persistentVolumeReclaimPolicy"
+_CLASS: Final = "volumeAttributesClassName"
+
+
+def persistent_volume(obj: Object) -> Errors:
+    spec = obj["spec"]
+    yield from claim_rules.access_modes(spec, "spec")
+    yield from _capacity(spec.get("capacity") or {})
+    yield from checks.one_of(spec[_POLICY], f"spec.{_POLICY}", _RECLAIM)
+    affinity = spec.get("nodeAffinity")
+    if affinity is not None:
+        if affinity.get("required") is None:
+            yield field.required("spec.nodeAffinity.required", "must specify required node constraints")
+        else:
+            yield from scheduling_rules.node_selector(affinity["required"], "spec.nodeAffinity.required")
+    yield from _sources(obj, spec)
+    root = set((spec.get("hostPath") or {}).get("path") or "-") == {"/"}
+    if root and spec[_POLICY] == "Recycle":
+        yield field.forbidden(f"spec.{_POLICY}", "may not be 'recycle' for a hostPath mount of '/'")
+    yield from checks.given(spec, "spec", "storageClassName", names.is_dns1123_subdomain)
+    yield from checks.one_of(spec.get("volumeMode"), "spec.volumeMode", claim_rules.VOLUME_MODES)
+    if spec.get(_CLASS) is not None:
+        if not spec[_CLASS]:
+            yield field.required(f"spec.{_CLASS}", "an empty string is disallowed")
+        yield from checks.given(spec, "spec", _CLASS, names.is_dns1123_subdomain)
+        if spec.get("csi") is None:
+            yield field.required("spec.csi", "has to be specified when using volumeAttributesClassName")
+
+
+def _capacity(capacity: Object) -> Errors:
+    if not capacity:
+        yield field.required("spec.capacity")
+    if "storage" not in capacity or len(capacity) > 1:
+        yield field.not_supported("spec.capacity", capacity, ["storage"])
+    for name, amount in capacity.items():
+        if nanos(amount) < 0:
+            whole = -(-nanos(amount) // 10**9)
+            yield field.invalid(f"spec.capacity[{name}]", whole, "must be a valid resource quantity")
+        if nanos(amount) <= 0:
+            yield field.invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
+
+
+def _sources(obj: Object, spec: Object) -> Errors:
+    found = 0
+    for kind, check in _SOURCES.items():
+        source = spec.get(kind)
+        if source is None:
+            continue
+        found += 1
+        if found > 1 and kind != "flexVolume":
+            shown = "cephFS" if kind == "cephfs" else kind
+            yield field.forbidden(f"spec.{shown}", "may not specify more than 1 volume type")
+            continue
+        yield from check(source, "spec.persistentDisk" if kind == "gcePersistentDisk" else f"spec.{kind}")
+        if kind == "iscsi" and source.get("initiatorName") is not None:
+            name = obj["metadata"].get("name", "")
+            target = source.get("targetPortal", "")
+            if len(f"{name}:{target}") > 64:
+                yield field.invalid("spec.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
+        if kind == "local" and not (spec.get("nodeAffinity") or {}).get("required"):
+            yield field.required("spec.nodeAffinity", "Local volume requires node affinity")
+    if not found:
+        yield field.required("spec", "must specify a volume type")
+
+
+def _azure_file(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "secretName", "shareName")
+    if source.get("secretNamespace") == "":
+        yield field.required(f"{path}.secretNamespace")
+
+
+def _cinder(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "volumeID")
+    if source.get("secretRef") is not None:
+        yield from checks.required(source["secretRef"], f"{path}.secretRef", "name", "namespace")
+
+
+def _glusterfs(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "endpoints", "path")
+    namespace, where = source.get("endpointsNamespace"), f"{path}.endpointsNamespace"
+    if namespace == "":
+        text = "if the endpointnamespace is set, it must be a valid namespace name"
+        yield field.invalid(where, namespace, text)
+    elif namespace is not None:
+        yield from checks.named(namespace, where, names.is_dns1123_label)
+
+
+def _iscsi(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "targetPortal", "iqn")
+    if source.get("iqn"):
+        yield from sources.iscsi_name(source["iqn"], f"{path}.iqn", "must be valid format")
+    yield from checks.in_range(source.get("lun", 0), f"{path}.lun", 0, 255)
+    secret = source.get("secretRef")
+    if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and secret is None:
+        yield field.required(f"{path}.secretRef")
+    if secret is not None:
+        yield from checks.required(secret, f"{path}.secretRef", "name")
+    if source.get("initiatorName") is not None:
+        yield from sources.iscsi_name(
+            source["initiatorName"], f"{path}.initiatorname", "must be valid format"
+        )
+
+
+def _local(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "path")
+    yield from checks.no_backsteps(source.get("path", ""), f"{path}.path")
+
+
+def _storage_os(source: Object, path: str) -> Errors:
+    yield from sources.storage_os(source, path, namespace=True)
+
+
+def _csi(source: Object, path: str) -> Errors:
+    yield from sources.csi_driver_name(source.get("driver", ""), f"{path}.driver")
+    yield from checks.required(source, path, "volumeHandle")
+    for part in _CSI_SECRETS:
+        secret = source.get(part)
+        if secret is not None:
+            yield from checks.needed(secret, f"{path}.{part}", "name", names.is_dns1123_subdomain)
+            yield from checks.needed(secret, f"{path}.{part}", "namespace", names.is_dns1123_label)
+
+
+#: In upstream's order, which is the order of the errors.
+_SOURCES: Final[dict[str, sources.Source]] = {
+    "hostPath": sources.host_path,
+    "gcePersistentDisk": sources.disk("pdName"),
+    "awsElasticBlockStore": sources.disk("volumeID"),
+    "glusterfs": _glusterfs,
+    "flocker": sources.flocker,
+    "nfs": sources.nfs,
+    "rbd": sources.parts("monitors", "image"),
+    "quobyte": sources.quobyte,
+    "cephfs": sources.parts("monitors"),
+    "iscsi": _iscsi,
+    "cinder": _cinder,
+    "fc": sources.fibre_channel,
+    "flexVolume": sources.flex,
+    "azureFile": _azure_file,
+    "vsphereVolume": sources.parts("volumePath"),
+    "photonPersistentDisk": sources.parts("pdID"),
+    "portworxVolume": sources.parts("volumeID"),
+    "azureDisk": sources.azure_disk,
+    "scaleIO": sources.parts("gateway", "system", "volumeName"),
+    "local": _local,
+    "storageos": _storage_os,
+    "csi": _csi,
+}
+
+
+def persistent_volume_update(obj: Object, old: Object) -> Errors:
+    yield from persistent_volume(obj)
+    spec, before = obj["spec"], old["spec"]
+    if _source(spec, before) != _source(before, before):
+        text = "spec.persistentvolumesource is immutable after creation"
+        yield field.forbidden("spec.persistentvolumesource", text)
+    yield from checks.immutable(spec, before, "", "volumeMode")
+    if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:
+        text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
+        yield field.invalid("nodeAffinity", spec.get("nodeAffinity"), text)
+    if before.get(_CLASS) is not None and spec.get(_CLASS) is None:
+        yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
+
+
+def _source(spec: Object, before: Object) -> Object:
+    """The volume's source; a secret for expansion may come later."""
+    found: Object = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
+    if "csi" in found and "controllerExpandSecretRef" not in (
+        before.get("csi") or {"controllerExpandSecretRef": 0}
+    ):
+        found["csi"] = {
+            name: value for name, value in found["csi"].items() if name != "controllerExpandSecretRef"
+        }
+    return found

@@ -1,0 +1,139 @@
+"""What of a pod may still change: images, deadlines, more tolerations, fewer gates.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodUpdate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.strategies import annotation_rules, checks, pod_rules, scheduling_rules
+from kprov.kube.apiserver.registry.strategies.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.machinery import field
+
+_CHANGEABLE: Final = (
+    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+    "`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+_GRACE: Final = "terminationGracePeriodSeconds"
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def pod_update(obj: Object, old: Object) -> Errors:
+    yield from pod_rules.pod(obj)
+    yield from annotation_rules.kept_annotations(obj, old)
+    yield from annotation_rules.pod_annotations(obj["metadata"], obj["spec"])
+    spec, before = obj["spec"], old["spec"]
+    for kind in ("containers", "initContainers"):
+        if len(spec.get(kind) or ()) != len(before.get(kind) or ()):
+            yield field.forbidden(f"spec.{kind}", "pod updates may not add or remove containers")
+            return
+        yield from _images(spec.get(kind) or (), f"spec.{kind}")
+    yield from _deadline(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
+    yield from _only_added_tolerations(spec, before)
+    yield from _only_removed_gates(spec, before)
+    if spec == before:
+        return
+    if before.get("schedulingGates"):
+        yield from _placement(spec, before)
+    if _fixed(spec, before) != _fixed(before, before):
+        text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
+        yield field.forbidden("spec", text + _difference(_fixed(spec, before), _fixed(before, before)))
+
+
+def _images(containers: Sequence[Object], path: str) -> Errors:
+    for where, container in each(containers, path):
+        image = container.get("image", "")
+        if not image:
+            yield field.required(f"{where}.image")
+        if image.strip() != image:
+            yield field.invalid(f"{where}.image", image, "must not have leading or trailing whitespace")
+
+
+def _deadline(wanted: int | None, had: int | None) -> Errors:
+    path = "spec.activeDeadlineSeconds"
+    if wanted is None:
+        if had is not None:
+            yield field.invalid(path, None, "must not update from a positive integer to nil value")
+        return
+    yield from checks.in_range(wanted, path, 0, INT32_MAX)
+    if had is not None and had < wanted:
+        yield field.invalid(path, wanted, "must be less than or equal to previous value")
+
+
+def _only_added_tolerations(spec: Object, before: Object) -> Errors:
+    def identity(toleration: Object) -> Object:
+        return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
+
+    now = [identity(each) for each in spec.get("tolerations") or ()]
+    for toleration in before.get("tolerations") or ():
+        if identity(toleration) not in now:
+            text = "existing toleration can not be modified except its tolerationSeconds"
+            yield field.forbidden("spec.tolerations", text)
+    yield from scheduling_rules.tolerations(spec.get("tolerations"), "spec.tolerations")
+
+
+def _only_removed_gates(spec: Object, before: Object) -> Errors:
+    had = {gate["name"] for gate in before.get("schedulingGates") or ()}
+    for where, gate in each(spec.get("schedulingGates"), "spec.schedulingGates"):
+        name = gate.get("name", "")
+        if name not in had:
+            text = f"only deletion is allowed, but found new scheduling gate '{name}'"
+            yield field.forbidden(f"{where}.name", text)
+
+
+def _placement(spec: Object, before: Object) -> Errors:
+    """Where a gated pod may go can still be narrowed."""
+    wanted, had = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
+    for key, value in had.items():
+        if wanted.get(key) != value:
+            text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+            yield field.invalid("spec.nodeSelector", wanted, text)
+    path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
+    terms, terms_before = _terms(spec), _terms(before)
+    if terms_before and len(terms) != len(terms_before):
+        text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        yield field.invalid(path, terms, text)
+        return
+    for index, (new, old) in enumerate(zip(terms, terms_before, strict=False)):
+        if not _only_adds(new, old):
+            text = "only additions are allowed (no mutations or deletions)"
+            yield field.invalid(f"{path}[{index}]", new, text)
+
+
+def _terms(spec: Object) -> list[Object]:
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
+    return list(required.get("nodeSelectorTerms") or ())
+
+
+def _only_adds(new: Object, old: Object) -> bool:
+    kinds = ("matchExpressions", "matchFields")
+    if not any(old.get(kind) for kind in kinds):
+        return not any(new.get(kind) for kind in kinds)
+    return all((new.get(kind) or [])[: len(old[kind])] == old[kind] for kind in kinds if old.get(kind))
+
+
+def _fixed(spec: Object, before: Object) -> Object:
+    """The part of a spec that no update changes."""
+    free = {"activeDeadlineSeconds", "tolerations", "schedulingGates"}
+    fixed = {name: value for name, value in spec.items() if name not in free and value not in (None, [])}
+    for kind in ("containers", "initContainers"):
+        if fixed.get(kind):
+            fixed[kind] = [each | {"image": ""} for each in fixed[kind]]
+    seconds = before.get(_GRACE)
+    if seconds is not None and seconds < 0 and fixed.get(_GRACE) == 1:
+        fixed[_GRACE] = seconds
+    if before.get("schedulingGates"):
+        fixed.pop("nodeSelector", None)
+        affinity = fixed.pop("affinity", None) or {}
+        rest = {key: value for key, value in affinity.items() if key != "nodeAffinity"}
+        if rest:
+            fixed["affinity"] = rest
+    return fixed
+
+
+def _difference(new: Object, old: Object) -> str:
+    changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
+    return "\n".join(f"spec.{name}" for name in changed)
