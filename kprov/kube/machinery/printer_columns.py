@@ -328,7 +328,7 @@ COLUMNS: dict[tuple[str, str], str] = {
     """,
     ("node.k8s.io", "RuntimeClass"): """
         NAME
-        Handler | string | 0 | 
+        Handler | string | 0 |
         AGE
     """,
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): """

@@ -71,10 +71,12 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
     if form.kind == "Table":
         group, _ = split_api_version(obj.get("apiVersion", ""))
         kind: tuple[str, str] | None = (group, obj.get("kind", ""))
+        objects = [obj]
         metadata = {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")}
-        if kind == (resource.group, resource.kind):
+        if kind in {(resource.group, resource.kind), (resource.group, resource.list_kind)}:
+            objects = obj.get("items", objects)
             kind = None
-        table = printers.table(resource, [obj], metadata, include_object or "Metadata", kind=kind)
+        table = printers.table(resource, objects, metadata, include_object or "Metadata", kind=kind)
         return table | {"apiVersion": f"meta.k8s.io/{form.version}"}
     if form.kind == "PartialObjectMetadata":
         return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}

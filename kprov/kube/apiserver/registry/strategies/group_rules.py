@@ -18,7 +18,6 @@ RBAC: Final = "rbac.authorization.k8s.io"
 _USER_PRIORITY_MAX: Final = 1_000_000_000
 _SYSTEM_CLASSES: Final = {"system-node-critical", "system-cluster-critical"}
 _PATH_TYPES: Final = ["Exact", "ImplementationSpecific", "Prefix"]
-_CSR_SECONDS_MIN: Final = 600
 
 
 def immutable(path: str, value: Any) -> FieldError:
@@ -321,25 +320,6 @@ def autoscaler(obj: Object) -> list[FieldError]:
     return errors + [
         field.required(f"spec.scaleTargetRef.{part}") for part in ("kind", "name") if not target.get(part)
     ]
-
-
-def signing_request(obj: Object) -> list[FieldError]:
-    spec = obj["spec"]
-    errors: list[FieldError] = []
-    if not spec.get("request"):
-        errors.append(field.invalid("spec.request", "", "PEM block type must be CERTIFICATE REQUEST"))
-    if not spec.get("usages"):
-        errors.append(field.required("spec.usages"))
-    if not spec.get("signerName"):
-        errors.append(field.required("spec.signerName"))
-    elif spec["signerName"] == "kubernetes.io/legacy-unknown":
-        text = "the legacy signerName is not allowed via this API version"
-        errors.append(field.invalid("spec.signerName", spec["signerName"], text))
-    seconds = spec.get("expirationSeconds")
-    if seconds is not None and seconds < _CSR_SECONDS_MIN:
-        text = "may not specify a duration less than 600 seconds (10 minutes)"
-        errors.append(field.invalid("spec.expirationSeconds", seconds, text))
-    return errors
 
 
 def lease(obj: Object) -> list[FieldError]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
@@ -161,37 +161,6 @@ class AutoscalerStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return rules.autoscaler(obj)
-
-
-class CertificateSigningRequestStrategy(ResourceStrategy):
-    new_status: Mapping[str, Any] | None = {}
-
-    def default(self, obj: Object) -> None:
-        obj.setdefault("spec", {})
-
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
-        """Who asks is written by the server, or a signer could be told anything."""
-        super().prepare_for_create(context, obj)
-        user, spec = context.user, obj["spec"]
-        for name in ("username", "uid", "groups", "extra"):
-            spec.pop(name, None)
-        spec["username"] = user.name
-        if user.uid:
-            spec["uid"] = user.uid
-        if user.groups:
-            spec["groups"] = list(user.groups)
-        if user.extra:
-            spec["extra"] = {name: list(values) for name, values in user.extra.items()}
-
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        keep(obj, old, "spec")
-        keep(obj, old, "status")
-
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
-        return {"spec.signerName": (obj.get("spec") or {}).get("signerName", "")}
-
-    def validate(self, obj: Object) -> list[FieldError]:
-        return rules.signing_request(obj)
 
 
 class WebhookConfigurationStrategy(ResourceStrategy):

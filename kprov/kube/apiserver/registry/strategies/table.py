@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.strategies import core, groups, storage, workloads
+from kprov.kube.apiserver.registry.strategies.certificates import CertificateSigningRequestStrategy
 from kprov.kube.apiserver.registry.strategies.events import EventStrategy
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
@@ -37,7 +38,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("autoscaling", "horizontalpodautoscalers"): groups.AutoscalerStrategy,
     ("batch", "cronjobs"): workloads.CronJobStrategy,
     ("batch", "jobs"): workloads.JobStrategy,
-    ("certificates.k8s.io", "certificatesigningrequests"): groups.CertificateSigningRequestStrategy,
+    ("certificates.k8s.io", "certificatesigningrequests"): CertificateSigningRequestStrategy,
     ("coordination.k8s.io", "leases"): groups.LeaseStrategy,
     ("discovery.k8s.io", "endpointslices"): groups.EndpointSliceStrategy,
     ("networking.k8s.io", "ingressclasses"): groups.IngressClassStrategy,

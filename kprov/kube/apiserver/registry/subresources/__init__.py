@@ -12,7 +12,17 @@ from kprov.kube.apiserver import authentication, authorization
 from kprov.kube.apiserver.interfaces import SubresourceHandler, SubresourceHandlers
 from kprov.kube.apiserver.registry import reviews
 from kprov.kube.apiserver.registry.store import Registry
-from kprov.kube.apiserver.registry.subresources import binding, eviction, log, pod_spec, proxy, scale, streams
+from kprov.kube.apiserver.registry.subresources import (
+    approval,
+    binding,
+    component_status,
+    eviction,
+    log,
+    pod_spec,
+    proxy,
+    scale,
+    streams,
+)
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 
 
@@ -28,6 +38,7 @@ def build(
     proxies = proxy.Proxies(kubelets)
     handlers: dict[tuple[str, str, str], SubresourceHandler] = {
         ("", "bindings", ""): binding.bind,
+        ("", "componentstatuses", ""): component_status.component_statuses,
         ("", "pods", "binding"): binding.bind,
         ("", "pods", "eviction"): eviction.evict,
         ("", "pods", "ephemeralcontainers"): pod_spec.PartOfPod(pod_spec.EphemeralContainers).handle,
@@ -40,6 +51,7 @@ def build(
         ("", "nodes", "proxy"): proxies.node,
         ("", "services", "proxy"): proxies.service,
     }
+    handlers["certificates.k8s.io", "certificatesigningrequests", "approval"] = approval.Approvals().handle
     for group, plural in scale.SCALED:
         handlers[group, plural, "scale"] = scale.scale
     return handlers | dict(reviews.handlers(options, registry, authenticator, authorizer))

@@ -11,7 +11,6 @@ from kprov.kube.apiserver.registry.store import Registry, system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
 from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
 
@@ -230,22 +229,6 @@ def test_a_binding_keeps_its_role() -> None:
     assert rules.validate(old) == []
     (error,) = rules.validate_update(new, old)
     assert error.detail.endswith("cannot change roleRef")
-
-
-async def test_a_signing_request_says_who_asks_whatever_the_client_writes(registry: Registry) -> None:
-    store = registry.store("certificates.k8s.io", "certificatesigningrequests")
-    context = system_context("create", store.resource)
-    context.user = UserInfo("system:node:n1", ("system:nodes",))
-    spec = {
-        "request": "LS0t",
-        "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
-        "usages": ["client auth"],
-        "username": "admin",
-        "groups": ["system:masters"],
-    }
-    made = await store.create(context, "", {"metadata": {"name": "csr"}, "spec": spec})
-    assert made["spec"]["username"] == "system:node:n1"
-    assert made["spec"]["groups"] == ["system:nodes"]
 
 
 def test_system_priority_is_for_the_system() -> None:

@@ -1,0 +1,80 @@
+"""componentstatuses: whether the scheduler, the controller manager and etcd answer, asked at each call.
+
+Source: upstream pkg/registry/core/componentstatus, pkg/registry/core/rest/storage_core.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from typing import Any, Final
+
+import aiohttp
+
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_DEPRECATED: Final = "v1 ComponentStatus is deprecated in v1.19+"
+#: Where the components listen on an API server's host; their certificates are their own.
+_URLS: Final = {
+    "scheduler": "https://127.0.0.1:10259/healthz",
+    "controller-manager": "https://127.0.0.1:10257/healthz",
+}
+_ETCD: Final = "etcd-0"
+_SECONDS: Final = 5.0
+
+
+async def component_statuses(call: Call) -> Reply:
+    """GET of one or of all. NotFound for a name that is no component's."""
+    call.context.warnings.append(_DEPRECATED)
+    names = [*_URLS, _ETCD]
+    if call.context.info.verb == "get":
+        if call.name not in names:
+            raise status.not_found("componentstatus", call.name)
+        found = await _look(call.registry, call.name)
+        return Reply({"kind": "ComponentStatus", "apiVersion": "v1", **found})
+    items = await asyncio.gather(*(_look(call.registry, name) for name in names))
+    return Reply({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": list(items)})
+
+
+async def _look(registry: Registry, name: str) -> Object:
+    error = await (_ask_etcd(registry) if name == _ETCD else _ask(_URLS[name]))
+    condition = {
+        "type": "Healthy",
+        "status": "False" if error else "True",
+        "message": error or "ok",
+    }
+    return {"metadata": {"name": name}, "conditions": [condition]}
+
+
+async def _ask_etcd(registry: Registry) -> str:
+    try:
+        await registry.storage.current_revision()
+    except StorageError as error:
+        return str(error)
+    return ""
+
+
+async def _ask(url: str) -> str:
+    """Why a component is not healthy, "" when it is."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=context) as answer:
+            body = (await answer.text())[:1024]
+            return (
+                "" if answer.status == 200 else f"HTTP probe failed with statuscode: {answer.status}: {body}"
+            )
+    except aiohttp.ClientConnectorError as error:
+        address = url.split("/")[2]
+        reason = os.strerror(error.errno).lower() if error.errno else str(error.os_error)
+        return f'Get "{url}": dial tcp {address}: connect: {reason}'
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return f'Get "{url}": {error}'
