@@ -118,3 +118,12 @@ def test_no_color_and_dumb_terminals_get_no_colours(terminal: Open, tmp_path: Pa
     assert "\x1b[32m" not in plain.raw
     assert "\x1b" not in dumb.raw
     assert "changed     a: one" in dumb.seen
+
+
+def test_ctrl_c_ends_a_run_and_leaves_the_terminal_as_it_was(terminal: Open, tmp_path: Path) -> None:
+    run = terminal(*RUN, written(tmp_path, "    - {name: long, command: sleep 600}\n"))
+    run.until("long  0/2 hosts")
+    run.type("\x03")
+    assert run.end() == 130
+    assert "`kprov resume` goes on" in run.seen
+    assert run.raw.rindex("\x1b[?25h") > run.raw.rindex("\x1b[?25l")
