@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from kprov.kube.apiserver.flowcontrol.level import Ticket
 
 AUDIT_ID: Final = istr("Audit-Id")
-SCHEMA_UID: Final = istr("X-Kubernetes-PF-FlowSchema-UID")
-LEVEL_UID: Final = istr("X-Kubernetes-PF-PriorityLevel-UID")
+SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
+LEVEL_UID: Final = istr("X-Kubernetes-Pf-Prioritylevel-Uid")
 
 
 class Seat(Protocol):
@@ -28,9 +28,11 @@ class Seat(Protocol):
 class Request(web.BaseRequest):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    ATTRS = web.BaseRequest.ATTRS | frozenset({"audit", "is_long", "seat", "ticket"})
+    ATTRS = web.BaseRequest.ATTRS | frozenset({"audit", "audit_id", "is_long", "seat", "ticket"})
 
     audit: AuditEvent | None = None
+    #: Of an event that has been written to its end already.
+    audit_id = ""
     ticket: Ticket | None = None
     #: What the request has to give back at its end: the ticket, or a place under a plain limit.
     seat: Seat | None = None
@@ -47,7 +49,10 @@ class Request(web.BaseRequest):
             if self.is_long:
                 ticket.leave()
         event = self.audit
-        if event is not None:
+        if event is None:
+            if self.audit_id:
+                headers[AUDIT_ID] = self.audit_id
+        else:
             headers[AUDIT_ID] = event.id
             if self.is_long:
                 event.started(response.status)

@@ -148,12 +148,17 @@ class Auditor:
             raise status.internal_error("failed to store audit event")
         return event
 
-    def refused(self, request: web.BaseRequest, info: RequestInfo, error: status.StatusError) -> None:
+    def refused(
+        self, request: web.BaseRequest, info: RequestInfo, error: status.StatusError
+    ) -> AuditEvent | None:
         """Credentials that were wrong: one event, of the answer."""
         event = self.begin(request, info, None)
         if event is not None:
-            event.response_status = {"metadata": {}, "message": _attempted(request), "code": error.code}
+            event.response_status = {"metadata": {}} | {
+                name: error.status[name] for name in ("status", "message", "reason") if error.status.get(name)
+            }
             event.started(error.code)
+        return event
 
     def end(self, event: AuditEvent, response: web.StreamResponse | None, *, is_long: bool) -> None:
         """Record what was asked and answered. response None: the client went away before there was one."""
@@ -171,6 +176,8 @@ class Auditor:
         elif event.response_status is None or not is_long:
             event.response_status = {"metadata": {}, "code": response.status}
             self._tell_response(event, response)
+            if is_long:
+                event.started(response.status)
         event.complete()
 
     def close(self) -> None:
@@ -208,6 +215,10 @@ class Auditor:
         if event.level >= Level.REQUEST:
             if info.verb in {"create", "update"} and not info.subresource:
                 self._default(info, obj)
+            elif info.verb in {"delete", "deletecollection"}:
+                obj = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"} | {
+                    name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}
+                }
             event.request_object(_plain(obj) if event.recording.omit_managed_fields else obj)
 
     def _default(self, info: RequestInfo, obj: Object) -> None:
@@ -267,18 +278,6 @@ def addresses(request: web.BaseRequest) -> list[str]:
         if more and (not found or found[-1] != more):
             found.append(more)
     return found
-
-
-def _attempted(request: web.BaseRequest) -> str:
-    scheme = request.headers.get("Authorization", "").strip().lower().partition(" ")[0]
-    ways = [scheme] if scheme in {"basic", "bearer"} else []
-    transport = request.transport
-    tls = transport.get_extra_info("ssl_object") if transport is not None else None
-    if tls is not None and tls.getpeercert(binary_form=True):
-        ways.append("x509")
-    if not ways:
-        return "Authentication failed, no credentials provided"
-    return f"Authentication failed, attempted: {', '.join(ways)}"
 
 
 def _patch(data: bytes, content_type: str) -> Any:
