@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ def load(path: str | None = None) -> paramiko.SSHConfig:
             raise InputError("this file, named by ssh's -F, does not exist", file=files[0])
     # Each file begins with no host named: its first lines are for all.
     text = "\n".join("Host *\n" + "\n".join(_lines(file, 0)) for file in files if file.is_file())
+    if re.search(r"^\s*match\b.*\bexec\b", text, re.IGNORECASE | re.MULTILINE):
+        # What the package has left out of paramiko, as hardly anybody needs it.
+        paramiko.config.invoke = importlib.import_module("invoke")  # type: ignore[attr-defined]
     try:
         config.parse(text.splitlines())
     except paramiko.SSHException as error:

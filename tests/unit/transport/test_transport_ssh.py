@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +131,20 @@ def test_marked_lines_are_not_keys_of_the_host(tmp_path: Path) -> None:
 def test_lines_that_become_another_user(who: Become, begin: str) -> None:
     assert become.command("python3", who, "s").startswith(begin)
     assert become.command("python3", who, "s", terminal=True).startswith("stty raw -echo; " + begin)
+
+
+# invoke leaves its pipe to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_match_exec_runs_its_command(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text('Match host a exec "test -e /"\n  User yes\nMatch host b exec "test -e /no"\n  User no\n')
+    config = load(str(file))
+    users = [from_variables(name, {"ansible_host": name}, config=config).user for name in ("a", "b")]
+    assert users[0] == "yes"
+    assert users[1] != "no"
+
+
+def test_what_match_exec_needs_is_not_loaded_for_others() -> None:
+    code = "import sys, kprov.transport.ssh; print('invoke' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
