@@ -1,7 +1,7 @@
 """The agent as one archive, the same bytes for the same sources, and the line that starts it on a host.
 
 The archive is zlib over marshal (version 2, which every Python reads) of {module: (is a package, source)}.
-It stays on the host under its sources' hash: in ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
+It stays on the host under its sources' hash: ~/.cache/kprov, else /var/tmp or /dev/shm, else only in memory.
 """
 
 from __future__ import annotations
