@@ -62,6 +62,7 @@ def _controllers(flags: FlagSet) -> None:
     flags.integer("large-cluster-size-threshold", 50, "nodes up to which unhealthy zones evict nothing")
     flags.integer("terminated-pod-gc-threshold", 12500, "ended pods that are kept")
     flags.boolean("enable-garbage-collector", True, "collect objects whose owners are gone")
+    flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
     flags.string("cluster-signing-cert-file", "", "authority that signs certificate requests")
     flags.string("cluster-signing-key-file", "", "its key")
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")

@@ -23,6 +23,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "clusterrole-aggregation-controller": "cluster_role_aggregation:ClusterRoleAggregation",
     "ttl-controller": "ttl:TtlController",
     "garbage-collector-controller": "garbage_collector.controller:GarbageCollector",
+    "resourcequota-controller": "resource_quota.controller:ResourceQuotaController",
 }
 
 # Upstream's short names of before 1.28, still legal in --controllers.
@@ -42,6 +43,7 @@ ALIASES: Final[dict[str, str]] = {
     "clusterrole-aggregation": "clusterrole-aggregation-controller",
     "ttl": "ttl-controller",
     "garbagecollector": "garbage-collector-controller",
+    "resourcequota": "resourcequota-controller",
 }
 
 _PACKAGE: Final = "kprov.kube.controller_manager"

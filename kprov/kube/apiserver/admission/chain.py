@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver import authorization
+from kprov.kube.apiserver.admission import configuration
 from kprov.kube.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -20,6 +21,7 @@ from kprov.kube.apiserver.admission.owner_references import OwnerReferencesPermi
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer
 from kprov.kube.apiserver.admission.pods import DefaultTolerationSeconds, Priority, TaintNodesByCondition
 from kprov.kube.apiserver.admission.rbac import RBACEscalation
+from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
 from kprov.kube.apiserver.admission.runtime_class import RuntimeClass
 from kprov.kube.apiserver.admission.service_account import ServiceAccount
 from kprov.kube.apiserver.admission.storage import (
@@ -49,6 +51,7 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     CertificateSubjectRestriction,
     DefaultIngressClass,
     DenyServiceExternalIPs,
+    ResourceQuota,
 )
 NOT_DEFAULT: Final = frozenset({
     "NodeRestriction",
@@ -102,7 +105,24 @@ def build(options: Namespace, registry: Registry) -> Chain:
         plugin for plugin in ORDER if plugin.name in enabled or plugin.name not in disabled | NOT_DEFAULT
     ]
     plugins = [plugin(registry) for plugin in (*running, RBACEscalation)]
+    _configure(plugins, getattr(options, "admission_control_config_file", ""))
     for plugin in plugins:
         if isinstance(plugin, WantsAuthorizer):
             plugin.authorizer = authorization.build(options, registry)
     return Chain(plugins)
+
+
+def _configure(plugins: Sequence[AdmissionPlugin], path: str) -> None:
+    wanting = {
+        plugin.name: plugin for plugin in plugins if isinstance(plugin, configuration.WantsConfiguration)
+    }
+    try:
+        for name, source in configuration.read(path, _configurable()).items():
+            if name in wanting:
+                wanting[name].configure(source)
+    except (configuration.ConfigurationError, OSError) as error:
+        raise SystemExit(f"Error: --admission-control-config-file: {error}") from error
+
+
+def _configurable() -> set[str]:
+    return {plugin.name for plugin in ORDER if issubclass(plugin, configuration.WantsConfiguration)}

@@ -1,0 +1,165 @@
+"""One request against the quotas of its namespace: refused, or what the quotas then have in use.
+
+Source: upstream staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go, CheckRequest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.component_helpers.pod_resources import Amounts, amounts
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Scope, scopes_of
+from kprov.kube.machinery import status
+from kprov.kube.machinery.quantity import ZERO
+
+Object = dict[str, Any]
+#: An entry of limitedResources of a ResourceQuotaConfiguration.
+Limited = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Tracked:
+    """A quota as stored, and what it has in use once the requests before this one are counted."""
+
+    quota: Object
+    hard: Amounts
+    used: Amounts
+
+    @classmethod
+    def of(cls, quota: Object) -> Tracked:
+        told = quota.get("status") or {}
+        return cls(quota, amounts(told.get("hard")), amounts(told.get("used")))
+
+    @property
+    def name(self) -> str:
+        return str(self.quota["metadata"]["name"])
+
+
+def charge(
+    quotas: Sequence[Tracked], attributes: Attributes, evaluator: Evaluator, limited: Sequence[Limited]
+) -> dict[str, Amounts]:
+    """New `used` by quota name, of those that change. Raises StatusError 403."""
+    obj = attributes.obj
+    assert obj is not None
+    matching = [tracked for tracked in quotas if evaluator.matches(tracked.quota, obj)]
+    covered: set[str] = set()
+    for tracked in matching:
+        covered.update(_checked(tracked, attributes, evaluator, obj))
+    usage = evaluator.usage(obj)
+    negative = sorted(name for name, amount in usage.items() if amount.nanos < 0)
+    if negative:
+        raise refused(attributes, f"quota usage is negative for resource(s): {','.join(negative)}")
+    deltas = {each.name: _without_zeros(_delta(each, attributes, evaluator, usage)) for each in matching}
+    if matching and not any(deltas.values()):
+        return {}
+    if not matching and not _without_zeros(_delta(None, attributes, evaluator, usage)):
+        return {}
+    _refuse_uncovered(attributes, evaluator, limited, usage, covered, quotas)
+    return {
+        each.name: used
+        for each in matching
+        if (used := _fitting(each, attributes, deltas[each.name])) is not None
+    }
+
+
+def _checked(tracked: Tracked, attributes: Attributes, evaluator: Evaluator, obj: Object) -> list[str]:
+    """Names that the quota bounds for this kind."""
+    bounded = evaluator.resources(tracked.hard)
+    lacking = evaluator.constraint(bounded, obj)
+    if lacking:
+        raise refused(attributes, f"failed quota: {tracked.name}: {lacking}")
+    if any(name not in tracked.used for name in bounded):
+        text = f"status unknown for quota: {tracked.name}, resources: {','.join(bounded)}"
+        raise refused(attributes, text)
+    return bounded
+
+
+def _delta(tracked: Tracked | None, attributes: Attributes, evaluator: Evaluator, usage: Amounts) -> Amounts:
+    """What an update uses more than the object did; all of it when the quota had not counted the object."""
+    old = attributes.old
+    if attributes.operation != "UPDATE" or old is None:
+        return usage
+    if tracked is not None and not evaluator.matches(tracked.quota, old):
+        return usage
+    before = evaluator.usage(old)
+    more = {name: amount - before[name] if name in before else amount for name, amount in usage.items()}
+    return {name: amount if amount.nanos > 0 else ZERO for name, amount in more.items()}
+
+
+def _fitting(tracked: Tracked, attributes: Attributes, delta: Amounts) -> Amounts | None:
+    requested = {name: amount for name, amount in delta.items() if name in tracked.hard}
+    if not requested:
+        return None
+    used = dict(tracked.used)
+    for name, amount in requested.items():
+        used[name] = used[name] + amount if name in used else amount
+    exceeded = [name for name in requested if used[name] > tracked.hard[name]]
+    # What the cluster itself tells of an object is counted, but never refused.
+    if exceeded and attributes.subresource != "status":
+        text = (
+            f"exceeded quota: {tracked.name}, requested: {_shown(requested, exceeded)}, "
+            f"used: {_shown(tracked.used, exceeded)}, limited: {_shown(tracked.hard, exceeded)}"
+        )
+        raise refused(attributes, text)
+    return used
+
+
+def _refuse_uncovered(
+    attributes: Attributes,
+    evaluator: Evaluator,
+    limited: Sequence[Limited],
+    usage: Amounts,
+    covered: set[str],
+    quotas: Sequence[Tracked],
+) -> None:
+    """What the configuration limits may only be used where a quota is about it."""
+    if not limited:
+        return
+    resource = attributes.resource
+    own = [
+        each
+        for each in limited
+        if (each.get("apiGroup") or "", each.get("resource")) == (resource.group, resource.plural)
+    ]
+    bounded = {
+        name
+        for each in own
+        for name, amount in usage.items()
+        if amount.nanos > 0 and any(part in name for part in each.get("matchContains") or ())
+    }
+    if bounded - covered:
+        raise refused(attributes, f"insufficient quota to consume: {','.join(sorted(bounded - covered))}")
+    if not evaluator.has_scopes or attributes.obj is None:
+        return
+    wanted = _in_scope(
+        evaluator, attributes.obj, (s for each in limited for s in each.get("matchScopes") or ())
+    )
+    told = {
+        scope["scopeName"]
+        for tracked in quotas
+        for scope in _in_scope(evaluator, attributes.obj, scopes_of(tracked.quota))
+    }
+    lacking = [scope for scope in wanted if scope["scopeName"] not in told]
+    if lacking:
+        shown = " ".join(
+            f"{{{each['scopeName']} {each.get('operator', '')} [{' '.join(each.get('values') or ())}]}}"
+            for each in lacking
+        )
+        text = f"insufficient quota to match these scopes: [{shown}]"
+        # Upstream gives an error without a Status here, which its handlers show as 500.
+        raise status.failure(500, "", text)
+
+
+def _in_scope(evaluator: Evaluator, obj: Object, scopes: Iterable[Scope]) -> list[Scope]:
+    return [scope for scope in scopes if evaluator.in_scope(scope, obj)]
+
+
+def _without_zeros(listed: Amounts) -> Amounts:
+    return {name: amount for name, amount in listed.items() if amount.nanos}
+
+
+def _shown(listed: Amounts, names: Iterable[str]) -> str:
+    return ",".join(f"{name}={listed[name]}" for name in sorted(names) if name in listed)

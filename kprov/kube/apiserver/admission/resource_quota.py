@@ -1,0 +1,217 @@
+"""ResourceQuota: what an object uses is written into its namespace's quotas before the object is stored.
+
+A quota's status is written under optimistic locking, so several API servers together never exceed it.
+Requests that wait for the same namespace are counted together and cost one write.
+Source: upstream staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kprov.kube.apiserver.admission.configuration import WantsConfiguration, load
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.admission.quota_charge import Limited, Tracked, charge
+from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.component_helpers.pod_resources import Amounts
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object
+from kprov.kube.component_helpers.quota.registry import Evaluators
+from kprov.kube.machinery import status
+from kprov.kube.machinery.status import StatusError
+
+Document = dict[str, Any]
+
+_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.02
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    attributes: Attributes
+    evaluator: Evaluator
+    done: bool = False
+    error: StatusError | None = None
+
+    def end(self, error: StatusError | None = None) -> None:
+        self.done, self.error = True, error
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Who waits in one namespace; whoever has the lock decides for all."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: list[_Waiter] = field(default_factory=list)
+    users: int = 0
+
+
+class ResourceQuota(WantsConfiguration):
+    name = "ResourceQuota"
+
+    def __init__(self, registry: Registry) -> None:
+        self._store = registry.store("", "resourcequotas")
+        self._evaluators = Evaluators(_objects_of(registry))
+        self._known: dict[str, dict[str, Document]] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._limited: Sequence[Limited] = ()
+        self._store.lister.on_change(self._changed)
+
+    def configure(self, source: Object) -> None:
+        """Takes limitedResources of a ResourceQuotaConfiguration."""
+        load(source, self.name, "ResourceQuotaConfiguration", {"limitedResources"})
+        self._limited = source.get("limitedResources") or ()
+
+    async def validate(self, attributes: Attributes) -> None:
+        namespace, resource = attributes.namespace, attributes.resource
+        if not namespace or attributes.obj is None or not (namespace in self._known or self._limited):
+            return
+        evaluator = self._evaluators.of(resource.group, resource.plural)
+        if evaluator is None or not evaluator.handles(
+            attributes.operation, attributes.subresource, attributes.obj, attributes.old
+        ):
+            return
+        waiter = _Waiter(attributes, evaluator)
+        queue = self._queues.setdefault(namespace, _Queue())
+        queue.waiting.append(waiter)
+        queue.users += 1
+        try:
+            async with asyncio.timeout(_SECONDS), queue.lock:
+                if not waiter.done:
+                    await self._settle(namespace, queue.waiting)
+        except TimeoutError:
+            raise status.internal_error("resource quota evaluation timed out") from None
+        finally:
+            queue.users -= 1
+            if waiter in queue.waiting:
+                queue.waiting.remove(waiter)
+            if not queue.users:
+                del self._queues[namespace]
+        if waiter.error is not None:
+            raise waiter.error
+
+    async def _settle(self, namespace: str, waiting: list[_Waiter]) -> None:
+        """Decide about all that wait now."""
+        batch = waiting[:]
+        waiting.clear()
+        try:
+            await self._decide(namespace, batch)
+        finally:
+            # Only after an interruption: someone else goes on with the rest.
+            waiting += [each for each in batch if not each.done]
+
+    async def _decide(self, namespace: str, batch: Sequence[_Waiter]) -> None:
+        only: set[str] | None = None
+        is_fresh = False
+        while True:
+            quotas = self._current(namespace, only)
+            denied, charged = self._count(quotas, batch)
+            if denied and not is_fresh:
+                # The refusal may come from a state that is a moment old.
+                await self._store.fresh()
+                is_fresh = True
+                continue
+            for waiter, error in denied.items():
+                waiter.end(error)
+            lost = {each.name for each in charged if not await self._write(namespace, each)}
+            if not lost:
+                for waiter in batch:
+                    if not waiter.done:
+                        waiter.end()
+                return
+            # Another server was faster with these. The others are charged already.
+            only = lost
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311  spreads, hides nothing
+            await self._store.fresh()
+            is_fresh = True
+
+    def _count(
+        self, quotas: Sequence[Tracked], batch: Sequence[_Waiter]
+    ) -> tuple[dict[_Waiter, StatusError], list[Tracked]]:
+        """Who is refused, and which quotas then have to be written."""
+        denied: dict[_Waiter, StatusError] = {}
+        changed: set[str] = set()
+        by_name = {each.name: each for each in quotas}
+        for waiter in batch:
+            if waiter.done:
+                continue
+            try:
+                used = charge(quotas, waiter.attributes, waiter.evaluator, self._limited)
+            except StatusError as error:
+                denied[waiter] = error
+                continue
+            if waiter.attributes.context.dry_run:
+                continue
+            for name, each in used.items():
+                if each != by_name[name].used:
+                    by_name[name].used = each
+                    changed.add(name)
+        return denied, [by_name[name] for name in sorted(changed)]
+
+    def _current(self, namespace: str, only: set[str] | None) -> list[Tracked]:
+        found = self._known.get(namespace, {})
+        return [Tracked.of(quota) for name, quota in found.items() if only is None or name in only]
+
+    async def _write(self, namespace: str, tracked: Tracked) -> bool:
+        """False: it was changed meanwhile. A quota that is gone bounds nothing any more."""
+        name = tracked.name
+        context = system_context("update", self._store.resource, namespace, name)
+        wanted = _shown(tracked.used)
+        version = tracked.quota["metadata"]["resourceVersion"]
+
+        def change(current: Document | None) -> Document:
+            assert current is not None
+            current["metadata"]["resourceVersion"] = version
+            current["status"] = (current.get("status") or {}) | {"used": wanted}
+            return current
+
+        try:
+            written, _ = await self._store.update(
+                context, namespace, name, change, subresource="status", admit=False
+            )
+        except StatusError as error:
+            if error.reason == "NotFound":
+                return True
+            if error.reason != "Conflict":
+                raise
+            return False
+        if name in self._known.get(namespace, {}):
+            self._take(written)
+        return True
+
+    def _changed(self, kind: str, obj: Document, _: Document | None) -> None:
+        if kind != "DELETED":
+            self._take(obj)
+            return
+        namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        found = self._known.get(namespace, {})
+        found.pop(name, None)
+        if not found:
+            self._known.pop(namespace, None)
+
+    def _take(self, obj: Document) -> None:
+        """The newer of what the cache tells and what was written here."""
+        metadata = obj["metadata"]
+        found = self._known.setdefault(metadata["namespace"], {})
+        known = found.get(metadata["name"])
+        if known is None or _version(known) <= _version(obj):
+            found[metadata["name"]] = obj
+
+
+def _version(obj: Document) -> int:
+    return int(obj["metadata"]["resourceVersion"])
+
+
+def _shown(used: Amounts) -> dict[str, str]:
+    return {name: str(amount) for name, amount in used.items()}
+
+
+def _objects_of(registry: Registry) -> Any:
+    def objects(group: str, plural: str, namespace: str) -> list[Document]:
+        store = registry.find(group, plural)
+        return [] if store is None else store.lister.list(namespace)
+
+    return objects

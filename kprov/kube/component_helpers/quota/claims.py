@@ -1,0 +1,83 @@
+"""What persistent volume claims use of a quota.
+
+Source: upstream pkg/quota/v1/evaluator/core/persistent_volume_claims.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.component_helpers.pod_resources import Amounts
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Scope
+from kprov.kube.component_helpers.quota.scopes import names_match
+from kprov.kube.machinery.quantity import Quantity
+
+_CLASS: Final = ".storageclass.storage.k8s.io/"
+_NAMES: Final = ("persistentvolumeclaims", "requests.storage")
+_ANNOTATION: Final = "volume.beta.kubernetes.io/storage-class"
+
+
+class PersistentVolumeClaims(Evaluator):
+    has_scopes = True
+
+    def __init__(self) -> None:
+        super().__init__("", "persistentvolumeclaims", *_NAMES)
+
+    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+        if subresource == "status":
+            return needs_recount(obj, old or {})
+        return not subresource and operation in {"CREATE", "UPDATE"}
+
+    def measures(self, name: str) -> bool:
+        return super().measures(name) or name.endswith(tuple(_CLASS + each for each in _NAMES))
+
+    def in_scope(self, scope: Scope, obj: Object) -> bool:
+        return scope["scopeName"] == "VolumeAttributesClass" and names_match(scope, _attributes_classes(obj))
+
+    def usage(self, obj: Object) -> Amounts:
+        storage_class = _storage_class(obj)
+        used = {self.count: ONE, "persistentvolumeclaims": ONE}
+        size = _size(obj)
+        if size is not None:
+            used["requests.storage"] = size
+        if storage_class:
+            used |= {f"{storage_class}{_CLASS}{name}": used[name] for name in _NAMES if name in used}
+        return used
+
+
+def needs_recount(new: Object, old: Object) -> bool:
+    """Whether a status change matters: allocated size, or the classes that scopes look at."""
+    return _allocated(new) != _allocated(old) or _attributes_classes(new) != _attributes_classes(old)
+
+
+def _storage_class(claim: Object) -> str:
+    annotations = (claim.get("metadata") or {}).get("annotations") or {}
+    if _ANNOTATION in annotations:
+        return str(annotations[_ANNOTATION])
+    return str((claim.get("spec") or {}).get("storageClassName") or "")
+
+
+def _allocated(claim: Object) -> Quantity | None:
+    found = ((claim.get("status") or {}).get("allocatedResources") or {}).get("storage")
+    return None if found is None else Quantity.parse(found)
+
+
+def _size(claim: Object) -> Quantity | None:
+    """In whole bytes; the allocated size where an expansion has made it larger."""
+    asked = (((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}).get("storage")
+    if asked is None:
+        return None
+    size, allocated = Quantity.parse(asked), _allocated(claim)
+    if allocated is not None and allocated > size:
+        size = allocated
+    return size if size.nanos % 10**9 == 0 else Quantity.of(size.value, size.format)
+
+
+def _attributes_classes(claim: Object) -> set[str]:
+    status = claim.get("status") or {}
+    found = {
+        (claim.get("spec") or {}).get("volumeAttributesClassName"),
+        status.get("currentVolumeAttributesClassName"),
+        (status.get("modifyVolumeStatus") or {}).get("targetVolumeAttributesClassName"),
+    }
+    return {name for name in found if name}

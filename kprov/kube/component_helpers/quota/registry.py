@@ -1,0 +1,46 @@
+"""Which evaluator measures a kind (upstream pkg/quota/v1/install/registry.go, evaluator/core/registry.go)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.component_helpers.quota.claims import PersistentVolumeClaims
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Objects
+from kprov.kube.component_helpers.quota.pods import Pods
+from kprov.kube.component_helpers.quota.resource_claims import ResourceClaims
+from kprov.kube.component_helpers.quota.services import Services
+
+#: Kinds that have a name in quotas from before count/ was there.
+_OLD_NAMES: Final = frozenset({"configmaps", "resourcequotas", "replicationcontrollers", "secrets"})
+_IGNORED: Final = frozenset({
+    ("", "bindings"),
+    ("", "componentstatuses"),
+    ("", "events"),
+    ("events.k8s.io", "events"),
+    ("authentication.k8s.io", "tokenreviews"),
+    ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authorization.k8s.io", "subjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "localsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"),
+})  # fmt: skip
+
+
+class Evaluators:
+    """One evaluator a kind, made when first asked for."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._known: dict[tuple[str, str], Evaluator] = {
+            (each.group, each.plural): each
+            for each in (Pods(), Services(), PersistentVolumeClaims(), ResourceClaims(objects))
+        }
+
+    def of(self, group: str, plural: str) -> Evaluator | None:
+        """None for kinds that no quota counts."""
+        if (group, plural) in _IGNORED:
+            return None
+        found = self._known.get((group, plural))
+        if found is None:
+            aliases = (plural,) if not group and plural in _OLD_NAMES else ()
+            found = self._known[group, plural] = Evaluator(group, plural, *aliases)
+        return found

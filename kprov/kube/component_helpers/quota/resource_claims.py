@@ -1,0 +1,118 @@
+"""What resource claims use of a quota: devices by class, and by the extended resource a class stands for.
+
+Source: upstream pkg/quota/v1/evaluator/core/resource_claims.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.component_helpers.pod_resources import Amounts, add, at_least
+from kprov.kube.component_helpers.quota.evaluator import ONE, Evaluator, Object, Objects
+from kprov.kube.component_helpers.quota.pods import DEVICE_CLASS, REQUESTS, Pods
+from kprov.kube.machinery.quantity import Quantity
+
+GROUP: Final = "resource.k8s.io"
+_DEVICES: Final = ".deviceclass.resource.k8s.io/devices"
+_IMPLICIT: Final = REQUESTS + DEVICE_CLASS
+#: What "all matching devices" is charged for.
+_MOST_DEVICES: Final = 32
+_EXTENDED: Final = "resource.kubernetes.io/extended-resource-claim"
+
+
+class ResourceClaims(Evaluator):
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(GROUP, "resourceclaims")
+        self._objects = objects
+
+    def handles(self, operation: str, subresource: str, obj: Object, old: Object | None) -> bool:
+        return not subresource and operation in {"CREATE", "UPDATE"}
+
+    def measures(self, name: str) -> bool:
+        if name == self.count or name.endswith(_DEVICES):
+            return True
+        if not name.startswith(REQUESTS) or "/" not in name:
+            return False
+        extended = self._extended()
+        if name.startswith(_IMPLICIT):
+            return bool(extended.get(name.removeprefix(_IMPLICIT)))
+        return name.removeprefix(REQUESTS) in extended.values()
+
+    def usage(self, obj: Object) -> Amounts:
+        used: Amounts = {self.count: ONE}
+        for request in ((obj.get("spec") or {}).get("devices") or {}).get("requests") or ():
+            most: Amounts = {}
+            for part in request.get("firstAvailable") or [request.get("exactly")]:
+                if part is not None:
+                    at_least(most, {part.get("deviceClassName", "") + _DEVICES: _devices(part)})
+            add(used, most)
+        self._add_extended(used, obj)
+        return used
+
+    def _extended(self) -> dict[str, str]:
+        """Device classes to the extended resources that they stand for."""
+        return {
+            each["metadata"]["name"]: name
+            for each in self._objects(GROUP, "deviceclasses", "")
+            if (name := (each.get("spec") or {}).get("extendedResourceName"))
+        }
+
+    def _add_extended(self, used: Amounts, claim: Object) -> None:
+        extended = self._extended()
+        already = self._paid_by_pod(claim)
+        for name, amount in list(used.items()):
+            device_class = name.removesuffix(_DEVICES)
+            if device_class in {name, ""}:
+                continue
+            names = [_IMPLICIT + device_class]
+            if device_class in extended:
+                names.append(REQUESTS + extended[device_class])
+            for each in names:
+                rest = amount - already[each] if each in already else amount
+                if rest.nanos > 0:
+                    used[each] = rest
+
+    def _paid_by_pod(self, claim: Object) -> Amounts:
+        """What the pod for which the scheduler made the claim is charged with itself."""
+        metadata = claim.get("metadata") or {}
+        owner = _controller(metadata)
+        if (metadata.get("annotations") or {}).get(_EXTENDED) != "true" or owner is None:
+            return {}
+        namespace = metadata.get("namespace", "")
+        pods = (
+            pod for pod in self._objects("", "pods", namespace) if pod["metadata"].get("uid") == owner["uid"]
+        )
+        pod = next(pods, None)
+        if pod is None or pod["metadata"]["name"] != owner.get("name"):
+            return {}
+        known = (pod.get("status") or {}).get("extendedResourceClaimStatus")
+        if known is not None:
+            return Pods().usage(pod) if known.get("resourceClaimName") == metadata.get("name") else {}
+        return Pods().usage(pod) if self._is_first(claim, owner["uid"]) else {}
+
+    def _is_first(self, claim: Object, uid: str) -> bool:
+        """Of several claims made for one pod only the first is paid by the pod."""
+        metadata = claim["metadata"]
+        own = (metadata.get("creationTimestamp") or "", metadata.get("name", ""))
+        return not any(
+            (other["metadata"].get("creationTimestamp") or "", other["metadata"]["name"]) < own
+            for other in self._objects(GROUP, "resourceclaims", metadata.get("namespace", ""))
+            if (other["metadata"].get("annotations") or {}).get(_EXTENDED) == "true"
+            and (_controller(other["metadata"]) or {}).get("uid") == uid
+        )
+
+
+def _devices(part: Object) -> Quantity:
+    match part.get("allocationMode"):
+        case "ExactCount":
+            return Quantity.of(part.get("count", 0))
+        case "All":
+            return Quantity.of(_MOST_DEVICES)
+    return Quantity.of(0)
+
+
+def _controller(metadata: Object) -> dict[str, Any] | None:
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller") and (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Pod"):
+            return dict(owner)
+    return None

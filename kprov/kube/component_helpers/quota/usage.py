@@ -1,0 +1,27 @@
+"""What all objects of a namespace together use of a quota (upstream apiserver/pkg/quota/v1/resources.go)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kprov.kube.component_helpers.pod_resources import Amounts, add
+from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object, Objects, scopes_of
+from kprov.kube.machinery.quantity import ZERO
+
+
+def used_of(quota: Object, evaluators: Iterable[Evaluator], objects: Objects) -> Amounts:
+    """By those names of spec.hard that an evaluator measures."""
+    namespace = quota["metadata"]["namespace"]
+    hard = ((quota.get("spec") or {}).get("hard") or {}).keys()
+    scopes = scopes_of(quota)
+    used: Amounts = {}
+    for evaluator in evaluators:
+        measured = evaluator.resources(hard)
+        if not measured:
+            continue
+        for name in measured:
+            used.setdefault(name, ZERO)
+        for obj in objects(evaluator.group, evaluator.plural, namespace):
+            if all(evaluator.in_scope(scope, obj) for scope in scopes):
+                add(used, {name: each for name, each in evaluator.usage(obj).items() if name in hard})
+    return used

@@ -1,0 +1,121 @@
+"""Keeps the status of resource quotas: spec.hard as it counts now, and what is in use.
+
+Admission charges before an object is there; this recounts from what is there, so what was charged for
+nothing or has gone is given back. Source: upstream pkg/controller/resourcequota.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from kprov.kube.client import ApiError
+from kprov.kube.component_helpers.pod_resources import Amounts, amounts
+from kprov.kube.component_helpers.quota.usage import used_of
+from kprov.kube.controller_manager.context import Context, Controller, periodically
+from kprov.kube.controller_manager.resource_quota.monitors import Monitors
+from kprov.kube.machinery.quantity import ZERO
+
+Document = dict[str, Any]
+
+#: An object that admission has charged is stored, and seen here, within this time.
+_SETTLE_SECONDS: Final = 0.3
+_SETTLE_TRIES: Final = 10
+
+
+class ResourceQuotaController(Controller):
+    """Keys are quotas."""
+
+    name = "resource_quota"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._quotas = context.informers.informer("", "v1", "resourcequotas")
+        self._quotas.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._forget)
+        self._monitors = Monitors(context.client, self._changed)
+        #: Of quotas that a recount would lower: the version at which, and how often that was put off.
+        self._lowering: dict[str, tuple[str, int]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._monitors.run())
+            # Lets the monitors begin before the first quota asks for them.
+            await asyncio.sleep(0)
+            group.create_task(super().run())
+            group.create_task(
+                periodically(self.context.options.resource_quota_sync_period, self._resync, self.name)
+            )
+
+    async def sync(self, key: str) -> None:
+        namespace, _, name = key.partition("/")
+        quota = self._quotas.get(namespace, name)
+        if quota is None or quota["metadata"].get("deletionTimestamp"):
+            return
+        hard = (quota.get("spec") or {}).get("hard") or {}
+        status = quota.get("status") or {}
+        evaluators = await self._monitors.measuring(hard)
+        before = amounts(status.get("used"))
+        used = before | used_of(quota, evaluators, self._monitors.objects)
+        used = {name: amount for name, amount in used.items() if name in hard}
+        limits_differ = amounts(hard) != amounts(status.get("hard"))
+        if not limits_differ and "used" in status and used == before:
+            self._lowering.pop(key, None)
+            return
+        if not limits_differ and _lowers(used, before) and not self._has_settled(key, quota):
+            self.queue.add_after(key, _SETTLE_SECONDS)
+            return
+        self._lowering.pop(key, None)
+        changed = quota | {
+            "status": {"hard": hard, "used": {name: str(amount) for name, amount in used.items()}}
+        }
+        try:
+            await self._quotas.resource.update(changed, subresource="status", namespace=namespace)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    def _has_settled(self, key: str, quota: Document) -> bool:
+        """Whether nothing was charged for a while, so that all that was charged is in the count.
+
+        A quota that is charged all the time is lowered in the end as well.
+        """
+        version = quota["metadata"]["resourceVersion"]
+        known, tries = self._lowering.get(key, ("", 0))
+        if known == version or tries >= _SETTLE_TRIES:
+            return True
+        self._lowering[key] = (version, tries + 1)
+        return False
+
+    async def _resync(self) -> None:
+        for quota in self._quotas.list():
+            self.queue.add(_key(quota))
+
+    def _added(self, quota: Document) -> None:
+        self.queue.add(_key(quota))
+
+    def _updated(self, old: Document, new: Document) -> None:
+        """The status is written by this controller and by admission: no reason to count again."""
+        if _hard(old) != _hard(new):
+            self.queue.add(_key(new))
+
+    def _forget(self, quota: Document) -> None:
+        self._lowering.pop(_key(quota), None)
+
+    def _changed(self, group: str, plural: str, namespace: str) -> None:
+        evaluator = self._monitors.evaluator(group, plural)
+        for quota in self._quotas.list(namespace):
+            hard = (quota.get("status") or {}).get("hard") or {}
+            if evaluator is not None and evaluator.resources(hard):
+                self.queue.add(_key(quota))
+
+
+def _key(quota: Document) -> str:
+    return f"{quota['metadata']['namespace']}/{quota['metadata']['name']}"
+
+
+def _hard(quota: Document) -> Amounts:
+    return amounts((quota.get("spec") or {}).get("hard"))
+
+
+def _lowers(used: Amounts, before: Amounts) -> bool:
+    return any(used.get(name, ZERO) < amount for name, amount in before.items())

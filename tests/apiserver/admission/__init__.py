@@ -1,0 +1,1 @@
+"""Admission and allocation against real API servers over a real etcd."""

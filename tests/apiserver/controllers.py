@@ -1,0 +1,45 @@
+"""Controllers as a process, beside the API servers of servers.py."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.apiserver.servers import ApiServer
+
+
+def kubeconfig(server: ApiServer, token: str = "admin-token") -> Path:
+    """A file for a user of the static token file."""
+    path = server.folder / f"{token}.kubeconfig"
+    cluster = {"server": server.url, "certificate-authority": str(server.authority.file)}
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": cluster}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+@contextlib.contextmanager
+def controllers(server: ApiServer, *names: str) -> Iterator[None]:
+    """Run those controllers of kube-controller-manager."""
+    command = [
+        *(sys.executable, "-m", "kprov.kube.controller_manager", "--leader-elect=false", "--secure-port=0"),
+        f"--kubeconfig={kubeconfig(server)}",
+        f"--controllers={','.join(names)}",
+    ]
+    with (server.folder / "controllers.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
