@@ -5,6 +5,7 @@ KprovError                exit 1: something did not work
 ├─ HostError              exit 1: a host refused or failed; names the host
 │  ├─ UnreachableError    exit 4: a connection was lost during a run (ansible-playbook's code too)
 │  ├─ PreflightError      exit 2: the inventory names a host that cannot be used; nothing was touched
+│  ├─ NoPythonError       exit 1: the host has no Python for the agent; `raw` works all the same
 │  └─ TaskFailedError     exit 1: a task failed on a host
 └─ InternalError          exit 70: a defect of kprov
 """
@@ -63,6 +64,10 @@ class PreflightError(HostError):
     """A host cannot be used as the inventory has it: unreachable, key refused, no sudo, no Python."""
 
     exit_code = 2
+
+
+class NoPythonError(HostError):
+    """The host has no Python, or an old one: nothing but a plain line for its shell runs there."""
 
 
 class TaskFailedError(HostError):

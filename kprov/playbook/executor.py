@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kprov.errors import InputError, KprovError, PreflightError, UnreachableError
+from kprov.errors import InputError, KprovError, NoPythonError, PreflightError, UnreachableError
 from kprov.playbook import async_tasks, calls, looping, outcome
 from kprov.playbook.action.base import Call, Remote
 from kprov.playbook.given import Given
@@ -42,6 +42,8 @@ class Executor:
             return self._run(task, host, scope)
         except (UnreachableError, PreflightError) as error:
             return {"changed": False, "unreachable": True, "msg": error.reason}
+        except NoPythonError as error:
+            return {"changed": False, "failed": True, "msg": error.reason}
         except (KprovError, ArgumentError, OSError) as error:
             return _failure(task, error)
 
@@ -203,7 +205,7 @@ class Executor:
 def _guard(task: Task, function: Callable[..., Result | None], *arguments: Any) -> Result | None:
     try:
         return function(*arguments)
-    except (UnreachableError, PreflightError):
+    except (UnreachableError, PreflightError, NoPythonError):
         raise
     except (KprovError, ArgumentError, OSError) as error:
         return _failure(task, error)

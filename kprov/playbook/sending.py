@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kprov.errors import InputError
+from kprov.errors import InputError, NoPythonError
 from kprov.inventory import secrets
 from kprov.inventory.model import LOCALHOST
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables
-from kprov.transport.connection import Connections
+from kprov.transport.connection import Connection, Connections
 from kprov.transport.modules import truth
 from kprov.transport.options import Become
 
@@ -113,9 +113,22 @@ class Sender:
         check: bool = False,
         diff: bool = False,
     ) -> list[dict[str, Any]]:
-        """Results of a module on a host. Raises UnreachableError, PreflightError."""
-        agent = self.connections.get(address).agent(become)
+        """Results of a module on a host. Raises UnreachableError, PreflightError, NoPythonError."""
+        connection = self.connections.get(address)
+        try:
+            agent = connection.agent(become)
+        except NoPythonError:
+            if not all(item["args"].get("_raw") for item in items):
+                raise
+            return [_raw(connection, become, item["args"]) for item in items]
         return agent.run(module, items, contents or {}, check=check, diff=diff)
+
+
+def _raw(connection: Connection, become: Become | None, args: dict[str, Any]) -> dict[str, Any]:
+    """The result of a line for the shell where there is no Python for the agent: `raw` is to bring it."""
+    ended = connection.bare(become, str(args["_raw_params"]), str(args.get("executable") or "/bin/sh"))
+    result = {"changed": True, "rc": ended.code, "stdout": ended.out, "stderr": ended.err}
+    return {**result, "failed": True, "msg": "non-zero return code"} if ended.code else result
 
 
 def keyed(host: str, given: dict[str, Any]) -> str:

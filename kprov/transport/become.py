@@ -21,17 +21,19 @@ _REFUSED = re.compile(
 
 def command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
     """The line that starts the agent. On a terminal its line discipline is off before any byte travels."""
-    words = [
-        *shlex.split(python),
-        *archive.PYTHON_OPTIONS,
-        "-c",
-        archive.BOOTSTRAP,
-        archive.name(),
-        session,
-    ]
-    if become is not None:
-        words = _as(become, words)
-    line = "exec " + shlex.join(words)
+    words = [*shlex.split(python), *archive.PYTHON_OPTIONS, "-c", archive.BOOTSTRAP]
+    return _line([*words, archive.name(), session], become, terminal=terminal)
+
+
+def shell(script: str, shell: str, become: Become | None, mark: str, *, terminal: bool = False) -> str:
+    """The line that runs a script by a shell; its output begins after a line with the mark."""
+    # The outer shell stays, to give the signal that ends the script as an exit code.
+    outer = f'echo {mark}; "$0" -c "$1" </dev/null; exit $?'
+    return _line(["/bin/sh", "-c", outer, shell, script], become, terminal=terminal)
+
+
+def _line(words: list[str], become: Become | None, *, terminal: bool) -> str:
+    line = "exec " + shlex.join(_as(become, words) if become is not None else words)
     return f"stty raw -echo; {line}" if terminal else line
 
 

@@ -7,19 +7,22 @@ import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import paramiko
 
 from kprov.errors import UnreachableError
+from kprov.transport import bare, clock, session, ssh, starting, streams
 from kprov.transport import become as becoming
-from kprov.transport import clock, session, ssh, starting, streams
+from kprov.transport.entry import TerminalNeededError
 from kprov.transport.options import Become, Options
 from kprov.transport.wire import Stream, Wire
 
 #: Takes a host and what a waiting user should know about it.
 Notice = Callable[[str, str], None]
+T = TypeVar("T")
 #: Seconds in which a lost connection is made again: a restarted sshd is back by then.
 RECONNECT = 15.0
 #: Seconds in which agents end.
@@ -75,20 +78,48 @@ class Connection:
                 time.sleep(0.5)
 
     def _started(self, become: Become | None, name: str) -> tuple[Wire, dict[str, Any]]:
+        python = self.options.python
+
+        def line(*, terminal: bool) -> str:
+            return becoming.command(python, become, name, terminal=terminal)
+
+        def hello(wire: Wire) -> dict[str, Any]:
+            return starting.start(wire, self.options.name, become, python)
+
+        wire, found = self._entered(become, line, hello)
+        self._compare(found["skew"])
+        return wire, found
+
+    def bare(self, become: Become | None, script: str, shell: str) -> bare.Ended:
+        """A script run by a shell of the host, where no agent is. Raises PreflightError, UnreachableError."""
+        if become is not None and self._already(become):
+            become = None
+        mark = f"kprov-{uuid.uuid4().hex}"
+
+        def line(*, terminal: bool) -> str:
+            return becoming.shell(script, shell, become, mark, terminal=terminal)
+
+        wire, ended = self._entered(
+            become, line, lambda wire: bare.run(wire, self.options.name, become, mark)
+        )
+        wire.stream.close()
+        return ended
+
+    def _entered(
+        self, become: Become | None, line: Callable[..., str], enter: Callable[[Wire], T]
+    ) -> tuple[Wire, T]:
+        """A started program and what `enter` makes of it; on a terminal where the host insists on one."""
         options = self.options
         terminal = self._terminal or becoming.wants_terminal(become)
         while True:
-            line = becoming.command(options.python, become, name, terminal=terminal)
             wire = Wire(
-                self._stream(line, terminal=terminal),
+                self._stream(line(terminal=terminal), terminal=terminal),
                 interval=options.alive_interval,
                 count=options.alive_count,
             )
             try:
-                hello = starting.start(wire, options.name, become, options.python)
-                self._compare(hello["skew"])
-                return wire, hello
-            except starting.TerminalNeededError as error:
+                return wire, enter(wire)
+            except TerminalNeededError as error:
                 wire.stream.close()
                 if terminal:
                     raise UnreachableError(options.name, str(error)) from None

@@ -55,6 +55,10 @@ class ChannelStream:
         transport = self._channel.get_transport()
         return bool(transport.is_active() and (self._channel.eof_received or self._channel.closed))
 
+    def code(self) -> int | None:
+        code = self._channel.recv_exit_status()
+        return code if code >= 0 else None
+
     def transport(self) -> paramiko.Transport:
         """The connection it runs over."""
         return self._channel.get_transport()
@@ -122,6 +126,9 @@ class ProcessStream:
 
     def end(self) -> str:
         return "the agent ended"
+
+    def code(self) -> int | None:
+        return self._process.wait()
 
     def close(self) -> None:
         if self._closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -33,6 +34,10 @@ class Stream(Protocol):
 
     def end(self) -> str:
         """What has ended, in words."""
+        ...
+
+    def code(self) -> int | None:
+        """Its exit code, waited for; None when the connection ended before it."""
         ...
 
     def close(self) -> None: ...
@@ -92,6 +97,23 @@ class Wire:
     def answered(self) -> None:
         """Forget a line that has no end: a question that was answered."""
         self._buffer.clear()
+
+    def rest(self) -> bytes:
+        """All that a program without frames still says, until its end."""
+        with contextlib.suppress(OSError):
+            while part := self._next():
+                self._buffer += part
+        taken, self._buffer = bytes(self._buffer), bytearray()
+        return taken
+
+    def _next(self) -> bytes:
+        while True:
+            # What is not read of its errors would stop it.
+            self.stream.errors(wait=False)
+            try:
+                return self.stream.receive(65536, 0.5)
+            except TimeoutError:
+                continue
 
     def bye(self) -> None:
         """Tell the agent to end, when it can be told at all."""

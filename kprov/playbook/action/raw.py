@@ -11,9 +11,15 @@ RULES: dict[str, Any] = {"required_one_of": [["_raw_params"]]}
 _KEPT = ("changed", "failed", "rc", "stdout", "stderr", "stdout_lines", "stderr_lines")
 
 
-def prepare(call: Call) -> Remote:
-    """The line for a shell; nothing is taken from its output."""
-    return Remote("command", {**call.args, "_shell": True, "strip_empty_ends": False})
+def prepare(call: Call) -> list[Remote]:
+    """The line for a shell; nothing is taken from its output. In check mode there is none."""
+    if call.environment:
+        call.callbacks.warning(f"{call.host}: raw module does not support the environment keyword")
+        call.environment = {}
+    if call.check:
+        return []
+    # `_raw`: a host without Python, and so without an agent, takes it too.
+    return [Remote("command", {**call.args, "_shell": True, "_raw": True, "strip_empty_ends": False})]
 
 
 def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:

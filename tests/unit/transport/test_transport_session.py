@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kprov.errors import PreflightError
+from kprov.errors import NoPythonError
 from kprov.transport.connection import Connections
 from kprov.transport.options import Options
 
@@ -97,7 +97,7 @@ def test_an_agent_does_tasks_and_asks_for_large_contents(tmp_path: Path, here: C
 
 def test_a_host_without_python_is_told_apart() -> None:
     options = Options(name="here", address="localhost", local=True, python="no-such-python")
-    with Connections(lambda _: options) as connections, pytest.raises(PreflightError, match=r"Python 3\.9"):
+    with Connections(lambda _: options) as connections, pytest.raises(NoPythonError, match=r"Python 3\.9"):
         connections.get("here").agent()
 
 
