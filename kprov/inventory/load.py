@@ -33,6 +33,7 @@ def load(sources: Source | Sequence[Source]) -> Inventory:
             raise InputError("there is no such inventory", file=path)
     folders = [path if path.is_dir() else path.parent for path in paths]
     inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
+    inventory.named = [str(one) if _is_list(one) else str(Path(one).absolute()) for one in given]
     for source in given:
         if _is_list(source):
             _host_list(inventory, str(source))

@@ -54,6 +54,8 @@ class Inventory:
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
         self.path = path
         found = [path if path.is_dir() else path.parent] if directories is None else list(directories)
+        #: What was named as sources, files with their absolute path.
+        self.named = [str(path.absolute())]
         self.directories = list(dict.fromkeys(found))
         self.directory = self.directories[0] if self.directories else Path.cwd()
         self.hosts: dict[str, Host] = {}

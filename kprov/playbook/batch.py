@@ -24,6 +24,19 @@ from kprov.transport.modules import truth
 
 #: Actions that are done once for all hosts.
 _FOR_ALL = ("add_host", "pause")
+#: Metas whose condition counts on the first host for all of them, and those without conditions.
+_ASKS_ONE = ("refresh_inventory", "clear_facts", "clear_host_errors", "end_batch", "end_play")
+_ASKS_NONE = ("noop", "refresh_inventory", "reset_connection")
+#: What a meta whose condition is not met says that it does instead.
+_GOES_ON = {
+    "flush_handlers": "not running handlers for {host}",
+    "clear_facts": "not clearing facts and fact cache for {host}",
+    "clear_host_errors": "not clearing host error state for {host}",
+    "end_batch": "continuing current batch",
+    "end_play": "continuing play",
+    "end_host": "continuing execution for {host}",
+    "end_role": "continuing role {role} for {host}",
+}
 
 
 class Batch:
@@ -73,9 +86,11 @@ class Batch:
         if earlier is None or self.state.memory is not None:
             return
         with self.state.lock:
-            for handler in self.play.handlers:
+            # Of a role that is used twice, the handlers of the last use are those that are notified.
+            last = {fingerprint(handler): handler for handler in self.play.handlers}
+            for known, handler in last.items():
                 for host in hosts:
-                    if (host, fingerprint(handler)) in earlier.owed:
+                    if (host, known) in earlier.owed:
                         self.handlers.owe(handler, host)
 
     def scope(self, node: Node, host: str) -> Scope:
@@ -107,9 +122,7 @@ class _Walk:
     def tasks(self, nodes: list[Task | Block], hosts: list[str], *, handler: bool = False) -> None:
         """Nodes one after the other, on the hosts that are left."""
         for node in nodes:
-            left = self.state.alive(hosts)
-            if node.role is not None:
-                left = [host for host in left if id(node.role) not in self.state.host(host).ended_roles]
+            left = self.state.in_role(self.state.alive(hosts), node)
             if not left:
                 continue
             if isinstance(node, Block):
@@ -120,6 +133,9 @@ class _Walk:
     def block(self, block: Block, hosts: list[str]) -> None:
         """A block, its rescue for hosts on which it failed, its always for all."""
         self.tasks(block.tasks, hosts)
+        if block.whole_role and block.role is not None:
+            for host in self.state.alive(hosts):
+                self.state.host(host).done_roles |= {block.role.key} & self.state.host(host).begun_roles
         if block.rescue:
             broken = [host for host in hosts if self.state.host(host).failed]
             for host in broken:
@@ -291,15 +307,19 @@ class _Walk:
     def meta(self, task: Task, hosts: list[str]) -> None:
         """What concerns the run itself."""
         word = str(task.args["_raw_params"])
-        met = hosts
-        if task.collected("when"):
-            met = [h for h in hosts if outcome.skipped(task, self.batch.scope(task, h)) is None]
-            self._passed_over(task, word, [h for h in hosts if h not in met])
+        if word in _ASKS_NONE and task.keywords.get("when") is not None:
+            with self.state.lock:
+                self.state.callbacks.warning(f"{task.place}: meta: {word} takes no condition and is done")
+        asked = hosts[:1] if word in _ASKS_ONE and not self.free else hosts
+        met = asked
+        if task.collected("when") and word not in _ASKS_NONE:
+            met = [h for h in asked if outcome.skipped(task, self.batch.scope(task, h)) is None]
+            self._passed_over(task, word, [h for h in asked if h not in met])
         if not met:
             return
-        state, everyone = self.state, (hosts if self.free else self.batch.hosts)
+        state, everyone = self.state, self.batch.hosts
         if word == "flush_handlers":
-            self.flush(hosts)
+            self.flush(met)
         elif word in ("end_play", "end_batch", "end_host"):
             for host in met if word == "end_host" else everyone:
                 state.host(host).ended = True
@@ -311,7 +331,7 @@ class _Walk:
             for host in everyone:
                 state.host(host).forgiven = True
         elif word == "clear_facts":
-            for host in met:
+            for host in self.batch.variables.play_hosts:
                 self.batch.variables.facts.of(host).clear()
         elif word == "reset_connection":
             for host in met:
@@ -321,15 +341,17 @@ class _Walk:
 
     def _passed_over(self, task: Task, word: str, hosts: list[str]) -> None:
         """Tell of hosts for which a meta's condition is not met; Ansible counts them nowhere."""
-        if word not in ("end_play", "end_batch", "end_host", "end_role"):
+        if not hosts:
             return
         with self.state.lock:
-            for host in hosts[:1] if word in ("end_play", "end_batch") else hosts:
-                goes_on = f"continuing {'execution for ' + host if word == 'end_host' else 'play'}"
+            self.state.callbacks.task_started(selection.shown(task), handler=False, hosts=hosts)
+            for host in hosts:
+                goes_on = _GOES_ON[word].format(host=host, role=task.role.name if task.role else "")
+                said = f"{word} conditional evaluated to false, {goes_on}" if word == "end_host" else word
                 result = {
                     "changed": False,
                     "skipped": True,
-                    "msg": f"{word} conditional evaluated to false, {goes_on}",
+                    "msg": said,
                     "skip_reason": f"{word} conditional evaluated to False, {goes_on}",
                 }
                 self.state.callbacks.host_done(

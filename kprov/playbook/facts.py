@@ -18,7 +18,7 @@ NOT_FACTS = (
     "ansible_password",
     "ansible_connection",
     "ansible_python_interpreter",
-    "ansible_play",
+    "ansible_play",  # also ansible_playbook_python
     "ansible_check",
     "ansible_diff",
     "ansible_version",

@@ -56,15 +56,26 @@ class Handlers:
             waiting.append(host)
 
     def _named(self, name: str, host: str) -> list[Task]:
-        named = [one for one in self.play.handlers if name in self._names(one, host)]
-        listening = [one for one in self.play.handlers if name in one.listen]
-        found, seen = named[-1:], {one.name for one in named[-1:]}
-        for one in listening:
-            # Of several with one name that listen to a topic, Ansible wakes the first.
-            if not one.name or one.name not in seen:
-                found.append(one)
-            seen.add(one.name)
+        handlers = self._last_file_first()
+        named = next((one for one in handlers if name in self._names(one, host)), None)
+        found = [] if named is None else [named]
+        seen: set[str] = set()
+        for one in handlers:
+            # Of several with one name that listen to a topic, Ansible wakes one.
+            if name in one.listen and (not one.name or one.name not in seen):
+                found += [one] if one is not named else []
+                seen.add(one.name)
         return found
+
+    def _last_file_first(self) -> list[Task]:
+        """Ansible looks into what was loaded last first, and there from the beginning."""
+        loads: list[list[Task]] = []
+        for handler in self.play.handlers:
+            if loads and loads[-1][-1].parent is handler.parent:
+                loads[-1].append(handler)
+            else:
+                loads.append([handler])
+        return [handler for load in reversed(loads) for handler in load]
 
     def _names(self, handler: Task, host: str) -> list[str]:
         if "{{" not in handler.name:

@@ -108,6 +108,8 @@ class Includes:
         around = Block(
             {**keywords, **(task.args.get("apply") or {})}, task.parent, task.role, task.file, task.line
         )
+        if task.module == "include_role":
+            around.keywords["vars"] = {**(around.keywords.get("vars") or {}), **load.parent_roles(task)}
         self._blocks.append(around)
         for host in included.hosts:
             self._given[id(around), host] = Given(included.items, dict(task.keywords.get("vars") or {}))

@@ -11,6 +11,9 @@ from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import arguments, checked_templates, checks, language, roles
 from kprov.playbook.model import Block, Node, Play, Role, Task
+from kprov.transport import modules
+
+_OfRole = tuple[Role, list[Task | Block]]
 
 
 def playbook(path: Path) -> list[Play]:
@@ -65,6 +68,8 @@ class Loader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.directory = path.parent.resolve()
+        #: Handlers of imported roles.
+        self._of_imports: list[Task] = []
 
     def play(self, entry: Any, line: int | None) -> Play:
         """One play of a playbook."""
@@ -86,7 +91,9 @@ class Loader:
         )
         of_roles: list[Task | Block] = []
         for item in _list(entry.get("roles")):
-            of_roles += self.role_entry(item, play, play)
+            role, tasks = self.role_entry(item, play, play)
+            play.role_names.append(role.name)
+            of_roles += tasks
         handlers = self.handlers(entry.get("handlers"), play, None)
         play.sections = [
             self.tasks(entry.get("pre_tasks"), play, None),
@@ -96,7 +103,8 @@ class Loader:
         ]
         # Roles and tasks share one flush of handlers.
         play.sections[1:3] = [[*play.sections[1], *play.sections[2]]]
-        play.handlers += handlers
+        # Those of roles, the play's own, those of imported roles; what is included while it runs comes last.
+        play.handlers += [*handlers, *self._of_imports]
         checks.notifications(play)
         return play
 
@@ -110,7 +118,7 @@ class Loader:
                 field=keyword,
             )
 
-    def role_entry(self, item: Any, play: Play, parent: Node) -> list[Task | Block]:
+    def role_entry(self, item: Any, play: Play, parent: Node, *, public: bool = True) -> _OfRole:
         """A role as `roles:` or another role's dependencies name it."""
         entry = {"role": item} if isinstance(item, str) else item
         name = (entry.get("role") or entry.get("name")) if isinstance(entry, dict) else None
@@ -123,7 +131,7 @@ class Loader:
             key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }
         params = {key: value for key, value in entry.items() if key not in language.ROLE}
-        return self.role(name, play, parent, keywords, params, entry)
+        return self.role(name, play, parent, keywords, params, entry, public=public)
 
     def role(
         self,
@@ -135,10 +143,9 @@ class Loader:
         entry: Any = None,
         *,
         args: dict[str, Any] | None = None,
-        once: bool = True,
         public: bool = True,
-    ) -> list[Task | Block]:
-        """A role's tasks, its dependencies' first; `args` are those of include_role and import_role."""
+    ) -> _OfRole:
+        """A role and its tasks, its dependencies' first; `args` are those of include_role and import_role."""
         given = args or {}
         path = roles.find(name, play.directory, entry)
         about = roles.meta(path)
@@ -158,39 +165,35 @@ class Loader:
                 path / "vars", roles.stem(given.get("vars_from")), needed=bool(given.get("vars_from"))
             ),
             params,
+            key=(str(path), tasks_from, repr((params, keywords, args is not None))),
+            once=not modules.truth(about.get("allow_duplicates"))
+            if args is None
+            else not modules.truth(args.get("allow_duplicates"), default=True),
         )
         around = Block(
-            keywords, parent, role, str(getattr(entry, "file", self.path)), getattr(entry, "line", None)
+            keywords,
+            parent,
+            role,
+            str(getattr(entry, "file", self.path)),
+            getattr(entry, "line", None),
+            whole_role=True,
         )
-        self._dependencies(role, about, play, around)
-        key = (str(path), repr((tasks_from, params, keywords)))
-        repeated = once and key in play.loaded and not about.get("allow_duplicates")
-        play.loaded.append(key)
-        self._handlers_of(role, roles.stem(given.get("handlers_from")), play, around)
-        if not repeated:
-            if public:
-                play.roles.append(role)
-            around.tasks += self._validation(role, tasks_from, around, given)
-            if tasks_file is not None:
-                around.tasks += self.tasks(yamlfile.load(tasks_file), around, role, file=tasks_file)
-        return [around] if around.tasks else []
-
-    def _dependencies(self, role: Role, about: dict[str, Any], play: Play, around: Block) -> None:
         for dependency in about.get("dependencies") or []:
-            before = len(play.roles)
-            around.tasks += self.role_entry(dependency, play, around)
-            if len(play.roles) > before:
-                role.dependencies.append(play.roles[-1])
-            else:
-                entry = {"role": dependency} if isinstance(dependency, str) else dependency
-                name = Path(str(entry.get("role") or entry.get("name"))).name
-                role.dependencies += [one for one in play.roles if one.name == name][:1]
+            inner, tasks = self.role_entry(dependency, play, around, public=public)
+            role.dependencies.append(inner)
+            around.tasks += tasks
+        self._handlers_of(role, roles.stem(given.get("handlers_from")), play, around)
+        if public:
+            play.roles.append(role)
+        around.tasks += self._validation(role, tasks_from, around, given)
+        if tasks_file is not None:
+            around.tasks += self.tasks(yamlfile.load(tasks_file), around, role, file=tasks_file)
+        return role, [around] if around.tasks else []
 
     def _handlers_of(self, role: Role, name: str, play: Play, around: Block) -> None:
         file = roles.file(role.path / "handlers", name)
-        if file is None or str(file) in play.handler_files:
+        if file is None:
             return
-        play.handler_files.append(str(file))
         play.handlers += self.handlers(yamlfile.load(file), around, role, file=file)
 
     def _validation(self, role: Role, entry_point: str, around: Block, given: dict[str, Any]) -> list[Task]:
@@ -326,7 +329,14 @@ class Loader:
             block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path)
             return [block]
         play = next(node for node in parent.chain() if isinstance(node, Play))
-        return self.role(name, play, parent, task.keywords, {}, None, args=task.args, once=False)
+        keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
+        before = len(play.handlers)
+        role, tasks = self.role(name, play, parent, keywords, {}, args=task.args)
+        if not play.sections:
+            self._of_imports += play.handlers[before:]
+            del play.handlers[before:]
+        play.role_names.append(role.name)
+        return tasks
 
 
 def include_tasks(path: Path, around: Node) -> list[Task | Block]:
@@ -341,17 +351,23 @@ def include_handlers(path: Path, around: Node) -> list[Task]:
 
 def include_role(args: dict[str, Any], play: Play, around: Node) -> list[Task | Block]:
     """Tasks of a role that is included while a play runs."""
-    return Loader(Path(play.file)).role(
-        str(args["name"]),
-        play,
-        around,
-        {},
-        {},
-        None,
-        args=args,
-        once=args.get("allow_duplicates") in (False, "no", "false"),
-        public=args.get("public") in (True, "yes", "true"),
+    public = modules.truth(args.get("public"))
+    role, tasks = Loader(Path(play.file)).role(
+        str(args["name"]), play, around, {}, {}, args=args, public=public
     )
+    play.role_names.append(role.name)
+    return tasks
+
+
+def parent_roles(task: Task) -> dict[str, Any]:
+    """Variables that tell an included or imported role which roles include it, the nearest first."""
+    if task.role is None:
+        return {}
+    outer = task.merged("vars")
+    return {
+        "ansible_parent_role_names": [task.role.name, *outer.get("ansible_parent_role_names", [])],
+        "ansible_parent_role_paths": [str(task.role.path), *outer.get("ansible_parent_role_paths", [])],
+    }
 
 
 def task_file(task: Task, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ class Role:
     variables: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     dependencies: list[Role] = field(default_factory=list)
+    #: What another use has to be alike in to be the same role, and whether that one runs once a host.
+    key: tuple[str, ...] = ()
+    once: bool = False
 
     def lineage(self) -> list[Role]:
         """Dependencies, depth first, and then the role."""
@@ -66,6 +70,12 @@ class Node:
         """Tags of this node and those around it."""
         return {tag.strip() for value in self.collected("tags") for tag in str(value).split(",")}
 
+    @functools.cached_property
+    def folders(self) -> list[Path]:
+        """Where Ansible looks for a task's files: its role, the roles around that, its file's folder."""
+        roles = [node.role.path for node in self.chain() if node.role is not None]
+        return list(dict.fromkeys([*roles, *([Path(self.file).absolute().parent] if self.file else [])]))
+
     @property
     def place(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
@@ -94,6 +104,8 @@ class Block(Node):
     tasks: list[Task | Block] = field(default_factory=list)
     rescue: list[Task | Block] = field(default_factory=list)
     always: list[Task | Block] = field(default_factory=list)
+    #: Whether these are all tasks of `role`, with those of its dependencies.
+    whole_role: bool = False
 
 
 @dataclass(eq=False)
@@ -104,10 +116,9 @@ class Play(Node):
     hosts: Any = None
     variables: dict[str, Any] = field(default_factory=dict)
     vars_files: list[Any] = field(default_factory=list)
+    #: Roles whose variables the whole play sees, dependencies first; names of roles without dependencies.
     roles: list[Role] = field(default_factory=list)
+    role_names: list[str] = field(default_factory=list)
     sections: list[list[Task | Block]] = field(default_factory=list)
     handlers: list[Task] = field(default_factory=list)
     directory: Path = Path()
-    #: Roles with their entry and parameters, and files of handlers, that are part of the play already.
-    loaded: list[tuple[str, str]] = field(default_factory=list)
-    handler_files: list[str] = field(default_factory=list)

@@ -47,6 +47,7 @@ class Recorder:
             result = _unforeseen(result, hidden=hidden)
         self._remember(task, host, result, others)
         outcome = self._outcome(task, host, result)
+        self._role_begins(task, host, outcome)
         stats = self.state.stats(host)
         if outcome == "unreachable":
             self.state.host(host).unreachable = True
@@ -84,12 +85,17 @@ class Recorder:
         """A task that an earlier run finished: what it gave is known again, nothing is done."""
         result: Result = entry.get("result") or {"changed": entry["outcome"] == "changed"}
         self._remember(task, host, result, others)
+        self._role_begins(task, host, entry["outcome"])
         if entry["outcome"] == "changed":
             self._notify(task, host, result, others)
         stats = self.state.stats(host)
         stats.skipped += entry["outcome"] == "skipped"
         stats.ok += entry["outcome"] != "skipped"
         self.state.journal.write("task", **{k: v for k, v in entry.items() if k not in ("time", "event")})
+
+    def _role_begins(self, task: Task, host: str, outcome: str) -> None:
+        if task.role is not None and task.role.once and outcome not in ("skipped", "unreachable"):
+            self.state.host(host).begun_roles |= {task.role.key}
 
     def _changes_before(self, host: str) -> bool:
         return any(change.host == host for change in self.state.result.changes)

@@ -47,8 +47,7 @@ class Run:
         self.state.result.play_ended = False
         for batch in batches(hosts, value(play.keywords.get("serial"), scope, "serial"), play):
             for host in batch:
-                self.state.host(host).ended = False
-                self.state.host(host).ended_roles = frozenset()
+                self.state.host(host).begin_play()
             self.variables.play_hosts = self.matched
             self.variables.facts.gather = self._gatherer(play)
             for host in batch:

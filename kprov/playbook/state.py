@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kprov.playbook.journal import Journal, Memory
+from kprov.playbook.model import Node, Task
 from kprov.playbook.result import Callbacks, HostStats, RunOptions, RunResult
 
 
@@ -23,6 +24,15 @@ class HostState:
     forgiven: bool = False
     #: Roles that `meta: end_role` ended, by identity.
     ended_roles: frozenset[int] = frozenset()
+    #: Keys of roles of which a task was not skipped; and of those that then came to their end.
+    begun_roles: frozenset[tuple[str, ...]] = frozenset()
+    done_roles: frozenset[tuple[str, ...]] = frozenset()
+
+    def begin_play(self) -> None:
+        """What is known of an earlier play's roles, and that the host was sent out of it, is forgotten."""
+        self.ended = False
+        self.ended_roles = frozenset()
+        self.begun_roles = self.done_roles = frozenset()
 
     @property
     def out(self) -> bool:
@@ -64,6 +74,16 @@ class RunState:
     def alive(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that still take part."""
         return [name for name in hosts if not self.host(name).out]
+
+    def in_role(self, hosts: list[str], node: Node) -> list[str]:
+        """Hosts for which a node's role has neither been ended nor, where it runs once, been done before."""
+        role = node.role
+        if role is None:
+            return hosts
+        left = [host for host in hosts if id(role) not in self.host(host).ended_roles]
+        if role.once and isinstance(node, Task):
+            left = [host for host in left if role.key not in self.host(host).done_roles]
+        return left
 
     def lost(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that failed or were lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from kprov.inventory.model import Inventory
 from kprov.playbook.facts import FactStore, FactVariables
 from kprov.playbook.given import NOTHING as _NOTHING_GIVEN
 from kprov.playbook.given import Given
-from kprov.playbook.model import Node, Play, Role
+from kprov.playbook.model import Node, Play
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar
@@ -76,7 +77,7 @@ class Variables:
             self._inventory.clear()
             self._groups = None
 
-    def magic(self, host: str, play: Play | None = None, role: Role | None = None) -> dict[str, Any]:
+    def magic(self, host: str, play: Play | None = None, node: Node | None = None) -> dict[str, Any]:
         """Ansible's magic variables."""
         if self._groups is None:
             self._groups = self.inventory.group_members()
@@ -97,18 +98,34 @@ class Variables:
             "ansible_play_batch": self.batch(),
             "play_hosts": self.active(),
             "kprov_unreachable": self.lost(),
-            "ansible_limit": self.options.limit or "",
+            "ansible_playbook_python": sys.executable,
+            "ansible_config_file": None,
+            "ansible_inventory_sources": self.inventory.named,
+            **({"ansible_limit": self.options.limit} if self.options.limit else {}),
         }
         if play is not None:
             found.update(
                 playbook_dir=str(play.directory),
                 ansible_play_name=play.name,
-                ansible_play_role_names=[one.name for one in play.roles],
-                role_names=[one.name for one in play.roles],
+                ansible_play_role_names=play.role_names,
+                role_names=play.role_names,
+                **self._dependencies(play),
             )
-        if role is not None:
+        if node is not None:
+            folders = [*map(str, node.folders), found["playbook_dir"]]
+            found["ansible_search_path"] = list(dict.fromkeys(folders))
+        if node is not None and node.role is not None:
+            role = node.role
             found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
         return found
+
+    @staticmethod
+    def _dependencies(play: Play) -> dict[str, list[str]]:
+        names = {inner.name: None for role in play.roles for inner in role.lineage()[:-1]}
+        return {
+            "ansible_dependent_role_names": list(names),
+            "ansible_role_names": list(names | dict.fromkeys(play.role_names)),
+        }
 
     def host_layers(self, host: str) -> list[Layer]:
         """What `hostvars` shows of a host."""
@@ -136,7 +153,7 @@ class Variables:
         gathering = self.facts.of(host).allowed or gathers(play)
         given = include or _NOTHING_GIVEN
         layers = [
-            Layer({"hostvars": HostVars(self, host), **self.magic(host, play, role)}, raw=True),
+            Layer({"hostvars": HostVars(self, host), **self.magic(host, play, node)}, raw=True),
             Layer(given.items, raw=True),
             Layer(self.options.extra_vars),
             Layer(given.variables),

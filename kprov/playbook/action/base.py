@@ -88,12 +88,9 @@ class Call:
 
     def search(self, kind: str) -> list[Path]:
         """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""
-        roles = [self.task.role, *reversed(self.task.role.lineage()[:-1])] if self.task.role else []
-        places = [role.path for role in roles if role is not None]
-        beside = Path(self.task.file).absolute().parent
         found: list[Path] = []
-        for place in dict.fromkeys([*places, beside]):
-            if places and place.parent.name == "tasks":
+        for place in self.task.folders:
+            if self.task.role and place.parent.name == "tasks":
                 # Tasks that a role keeps in a folder of their own.
                 found += [place.parent.parent / kind, place.parent]
             found += [place / kind, place]

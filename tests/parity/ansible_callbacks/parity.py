@@ -29,6 +29,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self.begun = ""
         self.recorder = Recorder(
             Path(os.environ["PARITY_OUTPUT"]),
             os.environ["PARITY_SNAPSHOT"].split("\n"),
@@ -39,7 +40,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.recorder.write("play", name=play.get_name().strip())
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        self.recorder.task(task.get_name().strip(), handler=False)
+        # A meta task is told once a host.
+        if task._uuid != self.begun:
+            self.recorder.task(task.get_name().strip(), handler=False)
+        self.begun = task._uuid
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self.recorder.task(task.get_name().strip(), handler=True)

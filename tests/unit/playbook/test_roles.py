@@ -1,0 +1,80 @@
+"""Roles that are used more than once, what they are called, and whose handlers are meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEAD = "- hosts: a\n  gather_facts: false\n"
+
+
+def role(bench: Any, name: str, tasks: str, **files: str) -> None:
+    bench.write(f"roles/{name}/tasks/main.yml", tasks)
+    for folder, text in files.items():
+        bench.write(f"roles/{name}/{folder}/main.yml", text)
+
+
+def ran(bench: Any, task: str) -> int:
+    return sum(name == task and outcome != "skipped" for name, _, outcome in bench.recorder.seen)
+
+
+def test_a_role_runs_once_and_one_that_was_only_skipped_did_not_run(bench: Any) -> None:
+    role(bench, "base", "- {name: T, debug: {msg: x}}")
+    role(bench, "user", "- {name: U, debug: {msg: x}}", meta="dependencies: [base]")
+    bench.play(HEAD + "  roles: [{role: user, when: false}, user, user, {role: base, tags: other}]")
+    assert bench.order() == ["base : T", "user : U", "base : T", "user : U", "base : T"]
+    assert (ran(bench, "base : T"), ran(bench, "user : U")) == (2, 1)
+
+
+def test_a_role_that_allows_it_runs_as_often_as_it_is_named(bench: Any) -> None:
+    role(bench, "twice", "- {name: T, debug: {msg: x}}", meta="allow_duplicates: true")
+    bench.play(HEAD + "  roles: [twice, twice]\n  tasks: [{include_role: {name: twice}}]")
+    assert ran(bench, "twice : T") == 3
+
+
+def test_an_included_role_may_be_told_to_run_once(bench: Any) -> None:
+    role(bench, "r", "- {name: T, debug: {msg: x}}")
+    include = "    - {include_role: {name: r, allow_duplicates: false}}\n"
+    bench.play(HEAD + "  tasks:\n" + 2 * include)
+    assert ran(bench, "r : T") == 1
+
+
+def test_the_handlers_of_the_last_use_are_notified_and_of_one_file_the_first(bench: Any) -> None:
+    handlers = "- {name: H, debug: {msg: 'first {{ word }}'}}\n- {name: H, debug: {msg: 'second {{ word }}'}}"
+    tasks = "- {name: T, debug: {msg: x}, changed_when: true, notify: H}"
+    role(bench, "r", tasks, handlers=handlers)
+    bench.play(HEAD + "  roles: [{role: r, word: one}, {role: r, word: two}]")
+    assert ran(bench, "r : H") == 1
+    assert "first two" in bench.recorder.shown
+
+
+def test_names_of_roles(bench: Any) -> None:
+    names = (
+        "{{ ansible_play_role_names }} {{ ansible_dependent_role_names }} {{ ansible_role_names | sort }}"
+        " {{ ansible_parent_role_names | default('-') }}"
+    )
+    role(bench, "base", f'- {{name: T, debug: {{msg: "{names}"}}}}')
+    role(bench, "user", "- {import_role: {name: base}}", meta="dependencies: [base]")
+    bench.play(HEAD + "  roles: [user]")
+    assert "['base', 'user'] ['base'] ['base', 'user'] -" in bench.recorder.shown
+    assert "['base', 'user'] ['base'] ['base', 'user'] ['user']" in bench.recorder.shown
+
+
+def test_a_dependency_finds_files_of_the_role_that_depends_on_it(bench: Any) -> None:
+    look = "{{ lookup('file', 'f') }} {{ ansible_search_path | length }}"
+    role(bench, "base", f'- {{name: T, debug: {{msg: "{look}"}}}}')
+    role(bench, "user", "[]", meta="dependencies: [base]")
+    bench.write("roles/user/files/f", "of the user")
+    assert bench.play(HEAD + "  roles: [user]").ok
+    assert "of the user 4" in bench.recorder.shown
+
+
+def test_metas_for_all_ask_the_first_host_only(bench: Any) -> None:
+    tasks = (
+        "    - {name: Not b, meta: end_play, when: inventory_hostname == 'b'}\n"
+        "    - {name: After, debug: {msg: x}}\n"
+        "    - {name: End a, meta: end_host, when: n == 1}\n"
+        "    - {name: Rest, debug: {msg: x}}\n"
+    )
+    bench.play("- hosts: all\n  gather_facts: false\n  tasks:\n" + tasks)
+    assert bench.order("a") == ["Not b", "After"]
+    assert bench.order("b") == ["After", "End a", "Rest"]
