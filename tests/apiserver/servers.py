@@ -143,6 +143,20 @@ class Etcd:
         """Write a key that is not there."""
         self._do(lambda storage: storage.create(key, value))
 
+    def put_all(self, values: Mapping[str, bytes]) -> None:
+        """Write many keys that are not there, some at once."""
+
+        async def work(storage: Etcd3) -> None:
+            todo = iter(values.items())
+
+            async def some() -> None:
+                for key, value in todo:
+                    await storage.create(key, value)
+
+            await asyncio.gather(*(some() for _ in range(32)))
+
+        self._do(work)
+
     def delete(self, key: str) -> None:
         found = self._do(lambda storage: storage.get(key))
         self._do(lambda storage: storage.delete(key, expected=found.revision))
@@ -168,6 +182,7 @@ class ApiServer:
 
     def __init__(self, folder: Path, etcd: Etcd, *flags: str, program: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.etcd = etcd
         self.port = free_port()
         self.url = f"https://127.0.0.1:{self.port}"
         self.authority = Authority(folder, "ca")
@@ -221,6 +236,12 @@ class ApiServer:
         done = subprocess.run(self.command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode != 0
         return done.stdout + done.stderr
+
+    @property
+    def process(self) -> int:
+        """The process's number; it has to be running."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self) -> None:
         if self._process is not None:

@@ -1,17 +1,20 @@
-"""`python -m tests.bench [NAME...]`: all benchmarks of the provisioner, or those named."""
+"""`python -m tests.bench [NAME...]`: all benchmarks, or those named."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from tests.bench import copying, provision
+from tests.bench import apiserver, copying, provision
 
 BENCHMARKS = {
     "provision": provision.small,
     "delay": provision.delayed,
     "many": provision.many,
     "copy": copying.copying,
+    "apiserver": apiserver.figures,
+    "watchers": apiserver.watchers,
+    "large": apiserver.large,
 }
 
 
