@@ -6,9 +6,6 @@ uses, so that it cannot say something else.
 
 from __future__ import annotations
 
-import ast
-import functools
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +14,7 @@ from typing import Any
 import yaml
 
 from kprov.playbook import arguments, checks, filters, jinja_tests, language, lookups
+from kprov.transport import modules
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "playbook.md"
@@ -25,8 +23,6 @@ BEGIN = "<!-- generated: python -m kprov.playbook.reference --write -->"
 END = "<!-- end of what is generated -->"
 #: Modules that the keywords async and poll use, not playbooks.
 _INTERNAL = {"async_start"}
-#: Actions and modules whose work another module does.
-_THROUGH = {"shell": "command", "template": "copy", "package": "apt"}
 
 
 def text() -> str:
@@ -80,7 +76,7 @@ def _modules() -> str:
         if table is not None and _wholly_refused(table[0]):
             continue
         taken = "free, or another module's" if table is None else _arguments(table[0])
-        rows.append((f"`{name}`", taken, _check_mode(name), "yes" if _has_diff(name) else ""))
+        rows.append((f"`{name}`", taken, _check_mode(name), "yes" if _rules(name).get("diff") else ""))
     return _table(("module", "arguments", "check mode", "diff"), rows)
 
 
@@ -99,47 +95,18 @@ def _arguments(spec: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _check_mode(name: str) -> str:
-    if name in language.LOCAL:
-        return "runs"
-    rules = (arguments.table(name) or ({}, {}))[1]
-    source = _source(name)
-    if rules.get("check_mode") is False or ("if call.check" in source and '"skipped": True' in source):
+    rules = _rules(name)
+    if rules.get("check_mode") is False:
         return "skipped"
-    return "yes" if re.search(r"\b(?:context|call)\.check\b", source) else "runs"
+    return "runs" if name in language.LOCAL or rules.get("looks") else "yes"
 
 
-def _has_diff(name: str) -> bool:
-    return '"diff"' in _source(name)
-
-
-@functools.cache
-def _source(name: str) -> str:
-    """The source of a module, of its action, and of the agent's files that they import."""
-    root = ROOT / "kprov"
-    todo = [root / "playbook" / "action" / f"{name}.py"]
-    todo += [root / "agent" / "modules" / f"{one}.py" for one in (name, _THROUGH.get(name, name))]
-    found = ""
-    seen: set[Path] = set()
-    while todo:
-        path = todo.pop()
-        if path in seen or not path.is_file():
-            continue
-        seen.add(path)
-        source = path.read_text(encoding="utf-8")
-        found += source
-        names = _imported(source) - {"context", "main", "arguments", "protocol"}
-        todo += [root / "agent" / f"{one}.py" for one in names]
-    return found
-
-
-@functools.cache
-def _imported(source: str) -> frozenset[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kprov.agent"):
-            rest = (node.module or "").removeprefix("kprov.agent").lstrip(".")
-            names |= {rest} if rest else {alias.name for alias in node.names}
-    return frozenset(names)
+def _rules(name: str) -> dict[str, Any]:
+    """What a module says of itself: `check_mode`, `diff`, `looks` (it changes nothing)."""
+    found = arguments.table(name)
+    if found is not None:
+        return found[1]
+    return modules.rules(name) if name in modules.names() else {}
 
 
 def _refused_arguments() -> str:

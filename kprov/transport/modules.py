@@ -20,6 +20,7 @@ __all__ = [
     "converted",
     "fragments",
     "names",
+    "rules",
     "table",
     "truth",
 ]
@@ -47,6 +48,12 @@ def of(module: Any) -> Table | None:
     """The table of anything with ARGUMENTS and perhaps RULES."""
     spec = arguments.spec_of(module)
     return None if spec is None else (spec, getattr(module, "RULES", {}))
+
+
+def rules(name: str) -> dict[str, Any]:
+    """What an agent's module says of itself, also where its arguments are those of another."""
+    found: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
+    return found
 
 
 def check(what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:

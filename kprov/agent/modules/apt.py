@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     # python3-apt is what Ansible's module needs; there is nothing to install for this one.
     "auto_install_module_deps": {"type": "bool", "default": True},
 }
-RULES: dict[str, Any] = {"mutually_exclusive": [["deb", "package", "upgrade"]]}
+RULES: dict[str, Any] = {"diff": True, "mutually_exclusive": [["deb", "package", "upgrade"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

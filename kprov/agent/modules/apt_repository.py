@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "codename": {},
 }
+RULES: dict[str, Any] = {"diff": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

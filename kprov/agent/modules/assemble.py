@@ -20,7 +20,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "validate": {},
     "decrypt": {"type": "bool", "default": True},
 }
-RULES: dict[str, Any] = {"file_arguments": True}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

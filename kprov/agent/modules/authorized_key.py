@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "follow": {"type": "bool", "default": False},
 }
+RULES: dict[str, Any] = {"diff": True}
 #: Key types of OpenSSH, with and without certificates.
 _TYPES = {
     "ssh-dss", "ssh-rsa", "rsa-sha2-256", "rsa-sha2-512", "ssh-ed25519", "ecdsa-sha2-nistp256",

@@ -23,7 +23,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "append_newline": {"type": "bool", "default": False},
     "prepend_newline": {"type": "bool", "default": False},
 }
-RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["insertbefore", "insertafter"]]}
+RULES: dict[str, Any] = {
+    "diff": True,
+    "file_arguments": True,
+    "mutually_exclusive": [["insertbefore", "insertafter"]],
+}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

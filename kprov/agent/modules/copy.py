@@ -24,7 +24,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "follow": {"type": "bool", "default": False},
     "decrypt": {"type": "bool", "default": True},
 }
-RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["src", "content"]]}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True, "mutually_exclusive": [["src", "content"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "value": {"type": "raw", "aliases": ["answer"]},
     "unseen": {"type": "bool", "default": False},
 }  # fmt: skip
-RULES: dict[str, Any] = {"required_together": [["question", "vtype", "value"]]}
+RULES: dict[str, Any] = {"diff": True, "required_together": [["question", "vtype", "value"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

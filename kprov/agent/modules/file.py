@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "access_time": {},
     "access_time_format": {"default": "%Y%m%d%H%M.%S"},
 }
-RULES: dict[str, Any] = {"file_arguments": True}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -18,6 +18,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "choices": ["alpine", "debian", "generic", "openrc", "redhat", "sles", "systemd", *_ELSEWHERE],
     },
 }
+RULES: dict[str, Any] = {"diff": True}
 _NETWORK = "/etc/sysconfig/network"
 
 

@@ -37,7 +37,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "create": {"type": "bool", "default": True},
     "follow": {"type": "bool", "default": False},
 }
-RULES: dict[str, Any] = {"file_arguments": True, "mutually_exclusive": [["value", "values"]]}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True, "mutually_exclusive": [["value", "values"]]}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

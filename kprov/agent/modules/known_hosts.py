@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "hash_host": {"type": "bool", "default": False},
     "state": {"choices": ["absent", "present"], "default": "present"},
 }
+RULES: dict[str, Any] = {"diff": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "validate": {},
 }
 RULES: dict[str, Any] = {
+    "diff": True,
     "file_arguments": True,
     "mutually_exclusive": [
         ["insertbefore", "insertafter"],

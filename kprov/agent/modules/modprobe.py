@@ -17,6 +17,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "params": {"default": ""},
     "persistent": {"choices": ["disabled", "present", "absent"], "default": "disabled"},
 }
+RULES: dict[str, Any] = {"diff": True}
 _LOAD, _OPTIONS = "/etc/modules-load.d", "/etc/modprobe.d"
 
 

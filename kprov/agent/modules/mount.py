@@ -28,7 +28,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "backup": {"type": "bool", "default": False},
 }
 RULES: dict[str, Any] = {
-    "required_if": [["state", state, ["src", "fstype"]] for state in ("mounted", "present", "ephemeral")]
+    "diff": True,
+    "required_if": [["state", state, ["src", "fstype"]] for state in ("mounted", "present", "ephemeral")],
 }
 
 

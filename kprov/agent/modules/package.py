@@ -9,6 +9,7 @@ from typing import Any
 from kprov.agent import arguments
 from kprov.agent.context import Context, ModuleError
 
+RULES: dict[str, Any] = {"diff": True}
 _MODULES = {"apt": "apt", "dnf": "dnf", "dnf5": "dnf", "yum": "dnf", "yum4": "dnf", "dnf4": "dnf"}
 
 

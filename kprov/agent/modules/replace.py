@@ -18,7 +18,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "validate": {},
     "encoding": {"default": "utf-8"},
 }
-RULES: dict[str, Any] = {"file_arguments": True}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

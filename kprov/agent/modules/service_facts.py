@@ -13,6 +13,7 @@ from kprov.agent.context import Context
 from kprov.agent.dbus import DBusError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {}
+RULES: dict[str, Any] = {"looks": True}
 _MANAGER = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
 _BAD = ("not-found", "masked", "failed")
 

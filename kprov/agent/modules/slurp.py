@@ -10,6 +10,7 @@ from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"src": {"type": "path", "required": True, "aliases": ["path"]}}
+RULES: dict[str, Any] = {"looks": True}
 _TEXTS = {
     errno.ENOENT: "File not found: ",
     errno.EACCES: "File is not readable: ",

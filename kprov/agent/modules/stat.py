@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "aliases": ["checksum", "checksum_algo"],
     },
 }
+RULES: dict[str, Any] = {"looks": True}
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -18,7 +18,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ignoreerrors": {"type": "bool", "default": False},
     "sysctl_file": {"type": "path", "default": "/etc/sysctl.conf"},
 }
-RULES: dict[str, Any] = {"required_if": [["state", "present", ["value"]]]}
+RULES: dict[str, Any] = {"diff": True, "required_if": [["state", "present", ["value"]]]}
 _TRUE = ("yes", "on", "1", "true", "t", "y", "1.0")
 _FALSE = ("no", "off", "0", "false", "f", "n", "0.0")
 

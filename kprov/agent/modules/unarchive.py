@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "decrypt": {"type": "bool", "default": True},
 }
 RULES: dict[str, Any] = {
+    "diff": True,
     "file_arguments": True,
     "mutually_exclusive": [["include", "exclude"], ["copy", "remote_src"]],
 }

@@ -18,6 +18,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "fail_on_missing": {"type": "bool", "default": True},
     "validate_checksum": {"type": "bool", "default": True},
 }
+RULES: dict[str, Any] = {"check_mode": False}
 
 
 def prepare(call: Call) -> Remote:

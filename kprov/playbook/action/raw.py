@@ -7,7 +7,7 @@ from typing import Any
 from kprov.playbook.action.base import Call, Remote
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"executable": {}}
-RULES: dict[str, Any] = {"required_one_of": [["_raw_params"]]}
+RULES: dict[str, Any] = {"check_mode": False, "required_one_of": [["_raw_params"]]}
 _KEPT = ("changed", "failed", "rc", "stdout", "stderr", "stdout_lines", "stderr_lines")
 
 

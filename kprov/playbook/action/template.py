@@ -35,7 +35,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "directory_mode": {"refused": "make the directory with a file task before"},
     "state": {"refused": "a template has no state; use file to remove what it made"},
 }
-RULES: dict[str, Any] = {"file_arguments": True}
+RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 _NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r", "\r\n": "\r\n"}
 
 

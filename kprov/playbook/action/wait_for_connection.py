@@ -14,6 +14,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "sleep": {"type": "int", "default": 1},
     "timeout": {"type": "int", "default": 600},
 }
+RULES: dict[str, Any] = {"check_mode": False}
 
 
 def run(call: Call) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.playbook import load, reference
+from kprov.transport import modules
 
 _EXAMPLE = re.compile(r"^```yaml playbook\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -46,3 +47,19 @@ def test_every_example_can_be_played(example: str, tmp_path: Path) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in _LINK.findall(path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_what_modules_say_of_themselves_has_known_words() -> None:
+    known = {
+        "check_mode",
+        "diff",
+        "file_arguments",
+        "looks",
+        "mutually_exclusive",
+        "required_by",
+        "required_if",
+        "required_one_of",
+        "required_together",
+    }
+    for name in modules.names():
+        assert set(modules.rules(name)) <= known, name
