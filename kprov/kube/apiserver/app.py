@@ -12,6 +12,8 @@ from functools import partial
 from kprov.kube.apiserver import admission, authentication, authorization, workers
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
+from kprov.kube.apiserver.authentication import configuration as authentication_configuration
+from kprov.kube.apiserver.authorization import configuration as authorization_configuration
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
@@ -135,6 +137,7 @@ def _registry(storage: Storage) -> Registry:
 def _server(
     options: Namespace, registry: Registry, health: Health, auditor: Auditor | None, flow: FlowControl
 ) -> tuple[Server, Sequence[PostStartHook]]:
+    options.authorization_mode = authorization_configuration.modes(options)
     authenticator = authentication.build(options, registry)
     authorizer = authorization.build(options, registry)
     chain = admission.build(options, registry)
@@ -152,7 +155,7 @@ def _server(
         documents=Documents(served, address),
         openid=OpenId(options, address),
         health=health,
-        anonymous=lambda _: options.anonymous_auth,
+        anonymous=authentication_configuration.anonymous(options, authentication_configuration.load(options)),
         auditor=auditor,
         flow=flow,
         request_seconds=options.request_timeout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final
@@ -27,6 +28,8 @@ _STRINGS: Final = {
     "proxy-client-cert-file": ("", "client certificate towards aggregated API servers"),
     "proxy-client-key-file": ("", "its key"),
     "endpoint-reconciler-type": ("lease", "how the kubernetes service's endpoints are kept: lease or none"),
+    "authentication-config": ("", "AuthenticationConfiguration: anonymous requests, issuers of JWTs"),
+    "authorization-config": ("", "AuthorizationConfiguration, instead of --authorization-mode"),
     "token-auth-file": ("", "CSV of static tokens: token,user,uid[,groups]"),
     "admission-control-config-file": ("", "configuration of admission plugins"),
     "audit-policy-file": ("", "audit.k8s.io/v1 Policy: what is recorded of which requests"),
@@ -92,7 +95,16 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.boolean("enable-priority-and-fairness", True, "whether FlowSchemas say which request comes first")
     flags.string_map("feature-gates", "accepted, without effect")
     flags.string_map("runtime-config", "accepted, without effect")
-    return flags.parse(argv)
+    options = flags.parse(argv)
+    given = sys.argv[1:] if argv is None else argv
+    options.anonymous_auth_given = _is_given("anonymous-auth", given)
+    options.authorization_mode_given = _is_given("authorization-mode", given)
+    return options
+
+
+def _is_given(flag: str, argv: Sequence[str]) -> bool:
+    """Whether a flag that a file excludes stands on the command line."""
+    return any(argument.lstrip("-").partition("=")[0].replace("_", "-") == flag for argument in argv)
 
 
 def _audit(flags: FlagSet) -> None:

@@ -22,6 +22,9 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status, timestamps
@@ -107,6 +110,35 @@ def bound_claims(
     }
 
 
+class _Need:
+    """An object that a token depends on, as it was when the token was checked."""
+
+    __slots__ = ("cache", "ends", "entry", "key")
+
+    def __init__(self, cache: ResourceCache, key: str, entry: Entry | None, *, ends: bool) -> None:
+        self.cache = cache
+        self.key = key
+        self.entry = entry
+        self.ends = ends
+
+
+class _Hit:
+    """A checked token. It holds while the very entries are in the cache that it was checked against."""
+
+    __slots__ = ("_needs", "_until", "audiences", "user")
+
+    def __init__(self, user: UserInfo, audiences: list[str], until: float, needs: tuple[_Need, ...]) -> None:
+        self.user = user
+        self.audiences = audiences
+        self._until = until
+        self._needs = needs
+
+    def holds(self) -> bool:
+        if time.time() >= self._until:
+            return False
+        return all(need.cache.get(need.key) is need.entry for need in self._needs)
+
+
 class ServiceAccountAuthenticator:
     """Verifies tokens with the keys of --service-account-key-file."""
 
@@ -118,6 +150,7 @@ class ServiceAccountAuthenticator:
         self.audiences = audiences
         self._registry = registry
         self._verified: OrderedDict[str, Object] = OrderedDict()
+        self._hits: dict[str, _Hit] = {}
 
     async def authenticate(
         self, token: str, audiences: list[str] | None = None
@@ -126,11 +159,30 @@ class ServiceAccountAuthenticator:
 
         None when the token is not one of ours; StatusError 401 when it is, but does not hold (any more).
         """
+        if audiences is None:
+            hit = self._hits.get(token)
+            if hit is not None and hit.holds():
+                return hit.user, hit.audiences
         claims = self._verify(token)
         if claims is None:
             return None
+        needs: list[_Need] = []
+        user, common = await self._found(claims, token, audiences, needs)
+        if audiences is None:
+            if len(self._hits) >= _REMEMBERED:
+                self._hits.clear()
+            until = claims.get("exp", float("inf")) + _LEEWAY_SECONDS
+            # What is being deleted ends by the clock, not with a change.
+            if not any(need.ends for need in needs):
+                self._hits[token] = _Hit(user, common, until, tuple(needs))
+        return user, common
+
+    async def _found(
+        self, claims: Object, token: str, audiences: list[str] | None, needs: list[_Need]
+    ) -> tuple[UserInfo, list[str]]:
+        """The user of verified claims; what they depend on is added to needs."""
         if claims["iss"] == _LEGACY_ISSUER:
-            return await self._legacy(claims, token), audiences or self.audiences
+            return await self._legacy(claims, token, needs), audiences or self.audiences
         wanted = audiences or self.audiences
         given = claims.get("aud", [])
         common = [
@@ -138,7 +190,7 @@ class ServiceAccountAuthenticator:
         ]
         if not common:
             raise status.unauthorized()
-        return await self._bound(claims), common
+        return await self._bound(claims, needs), common
 
     def _verify(self, token: str) -> Object | None:
         claims = self._verified.get(token)
@@ -176,34 +228,34 @@ class ServiceAccountAuthenticator:
             return claims
         raise status.unauthorized()
 
-    async def _bound(self, claims: Object) -> UserInfo:
+    async def _bound(self, claims: Object, needs: list[_Need]) -> UserInfo:
         private = claims.get("kubernetes.io") or {}
         namespace = private.get("namespace", "")
         account = private.get("serviceaccount") or {}
-        await self._exists("serviceaccounts", namespace, account)
+        await self._exists("serviceaccounts", namespace, account, needs)
         extra = {"authentication.kubernetes.io/credential-id": (f"JTI={claims.get('jti', '')}",)}
         pod, node = private.get("pod"), private.get("node")
         if pod:
-            await self._exists("pods", namespace, pod)
+            await self._exists("pods", namespace, pod, needs)
             extra["authentication.kubernetes.io/pod-name"] = (pod["name"],)
             extra["authentication.kubernetes.io/pod-uid"] = (pod["uid"],)
         if private.get("secret"):
-            await self._exists("secrets", namespace, private["secret"])
+            await self._exists("secrets", namespace, private["secret"], needs)
         if node:
             if not pod:
-                await self._exists("nodes", "", node)
+                await self._exists("nodes", "", node, needs)
             extra["authentication.kubernetes.io/node-name"] = (node["name"],)
             extra["authentication.kubernetes.io/node-uid"] = (node.get("uid", ""),)
         return account_user(namespace, account["name"], account.get("uid", ""), extra)
 
-    async def _legacy(self, claims: Object, token: str) -> UserInfo:
+    async def _legacy(self, claims: Object, token: str, needs: list[_Need]) -> UserInfo:
         """A token of a Secret: it holds as long as the secret has it."""
         names = ("namespace", "secret.name", "service-account.name", "service-account.uid")
         namespace, secret_name, name, uid = (str(claims.get(f"{_LEGACY}{part}", "")) for part in names)
         if not all((namespace, secret_name, name, uid)) or claims.get("sub") != f"{PREFIX}{namespace}:{name}":
             raise status.unauthorized()
-        account = await self._find("serviceaccounts", namespace, name, uid)
-        secret = await self._find("secrets", namespace, secret_name)
+        account = await self._find("serviceaccounts", namespace, name, needs, uid)
+        secret = await self._find("secrets", namespace, secret_name, needs)
         if account is None or secret is None or any(map(_deletion, (account, secret))):
             raise status.unauthorized()
         try:
@@ -214,9 +266,10 @@ class ServiceAccountAuthenticator:
             raise status.unauthorized()
         return account_user(namespace, name, uid, {})
 
-    async def _exists(self, plural: str, namespace: str, reference: Object) -> None:
+    async def _exists(self, plural: str, namespace: str, reference: Object, needs: list[_Need]) -> None:
         """The object is there, the same one, and not past its deletion. Raises StatusError 401."""
-        found = await self._find(plural, namespace, reference.get("name", ""), reference.get("uid", ""))
+        name, uid = reference.get("name", ""), reference.get("uid", "")
+        found = await self._find(plural, namespace, name, needs, uid)
         if found is None:
             raise status.unauthorized()
         # A finalizer may keep an object for long; what it stood for ended at its deletion time.
@@ -224,7 +277,9 @@ class ServiceAccountAuthenticator:
         if deletion and timestamps.seconds(deletion) < time.time() - _LEEWAY_SECONDS:
             raise status.unauthorized()
 
-    async def _find(self, plural: str, namespace: str, name: str, uid: str = "") -> Object | None:
+    async def _find(
+        self, plural: str, namespace: str, name: str, needs: list[_Need], uid: str = ""
+    ) -> Object | None:
         """From the cache; asks storage before it says no, for the cache may be behind an instant."""
         store = self._registry.store("", plural)
         found = store.lister.get(namespace, name)
@@ -233,6 +288,11 @@ class ServiceAccountAuthenticator:
             found = store.lister.get(namespace, name)
         if found is None or (uid and found["metadata"]["uid"] != uid):
             return None
+        key = keys.key(store.resource, namespace, name)
+        entry = store.cache.get(key)
+        # An entry that is newer already than what was looked at is no ground to remember anything.
+        same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
+        needs.append(_Need(store.cache, key, entry, ends=not same or bool(_deletion(found))))
         return found
 
 

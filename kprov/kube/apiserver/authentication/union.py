@@ -1,6 +1,6 @@
 """All ways to authenticate, in upstream's order: front proxy, certificate, bearer token.
 
-Tokens in upstream's order, too: of a file, of service accounts, of bootstrap secrets.
+Tokens in upstream's order, too: of a file, of service accounts, of bootstrap secrets, of other issuers.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
+from kprov.kube.apiserver.authentication import configuration
 from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
+from kprov.kube.apiserver.authentication.issuers import Issuer, issuer_of
 from kprov.kube.apiserver.authentication.service_accounts import (
     ServiceAccountAuthenticator,
     TokenSigner,
@@ -34,6 +36,7 @@ class Union:
         *,
         static: Mapping[str, UserInfo] | None = None,
         bootstrap: BootstrapTokenAuthenticator | None = None,
+        issuers: Sequence[Issuer] = (),
         audiences: Sequence[str] = (),
     ) -> None:
         self._certificates = certificates
@@ -43,6 +46,7 @@ class Union:
         self._static = static or {}
         self._bootstrap = bootstrap
         self._audiences = list(audiences)
+        self.issuers = {issuer.url: issuer for issuer in issuers}
 
     async def authenticate(
         self, headers: Mapping[str, str], peer_certificate: bytes | None
@@ -77,6 +81,9 @@ class Union:
             if found is not None:
                 return found
         user = self._bootstrap.authenticate(token) if self._bootstrap is not None else None
+        if user is None and self.issuers:
+            issuer = self.issuers.get(issuer_of(token))
+            user = None if issuer is None else await issuer.authenticate(token)
         if user is None:
             raise status.unauthorized()
         return user, self._own(audiences)
@@ -100,6 +107,7 @@ def bearer_token(headers: Mapping[str, str]) -> str:
 
 def build(options: Namespace, registry: Registry) -> Union:
     """By the flags of client certificates, front proxies, service accounts, token file, bootstrap tokens."""
+    document = configuration.load(options) if getattr(options, "authentication_config", "") else {}
     issuers = options.service_account_issuer
     issuers = [issuers] if isinstance(issuers, str) else list(issuers)
     key_files = options.service_account_key_file
@@ -118,5 +126,6 @@ def build(options: Namespace, registry: Registry) -> Union:
         signer=signer,
         static=load_static_tokens(options.token_auth_file),
         bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
+        issuers=[Issuer(entry) for entry in document.get("jwt") or ()],
         audiences=audiences,
     )

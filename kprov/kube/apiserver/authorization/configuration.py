@@ -1,0 +1,73 @@
+"""--authorization-config: AuthorizationConfiguration, the authorizers in order, for --authorization-mode."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kprov.kube.apiserver import configuration
+from kprov.kube.apiserver.configuration import ConfigError
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+FILE: Final = configuration.File(
+    flag="authorization-config",
+    kind="AuthorizationConfiguration",
+    versions=(
+        "apiserver.config.k8s.io/v1",
+        "apiserver.config.k8s.io/v1beta1",
+        "apiserver.config.k8s.io/v1alpha1",
+    ),
+    shape={"authorizers": [{"type": str, "name": str, "webhook": dict}]},
+)
+_KNOWN: Final = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
+_UNSUPPORTED: Final = ("ABAC", "Webhook")
+
+
+def modes(options: Namespace) -> list[str]:
+    """The authorizers' types in order, by the file or by --authorization-mode. Raises ConfigError."""
+    path = options.authorization_config
+    if not path:
+        return list(options.authorization_mode)
+    if options.authorization_mode_given:
+        raise ConfigError("--authorization-config can not be specified when --authorization-mode is")
+    document = configuration.load(FILE, path)
+    configuration.refuse(FILE, path, validate(document))
+    return [each["type"] for each in document["authorizers"]]
+
+
+def validate(document: Object) -> Iterable[FieldError]:
+    """All rules of the fields."""
+    authorizers = document.get("authorizers") or []
+    if not authorizers:
+        yield field.required("authorizers", "at least one authorization mode must be defined")
+    types: set[str] = set()
+    seen: set[str] = set()
+    for index, each in enumerate(authorizers):
+        at = f"authorizers[{index}]"
+        kind, name = each.get("type") or "", each.get("name") or ""
+        if not kind:
+            yield field.required(f"{at}.type")
+            continue
+        if kind in _UNSUPPORTED:
+            yield field.forbidden(f"{at}.type", f"{kind} is not supported by this server; use RBAC")
+            continue
+        if kind not in _KNOWN:
+            yield field.not_supported(f"{at}.type", kind, list(_KNOWN))
+            continue
+        if kind in types:
+            yield field.duplicate(f"{at}.type", kind)
+            continue
+        types.add(kind)
+        broken = names.is_dns1123_subdomain(name) if name else []
+        if not name:
+            yield field.required(f"{at}.name")
+        elif name in seen:
+            yield field.duplicate(f"{at}.name", name)
+        elif broken:
+            yield field.invalid(f"{at}.name", name, f"authorizer name is invalid: {', '.join(broken)}")
+        seen.add(name)
+        if each.get("webhook") is not None:
+            yield field.invalid(f"{at}.webhook", "non-null", "may only be specified when type=Webhook")

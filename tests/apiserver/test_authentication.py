@@ -1,0 +1,200 @@
+"""--authentication-config and --authorization-config against the real server, with a real issuer of JWTs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.apiserver.servers import ApiServer, Authority, Etcd, running
+
+WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+
+class Issuer:
+    """Serves an OpenID discovery document and its keys over TLS, and signs tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        authority = Authority(folder, "issuer-ca")
+        self.authority = authority.file.read_text()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority.issue("issuer", "issuer", serves=True))
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = json.dumps(issuer.document(self.path)).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def document(self, path: str) -> Any:
+        if path.endswith("openid-configuration"):
+            return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+        point = self._key.public_key().public_numbers()
+        x, y = (
+            base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
+            for number in (point.x, point.y)
+        )
+        return {"keys": [{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "x": x, "y": y}]}
+
+    def token(self, **claims: Any) -> str:
+        base = {"iss": self.url, "aud": "cluster", "exp": time.time() + 600, "sub": "ann", "roles": ["dev"]}
+        return jwt.encode(base | claims, self._key, algorithm="ES256", headers={"kid": "k1"})
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:
+    made = Issuer(tmp_path_factory.mktemp("issuer"))
+    yield made
+    made.stop()
+
+
+def configuration(issuer: Issuer, **entry: Any) -> dict[str, Any]:
+    jwt_entry = {
+        "issuer": {
+            "url": issuer.url,
+            "audiences": ["cluster", "other"],
+            "audienceMatchPolicy": "MatchAny",
+            "certificateAuthority": issuer.authority,
+        },
+        "claimMappings": {
+            "username": {"claim": "sub", "prefix": "oidc:"},
+            "groups": {"claim": "roles", "prefix": "team:"},
+            "uid": {"claim": "jti"},
+        },
+        "claimValidationRules": [{"claim": "tenant", "requiredValue": "blue"}],
+    }
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthenticationConfiguration",
+        "jwt": [jwt_entry | entry],
+        "anonymous": {"enabled": True, "conditions": [{"path": "/livez"}, {"path": "/readyz"}]},
+    }
+
+
+@pytest.fixture(scope="module")
+def server(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    folder = tmp_path_factory.mktemp("authn")
+    (folder / "authn.json").write_text(json.dumps(configuration(issuer)))
+    authorizers = [{"type": "Node", "name": "node"}, {"type": "RBAC", "name": "rbac"}]
+    document = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthorizationConfiguration",
+        "authorizers": authorizers,
+    }
+    (folder / "authz.json").write_text(json.dumps(document))
+    flags = (
+        f"--authentication-config={folder / 'authn.json'}",
+        f"--authorization-config={folder / 'authz.json'}",
+    )
+    with running(folder, *flags) as (_, started):
+        yield started
+
+
+def test_an_issuers_token_is_a_user_by_its_claims(server: ApiServer, issuer: Issuer) -> None:
+    token = issuer.token(tenant="blue", jti="j1")
+    found = server.post(WHO, REVIEW, token=token).json["status"]["userInfo"]
+    assert found == {"username": "oidc:ann", "uid": "j1", "groups": ["team:dev", "system:authenticated"]}
+    assert server.post(WHO, REVIEW, token=token).status == 201
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"tenant": "red"},
+        {"tenant": "blue", "aud": "elsewhere"},
+        {"tenant": "blue", "exp": 1},
+        {"tenant": "blue", "sub": None},
+        {"tenant": "blue", "iss": "https://example.com"},
+        {},
+    ],
+)
+def test_a_token_that_does_not_hold_is_refused(
+    server: ApiServer, issuer: Issuer, claims: dict[str, Any]
+) -> None:
+    answer = server.post(WHO, REVIEW, token=issuer.token(jti="j", **claims))
+    assert answer.status == 401
+
+
+def test_another_key_is_refused(server: ApiServer, issuer: Issuer) -> None:
+    claims = jwt.decode(issuer.token(tenant="blue", jti="j"), options={"verify_signature": False})
+    forged = jwt.encode(
+        claims, ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": "k1"}
+    )
+    assert server.post(WHO, REVIEW, token=forged).status == 401
+
+
+def test_only_some_paths_are_for_the_nameless(server: ApiServer) -> None:
+    assert server.get("/livez", token=None).status == 200
+    assert server.get("/version", token=None).status == 401
+    assert server.get("/api/v1/pods", token=None).status == 401
+    assert server.get("/api/v1/nodes/n1", token="node-token").status == 404
+
+
+def test_what_is_wrong_or_not_supported_is_told_with_its_field(issuer: Issuer, tmp_path: Path) -> None:
+    mappings = {"username": {"expression": "claims.sub"}, "groups": {"claim": "roles"}}
+    document = configuration(
+        issuer, claimMappings=mappings, userValidationRules=[{"expression": "user.username != ''"}]
+    )
+    document["anonymous"]["enabled"] = False
+    path = tmp_path / "authn.json"
+    path.write_text(json.dumps(document))
+    etcd = Etcd(tmp_path)
+    try:
+        said = ApiServer(tmp_path, etcd, f"--authentication-config={path}").refused()
+        for text in (
+            "jwt[0].claimMappings.username.expression: Forbidden: CEL expressions are not supported",
+            "jwt[0].claimMappings.groups.prefix: Required value",
+            "jwt[0].userValidationRules[0].expression: Forbidden",
+            "anonymous.conditions: Invalid value",
+        ):
+            assert text in said
+        del document["anonymous"]["conditions"]
+        document["jwt"] = []
+        path.write_text(json.dumps(document))
+        flags = (f"--authentication-config={path}", "--anonymous-auth=false")
+        assert "--anonymous-auth flag cannot be set" in ApiServer(tmp_path, etcd, *flags).refused()
+        webhook = [{"type": "Webhook", "name": "w"}, {"type": "RBAC"}, {"type": "RBAC", "name": "r"}]
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "apiserver.config.k8s.io/v1",
+                    "kind": "AuthorizationConfiguration",
+                    "authorizers": webhook,
+                }
+            )
+        )
+        said = ApiServer(tmp_path, etcd, f"--authorization-config={path}").refused()
+        assert "authorizers[0].type: Forbidden: Webhook is not supported" in said
+        assert "authorizers[1].name: Required value" in said
+        assert "authorizers[2].type: Duplicate value" in said
+    finally:
+        etcd.stop()
