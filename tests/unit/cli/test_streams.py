@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,12 @@ def test_bytes_that_are_no_text_are_shown_escaped(encoding: str, out: bytes) -> 
     done = subprocess.run([sys.executable, "-c", NO_TEXT], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (0, out)
     assert done.stderr.startswith(b"a \\udcfc")
+
+
+def test_colours_that_are_asked_for_in_a_pipe_are_no_live_view(playbook: Path) -> None:
+    command = [sys.executable, "-m", "kprov.cli.main", "play", "-i", "a,", "-c", "local", str(playbook)]
+    own = {"FORCE_COLOR": "1", "TERM": "xterm", "XDG_STATE_HOME": str(playbook.parent / "state")}
+    playbook.write_text(f"{PLAY.split('    - {name: wait', maxsplit=1)[0].replace('localhost', 'all')}")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | own)
+    assert "\x1b[33mchanged" in done.stdout
+    assert not re.search(r"\x1b\[[0-9?]*[A-Zlh]", done.stdout)
