@@ -61,7 +61,7 @@ _LISTS: Final = {
     "requestheader-group-headers": ((), "headers with a user's groups"),
     "requestheader-username-headers": ((), "headers with a user's name"),
     "requestheader-uid-headers": ((), "headers with a user's uid"),
-    "tls-cipher-suites": ((), "accepted, OpenSSL's secure defaults are used"),
+    "tls-cipher-suites": ((), "suites for TLS 1.2 in Go's names; default: OpenSSL's secure ones"),
 }
 
 

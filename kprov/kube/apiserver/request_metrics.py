@@ -44,11 +44,7 @@ class RequestMetrics:
 
     def count(self, info: RequestInfo, code: int, seconds: float, dry_run: str = "") -> None:
         """A request that has been answered."""
-        scope = (
-            ("resource" if info.name else "namespace" if info.namespace else "cluster")
-            if info.is_resource_request
-            else ""
-        )
+        scope = _scope(info) if info.is_resource_request else ""
         key = (
             info.verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource,
             scope, code,
@@ -151,5 +147,10 @@ def _verb(verb: str, subresource: str) -> str:
 
 
 def _place(info: RequestInfo) -> tuple[str, ...]:
-    scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-    return (info.api_group, info.api_version, info.resource, info.subresource, scope, "apiserver")
+    return (info.api_group, info.api_version, info.resource, info.subresource, _scope(info), "apiserver")
+
+
+def _scope(info: RequestInfo) -> str:
+    if info.name or info.verb == "create":
+        return "resource"
+    return "namespace" if info.namespace else "cluster"

@@ -5,9 +5,54 @@ from __future__ import annotations
 import logging
 import ssl
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 log = logging.getLogger(__name__)
+
+_VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+#: Go's names of TLS 1.2 suites and OpenSSL's. Those of TLS 1.3 are always on, here and there.
+_SUITES: Final = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+}
+_SUITES_13: Final = {
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+}
+
+
+def minimum_version(name: str) -> ssl.TLSVersion:
+    """Of --tls-min-version. ValueError: one that is not there, or older than TLS 1.2."""
+    if name not in _VERSIONS:
+        raise ValueError(f'--tls-min-version: unknown tls version "{name}", known are {", ".join(_VERSIONS)}')
+    return _VERSIONS[name]
+
+
+def cipher_names(names: Sequence[str]) -> list[str]:
+    """OpenSSL's names of --tls-cipher-suites; [] when only those of TLS 1.3 or none are named.
+
+    ValueError: a suite that is not there, or that is not safe.
+    """
+    found = []
+    for name in names:
+        if name in _SUITES:
+            found.append(_SUITES[name])
+        elif name not in _SUITES_13:
+            raise ValueError(f"--tls-cipher-suites: Cipher suite {name} not supported or doesn't exist")
+    return found
 
 
 class ServingTls:
@@ -16,9 +61,10 @@ class ServingTls:
     def __init__(self, options: Namespace) -> None:
         self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = (
-            ssl.TLSVersion.TLSv1_3 if options.tls_min_version == "VersionTLS13" else ssl.TLSVersion.TLSv1_2
-        )
+        self.context.minimum_version = minimum_version(options.tls_min_version)
+        names = cipher_names(options.tls_cipher_suites)
+        if names:
+            self.context.set_ciphers(":".join(names))
         self.context.set_alpn_protocols(["http/1.1"])
         self.context.load_cert_chain(self._certificate, self._key)
         for authority in {options.client_ca_file, options.requestheader_client_ca_file} - {""}:

@@ -1,0 +1,104 @@
+"""The listener: TLS versions and suites, limits of requests, metrics that people scrape."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.apiserver.servers import ApiServer, Etcd, running
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    suites = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,TLS_AES_128_GCM_SHA256"
+    with running(tmp_path_factory.mktemp("serving"), f"--tls-cipher-suites={suites}") as (_, started):
+        yield started
+
+
+def _handshake(server: ApiServer, context: ssl.SSLContext) -> ssl.SSLSocket:
+    with socket.create_connection(("127.0.0.1", server.port)) as plain:
+        return context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_tls_is_1_2_or_newer_with_the_suites_that_were_named(server: ApiServer) -> None:
+    context = server.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with _handshake(server, context) as connection:
+        assert connection.cipher()[0] == "ECDHE-ECDSA-AES256-GCM-SHA384"  # type: ignore[index]
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    with pytest.raises(ssl.SSLError):
+        _handshake(server, context)
+    with _handshake(server, server.context()) as connection:
+        assert connection.version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--tls-min-version=VersionTLS11", 'unknown tls version "VersionTLS11"'),
+        ("--tls-cipher-suites=TLS_RSA_WITH_RC4_128_SHA", "not supported or doesn't exist"),
+    ],
+)
+def test_weaker_tls_is_refused(tmp_path: Path, flag: str, said: str) -> None:
+    etcd = Etcd(tmp_path)
+    try:
+        assert said in ApiServer(tmp_path, etcd, flag).refused()
+    finally:
+        etcd.stop()
+
+
+def test_a_request_above_3_mib_is_too_large_also_when_it_is_packed(server: ApiServer) -> None:
+    large = b'{"metadata":{"name":"x"},"data":{"a":"' + b"x" * 3 * 1024 * 1024 + b'"}}'
+    answer = server.post(MAPS, large)
+    assert answer.status == 413
+    assert answer.json["reason"] == "RequestEntityTooLarge"
+    assert answer.json["message"] == "Request entity too large: limit is 3145728"
+    packed = gzip.compress(large)
+    assert server.post(MAPS, packed, headers={"Content-Encoding": "gzip"}).status == 413
+    broken = server.post(MAPS, packed[:100], headers={"Content-Encoding": "gzip"})
+    assert broken.status == 400
+    assert server.post(MAPS, b"{}", headers={"Content-Encoding": "gzip"}).status == 400
+
+
+def test_headers_have_a_limit(server: ApiServer) -> None:
+    answer = server.get("/version", headers={"X-Large": "x" * 100_000})
+    assert answer.status in {400, 431}
+    assert server.get("/version").status == 200
+
+
+def test_metrics_have_upstreams_names_and_labels(server: ApiServer) -> None:
+    server.post(MAPS, {"metadata": {"name": "counted"}})
+    server.get(f"{MAPS}/counted")
+    server.get(MAPS)
+    text = server.get("/metrics").body.decode()
+    samples = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+    def value(name: str, **labels: str) -> float:
+        return samples[name, *sorted(labels.items())]
+
+    place = {
+        "dry_run": "", "group": "", "version": "v1", "resource": "configmaps", "subresource": "",
+        "component": "apiserver",
+    }  # fmt: skip
+    assert value("apiserver_request_total", verb="POST", scope="resource", code="201", **place) == 1
+    assert value("apiserver_request_total", verb="GET", scope="resource", code="200", **place) == 1
+    duration = "apiserver_request_duration_seconds"
+    assert value(f"{duration}_count", verb="LIST", scope="namespace", **place) == 1
+    assert value(f"{duration}_bucket", verb="LIST", scope="namespace", le="60", **place) == 1
+    assert value("apiserver_current_inflight_requests", request_kind="mutating") == 0
+    assert value("apiserver_resource_objects", group="", resource="configmaps") >= 1
+    assert value("apiserver_storage_objects", resource="deployments.apps") == 0
+    assert value("process_resident_memory_bytes") > 0
+    assert "apiserver_longrunning_requests" in text
