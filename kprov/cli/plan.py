@@ -26,11 +26,15 @@ def command(
     summary: Annotated[bool, typer.Option("--summary", help="Leave out the differences in files.")] = False,
 ) -> None:
     """Say what `kprov up` would change on which host, and change nothing."""
+    from kprov.cli.progress import Progress
     from kprov.operations import plan as plans
-    from kprov.playbook.result import Silent
 
     loaded = given.loaded()
-    plan = plans.make(given.path, given.options(command="up"), Silent(), typer.echo)
+    progress = Progress(quiet=True)
+    try:
+        plan = plans.make(given.path, given.options(command="up"), progress, typer.echo)
+    finally:
+        progress.interrupted()
     for host in plan.hosts:
         console.print(f"\n{host}", style="bold", markup=False)
         for change in (one for one in plan.changes if one.host == host):

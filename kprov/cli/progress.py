@@ -26,9 +26,13 @@ _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 class Progress(Silent):
-    """Callbacks of a run. Quiet about what is as it should be, unless `verbose`; 2 shows results."""
+    """Callbacks of a run. Silent about what is as it should be, unless `verbose`; 2 shows results.
 
-    def __init__(self, *, diff: bool = False, verbose: int = 0) -> None:
+    `quiet`: nothing stays on the screen but warnings.
+    """
+
+    def __init__(self, *, diff: bool = False, verbose: int = 0, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._diff = diff
         self._verbose = verbose
         self._started = time.monotonic()
@@ -153,6 +157,8 @@ class Progress(Silent):
                 self._line(worst, f"{task}: {said}")
 
     def _line(self, word: str, text: str, style: str = "") -> None:
+        if self._quiet:
+            return
         clock = f"{time.monotonic() - self._started:7.1f}s"
         console.print(
             Text.assemble(f"{clock}  ", (f"{word:<11}", style or _STYLES.get(word, "")), " ", (text, style))
@@ -167,6 +173,6 @@ class Progress(Silent):
                 for line in (text if key == "msg" else f"{key}: {text}").splitlines():
                     self._detail(line)
 
-    @staticmethod
-    def _detail(line: str, style: str = "") -> None:
-        console.print(f"           {line}", style=style, markup=False)
+    def _detail(self, line: str, style: str = "") -> None:
+        if not self._quiet:
+            console.print(f"           {line}", style=style, markup=False)
