@@ -19,6 +19,7 @@ from kprov.kube.apiserver.admission.network import DefaultIngressClass, DenyServ
 from kprov.kube.apiserver.admission.node_restriction import NodeRestriction
 from kprov.kube.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer
+from kprov.kube.apiserver.admission.pod_security import PodSecurity
 from kprov.kube.apiserver.admission.pods import DefaultTolerationSeconds, Priority, TaintNodesByCondition
 from kprov.kube.apiserver.admission.rbac import RBACEscalation
 from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
@@ -39,6 +40,7 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     ServiceAccount,
     NodeRestriction,
     TaintNodesByCondition,
+    PodSecurity,
     Priority,
     DefaultTolerationSeconds,
     DefaultStorageClass,

@@ -1,0 +1,264 @@
+"""PodSecurity: pods keep to the level that their namespace's labels name; workloads are warned of.
+
+Source: upstream staging/src/k8s.io/pod-security-admission/admission, plugin/pkg/admission/security.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, load
+from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.pod_security_policy import levels
+from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
+from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_TEMPLATES: Final = {
+    ("", "podtemplates"): ("template",),
+    ("", "replicationcontrollers"): ("spec", "template"),
+    ("apps", "replicasets"): ("spec", "template"),
+    ("apps", "deployments"): ("spec", "template"),
+    ("apps", "statefulsets"): ("spec", "template"),
+    ("apps", "daemonsets"): ("spec", "template"),
+    ("batch", "jobs"): ("spec", "template"),
+    ("batch", "cronjobs"): ("spec", "jobTemplate", "spec", "template"),
+}
+_IGNORED: Final = frozenset({
+    "exec", "attach", "binding", "eviction", "log", "portforward", "proxy", "status",
+})  # fmt: skip
+_MOST_PODS: Final = 3000
+_MOST_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Exemptions:
+    usernames: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    runtime_classes: frozenset[str] = frozenset()
+
+
+class PodSecurity(WantsConfiguration):
+    name = "PodSecurity"
+    resources = frozenset({("", "pods"), ("", "namespaces"), *_TEMPLATES})
+
+    def __init__(self, registry: Registry) -> None:
+        self._namespaces = registry.store("", "namespaces")
+        self._pods = registry.store("", "pods")
+        self._defaults = Policy()
+        self._exempt = _Exemptions()
+
+    def configure(self, source: Any) -> None:
+        """Defaults and exemptions of a PodSecurityConfiguration."""
+        load(source, self.name, "PodSecurityConfiguration", {"defaults", "exemptions"})
+        self._defaults = _defaults(source.get("defaults") or {})
+        given = source.get("exemptions") or {}
+        known = {"usernames": "usernames", "namespaces": "namespaces", "runtimeClasses": "runtime_classes"}
+        for name in given.keys() - known.keys():
+            raise ConfigurationError(f'configuration of PodSecurity: unknown field "exemptions.{name}"')
+        self._exempt = _Exemptions(
+            **{field: frozenset(given.get(name) or ()) for name, field in known.items()}
+        )
+
+    async def validate(self, attributes: Attributes) -> None:
+        resource, obj = attributes.resource, attributes.obj
+        if obj is None:
+            return
+        if (resource.group, resource.plural) == ("", "namespaces"):
+            if not attributes.subresource:
+                self._namespace(attributes, obj)
+            return
+        is_pod = (resource.group, resource.plural) == ("", "pods")
+        if attributes.subresource and (not is_pod or attributes.subresource in _IGNORED):
+            return
+        if self._is_exempt(attributes):
+            return
+        policy, errors = await self._policy_of(attributes)
+        if policy is None or (not errors and policy.is_privileged):
+            return
+        if errors:
+            texts = ", ".join(f"{each.field}: {each.message}" for each in errors)
+            shown = texts if len(errors) == 1 else f"[{texts}]"
+            _annotate(attributes, "error", f"Failed to parse policy: {shown}")
+        if is_pod:
+            if attributes.operation == "UPDATE" and not _is_significant(obj, attributes.old or {}):
+                return
+            self._evaluate(attributes, policy, obj.get("metadata") or {}, obj["spec"], enforce=True)
+            return
+        template = _template(obj, _TEMPLATES[resource.group, resource.plural])
+        if template is not None and (
+            errors or not policy.warn.level == policy.audit.level == levels.PRIVILEGED
+        ):
+            metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
+            self._evaluate(attributes, policy, metadata, spec, enforce=False)
+
+    def _is_exempt(self, attributes: Attributes) -> bool:
+        if attributes.namespace in self._exempt.namespaces:
+            _annotate(attributes, "exempt", "namespace")
+            return True
+        if attributes.context.user.name in self._exempt.usernames:
+            _annotate(attributes, "exempt", "user")
+            return True
+        return False
+
+    async def _policy_of(self, attributes: Attributes) -> tuple[Policy | None, Sequence[Any]]:
+        namespace = self._namespaces.lister.get("", attributes.namespace)
+        if namespace is None:
+            await self._namespaces.fresh()
+            namespace = self._namespaces.lister.get("", attributes.namespace)
+        if namespace is None:
+            if attributes.resource.plural != "pods":
+                return None, ()
+            raise status.internal_error(f'failed to lookup namespace "{attributes.namespace}"')
+        return levels.of_labels(namespace["metadata"].get("labels") or {}, self._defaults)
+
+    def _evaluate(
+        self, attributes: Attributes, policy: Policy, metadata: Object, spec: Object, *, enforce: bool
+    ) -> None:
+        if spec.get("runtimeClassName") in self._exempt.runtime_classes:
+            _annotate(attributes, "exempt", "runtimeClass")
+            return
+        told: dict[LevelVersion, str] = {}
+
+        def violations(level: LevelVersion) -> str:
+            if level not in told:
+                told[level] = ", ".join(map(str, evaluate(level, metadata, spec)))
+            return told[level]
+
+        if enforce:
+            _annotate(attributes, "enforce-policy", str(policy.enforce))
+        if found := violations(policy.audit):
+            text = f'would violate PodSecurity "{policy.audit}": {found}'
+            _annotate(attributes, "audit-violations", text)
+        if enforce and (found := violations(policy.enforce)):
+            raise refused(attributes, f'violates PodSecurity "{policy.enforce}": {found}')
+        if found := violations(policy.warn):
+            attributes.context.warnings.append(f'would violate PodSecurity "{policy.warn}": {found}')
+
+    def _namespace(self, attributes: Attributes, obj: Object) -> None:
+        labels = obj["metadata"].get("labels") or {}
+        name = obj["metadata"]["name"]
+        policy, errors = levels.of_labels(labels, self._defaults)
+        warnings = attributes.context.warnings
+        if attributes.operation == "CREATE" or attributes.old is None:
+            if errors:
+                raise status.invalid("", "Namespace", name, errors)
+            if name in self._exempt.namespaces:
+                warnings += self._ignored(name, policy, labels)
+            return
+        before, old_errors = levels.of_labels(attributes.old["metadata"].get("labels") or {}, self._defaults)
+        if errors and errors != old_errors:
+            raise status.invalid("", "Namespace", name, errors)
+        if policy.enforce.level == levels.PRIVILEGED or not _is_stricter(policy.enforce, before.enforce):
+            return
+        if name in self._exempt.namespaces:
+            warnings += self._ignored(name, policy, labels)
+            return
+        warnings += self._existing(name, policy.enforce)
+
+    def _ignored(self, name: str, policy: Policy, labels: Object) -> list[str]:
+        if policy.is_privileged or policy.is_like(self._defaults):
+            return []
+        shown = ", ".join(
+            f"{mode}={getattr(policy, mode)}"
+            for mode in MODES
+            if getattr(policy, mode).level != levels.PRIVILEGED
+            and (PREFIX + mode in labels or f"{PREFIX}{mode}-version" in labels)
+        )
+        return [f'namespace "{name}" is exempt from Pod Security, and the policy ({shown}) will be ignored']
+
+    def _existing(self, namespace: str, level: LevelVersion) -> list[str]:
+        """What a stricter level would refuse of the pods that are there."""
+        end = time.monotonic() + _MOST_SECONDS
+        pods = self._prioritized(self._pods.lister.list(namespace))
+        checked = 0
+        found: dict[str, list[str]] = {}
+        for pod in pods[:_MOST_PODS]:
+            reasons = [each.reason for each in evaluate(level, pod["metadata"], pod["spec"])]
+            if reasons:
+                found.setdefault(", ".join(reasons), []).append(pod["metadata"]["name"])
+            checked += 1
+            if time.monotonic() > end:
+                break
+        warnings = []
+        if checked < len(pods):
+            text = "new PodSecurity enforce level only checked against the first "
+            warnings.append(f"{text}{checked} of {len(pods)} existing pods")
+        if found:
+            text = f'existing pods in namespace "{namespace}" violate'
+            warnings.append(f'{text} the new PodSecurity enforce level "{level}"')
+        return warnings + sorted(f"{_named(names)}: {reasons}" for reasons, names in found.items())
+
+    def _prioritized(self, pods: Sequence[Object]) -> list[Object]:
+        """One pod of each controller first."""
+        first: list[Object] = []
+        later: list[Object] = []
+        seen = set()
+        for pod in pods:
+            if pod["spec"].get("runtimeClassName") in self._exempt.runtime_classes:
+                continue
+            owners = pod["metadata"].get("ownerReferences") or ()
+            owner = next((each["uid"] for each in owners if each.get("controller")), None)
+            (later if owner in seen else first).append(pod)
+            if owner is not None:
+                seen.add(owner)
+        return first + later
+
+
+def _annotate(attributes: Attributes, key: str, text: str) -> None:
+    attributes.context.annotate(PREFIX + key, text)
+
+
+def _named(names: list[str]) -> str:
+    others = len(names) - 1
+    more = f" (and {others} other pod{'s' if others > 1 else ''})" if others else ""
+    return min(names) + more
+
+
+def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
+    """Whether pods that were let in may now be refused."""
+    if new == old:
+        return False
+    return new.minor != old.minor or levels.LEVELS.index(new.level) > levels.LEVELS.index(old.level)
+
+
+def _template(obj: Object, path: Sequence[str]) -> Object | None:
+    found: Any = obj
+    for part in path:
+        found = (found or {}).get(part)
+    return found if isinstance(found, dict) else None
+
+
+def _is_significant(pod: Object, old: Object) -> bool:
+    """Whether an update brings another image or a new container."""
+    spec, before = pod.get("spec") or {}, old.get("spec") or {}
+    for kind in ("containers", "initContainers"):
+        new, had = spec.get(kind) or [], before.get(kind) or []
+        if [each.get("image") for each in new] != [each.get("image") for each in had]:
+            return True
+    images = {each["name"]: each.get("image") for each in before.get("ephemeralContainers") or ()}
+    return any(
+        each["name"] not in images or images[each["name"]] != each.get("image")
+        for each in spec.get("ephemeralContainers") or ()
+    )
+
+
+def _defaults(given: Object) -> Policy:
+    known = {f"{mode}{part}" for mode in MODES for part in ("", "-version")}
+    for name in given.keys() - known:
+        raise ConfigurationError(f'configuration of PodSecurity: unknown field "defaults.{name}"')
+    modes = {}
+    for mode in MODES:
+        try:
+            level = levels.parse_level(given.get(mode) or levels.PRIVILEGED)
+            minor = levels.parse_version(given.get(f"{mode}-version") or "latest")
+        except ValueError as error:
+            raise ConfigurationError(f"configuration of PodSecurity: defaults.{mode}: {error}") from error
+        modes[mode] = LevelVersion(level, minor)
+    return Policy(**modes)

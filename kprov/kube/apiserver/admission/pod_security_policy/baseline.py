@@ -1,0 +1,246 @@
+"""The checks of the baseline level.
+
+Source: upstream staging/src/k8s.io/pod-security-admission/policy/check_*.go.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from kprov.kube.apiserver.admission.pod_security_policy.words import (
+    Check,
+    Object,
+    Violation,
+    containers,
+    context_of,
+    in_user_namespace,
+    named,
+    plural,
+    quoted,
+    setters,
+)
+
+_APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_SECCOMP_POD: Final = "seccomp.security.alpha.kubernetes.io/pod"
+_SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
+_PROFILES: Final = frozenset({"RuntimeDefault", "Localhost"})
+_CAPABILITIES: Final = frozenset({
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
+    "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+})  # fmt: skip
+_SELINUX: Final = frozenset({"", "container_t", "container_init_t", "container_kvm_t"})
+_SYSCTLS: Final = frozenset({
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start",
+})  # fmt: skip
+_SYSCTLS_27: Final = _SYSCTLS | {"net.ipv4.ip_local_reserved_ports"}
+_SYSCTLS_29: Final = _SYSCTLS_27 | {
+    "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+}  # fmt: skip
+_SYSCTLS_32: Final = _SYSCTLS_29 | {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+
+
+def app_armor(metadata: Object, spec: Object) -> Violation | None:
+    def profile(context: Object) -> str | None:
+        found = context.get("appArmorProfile")
+        return None if found is None else str(found.get("type", ""))
+
+    def is_bad(context: Object) -> bool:
+        found = profile(context)
+        return found is not None and found not in _PROFILES
+
+    who = setters(spec, is_bad)
+    contexts = [context_of(spec), *map(context_of, containers(spec))]
+    values = sorted({str(profile(each)) for each in contexts if is_bad(each)})
+    annotations = sorted(
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in (metadata.get("annotations") or {}).items()
+        if key.startswith(_APP_ARMOR) and value and value != "runtime/default"
+        if not value.startswith("localhost/")
+    )
+    if annotations:
+        values += annotations
+        who.append(plural("annotation", len(annotations)))
+    if not who:
+        return None
+    return Violation(
+        plural("forbidden AppArmor profile", len(values)),
+        f"{' and '.join(who)} must not set AppArmor profile type to {quoted(values)}",
+    )
+
+
+def capabilities(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    added = {
+        each["name"]: set((context_of(each).get("capabilities") or {}).get("add") or ()) - _CAPABILITIES
+        for each in containers(spec)
+    }
+    bad = [name for name, extra in added.items() if extra]
+    if not bad:
+        return None
+    wrong = quoted(sorted(set().union(*added.values())))
+    return Violation(
+        "non-default capabilities",
+        f"{named(bad)} must not include {wrong} in securityContext.capabilities.add",
+    )
+
+
+def host_namespaces(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    found = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    return Violation("host namespaces", ", ".join(found)) if found else None
+
+
+def host_path_volumes(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    found = [each["name"] for each in spec.get("volumes") or () if each.get("hostPath") is not None]
+    if not found:
+        return None
+    return Violation("hostPath volumes", f"{plural('volume', len(found))} {quoted(found)}")
+
+
+def host_ports(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    used = {
+        each["name"]: [str(port["hostPort"]) for port in each.get("ports") or () if port.get("hostPort")]
+        for each in containers(spec)
+    }
+    bad = [name for name, ports in used.items() if ports]
+    if not bad:
+        return None
+    ports = sorted({port for each in used.values() for port in each})
+    verb = plural("uses", len(bad), "use")
+    return Violation("hostPort", f"{named(bad)} {verb} {plural('hostPort', len(ports))} {', '.join(ports)}")
+
+
+def host_probes(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    hosts: dict[str, set[str]] = {}
+    for container in containers(spec):
+        lifecycle = container.get("lifecycle") or {}
+        handlers = [container.get(f"{kind}Probe") for kind in ("liveness", "readiness", "startup")]
+        handlers += [lifecycle.get("postStart"), lifecycle.get("preStop")]
+        for handler in handlers:
+            for kind in ("httpGet", "tcpSocket"):
+                host = ((handler or {}).get(kind) or {}).get("host")
+                if host:
+                    hosts.setdefault(container["name"], set()).add(host)
+    if not hosts:
+        return None
+    wrong = sorted(set().union(*hosts.values()))
+    verb = plural("uses", len(hosts), "use")
+    return Violation(
+        "probe or lifecycle host",
+        f"{named(sorted(hosts))} {verb} {plural('probe or lifecycle host', len(wrong))} {quoted(wrong)}",
+    )
+
+
+def privileged(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    bad = [each["name"] for each in containers(spec) if context_of(each).get("privileged")]
+    if not bad:
+        return None
+    return Violation("privileged", f"{named(bad)} must not set securityContext.privileged=true")
+
+
+def proc_mount(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    mounts = {each["name"]: context_of(each).get("procMount") for each in containers(spec)}
+    bad = [name for name, mount in mounts.items() if mount not in {None, "Default"}]
+    if not bad:
+        return None
+    wrong = quoted(sorted({str(mounts[name]) for name in bad}))
+    return Violation("procMount", f"{named(bad)} must not set securityContext.procMount to {wrong}")
+
+
+def proc_mount_35(metadata: Object, spec: Object) -> Violation | None:
+    return None if in_user_namespace(spec) else proc_mount(metadata, spec)
+
+
+def _selinux(types: frozenset[str]) -> Check:
+    def check(metadata: Object, spec: Object) -> Violation | None:
+        del metadata
+
+        def is_bad(context: Object) -> bool:
+            options = context.get("seLinuxOptions") or {}
+            return options.get("type", "") not in types or bool(options.get("user") or options.get("role"))
+
+        who = setters(spec, is_bad)
+        if not who:
+            return None
+        contexts = [context_of(spec), *map(context_of, containers(spec))]
+        options = [each.get("seLinuxOptions") or {} for each in contexts]
+        wrong = sorted({each.get("type", "") for each in options} - types)
+        told = [f"{plural('type', len(wrong))} {quoted(wrong)}"] if wrong else []
+        told += [
+            f"{name} may not be set" for name in ("user", "role") if any(each.get(name) for each in options)
+        ]
+        text = f"{' and '.join(who)} set forbidden securityContext.seLinuxOptions: {'; '.join(told)}"
+        return Violation("seLinuxOptions", text)
+
+    return check
+
+
+selinux = _selinux(_SELINUX)
+selinux_31 = _selinux(_SELINUX | {"container_engine_t"})
+
+
+def seccomp(metadata: Object, spec: Object) -> Violation | None:
+    """Before 1.19 the profiles stood in annotations."""
+    annotations = metadata.get("annotations") or {}
+    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in containers(spec))]
+    found = sorted({
+        f"{key}={json.dumps(annotations[key], ensure_ascii=False)}"
+        for key in keys
+        if key in annotations and annotations[key] not in {"runtime/default", "docker/default"}
+        if not annotations[key].startswith("localhost/")
+    })  # fmt: skip
+    if not found:
+        return None
+    return Violation("seccompProfile", f"forbidden {plural('annotation', len(found))} {', '.join(found)}")
+
+
+def seccomp_19(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    who = setters(spec, has_bad_seccomp)
+    if not who:
+        return None
+    contexts = [context_of(spec), *map(context_of, containers(spec))]
+    wrong = sorted({each["seccompProfile"].get("type", "") for each in contexts if has_bad_seccomp(each)})
+    return Violation(
+        "seccompProfile",
+        f"{' and '.join(who)} must not set securityContext.seccompProfile.type to {quoted(wrong)}",
+    )
+
+
+def has_bad_seccomp(context: Object) -> bool:
+    profile = context.get("seccompProfile")
+    return profile is not None and profile.get("type", "") not in _PROFILES
+
+
+def _sysctls(allowed: frozenset[str]) -> Check:
+    def check(metadata: Object, spec: Object) -> Violation | None:
+        del metadata
+        found = [
+            each["name"] for each in context_of(spec).get("sysctls") or () if each["name"] not in allowed
+        ]
+        return Violation("forbidden sysctls", ", ".join(found)) if found else None
+
+    return check
+
+
+sysctls = _sysctls(_SYSCTLS)
+sysctls_27 = _sysctls(_SYSCTLS_27)
+sysctls_29 = _sysctls(_SYSCTLS_29)
+sysctls_32 = _sysctls(_SYSCTLS_32)
+
+
+def windows_host_process(metadata: Object, spec: Object) -> Violation | None:
+    del metadata
+    who = setters(spec, lambda context: bool((context.get("windowsOptions") or {}).get("hostProcess")))
+    if not who:
+        return None
+    text = f"{' and '.join(who)} must not set securityContext.windowsOptions.hostProcess=true"
+    return Violation("hostProcess", text)

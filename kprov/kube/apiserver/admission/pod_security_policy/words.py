@@ -1,0 +1,63 @@
+"""What the checks share: walking over containers, and the form of their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Why a pod is not what a level asks for."""
+
+    reason: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.detail})" if self.detail else self.reason
+
+
+#: (a pod's metadata, its spec) to what is wrong.
+Check = Callable[[Object, Object], Violation | None]
+
+
+def containers(spec: Object) -> Iterator[Object]:
+    """Init containers, containers, ephemeral containers."""
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        yield from spec.get(kind) or ()
+
+
+def context_of(container_or_spec: Object) -> Object:
+    """The security context; empty when there is none."""
+    return container_or_spec.get("securityContext") or {}
+
+
+def quoted(items: Iterable[str]) -> str:
+    return ", ".join(f'"{item}"' for item in items)
+
+
+def plural(word: str, count: int, many: str = "") -> str:
+    return word if count == 1 else many or f"{word}s"
+
+
+def named(names: list[str]) -> str:
+    """Gives: container "a"; or: containers "a", "b"."""
+    return f"{plural('container', len(names))} {quoted(names)}"
+
+
+def setters(spec: Object, is_bad: Callable[[Object], bool]) -> list[str]:
+    """Who has a bad security context: the pod, containers by name."""
+    found = ["pod"] if is_bad(context_of(spec)) else []
+    bad = [each["name"] for each in containers(spec) if is_bad(context_of(each))]
+    return found + ([named(bad)] if bad else [])
+
+
+def in_user_namespace(spec: Object) -> bool:
+    return spec.get("hostUsers") is False
+
+
+def on_windows(spec: Object) -> bool:
+    return (spec.get("os") or {}).get("name") == "windows"
