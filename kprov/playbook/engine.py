@@ -12,7 +12,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
-from kprov.playbook import load
+from kprov.playbook import load, reaching
 from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
 from kprov.playbook.result import Callbacks, RunOptions, RunResult, Silent
@@ -139,9 +139,9 @@ class Engine:
 
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""
-        return preflight.preflight(
-            self.connections, list(hosts or self.inventory.hosts), self.become, forks=self.options.forks
-        )
+        found = list(hosts or self.inventory.hosts)
+        reaching.check_hosts(self.inventory, found)
+        return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
 
     def plays(self, playbook: Path) -> list[tuple[Play, list[str]]]:
         """The plays of a playbook with their hosts, without running them. InputError for mistakes."""
@@ -163,6 +163,10 @@ class Engine:
         playbooks = [path for path, _ in loaded]
         memory = Memory(self.options.resume) if self.options.resume else None
         earlier = memory or self._earlier(playbooks)
+        plays = [play for _, found in loaded for play in found]
+        reaching.check_plays(plays)
+        taking_part = reaching.hosts_of(self.inventory, plays, self.options.limit)
+        reaching.check_hosts(self.inventory, taking_part)
         self.result = RunResult()
         # A check changes nothing: there is nothing to go on with.
         journal = Journal(None if self.options.check else self.options.journal)

@@ -15,9 +15,8 @@ from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables
 from kprov.transport.connection import Connection, Connections
 from kprov.transport.modules import truth
-from kprov.transport.options import Become
+from kprov.transport.options import METHODS, Become
 
-_METHODS = ("sudo", "su", "doas")
 #: Keywords that say how a host is reached, and the variables that say the same.
 _REACHED = {"remote_user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
 
@@ -68,9 +67,9 @@ class Sender:
         if not truth(asked("become", "ansible_become")):
             return None
         method = str(asked("become_method", "ansible_become_method") or "sudo").split(".")[-1]
-        if method not in _METHODS:
+        if method not in METHODS:
             raise InputError(
-                f"become_method {method!r} is not supported; {', '.join(_METHODS)} are", field="become_method"
+                f"become_method {method!r} is not supported; {', '.join(METHODS)} are", field="become_method"
             )
         password = asked(
             "-",

@@ -14,6 +14,9 @@ from kprov.errors import InputError
 
 HOST_KEY_MODES = ("yes", "accept-new", "ask", "no")
 DEFAULT_PYTHON = "python3"
+#: Programs that make a task run as another user, and ways to a host.
+METHODS = ("sudo", "su", "doas")
+CONNECTIONS = ("ssh", "smart", "paramiko", "paramiko_ssh", "local")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def from_variables(
         name in ("localhost", "127.0.0.1") and get("ansible_connection", "ansible_host") is None
     ):
         return Options(name=name, address="localhost", local=True, python=python)
-    if connection not in ("ssh", "smart", "paramiko", "paramiko_ssh"):
+    if connection not in CONNECTIONS:
         raise InputError(
             f"{name}: connection {connection!r} is not supported; ssh and local are",
             field="ansible_connection",
