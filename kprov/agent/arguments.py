@@ -54,7 +54,7 @@ def checked(
     known = names(spec)
     unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
     if unknown:
-        raise ModuleError(unsupported(what, unknown, spec))
+        raise UnsupportedError(what, unknown, _supported(spec))
     found: dict[str, Any] = dict.fromkeys(spec)
     for name, value in args.items():
         if known.get(name, name) == name or found.get(known[name]) is None:
@@ -72,20 +72,30 @@ def checked(
         if found[name] is not None:
             found[name] = converted(name, found[name], entry)
             _choice(name, found[name], entry)
-            _nested(name, found, entry)
+            try:
+                _nested(name, found, entry)
+            except UnsupportedError as error:
+                inner = [f"{name}.{one}" for one in error.unknown]
+                raise UnsupportedError(what, inner, error.supported) from None
     together(rules, found, given)
     return found
 
 
-def unsupported(what: str, unknown: list[str], spec: dict[str, dict[str, Any]]) -> str:
-    """Ansible's text for names that a module does not take."""
-    supported = ", ".join(
+class UnsupportedError(ModuleError):
+    """Names that a module does not take, with the names of the options around them; Ansible's text."""
+
+    def __init__(self, what: str, unknown: list[str], supported: str) -> None:
+        self.unknown = unknown
+        self.supported = supported
+        #: Without the module.
+        self.names = f"{', '.join(unknown)}. Supported parameters include: {supported}."
+        super().__init__(f"Unsupported parameters for ({what}) module: {self.names}")
+
+
+def _supported(spec: dict[str, dict[str, Any]]) -> str:
+    return ", ".join(
         name + (f" ({', '.join(entry['aliases'])})" if entry.get("aliases") else "")
         for name, entry in sorted(spec.items())
-    )
-    return (
-        f"Unsupported parameters for ({what}) module: {', '.join(unknown)}. "
-        f"Supported parameters include: {supported}."
     )
 
 
@@ -126,6 +136,8 @@ def _nested(name: str, found: dict[str, Any], entry: dict[str, Any]) -> None:
             found[name] = checked(name, value, options, rules)
         elif isinstance(value, list):
             found[name] = [checked(name, one, options, rules) for one in value]
+    except UnsupportedError:
+        raise
     except ModuleError as error:
         raise ModuleError(f"{error} found in {name}") from None
 

@@ -247,12 +247,14 @@ class _Walk:
     def include(self, task: Task, hosts: list[str], *, handler: bool) -> None:
         """Tasks of a file or role, for the hosts that want them; items one after the other."""
         once = not self.free and self._flag(task, "run_once", hosts[0])
-        wanted, errors, skipped = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
+        wanted, errors, told = self.batch.includes.wanted(task, hosts[:1] if once else hosts)
         with self.state.lock:
             title = self.batch.recorder.titled(task, hosts[0])
             self.state.callbacks.task_started(title, handler=handler, hosts=hosts)
-            for host, result in skipped.items():
-                self._included(task, host, result)
+            coming = {host for included in wanted for host in included.hosts}
+            for host, results in told.items():
+                if host not in coming:
+                    self._included(task, host, includes.result(results))
             for host, error in errors.items():
                 self._included(task, host, {"failed": True, "changed": False, "msg": error})
         brought = []
@@ -268,10 +270,10 @@ class _Walk:
                         self._included(task, host, {"failed": True, "changed": False, "msg": str(error)})
         with self.state.lock:
             for host in self.state.alive(hosts[:1] if once else hosts):
-                mine = [included for included, _ in brought if host in included.hosts]
-                if mine:
-                    self._included(task, host, includes.result(task, mine))
-                    self.state.stats(host).ok += len(mine) - 1
+                mine = sum(host in included.hosts for included, _ in brought)
+                if mine and host in told:
+                    self._included(task, host, includes.result(told[host]))
+                    self.state.stats(host).ok += mine - 1
         for included, nodes in brought:
             self.tasks(nodes, self.state.alive(included.hosts), handler=handler)
 

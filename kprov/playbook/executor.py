@@ -59,10 +59,9 @@ class Executor:
                 return skipped
             raise
         if not found:
-            reason = "No items in the list"
-            return {"changed": False, "skipped": True, "skipped_reason": reason, "results": []}
+            return looping.whole([])
         control = looping.Control.of(task, scope)
-        return _whole(self._items(task, host, control, found, scope))
+        return looping.whole(self._items(task, host, control, found, scope))
 
     def _items(
         self, task: Task, host: str, control: looping.Control, found: list[Any], scope: Scope
@@ -216,21 +215,6 @@ def _failure(task: Task, error: Exception) -> Result:
     extra = error.result if isinstance(error, ArgumentError) else {}
     text = f"{error} ({task.place})" if named else str(error)
     return {"changed": False, **extra, "failed": True, "msg": text}
-
-
-def _whole(results: list[Result]) -> Result:
-    whole: Result = {
-        "results": results,
-        "changed": any(one.get("changed") for one in results),
-        "msg": "All items completed",
-        "skipped": False,
-    }
-    if all(one.get("skipped") for one in results):
-        whole.update(skipped=True, msg="All items skipped")
-    failed = [one for one in results if one.get("failed")]
-    if failed:
-        whole.update(failed=True, msg="One or more items failed")
-    return whole
 
 
 def _joined(call: Call, results: list[Result]) -> Result:

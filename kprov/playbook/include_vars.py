@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.inventory import yamlfile
+from kprov.playbook import opened
 from kprov.playbook.action.base import ActionError, Call
 from kprov.transport import modules
 
@@ -20,6 +21,7 @@ def include_vars(call: Call) -> dict[str, Any]:
     extensions = modules.converted("extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"})
     found: dict[str, Any] = {}
     read: list[str] = []
+    secret = False
     try:
         if args.get("dir"):
             paths = _of_folder(call, Path(call.find(str(args["dir"]), "vars")), extensions)
@@ -28,7 +30,9 @@ def include_vars(call: Call) -> dict[str, Any]:
         else:
             raise ActionError("include_vars needs file or dir")
         for path in paths:
-            found.update(_variables(path))
+            variables, encrypted = _variables(path)
+            found.update(variables)
+            secret |= encrypted
             read.append(str(path))
     except ActionError as error:
         return {
@@ -47,14 +51,16 @@ def include_vars(call: Call) -> dict[str, Any]:
         "ansible_facts": found,
         "_include_vars": True,
         "ansible_included_var_files": read,
+        "_ansible_no_log": secret,
     }
 
 
-def _variables(path: Path) -> dict[str, Any]:
+def _variables(path: Path) -> tuple[dict[str, Any], bool]:
+    """What a file says, and whether it was encrypted: then it is not shown."""
     document = yamlfile.load(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
-    return document or {}
+    return document or {}, opened.plain(path) is not None
 
 
 def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:

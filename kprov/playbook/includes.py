@@ -31,12 +31,11 @@ class Included:
         return {"include": self.args.get("_raw_params") or self.args.get("file"), "include_args": rest}
 
 
-def result(task: Task, found: list[Included]) -> outcome.Result:
+def result(results: list[outcome.Result]) -> outcome.Result:
     """What an include says on one host: of a loop, an entry an item."""
-    if not looping.is_looped(task):
-        return {"changed": False, **found[0].shown(task)}
-    results = [{**included.shown(task), **included.items, "changed": False} for included in found]
-    return {"results": results, "changed": False, "skipped": False, "msg": "All items completed"}
+    if results and "ansible_loop_var" not in results[0]:
+        return results[0]
+    return looping.whole(results)
 
 
 class Includes:
@@ -63,30 +62,30 @@ class Includes:
 
     def wanted(
         self, task: Task, hosts: list[str]
-    ) -> tuple[list[Included], dict[str, str], dict[str, outcome.Result]]:
-        """What hosts include, errors by host, and results of hosts whose conditions are not met."""
+    ) -> tuple[list[Included], dict[str, str], dict[str, list[outcome.Result]]]:
+        """What hosts include, errors by host, and what is said of each item on the other hosts."""
         found: dict[str, Included] = {}
         errors: dict[str, str] = {}
-        skipped: dict[str, outcome.Result] = {}
+        told: dict[str, list[outcome.Result]] = {}
         for host in hosts:
             try:
-                reason: outcome.Result | None = {"changed": False, "skipped": True}
+                said: list[outcome.Result] = []
                 for scope, items in self._items(task, host):
                     left_out = outcome.skipped(task, scope)
                     if left_out is not None:
-                        reason = reason and left_out
+                        said.append({**left_out, **items})
                         continue
-                    reason = None
                     args = {
                         name: value if name == "apply" else scope.templar.value(value, scope, task.module)
                         for name, value in task.args.items()
                     }
-                    found.setdefault(repr((args, items)), Included(args, items)).hosts.append(host)
-                if reason is not None:
-                    skipped[host] = reason
+                    included = found.setdefault(repr((args, items)), Included(args, items))
+                    included.hosts.append(host)
+                    said.append({**included.shown(task), **items, "changed": False})
+                told[host] = said
             except TemplatingError as error:
                 errors[host] = f"{error} ({task.place})"
-        return list(found.values()), errors, skipped
+        return list(found.values()), errors, told
 
     def _items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)
@@ -96,7 +95,7 @@ class Includes:
             found = looping.items(task, scope) or []
         except TemplatingError:
             if outcome.skipped(task, scope):
-                return []
+                return [(scope, {})]
             raise
         control = looping.Control.of(task, scope)
         scopes = looping.scopes(control, found, scope)

@@ -103,6 +103,24 @@ def _position(control: Control, found: list[Any], index: int) -> dict[str, Any]:
     return position
 
 
+def whole(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a loop says as a whole, of its items' results."""
+    if not results:
+        reason = "No items in the list"
+        return {"changed": False, "skipped": True, "skipped_reason": reason, "results": []}
+    found: dict[str, Any] = {
+        "results": results,
+        "changed": any(one.get("changed") for one in results),
+        "msg": "All items completed",
+        "skipped": False,
+    }
+    if all(one.get("skipped") for one in results):
+        found.update(skipped=True, msg="All items skipped")
+    if any(one.get("failed") for one in results):
+        found.update(failed=True, msg="One or more items failed")
+    return found
+
+
 def looks_back(task: Task) -> bool:
     """Whether items may depend on what an earlier one of the loop gave: then they go one by one."""
     name = task.keywords.get("register")

@@ -12,6 +12,7 @@ import jinja2
 from jinja2 import nodes
 
 from kprov.errors import KprovError
+from kprov.inventory import yamlfile
 from kprov.inventory.vault import Undecrypted, Unsafe
 from kprov.playbook import conditions, filters, jinja_tests, lookups
 from kprov.playbook.environment import Context, Environment
@@ -236,7 +237,7 @@ class Templar:
             self._local.scope = before
 
     def _compiled_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
-        text = path.read_text(encoding="utf-8")
+        text, _ = yamlfile.read(path)
         body = text
         if text.startswith(_HEADER):
             settings, body = _header(text, settings)

@@ -16,6 +16,7 @@ __all__ = [
     "INLINE_BYTES",
     "ArgumentError",
     "Table",
+    "UnsupportedError",
     "check",
     "converted",
     "fragments",
@@ -27,6 +28,7 @@ __all__ = [
 
 #: Arguments that a table does not allow; the text is Ansible's.
 ArgumentError = ModuleError
+UnsupportedError = arguments.UnsupportedError
 #: An argument_spec and the rules between its arguments.
 Table = tuple[dict[str, dict[str, Any]], dict[str, Any]]
 

@@ -115,6 +115,7 @@ class Twin:
             "ANSIBLE_CALLBACKS_ENABLED": "parity",
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_FORKS": "20",
+            "ANSIBLE_TIMEOUT": "60",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_RETRY_FILES_ENABLED": "0",
             "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",

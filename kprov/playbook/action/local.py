@@ -56,10 +56,9 @@ def set_fact(call: Call) -> dict[str, Any]:
         raise ActionError("No key/value pairs provided, at least one is required for this action to succeed")
     for name in facts:
         if not str(name).isidentifier():
-            raise ActionError(
-                f"The variable name '{name}' is not valid: letters, numbers and underscores are"
-            )
-    return {"changed": False, "ansible_facts": facts, "_set": True}
+            raise ActionError(f"Task failed: Invalid variable name {str(name)!r}.")
+    cached = modules.truth(call.args.get("cacheable"))
+    return {"changed": False, "ansible_facts": facts, "_set": True, "_cached": cached}
 
 
 def set_stats(call: Call) -> dict[str, Any]:
@@ -144,6 +143,8 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
         try:
             value = call.templar.value(given[name], call.scope, name) if name in given else None
             modules.check(name, {} if value is None else {name: value}, {name: entry}, {})
+        except modules.UnsupportedError as error:
+            errors.append(error.names)
         except (modules.ArgumentError, TemplatingError) as error:
             errors.append(str(error))
     if errors:

@@ -58,7 +58,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._result(result, "skipped")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._result(result, "unreachable")
+        self._result(result, "ignored" if result.task.ignore_unreachable else "unreachable")
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self.recorder.write("stats", hosts={host: stats.summarize(host) for host in sorted(stats.processed)})
