@@ -66,7 +66,7 @@ def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool)
         if not (one.get("changed") or would_run):
             continue
         kind, what, action = _named(task, one)
-        if hidden and kind not in ("file", "service", "package"):
+        if hidden and kind not in ("service", "package"):
             what = "hidden by no_log"
         diff = one.get("diff") or []
         found.append(
