@@ -41,7 +41,7 @@ class Recorder:
         self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
     ) -> str:
         """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
-        hidden = self._hidden(task, host)
+        hidden = self._hidden(task, host) or any(one.get("_ansible_no_log") for one in each(task, result))
         name = self.titled(task, host)
         if self.state.options.plan and result.get("failed") and self._changes_before(host):
             result = _unforeseen(result, hidden=hidden)
@@ -143,6 +143,8 @@ class Recorder:
                 continue
             if one.get("_set"):
                 self.variables.registered.setdefault(host, {}).update(facts)
+                if one.get("_cached"):
+                    self.variables.facts.of(host).learn(facts)
             elif one.get("_include_vars"):
                 self.variables.included.setdefault(host, {}).update(facts)
             else:
