@@ -44,6 +44,9 @@ def watched(given: Given) -> Iterator[Watch]:
     try:
         yield watch
     except KeyboardInterrupt:
+        from kprov.cli import summary
+
         progress.interrupted()
-        typer.echo("interrupted: hosts are told to end what they do; `kprov resume` goes on", err=True)
+        command = summary.resume_command(given.inventory)
+        typer.echo(f"interrupted: hosts are told to end what they do; `{command}` goes on", err=True)
         raise SystemExit(130) from None

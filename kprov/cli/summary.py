@@ -41,13 +41,16 @@ def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
             for line in error["message"].splitlines():
                 console.print(f"    {line}", markup=False)
     if not result.ok and not check and result.journal is not None:
-        named = shlex.join(word for source in inventory for word in ("-i", source))
-        console.print(
-            f"\nnext: mend the cause, then `kprov resume {named}` goes on at the failed tasks", markup=False
-        )
+        command = resume_command(inventory)
+        console.print(f"\nnext: mend the cause, then `{command}` goes on at the failed tasks", markup=False)
     foreseen = "; nothing was changed" if check else ""
     console.print(
         f"\n{result.seconds:.1f}s, exit code {result.exit_code}: {_MEANING[result.exit_code]}{foreseen}",
         style="green" if result.ok else "bold red",
         markup=False,
     )
+
+
+def resume_command(inventory: Sequence[str]) -> str:
+    """What goes on with a run of this inventory."""
+    return shlex.join(["kprov", "resume", *(word for source in inventory for word in ("-i", source))])

@@ -125,5 +125,5 @@ def test_ctrl_c_ends_a_run_and_leaves_the_terminal_as_it_was(terminal: Open, tmp
     run.until("long  0/2 hosts")
     run.type("\x03")
     assert run.end() == 130
-    assert "`kprov resume` goes on" in run.seen
+    assert "`kprov resume -i a,b,` goes on" in run.seen
     assert run.raw.rindex("\x1b[?25h") > run.raw.rindex("\x1b[?25l")
