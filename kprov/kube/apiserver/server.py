@@ -17,7 +17,7 @@ from aiohttp import web
 
 from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.auditor import Auditor
-from kprov.kube.apiserver.authentication.impersonation import impersonate
+from kprov.kube.apiserver.authentication import impersonation
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import respond, verbs
@@ -57,6 +57,7 @@ class Server:
         """anonymous: whether a request without credentials is one of system:anonymous."""
         self._authenticator = authenticator
         self._authorizer = authorizer
+        self._impersonator = impersonation.Impersonator(authorizer)
         self._resources = resources
         self._documents = documents
         self._openid = openid
@@ -191,9 +192,11 @@ class Server:
         event = None
         if self._auditor is not None:
             event = request.audit = self._auditor.begin(request, info, user)
-        acting = await impersonate(user, request.headers, self._authorizer)
-        if event is not None and acting is not user:
-            event.impersonated(acting)
+        acting = user
+        if impersonation.is_asked(request.headers):
+            acting, constraint = await self._impersonator.act(user, request.headers, info)
+            if event is not None and acting is not user:
+                event.impersonated(acting, constraint)
         if self._flow is not None:
             refusal = await self._flow.enter(request, acting, info)
             if refusal is not None:

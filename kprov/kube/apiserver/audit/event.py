@@ -86,9 +86,11 @@ class AuditEvent:
         """The first value of a key stays."""
         self.annotations.setdefault(key, value)
 
-    def impersonated(self, user: UserInfo) -> None:
-        """The user as whom the request goes on."""
+    def impersonated(self, user: UserInfo, constraint: str) -> None:
+        """The user as whom the request goes on, and the verb that allowed it ("": the old one)."""
         self._document["impersonatedUser"] = user_document(user)
+        if constraint:
+            self._document["authenticationMetadata"] = {"impersonationConstraint": constraint}
 
     def refer(self, **fields: str) -> None:
         """What the request's object says of itself, where the path said nothing."""
@@ -153,6 +155,7 @@ _ORDER: Final = (
     "verb",
     "user",
     "impersonatedUser",
+    "authenticationMetadata",
     "sourceIPs",
     "userAgent",
     "objectRef",

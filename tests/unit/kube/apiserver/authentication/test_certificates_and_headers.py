@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
-from kprov.kube.apiserver.authentication.impersonation import impersonate
+from kprov.kube.apiserver.authentication.impersonation import Impersonator, is_asked
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
@@ -152,52 +152,88 @@ def test_a_front_proxys_certificate_must_be_for_clients_and_in_force(
 
 
 class Allows:
-    """Allows to impersonate what it was given, and keeps what it was asked."""
+    """Allows to impersonate what it was given, and keeps what it was asked. verbs: allowed on anything else."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, verbs: tuple[str, ...] = ("impersonate",)) -> None:
         self._names = names
-        self.asked: list[tuple[str, str, str]] = []
+        self._verbs = verbs
+        self.asked: list[tuple[str, str, str, str]] = []
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        self.asked.append((info.resource, info.subresource, info.name))
-        return (Decision.ALLOW if info.name in self._names else Decision.NO_OPINION), ""
+        self.asked.append((info.verb, info.resource, info.subresource, info.name))
+        known = info.name in self._names or info.resource == "pods"
+        return (Decision.ALLOW if known and info.verb in self._verbs else Decision.NO_OPINION), ""
 
 
 ADMIN = UserInfo("admin")
+LIST = RequestInfo(path="/api/v1/pods", verb="list", is_resource_request=True, resource="pods")
+
+
+async def act(headers: Any, authorizer: Allows, user: UserInfo = ADMIN) -> tuple[UserInfo, str]:
+    return await Impersonator(authorizer).act(user, CIMultiDict(headers), LIST)
 
 
 async def test_without_headers_one_is_oneself() -> None:
-    assert await impersonate(ADMIN, CIMultiDict({"Accept": "x"}), Allows()) is ADMIN
+    assert not is_asked(CIMultiDict({"Accept": "x", "If-Match": "y"}))
+    assert is_asked(CIMultiDict({"impersonate-uid": "x"}))
+    assert await act({"Accept": "x"}, Allows()) == (ADMIN, "")
 
 
 async def test_each_part_of_another_identity_is_asked_for() -> None:
-    headers = CIMultiDict([
+    headers = [
         ("Impersonate-User", "bob"),
         ("Impersonate-Group", "dev"),
         ("Impersonate-Uid", "7"),
         ("Impersonate-Extra-scopes", "view"),
-    ])  # fmt: skip
+    ]
     authorizer = Allows("bob", "dev", "7", "view")
-    user = await impersonate(ADMIN, headers, authorizer)
+    user, constraint = await act(headers, authorizer)
     assert user == UserInfo("bob", ("dev", "system:authenticated"), "7", {"scopes": ("view",)})
+    assert not constraint
     assert authorizer.asked == [
-        ("users", "", "bob"),
-        ("groups", "", "dev"),
-        ("uids", "", "7"),
-        ("userextras", "scopes", "view"),
+        ("impersonate-on:user-info:list", "pods", "", ""),
+        ("impersonate", "users", "", "bob"),
+        ("impersonate", "uids", "", "7"),
+        ("impersonate", "groups", "", "dev"),
+        ("impersonate", "userextras", "scopes", "view"),
     ]
 
 
+async def test_the_narrow_right_is_for_what_is_requested_and_for_whom() -> None:
+    verbs = ("impersonate-on:user-info:list", "impersonate:user-info")
+    assert await act({"Impersonate-User": "bob"}, Allows("bob", verbs=verbs)) == (
+        UserInfo("bob", ("system:authenticated",)),
+        "impersonate:user-info",
+    )
+    with pytest.raises(StatusError):
+        await act({"Impersonate-User": "bob"}, Allows("bob", verbs=verbs[1:]))
+    masters = [("Impersonate-User", "bob"), ("Impersonate-Group", "system:masters")]
+    with pytest.raises(StatusError, match="system:masters group is not allowed"):
+        await act(masters, Allows("bob", "system:masters", verbs=verbs))
+
+
+async def test_a_nodes_agent_may_be_its_own_node() -> None:
+    verbs = ("impersonate-on:associated-node:list", "impersonate:associated-node")
+    agent = UserInfo(
+        "system:serviceaccount:kube-system:agent",
+        extra={"authentication.kubernetes.io/node-name": ("n1",)},
+    )
+    user, constraint = await act({"Impersonate-User": "system:node:n1"}, Allows("*", verbs=verbs), agent)
+    assert user == UserInfo("system:node:n1", ("system:nodes", "system:authenticated"))
+    assert constraint == "impersonate:associated-node"
+    with pytest.raises(StatusError):
+        await act({"Impersonate-User": "system:node:n2"}, Allows("*", verbs=verbs), agent)
+
+
 async def test_a_group_that_one_may_not_take_on_is_refused() -> None:
-    headers = CIMultiDict([("Impersonate-User", "bob"), ("Impersonate-Group", "system:masters")])
+    headers = [("Impersonate-User", "bob"), ("Impersonate-Group", "system:masters")]
     with pytest.raises(StatusError) as caught:
-        await impersonate(ADMIN, headers, Allows("bob"))
+        await act(headers, Allows("bob"))
     assert caught.value.code == 403
 
 
 async def test_a_service_account_brings_its_groups() -> None:
-    headers = CIMultiDict({"Impersonate-User": "system:serviceaccount:default:web"})
-    user = await impersonate(ADMIN, headers, Allows("web"))
+    user, _ = await act({"Impersonate-User": "system:serviceaccount:default:web"}, Allows("web"))
     assert user.groups == (
         "system:serviceaccounts",
         "system:serviceaccounts:default",
@@ -207,5 +243,9 @@ async def test_a_service_account_brings_its_groups() -> None:
 
 async def test_groups_without_a_user_are_a_bad_request() -> None:
     with pytest.raises(StatusError) as caught:
-        await impersonate(ADMIN, CIMultiDict({"Impersonate-Group": "dev"}), Allows("dev"))
+        await act({"Impersonate-Group": "dev"}, Allows("dev"))
     assert caught.value.code == 400
+    assert caught.value.message == (
+        'requested &user.DefaultInfo{Name:"", UID:"", Groups:[]string{"dev"}, '
+        "Extra:map[string][]string(nil)} without impersonating a user name"
+    )
