@@ -80,7 +80,7 @@ class ResourceStrategy(Strategy):
     """The rules of a kind without rules of its own; base of those that have some."""
 
     #: What upstream shows as the status of a new object; None: nothing.
-    new_status: Mapping[str, Any] | None = None
+    new_status: Mapping[str, Any] | None = {}
 
     def __init__(self, resource: Resource) -> None:
         key = (resource.group, resource.plural)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -161,65 +160,6 @@ class AutoscalerStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return rules.autoscaler(obj)
-
-
-class WebhookConfigurationStrategy(ResourceStrategy):
-    def default(self, obj: Object) -> None:
-        for hook in obj.get("webhooks") or ():
-            for name, value in (
-                ("failurePolicy", "Fail"),
-                ("matchPolicy", "Equivalent"),
-                ("namespaceSelector", {}),
-                ("objectSelector", {}),
-                ("timeoutSeconds", 10),
-            ):
-                _missing(hook, name, value)
-            if self.resource.plural.startswith("mutating"):
-                _missing(hook, "reinvocationPolicy", "Never")
-            for rule in hook.get("rules") or ():
-                _missing(rule, "scope", "*")
-            service = (hook.get("clientConfig") or {}).get("service")
-            if service:
-                _missing(service, "port", 443)
-
-
-class AdmissionPolicyStrategy(ResourceStrategy):
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
-        _missing(spec, "failurePolicy", "Fail")
-        constraints = spec.get("matchConstraints")
-        if constraints:
-            for name, value in (
-                ("matchPolicy", "Equivalent"),
-                ("namespaceSelector", {}),
-                ("objectSelector", {}),
-            ):
-                _missing(constraints, name, value)
-
-
-class ApiServiceStrategy(ResourceStrategy):
-    def default(self, obj: Object) -> None:
-        service = obj.setdefault("spec", {}).get("service")
-        if service:
-            _missing(service, "port", 443)
-
-
-class CustomResourceDefinitionStrategy(ResourceStrategy):
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
-        names: Object = spec.setdefault("names", {})
-        kind = names.get("kind", "")
-        names["singular"] = names.get("singular") or kind.lower()
-        names["listKind"] = names.get("listKind") or f"{kind}List"
-        _missing(spec, "conversion", {"strategy": "None"})
-
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
-        super().prepare_for_create(context, obj)
-        stored = [each["name"] for each in obj["spec"].get("versions") or () if each.get("storage")]
-        obj["status"] = {
-            "acceptedNames": {"plural": "", "kind": ""},
-            "storedVersions": stored,
-        }
 
 
 class LeaseStrategy(ResourceStrategy):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import core, groups, storage, workloads
+from kprov.kube.apiserver.registry.strategies import (
+    admission_policies,
+    api_extensions,
+    core,
+    dynamic_resources,
+    flow_control,
+    groups,
+    storage,
+    webhooks,
+    workloads,
+)
 from kprov.kube.apiserver.registry.strategies.certificates import CertificateSigningRequestStrategy
 from kprov.kube.apiserver.registry.strategies.events import EventStrategy
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
@@ -25,12 +35,25 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("", "replicationcontrollers"): workloads.ReplicationControllerStrategy,
     ("", "secrets"): core.SecretStrategy,
     ("", "services"): ServiceStrategy,
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): groups.AdmissionPolicyStrategy,
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): groups.WebhookConfigurationStrategy,
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): groups.AdmissionPolicyStrategy,
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): groups.WebhookConfigurationStrategy,
-    ("apiextensions.k8s.io", "customresourcedefinitions"): groups.CustomResourceDefinitionStrategy,
-    ("apiregistration.k8s.io", "apiservices"): groups.ApiServiceStrategy,
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): admission_policies.AdmissionPolicyStrategy,
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"): (
+        admission_policies.PolicyBindingStrategy
+    ),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"): (
+        admission_policies.PolicyBindingStrategy
+    ),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): webhooks.WebhookConfigurationStrategy,
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+    ): admission_policies.AdmissionPolicyStrategy,
+    (
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+    ): webhooks.WebhookConfigurationStrategy,
+    ("apiextensions.k8s.io", "customresourcedefinitions"): api_extensions.CustomResourceDefinitionStrategy,
+    ("apiregistration.k8s.io", "apiservices"): api_extensions.ApiServiceStrategy,
+    ("apps", "controllerrevisions"): workloads.ControllerRevisionStrategy,
     ("apps", "daemonsets"): workloads.DaemonSetStrategy,
     ("apps", "deployments"): workloads.DeploymentStrategy,
     ("apps", "replicasets"): workloads.ReplicaSetStrategy,
@@ -41,6 +64,8 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("certificates.k8s.io", "certificatesigningrequests"): CertificateSigningRequestStrategy,
     ("coordination.k8s.io", "leases"): groups.LeaseStrategy,
     ("discovery.k8s.io", "endpointslices"): groups.EndpointSliceStrategy,
+    ("flowcontrol.apiserver.k8s.io", "flowschemas"): flow_control.FlowSchemaStrategy,
+    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): flow_control.PriorityLevelStrategy,
     ("networking.k8s.io", "ingressclasses"): groups.IngressClassStrategy,
     ("networking.k8s.io", "ingresses"): groups.IngressStrategy,
     ("networking.k8s.io", "ipaddresses"): groups.IpAddressStrategy,
@@ -50,6 +75,10 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("rbac.authorization.k8s.io", "clusterroles"): groups.RoleStrategy,
     ("rbac.authorization.k8s.io", "rolebindings"): groups.BindingStrategy,
     ("rbac.authorization.k8s.io", "roles"): groups.RoleStrategy,
+    ("resource.k8s.io", "deviceclasses"): dynamic_resources.DeviceClassStrategy,
+    ("resource.k8s.io", "resourceclaims"): dynamic_resources.ResourceClaimStrategy,
+    ("resource.k8s.io", "resourceclaimtemplates"): dynamic_resources.ResourceClaimTemplateStrategy,
+    ("resource.k8s.io", "resourceslices"): dynamic_resources.ResourceSliceStrategy,
     ("scheduling.k8s.io", "priorityclasses"): groups.PriorityClassStrategy,
     ("storage.k8s.io", "csidrivers"): storage.CsiDriverStrategy,
     ("storage.k8s.io", "storageclasses"): storage.StorageClassStrategy,

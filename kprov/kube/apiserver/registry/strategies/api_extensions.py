@@ -1,0 +1,147 @@
+"""API services and custom resource definitions, as objects: defaults and field rules.
+
+What serves custom resources, and what proxies to API services, is another matter.
+Source: upstream kube-aggregator pkg/apis/apiregistration, apiextensions-apiserver pkg/apis/apiextensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.checks import Errors, Object, named, one_of_required, required
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+_GROUP_PRIORITY_MAX: Final = 20_000
+_VERSION_PRIORITY_MAX: Final = 1_000
+
+
+class ApiServiceStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def default(self, obj: Object) -> None:
+        service = obj.setdefault("spec", {}).get("service")
+        if service is not None and service.get("port") is None:
+            service["port"] = 443
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return [*_api_service(obj["metadata"]["name"], obj["spec"])]
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return self.validate(obj)
+
+
+class CustomResourceDefinitionStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        held: Object = spec.setdefault("names", {})
+        kind = held.get("kind", "")
+        if kind:
+            held["singular"] = held.get("singular") or kind.lower()
+            held["listKind"] = held.get("listKind") or f"{kind}List"
+        if spec.get("conversion") is None:
+            spec["conversion"] = {"strategy": "None"}
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        stored = [each.get("name", "") for each in obj["spec"].get("versions") or () if each.get("storage")]
+        obj["status"] = {
+            "conditions": None,
+            "acceptedNames": {"plural": "", "kind": ""},
+            "storedVersions": stored,
+        }
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return [*_definition(obj)]
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        errors = [*_definition(obj)]
+        for path, new, before in (
+            ("spec.group", obj["spec"].get("group"), old["spec"].get("group")),
+            ("spec.names.plural", obj["spec"]["names"].get("plural"), old["spec"]["names"].get("plural")),
+        ):
+            if new != before:
+                errors.append(field.invalid(path, new, "field is immutable"))
+        return errors
+
+
+def _api_service(name: str, spec: Object) -> Errors:
+    group, version = spec.get("group", ""), spec.get("version", "")
+    wanted = f"{version}.{group}"
+    if name != wanted:
+        text = f'must be `spec.version+"."+spec.group`: "{wanted}"'
+        yield field.invalid("metadata.name", name, text)
+    if group:
+        yield from named(group, "spec.group", names.is_dns1123_subdomain)
+    elif version != "v1":
+        yield field.required("spec.group", "only v1 may have an empty group and it better be legacy kube")
+    yield from named(version, "spec.version", names.is_dns1035_label)
+    for part, limit in (
+        ("groupPriorityMinimum", _GROUP_PRIORITY_MAX),
+        ("versionPriority", _VERSION_PRIORITY_MAX),
+    ):
+        value = spec.get(part, 0)
+        if not 0 < value <= limit:
+            yield field.invalid(f"spec.{part}", value, f"must be positive and less than {limit}")
+    service = spec.get("service")
+    if service is None:
+        for part, what in (("caBundle", "bundle"), ("insecureSkipTLSVerify", "insecureSkipTLSVerify")):
+            if spec.get(part):
+                yield field.invalid(f"spec.{part}", what, "local APIServices may not have it")
+        return
+    yield from required(service, "spec.service", "namespace", "name")
+    port = service["port"]
+    if not 1 <= port <= 65535:
+        text = "port is not valid: must be between 1 and 65535, inclusive"
+        yield field.invalid("spec.service.port", port, text)
+    if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
+        text = "may not be true if caBundle is present"
+        yield field.invalid("spec.insecureSkipTLSVerify", True, text)
+
+
+def _definition(obj: Object) -> Errors:
+    name, spec = obj["metadata"]["name"], obj["spec"]
+    group, held = spec.get("group", ""), spec["names"]
+    if name != f"{held.get('plural', '')}.{group}":
+        yield field.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+    if not group:
+        yield field.required("spec.group")
+    else:
+        yield from named(group, "spec.group", names.is_dns1123_subdomain)
+        if "." not in group:
+            yield field.invalid("spec.group", group, "should be a domain with at least one dot")
+    yield from one_of_required(spec.get("scope"), "spec.scope", ["Cluster", "Namespaced"])
+    yield from _versions(spec)
+    for part in ("plural", "singular", "kind", "listKind"):
+        if not held.get(part):
+            yield field.required(f"spec.names.{part}")
+        else:
+            text = held[part] if part in {"plural", "singular"} else held[part].lower()
+            for fault in names.is_dns1035_label(text):
+                yield field.invalid(f"spec.names.{part}", held[part], fault)
+    if held.get("kind") and held.get("kind") == held.get("listKind"):
+        text = "kind and listKind may not be the same"
+        yield field.invalid("spec.names.listKind", held["listKind"], text)
+    if "status" in obj and not obj["status"].get("storedVersions"):
+        text = "must have at least one stored version"
+        yield field.invalid("status.storedVersions", None, text)
+
+
+def _versions(spec: Object) -> Errors:
+    versions = spec.get("versions") or []
+    seen: set[str] = set()
+    for index, version in enumerate(versions):
+        path, name = f"spec.versions[{index}]", version.get("name", "")
+        for fault in names.is_dns1035_label(name):
+            yield field.invalid(f"{path}.name", name, fault)
+        if name in seen:
+            yield field.invalid("spec.versions", name, "must contain unique version names")
+        seen.add(name)
+        if not (version.get("schema") or {}).get("openAPIV3Schema"):
+            yield field.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
+    if sum(bool(each.get("storage")) for each in versions) != 1:
+        text = "must have exactly one version marked as storage version"
+        yield field.invalid("spec.versions", versions, text)

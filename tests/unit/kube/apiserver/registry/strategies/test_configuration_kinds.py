@@ -1,0 +1,233 @@
+"""Flow control, admission configuration, API extensions and devices: what is filled in, and what is refused.
+
+The causes are those that upstream 1.36 gives for the same objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+
+FLOW, ADMISSION = "flowcontrol.apiserver.k8s.io", "admissionregistration.k8s.io"
+LIMITED = {"type": "Limited"}
+HOOK = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://x/y"}}
+DEPLOYMENTS = {
+    "apiGroups": ["apps"],
+    "apiVersions": ["v1"],
+    "operations": ["CREATE"],
+    "resources": ["deployments"],
+}
+
+
+async def create(registry: Registry, group: str, plural: str, obj: Object) -> Object:
+    store = registry.store(group, plural)
+    namespace = "default" if store.resource.namespaced else ""
+    obj = {"metadata": {"name": "a"}} | obj
+    return await store.create(system_context("create", store.resource), namespace, obj)
+
+
+async def causes(registry: Registry, group: str, plural: str, obj: Object) -> set[str]:
+    with pytest.raises(StatusError) as caught:
+        await create(registry, group, plural, obj)
+    return {f"{each['field']}: {each['message']}" for each in caught.value.status["details"]["causes"]}
+
+
+async def test_a_flow_schema_gets_its_precedence(registry: Registry) -> None:
+    spec = {"priorityLevelConfiguration": {"name": "x"}}
+    made = await create(registry, FLOW, "flowschemas", {"spec": spec})
+    assert (made["spec"]["matchingPrecedence"], made["status"]) == (1000, {})
+
+
+async def test_the_rules_of_a_flow_schema(registry: Registry) -> None:
+    subjects = [{"kind": "Foo"}, {"kind": "User"}, {"kind": "ServiceAccount", "serviceAccount": {}}]
+    rule = {
+        "subjects": subjects,
+        "resourceRules": [{"resources": ["*", "a"]}],
+        "nonResourceRules": [{"verbs": ["foo"], "nonResourceURLs": ["bar", "/*x"]}],
+    }
+    spec = {"matchingPrecedence": 10001, "distinguisherMethod": {"type": "X"}, "rules": [rule, {}]}
+    where = "spec.rules[0]"
+    assert await causes(registry, FLOW, "flowschemas", {"spec": spec}) == {
+        "spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000",
+        (
+            'spec.distinguisherMethod.type: Unsupported value: {"Type":"X"}: supported values: '
+            '"ByNamespace", "ByUser"'
+        ),
+        "spec.priorityLevelConfiguration.name: Required value: must reference a priority level",
+        (
+            f'{where}.subjects[0].kind: Unsupported value: "Foo": supported values: '
+            '"Group", "ServiceAccount", "User"'
+        ),
+        f"{where}.subjects[1].user: Required value: user is required when subject kind is 'User'",
+        f"{where}.subjects[2].serviceAccount.name: Required value",
+        (
+            f"{where}.subjects[2].serviceAccount.namespace: Required value: "
+            "must specify namespace for service account"
+        ),
+        f"{where}.resourceRules[0].verbs: Required value: verbs must contain at least one value",
+        (
+            f"{where}.resourceRules[0].apiGroups: Required value: "
+            "resource rules must supply at least one api group"
+        ),
+        (
+            f'{where}.resourceRules[0].resources: Invalid value: ["*","a"]: '
+            "if '*' is present, must not specify other resources"
+        ),
+        (
+            f"{where}.resourceRules[0].namespaces: Required value: "
+            "resource rules that are not cluster scoped must supply at least one namespace"
+        ),
+        (
+            f'{where}.nonResourceRules[0].verbs: Unsupported value: ["foo"]: supported values: "create", '
+            '"delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"'
+        ),
+        f'{where}.nonResourceRules[0].nonResourceURLs[0]: Invalid value: "bar": must start with slash',
+        (
+            f'{where}.nonResourceRules[0].nonResourceURLs[1]: Invalid value: "/*x": '
+            "wildcard can only do suffix matching"
+        ),
+        "spec.rules[1].subjects: Required value: subjects must contain at least one value",
+        (
+            "spec.rules[1]: Required value: "
+            "at least one of resourceRules and nonResourceRules has to be non-empty"
+        ),
+    }
+
+
+async def test_a_priority_level_gets_its_queues(registry: Registry) -> None:
+    limited = {"limitResponse": {"type": "Queue", "queuing": {}}}
+    made = await create(
+        registry, FLOW, "prioritylevelconfigurations", {"spec": LIMITED | {"limited": limited}}
+    )
+    level = made["spec"]["limited"]
+    assert (level["nominalConcurrencyShares"], level["lendablePercent"]) == (30, 0)
+    assert level["limitResponse"]["queuing"] == {"queues": 64, "handSize": 8, "queueLengthLimit": 50}
+
+
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        ({"type": "Foo"}, {'spec.type: Unsupported value: "Foo": supported values: "Exempt", "Limited"'}),
+        (LIMITED, {"spec.limited: Required value: must not be empty when type is Limited"}),
+        (
+            {"type": "Exempt", "limited": {"limitResponse": {"type": "Reject"}}},
+            {
+                "spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'",
+                "spec.limited: Forbidden: must be nil if the type is not Limited",
+            },
+        ),
+        (
+            LIMITED
+            | {"limited": {"limitResponse": {"type": "Queue", "queuing": {"queues": 1, "handSize": 20}}}},
+            {
+                (
+                    "spec.limited.limitResponse.queuing.handSize: Invalid value: 20: "
+                    "should not be greater than queues (1)"
+                )
+            },
+        ),
+    ],
+)
+async def test_the_rules_of_a_priority_level(registry: Registry, spec: Object, refused: set[str]) -> None:
+    assert await causes(registry, FLOW, "prioritylevelconfigurations", {"spec": spec}) == refused
+
+
+async def test_a_webhook_says_all_of_itself(registry: Registry) -> None:
+    hooks = [{"name": "a.b.c"} | HOOK, {"name": "a.b.c", "timeoutSeconds": 31}]
+    assert await causes(registry, ADMISSION, "validatingwebhookconfigurations", {"webhooks": hooks}) == {
+        'webhooks[1].name: Duplicate value: "a.b.c"',
+        "webhooks[1].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds",
+        "webhooks[1].sideEffects: Required value: must specify one of None, NoneOnDryRun",
+        "webhooks[1].clientConfig: Required value: exactly one of url or service is required",
+        "webhooks[1].admissionReviewVersions: Required value: must specify one of v1, v1beta1",
+    }
+    made = await create(registry, ADMISSION, "mutatingwebhookconfigurations", {"webhooks": hooks[:1]})
+    assert made["webhooks"][0]["reinvocationPolicy"] == "Never"
+
+
+async def test_a_policy_has_constraints_and_expressions(registry: Registry) -> None:
+    spec: Object = {"validations": [{"expression": " "}], "failurePolicy": "X"}
+    assert await causes(registry, ADMISSION, "validatingadmissionpolicies", {"spec": spec}) == {
+        'spec.failurePolicy: Unsupported value: "X": supported values: "Fail", "Ignore"',
+        "spec.matchConstraints: Required value",
+        "spec.validations[0].expression: Required value: expression is not specified",
+    }
+    spec = {"matchConstraints": {"resourceRules": [DEPLOYMENTS]}, "validations": [{"expression": "true"}]}
+    made = await create(registry, ADMISSION, "validatingadmissionpolicies", {"spec": spec})
+    assert made["spec"]["matchConstraints"]["resourceRules"][0]["scope"] == "*"
+
+
+async def test_a_binding_does_not_say_the_same_twice(registry: Registry) -> None:
+    spec = {"validationActions": ["Deny", "Warn", "X"]}
+    found = await causes(registry, ADMISSION, "validatingadmissionpolicybindings", {"spec": spec})
+    assert "spec.policyName: Required value" in found
+    assert len(found) == 3
+
+
+async def test_an_api_service_is_named_after_its_version(registry: Registry) -> None:
+    spec = {"group": "g.example", "version": "v1", "groupPriorityMinimum": -1, "service": {}}
+    assert await causes(registry, "apiregistration.k8s.io", "apiservices", {"spec": spec}) == {
+        'metadata.name: Invalid value: "a": must be `spec.version+"."+spec.group`: "v1.g.example"',
+        "spec.groupPriorityMinimum: Invalid value: -1: must be positive and less than 20000",
+        "spec.versionPriority: Invalid value: 0: must be positive and less than 1000",
+        "spec.service.namespace: Required value",
+        "spec.service.name: Required value",
+    }
+
+
+async def test_a_definition_is_named_after_its_resource(registry: Registry) -> None:
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }
+    spec = {
+        "group": "e.x",
+        "scope": "Cluster",
+        "names": {"plural": "foos", "kind": "Foo"},
+        "versions": [version],
+    }
+    found = await causes(registry, "apiextensions.k8s.io", "customresourcedefinitions", {"spec": spec})
+    assert found == {'metadata.name: Invalid value: "a": must be spec.names.plural+"."+spec.group'}
+    obj = {"metadata": {"name": "foos.e.x"}, "spec": spec}
+    made = await create(registry, "apiextensions.k8s.io", "customresourcedefinitions", obj)
+    assert made["spec"]["names"]["listKind"] == "FooList"
+    assert made["status"]["storedVersions"] == ["v1"]
+
+
+async def test_a_claim_asks_for_one_device_each(registry: Registry) -> None:
+    requests = [{"name": "r", "exactly": {"deviceClassName": "gpu"}}]
+    made = await create(
+        registry, "resource.k8s.io", "resourceclaims", {"spec": {"devices": {"requests": requests}}}
+    )
+    wanted = made["spec"]["devices"]["requests"][0]["exactly"]
+    assert (wanted["allocationMode"], wanted["count"]) == ("ExactCount", 1)
+    spec = {"devices": {"requests": [{"name": "r"}, {"name": "r", "exactly": {"count": -1}}]}}
+    path = "spec.devices.requests"
+    assert await causes(
+        registry, "resource.k8s.io", "resourceclaims", {"spec": spec, "metadata": {"name": "b"}}
+    ) == {
+        f"{path}[0]: Required value: exactly one of `exactly` or `firstAvailable` is required",
+        f"{path}[1].exactly.deviceClassName: Required value",
+        f"{path}[1].exactly.count: Invalid value: -1: must be greater than zero",
+        f'{path}[1]: Duplicate value: "r"',
+    }
+
+
+async def test_a_slice_is_of_one_place(registry: Registry) -> None:
+    assert await causes(registry, "resource.k8s.io", "resourceslices", {"spec": {}}) == {
+        "spec.driver: Required value",
+        "spec.pool.name: Required value",
+        "spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero",
+        (
+            "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
+            "`perDeviceNodeSelection` is required"
+        ),
+    }
