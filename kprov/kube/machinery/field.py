@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,13 @@ def _shown(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+#: Instead of a value that is not to be shown.
+OMITTED: Final = object()
+
+
 def invalid(field: str, value: Any, detail: str) -> FieldError:
+    if value is OMITTED:
+        return FieldError("FieldValueInvalid", field, f"Invalid value: {detail}")
     text = f"Invalid value: {_shown(value)}"
     return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text)
 

@@ -140,14 +140,14 @@ def is_qualified_name(value: str) -> list[str]:
     if not name:
         errors.append("name part must be non-empty")
     elif len(name.encode()) > LABEL_MAX:
-        errors.append(f"name part {max_length_error(LABEL_MAX)}")
+        errors.append(f"name part must be no more than {LABEL_MAX} bytes")
     if not _KEY_RE.fullmatch(name):
         errors.append(f"name part {regex_error(_KEY_TEXT, _KEY, 'MyName', 'my.name', '123-abc')}")
     return errors
 
 
 def is_label_value(value: str) -> list[str]:
-    errors = _too_long(value, LABEL_MAX)
+    errors = [f"must be no more than {LABEL_MAX} bytes"] if len(value.encode()) > LABEL_MAX else []
     if not _VALUE_RE.fullmatch(value):
         errors.append(regex_error(_VALUE_TEXT, _VALUE, "MyValue", "my_value", "12345"))
     return errors

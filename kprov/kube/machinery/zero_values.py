@@ -1,8 +1,9 @@
 """What Go leaves out of an object and what it writes anyway: zero values and omitempty.
 
 zero_values.txt has a line a type: its definition's name without "io.k8s.", then the fields of which a zero
-is not left out. NAME: a pointer, so that zero differs from absent. NAME=ZERO: written always; ZERO is s "", i 0,
-b false, n null, q "0" (a quantity), {} a struct. Fields that are not named are left out where they are zero.
+is not left out. NAME: a pointer, so that zero differs from absent. NAME=ZERO: written always; ZERO is s "",
+i 0, b false, n null, q "0" (a quantity), {} a struct. Fields not named are left out where they are
+zero.
 Source: the Go types of staging/src/k8s.io/api, apimachinery, apiextensions-apiserver, kube-aggregator.
 """
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import checks
 from kprov.kube.machinery import field, names, status, timestamps
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
@@ -20,7 +21,7 @@ Object = dict[str, Any]
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
-_ANNOTATIONS_MAX: Final = 256 * 1024
+_STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 _LABEL_NAMES: Final = {"namespaces", "services"}
@@ -106,12 +107,19 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
     """Metadata of a new object."""
     metadata = obj["metadata"]
     errors: list[FieldError] = []
-    name = metadata.get("name", "")
+    name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
+    if prefix:
+        # What is made of it does not end with the hyphen.
+        tried = prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+        errors += [
+            field.invalid("metadata.generateName", prefix, text) for text in name_check(resource)(tried)
+        ]
     if not name:
         errors.append(field.required("metadata.name", "name or generateName is required"))
     else:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
-    return errors + _validate_rest(metadata)
+    own = resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
+    return [*errors, *_validate_rest(metadata), *_finalizers(metadata.get("finalizers") or (), own=own)]
 
 
 def validate_update(obj: Object, old: Object) -> list[FieldError]:
@@ -133,35 +141,47 @@ def validate_update(obj: Object, old: Object) -> list[FieldError]:
 
 
 def _validate_rest(metadata: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for key, value in (metadata.get("labels") or {}).items():
-        errors += [field.invalid("metadata.labels", key, text) for text in names.is_qualified_name(key)]
-        errors += [field.invalid("metadata.labels", value, text) for text in names.is_label_value(value)]
-    size = 0
-    for key, value in (metadata.get("annotations") or {}).items():
-        errors += [
-            field.invalid("metadata.annotations", key, text) for text in names.is_qualified_name(key.lower())
-        ]
-        size += len(key) + len(value)
-    if size > _ANNOTATIONS_MAX:
-        errors.append(field.too_long("metadata.annotations", _ANNOTATIONS_MAX))
-    for finalizer in metadata.get("finalizers") or ():
-        errors += [
-            field.invalid("metadata.finalizers", finalizer, text)
-            for text in names.is_qualified_name(finalizer)
-        ]
-    controllers = 0
-    for index, owner in enumerate(metadata.get("ownerReferences") or ()):
-        path = f"metadata.ownerReferences[{index}]"
-        for part in ("apiVersion", "kind", "name", "uid"):
+    """What new and changed objects have in common."""
+    return [
+        *checks.labels(metadata.get("labels"), "metadata.labels"),
+        *checks.annotation_map(metadata.get("annotations"), "metadata.annotations"),
+        *_owner_references(metadata.get("ownerReferences") or ()),
+    ]
+
+
+def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
+    path, controller = "metadata.ownerReferences", ""
+    for owner in owners:
+        group, slash, version = owner.get("apiVersion", "").rpartition("/")
+        del group, slash
+        if not version:
+            text = "version must not be empty"
+            yield field.invalid(f"{path}.apiVersion", owner.get("apiVersion", ""), text)
+        for part in ("kind", "name", "uid"):
             if not owner.get(part):
-                errors.append(field.invalid(f"{path}.{part}", owner.get(part, ""), "must not be empty"))
-        controllers += owner.get("controller") is True
-    if controllers > 1:
-        owners = metadata.get("ownerReferences")
-        errors.append(
-            field.invalid(
-                "metadata.ownerReferences", owners, "Only one reference can have Controller set to true"
-            )
-        )
-    return errors
+                yield field.invalid(f"{path}.{part}", owner.get(part, ""), "must not be empty")
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            yield field.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
+        if owner.get("controller"):
+            shown = f"{owner.get('kind', '')}/{owner.get('name', '')}"
+            if controller:
+                text = (
+                    'Only one reference can have Controller set to true. Found "true" in references for '
+                    f"{controller} and {shown}"
+                )
+                yield field.invalid(path, owners, text)
+            controller = controller or shown
+
+
+def _finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
+    """`own`: whether a name without a domain has to be one of Kubernetes' own."""
+    path = "metadata.finalizers"
+    for value in values:
+        yield from checks.named(value, path, names.is_qualified_name)
+    if {"orphan", "foregroundDeletion"} <= set(values):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        yield field.invalid(path, values, text)
+    for index, value in enumerate(values if own else ()):
+        if "/" not in value and value not in _STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            yield field.invalid(f"{path}[{index}]", value, text)

@@ -388,7 +388,7 @@ class Store:
         if not version or version == "0":
             if not self.strategy.allow_unconditional_update:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-                raise status.invalid(self.resource.group, self.resource.kind, name, [error])
+                raise status.invalid(self.resource.group, self.resource.plural, name, [error])
             return
         if version != old["metadata"]["resourceVersion"]:
             raise status.conflict(self.resource, name, _MODIFIED)

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, local_path
+from kprov.kube.apiserver.registry.checks import Errors, Object, local_path
 from kprov.kube.apiserver.registry.strategies.scheduling_rules import tolerations
 from kprov.kube.apiserver.registry.strategies.windows_rules import visit
 from kprov.kube.machinery import field, status
@@ -24,27 +24,27 @@ _PATH: Final = "metadata.annotations"
 _INT32: Final = 2**31
 
 
-def pod_annotations(metadata: Object, spec: Object) -> Errors:
+def pod_annotations(metadata: Object, spec: Object, path: str = _PATH) -> Errors:
     values = metadata.get("annotations") or {}
     if values.get(_MIRROR) is not None and not spec.get("nodeName"):
         text = "must set spec.nodeName if mirror pod annotation is set"
-        yield field.invalid(f"{_PATH}[{_MIRROR}]", values[_MIRROR], text)
+        yield field.invalid(f"{path}[{_MIRROR}]", values[_MIRROR], text)
     if values.get(_TOLERATIONS):
-        yield from _tolerations(values[_TOLERATIONS])
+        yield from _tolerations(values[_TOLERATIONS], path)
     if _COST in values and not _is_cost(values[_COST]):
-        yield field.invalid(f"{_PATH}[{_COST}]", values[_COST], "must be a 32bit integer")
+        yield field.invalid(f"{path}[{_COST}]", values[_COST], "must be a 32bit integer")
     for key, profile in values.items():
         if key == _SECCOMP or key.startswith(_SECCOMP_CONTAINER):
-            yield from _seccomp(profile, f"{_PATH}.{key}")
+            yield from _seccomp(profile, f"{path}.{key}")
     known = {container.get("name", "") for _, container in visit(spec, "")}
     for key, profile in values.items():
         if key.startswith(_APPARMOR):
             name = key.removeprefix(_APPARMOR)
             if name not in known:
-                yield field.invalid(f"{_PATH}[{key}]", name, "container not found")
+                yield field.invalid(f"{path}[{key}]", name, "container not found")
             if profile not in {"", "runtime/default", "unconfined"} and not profile.startswith("localhost/"):
                 text = f"invalid AppArmor profile name: {status.quoted(profile)}"
-                yield field.invalid(f"{_PATH}[{key}]", profile, text)
+                yield field.invalid(f"{path}[{key}]", profile, text)
 
 
 def _is_cost(text: str) -> bool:
@@ -52,15 +52,14 @@ def _is_cost(text: str) -> bool:
     return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= int(text) < _INT32
 
 
-def _tolerations(text: str) -> Errors:
-    path = f"{_PATH}.{_TOLERATIONS}"
+def _tolerations(text: str, path: str) -> Errors:
     try:
         values = json.loads(text)
     except ValueError as error:
-        yield field.invalid(_PATH, _TOLERATIONS, str(error))
+        yield field.invalid(path, _TOLERATIONS, str(error))
         return
     if isinstance(values, list):
-        yield from tolerations(values, path)
+        yield from tolerations(values, f"{path}.{_TOLERATIONS}")
 
 
 def _seccomp(profile: str, path: str) -> Errors:
@@ -72,20 +71,20 @@ def _seccomp(profile: str, path: str) -> Errors:
         yield field.invalid(path, profile, "must be a valid seccomp profile")
 
 
-def profiles_agree(metadata: Object, spec: Object) -> Errors:
+def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors:
     """An annotation and the field that came after it say the same."""
     values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
     whole = context.get("seccompProfile")
     if whole is not None and _SECCOMP in values:
-        yield from _agree("seccomp", values[_SECCOMP], whole, "spec.securityContext.seccompProfile")
-    for where, container in visit(spec, "spec"):
+        yield from _agree("seccomp", values[_SECCOMP], whole, f"{path}.securityContext.seccompProfile")
+    for where, container in visit(spec, path):
         own = (container.get("securityContext") or {}).get("seccompProfile")
         key = _SECCOMP_CONTAINER + container.get("name", "")
         if own is not None and key in values:
             yield from _agree("seccomp", values[key], own, f"{where}.securityContext.seccompProfile")
     if (spec.get("os") or {}).get("name") == "windows":
         return
-    for where, container in visit(spec, "spec"):
+    for where, container in visit(spec, path):
         own = (container.get("securityContext") or {}).get("appArmorProfile") or context.get(
             "appArmorProfile"
         )

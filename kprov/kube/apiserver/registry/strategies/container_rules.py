@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import (
+from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
     each,

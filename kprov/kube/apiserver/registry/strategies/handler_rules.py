@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import (
+from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
     named,

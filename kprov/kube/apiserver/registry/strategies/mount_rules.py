@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, each, local_path, one_of
+from kprov.kube.apiserver.registry.checks import Errors, Object, each, local_path, one_of
 from kprov.kube.machinery import field
 
 

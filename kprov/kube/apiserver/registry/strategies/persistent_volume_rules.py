@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import checks, claim_rules, scheduling_rules
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, nanos
+from kprov.kube.apiserver.registry.strategies import claim_rules, scheduling_rules
 from kprov.kube.apiserver.registry.strategies import volume_rules as sources
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, nanos
 from kprov.kube.machinery import field, names
 
 _RECLAIM: Final = ["Delete", "Recycle", "Retain"]

@@ -16,26 +16,29 @@ _COUNTED = ("cpu", "memory")
 
 def qos_class(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort."""
-    whole = spec.get("resources") or {}
-    if whole.get("requests") or whole.get("limits"):
+    whole = spec.get("resources")
+    if whole is not None:
         parts = [whole]
+        guaranteed = not whole.get("limits") or len(_amounts(whole, "limits")) == len(_COUNTED)
     else:
         parts = [
             container.get("resources") or {}
             for kind in ("containers", "initContainers")
             for container in spec.get(kind) or ()
         ]
-    any_set, all_guaranteed = False, bool(parts)
-    for resources in parts:
-        requests, limits = _amounts(resources, "requests"), _amounts(resources, "limits")
-        any_set = any_set or bool(requests or limits)
-        guaranteed = set(limits) == set(_COUNTED) and all(
-            requests.get(name, limit) == limit for name, limit in limits.items()
-        )
-        all_guaranteed = all_guaranteed and guaranteed
-    if not any_set:
+        guaranteed = all(len(_amounts(part, "limits")) == len(_COUNTED) for part in parts)
+    requests, limits = _sum(parts, "requests"), _sum(parts, "limits")
+    if not requests and not limits:
         return "BestEffort"
-    return "Guaranteed" if all_guaranteed else "Burstable"
+    return "Guaranteed" if guaranteed and requests == limits else "Burstable"
+
+
+def _sum(parts: list[Object], kind: str) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, amount in _amounts(part, kind).items():
+            total[name] = total.get(name, 0) + amount
+    return total
 
 
 def _amounts(resources: Object, kind: str) -> dict[str, int]:

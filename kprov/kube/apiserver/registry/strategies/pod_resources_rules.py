@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
 from kprov.kube.apiserver.registry.strategies.resource_rules import HUGE, pod_resources
 from kprov.kube.machinery import field
 from kprov.kube.machinery.quantity import Quantity

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import INT32_MAX, Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import (
     annotation_rules,
-    checks,
     container_rules,
     environment_rules,
     resource_rules,
@@ -20,7 +21,6 @@ from kprov.kube.apiserver.registry.strategies import (
     windows_rules,
 )
 from kprov.kube.apiserver.registry.strategies.capabilities import allows_privileged
-from kprov.kube.apiserver.registry.strategies.checks import INT32_MAX, Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.pod_resources_rules import pod_level
 from kprov.kube.machinery import field, names
 

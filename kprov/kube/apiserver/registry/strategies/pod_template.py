@@ -5,6 +5,7 @@ Source: upstream pkg/apis/core/v1/defaults.go and the order in zz_generated.defa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,6 +14,12 @@ Object = dict[str, Any]
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 _FILE_MODE: Final = 0o644
 _TOKEN_SECONDS: Final = 3600
+_PART: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_IMAGE: Final = re.compile(
+    rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
+)
+#: Of a repository's name, without what a client leaves out ("docker.io/library/").
+_IMAGE_MAX: Final = 247
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -71,8 +78,8 @@ def _container(container: Object) -> None:
 
 
 def pull_policy(image: str) -> str:
-    """Always for the tag latest (also when no tag is named), else IfNotPresent."""
-    if "@" in image:
+    """Always for the tag latest (also when no tag is named), else IfNotPresent; for what is no image, too."""
+    if "@" in image or not _IMAGE.fullmatch(image) or len(image.partition(":")[0]) > _IMAGE_MAX:
         return "IfNotPresent"
     _, _, tag = image.rsplit("/", 1)[-1].partition(":")
     return "Always" if tag in {"", "latest"} else "IfNotPresent"
@@ -88,7 +95,7 @@ def _probe(probe: Object) -> None:
         probe[name] = probe.get(name) or value
     _http_get(probe.get("httpGet"))
     if probe.get("grpc"):
-        probe["grpc"].setdefault("service", "")
+        probe["grpc"]["service"] = probe["grpc"].get("service") or ""
 
 
 def _http_get(action: Object | None) -> None:
@@ -119,14 +126,34 @@ def _volume(volume: Object) -> None:
             if part.get("serviceAccountToken") is not None:
                 part["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
             _items(part.get("downwardAPI") or {})
-    elif name == "iscsi":
-        source["iscsiInterface"] = source.get("iscsiInterface") or "default"
+    elif name in _SOURCE_DEFAULTS:
+        for part, value in _SOURCE_DEFAULTS[name].items():
+            if source.get(part) is None or (source[part] == "" and part not in _POINTERS):
+                source[part] = value
     elif name == "image" and not source.get("pullPolicy"):
         source["pullPolicy"] = pull_policy(source.get("reference", ""))
     elif name == "ephemeral":
         template = (source.get("volumeClaimTemplate") or {}).get("spec")
-        if template is not None:
-            template["volumeMode"] = template.get("volumeMode") or "Filesystem"
+        if template is not None and template.get("volumeMode") is None:
+            template["volumeMode"] = "Filesystem"
+
+
+_SOURCE_DEFAULTS: Final[dict[str, Object]] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+#: Of these an empty text is a value.
+_POINTERS: Final = {"cachingMode", "kind"}
+
+
+def drop_disabled(spec: Object) -> None:
+    """Fields of features that are off unless a gate says otherwise, as upstream leaves them out."""
+    spec.pop("schedulingGroup", None)
+    for volume in spec.get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            source.pop("clusterTrustBundle", None)
 
 
 def _items(source: Object) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import annotation_rules, checks, pod_rules, scheduling_rules
-from kprov.kube.apiserver.registry.strategies.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.strategies import annotation_rules, pod_rules, scheduling_rules
 from kprov.kube.machinery import field
 
 _CHANGEABLE: Final = (

@@ -8,10 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.strategies import pod_rules, pod_template, pod_update
+from kprov.kube.apiserver.registry.strategies import (
+    pod_defaults,
+    pod_rules,
+    pod_template,
+    pod_update,
+    pod_warnings,
+)
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -28,14 +35,19 @@ class PodStrategy(ResourceStrategy):
                 _requests_from_limits(container["resources"])
                 if spec.get("hostNetwork"):
                     _host_ports(container)
-        if (spec.get("resources") or {}).get("limits"):
-            _pod_requests(spec)
+        if spec.get("resources") is not None:
+            pod_defaults.default_pod_resources(spec)
+        seconds = spec.get("terminationGracePeriodSeconds")
+        if seconds is not None and seconds < 0:
+            spec["terminationGracePeriodSeconds"] = 1
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         obj["metadata"]["generation"] = 1
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
         if obj["spec"].get("schedulingGates"):
-            obj["status"]["conditions"] = [_GATED]
+            obj["status"]["conditions"] = [_GATED | {"lastTransitionTime": timestamps.now()}]
+        pod_defaults.merge_label_keys(obj)
+        pod_template.drop_disabled(obj["spec"])
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)
@@ -70,6 +82,9 @@ class PodStrategy(ResourceStrategy):
             "status.nominatedNodeName": status.get("nominatedNodeName", ""),
         }
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return pod_warnings.pod_warnings(obj["metadata"], obj["spec"])
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(pod_rules.new_pod(obj))
 
@@ -79,6 +94,7 @@ class PodStrategy(ResourceStrategy):
 
 _GATED: Object = {
     "type": "PodScheduled",
+    "lastProbeTime": None,
     "status": "False",
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
@@ -98,19 +114,3 @@ def _requests_from_limits(resources: Object) -> None:
         requests: Object = resources.setdefault("requests", {})
         for name, amount in limits.items():
             requests.setdefault(name, amount)
-
-
-def _pod_requests(spec: Object) -> None:
-    """Requests of the whole pod that are missing follow its limits where no container requests it."""
-    resources = spec["resources"]
-    requests: Object = resources.setdefault("requests", {})
-    asked = {
-        name
-        for container in spec.get("containers") or ()
-        for name in container["resources"].get("requests") or ()
-    }
-    for name, amount in resources["limits"].items():
-        if name not in asked:
-            requests.setdefault(name, amount)
-    if not requests:
-        del resources["requests"]

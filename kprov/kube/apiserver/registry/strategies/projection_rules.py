@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import environment_rules
-from kprov.kube.apiserver.registry.strategies.checks import (
+from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
     annotation_map,
@@ -19,6 +18,7 @@ from kprov.kube.apiserver.registry.strategies.checks import (
     local_file,
     required,
 )
+from kprov.kube.apiserver.registry.strategies import environment_rules
 from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.machinery import field, names
 

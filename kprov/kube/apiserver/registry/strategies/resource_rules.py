@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import NOT_NEGATIVE, Errors, Object, each, named, nanos
+from kprov.kube.apiserver.registry.checks import NOT_NEGATIVE, Errors, Object, each, named, nanos
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import (
+from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
     each,
@@ -24,7 +24,7 @@ EFFECTS: Final = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
 _WEIGHT: Final = "must be in the range 1-100"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
-_POSITIVE: Final = "must be greater than 0"
+_POSITIVE: Final = "must be greater than zero"
 
 
 def affinity(value: Object | None, path: str) -> Errors:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, each, local_path, named, one_of
+from kprov.kube.apiserver.registry.checks import Errors, Object, each, local_path, named, one_of
 from kprov.kube.apiserver.registry.strategies.windows_rules import windows_options
 from kprov.kube.machinery import field, names
 
@@ -48,9 +48,7 @@ def pod_security_context(spec: Object, path: str) -> Errors:
     yield from apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
     policy = context.get("supplementalGroupsPolicy")
     yield from one_of(policy, f"{path}.supplementalGroupsPolicy", ["Merge", "Strict"])
-    yield from one_of(
-        context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", ["MountOption", "Recursive"]
-    )
+    yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", ["Recursive"])
 
 
 def _sysctls(sysctls: Sequence[Object], spec: Object, path: str) -> Errors:

@@ -9,8 +9,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.checks import labels, port_number_or_name
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
-from kprov.kube.apiserver.registry.strategies.checks import labels, port_number_or_name
 from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
 from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address, immutable
 from kprov.kube.machinery import field, names

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies import claim_rules, projection_rules
-from kprov.kube.apiserver.registry.strategies.checks import (
+from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
     annotation_map,
@@ -27,6 +26,7 @@ from kprov.kube.apiserver.registry.strategies.checks import (
     one_of_required,
     required,
 )
+from kprov.kube.apiserver.registry.strategies import claim_rules, projection_rules
 from kprov.kube.machinery import field, names
 
 Source = Callable[[Object, str], Errors]
@@ -255,7 +255,7 @@ def csi_driver_name(name: str, path: str) -> Errors:
         yield field.required(path)
     if len(name.encode()) > 63:
         yield field.too_long(path, 63)
-    for text in names.is_dns1123_subdomain(name.lower()):
+    for text in names.is_dns1123_subdomain(name.lower()) if name else ():
         yield field.invalid(path, name, text)
 
 

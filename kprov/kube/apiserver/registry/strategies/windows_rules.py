@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.strategies.checks import Errors, Object, named
+from kprov.kube.apiserver.registry.checks import Errors, Object, named
 from kprov.kube.machinery import field, names
 
 _NOT_ON_LINUX: Final = "windows options cannot be set for a linux pod"

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.strategies import pod_template
-from kprov.kube.apiserver.registry.strategies import workload_rules as rules
+from kprov.kube.apiserver.registry.strategies import (
+    apps_rules,
+    job_rules,
+    pod_template,
+    pod_warnings,
+    template_rules,
+)
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -30,6 +35,10 @@ class WorkloadStrategy(ResourceStrategy):
     def default_own(self, obj: Object, spec: Object) -> None:
         """Fields beside the template."""
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        template = obj["spec"]["template"]
+        return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "spec.template")
+
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)
         keep(obj["metadata"], old["metadata"], "labels")
@@ -48,10 +57,10 @@ class DeploymentStrategy(WorkloadStrategy):
             _missing(rolling, "maxSurge", "25%")
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.deployment(obj)
+        return list(apps_rules.deployment(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.deployment(obj) + rules.immutable_selector(obj, old)
+        return [*apps_rules.deployment(obj), *apps_rules.immutable_selector(obj, old)]
 
 
 class ReplicaSetStrategy(WorkloadStrategy):
@@ -64,10 +73,10 @@ class ReplicaSetStrategy(WorkloadStrategy):
         return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.replica_set(obj)
+        return list(apps_rules.replica_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.replica_set(obj) + rules.immutable_selector(obj, old)
+        return [*apps_rules.replica_set(obj), *apps_rules.immutable_selector(obj, old)]
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
@@ -81,10 +90,13 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
                 obj["metadata"]["labels"] = dict(labels)
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.replication_controller(obj)
+        return list(apps_rules.replication_controller(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.replication_controller(obj)
+        return list(apps_rules.replication_controller(obj))
+
+
+_TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 
 
 class DaemonSetStrategy(WorkloadStrategy):
@@ -94,6 +106,19 @@ class DaemonSetStrategy(WorkloadStrategy):
         "desiredNumberScheduled": 0,
         "numberReady": 0,
     }
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """The annotation is a field of old, which counts changes of the template."""
+        super().prepare_for_update(context, obj, old)
+        count = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
+        if count.isdecimal():
+            changed = obj["spec"]["template"] != old["spec"]["template"]
+            annotations: Object = obj["metadata"].setdefault("annotations", {})
+            annotations[_TEMPLATE_GENERATION] = str(int(count) + changed)
 
     def default_own(self, obj: Object, spec: Object) -> None:
         _missing(spec, "revisionHistoryLimit", 10)
@@ -105,10 +130,10 @@ class DaemonSetStrategy(WorkloadStrategy):
             _missing(rolling, "maxSurge", 0)
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.daemon_set(obj)
+        return list(apps_rules.daemon_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.daemon_set(obj) + rules.immutable_selector(obj, old)
+        return [*apps_rules.daemon_set(obj), *apps_rules.immutable_selector(obj, old)]
 
 
 class StatefulSetStrategy(WorkloadStrategy):
@@ -135,10 +160,10 @@ class StatefulSetStrategy(WorkloadStrategy):
             claim.setdefault("status", {}).setdefault("phase", "Pending")
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.stateful_set(obj)
+        return list(apps_rules.stateful_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.stateful_set(obj) + rules.stateful_set_update(obj, old)
+        return [*apps_rules.stateful_set(obj), *apps_rules.stateful_set_update(obj, old)]
 
 
 class JobStrategy(WorkloadStrategy):
@@ -152,15 +177,18 @@ class JobStrategy(WorkloadStrategy):
         super().prepare_for_create(context, obj)
         if not obj["spec"].get("manualSelector"):
             _generate_selector(obj)
+        labels = obj["spec"]["template"]["metadata"].get("labels")
+        if labels and not obj["metadata"].get("labels"):
+            obj["metadata"]["labels"] = dict(labels)
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.job(obj)
+        return list(job_rules.job(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.job(obj) + rules.job_update(obj, old)
+        return [*job_rules.job(obj), *job_rules.job_update(obj, old)]
 
 
 def _generate_selector(obj: Object) -> None:
@@ -207,15 +235,29 @@ class CronJobStrategy(ResourceStrategy):
         pod_template.default_template(job.setdefault("template", {}))
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.cron_job(obj)
+        return list(job_rules.cron_job(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.cron_job(obj, old)
+        return list(job_rules.cron_job(obj, old))
 
 
 class PodTemplateStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         pod_template.default_template(obj.setdefault("template", {}))
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(template_rules.template(obj["template"], "template"))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(template_rules.template(obj["template"], "template"))
+
+
+class ControllerRevisionStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(apps_rules.controller_revision(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(apps_rules.controller_revision_update(obj, old))
 
 
 def _missing(owner: Object, name: str, value: Any) -> None:

@@ -156,7 +156,7 @@ def test_a_job_selects_its_own_pods() -> None:
 
 def test_pods_of_jobs_end() -> None:
     rules = strategy("batch", "jobs")
-    obj = workload()
+    obj = workload(manualSelector=True)
     rules.default(obj)
     path = "spec.template.spec.restartPolicy"
     assert texts(rules.validate(obj)) == [f'{path}: Required value: valid values: "OnFailure", "Never"']

@@ -1,0 +1,228 @@
+"""What workloads of the apps group and replication controllers must look like.
+
+Source: upstream pkg/apis/apps/validation/validation.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, not_negative
+from kprov.kube.apiserver.registry.strategies import claim_rules, template_rules
+from kprov.kube.machinery import field, names
+
+_ROLLING: Final = "RollingUpdate"
+
+
+def deployment(obj: Object) -> Errors:
+    spec = obj["spec"]
+    yield from not_negative(spec, "spec", "replicas")
+    yield from template_rules.selector(spec, "deployment")
+    yield from _replicated(spec)
+    yield from _deployment_strategy(spec["strategy"])
+    yield from not_negative(
+        spec, "spec", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
+    )
+    if spec["progressDeadlineSeconds"] <= (spec.get("minReadySeconds") or 0):
+        path = "spec.progressDeadlineSeconds"
+        yield field.invalid(path, spec["progressDeadlineSeconds"], "must be greater than minReadySeconds")
+
+
+def _replicated(spec: Object, kind: str = "ReplicaSet") -> Errors:
+    """A template that a replica set makes pods of."""
+    matching = template_rules.matches(spec, empty=True)
+    if matching is None:
+        yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
+        return
+    if not matching and spec.get("selector"):
+        yield template_rules.no_match(spec)
+    yield from template_rules.template(spec["template"], "spec.template")
+    yield from template_rules.runs_for_ever(spec["template"], kind, "spec.template")
+
+
+def _deployment_strategy(strategy: Object) -> Errors:
+    path = "spec.strategy.rollingUpdate"
+    rolling: Object = strategy.get("rollingUpdate") or {}
+    if strategy["type"] == "Recreate":
+        if strategy.get("rollingUpdate") is not None:
+            text = "may not be specified when strategy `type` is 'Recreate'"
+            yield field.forbidden(path, text)
+    elif strategy["type"] == _ROLLING:
+        unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
+        yield from count_or_percent(unavailable, f"{path}.maxUnavailable")
+        yield from count_or_percent(surge, f"{path}.maxSurge")
+        if _amount(unavailable) == 0 and _amount(surge) == 0:
+            yield field.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
+        yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
+    else:
+        yield field.not_supported("spec.strategy", strategy, ["Recreate", _ROLLING])
+
+
+def count_or_percent(value: Any, path: str) -> Errors:
+    """ValidatePositiveIntOrPercent: a percentage in upstream's words, or a number that is not negative."""
+    if isinstance(value, str):
+        yield from checks.named(value, path, names.is_percent)
+    elif value < 0:
+        yield field.invalid(path, value, checks.NOT_NEGATIVE)
+
+
+def _amount(value: Any) -> int:
+    """The number before a percent sign, or the number; 0 for what is neither."""
+    if isinstance(value, str):
+        digits = value.removesuffix("%")
+        return int(digits) if digits.isdecimal() else 0
+    return int(value)
+
+
+def replica_set(obj: Object) -> Errors:
+    spec = obj["spec"]
+    yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
+    # Upstream's text says deployment here, too.
+    yield from template_rules.selector(spec, "deployment")
+    yield from _replicated(spec)
+
+
+def replication_controller(obj: Object) -> Errors:
+    spec = obj["spec"]
+    yield from not_negative(spec, "spec", "minReadySeconds")
+    wanted, labels = spec.get("selector") or {}, template_rules.labels(spec)
+    if not wanted:
+        yield field.required("spec.selector")
+    yield from not_negative(spec, "spec", "replicas")
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        yield template_rules.no_match(spec)
+    yield from template_rules.template(spec["template"], "spec.template")
+    yield from template_rules.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
+
+
+def daemon_set(obj: Object) -> Errors:
+    spec, path = obj["spec"], "spec.updateStrategy"
+    yield from checks.label_selector(spec.get("selector"), "spec.selector")
+    if template_rules.matches(spec) is False:
+        yield template_rules.no_match(spec)
+    given = spec.get("selector")
+    if given is not None and not given.get("matchLabels") and not given.get("matchExpressions"):
+        yield field.invalid("spec.selector", given, "empty selector is invalid for daemonset")
+    yield from template_rules.template(spec["template"], "spec.template")
+    yield from template_rules.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
+    yield from not_negative(spec, "spec", "minReadySeconds")
+    strategy: Object = spec["updateStrategy"]
+    if strategy["type"] == _ROLLING:
+        yield from _rolling_daemon(strategy["rollingUpdate"], f"{path}.rollingUpdate")
+    elif strategy["type"] != "OnDelete":
+        yield field.not_supported(path, strategy, [_ROLLING, "OnDelete"])
+    yield from not_negative(spec, "spec", "revisionHistoryLimit")
+
+
+def _rolling_daemon(rolling: Object, path: str) -> Errors:
+    unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
+    yield from count_or_percent(unavailable, f"{path}.maxUnavailable")
+    yield from count_or_percent(surge, f"{path}.maxSurge")
+    yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
+    yield from checks.at_most_whole(surge, f"{path}.maxSurge")
+    if _amount(unavailable) and _amount(surge):
+        yield field.invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+    elif not _amount(unavailable) and not _amount(surge):
+        yield field.required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
+
+
+def immutable_selector(obj: Object, old: Object) -> Errors:
+    if obj["spec"].get("selector") != old["spec"].get("selector"):
+        yield field.invalid("spec.selector", obj["spec"].get("selector"), checks.IMMUTABLE)
+
+
+def controller_revision(obj: Object) -> Errors:
+    if (obj.get("revision") or 0) < 0:
+        yield field.invalid("revision", obj["revision"], checks.NOT_NEGATIVE)
+    data = obj.get("data")
+    if data is None:
+        yield field.required("data", "data is mandatory")
+    elif not isinstance(data, dict):
+        yield field.required("data", "data must be a valid JSON object")
+
+
+def controller_revision_update(obj: Object, old: Object) -> Errors:
+    if (obj.get("revision") or 0) < 0:
+        yield field.invalid("revision", obj["revision"], checks.NOT_NEGATIVE)
+    if obj.get("data") != old.get("data"):
+        yield field.invalid("data", obj.get("data"), checks.IMMUTABLE)
+
+
+_POLICIES: Final = ["Retain", "Delete"]
+_CHANGEABLE: Final = {
+    *("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit"),
+    *("persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
+}
+
+
+def stateful_set(obj: Object) -> Errors:
+    spec = obj["spec"]
+    policy = spec["podManagementPolicy"]
+    if policy not in {"OrderedReady", "Parallel"}:
+        yield field.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
+    yield from _stateful_strategy(spec["updateStrategy"], "spec.updateStrategy")
+    for part, value in spec["persistentVolumeClaimRetentionPolicy"].items():
+        yield from checks.one_of(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
+    for where, claim in checks.each(spec.get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
+        yield from claim_rules.claim_spec(claim["spec"], f"{where}.spec")
+    yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
+    yield from not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
+    yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
+    yield from template_rules.selector(spec, "statefulset")
+    matching = template_rules.matches(spec, empty=True)
+    if matching is None:
+        yield field.invalid("spec.selector", spec["selector"], "")
+    else:
+        if not matching and spec.get("selector"):
+            yield template_rules.no_match(spec)
+        yield from template_rules.template(_with_claims(spec), "spec.template")
+        metadata = spec["template"].get("metadata") or {}
+        yield from checks.labels(metadata.get("labels"), "spec.template.labels")
+        yield from checks.annotation_map(metadata.get("annotations"), "spec.template.annotations")
+    yield from template_rules.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
+
+
+def _stateful_strategy(strategy: Object, path: str) -> Errors:
+    rolling = strategy.get("rollingUpdate")
+    if strategy["type"] == "OnDelete":
+        if rolling is not None:
+            text = "only allowed for updateStrategy 'RollingUpdate'"
+            yield field.invalid(f"{path}.rollingUpdate", rolling, text)
+    elif strategy["type"] != _ROLLING:
+        yield field.invalid(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")
+    elif rolling is not None:
+        yield from not_negative(rolling, f"{path}.rollingUpdate", "partition")
+        unavailable, where = rolling.get("maxUnavailable"), f"{path}.rollingUpdate.maxUnavailable"
+        if unavailable is not None:
+            yield from count_or_percent(unavailable, where)
+            if _amount(unavailable) == 0:
+                yield field.invalid(where, unavailable, "cannot be 0")
+            yield from checks.at_most_whole(unavailable, where)
+
+
+def _with_claims(spec: Object) -> Object:
+    """The template as its pods will be: with a volume for each claim; their names are the set's."""
+    claims = [
+        (claim.get("metadata") or {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()
+    ]
+    pods = dict(spec["template"]["spec"])
+    pods.pop("subdomain", None)
+    pods.pop("hostname", None)
+    own = [volume for volume in pods.get("volumes") or () if volume.get("name", "") not in claims]
+    made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
+    whole: Object = spec["template"] | {"spec": pods | {"volumes": made + own}}
+    return whole
+
+
+def stateful_set_update(obj: Object, old: Object) -> Errors:
+    def fixed(each: Object) -> Object:
+        return {name: value for name, value in each["spec"].items() if name not in _CHANGEABLE}
+
+    if fixed(obj) != fixed(old):
+        text = (
+            "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+            "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+            "'minReadySeconds' are forbidden"
+        )
+        yield field.forbidden("spec", text)

@@ -1,0 +1,176 @@
+"""What a client is warned of when it writes a pod or a template of pods.
+
+Source: upstream pkg/api/pod/warnings.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.checks import each, nanos
+from kprov.kube.apiserver.registry.strategies.windows_rules import visit
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+_VOLUMES: Final = {
+    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
+    "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
+    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
+    "flocker": "deprecated in v1.22, non-functional in v1.25+",
+    "storageos": "deprecated in v1.22, non-functional in v1.25+",
+    "quobyte": "deprecated in v1.22, non-functional in v1.25+",
+    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
+    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
+    "rbd": "deprecated in v1.28, non-functional in v1.31+",
+}
+_SYSCTLS: Final = 'non-functional in v1.11+; use the "sysctls" field instead'
+_ANNOTATIONS: Final = {
+    "scheduler.alpha.kubernetes.io/critical-pod": (
+        'non-functional in v1.16+; use the "priorityClassName" field instead'
+    ),
+    "security.alpha.kubernetes.io/sysctls": _SYSCTLS,
+    "security.alpha.kubernetes.io/unsafe-sysctls": _SYSCTLS,
+}
+_LABELS: Final = {
+    f"{old}{part}": f'deprecated since v1.{version}; use "{new}" instead'
+    for old, part, version, new in (
+        ("beta.kubernetes.io/", "arch", 14, "kubernetes.io/arch"),
+        ("beta.kubernetes.io/", "os", 14, "kubernetes.io/os"),
+        ("failure-domain.beta.kubernetes.io/", "region", 17, "topology.kubernetes.io/region"),
+        ("failure-domain.beta.kubernetes.io/", "zone", 17, "topology.kubernetes.io/zone"),
+        ("beta.kubernetes.io/", "instance-type", 17, "node.kubernetes.io/instance-type"),
+    )
+}
+
+
+def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
+    """`path`: of the template, "" for pods."""
+    prefix = f"{path}." if path else ""
+    return [
+        *_whole(metadata, spec, prefix),
+        *_containers(spec, f"{prefix}spec"),
+        *_affinity(spec, f"{prefix}spec"),
+    ]
+
+
+def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+    for key in spec.get("nodeSelector") or ():
+        if key in _LABELS:
+            yield f"{prefix}spec.nodeSelector[{key}]: {_LABELS[key]}"
+    for where, constraint in each(
+        spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
+    ):
+        key = constraint.get("topologyKey", "")
+        if key in _LABELS:
+            yield f"{where}.topologyKey: {key} is {_LABELS[key]}"
+        if constraint.get("labelSelector") is None:
+            yield f"{where}.labelSelector: {_NULL_SELECTOR}"
+    for key, text in _ANNOTATIONS.items():
+        if key in (metadata.get("annotations") or {}):
+            yield f"{prefix}metadata.annotations[{key}]: {text}"
+    for where, volume in each(spec.get("volumes"), f"{prefix}spec.volumes"):
+        for kind, text in _VOLUMES.items():
+            if volume.get(kind) is not None:
+                yield f"{where}.{'storageOS' if kind == 'storageos' else kind}: {text}"
+    yield from _twice(spec, prefix)
+    for name in ("memory", "ephemeral-storage"):
+        yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")
+
+
+def _twice(spec: Object, prefix: str) -> Iterator[str]:
+    for kind, part, shown in (("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")):
+        seen: set[str] = set()
+        for where, item in each(spec.get(kind), f"{prefix}spec.{kind}"):
+            value = item.get(part) or ""
+            if value in seen:
+                yield f"{where}.{part}: duplicate {shown} {status.quoted(value)}"
+            seen.add(value)
+    for where, secret in each(spec.get("imagePullSecrets"), f"{prefix}spec.imagePullSecrets"):
+        if not secret.get("name"):
+            yield f'{where}.name: invalid empty name ""'
+
+
+def _fraction(amounts: Object | None, name: str, path: str) -> Iterator[str]:
+    amount = (amounts or {}).get(name)
+    if amount is not None and nanos(amount) % 10**9:
+        yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
+
+
+def _containers(spec: Object, path: str) -> Iterator[str]:
+    for where, container in visit(spec, path):
+        resources = container.get("resources") or {}
+        for name in ("memory", "ephemeral-storage"):
+            for part in ("limits", "requests"):
+                yield from _fraction(resources.get(part), name, f"{where}.resources.{part}")
+        seen: set[str] = set()
+        for place, variable in each(container.get("env"), f"{where}.env"):
+            name, value = variable.get("name", ""), variable.get("value", "")
+            used = f"$({name})"
+            if name in seen and (variable.get("valueFrom") is not None or value == used or used not in value):
+                shown = status.quoted(name)
+                yield f"{place}: hides previous definition of {shown}, which may be dropped when using apply"
+            seen.add(name)
+    yield from _ports(spec, path)
+
+
+def _ports(spec: Object, path: str) -> Iterator[str]:
+    ports = [
+        (place, port)
+        for where, container in visit(spec, path)
+        for place, port in each(container.get("ports"), f"{where}.ports")
+    ]
+    before: dict[tuple[int, str], list[tuple[str, Object]]] = {}
+    for place, port in ports:
+        if port.get("hostIP") and not port.get("hostPort"):
+            yield f"{place}: hostIP set without hostPort: {_go_port(port)}"
+        others = before.setdefault((port.get("containerPort", 0), port.get("protocol", "")), [])
+        for where, other in others:
+            same_ip = port.get("hostIP", "") == other.get("hostIP", "")
+            mine, its = port.get("hostPort") or 0, other.get("hostPort") or 0
+            if same_ip and mine == its:
+                yield f"{place}: duplicate port definition with {where}"
+            elif not mine or not its:
+                yield f"{place}: overlapping port definition with {where}"
+            elif mine == its and bool(port.get("hostIP")) != bool(other.get("hostIP")):
+                yield f"{place}: dangerously ambiguous port definition with {where}"
+        others.append((place, port))
+    named: dict[str, str] = {}
+    for place, port in ports:
+        name = port.get("name", "")
+        if name in named:
+            first = named[name]
+            yield (
+                f"{place}: duplicate port name {status.quoted(name)} with {first}, services and probes that "
+                f"select ports by name will use {first}"
+            )
+        elif name:
+            named[name] = place
+
+
+def _go_port(port: Object) -> str:
+    shown = (
+        *(("Name", "name"), ("HostPort", "hostPort"), ("ContainerPort", "containerPort")),
+        *(("Protocol", "protocol"), ("HostIP", "hostIP")),
+    )
+    zero = {"hostPort": 0, "containerPort": 0}
+    return "{" + " ".join(f"{go}:{port.get(name) or zero.get(name, '')}" for go, name in shown) + "}"
+
+
+def _affinity(spec: Object, path: str) -> Iterator[str]:
+    seconds = spec.get("terminationGracePeriodSeconds")
+    if seconds is not None and seconds < 0:
+        text = "must be >= 0; negative values are invalid and will be treated as 1"
+        yield f"{path}.terminationGracePeriodSeconds: {text}"
+    for kind in ("podAffinity", "podAntiAffinity"):
+        affinity = (spec.get("affinity") or {}).get(kind) or {}
+        for where, term in each(affinity.get(_REQUIRED), f"{path}.affinity.{kind}.{_REQUIRED}"):
+            if term.get("labelSelector") is None:
+                yield f"{where}.labelSelector: {_NULL_SELECTOR}"
+        for where, weighted in each(affinity.get(_PREFERRED), f"{path}.affinity.{kind}.{_PREFERRED}"):
+            if (weighted.get("podAffinityTerm") or {}).get("labelSelector") is None:
+                yield f"{where}.podAffinityTerm.labelSelector: {_NULL_SELECTOR}"

@@ -1,0 +1,159 @@
+"""Words in jobs: cron schedules, time zones, lists of indexes.
+
+Source: github.com/robfig/cron parser.go (as upstream's API server uses it),
+upstream pkg/apis/batch/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from kprov.kube.apiserver.registry.checks import Errors
+from kprov.kube.machinery import field, status
+
+_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+_DAYS: Final = "sun mon tue wed thu fri sat".split()  # noqa: SIM905
+_NAMES: Final[dict[str, dict[str, int]]] = {
+    "month": {name: index + 1 for index, name in enumerate(_MONTHS)},
+    "dow": {name: index for index, name in enumerate(_DAYS)},
+}
+_FIELDS: Final = (("minute", 0, 59), ("hour", 0, 23), ("dom", 1, 31), ("month", 1, 12), ("dow", 0, 6))
+_DESCRIPTORS: Final = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
+_DURATION: Final = re.compile(r"[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+|0")
+
+
+class _WrongError(ValueError):
+    """The parser's complaint."""
+
+
+def cron(text: str) -> str:
+    """What is wrong with a schedule, in upstream's words; "" for a good one."""
+    try:
+        _parse(text)
+    except _WrongError as wrong:
+        return str(wrong)
+    return ""
+
+
+def _parse(text: str) -> None:
+    if text.startswith(("TZ=", "CRON_TZ=")):
+        zone, _, text = text.partition(" ")
+        name = zone.partition("=")[2]
+        if not _is_zone(name):
+            raise _WrongError(f"provided bad location {name}: unknown time zone {name}")
+        text = text.strip()
+    if text.startswith("@"):
+        if text in _DESCRIPTORS:
+            return
+        if text.startswith("@every "):
+            length = text.removeprefix("@every ")
+            if _DURATION.fullmatch(length):
+                return
+            raise _WrongError(f'failed to parse duration {text}: time: invalid duration "{length}"')
+        raise _WrongError(f"unrecognized descriptor: {text}")
+    parts = text.split()
+    if len(parts) != len(_FIELDS):
+        raise _WrongError(f"expected exactly 5 fields, found {len(parts)}: [{' '.join(parts)}]")
+    for part, (kind, low, high) in zip(parts, _FIELDS, strict=True):
+        for item in part.split(","):
+            if item:
+                _range(item, kind, low, high)
+
+
+def _range(text: str, kind: str, low: int, high: int) -> None:
+    span, *steps = text.split("/")
+    first, *rest = span.split("-")
+    if first in {"*", "?"}:
+        start, end = low, high
+    else:
+        start = end = _number(first, kind)
+        if len(rest) == 1:
+            end = _number(rest[0], kind)
+        elif rest:
+            raise _WrongError(f"too many hyphens: {text}")
+    step = 1
+    if len(steps) == 1:
+        step = _integer(steps[0])
+        if not rest and first not in {"*", "?"}:
+            end = high
+    elif steps:
+        raise _WrongError(f"too many slashes: {text}")
+    if start < low:
+        raise _WrongError(f"beginning of range ({start}) below minimum ({low}): {text}")
+    if end > high:
+        raise _WrongError(f"end of range ({end}) above maximum ({high}): {text}")
+    if start > end:
+        raise _WrongError(f"beginning of range ({start}) beyond end of range ({end}): {text}")
+    if step == 0:
+        raise _WrongError(f"step of range should be a positive number: {text}")
+
+
+def _number(text: str, kind: str) -> int:
+    found = _NAMES.get(kind, {}).get(text.lower())
+    return _integer(text) if found is None else found
+
+
+def _integer(text: str) -> int:
+    if not re.fullmatch("[-+]?[0-9]+", text):
+        raise _WrongError(
+            f"failed to parse int from {text}: strconv.Atoi: parsing {status.quoted(text)}: invalid syntax"
+        )
+    if int(text) < 0:
+        raise _WrongError(f"negative number ({int(text)}) not allowed: {text}")
+    return int(text)
+
+
+def _is_zone(name: str) -> bool:
+    if name in {"", "UTC", "Local"}:
+        return True
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True
+
+
+def time_zone(name: str, path: str) -> Errors:
+    if not name:
+        yield field.invalid(path, name, "timeZone must be nil or non-empty string")
+        return
+    if any(
+        part in {".", ".."} or not re.fullmatch("[A-Za-z0-9_+][A-Za-z0-9._+-]{0,13}", part)
+        for part in name.split("/")
+    ):
+        yield field.invalid(path, name, f"unknown time zone {name}")
+        return
+    if name.lower() == "local":
+        text = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        yield field.invalid(path, name, text)
+    elif not _is_zone(name):
+        yield field.invalid(path, name, f"unknown time zone {name}")
+
+
+def indexes(text: str, completions: int) -> tuple[int, str]:
+    """How many indexes "1,3-5" names, and what is wrong with it ("": nothing)."""
+    total, last = 0, -1
+    for part in text.split(",") if text else ():
+        limits = part.split("-")
+        if len(limits) > 2:
+            shown = status.quoted(part)
+            return 0, (
+                f"the fragment {shown} violates the requirement that an index interval can have at most two "
+                "parts separated by '-'"
+            )
+        numbers: list[int] = []
+        for limit in limits:
+            if not limit.isdecimal():
+                return 0, f"cannot convert string to integer for index: {status.quoted(limit)}"
+            if int(limit) >= completions:
+                return 0, f"too large index: {status.quoted(limit)}"
+            numbers.append(int(limit))
+        if len(numbers) == 2 and numbers[0] >= numbers[1]:
+            return 0, f"non-increasing order, previous: {numbers[0]}, current: {numbers[1]}"
+        if last >= numbers[0]:
+            return 0, f"non-increasing order, previous: {last}, current: {numbers[0]}"
+        total += numbers[-1] - numbers[0] + 1
+        last = numbers[-1]
+    return total, ""
