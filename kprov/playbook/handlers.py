@@ -20,6 +20,8 @@ class Handlers:
         self._scope = scope
         self._journal = journal
         self._waiting: dict[int, list[str]] = {}
+        #: Names by host. Which handlers they mean is found out when handlers run: includes may bring others.
+        self._notified: dict[str, dict[str, None]] = {}
 
     def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
         """A task changed something on hosts; `scopes` are those of its changed items."""
@@ -45,8 +47,8 @@ class Handlers:
                 line=task.line,
                 field="notify",
             )
+        self._notified.setdefault(host, {})[name] = None
         for handler in found:
-            self.owe(handler, host)
             self._journal.write("notify", host=host, handler=fingerprint(handler))
 
     def owe(self, handler: Task, host: str) -> None:
@@ -86,11 +88,12 @@ class Handlers:
 
     def take(self, handler: Task) -> list[str]:
         """Hosts that wait for a handler, which wait no longer."""
+        for host, names in self._notified.items():
+            for name in names:
+                for meant in self._named(name, host):
+                    self.owe(meant, host)
+        self._notified.clear()
         return self._waiting.pop(id(handler), [])
-
-    def pending(self) -> bool:
-        """Whether any handler is waited for."""
-        return bool(self._waiting)
 
     def put_back(self, handler: Task, hosts: list[str]) -> None:
         """Hosts that still wait for a handler."""

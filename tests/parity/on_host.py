@@ -11,6 +11,7 @@ from __future__ import annotations
 import grp
 import hashlib
 import json
+import os
 import pwd
 import re
 import stat
@@ -43,7 +44,11 @@ LIVELY_UNITS = re.compile(
 def output(*words: str) -> list[str]:
     """Lines of a program; none where it is not there."""
     try:
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        # A loaded machine's systemd takes its time to answer.
+        patient = os.environ | {"SYSTEMD_BUS_TIMEOUT": "300"}
+        done = subprocess.run(
+            words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, env=patient
+        )
     except OSError:
         return []
     return done.stdout.decode(errors="replace").splitlines()

@@ -47,6 +47,16 @@ def test_the_handlers_of_the_last_use_are_notified_and_of_one_file_the_first(ben
     assert "first two" in bench.recorder.shown
 
 
+def test_a_notified_handler_is_the_one_that_is_last_when_handlers_run(bench: Any) -> None:
+    tasks = "- {name: T, debug: {msg: x}, changed_when: true, notify: H}"
+    role(bench, "r", tasks, handlers="- {name: H, debug: {msg: 'handler {{ word }}'}}")
+    bench.write("roles/r/tasks/other.yml", "[]")
+    include = "    - {include_role: {name: r, tasks_from: other}, vars: {word: two}}\n"
+    bench.play(HEAD + "  roles: [{role: r, word: one}]\n  tasks:\n" + include)
+    assert ran(bench, "r : H") == 1
+    assert "handler two" in bench.recorder.shown
+
+
 def test_names_of_roles(bench: Any) -> None:
     names = (
         "{{ ansible_play_role_names }} {{ ansible_dependent_role_names }} {{ ansible_role_names | sort }}"
