@@ -49,6 +49,13 @@ class CertificateAuthenticator:
             raise status.unauthorized()
         return user
 
+    def is_foreign(self, der: bytes) -> bool:
+        """Whether another authority issued it, or not for clients: wrong credentials rather than none."""
+        if der in self._known:
+            return False
+        certificate = x509.load_der_x509_certificate(der)
+        return not self.issued(certificate) or not _for_clients(certificate)
+
     def issued(self, certificate: x509.Certificate) -> bool:
         """Whether one of the authorities signed it."""
         return any(_signed(certificate, authority) for authority in self._authorities)

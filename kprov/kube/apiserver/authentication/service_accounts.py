@@ -69,7 +69,8 @@ class TokenSigner:
     def sign(self, claims: Object) -> str:
         """A token of these claims, ours as issuer."""
         public = self.public_key
-        headers = {"kid": key_id(public)}
+        # Upstream's tokens do not say that they are JWTs.
+        headers = {"kid": key_id(public), "typ": ""}
         return jwt.encode(
             claims | {"iss": self._issuer}, self._key, algorithm=algorithm_of(public), headers=headers
         )
@@ -108,6 +109,18 @@ def bound_claims(
         "nbf": issued,
         "sub": f"{PREFIX}{meta['namespace']}:{meta['name']}",
     }
+
+
+class WrongAudienceError(status.StatusError):
+    """A token that holds, but for others; 401. `text` is what a TokenReview says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(status.unauthorized().status)
+        self.text = text
+
+
+def _quoted(values: list[str]) -> str:
+    return f"[{' '.join(status.quoted(value) for value in values)}]"
 
 
 class _Need:
@@ -189,7 +202,9 @@ class ServiceAccountAuthenticator:
             audience for audience in ([given] if isinstance(given, str) else given) if audience in wanted
         ]
         if not common:
-            raise status.unauthorized()
+            shown = [given] if isinstance(given, str) else list(given)
+            text = f"token audiences {_quoted(shown)} is invalid for the target audiences {_quoted(wanted)}"
+            raise WrongAudienceError(text)
         return await self._bound(claims, needs), common
 
     def _verify(self, token: str) -> Object | None:

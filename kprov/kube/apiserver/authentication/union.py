@@ -64,6 +64,8 @@ class Union:
         if token:
             user, _ = await self.by_token(token)
             return user
+        if peer_certificate is not None and self._certificates.is_foreign(peer_certificate):
+            raise status.unauthorized()
         return None
 
     async def by_token(

@@ -9,6 +9,7 @@ from argparse import Namespace
 from typing import Any, Final
 
 from kprov.kube.apiserver import authentication, authorization
+from kprov.kube.apiserver.authentication.service_accounts import WrongAudienceError
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.registry.token import TokenRequest
@@ -156,7 +157,10 @@ class IdentityReviews:
         except status.StatusError as error:
             if error.code != 401:
                 raise
-            review["status"] = {"user": {}, "error": "invalid bearer token"}
+            told = "invalid bearer token"
+            if isinstance(error, WrongAudienceError):
+                told = f"[{told}, {error.text}]"
+            review["status"] = {"user": {}, "error": told}
         else:
             review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
         return Reply(review, 201)

@@ -69,7 +69,8 @@ class TokenRequest:
         if extended:
             claims["kubernetes.io"]["warnafter"] = claims["iat"] + seconds
         expires = claims["iat"] + seconds
-        request["spec"] = spec | {"audiences": audiences, "expirationSeconds": seconds}
+        told = {"audiences": audiences, "expirationSeconds": seconds}
+        request["spec"] = {"boundObjectRef": None} | spec | told
         request["status"] = {
             "token": self._signer.sign(claims),
             "expirationTimestamp": timestamps.show(datetime.fromtimestamp(expires, UTC)),

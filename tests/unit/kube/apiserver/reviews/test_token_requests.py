@@ -69,7 +69,7 @@ async def test_a_token_is_for_this_server_and_an_hour_unless_asked_otherwise(
     assert claims["aud"] == [ISSUER]
     assert claims["exp"] - claims["iat"] == 3600
     assert claims["sub"] == "system:serviceaccount:default:web"
-    assert answer["spec"] == {"audiences": [ISSUER], "expirationSeconds": 3600}
+    assert answer["spec"] == {"boundObjectRef": None, "audiences": [ISSUER], "expirationSeconds": 3600}
     assert timestamps.seconds(answer["status"]["expirationTimestamp"]) == claims["exp"]
     assert answer["metadata"]["uid"] == account["metadata"]["uid"]
 
