@@ -23,6 +23,7 @@ CONTROLLERS: Final[dict[str, str]] = {
     "clusterrole-aggregation-controller": "cluster_role_aggregation:ClusterRoleAggregation",
     "ttl-controller": "ttl:TtlController",
     "garbage-collector-controller": "garbage_collector.controller:GarbageCollector",
+    "service-cidr-controller": "service_cidr:ServiceCidrController",
     "resourcequota-controller": "resource_quota.controller:ResourceQuotaController",
 }
 

@@ -90,11 +90,19 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
 
 def name_check(resource: Resource) -> Callable[[str], list[str]]:
     """What a name of that resource must look like."""
+    if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):
+        # Addresses, IPv6 too; its strategy looks at them.
+        return _any_name
     if resource.group in _PATH_NAMES and resource.group.startswith("rbac"):
         return _path_segment
     if resource.plural in _LABEL_NAMES and not resource.group:
-        return names.is_dns1035_label if resource.plural == "services" else names.is_dns1123_label
+        return names.is_dns1123_label
     return names.is_dns1123_subdomain
+
+
+def _any_name(name: str) -> list[str]:
+    del name
+    return []
 
 
 def _path_segment(name: str) -> list[str]:

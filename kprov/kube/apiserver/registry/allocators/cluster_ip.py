@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.allocators.address_range import Address, AddressRange
 from kprov.kube.apiserver.registry.store import Registry, system_context
 from kprov.kube.machinery.status import StatusError
@@ -23,6 +25,8 @@ GROUP: Final = "networking.k8s.io"
 MANAGED_BY: Final = "ipaddress.kubernetes.io/managed-by"
 MANAGER: Final = "ipallocator.k8s.io"
 KUBERNETES: Final = ("default", "kubernetes")
+#: The ServiceCIDR of the flags.
+DEFAULT_CIDR: Final = "kubernetes"
 _TAKEN: Final = "provided IP is already allocated"
 _FAMILY: Final = "ipaddress.kubernetes.io/ip-family"
 
@@ -44,41 +48,77 @@ class Given:
 
 
 class ClusterIpAllocator:
-    """Gives and takes back addresses of the cluster's ranges, by family."""
+    """Gives and takes back addresses of the cluster's ranges, by family.
+
+    `ranges` are those of the flags: the cluster's families. Addresses come from the ServiceCIDR objects
+    that are ready; from the flags' ranges while a new cluster has none.
+    """
 
     def __init__(self, ranges: Sequence[AddressRange], registry: Registry) -> None:
         self.ranges = {each.family: each for each in ranges}
         self.default_family = ranges[0].family
         self._registry = registry
 
+    def known(self, family: str, *, ready: bool) -> list[AddressRange]:
+        """The ranges of a family; `ready`: only those that new addresses may come from."""
+        store = self._registry.find(GROUP, "servicecidrs")
+        objects = store.lister.list() if store is not None else []
+        if not objects:
+            return [each for name, each in self.ranges.items() if name == family]
+        cidrs = [
+            cidr
+            for obj in objects
+            if not ready or _is_ready(obj)
+            for cidr in (obj.get("spec") or {}).get("cidrs") or ()
+        ]
+        found = AddressRange.of_flag(",".join(dict.fromkeys(cidrs)))
+        return [each for each in found if each.family == family]
+
     async def take(
         self, namespace: str, name: str, family: str, address: str = "", *, dry_run: bool = False
     ) -> Given:
         """Give the service that address, or a free one. AllocationError: it cannot be given."""
-        chosen = self.ranges[family]
-        store = self._registry.store(GROUP, "ipaddresses")
+        ranges = self.known(family, ready=True)
         if address:
-            wanted = ipaddress.ip_address(address)
-            if wanted not in chosen:
-                raise AllocationError(
-                    f"the provided IP ({wanted}) is not in the valid range. "
-                    f"The range of valid IPs is {chosen.network}"
-                )
-            if dry_run:
-                if store.lister.get("", str(wanted)) is not None:
-                    raise AllocationError(_TAKEN)
-                return Given(str(wanted), is_new=False)
-            if await self._create(chosen, wanted, namespace, name):
-                return Given(str(wanted), is_new=True)
-            if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
-                # Left by a server that ended before the service was there, or all servers start at once.
-                return Given(str(wanted), is_new=False)
-            raise AllocationError(_TAKEN)
-        taken = {obj["metadata"]["name"] for obj in store.lister.list()}
-        for candidate in chosen.candidates(taken):
-            if await self._create(chosen, candidate, namespace, name):
-                return Given(str(candidate), is_new=True)
+            return await self._take_this(
+                namespace, name, ipaddress.ip_address(address), ranges, dry_run=dry_run
+            )
+        store = self._registry.store(GROUP, "ipaddresses")
+        taken = {entry.name for entry in store.cache.select(Selection(""))}
+        random.shuffle(ranges)
+        for chosen in ranges:
+            for candidate in chosen.candidates(taken):
+                if await self._create(candidate, namespace, name):
+                    return Given(str(candidate), is_new=True)
         raise RangeFullError("range is full")
+
+    async def _take_this(
+        self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange], *, dry_run: bool
+    ) -> Given:
+        containing = [each for each in ranges if wanted in each.network]
+        if not containing:
+            raise AllocationError("the provided network does not match the current range")
+        if not any(wanted in each for each in containing):
+            raise AllocationError(
+                f"the provided IP ({wanted}) is not in the valid range. "
+                f"The range of valid IPs is {containing[0].network}"
+            )
+        if dry_run:
+            store = self._registry.store(GROUP, "ipaddresses")
+            if store.lister.get("", str(wanted)) is not None:
+                raise AllocationError(_TAKEN)
+            return Given(str(wanted), is_new=False)
+        if await self._create(wanted, namespace, name):
+            return Given(str(wanted), is_new=True)
+        if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
+            # Left by a server that ended before the service was there, or all servers start at once.
+            return Given(str(wanted), is_new=False)
+        raise AllocationError(_TAKEN)
+
+    async def reserve(self, namespace: str, name: str, address: str) -> None:
+        """Write down that the service has that address. AllocationError: another has it."""
+        if not await self._create(ipaddress.ip_address(address), namespace, name):
+            raise AllocationError(_TAKEN)
 
     async def _owner(self, address: str) -> tuple[str, str]:
         store = self._registry.store(GROUP, "ipaddresses")
@@ -89,13 +129,13 @@ class ClusterIpAllocator:
                 raise
             return "", ""
 
-    async def _create(self, chosen: AddressRange, address: Address, namespace: str, name: str) -> bool:
+    async def _create(self, address: Address, namespace: str, name: str) -> bool:
         """False: another service has it."""
         store = self._registry.store(GROUP, "ipaddresses")
         obj = {
             "metadata": {
                 "name": str(address),
-                "labels": {_FAMILY: chosen.family, MANAGED_BY: MANAGER},
+                "labels": labels_of(address),
             },
             "spec": {
                 "parentRef": {"group": "", "resource": "services", "namespace": namespace, "name": name}
@@ -118,6 +158,20 @@ class ClusterIpAllocator:
         except StatusError as error:
             if error.reason != "NotFound":
                 log.warning("ClusterIP %s of %s/%s was not released: %s", address, namespace, name, error)
+
+
+def labels_of(address: Address) -> dict[str, str]:
+    """What every IPAddress of the allocator carries."""
+    return {_FAMILY: f"IPv{address.version}", MANAGED_BY: MANAGER}
+
+
+def _is_ready(obj: Object) -> bool:
+    if obj["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    told = [each.get("status") == "True" for each in conditions if each.get("type") == "Ready"]
+    # Nobody has looked at the cluster's own range in its first second.
+    return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
 
 
 def owner(obj: Object) -> tuple[str, str]:

@@ -17,8 +17,10 @@ from kprov.kube.apiserver.registry.allocators.cluster_ip import (
     MANAGER,
     AllocationError,
     ClusterIpAllocator,
+    labels_of,
     owner,
 )
+from kprov.kube.apiserver.registry.allocators.events import Recorder
 from kprov.kube.apiserver.registry.allocators.held import held_addresses, held_ports
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.store import Registry, system_context
@@ -44,6 +46,8 @@ class Repair:
         self._addresses = addresses
         self._ports = ports
         self._suspects: set[_Leak] = set()
+        self._address_events = Recorder(registry, "ipallocator-repair-controller")
+        self._port_events = Recorder(registry, "portallocator-repair-controller")
 
     async def run(self, done: Callable[[], None]) -> None:
         """The post-start hook start-service-ip-repair-controllers."""
@@ -66,61 +70,102 @@ class Repair:
         reserved_addresses = await self._reserved_addresses()
         store = self._registry.store("", "services")
         services = await store.list(system_context("list", store.resource))
-        holding: set[_Leak] = set()
+        holders = {(address, _who(service)) for service in services for address in held_addresses(service)}
+        holding: set[_Leak] = set(holders)
         for service in services:
-            who = f"{service['metadata']['namespace']}/{service['metadata']['name']}"
             for address in held_addresses(service):
-                holding.add((address, who))
-                await self._reserve_address(address, who, reserved_addresses.get(address))
+                await self._check_address(address, service, reserved_addresses.get(address), holders)
             for port in held_ports(service):
-                holding.add((port, who))
-                await self._reserve_port(port, who, reserved_ports.get(port))
-        everything: set[_Leak] = {*reserved_ports.items(), *reserved_addresses.items()}
-        suspects = everything - holding
-        for what, who in suspects & self._suspects:
-            await self._free(what, who)
-        self._suspects = suspects
-
-    async def _reserved_addresses(self) -> dict[str, str]:
-        store = self._registry.store(GROUP, "ipaddresses")
-        return {
-            obj["metadata"]["name"]: "/".join(owner(obj))
-            for obj in await store.list(system_context("list", store.resource))
+                holding.add((port, _who(service)))
+                await self._check_port(port, service, reserved_ports.get(port))
+        managed = {
+            (address, "/".join(owner(obj)))
+            for address, obj in reserved_addresses.items()
             if (obj["metadata"].get("labels") or {}).get(MANAGED_BY) == MANAGER
         }
+        everything: set[_Leak] = {*reserved_ports.items(), *managed}
+        suspects = everything - holding
+        for what, who in suspects & self._suspects:
+            await self._free(what, who, reserved_addresses)
+        self._suspects = suspects
 
-    async def _reserve_address(self, address: str, who: str, reserved_by: str | None) -> None:
-        if reserved_by == who:
+    async def _reserved_addresses(self) -> dict[str, Object]:
+        store = self._registry.store(GROUP, "ipaddresses")
+        return {
+            obj["metadata"]["name"]: obj for obj in await store.list(system_context("list", store.resource))
+        }
+
+    async def _check_address(
+        self, address: str, service: Object, reserved: Object | None, holders: set[tuple[str, str]]
+    ) -> None:
+        parsed = ipaddress.ip_address(address)
+        family, who = f"IPv{parsed.version}", _who(service)
+        warn = self._address_events.warn
+        if not any(parsed in each.network for each in self._addresses.known(family, ready=False)):
+            text = f"Cluster IP [{family}]: {address} is not within any configured Service CIDR"
+            await warn(service, "ClusterIPOutOfRange", f"{text}; please recreate service")
             return
-        if reserved_by is not None:
-            log.warning(
-                "ClusterIP %s of service %s belongs to %s: give it a new one", address, who, reserved_by
-            )
+        if reserved is None:
+            text = f"Cluster IP [{family}]: {address} is not allocated; repairing"
+            await warn(service, "ClusterIPNotAllocated", text)
+            await self._reserve(address, service)
             return
-        namespace, _, name = who.partition("/")
-        family = f"IPv{ipaddress.ip_address(address).version}"
+        reserved_by = "/".join(owner(reserved))
+        if reserved_by != who:
+            if (address, reserved_by) in holders:
+                text = f"Cluster IP [{family}]:{address} was assigned to multiple services"
+                await warn(service, "ClusterIPAlreadyAllocated", f"{text}; please recreate service")
+                return
+            text = f"the ClusterIP [{family}]: {address} for Service {who} has a wrong reference; repairing"
+            await warn(service, "ClusterIPNotAllocated", text)
+        elif labels_of(parsed).items() <= (reserved["metadata"].get("labels") or {}).items():
+            return
+        store = self._registry.store(GROUP, "ipaddresses")
+        await store.delete(system_context("delete", store.resource, "", address), "", address)
+        await self._reserve(address, service)
+
+    async def _reserve(self, address: str, service: Object) -> None:
+        metadata = service["metadata"]
         try:
-            if family in self._addresses.ranges:
-                await self._addresses.take(namespace, name, family, address)
+            await self._addresses.reserve(metadata["namespace"], metadata["name"], address)
         except AllocationError as error:
-            log.warning("ClusterIP %s of service %s: %s", address, who, error)
+            # Another server repairs at the same moment.
+            log.info("ClusterIP %s of service %s: %s", address, _who(service), error)
 
-    async def _reserve_port(self, port: int, who: str, reserved_by: str | None) -> None:
+    async def _check_port(self, port: int, service: Object, reserved_by: str | None) -> None:
+        who, warn = _who(service), self._port_events.warn
         if reserved_by == who:
             return
         if reserved_by is not None:
-            log.warning("node port %d of service %s belongs to %s: give it a new one", port, who, reserved_by)
+            text = f"Port {port} was assigned to multiple services; please recreate service"
+            await warn(service, "PortAlreadyAllocated", text)
             return
         namespace, _, name = who.partition("/")
+        if port not in self._ports.ports:
+            text = f"Port {port} is not within the port range {self._ports.ports}; please recreate service"
+            await warn(service, "PortOutOfRange", text)
+            return
         try:
             await self._ports.take(namespace, name, port)
         except AllocationError as error:
-            log.warning("node port %d of service %s: %s", port, who, error)
-
-    async def _free(self, what: str | int, who: str) -> None:
-        namespace, _, name = who.partition("/")
-        log.info("%s is reserved for service %s, which does not hold it: freed", what, who)
-        if isinstance(what, int):
-            await self._ports.release(namespace, name, what)
+            log.info("node port %d of service %s: %s", port, who, error)
         else:
-            await self._addresses.release(namespace, name, what)
+            await warn(service, "PortNotAllocated", f"Port {port} is not allocated; repairing")
+
+    async def _free(self, what: str | int, who: str, reserved: dict[str, Object]) -> None:
+        namespace, _, name = who.partition("/")
+        if isinstance(what, int):
+            log.info("port %d is reserved for service %s, which does not hold it: freed", what, who)
+            await self._ports.release(namespace, name, what)
+            return
+        parent = (reserved[what].get("spec") or {}).get("parentRef") or {}
+        if (parent.get("group", ""), parent.get("resource")) != ("", "services"):
+            text = f"IPAddress {what} appears to have been modified, not referencing a Service: cleaning up"
+        else:
+            text = f"IPAddress: {what} for Service {who} appears to have leaked: cleaning up"
+        await self._address_events.warn(reserved[what], "IPAddressNotAllocated", text)
+        await self._addresses.release(namespace, name, what)
+
+
+def _who(service: Object) -> str:
+    return f"{service['metadata']['namespace']}/{service['metadata']['name']}"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.allocators.events import Recorder
 from kprov.kube.apiserver.registry.bootstrap import system
 from kprov.kube.apiserver.registry.store import Registry, system_context
 from kprov.kube.machinery import timestamps
@@ -26,34 +27,67 @@ _CIDR: Final = "kubernetes"
 _NAMESPACE: Final = "kube-system"
 _TRUST: Final = "extension-apiserver-authentication"
 _LOOK_SECONDS: Final = 300.0
+_CIDR_SECONDS: Final = 10.0
 
 
 async def service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-kubernetes-service-cidr-controller."""
+    """The post-start hook start-kubernetes-service-cidr-controller: makes it, and again when it is gone."""
     store = registry.store(_GROUP, "servicecidrs")
-    if store.lister.get("", _CIDR) is None:
-        cidrs = [part.strip() for part in options.service_cluster_ip_range.split(",") if part]
-        await system.ensure(
-            registry, _GROUP, "servicecidrs", "", {"metadata": {"name": _CIDR}, "spec": {"cidrs": cidrs}}
+    cidrs = [part.strip() for part in options.service_cluster_ip_range.split(",") if part]
+    recorder = Recorder(registry, "kubernetes-service-cidr-controller")
+    while True:
+        current = store.lister.get("", _CIDR)
+        if current is None:
+            wanted = {"metadata": {"name": _CIDR}, "spec": {"cidrs": cidrs}}
+            await system.ensure(registry, _GROUP, "servicecidrs", "", wanted)
+        else:
+            await _follow_flags(registry, current, cidrs, recorder)
+        if current is None or (current["spec"].get("cidrs") == cidrs and _lacks_ready(current)):
+            context = system_context("update", store.resource, "", _CIDR)
+            await store.update(context, "", _CIDR, _ready, subresource="status")
+        done()
+        await asyncio.sleep(_CIDR_SECONDS)
+
+
+async def _follow_flags(registry: Registry, current: Object, cidrs: list[str], recorder: Recorder) -> None:
+    """A second family in the flags comes to the object; any other difference is only told."""
+    had = (current.get("spec") or {}).get("cidrs") or []
+    if had == cidrs or current["metadata"].get("deletionTimestamp"):
+        return
+    if len(had) != 1 or len(cidrs) != 2 or had[0] != cidrs[0]:
+        shown = f"[{' '.join(had)}] does not match the controller flag configurations [{' '.join(cidrs)}]"
+        await recorder.warn(
+            current, "KubernetesDefaultServiceCIDRInconsistent", f"The default ServiceCIDR {shown}"
         )
-    context = system_context("update", store.resource, "", _CIDR)
-    await store.update(context, "", _CIDR, _ready, subresource="status")
-    done()
+        return
+    store = registry.store(_GROUP, "servicecidrs")
+
+    def change(obj: Object | None) -> Object:
+        assert obj is not None
+        obj["spec"]["cidrs"] = cidrs
+        return obj
+
+    await store.update(system_context("update", store.resource, "", _CIDR), "", _CIDR, change)
+
+
+def _lacks_ready(obj: Object) -> bool:
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return not any(each.get("type") == "Ready" and each.get("status") != "Unknown" for each in conditions)
 
 
 def _ready(obj: Object | None) -> Object:
     assert obj is not None
-    conditions = obj.setdefault("status", {}).setdefault("conditions", [])
-    if not any(condition["type"] == "Ready" for condition in conditions):
-        conditions.append(
-            {
-                "type": "Ready",
-                "status": "True",
-                "reason": "",
-                "message": "Kubernetes default Service CIDR is ready",
-                "lastTransitionTime": timestamps.now(),
-            }
-        )
+    conditions = (obj.setdefault("status", {}).get("conditions")) or []
+    obj["status"]["conditions"] = [
+        *(each for each in conditions if each["type"] != "Ready"),
+        {
+            "type": "Ready",
+            "status": "True",
+            "reason": "",
+            "message": "Kubernetes default Service CIDR is ready",
+            "lastTransitionTime": timestamps.now(),
+        },
+    ]
     return obj
 
 

@@ -1,0 +1,145 @@
+"""ServiceCIDRs: ready once seen, and kept until no address depends on them (pkg/controller/servicecidrs)."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from typing import Any, Final
+
+from kprov.kube.client import ApiError
+from kprov.kube.client.resource import MERGE_PATCH
+from kprov.kube.controller_manager.context import Context, Controller
+from kprov.kube.machinery import timestamps
+
+Document = dict[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+GROUP: Final = "networking.k8s.io"
+FINALIZER: Final = "networking.k8s.io/service-cidr-finalizer"
+#: API servers have heard of a deletion by then, and give no address of it any more.
+GRACE_SECONDS: Final = 10.0
+_MANAGED_BY: Final = "ipaddress.kubernetes.io/managed-by"
+_READY: Final = {"status": "True", "reason": "", "message": "Kubernetes Service CIDR is ready"}
+_BLOCKED: Final = {
+    "status": "False",
+    "reason": "Terminating",
+    "message": (
+        "There are still IPAddresses referencing the ServiceCIDR, "
+        "please remove them or create a new ServiceCIDR"
+    ),
+}
+
+
+class ServiceCidrController(Controller):
+    """Keys are ServiceCIDRs."""
+
+    name = "service-cidr-controller"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._cidrs = context.informers.informer(GROUP, "v1", "servicecidrs")
+        self._addresses = context.informers.informer(GROUP, "v1", "ipaddresses")
+        self._cidrs.add_handler(
+            on_add=self._cidr_changed,
+            on_update=lambda _, new: self._cidr_changed(new),
+            on_delete=self._cidr_changed,
+        )
+        # Whether an address is in the way of a deletion changes only when it goes.
+        self._addresses.add_handler(on_add=self._address_changed, on_delete=self._address_changed)
+
+    async def sync(self, key: str) -> None:
+        obj = self._cidrs.get("", key)
+        if obj is None:
+            return
+        metadata = obj["metadata"]
+        finalizers = list(metadata.get("finalizers") or ())
+        if not metadata.get("deletionTimestamp"):
+            if FINALIZER not in finalizers:
+                await self._set_finalizers(obj, [*finalizers, FINALIZER])
+                return
+            await self._tell(obj, _READY)
+            return
+        if FINALIZER not in finalizers:
+            return
+        if not self._is_free(obj):
+            await self._tell(obj, _BLOCKED)
+            return
+        waited = time.time() - timestamps.parse(metadata["deletionTimestamp"]).timestamp()
+        if waited < GRACE_SECONDS:
+            self.queue.add_after(key, GRACE_SECONDS - waited)
+            return
+        await self._set_finalizers(obj, [each for each in finalizers if each != FINALIZER])
+
+    def _is_free(self, obj: Document) -> bool:
+        """Whether other ServiceCIDRs have all its addresses, or nobody has one."""
+        name = obj["metadata"]["name"]
+        others = [
+            network
+            for other in self._cidrs.list()
+            if other["metadata"]["name"] != name
+            for network in networks(other)
+        ]
+        own = networks(obj)
+        if all(any(_contains(other, network) for other in others) for network in own):
+            return True
+        for each in self._addresses.list():
+            if (each["metadata"].get("labels") or {}).get(_MANAGED_BY) != "ipallocator.k8s.io":
+                continue
+            address = ipaddress.ip_address(each["metadata"]["name"])
+            if any(address in network for network in own) and not any(address in other for other in others):
+                return False
+        return True
+
+    async def _set_finalizers(self, obj: Document, finalizers: list[str]) -> None:
+        metadata = obj["metadata"]
+        change = {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}
+        try:
+            await self._cidrs.resource.patch(metadata["name"], {"metadata": change}, patch_type=MERGE_PATCH)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+    async def _tell(self, obj: Document, wanted: dict[str, str]) -> None:
+        conditions = list((obj.get("status") or {}).get("conditions") or ())
+        current: Document = next((each for each in conditions if each["type"] == "Ready"), {})
+        if all(current.get(name, "") == value for name, value in wanted.items()):
+            return
+        rest = [each for each in conditions if each["type"] != "Ready"]
+        made = {"type": "Ready", **wanted, "lastTransitionTime": timestamps.now()}
+        if current.get("status") == wanted["status"]:
+            made["lastTransitionTime"] = current["lastTransitionTime"]
+        metadata = obj["metadata"]
+        change = {
+            "metadata": {"resourceVersion": metadata["resourceVersion"]},
+            "status": {"conditions": [*rest, made]},
+        }
+        await self._cidrs.resource.patch(
+            metadata["name"], change, subresource="status", patch_type=MERGE_PATCH
+        )
+
+    def _cidr_changed(self, obj: Document) -> None:
+        """A range that comes or goes can free those that it overlaps."""
+        self.queue.add(obj["metadata"]["name"])
+        own = networks(obj)
+        for other in self._cidrs.list():
+            if any(
+                one.version == two.version and one.overlaps(two) for one in own for two in networks(other)
+            ):
+                self.queue.add(other["metadata"]["name"])
+
+    def _address_changed(self, obj: Document) -> None:
+        address = ipaddress.ip_address(obj["metadata"]["name"])
+        for each in self._cidrs.list():
+            if any(address in network for network in networks(each)):
+                self.queue.add(each["metadata"]["name"])
+
+
+def networks(obj: Document) -> list[Network]:
+    """Spec.cidrs of a ServiceCIDR."""
+    return [ipaddress.ip_network(cidr) for cidr in (obj.get("spec") or {}).get("cidrs") or ()]
+
+
+def _contains(outer: Network, inner: Network) -> bool:
+    return (
+        outer.version == inner.version and inner.network_address in outer and inner.broadcast_address in outer
+    )

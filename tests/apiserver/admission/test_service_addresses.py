@@ -1,0 +1,197 @@
+"""ClusterIPs and node ports with several API servers, and ranges that come and go."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.apiserver.admission.conftest import Space, eventually, new_space
+from tests.apiserver.controllers import controllers
+from tests.apiserver.servers import ApiServer, Etcd
+
+SERVERS = 3
+CIDRS = "/apis/networking.k8s.io/v1/servicecidrs"
+ADDRESSES = "/apis/networking.k8s.io/v1/ipaddresses"
+MERGE = "application/merge-patch+json"
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    started = Etcd(tmp_path_factory.mktemp("etcd"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, etcd: Etcd) -> Iterator[list[ApiServer]]:
+    with contextlib.ExitStack() as stack:
+        started = []
+        for number in range(SERVERS):
+            one = ApiServer(tmp_path_factory.mktemp(f"server{number}"), etcd)
+            stack.callback(one.stop)
+            started.append(one.start())
+        stack.enter_context(controllers(started[0], "service-cidr-controller", "serviceaccount-controller"))
+        yield started
+
+
+@pytest.fixture
+def spaces(servers: list[ApiServer]) -> list[Space]:
+    """One namespace, seen through every server."""
+    name = new_space(servers[0]).name
+    return [Space(server, name) for server in servers]
+
+
+def service(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}]} | spec}
+
+
+def cidr(name: str, *cidrs: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"cidrs": list(cidrs)}}
+
+
+def condition(server: ApiServer, name: str) -> dict[str, Any]:
+    conditions = server.get(f"{CIDRS}/{name}").json.get("status", {}).get("conditions", [])
+    return next((dict(each) for each in conditions if each["type"] == "Ready"), {})
+
+
+def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
+    """All servers at once, names that collide, services that go again, a full range in the end."""
+
+    def work(number: int) -> int:
+        space, name = spaces[number % SERVERS], f"s{number // 2}"
+        answer = space.create("services", service(name, type="NodePort"))
+        assert answer.status in {201, 409, 422}, answer.body
+        if answer.status == 201 and number % 7 == 0:
+            space.delete("services", name, "")
+        return answer.status
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = Counter(pool.map(work, range(160)))
+    assert statuses[201] >= 60
+    items = spaces[0].server.get("/api/v1/services").json["items"]
+    addresses = Counter(item["spec"]["clusterIP"] for item in items)
+    ports = Counter(port.get("nodePort") for item in items for port in item["spec"]["ports"])
+    ports.pop(None)
+    assert max(addresses.values()) == 1
+    assert max(ports.values()) == 1
+    held = {obj["metadata"]["name"] for obj in spaces[1].server.get(ADDRESSES).json["items"]}
+    assert held == set(addresses)
+
+
+def test_one_address_asked_for_by_many_is_given_to_one(spaces: list[Space]) -> None:
+    def work(number: int) -> int:
+        wanted = service(f"s{number}", clusterIP="10.96.0.200", type="NodePort")
+        wanted["spec"]["ports"][0]["nodePort"] = 30080
+        return spaces[number % SERVERS].create("services", wanted).status
+
+    with ThreadPoolExecutor(9) as pool:
+        statuses = Counter(pool.map(work, range(9)))
+    assert statuses == {201: 1, 422: 8}
+
+
+def test_what_is_refused(spaces: list[Space]) -> None:
+    space = spaces[0]
+    outside = space.create("services", service("a", clusterIP="10.99.0.1"))
+    assert outside.json["message"] == (
+        'Service "a" is invalid: spec.clusterIPs: Invalid value: ["10.99.0.1"]: failed to allocate IP 10.99.0.1: '
+        "the provided network does not match the current range"
+    )
+    first = space.made("services", service("b"))["spec"]["clusterIP"]
+    taken = space.create("services", service("c", clusterIP=first))
+    assert taken.json["message"].endswith(
+        f'["{first}"]: failed to allocate IP {first}: provided IP is already allocated'
+    )
+
+
+def test_a_new_range_gives_addresses_and_is_kept_while_they_are_used(spaces: list[Space]) -> None:
+    """ServiceCIDR API: ready, used, deletion blocked, gone."""
+    server = spaces[0].server
+    assert server.post(CIDRS, cidr("second", "10.97.0.0/28")).status == 201
+    assert eventually(lambda: condition(server, "second").get("status") == "True")
+    wanted = service("in-second", clusterIP="10.97.0.5")
+    assert eventually(lambda: spaces[1].create("services", wanted).status in {201, 422})
+    assert spaces[0].get("services", "in-second")["spec"]["clusterIP"] == "10.97.0.5"
+    assert server.ask("DELETE", f"{CIDRS}/second").status == 200
+    blocked = eventually(lambda: condition(server, "second").get("reason") == "Terminating")
+    assert blocked
+    assert spaces[2].create("services", service("late", clusterIP="10.97.0.6")).status == 422
+    spaces[0].delete("services", "in-second", "")
+    assert eventually(lambda: server.get(f"{CIDRS}/second").status == 404, 30)
+
+
+def test_a_range_within_another_goes_at_once(servers: list[ApiServer]) -> None:
+    server = servers[0]
+    server.post(CIDRS, cidr("inner", "10.96.0.0/28"))
+    assert eventually(lambda: condition(server, "inner").get("status") == "True")
+    server.ask("DELETE", f"{CIDRS}/inner")
+    assert eventually(lambda: server.get(f"{CIDRS}/inner").status == 404, 30)
+
+
+def test_an_address_that_was_lost_is_written_down_again(
+    servers: list[ApiServer], etcd: Etcd, spaces: list[Space], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The repair loop of a server that starts, with its event."""
+    address = spaces[0].made("services", service("lost"))["spec"]["clusterIP"]
+    etcd.delete(f"/registry/ipaddresses/{address}")
+    one = ApiServer(tmp_path_factory.mktemp("late"), etcd).start()
+    try:
+        found = eventually(lambda: one.get(f"{ADDRESSES}/{address}").status == 200)
+        assert found
+        parent = one.get(f"{ADDRESSES}/{address}").json["spec"]["parentRef"]
+        assert (parent["resource"], parent["name"]) == ("services", "lost")
+        events = one.get(spaces[0].path("events")).json["items"]
+        assert [(each["reason"], each["message"]) for each in events] == [
+            ("ClusterIPNotAllocated", f"Cluster IP [IPv4]: {address} is not allocated; repairing")
+        ]
+    finally:
+        one.stop()
+    assert json.dumps(
+        servers[0].get(f"{ADDRESSES}/{address}").json["metadata"]["labels"], sort_keys=True
+    ) == (
+        '{"ipaddress.kubernetes.io/ip-family": "IPv4", "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io"}'
+    )
+
+
+def test_the_ip_address_api(servers: list[ApiServer]) -> None:
+    """IPAddress API: create, read, list, patch, update, delete, delete a collection."""
+    server = servers[0]
+    parent = {"resource": "pods", "namespace": "default", "name": "p", "group": ""}
+    made = {"metadata": {"name": "192.168.2.1", "labels": {"test": "a"}}, "spec": {"parentRef": parent}}
+    assert server.post(ADDRESSES, made).status == 201
+    second = json.loads(json.dumps(made).replace("192.168.2.1", "2001:db8::1"))
+    assert server.post(ADDRESSES, second).status == 201
+    change = {"metadata": {"annotations": {"patched": "true"}}}
+    path = f"{ADDRESSES}/192.168.2.1"
+    assert server.ask("PATCH", path, change, content_type=MERGE).json["metadata"]["annotations"]
+    found = server.get(path).json
+    found["metadata"]["labels"]["more"] = "b"
+    assert server.ask("PUT", path, found).json["metadata"]["labels"]["more"] == "b"
+    assert len(server.get(f"{ADDRESSES}?labelSelector=test=a").json["items"]) == 2
+    assert server.ask("DELETE", path).status == 200
+    assert server.ask("DELETE", f"{ADDRESSES}?labelSelector=test=a").status == 200
+    assert server.get(f"{ADDRESSES}?labelSelector=test=a").json["items"] == []
+
+
+def test_the_service_cidr_api(servers: list[ApiServer]) -> None:
+    """ServiceCIDR API: the default one, patch, update, status, delete a collection."""
+    server = servers[0]
+    assert server.get(f"{CIDRS}/kubernetes").json["spec"]["cidrs"] == ["10.96.0.0/24"]
+    assert condition(server, "kubernetes")["status"] == "True"
+    made = cidr("patched", "2001:db8:1::/64") | {"metadata": {"name": "patched", "labels": {"test": "a"}}}
+    assert server.post(CIDRS, made).status == 201
+    path = f"{CIDRS}/patched"
+    change = {"metadata": {"annotations": {"patched": "true"}}}
+    assert server.ask("PATCH", path, change, content_type=MERGE).status == 200
+    told = {"type": "Test", "status": "True", "reason": "R", "message": "m"}
+    told["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    status = {"status": {"conditions": [told]}}
+    answer = server.ask("PATCH", f"{path}/status", status, content_type=MERGE)
+    assert "Test" in {each["type"] for each in answer.json["status"]["conditions"]}
+    assert server.ask("DELETE", f"{CIDRS}?labelSelector=test=a").status == 200
+    assert eventually(lambda: server.get(path).status == 404, 30)
