@@ -90,7 +90,7 @@ def pki_request(cluster: Cluster) -> PkiRequest:
         extra_sans=tuple(variables.supplementary_addresses_in_ssl_keys),
         cluster_name=variables.cluster_name,
         api_port=variables.loadbalancer_apiserver_port,
-        config_dir=variables.kube_config_dir,
+        cert_dir=variables.kube_cert_dir,
     )
 
 

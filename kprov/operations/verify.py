@@ -60,5 +60,7 @@ def _described(cluster: Cluster, hosts: list[str]) -> model.Cluster:
         pods_subnet=str(variables.kube_pods_subnet),
         dns_domain=variables.dns_domain,
         etcd_data_dir=variables.etcd_data_dir,
+        config_dir=variables.kube_config_dir,
+        cert_dir=variables.kube_cert_dir,
         vip=str(variables.kube_vip_address),
     )

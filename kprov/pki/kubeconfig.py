@@ -25,7 +25,7 @@ NODE = {
 def for_host(request: PkiRequest, host: PkiHost) -> dict[str, bytes]:
     """The host's kubeconfigs, by file name; they go to the API through the host's own load balancer."""
     wanted = (CONTROL_PLANE if "control_plane" in host.roles else {}) | (NODE if "node" in host.roles else {})
-    pki = f"{request.config_dir}/pki"
+    pki = request.cert_dir
     return {
         f"{name}.conf": _document(
             request,

@@ -33,7 +33,8 @@ class PkiRequest:
     """A cluster as far as certificates are concerned.
 
     `artifacts` is the folder that gets `pki/` and `admin.conf`; `service_cidr` has one network or two, with a
-    comma between; `vip` is an address or empty; `extra_sans` are further names and addresses of the API.
+    comma between; `vip` is an address or empty; `extra_sans` are further names and addresses of the API;
+    `cert_dir` is where hosts have their certificates.
 
     Raises:
         InputError: an address or a network is none, or a name is too long for a certificate.
@@ -48,7 +49,7 @@ class PkiRequest:
     extra_sans: tuple[str, ...] = ()
     cluster_name: str = "cluster.local"
     api_port: int = 8443
-    config_dir: str = "/etc/kubernetes"
+    cert_dir: str = "/etc/kubernetes/pki"
     service_addresses: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

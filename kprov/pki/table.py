@@ -44,8 +44,10 @@ def _control_plane(request: PkiRequest, host: PkiHost) -> list[CertificateSpec]:
     at = f"hosts/{host.name}"
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
     outside = (request.vip,) if request.vip else ()
+    # A host's load balancer leads to any API server: each must be valid under the addresses of all.
+    control_plane = [name for one in request.hosts if "control_plane" in one.roles for name in _self(one)]
     api = (
-        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_self(host),
+        *names, f"kubernetes.default.svc.{request.domain}", "localhost", *_self(host), *control_plane,
         *request.service_addresses, *outside, *request.extra_sans,
     )  # fmt: skip
     # Both serve their health and metrics with the certificate they are clients with.

@@ -9,8 +9,6 @@ from typing import Any
 
 from testinfra.host import Host
 
-KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf --request-timeout=15s "
-
 
 class KubectlError(Exception):
     """kubectl refused or could not reach the API server; the message is its own last line."""
@@ -18,13 +16,15 @@ class KubectlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kubectl:
-    """Runs kubectl on one host."""
+    """Runs kubectl on one host, as the administrator whose kubeconfig is in `config_dir` there."""
 
     host: Host
+    config_dir: str
 
     def run(self, arguments: str, stdin: str | None = None) -> str:
         """Standard output of `kubectl ARGUMENTS`. Raises KubectlError."""
-        command = KUBECTL + arguments
+        kubeconfig = shlex.quote(f"{self.config_dir}/admin.conf")
+        command = f"kubectl --kubeconfig={kubeconfig} --request-timeout=15s {arguments}"
         if stdin is not None:
             command = f"printf %s {shlex.quote(stdin)} | {command}"
         result = self.host.run(command)

@@ -33,6 +33,8 @@ class Cluster:
     pods_subnet: str
     dns_domain: str
     etcd_data_dir: str
+    config_dir: str
+    cert_dir: str
     vip: str = ""
 
     def in_group(self, group: str) -> list[VerifyHost]:

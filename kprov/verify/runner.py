@@ -78,7 +78,7 @@ def verify(
     admin = next(
         (connections[h.name] for h in cluster.in_group("kube_control_plane") if h.name in connections), None
     )
-    kubectl = Kubectl(admin) if admin is not None else None
+    kubectl = Kubectl(admin, cluster.config_dir) if admin is not None else None
     todo = areas(NodeFacts(kubectl))
     with ThreadPoolExecutor(max_workers=len(connections) + 1, thread_name_prefix="verify") as pool:
         jobs = [

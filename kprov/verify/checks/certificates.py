@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -17,8 +17,7 @@ from kprov.verify.model import Cluster, Finding, VerifyHost
 #: A certificate that ends sooner than this is a failure: somebody must act now.
 RENEW_WITHIN = timedelta(days=7)
 
-PKI = "/etc/kubernetes/pki"
-#: (authority, certificate, key) by group.
+#: (authority, certificate and key without suffix, relative ones in the cluster's cert_dir) by group.
 FILES: dict[str, tuple[tuple[str, str], ...]] = {
     "etcd": (
         ("etcd-ca", "/etc/etcd/pki/server"),
@@ -26,19 +25,19 @@ FILES: dict[str, tuple[tuple[str, str], ...]] = {
         ("etcd-ca", "/etc/etcd/pki/healthcheck-client"),
     ),
     "kube_control_plane": (
-        ("ca", f"{PKI}/apiserver"),
-        ("ca", f"{PKI}/apiserver-kubelet-client"),
-        ("etcd-ca", f"{PKI}/apiserver-etcd-client"),
-        ("front-proxy-ca", f"{PKI}/front-proxy-client"),
-        ("ca", f"{PKI}/controller-manager"),
-        ("ca", f"{PKI}/scheduler"),
+        ("ca", "apiserver"),
+        ("ca", "apiserver-kubelet-client"),
+        ("etcd-ca", "apiserver-etcd-client"),
+        ("front-proxy-ca", "front-proxy-client"),
+        ("ca", "controller-manager"),
+        ("ca", "scheduler"),
     ),
     "kube_node": (
-        ("ca", f"{PKI}/kubelet-client"),
+        ("ca", "kubelet-client"),
         ("ca", "/var/lib/kubelet/pki/kubelet"),
-        ("ca", f"{PKI}/kube-proxy"),
-        ("ca", f"{PKI}/cluster-dns"),
-        ("ca", f"{PKI}/pod-network"),
+        ("ca", "kube-proxy"),
+        ("ca", "cluster-dns"),
+        ("ca", "pod-network"),
     ),
 }
 
@@ -50,7 +49,12 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
         for name in ("ca", "etcd-ca", "front-proxy-ca")
     }
     now = datetime.now(UTC)
-    wanted = [entry for group, entries in FILES.items() if group in me.groups for entry in entries]
+    wanted = [
+        (authority, str(PurePosixPath(cluster.cert_dir, base)))
+        for group, entries in FILES.items()
+        if group in me.groups
+        for authority, base in entries
+    ]
     contents, modes = _read(host, [base for _, base in wanted])
     for authority, base in wanted:
         pem = contents.get(f"{base}.crt", "")

@@ -108,6 +108,18 @@ def test_the_api_server_is_valid_under_all_its_names(request_for: PkiRequest) ->
     assert addresses == {"10.0.0.1", "10.0.0.100", "10.233.0.1", "127.0.0.1"}
 
 
+def test_every_api_server_is_valid_where_the_load_balancers_of_the_others_are(tmp_path: Path) -> None:
+    hosts = tuple(PkiHost(f"c{n}", (f"10.0.0.{n}",), frozenset({"control_plane"})) for n in (1, 2))
+    request = PkiRequest(tmp_path / "artifacts", hosts)
+    ensure(request, now=NOW)
+    for host in hosts:
+        names = certificate(request, f"hosts/{host.name}/apiserver").extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        addresses = {str(address) for address in names.value.get_values_for_type(x509.IPAddress)}
+        assert {"10.0.0.1", "10.0.0.2"} <= addresses
+
+
 def test_etcd_members_are_servers_and_clients(request_for: PkiRequest) -> None:
     usage = certificate(request_for, "hosts/n1/etcd-peer").extensions.get_extension_for_class(
         x509.ExtendedKeyUsage
@@ -181,6 +193,13 @@ def test_kubeconfigs_of_a_host_name_files_there(request_for: PkiRequest) -> None
         "client-certificate": "/etc/kubernetes/pki/kubelet-client.crt",
         "client-key": "/etc/kubernetes/pki/kubelet-client.key",
     }
+
+
+def test_kubeconfigs_name_the_folder_that_the_inventory_gives_certificates(request_for: PkiRequest) -> None:
+    ensure(replace(request_for, cert_dir="/etc/kubernetes/ssl"), now=NOW)
+    for path in (request_for.pki / "hosts/n1").glob("*.conf"):
+        assert "/etc/kubernetes/pki" not in path.read_text()
+        assert "/etc/kubernetes/ssl/ca.crt" in path.read_text()
 
 
 def test_the_administrators_kubeconfig_needs_no_other_file(request_for: PkiRequest) -> None:

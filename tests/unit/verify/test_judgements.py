@@ -22,7 +22,17 @@ NODE2 = VerifyHost("node2", "node2", "10.0.0.2", frozenset({"kube_node"}))
 
 def a_cluster(vip: str = "") -> Cluster:
     return Cluster(
-        (NODE1, NODE2), "", "", 6443, 8443, "10.233.64.0/18", "cluster.local", "/var/lib/etcd", vip
+        (NODE1, NODE2),
+        "",
+        "",
+        6443,
+        8443,
+        "10.233.64.0/18",
+        "cluster.local",
+        "/var/lib/etcd",
+        "/etc/kubernetes",
+        "/etc/kubernetes/pki",
+        vip,
     )
 
 
