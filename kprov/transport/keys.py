@@ -24,6 +24,8 @@ from kprov.transport.options import Options
 _DEFAULT = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 _asking = threading.Lock()
 _passphrases: dict[str, str] = {}
+#: Keys whose passphrase nobody knew: other hosts do not ask again.
+_given_up: set[str] = set()
 
 
 class PassphraseNeededError(Exception):
@@ -95,6 +97,8 @@ def _offered(hop: Options, name: str, agent: _Agent | None) -> Iterator[tuple[st
         unlocked = _unlocked(path, hop)
         if unlocked is not None:
             yield f"key {path}", unlocked
+        elif str(path) in _given_up:
+            raise PreflightError(name, f"the passphrase of the private key {path} was wrong three times")
         elif path in files:
             raise PreflightError(
                 name,
@@ -126,7 +130,7 @@ def _unlocked(path: Path, hop: Options) -> paramiko.PKey | None:
     with _asking:
         if str(path) in _passphrases:
             return _load(path, _passphrases[str(path)])
-        if not sys.stdin.isatty():
+        if str(path) in _given_up or not sys.stdin.isatty():
             return None
         for _ in range(3):
             phrase = getpass.getpass(f"Passphrase for {path} ({hop.name}): ", sys.stderr)
@@ -134,6 +138,7 @@ def _unlocked(path: Path, hop: Options) -> paramiko.PKey | None:
                 key = _load(path, phrase)
                 _passphrases[str(path)] = phrase
                 return key
+        _given_up.add(str(path))
     return None
 
 
