@@ -128,6 +128,8 @@ class Verbs:
             return printers.table(resource, objects, metadata, include or "Metadata") | {
                 "apiVersion": version
             }
+        if form.kind == "PartialObjectMetadata":
+            raise _not_of_that_form(f"{form.kind}, but the requested object is a list", resource.list_kind)
         if form.kind:
             items = [printers.partial_metadata(obj) for obj in objects]
             return {
@@ -310,7 +312,7 @@ class Verbs:
         )
         if not isinstance(result, Reply):
             return result
-        form = negotiation.of(request, query)
+        form = negotiation.of(request, query, transforms="get" in resource.verbs)
         obj = respond.formed(resource, result.obj, form, query.get("includeObject", ""))
         return respond.document(obj, form, code=result.status, warnings=context.warnings)
 
@@ -347,6 +349,10 @@ def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         raise status.path_not_found()
     if info.verb not in allowed or method == "HEAD":
         raise status.method_not_allowed()
+
+
+def _not_of_that_form(text: str, kind: str) -> status.StatusError:
+    return status.failure(406, "NotAcceptable", f"you requested {text} ({kind})")
 
 
 def _item(obj: Object) -> Object:

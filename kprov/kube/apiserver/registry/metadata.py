@@ -90,6 +90,8 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
 
 def name_check(resource: Resource) -> Callable[[str], list[str]]:
     """What a name of that resource must look like."""
+    if (resource.group, resource.plural) == ("apps", "statefulsets"):
+        return names.is_dns1123_label
     if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):
         # Addresses, IPv6 too; its strategy looks at them.
         return _any_name

@@ -31,11 +31,11 @@ def deployment(obj: Object) -> Errors:
 
 def _replicated(spec: Object, kind: str = "ReplicaSet") -> Errors:
     """A template that a replica set makes pods of."""
-    matching = template_rules.matches(spec, empty=True)
+    matching = template_rules.matches(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
         return
-    if not matching and spec.get("selector"):
+    if not matching:
         yield template_rules.no_match(spec)
     yield from template_rules.template(spec["template"], "spec.template")
     yield from template_rules.runs_for_ever(spec["template"], kind, "spec.template")
@@ -56,7 +56,15 @@ def _deployment_strategy(strategy: Object) -> Errors:
             yield field.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
     else:
-        yield field.not_supported("spec.strategy", strategy, ["Recreate", _ROLLING])
+        yield field.not_supported("spec.strategy", _as_go(strategy), ["Recreate", _ROLLING])
+
+
+def _as_go(strategy: Object) -> Object:
+    """A strategy as upstream's errors show it."""
+    rolling = strategy.get("rollingUpdate")
+    parts = ("maxUnavailable", "maxSurge")
+    shown = None if rolling is None else {name[0].upper() + name[1:]: rolling.get(name) for name in parts}
+    return {"Type": strategy["type"], "RollingUpdate": shown}
 
 
 def count_or_percent(value: Any, path: str) -> Errors:
@@ -90,6 +98,9 @@ def replication_controller(obj: Object) -> Errors:
     if not wanted:
         yield field.required("spec.selector")
     yield from not_negative(spec, "spec", "replicas")
+    if spec.get("template") is None:
+        yield field.required("spec.template")
+        return
     if any(labels.get(key) != value for key, value in wanted.items()):
         yield template_rules.no_match(spec)
     yield from template_rules.template(spec["template"], "spec.template")
@@ -111,7 +122,7 @@ def daemon_set(obj: Object) -> Errors:
     if strategy["type"] == _ROLLING:
         yield from _rolling_daemon(strategy["rollingUpdate"], f"{path}.rollingUpdate")
     elif strategy["type"] != "OnDelete":
-        yield field.not_supported(path, strategy, [_ROLLING, "OnDelete"])
+        yield field.not_supported(path, _as_go(strategy), [_ROLLING, "OnDelete"])
     yield from not_negative(spec, "spec", "revisionHistoryLimit")
 
 
@@ -170,11 +181,11 @@ def stateful_set(obj: Object) -> Errors:
     yield from not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
     yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
     yield from template_rules.selector(spec, "statefulset")
-    matching = template_rules.matches(spec, empty=True)
+    matching = template_rules.matches(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "")
     else:
-        if not matching and spec.get("selector"):
+        if not matching:
             yield template_rules.no_match(spec)
         yield from template_rules.template(_with_claims(spec), "spec.template")
         metadata = spec["template"].get("metadata") or {}

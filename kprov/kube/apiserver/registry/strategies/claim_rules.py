@@ -177,3 +177,14 @@ def _key(name: str, path: str) -> Errors:
     yield from wrong
     if not wrong and ("/" not in name or "kubernetes.io/" in name) and name != "storage":
         yield field.not_supported(path, name, ["storage"])
+
+
+def warnings(spec: Object, path: str) -> list[str]:
+    """Of a claim's spec: storage has no parts of bytes."""
+    found = []
+    for part in ("requests", "limits"):
+        amount = ((spec.get("resources") or {}).get(part) or {}).get("storage")
+        if amount is not None and nanos(amount) % 10**9:
+            where = f"{path}.resources.{part}[storage]"
+            found.append(f'{where}: fractional byte value "{amount}" is invalid, must be an integer')
+    return found

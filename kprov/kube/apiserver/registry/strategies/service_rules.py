@@ -7,194 +7,278 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from kprov.kube.apiserver.registry.checks import labels, port_number_or_name
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
-from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address, immutable
-from kprov.kube.machinery import field, names
-from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address
+from kprov.kube.machinery import field, names, status
 
 _TYPES: Final = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 _FAMILIES: Final = ["IPv4", "IPv6"]
 _POLICIES: Final = ["PreferDualStack", "RequireDualStack", "SingleStack"]
+_DISTRIBUTIONS: Final = ["PreferClose", "PreferSameZone", "PreferSameNode"]
+_LOCAL: Final = ["Cluster", "Local"]
 _CLIENT_IP_SECONDS_MAX: Final = 86400
-_IP_TEXT: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_HINTS, _MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
+_RANGES: Final = "service.beta.kubernetes.io/load-balancer-source-ranges"
+_ONLY_BALANCERS: Final = "may only be used when `type` is 'LoadBalancer'"
+_KEPT: Final = "may not change once set"
 
 
-def service(obj: Object) -> list[FieldError]:
-    spec = obj["spec"]
+def is_headless(spec: Object) -> bool:
+    return (spec.get("clusterIPs") or []) == ["None"]
+
+
+def service(obj: Object, old: Object | None = None) -> Errors:
+    spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     kind, ports = spec["type"], spec.get("ports") or []
-    headless = spec.get("clusterIP") == "None"
-    errors: list[FieldError] = []
-    if not ports and not headless and kind != "ExternalName":
-        errors.append(field.required("spec.ports"))
-    if headless and kind in {"LoadBalancer", "NodePort"}:
-        text = f"may not be set to 'None' for {kind} services"
-        errors.append(field.invalid("spec.clusterIPs[0]", "None", text))
+    if _MODE in annotations and annotations.get(_HINTS, annotations[_MODE]) != annotations[_MODE]:
+        text = f"must match annotations[{_HINTS}] when both are specified"
+        yield field.invalid(f"metadata.annotations[{_MODE}]", annotations[_MODE], text)
+    if not ports and not is_headless(spec) and kind != "ExternalName":
+        yield field.required("spec.ports")
+    if is_headless(spec) and kind in {"LoadBalancer", "NodePort"}:
+        yield field.invalid("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
     if kind == "ExternalName":
-        errors += _external_name(spec)
-    errors += _ports(ports, kind)
-    errors += labels(spec.get("selector") or {}, "spec.selector")
-    if spec["sessionAffinity"] not in {"ClientIP", "None"}:
-        supported = ["ClientIP", "None"]
-        errors.append(field.not_supported("spec.sessionAffinity", spec["sessionAffinity"], supported))
-    elif spec["sessionAffinity"] == "ClientIP":
-        seconds = spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"]
-        if not 0 < seconds <= _CLIENT_IP_SECONDS_MAX:
-            path = "spec.sessionAffinityConfig.clientIP.timeoutSeconds"
-            text = f"must be greater than 0 and less than {_CLIENT_IP_SECONDS_MAX}"
-            errors.append(field.invalid(path, seconds, text))
+        yield from _external_name(spec)
+    yield from _each_port(ports)
+    yield from checks.labels(spec.get("selector"), "spec.selector")
+    yield from _affinity(spec)
     if kind != "ExternalName":
-        errors += _cluster_ips(spec)
-    for index, address in enumerate(spec.get("externalIPs") or ()):
-        errors += endpoint_address(f"spec.externalIPs[{index}]", address)
-    if kind not in _TYPES:
-        errors.append(field.not_supported("spec.type", kind, _TYPES))
-    return errors + _traffic(spec)
+        yield from _cluster_ips(spec)
+    for where, address in each(spec.get("externalIPs"), "spec.externalIPs"):
+        yield from list(checks.ip_address(address, where)) or endpoint_address(where, address)
+    yield from checks.one_of(kind, "spec.type", _TYPES)
+    yield from _all_ports(ports, kind)
+    yield from _balancer(spec, annotations, ((old or {}).get("metadata") or {}).get("annotations") or {})
+    yield from _traffic(spec)
 
 
-def _external_name(spec: Object) -> list[FieldError]:
-    text = "may not be set for ExternalName services"
-    errors = [
-        field.forbidden(f"spec.{name}", text)
-        for name in ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
-        if spec.get(name)
-    ]
-    name = spec.get("externalName", "").removesuffix(".")
-    if not name:
-        return [*errors, field.required("spec.externalName")]
-    return errors + [
-        field.invalid("spec.externalName", name, problem) for problem in names.is_dns1123_subdomain(name)
-    ]
+def _external_name(spec: Object) -> Errors:
+    for part in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+        if spec.get(part):
+            yield field.forbidden(f"spec.{part}", "may not be set for ExternalName services")
+    name = (spec.get("externalName") or "").removesuffix(".")
+    if name:
+        yield from checks.named(name, "spec.externalName", names.is_dns1123_subdomain)
+    else:
+        yield field.required("spec.externalName")
 
 
-def _ports(ports: Sequence[Object], kind: str) -> list[FieldError]:
-    errors: list[FieldError] = []
-    seen_names: set[str] = set()
-    seen_ports: set[tuple[str, int]] = set()
-    seen_node_ports: set[tuple[str, int]] = set()
-    for index, port in enumerate(ports):
-        path = f"spec.ports[{index}]"
-        name, number, protocol = port.get("name", ""), port.get("port", 0), port["protocol"]
+def _each_port(ports: Sequence[Object]) -> Errors:
+    seen: set[str] = set()
+    for path, port in each(ports, "spec.ports"):
+        name = port.get("name") or ""
         if name:
-            errors += [field.invalid(f"{path}.name", name, text) for text in names.is_dns1123_label(name)]
-            if name in seen_names:
-                errors.append(field.duplicate(f"{path}.name", name))
-            seen_names.add(name)
+            yield from checks.named(name, f"{path}.name", names.is_dns1123_label)
+            if name in seen:
+                yield field.duplicate(f"{path}.name", name)
+            seen.add(name)
         elif len(ports) > 1:
-            errors.append(field.required(f"{path}.name"))
-        errors += [field.invalid(f"{path}.port", number, text) for text in names.is_port_number(number)]
-        if protocol not in PROTOCOLS:
-            errors.append(field.not_supported(f"{path}.protocol", protocol, PROTOCOLS))
-        errors += port_number_or_name(port["targetPort"], f"{path}.targetPort")
-        if port.get("nodePort"):
-            if kind == "ClusterIP":
-                text = "may not be used when `type` is 'ClusterIP'"
-                errors.append(field.forbidden(f"{path}.nodePort", text))
-            if (protocol, port["nodePort"]) in seen_node_ports:
-                errors.append(field.duplicate(f"{path}.nodePort", port["nodePort"]))
-            seen_node_ports.add((protocol, port["nodePort"]))
-        if (protocol, number) in seen_ports:
-            errors.append(field.duplicate(path, {"port": number, "protocol": protocol}))
-        seen_ports.add((protocol, number))
-    return errors
+            yield field.required(f"{path}.name")
+        yield from checks.named(port.get("port") or 0, f"{path}.port", names.is_port_number)
+        yield from checks.one_of_required(port.get("protocol"), f"{path}.protocol", PROTOCOLS)
+        yield from checks.port_number_or_name(port["targetPort"], f"{path}.targetPort")
+        if port.get("appProtocol") is not None:
+            yield from checks.named(port["appProtocol"], f"{path}.appProtocol", names.is_qualified_name)
 
 
-def _cluster_ips(spec: Object) -> list[FieldError]:
+def _all_ports(ports: Sequence[Object], kind: str) -> Errors:
+    for path, port in each(ports, "spec.ports"):
+        if kind == "ClusterIP" and port.get("nodePort"):
+            yield field.forbidden(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
+    for part in ("nodePort", "port"):
+        seen: set[tuple[str, int]] = set()
+        for path, port in each(ports, "spec.ports"):
+            number, protocol = port.get(part) or 0, port.get("protocol", "")
+            if part == "nodePort" and not number:
+                continue
+            if (protocol, number) in seen:
+                shown = (
+                    (f"{path}.nodePort", number)
+                    if part == "nodePort"
+                    else (path, _port_key(protocol, number))
+                )
+                yield field.duplicate(*shown)
+            seen.add((protocol, number))
+
+
+def _port_key(protocol: str, number: int) -> Object:
+    """As upstream shows a port of which only these two are told."""
+    zero: Object = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number}
+    return zero | {"TargetPort": 0, "NodePort": 0}
+
+
+def _affinity(spec: Object) -> Errors:
+    kind, config, path = (
+        spec.get("sessionAffinity"),
+        spec.get("sessionAffinityConfig"),
+        "spec.sessionAffinityConfig",
+    )
+    yield from checks.one_of_required(kind, "spec.sessionAffinity", ["ClientIP", "None"])
+    if kind == "None" and config is not None:
+        yield field.forbidden(path, "must not be set when session affinity is None")
+    elif kind == "ClientIP":
+        seconds = ((config or {}).get("clientIP") or {}).get("timeoutSeconds")
+        text = f"must be greater than 0 and less than {_CLIENT_IP_SECONDS_MAX}"
+        yield from checks.in_range(
+            seconds, f"{path}.clientIP.timeoutSeconds", 1, _CLIENT_IP_SECONDS_MAX, text
+        )
+
+
+def _cluster_ips(spec: Object) -> Errors:
     path = "spec.clusterIPs"
-    address, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
+    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
     families = spec.get("ipFamilies") or []
-    errors: list[FieldError] = []
     if address and not addresses:
-        errors.append(field.required(path))
+        yield field.required(path)
     elif address and addresses[0] != address:
-        errors.append(field.invalid(path, addresses, "first value must match `clusterIP`"))
+        yield field.invalid(path, addresses, "first value must match `clusterIP`")
     elif addresses and not address:
-        errors.append(field.invalid(path, addresses, "must be empty when `clusterIP` is not specified"))
-    for index, family in enumerate(families):
-        if family not in _FAMILIES:
-            errors.append(field.not_supported(f"spec.ipFamilies[{index}]", family, _FAMILIES))
+        yield field.invalid(path, addresses, "must be empty when `clusterIP` is not specified")
+    for index, (where, family) in enumerate(each(families, "spec.ipFamilies")):
+        yield from checks.one_of(family, where, _FAMILIES)
         if family in families[:index]:
-            errors.append(field.duplicate(f"spec.ipFamilies[{index}]", family))
-    policy = spec.get("ipFamilyPolicy")
-    if policy is not None and policy not in _POLICIES:
-        errors.append(field.not_supported("spec.ipFamilyPolicy", policy, _POLICIES))
-    if addresses[:1] == ["None"]:
-        if len(addresses) > 1:
-            errors.append(field.invalid(path, addresses, "'None' must be the first and only value"))
-        return errors
+            yield field.duplicate(where, family)
+    yield from checks.one_of(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
+    wrong: list[field.FieldError] = []
+    if addresses[:1] == ["None"] and len(addresses) > 1:
+        wrong.append(field.invalid(path, addresses, "'None' must be the first and only value"))
+    for index, (where, text) in enumerate(each(addresses, path)):
+        if index or text != "None":
+            wrong += checks.ip_address(text, where)
+    yield from wrong
     if len(addresses) > 2:
-        errors.append(field.invalid(path, addresses, "may only hold up to 2 values"))
-    versions: list[str] = []
-    for index, text in enumerate(addresses):
-        try:
-            versions.append(f"IPv{ipaddress.ip_address(text).version}")
-        except ValueError:
-            return [*errors, field.invalid(f"{path}[{index}]", text, _IP_TEXT)]
+        yield field.invalid(path, addresses, "may only hold up to 2 values")
+    if wrong or is_headless(spec):
+        return
+    versions = [f"IPv{ipaddress.ip_address(text).version}" for text in addresses]
     if len(versions) > 1 and len(set(versions)) < 2:
-        text = "may specify no more than one IP for each IP family"
-        errors.append(field.invalid(path, addresses, text))
+        yield field.invalid(path, addresses, "may specify no more than one IP for each IP family")
     for index, (version, family) in enumerate(zip(versions, families, strict=False)):
         if version != family and family in _FAMILIES:
             text = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
-            errors.append(field.invalid(f"{path}[{index}]", addresses[index], text))
-    return errors
+            yield field.invalid(f"{path}[{index}]", addresses[index], text)
 
 
-def _traffic(spec: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
-    policy = spec.get("externalTrafficPolicy", "")
-    if not defaults.is_externally_accessible(spec):
-        if policy:
-            text = "may only be set for externally-accessible services"
-            errors.append(field.invalid("spec.externalTrafficPolicy", policy, text))
-    elif policy not in {"Cluster", "Local"}:
-        errors.append(field.not_supported("spec.externalTrafficPolicy", policy, ["Cluster", "Local"]))
-    port = spec.get("healthCheckNodePort", 0)
+def _balancer(spec: Object, annotations: Object, before: Object) -> Errors:
+    """What only load balancers have; upstream's name of the ranges has a capital letter."""
+    is_balancer, path = spec["type"] == "LoadBalancer", "spec.LoadBalancerSourceRanges"
+    if spec.get("loadBalancerSourceRanges"):
+        if not is_balancer:
+            yield field.forbidden(path, _ONLY_BALANCERS)
+        for where, text in each(spec["loadBalancerSourceRanges"], path):
+            yield from checks.cidr(text.strip(), where)
+    elif _RANGES in annotations:
+        path = f"metadata.annotations[{_RANGES}]"
+        if not is_balancer:
+            yield field.forbidden(path, _ONLY_BALANCERS)
+        value = annotations[_RANGES].strip()
+        for text in value.split(",") if value and before.get(_RANGES) != annotations[_RANGES] else ():
+            yield from checks.cidr(text.strip(), path)
+    if spec.get("allocateLoadBalancerNodePorts") is not None and not is_balancer:
+        yield field.forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCERS)
+    own, path = spec.get("loadBalancerClass"), "spec.loadBalancerClass"
+    if own is not None and is_balancer:
+        yield from checks.named(own, path, names.is_qualified_name)
+    elif own is not None:
+        yield field.forbidden(path, _ONLY_BALANCERS)
+
+
+def _traffic(spec: Object) -> Errors:
+    policy = spec.get("externalTrafficPolicy") or ""
+    if defaults.is_externally_accessible(spec):
+        yield from checks.one_of_required(policy, "spec.externalTrafficPolicy", _LOCAL)
+    elif policy:
+        text = "may only be set for externally-accessible services"
+        yield field.invalid("spec.externalTrafficPolicy", policy, text)
+    port, path = spec.get("healthCheckNodePort") or 0, "spec.healthCheckNodePort"
     if port and not defaults.needs_health_check_port(spec):
         text = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-        errors.append(field.invalid("spec.healthCheckNodePort", port, text))
-    inside = spec.get("internalTrafficPolicy")
-    if inside is not None and inside not in {"Cluster", "Local"}:
-        errors.append(field.not_supported("spec.internalTrafficPolicy", inside, ["Cluster", "Local"]))
-    if spec["type"] != "LoadBalancer":
-        text = "may only be used when `type` is 'LoadBalancer'"
-        errors += [
-            field.forbidden(f"spec.{name}", text)
-            for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges")
-            if spec.get(name) is not None
-        ]
-    return errors
+        yield field.invalid(path, port, text)
+    elif port:
+        yield from checks.named(port, path, names.is_port_number)
+    yield from checks.one_of(spec.get("internalTrafficPolicy"), "spec.internalTrafficPolicy", _LOCAL)
+    yield from checks.one_of(spec.get("trafficDistribution"), "spec.trafficDistribution", _DISTRIBUTIONS)
 
 
-def service_update(obj: Object, old: Object) -> list[FieldError]:
+def service_update(obj: Object, old: Object) -> Errors:
     """Addresses stay once they are given, until the service becomes an ExternalName."""
     spec, before = obj["spec"], old["spec"]
-    if "ExternalName" in {spec["type"], before["type"]}:
-        return []
-    path = "spec.clusterIPs"
-    now, had = spec.get("clusterIPs") or [], before.get("clusterIPs") or []
-    errors: list[FieldError] = []
-    if spec.get("clusterIP") == "None" and before.get("clusterIP") == "None":
-        return []
+    if "ExternalName" not in {spec["type"], before["type"]}:
+        yield from _kept_addresses(spec, before)
+        yield from _kept_families(spec, before)
+    if before["type"] == spec["type"] == "LoadBalancer":
+        wanted = spec.get("loadBalancerClass")
+        if wanted != before.get("loadBalancerClass"):
+            yield field.invalid("spec.loadBalancerClass", wanted, _KEPT)
+    if spec["type"] == "LoadBalancer" and spec.get("loadBalancerClass") is not None:
+        yield from checks.named(spec["loadBalancerClass"], "spec.loadBalancerClass", names.is_qualified_name)
+    elif spec.get("loadBalancerClass") is not None:
+        yield field.forbidden("spec.loadBalancerClass", _ONLY_BALANCERS)
+    both = defaults.needs_health_check_port(spec) and defaults.needs_health_check_port(before)
+    if both and spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
+        yield field.forbidden("spec.healthCheckNodePort", checks.IMMUTABLE)
+    yield from service(obj, old)
+
+
+def _kept_addresses(spec: Object, before: Object) -> Errors:
+    now, had, path = spec.get("clusterIPs") or [], before.get("clusterIPs") or [], "spec.clusterIPs"
+    if is_headless(spec) and is_headless(before):
+        return
+    if len(now) == len(had):
+        for index, (wanted, kept) in enumerate(zip(now, had, strict=True)):
+            if wanted != kept:
+                yield field.invalid(f"{path}[{index}]", now, _KEPT)
+        return
     if had and not now:
-        errors.append(field.invalid(f"{path}[0]", now, "primary clusterIP can not be unset"))
-    for index, (wanted, kept) in enumerate(zip(now, had, strict=False)):
-        if wanted != kept:
-            errors.append(field.invalid(f"{path}[{index}]", now, "may not change once set"))
+        yield field.invalid(f"{path}[0]", None, "primary clusterIP can not be unset")
+    elif had and now[0] != had[0]:
+        yield field.invalid(f"{path}[0]", now, _KEPT)
     if len(had) > len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
         text = "must be set to 'SingleStack' when releasing the secondary clusterIP"
-        errors.append(field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text))
-    families, families_before = spec.get("ipFamilies") or [], before.get("ipFamilies") or []
-    if families and families_before and families[0] != families_before[0]:
-        text = "may not change once set"
-        errors.append(field.invalid("spec.ipFamilies[0]", families, text))
-    if before["type"] == spec["type"] == "LoadBalancer":
-        wanted, kept = spec.get("loadBalancerClass"), before.get("loadBalancerClass")
-        if wanted != kept:
-            errors.append(immutable("spec.loadBalancerClass", wanted))
-    return errors
+        yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
+
+
+def _kept_families(spec: Object, before: Object) -> Errors:
+    now, had, path = spec.get("ipFamilies") or [], before.get("ipFamilies") or [], "spec.ipFamilies[0]"
+    if is_headless(spec) or is_headless(before):
+        return
+    if len(now) == len(had):
+        for wanted, kept in zip(now, had, strict=True):
+            if wanted != kept:
+                yield field.invalid(path, now, _KEPT)
+        return
+    if had and now and now[0] != had[0]:
+        yield field.invalid(path, spec.get("clusterIPs"), _KEPT)
+    if len(had) > len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
+        text = "must be set to 'SingleStack' when releasing the secondary ipFamily"
+        yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
+
+
+def warnings(obj: Object) -> list[str]:
+    spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
+    found = []
+    if _HINTS in annotations:
+        found.append(f"annotation {_HINTS} is deprecated, please use {_MODE} instead")
+    external = bool(spec.get("externalIPs"))
+    if is_headless(spec):
+        if spec.get("loadBalancerIP"):
+            found.append("spec.loadBalancerIP is ignored for headless services")
+        if external:
+            found.append("spec.externalIPs is ignored for headless services")
+        if spec.get("sessionAffinity") != "None":
+            found.append("spec.SessionAffinity is ignored for headless services")
+    elif external and spec["type"] != "ExternalName":
+        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
+    if external and spec["type"] == "ExternalName":
+        found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    if spec["type"] != "ExternalName" and spec.get("externalName"):
+        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        old, new = status.quoted("PreferClose"), status.quoted("PreferSameZone")
+        found.append(f"spec.trafficDistribution: {old} is deprecated; use {new}")
+    return found

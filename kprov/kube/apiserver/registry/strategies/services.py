@@ -47,10 +47,13 @@ class ServiceStrategy(ResourceStrategy):
         return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.service(obj)
+        return list(rules.service(obj))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return rules.warnings(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.service(obj) + rules.service_update(obj, old)
+        return list(rules.service_update(obj, old))
 
 
 class ServiceHooks(Hooks):

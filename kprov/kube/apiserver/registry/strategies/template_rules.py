@@ -50,14 +50,14 @@ def selector(spec: Object, kind: str, *, required: bool = True) -> Errors:
         yield field.invalid("spec.selector", given, f"empty selector is invalid for {kind}")
 
 
-def matches(spec: Object, *, empty: bool = False) -> bool | None:
+def matches(spec: Object) -> bool | None:
     """Whether the selector matches the template's labels; None for one that is none.
 
-    A missing selector matches nothing; an empty one all or, with `empty`, is not asked.
+    A missing selector matches nothing, an empty one all.
     """
     given = spec.get("selector")
     if given is None:
-        return empty
+        return False
     try:
         return LabelSelector.from_object(given).matches(labels(spec))
     except SelectorError:
@@ -65,7 +65,7 @@ def matches(spec: Object, *, empty: bool = False) -> bool | None:
 
 
 def labels(spec: Object) -> dict[str, str]:
-    found: dict[str, str] = (spec["template"].get("metadata") or {}).get("labels") or {}
+    found: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     return found
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.strategies import (
     apps_rules,
+    claim_rules,
     job_rules,
     pod_template,
     pod_warnings,
@@ -26,17 +28,22 @@ _INT32_MAX: Final = 2**31 - 1
 
 class WorkloadStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {}
+    #: The template is a part of the spec, not a pointer that may be nil.
+    has_template = True
 
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
-        pod_template.default_template(spec.setdefault("template", {}))
+        if spec.get("template") is not None or self.has_template:
+            pod_template.default_template(spec.setdefault("template", {}))
         self.default_own(obj, spec)
 
     def default_own(self, obj: Object, spec: Object) -> None:
         """Fields beside the template."""
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        template = obj["spec"]["template"]
+        template = obj["spec"].get("template")
+        if template is None:
+            return []
         return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "spec.template")
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
@@ -80,9 +87,12 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
+    orphan_by_default = True
+    has_template = False
+
     def default_own(self, obj: Object, spec: Object) -> None:
         _missing(spec, "replicas", 1)
-        labels = spec["template"]["metadata"].get("labels")
+        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
         if labels:
             if not spec.get("selector"):
                 spec["selector"] = dict(labels)
@@ -139,6 +149,23 @@ class DaemonSetStrategy(WorkloadStrategy):
 class StatefulSetStrategy(WorkloadStrategy):
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        found = super().warnings(obj, old)
+        for where, claim in checks.each(obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
+            found += claim_rules.warnings(claim["spec"], where)
+        if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
+            text = "a negative value retains all historical revisions; a value >= 0 is recommended"
+            found.append(f"spec.revisionHistoryLimit: {text}")
+        return found
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
+        super().prepare_for_update(context, obj, old)
+
     def default_own(self, obj: Object, spec: Object) -> None:
         spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
         strategy: Object = spec.setdefault("updateStrategy", {})
@@ -167,6 +194,8 @@ class StatefulSetStrategy(WorkloadStrategy):
 
 
 class JobStrategy(WorkloadStrategy):
+    orphan_by_default = True
+
     def default_own(self, obj: Object, spec: Object) -> None:
         default_job_spec(spec)
         labels = spec["template"]["metadata"].get("labels")
@@ -175,10 +204,12 @@ class JobStrategy(WorkloadStrategy):
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         super().prepare_for_create(context, obj)
+        own = obj["spec"]["template"]["metadata"].get("labels") or {}
+        defaulted = (obj["metadata"].get("labels") or {}) == own
         if not obj["spec"].get("manualSelector"):
             _generate_selector(obj)
         labels = obj["spec"]["template"]["metadata"].get("labels")
-        if labels and not obj["metadata"].get("labels"):
+        if labels and defaulted:
             obj["metadata"]["labels"] = dict(labels)
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
