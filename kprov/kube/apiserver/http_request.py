@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
+from aiohttp.hdrs import SERVER
 from multidict import istr
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Request(web.BaseRequest):
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """Called by aiohttp before a response's head is sent, whoever sends it."""
         headers = response.headers
+        # aiohttp tells its version; upstream tells nothing.
+        headers.pop(SERVER, None)
         ticket = self.ticket
         if ticket is not None:
             headers[SCHEMA_UID] = ticket.schema_uid

@@ -89,7 +89,9 @@ class RequestMetrics:
                 for index, value in enumerate(entry):
                     have[index] += value
         yield total
-        yield _histogram(sums)
+        yield _histogram(
+            sums, "apiserver_request_duration_seconds", "Response latency distribution in seconds"
+        )
         inflight = GaugeMetricFamily(
             "apiserver_current_inflight_requests",
             "Maximal number of currently used inflight request limit of this apiserver per request kind.",
@@ -120,13 +122,8 @@ class RequestMetrics:
         yield new
 
 
-def _histogram(sums: Mapping[tuple[str, ...], list[float]]) -> Metric:
-    family = HistogramMetricFamily(
-        "apiserver_request_duration_seconds",
-        "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
-        "subresource, scope and component.",
-        labels=_LABELS,
-    )
+def _histogram(sums: Mapping[tuple[str, ...], list[float]], name: str, text: str) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=_LABELS)
     for labels, entry in sums.items():
         running, buckets = 0.0, []
         for bound, value in zip((*map(_bound, _BOUNDS), "+Inf"), entry[:-1], strict=True):

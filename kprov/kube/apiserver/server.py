@@ -207,7 +207,9 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            raise verbs.denied(info, acting.name, reason)
+            refusal = respond.error(verbs.denied(info, acting.name, reason))
+            refusal.headers["X-Content-Type-Options"] = "nosniff"
+            return refusal
         if not info.is_resource_request:
             return await self._other(request, query)
         context = RequestContext(user=acting, info=info, user_agent=request.headers.get("User-Agent", ""))

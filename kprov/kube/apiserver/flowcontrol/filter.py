@@ -12,6 +12,7 @@ import asyncio
 import math
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -38,12 +39,20 @@ _TEXT: Final = "Too many requests, please try again later.\n"
 
 _GAUGES: Final = (
     ("nominal_limit_seats", "Nominal number of execution seats configured for each level", "nominal"),
+    ("request_concurrency_limit", "Nominal number of execution seats, under its old name", "nominal"),
+    ("request_concurrency_in_use", "Seats occupied, under its old name", "in_use"),
     ("current_limit_seats", "Current number of execution seats available to each level", "limit"),
     ("lower_limit_seats", "Configured lower bound on execution seats of each level", "least"),
     ("upper_limit_seats", "Configured upper bound on execution seats of each level", "most"),
     ("current_executing_seats", "Seats occupied by the currently executing requests", "in_use"),
     ("current_executing_requests", "Number of requests in execution", "running"),
     ("current_inqueue_requests", "Number of requests currently pending in queues", "waiting"),
+)
+_WAITED: Final = metrics.histogram(
+    "apiserver_flowcontrol_request_wait_duration_seconds",
+    "Length of time a request spent waiting in its queue",
+    ["priority_level", "flow_schema", "execute"],
+    (0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
 )
 _DROPPED: Final = metrics.counter(
     "apiserver_dropped_requests_total",
@@ -127,12 +136,17 @@ class PriorityAndFairness:
 
     async def _wait(self, ticket: Ticket) -> bool:
         assert ticket.future is not None
+        begin = monotonic()
         try:
             await asyncio.wait_for(ticket.future, self._patience)
         except TimeoutError:
             ticket.leave()
-            return False
-        return True
+            seated = False
+        else:
+            seated = True
+        labels = ticket.level.name, ticket.schema.name, "true" if seated else "false"
+        _WAITED.labels(*labels).observe(monotonic() - begin)
+        return seated
 
     def _width(self, request: Request, info: RequestInfo, level: Level) -> int:
         """A list works for each object that there is; a watch only when it begins with all of them."""

@@ -114,10 +114,9 @@ class Level:
     def share(self, seats: int, shares: int) -> None:
         """Its part of all seats, when all levels' shares add up to `shares`."""
         self.nominal = math.ceil(seats * self.shares / shares) if shares else 0
-        self.least = self.nominal - round(self.nominal * self.lendable / 100)
-        more = seats if self.borrowing is None else round(self.nominal * self.borrowing / 100)
-        self.most = min(self.nominal + more, seats) if self.borrowing is not None else seats
-        self.most = max(self.most, self.nominal)
+        self.least = self.nominal - _percent(self.nominal, self.lendable)
+        more = seats if self.borrowing is None else _percent(self.nominal, self.borrowing)
+        self.most = self.nominal + more
         self.widest = max(1, min(_WIDEST, math.ceil(self.nominal * _WIDEST_PART)))
         self.set_limit(self.nominal)
 
@@ -207,6 +206,11 @@ class Level:
             self.waiting -= 1
             if self.waiting:
                 self.dispatch()
+
+
+def _percent(number: int, percent: int) -> int:
+    """Halves go up, as in Go."""
+    return (number * percent + 50) // 100
 
 
 def deal(flow: str, queues: int, hand: int) -> Sequence[int]:

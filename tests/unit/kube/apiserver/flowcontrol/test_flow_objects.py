@@ -1,0 +1,91 @@
+"""The bootstrap objects: made, kept, left alone and removed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.flowcontrol import bootstrap
+from kprov.kube.apiserver.registry.store import Registry, Store, system_context
+
+
+@pytest.fixture
+async def made(registry: Registry) -> AsyncIterator[Registry]:
+    done = asyncio.Event()
+    task = asyncio.create_task(bootstrap.run(registry, done.set))
+    await done.wait()
+    yield registry
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def levels(registry: Registry) -> Store:
+    return registry.store(bootstrap.GROUP, bootstrap.LEVELS)
+
+
+def wanted(name: str) -> dict[str, Any]:
+    return next(
+        obj
+        for kind, obj in bootstrap.objects()
+        if kind == bootstrap.LEVELS and obj["metadata"]["name"] == name
+    )
+
+
+async def change(registry: Registry, name: str, shares: int, annotation: str | None = "true") -> None:
+    store = levels(registry)
+
+    def changed(old: dict[str, Any] | None) -> dict[str, Any]:
+        assert old is not None
+        old["spec"]["limited"]["nominalConcurrencyShares"] = shares
+        annotations = {} if annotation is None else {bootstrap.ANNOTATION: annotation}
+        old["metadata"]["annotations"] = annotations
+        return old
+
+    await store.update(system_context("update", store.resource, "", name), "", name, changed)
+    await store.fresh()
+
+
+async def shares(registry: Registry, name: str) -> tuple[int, str]:
+    store = levels(registry)
+    await bootstrap.ensure(store, wanted(name))
+    await store.fresh()
+    obj = store.lister.get("", name)
+    assert obj is not None
+    annotation = obj["metadata"]["annotations"][bootstrap.ANNOTATION]
+    return obj["spec"]["limited"]["nominalConcurrencyShares"], annotation
+
+
+async def test_all_are_made_and_a_second_round_changes_nothing(made: Registry) -> None:
+    store = levels(made)
+    before = [obj["metadata"]["resourceVersion"] for obj in store.lister.list()]
+    assert len(before) == 8
+    for kind, obj in bootstrap.objects():
+        await bootstrap.ensure(made.store(bootstrap.GROUP, kind), obj)
+    await store.fresh()
+    assert [obj["metadata"]["resourceVersion"] for obj in store.lister.list()] == before
+
+
+async def test_a_mandatory_one_is_put_right_whatever_its_annotation_says(made: Registry) -> None:
+    await change(made, "catch-all", 99, "false")
+    assert await shares(made, "catch-all") == (5, "true")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [("true", (30, "true")), ("false", (99, "false")), (None, (99, "false")), ("what", (99, "false"))],
+)
+async def test_a_suggested_one_is_its_owners_once_the_owner_says_so_or_has_changed_it(
+    made: Registry, annotation: str | None, expected: tuple[int, str]
+) -> None:
+    await change(made, "system", 99, annotation)
+    assert await shares(made, "system") == expected
+
+
+async def test_a_deleted_one_comes_back(made: Registry) -> None:
+    store = levels(made)
+    await store.delete(system_context("delete", store.resource, "", "system"), "", "system")
+    await store.fresh()
+    assert await shares(made, "system") == (30, "true")
