@@ -120,11 +120,13 @@ def _row(one: Finding) -> tuple[str, str, str, str]:
 def _problems(loaded: Inventory) -> list[str]:
     """What `kprov up` would refuse, with templates resolved."""
     from kprov.inventory import cluster
+    from kprov.operations.cluster import Cluster
+    from kprov.operations.up import pki_request
     from kprov.playbook.engine import Engine
 
     try:
         with Engine(loaded) as engine:
-            cluster.validate(loaded, engine.host_scope)
+            pki_request(Cluster(engine, cluster.validate(loaded, engine.host_scope)))
     except InputError as error:
         return str(error).splitlines()
     return []

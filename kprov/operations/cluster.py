@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kprov.errors import KprovError, PreflightError
+from kprov.errors import InputError, KprovError, PreflightError
 from kprov.inventory import cluster as rules
 from kprov.inventory.load import load
 from kprov.inventory.variables import ClusterVariables
@@ -55,12 +56,19 @@ class Cluster:
         return [host for host in self.engine.inventory.hosts if host in wanted]
 
     def address(self, host: str) -> str:
-        """The address that the host's components are reached at."""
+        """The address that the host's components are reached at. InputError when only a name is known."""
         own = self.variables[host].ip
         if own is not None:
             return str(own)
         scope = self.engine.host_scope(host)
-        return str(scope["ansible_host"]) if "ansible_host" in scope else host
+        found = str(scope["ansible_host"]) if "ansible_host" in scope else host
+        try:
+            return str(ipaddress.ip_address(found))
+        except ValueError:
+            places = self.engine.inventory.hosts[host].places
+            file, line = places[0] if places else (self.engine.inventory.path, None)
+            text = f"the cluster needs the address of {host}, and {found!r} is a name: set the variable ip"
+            raise InputError(text, file=file, line=line, field="ip") from None
 
     def node_name(self, host: str) -> str:
         """The host's name as a node."""

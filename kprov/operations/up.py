@@ -52,12 +52,13 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
             result.seconds[name] = round(time.monotonic() - started, 2)
             started = time.monotonic()
 
+        request = pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)
         say(f"Reaching {len(hosts)} hosts")
         facts = reach(cluster, hosts)
         step("reach")
-        result.certificates = ensure(pki_request(cluster)) if not options.check else []
+        result.certificates = ensure(request) if not options.check else []
         if result.certificates:
             say(f"Issued {len(result.certificates)} certificates and keys in {cluster.artifacts / 'pki'}")
         step("certificates")

@@ -35,7 +35,7 @@ class Journal:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
             taken = len(list(folder.glob(f"{name}*.jsonl")))  # a run of this process in the same second
-            self.path = folder / (f"{name}-{taken}.jsonl" if taken else f"{name}.jsonl")
+            self.path = folder / (f"{name}_{taken}.jsonl" if taken else f"{name}.jsonl")
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
 
     def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
