@@ -1,4 +1,4 @@
-"""Finding fields that stand twice in one JSON object, which every JSON parser drops silently."""
+"""Finding fields that stand twice in one object of JSON or YAML, which parsers drop silently."""
 
 from __future__ import annotations
 
@@ -46,3 +46,29 @@ def _collect(value: Any, path: str, found: dict[str, None]) -> None:
     elif isinstance(value, list):
         for index, held in enumerate(value):
             _collect(held, f"{path}[{index}]", found)
+
+
+def yaml_duplicates(body: bytes) -> list[str]:
+    """Keys of YAML mappings that stand there already: 'line 8: key "a" already set in map'.
+
+    Source of the text: upstream's sigs.k8s.io/yaml (goyaml.v2, strict decoding).
+    """
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: list[tuple[int, str]] = []
+    pending = [yaml.compose(body, Loader=loader)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, yaml.SequenceNode):
+            pending += node.value
+        elif isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        line = key.start_mark.line + 1
+                        found.append((line, f"line {line}: key {json.dumps(key.value)} already set in map"))
+                    seen.add(key.value)
+                pending.append(value)
+    return [text for _, text in sorted(found)]

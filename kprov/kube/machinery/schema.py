@@ -37,10 +37,16 @@ class SchemaReport:
     errors: list[str] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
     duplicate_fields: list[str] = field(default_factory=list)
+    #: Of YAML, which is read before fields are known: see yaml_duplicates.
+    duplicate_keys: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:
         """Texts for fieldValidation=Warn, each a Warning header."""
+        return self.duplicate_keys + self._strict_errors
+
+    @property
+    def _strict_errors(self) -> list[str]:
         return [f'unknown field "{name}"' for name in self.unknown_fields] + [
             f'duplicate field "{name}"' for name in self.duplicate_fields
         ]
@@ -50,7 +56,10 @@ class SchemaReport:
         if self.errors:
             reason = self.errors[0]
         elif strict and self.warnings:
-            reason = f"strict decoding error: {', '.join(self.warnings)}"
+            errors = self._strict_errors
+            if self.duplicate_keys:
+                errors.insert(0, "yaml: unmarshal errors:\n  " + "\n  ".join(self.duplicate_keys))
+            reason = f"strict decoding error: {', '.join(errors)}"
         else:
             return None
         group, version, kind = gvk

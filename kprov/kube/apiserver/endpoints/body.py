@@ -9,7 +9,7 @@ import orjson
 
 from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, schema, status
+from kprov.kube.machinery import duplicates, field, schema, status
 from kprov.kube.machinery.resources import api_version
 
 if TYPE_CHECKING:
@@ -123,11 +123,33 @@ def check(
 ) -> Object:
     """An object of that kind, pruned as Go's decoding would; unknown fields are warned of or refused.
 
-    validation: the fieldValidation parameter; data: the JSON it came from, for duplicate fields.
+    validation: the fieldValidation parameter; data: the JSON or YAML it came from, for duplicate fields.
     """
+    mode = validation_mode(validation)
+    found = identified(obj, gvk)
+    is_json = data is not None and data.lstrip()[:1] == b"{"
+    report = schema.builtin().prune(found, gvk, data if is_json and mode != "Ignore" else None)
+    if data is not None and not is_json and mode != "Ignore":
+        report.duplicate_keys = duplicates.yaml_duplicates(data)
+    refusal = report.bad_request_text(gvk, strict=mode == "Strict")
+    if refusal is not None:
+        raise status.bad_request(refusal)
+    if mode == "Warn":
+        context.warnings += report.warnings
+    found.setdefault("metadata", {})
+    return found
+
+
+def validation_mode(validation: str) -> str:
+    """The fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
     if validation not in _VALIDATION:
         error = field.not_supported("fieldValidation", validation, ["Ignore", "Strict", "Warn"])
         raise status.invalid("meta.k8s.io", "CreateOptions", "", [error])
+    return validation or "Warn"
+
+
+def identified(obj: Any, gvk: tuple[str, str, str]) -> Object:
+    """The object with kind and version. Raises StatusError 400 where it says that it is of another."""
     if not isinstance(obj, dict):
         raise status.bad_request("couldn't get version/kind; json parse error: the body is not an object")
     group, version, kind = gvk
@@ -141,12 +163,4 @@ def check(
             text += f" ({expected})"
         raise status.bad_request(text)
     obj["kind"], obj["apiVersion"] = kind, expected
-    mode = validation or "Warn"
-    report = schema.builtin().prune(obj, gvk, data if mode != "Ignore" else None)
-    refusal = report.bad_request_text(gvk, strict=mode == "Strict")
-    if refusal is not None:
-        raise status.bad_request(refusal)
-    if mode == "Warn":
-        context.warnings += report.warnings
-    obj.setdefault("metadata", {})
     return obj

@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import orjson
 
+from kprov.kube.apiserver.endpoints.negotiation import JSON, clauses
+from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
 Json = dict[str, Any]
 
-_AGGREGATED: Final = "as=APIGroupDiscoveryList"
+_AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
+_MEDIA_TYPES: Final = {JSON, "application/*", "*/*"}
 AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -38,18 +41,19 @@ class Discovery:
         return path in self._documents
 
     def document(self, path: str, accept: str) -> tuple[bytes, str, str] | None:
-        """(body, media type, ETag) of a discovery path, None when it is none."""
+        """(body, media type, ETag) of a discovery path, None when it is none. StatusError 406."""
         path = path.rstrip("/")
-        for clause in accept.split(","):
-            if _AGGREGATED in clause and path in self._aggregated:
-                if "v=v2beta1" in clause:
-                    continue
-                body, etag = self._aggregated[path]
-                return body, AGGREGATED_TYPE, etag
-            if clause.startswith(("application/json", "*/*")) and "as=" not in clause:
-                break
         found = self._documents.get(path)
-        return None if found is None else (*found[:1], "application/json", found[1])
+        if found is None:
+            return None
+        for media_type, values in clauses(accept or "*/*"):
+            if media_type not in _MEDIA_TYPES:
+                continue
+            if not values.get("as"):
+                return found[0], JSON, found[1]
+            if path in self._aggregated and values.items() >= _AGGREGATED.items():
+                return self._aggregated[path][0], AGGREGATED_TYPE, self._aggregated[path][1]
+        raise status.not_acceptable([JSON])
 
     def _plain(self, address: str) -> dict[str, tuple[bytes, str]]:
         documents: dict[str, Json] = {

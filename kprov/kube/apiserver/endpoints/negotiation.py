@@ -34,10 +34,13 @@ _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
 
-def of(request: web.BaseRequest, query: Mapping[str, str]) -> Form:
-    """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406."""
+def of(request: web.BaseRequest, query: Mapping[str, str], *, transforms: bool = True) -> Form:
+    """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406.
+
+    transforms: whether there are tables and metadata of what is asked; of reviews there are none.
+    """
     headers = request.headers
-    found = form(headers.get("Accept", ""))
+    found = form(headers.get("Accept", ""), transforms=transforms)
     if "pretty" in query:
         pretty = query["pretty"].lower() in {"1", "t", "true"}
     else:
@@ -46,15 +49,17 @@ def of(request: web.BaseRequest, query: Mapping[str, str]) -> Form:
 
 
 @lru_cache(maxsize=256)
-def form(accept: str) -> Form:
+def form(accept: str, *, transforms: bool = True) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
-    for named, values in _clauses(accept):
+    for named, values in clauses(accept):
         media_type = JSON if named in {"*/*", "application/*"} else named
         if media_type not in _SERVED:
             continue
         wanted = values.get("as", "")
+        if wanted and not transforms:
+            continue
         if wanted and (wanted not in _TRANSFORMS or values.get("g", "meta.k8s.io") != "meta.k8s.io"):
             continue
         if wanted and values.get("v", "v1") not in {"v1", "v1beta1"}:
@@ -66,16 +71,18 @@ def form(accept: str) -> Form:
 
 def media_types(accept: str) -> list[str]:
     """The media types of an Accept header, best first, without parameters."""
-    return [named for named, _ in _clauses(accept)]
+    return [named for named, _ in clauses(accept)]
 
 
-def _clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
-    clauses = []
+@lru_cache(maxsize=256)
+def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+    """Media types of an Accept header with their parameters, best first. Shared: not to be changed."""
+    found = []
     for position, clause in enumerate(accept.split(",")):
         media_type, *parameters = (part.strip() for part in clause.split(";"))
         values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
-        clauses.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
-    return [(named, values) for _, _, named, values in sorted(clauses, key=lambda each: each[:2])]
+        found.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
+    return [(named, values) for _, _, named, values in sorted(found, key=lambda each: each[:2])]
 
 
 def _quality(text: str) -> float:

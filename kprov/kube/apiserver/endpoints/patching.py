@@ -11,7 +11,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.endpoints import body
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, managed_fields, patch, status
+from kprov.kube.machinery import duplicates, field, managed_fields, patch, schema, status
 
 Object = dict[str, Any]
 Gvk = tuple[str, str, str]
@@ -70,7 +70,7 @@ def _applier(
     document = body.from_yaml(data)
     if not isinstance(document, dict):
         raise status.bad_request("error decoding YAML: the patch is not an object")
-    applied = body.check(document, gvk, context, validation)
+    applied = _typed(context, gvk, document, data, validation)
     force = is_true(query.get("force"))
     context.applied = True
 
@@ -82,3 +82,30 @@ def _applier(
         return managed_fields.apply(old, applied, gvk, manager=manager, force=force, subresource=subresource)
 
     return change
+
+
+def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> Object:
+    """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
+    mode = body.validation_mode(validation)
+    applied = body.identified(document, gvk)
+    metadata = applied.setdefault("metadata", {})
+    report = schema.builtin().prune(applied, gvk, None)
+    if report.errors:
+        raise status.bad_request(report.bad_request_text(gvk, strict=False) or "")
+    if report.unknown_fields:
+        group, version, kind = gvk
+        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+        errors = [f".{path}: field not declared in schema" for path in report.unknown_fields]
+        text = errors[0] if len(errors) == 1 else "errors:\n  " + "\n  ".join(errors)
+        shown = f"{name}; {group}/{version}, Kind={kind}"
+        failure = status.failure(500, "", f"failed to create typed patch object ({shown}): {text}")
+        del failure.status["reason"]
+        raise failure
+    twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
+    if twice:
+        text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
+        text += "\n  ".join(twice)
+        if mode == "Strict":
+            raise status.bad_request(text)
+        context.warnings += twice
+    return applied

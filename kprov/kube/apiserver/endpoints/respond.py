@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, Form
 from kprov.kube.machinery import printers
 from kprov.kube.machinery.resources import Resource, split_api_version
-from kprov.kube.machinery.status import StatusError
+from kprov.kube.machinery.status import StatusError, failure
 
 Object = dict[str, Any]
 
@@ -78,6 +78,9 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
             kind = None
         table = printers.table(resource, objects, metadata, include_object or "Metadata", kind=kind)
         return table | {"apiVersion": f"meta.k8s.io/{form.version}"}
+    if form.kind == "PartialObjectMetadataList":
+        text = "you requested PartialObjectMetadataList, but the requested object is not a list"
+        raise failure(406, "NotAcceptable", f"{text} ({resource.kind})")
     if form.kind == "PartialObjectMetadata":
         return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}
     return obj

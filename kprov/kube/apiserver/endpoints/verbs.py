@@ -374,8 +374,8 @@ async def _object(
     content_type = body.media_type(request)
     data = await body.read(request)
     document = body.decode(data, content_type)
-    is_json = "json" in content_type
-    return body.check(document, gvk, context, query.get("fieldValidation", ""), data if is_json else None)
+    text = None if "protobuf" in content_type else data
+    return body.check(document, gvk, context, query.get("fieldValidation", ""), text)
 
 
 async def _optional(request: web.BaseRequest) -> Object | None:

@@ -1,0 +1,67 @@
+"""Calls that the entries are made of: what they give is checked where they are made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPSConnection
+from typing import Any
+
+from tests.apiserver.servers import ApiServer
+
+Object = dict[str, Any]
+
+MERGE = "application/merge-patch+json"
+_SECONDS = 20
+
+
+def ok(server: ApiServer, method: str, path: str, body: Any = None, **more: Any) -> Object:
+    """The answer's object; anything but 200 and 201 fails the test."""
+    answer = server.ask(method, path, body, **more)
+    assert answer.status in {200, 201}, (method, path, answer.body)
+    found: Object = answer.json
+    return found
+
+
+def merge(server: ApiServer, path: str, patch: Object) -> Object:
+    return ok(server, "PATCH", path, patch, content_type=MERGE)
+
+
+class Watch:
+    """Events as they come: (type, object)."""
+
+    def __init__(self, connection: HTTPSConnection, path: str, headers: Mapping[str, str]) -> None:
+        connection.request("GET", path, headers=dict(headers))
+        self._answer = connection.getresponse()
+        assert self._answer.status == 200, self._answer.read()
+
+    def next(self) -> tuple[str, Object]:
+        """The next event; the connection's timeout ends the wait."""
+        line = self._answer.readline()
+        assert line, "the watch has ended"
+        event = json.loads(line)
+        return event["type"], event["object"]
+
+    def until(self, type_: str, name: str) -> Object:
+        """The object of the first event of that type and name."""
+        while True:
+            found, obj = self.next()
+            if (found, obj["metadata"].get("name")) == (type_, name):
+                return obj
+
+    def rest(self) -> list[tuple[str, Object]]:
+        """All that comes until the server ends the watch."""
+        events = [json.loads(line) for line in self._answer]
+        return [(event["type"], event["object"]) for event in events]
+
+
+@contextmanager
+def watching(server: ApiServer, path: str, **query: str | int) -> Iterator[Watch]:
+    """A watch of a collection."""
+    text = "&".join(f"{name}={value}" for name, value in {"watch": "true", **query}.items())
+    connection = HTTPSConnection("127.0.0.1", server.port, timeout=_SECONDS, context=server.context())
+    try:
+        yield Watch(connection, f"{path}?{text}", {"Authorization": "Bearer admin-token"})
+    finally:
+        connection.close()

@@ -1,0 +1,73 @@
+"""Lists in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
+from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
+from tests.apiserver.conformance.calls import ok
+from tests.apiserver.servers import ApiServer, Etcd
+
+COUNT = 40
+PAGE = 17
+
+
+@pytest.fixture
+def path(server: ApiServer, namespace: str) -> str:
+    """The collection of some pod templates."""
+    found = f"/api/v1/namespaces/{namespace}/podtemplates"
+    containers = [{"name": "test", "image": "test2"}]
+    for number in range(COUNT):
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}}
+        ok(server, "POST", found, {"metadata": {"name": f"template-{number:04}"}, "template": template})
+    return found
+
+
+def test_api_chunking_should_return_chunks_of_results_for_list_calls(server: ApiServer, path: str) -> None:
+    token, version, names = "", "", []
+    while True:
+        listed = ok(server, "GET", f"{path}?limit={PAGE}&continue={token}")
+        metadata = listed["metadata"]
+        assert len(listed["items"]) <= PAGE
+        assert version in {"", metadata["resourceVersion"]}
+        version, token = metadata["resourceVersion"], metadata.get("continue", "")
+        names += [each["metadata"]["name"] for each in listed["items"]]
+        if not token:
+            assert "remainingItemCount" not in metadata
+            break
+        assert metadata["remainingItemCount"] == COUNT - len(names)
+    assert names == [f"template-{number:04}" for number in range(COUNT)]
+    assert len(ok(server, "GET", f"{path}?limit={COUNT + 1}")["items"]) == COUNT
+
+
+def test_api_chunking_should_support_continue_listing_from_the_last_key_if_the_original_version_is_compacted(
+    over_etcd: tuple[Etcd, ApiServer], server: ApiServer, path: str
+) -> None:
+    first = ok(server, "GET", f"{path}?limit={PAGE}")
+    token = first["metadata"]["continue"]
+    ok(server, "DELETE", f"{path}/template-0000")
+    later = ok(server, "DELETE", f"{path}/template-0039")
+    assert later["status"] == "Success"
+    compact(over_etcd[0])
+    expired = server.get(f"{path}?limit={PAGE}&continue={token}")
+    assert (expired.status, expired.json["reason"]) == (410, "Expired")
+    inconsistent = expired.json["metadata"]["continue"]
+    found = ok(server, "GET", f"{path}?limit={PAGE}&continue={inconsistent}")
+    assert found["items"][0]["metadata"]["name"] == f"template-{PAGE:04}"
+    assert found["metadata"]["resourceVersion"] != first["metadata"]["resourceVersion"]
+    rest = ok(server, "GET", f"{path}?continue={found['metadata']['continue']}")
+    assert len(found["items"]) + len(rest["items"]) == COUNT - PAGE - 1
+
+
+def compact(etcd: Etcd) -> None:
+    async def done() -> None:
+        storage = Etcd3(Client([etcd.url], TlsFiles()))
+        try:
+            await storage.compact(await storage.current_revision())
+        finally:
+            await storage.close()
+
+    asyncio.run(done())

@@ -1,0 +1,74 @@
+"""Fields that nobody knows, and fields twice, in objects of built-in kinds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.apiserver.conformance.calls import MERGE
+from tests.apiserver.servers import Answer, ApiServer
+
+APPLY = "application/apply-patch+yaml"
+DEPLOYMENT = """{"apiVersion": "apps/v1", "kind": "Deployment",
+  "metadata": {"name": "%s", "labels": {"app": "nginx"}%s},
+  "spec": {%s"replicas": 1, %s"selector": {"matchLabels": {"app": "nginx"}},
+    "template": {"metadata": {"labels": {"app": "nginx"}%s},
+      "spec": {"containers": [{"name": "nginx", "image": "nginx:latest"}]}}}}"""
+
+
+def deployments(namespace: str) -> str:
+    return f"/apis/apps/v1/namespaces/{namespace}/deployments"
+
+
+def warnings(answer: Answer) -> str:
+    return answer.headers.get("Warning", "")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/yaml"])
+def test_field_validation_should_detect_unknown_and_duplicate_fields_of_a_typed_object(
+    server: ApiServer, namespace: str, content_type: str
+) -> None:
+    body = (DEPLOYMENT % ("a", "", '"unknown1": "val1", ', '"replicas": 2, ', "")).encode()
+    if "yaml" in content_type:
+        body = b"# a comment makes it no JSON\n" + body
+    path = deployments(namespace)
+    strict = server.post(f"{path}?fieldValidation=Strict", body, content_type=content_type)
+    assert strict.status == 400
+    text = strict.json["message"]
+    assert 'unknown field "spec.unknown1"' in text
+    assert ('duplicate field "spec.replicas"' if "json" in content_type else '"replicas" already set') in text
+    if "json" in content_type:
+        warned = server.post(f"{path}?fieldValidation=Warn", body, content_type=content_type)
+        assert warned.status == 201
+        assert 'duplicate field \\"spec.replicas\\"' in warnings(warned)
+        ignored = json.loads(body) | {"metadata": {"name": "b"}}
+        answer = server.post(f"{path}?fieldValidation=Ignore", ignored)
+        assert (answer.status, warnings(answer)) == (201, "")
+
+
+def test_field_validation_should_detect_unknown_fields_in_patches_and_apply(
+    server: ApiServer, namespace: str
+) -> None:
+    path = deployments(namespace)
+    good = (DEPLOYMENT % ("a", "", "", "", "")).encode()
+    assert server.post(path, good).status == 201
+    patch = {"spec": {"paused": True, "unknown1": "x"}}
+    item = f"{path}/a?fieldValidation=Strict"
+    refused = server.ask("PATCH", item, patch, content_type=MERGE)
+    assert (refused.status, 'unknown field "spec.unknown1"' in refused.json["message"]) == (400, True)
+    body = (DEPLOYMENT % ("a", "", '"unknown1": "val1", ', "", "")).encode()
+    refused = server.ask("PATCH", f"{item}&fieldManager=m", body, content_type=APPLY)
+    assert refused.status == 500
+    assert ".spec.unknown1: field not declared in schema" in refused.json["message"]
+
+
+def test_field_validation_should_detect_unknown_metadata_fields_of_a_typed_object(
+    server: ApiServer, namespace: str
+) -> None:
+    unknown = ', "unknownMeta": "foo"'
+    body = (DEPLOYMENT % ("a", unknown, "", "", unknown)).encode()
+    refused = server.post(f"{deployments(namespace)}?fieldValidation=Strict", body)
+    assert refused.status == 400
+    for where in ("metadata", "spec.template.metadata"):
+        assert f'unknown field "{where}.unknownMeta"' in refused.json["message"]
