@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import IO, Any, cast
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from kprov.inventory import secrets
@@ -79,6 +78,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             shown.rstrip()
             console.print(shown)
         return
+    from rich.table import Table
+
     grid = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for name in head:
         grid.add_column(name, overflow="fold")

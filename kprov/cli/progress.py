@@ -7,9 +7,8 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.live import Live
 from rich.text import Text
 
 from kprov.cli import asking
@@ -17,6 +16,9 @@ from kprov.cli.diffs import diff_lines, each, reasons
 from kprov.cli.live import View
 from kprov.cli.output import COLOURS, console, errors, on_terminal
 from kprov.playbook.result import RunResult, Silent
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 __all__ = ["Progress", "diff_lines", "reasons"]
 
@@ -41,6 +43,8 @@ class Progress(Silent):
         self._task = ""
         self._live: Live | None = None
         if on_terminal():
+            from rich.live import Live
+
             self._live = Live(self._view, console=console, transient=True, refresh_per_second=8)
             atexit.register(self._live.stop)  # an error that ends the program leaves the cursor shown
 
