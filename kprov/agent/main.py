@@ -149,7 +149,8 @@ class Agent:
         failed = None
         summed = hashlib.sha256()
         self._answer({"need": sha256})
-        with open(path, "wb", buffering=0) as file:
+        # With a part of it left, the next message would begin with that.
+        with process.whole(), open(path, "wb", buffering=0) as file:
             while True:
                 frame = None if self.lost else self.frames.get()
                 if frame is None:
@@ -222,8 +223,13 @@ class Agent:
                     results.append({"changed": False, "failed": True, "msg": text})
                     continue
                 self.changing = True
+            seconds = int(item.get("timeout") or 0)
             try:
-                result = run_module(header["module"], item["args"], context)
+                with process.Limit(seconds):
+                    result = run_module(header["module"], item["args"], context)
+            except process.TimedOut:
+                text = f"Task failed: Timed out after {seconds} second(s)."
+                result = {"changed": False, "failed": True, "msg": text, "timedout": {"period": seconds}}
             except process.Ended:
                 if record is not None and not self.changing:
                     record.back()

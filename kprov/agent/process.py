@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import threading
-from typing import Any, Sequence, Union
+from typing import Any, Iterator, Sequence, Union
 
 _running: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
+_held = threading.Event()
 ENVIRONMENT: dict[str, str] = {}
 #: Open files that programs get, too: a lock that is to last as long as they do.
 HANDED_ON: set[int] = set()
@@ -18,6 +19,44 @@ HANDED_ON: set[int] = set()
 
 class Ended(BaseException):
     """The agent ends: nothing more may be started. Not an Exception: no module is to handle it."""
+
+
+class TimedOut(BaseException):
+    """The item has had its time. Not an Exception: no module is to handle it."""
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[None]:
+    """What is begun here is not cut off by a Limit, which waits."""
+    _held.set()
+    try:
+        yield
+    finally:
+        _held.clear()
+
+
+class Limit:
+    """Ends what takes longer than so many seconds (0: nothing), with the programs that it runs."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        if self.seconds:
+            signal.signal(signal.SIGALRM, self._over)
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+    def __exit__(self, *_: object) -> None:
+        if self.seconds:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _over(self, *_: object) -> None:
+        if _held.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            return
+        for process in list(_running):
+            _kill(process)
+        raise TimedOut
 
 
 def run(
@@ -35,7 +74,29 @@ def run(
     variables.update(ENVIRONMENT)
     variables.update(environment or {})
     arguments: dict[str, Any] = {"shell": True, "executable": shell} if shell else {}
-    process = subprocess.Popen(
+    with whole():
+        # One that is not among those that run yet would go on.
+        process = _started(command, stdin, cwd, variables, arguments)
+        _running.add(process)
+    try:
+        if _ending.is_set():
+            _kill(process)
+        out, err = process.communicate(stdin or None)
+    finally:
+        _running.discard(process)
+    if _ending.is_set():
+        raise Ended
+    return process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
+
+
+def _started(
+    command: Union[Sequence[str], str],
+    stdin: bytes,
+    cwd: str | None,
+    variables: dict[str, str],
+    arguments: dict[str, Any],
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         command,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -46,16 +107,6 @@ def run(
         pass_fds=tuple(HANDED_ON),
         **arguments,
     )
-    _running.add(process)
-    try:
-        if _ending.is_set():
-            _kill(process)
-        out, err = process.communicate(stdin or None)
-    finally:
-        _running.discard(process)
-    if _ending.is_set():
-        raise Ended
-    return process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
 
 
 def end_all() -> None:

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook import language
+from kprov.playbook import checks, language
 from kprov.playbook.action import local
 from kprov.playbook.action.base import ActionError, Call, Remote
 from kprov.playbook.model import Task
@@ -20,6 +20,10 @@ from kprov.playbook.variables import Variables, without_omitted
 from kprov.transport import modules
 
 _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
+
+
+#: Ansible's: seconds that alarm(2) takes everywhere.
+_LONGEST = 100_000_000
 
 
 def is_local(task: Task) -> bool:
@@ -42,6 +46,7 @@ class Calls:
             target = self.sender.target(task, host, scope)
             if target != host:
                 scope = scope.above({"ansible_delegated_vars": {target: scope["hostvars"].get(target)}})
+        checks.timeout(task)
         args = self._args(task, scope)
         check = self._mode(task, scope, "check_mode", default=self.variables.options.check)
         diff = self._mode(task, scope, "diff", default=self.variables.options.diff)
@@ -71,7 +76,24 @@ class Calls:
             call.environment = self.sender.environment(task, scope)
             call.sender = self.sender
             call.background = self._background(task, scope, check=check)
+            call.timeout = self._timeout(task, scope)
         return call
+
+    @staticmethod
+    def _timeout(task: Task, scope: Scope) -> int:
+        """Seconds of the keyword `timeout`, 0 for none. Raises InputError."""
+        given = task.get("timeout")
+        if given is None:
+            return 0
+        found = scope.templar.value(given, scope, "timeout")
+        try:
+            seconds = int(found)
+        except (TypeError, ValueError):
+            seconds = -1
+        if not 0 <= seconds <= _LONGEST:
+            text = f"{found!r} is no whole number of seconds between 0 and {_LONGEST}"
+            raise InputError(text, file=task.file, line=task.line, field="timeout")
+        return seconds
 
     def _mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
         given = task.get(keyword)

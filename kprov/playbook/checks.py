@@ -73,6 +73,17 @@ def meta(task: Task) -> None:
         )
 
 
+#: Modules that wait on the operator's side, with the argument that limits it.
+_WAITING = {"pause": "seconds", "reboot": "reboot_timeout", "wait_for_connection": "timeout"}
+
+
+def timeout(task: Task) -> None:
+    """A task that the keyword `timeout` cannot end has none."""
+    if task.module in _WAITING and task.get("timeout"):
+        text = f"timeout has no effect on {task.module}; it has the argument {_WAITING[task.module]!r}"
+        raise InputError(text, file=task.file, line=task.line)
+
+
 def module_defaults(entry: Any, file: Path) -> None:
     """Groups of modules name none that is known here: Ansible's are of clouds and the like."""
     given = entry.get("module_defaults")

@@ -132,6 +132,9 @@ class Executor:
             result = self._once(task, host, [scope])[0]
             result["attempts"] = attempt
             result = outcome.judged(task, scope, result)
+            if outcome.timed_out(result):
+                del result["attempts"]
+                return result
             if result.get("skipped") or outcome.expected(task, scope, result):
                 return result
             if self.variables.options.plan:
@@ -181,7 +184,7 @@ class Executor:
         items, contents = [], {}
         for _, call, wanted in members:
             for one in wanted:
-                items.append({"args": one.args, "environment": call.environment})
+                items.append(call.item(one.args))
                 contents.update(one.contents)
         first = members[0][1]
         answers: list[Result] = []

@@ -89,7 +89,6 @@ PROMPT = {"name", "prompt", "default", "private", "confirm"}
 #: Known to Ansible, not to this engine: keyword, and what to do instead.
 REFUSED = {
     "debugger": "use --step, --check, --diff and debug tasks",
-    "timeout": "use the command `timeout`, or async and poll",
 }
 STRATEGIES = ("linear", "free", "host_pinned")
 ORDERS = ("inventory", "reverse_inventory", "sorted", "reverse_sorted", "shuffle")

@@ -304,6 +304,7 @@ class Loader:
         )
         if module == "meta":
             checks.meta(task)
+        checks.timeout(task)
         if module in ("import_tasks", "import_role"):
             return self._import(task, parent)
         return [task]

@@ -35,6 +35,8 @@ def judged(task: Task, scope: Scope, result: Result) -> Result:
     if "failed" not in result:
         result["failed"] = result.get("rc") not in (None, 0, "0")
     result.setdefault("changed", False)
+    if timed_out(result):
+        return result
     if "skipped" in result or not ("changed_when" in task.keywords or "failed_when" in task.keywords):
         return result
     keyword = "changed"
@@ -53,6 +55,11 @@ def judged(task: Task, scope: Scope, result: Result) -> Result:
         result.update({"failed": True, f"{keyword}_when_result": str(error)})
         result.setdefault("msg", f"{error} ({task.place})")
     return result
+
+
+def timed_out(result: Result) -> bool:
+    """Whether the keyword `timeout` ended it: it failed then, whatever failed_when and until say."""
+    return isinstance(result.get("timedout"), dict)
 
 
 def expected(task: Task, scope: Scope, result: Result) -> bool:

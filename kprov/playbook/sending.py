@@ -117,7 +117,7 @@ class Sender:
         try:
             agent = connection.agent(become)
         except NoPythonError:
-            if not all(item["args"].get("_raw") for item in items):
+            if not all(item["args"].get("_raw") and "timeout" not in item for item in items):
                 raise
             return [_raw(connection, become, item["args"]) for item in items]
         return agent.run(module, items, contents or {}, check=check, diff=diff)

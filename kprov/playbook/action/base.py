@@ -45,6 +45,8 @@ class Call:
     environment: dict[str, Any] = field(default_factory=dict)
     #: Seconds that `async` allows, and those between polls.
     background: tuple[int, int] = (0, 0)
+    #: Seconds after which the host ends the task; 0 for no limit.
+    timeout: int = 0
     sender: Sender | None = None
     #: Of the run: what concerns no host but the engine (pause, add_host).
     options: RunOptions = field(default_factory=RunOptions)
@@ -61,7 +63,7 @@ class Call:
     ) -> dict[str, Any]:
         """The result of an agent's module on the task's host, as the task's user."""
         assert self.sender is not None, "a task of the run itself has no host"
-        items = [{"args": args, "environment": self.environment}]
+        items = [self.item(args)]
         return self.sender.send(
             self.address,
             self.become,
@@ -71,6 +73,11 @@ class Call:
             check=self.check if check is None else check,
             diff=self.diff,
         )[0]
+
+    def item(self, args: dict[str, Any]) -> dict[str, Any]:
+        """An item of a message to an agent."""
+        found = {"args": args, "environment": self.environment}
+        return {**found, "timeout": self.timeout} if self.timeout else found
 
     def reconnect(self, timeout: float, *, pause: float = 1.0) -> None:
         """Close the connection and open it anew, trying for `timeout` seconds. Raises UnreachableError."""
