@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,8 @@ from kprov.kube.apiserver.cacher.entry import Entry, Event, at_revision, head, m
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
 from kprov.kube.machinery.resources import Resource
+
+log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 #: (type, event) for each change, in order.
@@ -106,9 +109,14 @@ class ResourceCache:
             if item.error:
                 continue
             known = old.get(item.key)
-            self._entries[item.key] = (
-                known if known is not None and known.revision == item.revision else self._entry(item)
-            )
+            if known is not None and known.revision == item.revision:
+                self._entries[item.key] = known
+                continue
+            try:
+                self._entries[item.key] = self._entry(item)
+            except (ValueError, KeyError, TypeError) as error:
+                log.warning("what etcd holds at %s is no object: %s", item.key, error)
+                self.unreadable[item.key] = str(error)
         self._keys = sorted(self._entries)
         self._history.clear()
         self.floor = revision

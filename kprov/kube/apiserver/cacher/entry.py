@@ -17,6 +17,8 @@ from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
 
+#: How upstream's protobuf begins.
+_PROTOBUF: Final = b"k8s\x00"
 _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
@@ -73,6 +75,18 @@ def head(resource: Resource) -> bytes:
     return f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
 
 
+def as_json(value: bytes) -> bytes:
+    """What etcd holds, as JSON: upstream's API servers write protobuf. ValueError: it cannot be read."""
+    if not value.startswith(_PROTOBUF):
+        return value
+    from kprov.kube.apiserver.protobuf import decode
+
+    try:
+        return orjson.dumps(decode.decode(value))
+    except decode.ProtobufError as error:
+        raise ValueError(str(error)) from error
+
+
 def encode(resource_head: bytes, obj: Object) -> bytes:
     """What goes to etcd: kind, apiVersion and metadata first, without resourceVersion."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
@@ -95,7 +109,11 @@ def at_revision(tail: bytes, revision: int) -> bytes:
 
 
 def make_entry(resource_head: bytes, key: str, value: bytes, revision: int, fields_of: Any) -> Entry:
-    """Take out what selectors look at, once, on arrival. `fields_of`: Strategy.selectable_fields."""
+    """Take out what selectors look at, once, on arrival. `fields_of`: Strategy.selectable_fields.
+
+    Raises ValueError for what is no object.
+    """
+    value = as_json(value)
     obj = orjson.loads(value)
     metadata = obj["metadata"]
     namespace, name = metadata.get("namespace", ""), metadata["name"]

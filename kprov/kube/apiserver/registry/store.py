@@ -369,7 +369,7 @@ class Store:
             raise status.internal_error(str(error)) from error
 
     def _decode(self, stored: Stored) -> Object:
-        obj: Object = orjson.loads(stored.value)
+        obj: Object = orjson.loads(wire.as_json(stored.value))
         obj["metadata"]["resourceVersion"] = str(stored.revision)
         return obj
 
