@@ -121,3 +121,18 @@ def test_variables_that_are_asked_for(bench: Any) -> None:
         "  tasks:\n    - assert: {that: colour == 'red'}\n"
     )
     assert bench.play(text).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- debug:\n\n- file: {path: /x, stat: directory}\n", "late.yml:3: file takes no argument 'stat'"),
+        ("- debug: {msg: [}\n", "late.yml:1: YAML"),
+        ("- block:\n    - debug: {msg: '{{ n | nosuch }}'}\n", "late.yml:2: there is no filter 'nosuch'"),
+    ],
+)
+def test_a_mistake_in_a_file_that_is_included_late_names_that_file(bench: Any, text: str, words: str) -> None:
+    bench.write("late.yml", text)
+    result = bench.play(play("- include_tasks: '{{ name }}.yml'\n  vars: {name: late}"))
+    assert result.errors
+    assert all(words in error["message"] for error in result.errors)
