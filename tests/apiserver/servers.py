@@ -34,6 +34,8 @@ alice-token,alice,u-alice,"developers,testers"
 bob-token,bob,u-bob
 node-token,system:node:n1,u-node,"system:nodes"
 """
+#: The kernel ends what is started so when the tests end, however that is.
+_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 _START_SECONDS = 20.0
 
 
@@ -125,7 +127,7 @@ class Etcd:
         self._log = (folder / "etcd.log").open("wb")
         self._process = subprocess.Popen(
             [
-                str(etcd()), "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
+                *_WITH_US, str(etcd()), "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
                 "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
             ],
@@ -217,7 +219,7 @@ class ApiServer:
     def start(self, *, ready: str = "/readyz") -> ApiServer:
         with (self.folder / "apiserver.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self.command, stdout=log, stderr=log, env=os.environ | self.environment
+                [*_WITH_US, *self.command], stdout=log, stderr=log, env=os.environ | self.environment
             )
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
