@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from kprov.operations.plan import Plan
     from kprov.playbook.changes import Change
 
+#: A text and its style.
+Line = tuple[str, str]
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -35,10 +37,10 @@ def command(
         plan = plans.make(given.path, given.options(command="up"), progress, typer.echo)
     finally:
         progress.interrupted()
-    for host in plan.hosts:
-        console.print(f"\n{host}", style="bold", markup=False)
-        for change in (one for one in plan.changes if one.host == host):
-            _show(change, summary=summary)
+    for hosts, lines in blocks(plan, summary=summary):
+        console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
+        for text, style in lines:
+            console.print(text, style=style, markup=False)
     _effects(plan, loaded.members("etcd"))
     for error in plan.errors:
         console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
@@ -51,18 +53,30 @@ def command(
         raise typer.Exit(1)
 
 
-def _show(change: Change, *, summary: bool) -> None:
+def blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
+    """What would change, in lines with their styles; hosts that would change alike stand together."""
+    found: dict[tuple[Line, ...], list[str]] = {}
+    for host in plan.hosts:
+        changes = [one for one in plan.changes if one.host == host]
+        lines = tuple(line for one in changes for line in _lines(one, summary=summary))
+        found.setdefault(lines, []).append(host)
+    return [(hosts, lines) for lines, hosts in found.items()]
+
+
+def _lines(change: Change, *, summary: bool) -> list[Line]:
     from kprov.cli.diffs import diff_lines
 
     action = f" ({change.action})" if change.action else ""
-    console.print(f"  {change.kind:8} {change.what[:200]}{action}", style="yellow", markup=False)
+    lines = [(f"  {change.kind:8} {change.what[:200]}{action}", "yellow")]
     if change.unforeseen:
-        console.print("           known only when the changes before it are made", style="dim")
+        lines.append(("           known only when the changes before it are made", "dim"))
     if change.hidden:
-        console.print("           hidden: no_log", style="dim")
+        lines.append(("           hidden: no_log", "dim"))
     if not summary:
-        for line in diff_lines({"diff": change.diff}):
-            console.print(f"           {line}", style=_STYLES.get(line[:1], ""), markup=False)
+        lines += [
+            (f"           {line}", _STYLES.get(line[:1], "")) for line in diff_lines({"diff": change.diff})
+        ]
+    return lines
 
 
 def _effects(plan: Plan, members: list[str]) -> None:
