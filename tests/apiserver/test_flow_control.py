@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.apiserver.servers import ApiServer, running
+from tests.apiserver.servers import ApiServer, Etcd, running
 
 GROUP = "/apis/flowcontrol.apiserver.k8s.io/v1"
 
@@ -221,3 +221,47 @@ def test_seats_follow_changes_of_the_objects(server: ApiServer) -> None:
     while seats(server, "nominal_limit_seats")["system"] != 8:
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+async def test_without_it_two_plain_limits_hold_and_masters_are_free(tmp_path: Path) -> None:
+    flags = ("--enable-priority-and-fairness=false", "--max-mutating-requests-inflight=1")
+    with running(tmp_path, *flags) as (_, server):
+        _let_bob_work(server)
+        maps, context = f"{server.url}/api/v1/namespaces/default/configmaps", server.context()
+
+        async def codes(token: str) -> list[int]:
+            headers = {"Authorization": f"Bearer {token}"}
+            async with aiohttp.ClientSession(headers=headers) as session:
+
+                async def ask() -> int:
+                    body = {"metadata": {"generateName": "m-"}}
+                    async with session.post(maps, json=body, ssl=context) as answer:
+                        assert "X-Kubernetes-Pf-Flowschema-Uid" not in answer.headers
+                        return answer.status
+
+                return await asyncio.gather(*(ask() for _ in range(40)))
+
+        assert set(await codes("admin-token")) == {201}
+        mixed = await codes("bob-token")
+        assert set(mixed) == {201, 429}
+        assert server.get("/api/v1/namespaces", token="admin-token").status == 200
+
+
+def test_several_workers_share_the_seats_and_one_audit_log(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verbs: [get]}]\n")
+    etcd = Etcd(tmp_path)
+    flags = (f"--audit-policy-file={policy}", f"--audit-log-path={tmp_path / 'audit.log'}")
+    server = ApiServer(tmp_path, etcd, *flags)
+    server.environment = {"KPROV_APISERVER_WORKERS": "2"}
+    try:
+        server.start()
+        answers = [server.get("/api/v1/nodes/none") for _ in range(40)]
+        assert {answer.status for answer in answers} == {404}
+        ids = {answer.headers["Audit-Id"] for answer in answers}
+        lines = (tmp_path / "audit.log").read_text().splitlines()
+        assert ids <= {json.loads(line)["auditID"] for line in lines}
+        assert sum(seats(server, "nominal_limit_seats").values()) == 303
+    finally:
+        server.stop()
+        etcd.stop()
