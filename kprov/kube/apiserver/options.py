@@ -82,6 +82,8 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.boolean("enable-bootstrap-token-auth", False, "bootstrap tokens of kube-system as credentials")
     flags.boolean("enable-aggregator-routing", False, "accepted, without effect")
     flags.boolean("service-account-lookup", True, "whether a token's account and secret must still be there")
+    flags.integer("default-not-ready-toleration-seconds", 300, "how long pods stay on a node not ready")
+    flags.integer("default-unreachable-toleration-seconds", 300, "how long pods stay on an unreachable node")
     flags.duration("event-ttl", 3600.0, "how long events are kept")
     flags.duration("request-timeout", 60.0, "how long a request may take")
     flags.duration("etcd-compaction-interval", 300.0, "0: never")

@@ -8,6 +8,7 @@ from typing import Final
 
 from kprov.kube.apiserver import authorization
 from kprov.kube.apiserver.admission import configuration
+from kprov.kube.apiserver.admission.always import AlwaysAdmit, AlwaysDeny, AlwaysPullImages
 from kprov.kube.apiserver.admission.certificates import (
     CertificateApproval,
     CertificateSigning,
@@ -15,10 +16,17 @@ from kprov.kube.apiserver.admission.certificates import (
 )
 from kprov.kube.apiserver.admission.limit_ranger import LimitRanger
 from kprov.kube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kprov.kube.apiserver.admission.namespaces import NamespaceAutoProvision, NamespaceExists
 from kprov.kube.apiserver.admission.network import DefaultIngressClass, DenyServiceExternalIPs
 from kprov.kube.apiserver.admission.node_restriction import NodeRestriction
 from kprov.kube.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer, WantsOptions
+from kprov.kube.apiserver.admission.pod_placement import (
+    ExtendedResourceToleration,
+    LimitPodHardAntiAffinityTopology,
+    PodTopologyLabels,
+)
+from kprov.kube.apiserver.admission.pod_resize import PodResizeValidator
 from kprov.kube.apiserver.admission.pod_security import PodSecurity
 from kprov.kube.apiserver.admission.pods import DefaultTolerationSeconds, Priority, TaintNodesByCondition
 from kprov.kube.apiserver.admission.rbac import RBACEscalation
@@ -31,18 +39,25 @@ from kprov.kube.apiserver.admission.storage import (
     StorageObjectInUseProtection,
 )
 from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
 #: Upstream's order; all but those in NOT_DEFAULT run unless they are disabled.
 ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
+    AlwaysAdmit,
+    NamespaceAutoProvision,
     NamespaceLifecycle,
+    NamespaceExists,
+    LimitPodHardAntiAffinityTopology,
     LimitRanger,
     ServiceAccount,
     NodeRestriction,
     TaintNodesByCondition,
+    AlwaysPullImages,
     PodSecurity,
     Priority,
     DefaultTolerationSeconds,
+    ExtendedResourceToleration,
     DefaultStorageClass,
     StorageObjectInUseProtection,
     OwnerReferencesPermissionEnforcement,
@@ -53,12 +68,38 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     CertificateSubjectRestriction,
     DefaultIngressClass,
     DenyServiceExternalIPs,
+    PodTopologyLabels,
+    PodResizeValidator,
     ResourceQuota,
+    AlwaysDeny,
 )
 NOT_DEFAULT: Final = frozenset({
+    "AlwaysAdmit",
+    "NamespaceAutoProvision",
+    "NamespaceExists",
+    "LimitPodHardAntiAffinityTopology",
     "NodeRestriction",
+    "AlwaysPullImages",
+    "ExtendedResourceToleration",
     "OwnerReferencesPermissionEnforcement",
     "DenyServiceExternalIPs",
+    "AlwaysDeny",
+})  # fmt: skip
+#: Upstream's plugins that are not there; they may be disabled, not enabled.
+MISSING: Final = frozenset({
+    "ImagePolicyWebhook",
+    "PodNodeSelector",
+    "PodTolerationRestriction",
+    "EventRateLimit",
+    "PodGroupProtection",
+    "ClusterTrustBundleAttest",
+    "PodGroupWorkloadExists",
+    "NodeDeclaredFeatureValidator",
+    "JobValidation",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionWebhook",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionWebhook",
 })  # fmt: skip
 
 
@@ -98,11 +139,9 @@ class Chain:
 
 def build(options: Namespace, registry: Registry) -> Chain:
     """By --enable- and --disable-admission-plugins. Raises SystemExit for names that are not there."""
-    known = {plugin.name for plugin in ORDER}
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
-    for name in sorted((enabled | disabled) - known):
-        there = ", ".join(sorted(known))
-        raise SystemExit(f"Error: --enable-admission-plugins: {name} is not there; there are {there}")
+    if wrong := _wrong_names(enabled, disabled):
+        raise SystemExit(f"Error: {wrong}")
     running = [
         plugin for plugin in ORDER if plugin.name in enabled or plugin.name not in disabled | NOT_DEFAULT
     ]
@@ -111,7 +150,22 @@ def build(options: Namespace, registry: Registry) -> Chain:
     for plugin in plugins:
         if isinstance(plugin, WantsAuthorizer):
             plugin.authorizer = authorization.build(options, registry)
+        if isinstance(plugin, WantsOptions):
+            plugin.take(options)
     return Chain(plugins)
+
+
+def _wrong_names(enabled: set[str], disabled: set[str]) -> str:
+    known = {plugin.name for plugin in ORDER}
+    for flag, names in (("enable", enabled), ("disable", disabled)):
+        for name in sorted(names - known - MISSING):
+            return f"{flag}-admission-plugins plugin {status.quoted(name)} is unknown"
+    both = sorted(enabled & disabled)
+    if both:
+        return f"[{' '.join(both)}] in enable-admission-plugins and disable-admission-plugins overlapped"
+    for name in sorted(enabled & MISSING):
+        return f"enable-admission-plugins: {name} is not there; there are {', '.join(sorted(known))}"
+    return ""
 
 
 def _configure(plugins: Sequence[AdmissionPlugin], path: str) -> None:

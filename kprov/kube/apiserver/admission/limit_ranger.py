@@ -10,6 +10,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.admission import limits
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.quantity import Quantity
 
 Object = dict[str, Any]
@@ -47,6 +48,8 @@ class LimitRanger(AdmissionPlugin):
 
 
 def _looks_at(attributes: Attributes) -> bool:
+    if ((attributes.old or {}).get("metadata") or {}).get("deletionTimestamp"):
+        return False
     if attributes.subresource == "resize":
         return attributes.operation == "UPDATE"
     if attributes.subresource:
@@ -107,36 +110,6 @@ def _amounts(resources: Object) -> tuple[limits.Amounts, limits.Amounts]:
 
 
 def _of_pod(spec: Object) -> tuple[limits.Amounts, limits.Amounts]:
-    """Sums of the containers; of the init containers the largest, with the sidecars that run beside."""
-    sums: tuple[limits.Amounts, limits.Amounts] = ({}, {})
-    for container in spec.get("containers") or ():
-        for total, part in zip(sums, _amounts(container.get("resources") or {}), strict=True):
-            _add(total, part)
-    sidecars: tuple[limits.Amounts, limits.Amounts] = ({}, {})
-    largest: tuple[limits.Amounts, limits.Amounts] = ({}, {})
-    for container in spec.get("initContainers") or ():
-        parts = _amounts(container.get("resources") or {})
-        for index, part in enumerate(parts):
-            if container.get("restartPolicy") == "Always":
-                _add(sums[index], part)
-                _add(sidecars[index], part)
-                _raise(largest[index], sidecars[index])
-            else:
-                beside = dict(sidecars[index])
-                _add(beside, part)
-                _raise(largest[index], beside)
-    for total, most in zip(sums, largest, strict=True):
-        _raise(total, most)
-    own = _amounts(spec.get("resources") or {})
-    return {**sums[0], **own[0]}, {**sums[1], **own[1]}
-
-
-def _add(total: limits.Amounts, part: limits.Amounts) -> None:
-    for name, amount in part.items():
-        total[name] = total[name] + amount if name in total else amount
-
-
-def _raise(total: limits.Amounts, part: limits.Amounts) -> None:
-    for name, amount in part.items():
-        if name not in total or total[name] < amount:
-            total[name] = amount
+    """Requests and limits of the whole pod; its overhead is the runtime class's business."""
+    pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
+    return of_pod(pod, "requests"), of_pod(pod, "limits")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
@@ -9,7 +10,10 @@ from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.machinery import status
 
 _IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
-_REVIEWS: Final = frozenset({"authorization.k8s.io", "authentication.k8s.io"})
+#: Answered also about namespaces that are not there.
+_REVIEWS: Final = frozenset({("authorization.k8s.io", "localsubjectaccessreviews")})
+#: So long another server's cache may not know of a deletion.
+_LIVE_SECONDS: Final = 30.0
 
 
 class NamespaceLifecycle(AdmissionPlugin):
@@ -18,25 +22,36 @@ class NamespaceLifecycle(AdmissionPlugin):
 
     def __init__(self, registry: Registry) -> None:
         self._namespaces = registry.store("", "namespaces")
+        self._deleted: dict[str, float] = {}
 
     async def admit(self, attributes: Attributes) -> None:
         resource = attributes.resource
         if (resource.group, resource.plural) == ("", "namespaces"):
             if attributes.operation == "DELETE" and attributes.name in _IMMORTAL:
                 raise status.forbidden(resource, attributes.name, "this namespace may not be deleted")
+            if attributes.operation == "DELETE":
+                self._deleted[attributes.name] = time.monotonic() + _LIVE_SECONDS
             return
-        if not attributes.namespace or attributes.operation == "DELETE" or resource.group in _REVIEWS:
+        if (resource.group, resource.plural) in _REVIEWS:
             return
-        if attributes.operation == "UPDATE":
+        if not attributes.namespace or attributes.operation != "CREATE":
             return
         namespace = self._namespaces.lister.get("", attributes.namespace)
-        if namespace is None:
+        if namespace is None or self._was_deleted(attributes.namespace):
             await self._namespaces.fresh()
             namespace = self._namespaces.lister.get("", attributes.namespace)
         if namespace is None:
             raise status.not_found(self._namespaces.resource, attributes.namespace)
         if (namespace.get("status") or {}).get("phase") == "Terminating":
             raise _terminating(attributes)
+
+    def _was_deleted(self, name: str) -> bool:
+        """Whether a deletion came by so recently that the cache may not have it."""
+        until = self._deleted.get(name)
+        if until is not None and until < time.monotonic():
+            del self._deleted[name]
+            until = None
+        return until is not None
 
 
 def _terminating(attributes: Attributes) -> status.StatusError:

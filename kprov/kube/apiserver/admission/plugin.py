@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,14 @@ class WantsAuthorizer(AdmissionPlugin):
     """A plugin that asks what a user may; `authorizer` is set before the first request."""
 
     authorizer: Authorizer
+
+
+class WantsOptions(AdmissionPlugin):
+    """A plugin with flags of its own."""
+
+    def take(self, options: Namespace) -> None:
+        """Read the flags, before the first request."""
+        raise NotImplementedError
 
 
 def refused(attributes: Attributes, text: str) -> status.StatusError:

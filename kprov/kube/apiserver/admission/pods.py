@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, refused
 from kprov.kube.apiserver.registry.store import Registry
-from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 _SECONDS: Final = 300
+#: Taints that pods outlast for a while, and the flags that say how long.
+_NODE_TAINTS: Final = {
+    "node.kubernetes.io/not-ready": "default_not_ready_toleration_seconds",
+    "node.kubernetes.io/unreachable": "default_unreachable_toleration_seconds",
+}
 
 
 def is_pod(attributes: Attributes) -> bool:
@@ -21,7 +26,7 @@ class Priority(AdmissionPlugin):
     """The number that a pod's priorityClassName stands for."""
 
     name = "Priority"
-    resources = frozenset({("", "pods")})
+    resources = frozenset({("", "pods"), ("scheduling.k8s.io", "priorityclasses")})
 
     def __init__(self, registry: Registry) -> None:
         self._classes = registry.store("scheduling.k8s.io", "priorityclasses")
@@ -44,9 +49,32 @@ class Priority(AdmissionPlugin):
                 f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
                 f"priority admission controller computed {value} from the given PriorityClass name"
             )
-            raise status.forbidden(attributes.resource, attributes.name, text)
+            raise refused(attributes, text)
         spec["priority"] = value
-        spec.setdefault("preemptionPolicy", policy)
+        if spec.get("preemptionPolicy") not in (None, policy):
+            text = (
+                f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in "
+                f"pod spec; priority admission controller computed {policy} from the given PriorityClass name"
+            )
+            raise refused(attributes, text)
+        spec["preemptionPolicy"] = policy
+
+    async def validate(self, attributes: Attributes) -> None:
+        """Only one class may be everybody's."""
+        obj = attributes.obj
+        if attributes.resource.plural != "priorityclasses" or attributes.subresource or obj is None:
+            return
+        default = self._default() if obj.get("globalDefault") else None
+        if default is None:
+            return
+        name = default["metadata"]["name"]
+        if attributes.operation == "CREATE" or name != obj["metadata"]["name"]:
+            text = f"PriorityClass {name} is already marked as default. Only one default can exist"
+            raise refused(attributes, text)
+
+    def _default(self) -> Object | None:
+        defaults = [found for found in self._classes.lister.list() if found.get("globalDefault")]
+        return min(defaults, key=lambda found: found["value"], default=None)
 
     async def _class_of(self, attributes: Attributes, spec: Object) -> Object | None:
         name = spec.get("priorityClassName", "")
@@ -57,17 +85,16 @@ class Priority(AdmissionPlugin):
                 found = self._classes.lister.get("", name)
             if found is None:
                 text = f"no PriorityClass with name {name} was found"
-                raise status.forbidden(attributes.resource, attributes.name, text)
+                raise refused(attributes, text)
             return found
-        defaults = [found for found in self._classes.lister.list() if found.get("globalDefault")]
-        if not defaults:
+        default = self._default()
+        if default is None:
             return None
-        default = min(defaults, key=lambda found: found["value"])
         spec["priorityClassName"] = default["metadata"]["name"]
         return default
 
 
-class DefaultTolerationSeconds(AdmissionPlugin):
+class DefaultTolerationSeconds(WantsOptions):
     """Pods stay for five minutes on a node that is not ready or not reachable, unless they say otherwise."""
 
     name = "DefaultTolerationSeconds"
@@ -75,16 +102,21 @@ class DefaultTolerationSeconds(AdmissionPlugin):
 
     def __init__(self, registry: Registry) -> None:
         del registry
+        self._seconds = dict.fromkeys(_NODE_TAINTS, _SECONDS)
+
+    def take(self, options: Namespace) -> None:
+        for key, flag in _NODE_TAINTS.items():
+            self._seconds[key] = getattr(options, flag, _SECONDS)
 
     async def admit(self, attributes: Attributes) -> None:
         if not is_pod(attributes) or attributes.obj is None:
             return
         spec = attributes.obj["spec"]
         tolerations = list(spec.get("tolerations") or ())
-        for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        for key, seconds in self._seconds.items():
             if not any(_speaks_of(toleration, key) for toleration in tolerations):
                 tolerations.append(
-                    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _SECONDS}
+                    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
                 )
         spec["tolerations"] = tolerations
 

@@ -5,12 +5,14 @@ Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
+from kprov.kube.apiserver.admission import mountable_secrets
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.authorization import pod_references
 from kprov.kube.apiserver.registry.store import Registry
-from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -18,11 +20,14 @@ VOLUME_PREFIX: Final = "kube-api-access-"
 MIRROR: Final = "kubernetes.io/config.mirror"
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 _TOKEN_SECONDS: Final = 60 * 60 + 7
+#: The account lets pods use only the secrets that it names.
+ENFORCED: Final = "kubernetes.io/enforce-mountable-secrets"
+_DEFAULT_TRIES: Final = 10
+_PAUSE_SECONDS: Final = 0.15
 
 
 class ServiceAccount(AdmissionPlugin):
     name = "ServiceAccount"
-    operations = frozenset({"CREATE"})
     resources = frozenset({("", "pods")})
 
     def __init__(self, registry: Registry) -> None:
@@ -30,15 +35,11 @@ class ServiceAccount(AdmissionPlugin):
 
     async def admit(self, attributes: Attributes) -> None:
         pod = attributes.obj
-        if (attributes.resource.group, attributes.resource.plural, attributes.subresource) != (
-            "",
-            "pods",
-            "",
-        ) or pod is None:
+        if attributes.operation != "CREATE" or attributes.subresource or pod is None:
             return
         spec = pod["spec"]
         if MIRROR in (pod["metadata"].get("annotations") or {}):
-            _check_mirror(attributes, spec)
+            _check_mirror(attributes, pod)
             return
         spec.setdefault("serviceAccountName", "default")
         spec["serviceAccountName"] = spec["serviceAccountName"] or "default"
@@ -53,23 +54,53 @@ class ServiceAccount(AdmissionPlugin):
         if wanted:
             _mount_token(spec)
 
+    async def validate(self, attributes: Attributes) -> None:
+        pod = attributes.obj
+        is_new = attributes.operation == "CREATE" and not attributes.subresource
+        is_debugged = attributes.operation == "UPDATE" and attributes.subresource == "ephemeralcontainers"
+        if pod is None or not (is_new or is_debugged):
+            return
+        spec = pod["spec"]
+        if is_new and MIRROR in (pod["metadata"].get("annotations") or {}):
+            _check_mirror(attributes, pod)
+            return
+        if not spec.get("serviceAccountName"):
+            text = f"no service account specified for pod {attributes.namespace}/{pod['metadata']['name']}"
+            raise refused(attributes, text)
+        account = await self._find(attributes, spec["serviceAccountName"])
+        annotations = account["metadata"].get("annotations") or {}
+        if annotations.get(ENFORCED, "").lower() in {"1", "t", "true"}:
+            reason = mountable_secrets.broken(account, spec, only_ephemeral=is_debugged)
+            if reason:
+                raise refused(attributes, reason)
+
     async def _find(self, attributes: Attributes, name: str) -> Object:
-        account = self._accounts.lister.get(attributes.namespace, name)
-        if account is None:
+        """The account; the default one of a new namespace is waited for."""
+        found = self._accounts.lister.get(attributes.namespace, name)
+        for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
+            if found is not None:
+                return found
+            if attempt:
+                await asyncio.sleep(_PAUSE_SECONDS)
             await self._accounts.fresh()
-            account = self._accounts.lister.get(attributes.namespace, name)
-        if account is None:
-            where = f"{attributes.namespace}/{name}"
-            text = f'error looking up service account {where}: serviceaccount "{name}" not found'
-            raise status.forbidden(attributes.resource, attributes.name, text)
-        return account
+            found = self._accounts.lister.get(attributes.namespace, name)
+        if found is not None:
+            return found
+        where = f"{attributes.namespace}/{name}"
+        text = f'error looking up service account {where}: serviceaccount "{name}" not found'
+        raise refused(attributes, text)
 
 
-def _check_mirror(attributes: Attributes, spec: Object) -> None:
+def _check_mirror(attributes: Attributes, pod: Object) -> None:
+    spec = pod["spec"]
     if spec.get("serviceAccountName"):
-        raise status.forbidden(
-            attributes.resource, attributes.name, "a mirror pod may not reference service accounts"
-        )
+        raise refused(attributes, "a mirror pod may not reference service accounts")
+    if any(reference[0] == "secrets" for reference in pod_references.references(pod)):
+        raise refused(attributes, "a mirror pod may not reference secrets")
+    for volume in spec.get("volumes") or ():
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            if source.get("serviceAccountToken") is not None:
+                raise refused(attributes, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
 def _mount_token(spec: Object) -> None:

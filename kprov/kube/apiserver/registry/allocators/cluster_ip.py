@@ -95,14 +95,8 @@ class ClusterIpAllocator:
     async def _take_this(
         self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange], *, dry_run: bool
     ) -> Given:
-        containing = [each for each in ranges if wanted in each.network]
-        if not containing:
+        if not any(wanted in each for each in ranges):
             raise AllocationError("the provided network does not match the current range")
-        if not any(wanted in each for each in containing):
-            raise AllocationError(
-                f"the provided IP ({wanted}) is not in the valid range. "
-                f"The range of valid IPs is {containing[0].network}"
-            )
         if dry_run:
             store = self._registry.store(GROUP, "ipaddresses")
             if store.lister.get("", str(wanted)) is not None:

@@ -83,8 +83,16 @@ def refused(caught: pytest.ExceptionInfo[StatusError]) -> str:
 
 
 def test_a_plugin_that_is_not_there_ends_the_start(registry: Registry) -> None:
-    with pytest.raises(SystemExit, match="Nonsense is not there"):
+    with pytest.raises(SystemExit, match='enable-admission-plugins plugin "Nonsense" is unknown'):
         admission.build(options("Nonsense"), registry)
+    with pytest.raises(SystemExit, match="EventRateLimit is not there"):
+        admission.build(options("EventRateLimit"), registry)
+    with pytest.raises(SystemExit, match=r"\[Priority\] in enable-admission-plugins and .* overlapped"):
+        admission.build(options("Priority", disabled=("Priority",)), registry)
+
+
+def test_the_plugins_of_upstream_that_are_not_there_may_be_disabled(registry: Registry) -> None:
+    admission.build(options(disabled=("ValidatingAdmissionWebhook",)), registry)
 
 
 async def test_a_pod_gets_its_account_token_tolerations_and_priority(admit: Admit) -> None:

@@ -1,0 +1,87 @@
+"""AlwaysAdmit, AlwaysDeny, AlwaysPullImages (upstream plugin/pkg/admission/{admit,deny,alwayspullimages})."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+_EVERYTHING = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
+
+
+class AlwaysAdmit(AdmissionPlugin):
+    name = "AlwaysAdmit"
+    operations = frozenset[str]()
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+
+class AlwaysDeny(AdmissionPlugin):
+    name = "AlwaysDeny"
+    operations = _EVERYTHING
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def admit(self, attributes: Attributes) -> None:
+        await self.validate(attributes)
+
+    async def validate(self, attributes: Attributes) -> None:
+        raise refused(attributes, "admission control is denying all modifications")
+
+
+class AlwaysPullImages(AdmissionPlugin):
+    """Nobody runs an image that is on a node because someone else may pull it."""
+
+    name = "AlwaysPullImages"
+    resources = frozenset({("", "pods")})
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def admit(self, attributes: Attributes) -> None:
+        if _is_ignored(attributes) or attributes.obj is None:
+            return
+        spec = attributes.obj["spec"]
+        for _, container in _containers(spec):
+            container["imagePullPolicy"] = "Always"
+        for volume in spec.get("volumes") or ():
+            if volume.get("image") is not None:
+                volume["image"]["pullPolicy"] = "Always"
+
+    async def validate(self, attributes: Attributes) -> None:
+        if _is_ignored(attributes) or attributes.obj is None:
+            return
+        spec = attributes.obj["spec"]
+        policies = [
+            (f"{path}.imagePullPolicy", each.get("imagePullPolicy", "")) for path, each in _containers(spec)
+        ]
+        policies += [
+            (f"spec.volumes[{index}].image.pullPolicy", volume["image"].get("pullPolicy", ""))
+            for index, volume in enumerate(spec.get("volumes") or ())
+            if volume.get("image") is not None
+        ]
+        for path, policy in policies:
+            if policy != "Always":
+                text = f'{path}: Unsupported value: {status.quoted(policy)}: supported values: "Always"'
+                raise refused(attributes, text)
+
+
+def _containers(spec: Object) -> Iterator[tuple[str, Object]]:
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(spec.get(kind) or ()):
+            yield f"spec.{kind}[{index}]", container
+
+
+def _is_ignored(attributes: Attributes) -> bool:
+    if attributes.subresource or attributes.obj is None:
+        return True
+    if attributes.operation != "UPDATE":
+        return False
+    had = {each.get("image") for _, each in _containers((attributes.old or {}).get("spec") or {})}
+    return all(each.get("image") in had for _, each in _containers(attributes.obj["spec"]))

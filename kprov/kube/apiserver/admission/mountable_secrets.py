@@ -1,0 +1,51 @@
+"""Which secrets a pod uses that its service account does not let it use.
+
+Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Object = dict[str, Any]
+
+_KINDS: Final = (("initContainers", "init container"), ("containers", "container"))
+_EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
+
+
+def broken(account: Object, spec: Object, *, only_ephemeral: bool) -> str:
+    """The first one, as a text; "" when there is none."""
+    allowed = {each.get("name") for each in account.get("secrets") or ()}
+    name = account["metadata"]["name"]
+    end = f"is not allowed because service account {name} does not reference that"
+    if not only_ephemeral:
+        for volume in spec.get("volumes") or ():
+            secret = (volume.get("secret") or {}).get("secretName")
+            if volume.get("secret") is not None and secret not in allowed:
+                return f'volume with secret.secretName="{secret}" {end} secret'
+    for kind, word in _EPHEMERAL if only_ephemeral else _KINDS:
+        for container in spec.get(kind) or ():
+            for how, secret in _used(container):
+                if secret not in allowed:
+                    used = f'{word} {container["name"]} with {how} referencing secret.secretName="{secret}"'
+                    return f"{used} {end} secret"
+    return "" if only_ephemeral else _of_pulls(account, spec, end)
+
+
+def _of_pulls(account: Object, spec: Object, end: str) -> str:
+    pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
+    for index, each in enumerate(spec.get("imagePullSecrets") or ()):
+        if each.get("name") not in pulled:
+            return f'imagePullSecrets[{index}].name="{each.get("name")}" {end} imagePullSecret'
+    return ""
+
+
+def _used(container: Object) -> list[tuple[str, str]]:
+    """(how it is used, secret) of the environment."""
+    found = []
+    for each in container.get("env") or ():
+        reference = (each.get("valueFrom") or {}).get("secretKeyRef")
+        if reference is not None:
+            found.append((f"envVar {each['name']}", reference.get("name", "")))
+    references = (each.get("secretRef") for each in container.get("envFrom") or ())
+    return found + [("envFrom", each.get("name", "")) for each in references if each is not None]

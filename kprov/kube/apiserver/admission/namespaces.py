@@ -1,0 +1,44 @@
+"""NamespaceAutoProvision and NamespaceExists (upstream plugin/pkg/admission/namespace)."""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
+from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.machinery import status
+
+
+class NamespaceAutoProvision(AdmissionPlugin):
+    """A namespace is there as soon as something is made in it."""
+
+    name = "NamespaceAutoProvision"
+    operations = frozenset({"CREATE"})
+
+    def __init__(self, registry: Registry) -> None:
+        self._namespaces = registry.store("", "namespaces")
+
+    async def admit(self, attributes: Attributes) -> None:
+        # A dry run changes nothing, so what needs the namespace is refused further on.
+        name = attributes.namespace
+        if not name or attributes.context.dry_run or self._namespaces.lister.get("", name) is not None:
+            return
+        context = system_context("create", self._namespaces.resource, "", name)
+        try:
+            await self._namespaces.create(context, "", {"metadata": {"name": name}})
+        except status.StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+
+class NamespaceExists(AdmissionPlugin):
+    name = "NamespaceExists"
+    operations = frozenset({"CREATE", "UPDATE", "DELETE"})
+
+    def __init__(self, registry: Registry) -> None:
+        self._namespaces = registry.store("", "namespaces")
+
+    async def validate(self, attributes: Attributes) -> None:
+        if not attributes.namespace or self._namespaces.lister.get("", attributes.namespace) is not None:
+            return
+        await self._namespaces.fresh()
+        if self._namespaces.lister.get("", attributes.namespace) is None:
+            raise status.not_found(self._namespaces.resource, attributes.namespace)

@@ -1,0 +1,104 @@
+"""Where pods go: PodTopologyLabels, LimitPodHardAntiAffinityTopology, ExtendedResourceToleration.
+
+Source: upstream plugin/pkg/admission/{podtopologylabels,antiaffinity,extendedresourcetoleration}.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.machinery import names
+
+Object = dict[str, Any]
+_PODS: Final = frozenset({("", "pods")})
+_COPIED: Final = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
+
+
+class PodTopologyLabels(AdmissionPlugin):
+    """A pod gets the zone and region of its node as labels, when it is bound or made there."""
+
+    name = "PodTopologyLabels"
+    operations = frozenset({"CREATE"})
+    resources = _PODS
+
+    def __init__(self, registry: Registry) -> None:
+        self._nodes = registry.store("", "nodes").lister
+
+    async def admit(self, attributes: Attributes) -> None:
+        obj = attributes.obj
+        if obj is None:
+            return
+        if attributes.subresource == "binding":
+            target = obj.get("target") or {}
+            node = target.get("name", "") if target.get("kind") == "Node" else ""
+        elif not attributes.subresource:
+            node = (obj.get("spec") or {}).get("nodeName", "")
+        else:
+            return
+        found = self._nodes.get("", node) if node else None
+        labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+        copied = {key: labels[key] for key in _COPIED if key in labels}
+        if copied:
+            obj["metadata"]["labels"] = (obj["metadata"].get("labels") or {}) | copied
+
+
+class LimitPodHardAntiAffinityTopology(AdmissionPlugin):
+    name = "LimitPodHardAntiAffinityTopology"
+    resources = _PODS
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        rules = ((attributes.obj["spec"].get("affinity") or {}).get("podAntiAffinity")) or {}
+        for term in rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ():
+            key = term.get("topologyKey", "")
+            if key != "kubernetes.io/hostname":
+                text = (
+                    "affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey "
+                    f"{key} but only key kubernetes.io/hostname is allowed"
+                )
+                raise refused(attributes, text)
+
+
+class ExtendedResourceToleration(AdmissionPlugin):
+    """Who asks for a device may go where only those may go who ask for it."""
+
+    name = "ExtendedResourceToleration"
+    resources = _PODS
+
+    def __init__(self, registry: Registry) -> None:
+        del registry
+
+    async def admit(self, attributes: Attributes) -> None:
+        if attributes.subresource or attributes.obj is None:
+            return
+        spec = attributes.obj["spec"]
+        asked = {
+            name
+            for kind in ("containers", "initContainers")
+            for container in spec.get(kind) or ()
+            for name in (container.get("resources") or {}).get("requests") or ()
+            if _is_extended(name)
+        }
+        tolerations = list(spec.get("tolerations") or ())
+        for name in sorted(asked):
+            wanted = {"key": name, "operator": "Exists", "effect": "NoSchedule"}
+            if not any(_is_same(each, wanted) for each in tolerations):
+                tolerations.append(wanted)
+        if tolerations:
+            spec["tolerations"] = tolerations
+
+
+def _is_same(one: Object, other: Object) -> bool:
+    return all(one.get(part) == other.get(part) for part in ("key", "operator", "effect", "value"))
+
+
+def _is_extended(name: str) -> bool:
+    if "/" not in name or "kubernetes.io/" in name or name.startswith("requests."):
+        return False
+    return not names.is_qualified_name(f"requests.{name}")

@@ -1,0 +1,54 @@
+"""PodResizeValidator: a pod is not resized beyond its node (upstream plugin/pkg/admission/podresize)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.machinery.quantity import ZERO, Quantity
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+
+
+class PodResizeValidator(AdmissionPlugin):
+    name = "PodResizeValidator"
+    operations = frozenset({"UPDATE"})
+    resources = frozenset({("", "pods")})
+
+    def __init__(self, registry: Registry) -> None:
+        self._nodes = registry.store("", "nodes").lister
+
+    async def validate(self, attributes: Attributes) -> None:
+        pod, old = attributes.obj, attributes.old
+        if attributes.subresource != "resize" or pod is None or old is None:
+            return
+        name = pod["spec"].get("nodeName", "")
+        if not name or old["metadata"].get("generation") == pod["metadata"].get("generation"):
+            return
+        node = self._nodes.get("", name)
+        if node is None:
+            raise refused(attributes, f'node "{name}" not found')
+        system = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux")
+        if system != "linux":
+            text = f'pod resize is only supported on linux nodes, node "{name}" is "{system}"'
+            raise _because(refused(attributes, text), "UnsupportedPlatform")
+        allocatable = (node.get("status") or {}).get("allocatable") or {}
+        asked = of_pod(pod, "requests", use_status=False)
+        told = []
+        for resource, milli in (("cpu", True), ("memory", False)):
+            there = Quantity.parse(allocatable.get(resource, "0"))
+            wanted = asked.get(resource, ZERO)
+            if wanted > there:
+                numbers = [each.milli_value if milli else each.value for each in (wanted, there)]
+                told.append(f"{resource}, requested: {numbers[0]}, allocatable: {numbers[1]}")
+        if told:
+            text = f"node didn't have enough allocatable resources: {'; '.join(told)}"
+            raise _because(refused(attributes, text), "NodeCapacity")
+
+
+def _because(error: StatusError, reason: str) -> StatusError:
+    error.status.setdefault("details", {}).setdefault("causes", []).append({"reason": reason})
+    return error
