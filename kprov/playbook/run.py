@@ -75,10 +75,6 @@ class Run:
         """The hosts of a play that still take part, in its order."""
         wanted = self.variables.templar.value(play.hosts, scope or self._scope(play), "hosts")
         hosts = patterns.match(self.inventory, wanted)
-        if not hosts and str(wanted) in ("localhost", "127.0.0.1", "::1"):
-            self.inventory.add_host(str(wanted)).variables.setdefault("ansible_connection", "local")
-            self.variables.forget()
-            hosts = [str(wanted)]
         if self.state.options.limit:
             hosts = patterns.limited(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts

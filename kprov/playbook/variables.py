@@ -39,10 +39,11 @@ class HostVars(Mapping[str, Any]):
         return host in self._variables.inventory.hosts
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._variables.inventory.hosts)
+        hosts = self._variables.inventory.hosts
+        return (name for name, host in hosts.items() if not host.implicit)
 
     def __len__(self) -> int:
-        return len(self._variables.inventory.hosts)
+        return sum(1 for _ in self)
 
 
 class Variables:

@@ -71,3 +71,13 @@ def test_an_encrypted_template_is_rendered_and_encrypted_variables_are_not_shown
     assert bench.play(HEAD + "  tasks:\n" + tasks).ok
     assert (tmp_path / "t").read_text() == "word=never-shown\n"
     assert "never-shown" not in bench.recorder.shown
+
+
+def test_a_localhost_that_no_inventory_names_is_no_host_of_hostvars(bench: Any) -> None:
+    bench.play(
+        '- hosts: a\n  gather_facts: false\n  tasks: [{debug: {msg: "{{ hostvars | list }}"}}]\n'
+        "- hosts: localhost\n  gather_facts: false\n"
+        '  tasks: [{name: L, debug: {msg: "{{ inventory_hostname }} {{ hostvars.localhost.inventory_hostname }}"}}]\n'
+    )
+    assert '["a", "b"]' in bench.recorder.shown
+    assert "localhost localhost" in bench.recorder.shown
