@@ -45,6 +45,11 @@ def of(node: Node) -> Fields | None:
     return _types().get(node.definition.removeprefix(_PREFIX)) if node.kind is Kind.STRUCT else None
 
 
+def of_definition(name: str) -> Fields | None:
+    """Of a type by upstream's whole name."""
+    return _types().get(name.removeprefix(_PREFIX))
+
+
 def normalize(value: Object, node: Node) -> None:
     """Change an object in place to what decoding into Go's types and encoding again would give."""
     fields = of(node)

@@ -6,10 +6,12 @@ Source: upstream pkg/apis/core/v1/defaults.go and pkg/registry/core/*/strategy.g
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.strategies import core_rules as rules
+from kprov.kube.apiserver.registry.strategies import endpoint_rules, quota_rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -43,7 +45,12 @@ class NamespaceStrategy(ResourceStrategy):
 
 class NodeStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
-        obj.setdefault("spec", {})
+        spec: Object = obj.setdefault("spec", {})
+        # The first range and the list that came after it say the same.
+        if spec.get("podCIDR") and not spec.get("podCIDRs"):
+            spec["podCIDRs"] = [spec["podCIDR"]]
+        elif spec.get("podCIDRs"):
+            spec["podCIDRs"][0] = spec["podCIDR"] = spec.get("podCIDR") or spec["podCIDRs"][0]
         status = obj.get("status") or {}
         if status.get("capacity") and not status.get("allocatable"):
             status["allocatable"] = dict(status["capacity"])
@@ -56,10 +63,10 @@ class NodeStrategy(ResourceStrategy):
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.node(obj)
+        return list(rules.node(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.node(obj) + rules.node_update(obj, old)
+        return [*rules.node(obj), *rules.node_update(obj, old)]
 
 
 class SecretStrategy(ResourceStrategy):
@@ -93,10 +100,10 @@ class EndpointsStrategy(ResourceStrategy):
                 port["protocol"] = port.get("protocol") or "TCP"
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.endpoints(obj)
+        return list(endpoint_rules.endpoints(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.endpoints(obj)
+        return list(endpoint_rules.endpoints(obj))
 
 
 class LimitRangeStrategy(ResourceStrategy):
@@ -116,6 +123,31 @@ class LimitRangeStrategy(ResourceStrategy):
             for name in ("default", "defaultRequest"):
                 if not item[name]:
                     del item[name]
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        """A limit range without a name gets one that nobody has."""
+        super().prepare_for_create(context, obj)
+        if not obj["metadata"].get("name"):
+            obj["metadata"]["name"] = str(uuid.uuid4())
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(quota_rules.limit_range(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(quota_rules.limit_range(obj))
+
+
+class ResourceQuotaStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(quota_rules.quota(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(quota_rules.quota_update(obj, old))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(quota_rules.quota_status(obj))
 
 
 class ConfigMapStrategy(ResourceStrategy):

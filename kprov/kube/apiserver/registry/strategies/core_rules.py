@@ -1,4 +1,4 @@
-"""What config maps, secrets, nodes and endpoints must look like.
+"""What config maps, secrets and nodes must look like.
 
 Source: upstream pkg/apis/core/validation/validation.go.
 """
@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
-from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address, immutable
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import each
+from kprov.kube.apiserver.registry.strategies.group_rules import immutable
+from kprov.kube.apiserver.registry.strategies.resource_rules import quantity_value
+from kprov.kube.apiserver.registry.strategies.scheduling_rules import EFFECTS
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 
@@ -20,7 +25,6 @@ Object = dict[str, Any]
 _MAX_BYTES: Final = 1024 * 1024
 _IMMUTABLE_SET: Final = "field is immutable when `immutable` is set"
 _REDACTED: Final = "<secret contents redacted>"
-_EFFECTS: Final = ["NoExecute", "NoSchedule", "PreferNoSchedule"]
 _NEEDED: Final = {
     "kubernetes.io/dockercfg": [".dockercfg"],
     "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
@@ -58,7 +62,12 @@ def secret(obj: Object) -> list[FieldError]:
         if "username" not in data and "password" not in data:
             errors += [field.required("data[username]"), field.required("data[password]")]
     else:
-        missing = [key for key in _NEEDED.get(kind, []) if key not in data]
+        # A key of SSH may not be empty either.
+        missing = [
+            key
+            for key in _NEEDED.get(kind, [])
+            if key not in data or (kind == "kubernetes.io/ssh-auth" and not data[key])
+        ]
         errors += [field.required(f"data[{key}]") for key in missing]
         if kind.startswith("kubernetes.io/docker") and not missing:
             key = _NEEDED[kind][0]
@@ -101,24 +110,34 @@ def _decoded_size(text: str) -> int:
     return len(text) * 3 // 4 - text[-2:].count("=")
 
 
-def node(obj: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
+def node(obj: Object) -> Iterator[FieldError]:
+    spec, status = obj["spec"], obj.get("status") or {}
     seen: set[tuple[str, str]] = set()
-    for index, taint in enumerate(obj["spec"].get("taints") or ()):
-        path, key, effect = f"spec.taints[{index}]", taint.get("key", ""), taint.get("effect", "")
-        errors += [field.invalid(f"{path}.key", key, text) for text in names.is_qualified_name(key)]
-        errors += [
-            field.invalid(f"{path}.value", taint.get("value", ""), text)
-            for text in names.is_label_value(taint.get("value", ""))
-        ]
-        if not effect:
-            errors.append(field.required(f"{path}.effect"))
-        elif effect not in _EFFECTS:
-            errors.append(field.not_supported(f"{path}.effect", effect, _EFFECTS))
+    # Upstream's paths of taints start at the metadata.
+    for path, taint in each(spec.get("taints"), "metadata.taints"):
+        key, effect, value = taint.get("key", ""), taint.get("effect", ""), taint.get("value", "")
+        yield from checks.named(key, f"{path}.key", names.is_qualified_name)
+        problems = names.is_label_value(value)
+        if problems:
+            yield field.invalid(f"{path}.value", value, ";".join(problems))
+        yield from checks.one_of_required(effect, f"{path}.effect", EFFECTS)
         if (key, effect) in seen:
-            errors.append(field.duplicate(path, taint))
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            double = field.duplicate(path, shown)
+            text = f"{double.detail}: taints must be unique by key and effect pair"
+            yield FieldError(double.reason, path, text)
         seen.add((key, effect))
-    return errors
+    for part in ("capacity", "allocatable"):
+        for name, amount in (status.get(part) or {}).items():
+            yield from quantity_value(name, amount, f"status.{part}.{name}")
+    ranges = spec.get("podCIDRs") or []
+    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in checks.cidr(text, path)]
+    yield from wrong
+    if len(ranges) > 1 and not wrong:
+        versions = {ipaddress.ip_network(text, strict=False).version for text in ranges}
+        if len(versions) < 2 or len(ranges) > 2:
+            text = "may specify no more than one CIDR for each IP family"
+            yield field.invalid("spec.podCIDRs", ranges, text)
 
 
 def node_update(obj: Object, old: Object) -> list[FieldError]:
@@ -130,26 +149,4 @@ def node_update(obj: Object, old: Object) -> list[FieldError]:
     if before.get("providerID") and spec.get("providerID") != before["providerID"]:
         text = 'node updates may not change providerID except from "" to valid'
         errors.append(field.forbidden("spec.providerID", text))
-    return errors
-
-
-def endpoints(obj: Object) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for index, subset in enumerate(obj.get("subsets") or ()):
-        path = f"subsets[{index}]"
-        if not subset.get("addresses") and not subset.get("notReadyAddresses"):
-            text = "must specify `addresses` or `notReadyAddresses`"
-            errors.append(field.required(path, text))
-        for kind in ("addresses", "notReadyAddresses"):
-            for place, address in enumerate(subset.get(kind) or ()):
-                errors += endpoint_address(f"{path}.{kind}[{place}].ip", address.get("ip", ""))
-        ports = subset.get("ports") or ()
-        for place, port in enumerate(ports):
-            where = f"{path}.ports[{place}]"
-            if len(ports) > 1 and not port.get("name"):
-                errors.append(field.required(f"{where}.name"))
-            number = port.get("port", 0)
-            errors += [field.invalid(f"{where}.port", number, text) for text in names.is_port_number(number)]
-            if port["protocol"] not in PROTOCOLS:
-                errors.append(field.not_supported(f"{where}.protocol", port["protocol"], PROTOCOLS))
     return errors

@@ -93,63 +93,6 @@ def changed_role_ref(obj: Object) -> list[FieldError]:
     return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
 
 
-def endpoint_slice(obj: Object) -> list[FieldError]:
-    family = obj.get("addressType", "")
-    errors: list[FieldError] = []
-    if not family:
-        errors.append(field.required("addressType"))
-    elif family not in {"IPv4", "IPv6", "FQDN"}:
-        errors.append(field.not_supported("addressType", family, ["FQDN", "IPv4", "IPv6"]))
-    seen: set[str] = set()
-    for index, port in enumerate(obj.get("ports") or ()):
-        path, name = f"ports[{index}]", port.get("name", "")
-        if name:
-            errors += [field.invalid(f"{path}.name", name, text) for text in names.is_dns1123_label(name)]
-        if name in seen:
-            errors.append(field.duplicate(f"{path}.name", name))
-        seen.add(name)
-        if port["protocol"] not in {"TCP", "UDP", "SCTP"}:
-            supported = ["SCTP", "TCP", "UDP"]
-            errors.append(field.not_supported(f"{path}.protocol", port["protocol"], supported))
-    endpoints = obj.get("endpoints") or ()
-    if len(endpoints) > 1000:
-        return [*errors, field.too_many("endpoints", len(endpoints), 1000)]
-    for index, endpoint in enumerate(endpoints):
-        path = f"endpoints[{index}].addresses"
-        addresses = endpoint.get("addresses") or ()
-        if not addresses:
-            errors.append(field.required(path, "must contain at least 1 address"))
-        elif len(addresses) > 100:
-            errors.append(field.too_many(path, len(addresses), 100))
-        for place, address in enumerate(addresses):
-            errors += endpoint_address(f"{path}[{place}]", address, family)
-    return errors
-
-
-def endpoint_address(path: str, text: str, family: str = "") -> list[FieldError]:
-    """An address that endpoints may have; family "" takes IPv4 and IPv6."""
-    if family not in {"", "IPv4", "IPv6"}:
-        return []
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return [field.invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
-    if family and f"IPv{address.version}" != family:
-        return [field.invalid(path.rpartition("[")[0], text, f"must be an {family} address")]
-    for wrong, detail in (
-        (address.is_unspecified, "may not be unspecified (0.0.0.0 or ::)"),
-        (address.is_loopback, "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
-        (address.is_link_local, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
-        (
-            address.is_multicast,
-            "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)",
-        ),
-    ):
-        if wrong:
-            return [field.invalid(path, text, detail)]
-    return []
-
-
 def ip_address(obj: Object) -> list[FieldError]:
     parent = (obj.get("spec") or {}).get("parentRef")
     name = obj["metadata"]["name"]
@@ -165,83 +108,6 @@ def ip_address(obj: Object) -> list[FieldError]:
     return errors + [
         field.required(f"spec.parentRef.{part}") for part in ("resource", "name") if not parent.get(part)
     ]
-
-
-def ingress(obj: Object) -> list[FieldError]:
-    spec = obj.get("spec") or {}
-    errors: list[FieldError] = []
-    if not spec.get("rules") and not spec.get("defaultBackend"):
-        errors.append(field.invalid("spec", "", "either `defaultBackend` or `rules` must be specified"))
-    if spec.get("defaultBackend"):
-        errors += _backend("spec.defaultBackend", spec["defaultBackend"])
-    for index, rule in enumerate(spec.get("rules") or ()):
-        path, host = f"spec.rules[{index}]", rule.get("host", "")
-        if host:
-            check = names.is_wildcard_dns1123_subdomain if "*" in host else names.is_dns1123_subdomain
-            errors += [field.invalid(f"{path}.host", host, text) for text in check(host)]
-        if rule.get("http") is not None:
-            paths = rule["http"].get("paths") or ()
-            if not paths:
-                errors.append(field.required(f"{path}.http.paths"))
-            for place, each in enumerate(paths):
-                errors += _http_path(f"{path}.http.paths[{place}]", each)
-    return errors
-
-
-def _http_path(path: str, each: Object) -> list[FieldError]:
-    kind, text = each.get("pathType"), each.get("path", "")
-    if kind is None:
-        return [field.required(f"{path}.pathType", "pathType must be specified")]
-    errors: list[FieldError] = []
-    if kind not in _PATH_TYPES:
-        errors.append(field.not_supported(f"{path}.pathType", kind, _PATH_TYPES))
-    elif not text.startswith("/") and (text or kind != "ImplementationSpecific"):
-        errors.append(field.invalid(f"{path}.path", text, "must be an absolute path"))
-    elif kind != "ImplementationSpecific":
-        errors += [
-            field.invalid(f"{path}.path", text, f"must not contain '{wrong}'")
-            for wrong in ("//", "/./", "/../", "%2f", "%2F")
-            if wrong in text
-        ]
-        errors += [
-            field.invalid(f"{path}.path", text, f"cannot end with '{wrong}'")
-            for wrong in ("/..", "/.")
-            if text.endswith(wrong)
-        ]
-    return errors + _backend(f"{path}.backend", each.get("backend") or {})
-
-
-def _backend(path: str, backend: Object) -> list[FieldError]:
-    service, resource = backend.get("service"), backend.get("resource")
-    if service and resource:
-        return [field.invalid(path, "", "cannot set both resource and service backends")]
-    if resource:
-        return [
-            field.required(f"{path}.resource.{part}") for part in ("kind", "name") if not resource.get(part)
-        ]
-    if not service:
-        return [field.invalid(path, "", "resource or service backend is required")]
-    errors: list[FieldError] = []
-    name, port = service.get("name", ""), service.get("port") or {}
-    if not name:
-        errors.append(field.required(f"{path}.service.name"))
-    else:
-        errors += [field.invalid(f"{path}.service.name", name, text) for text in names.is_dns1035_label(name)]
-    if port.get("name") and port.get("number"):
-        errors.append(field.invalid(path, "", "cannot set both port name & port number"))
-    elif port.get("name"):
-        errors += [
-            field.invalid(f"{path}.service.port.name", port["name"], text)
-            for text in names.is_port_name(port["name"])
-        ]
-    elif port.get("number"):
-        errors += [
-            field.invalid(f"{path}.service.port.number", port["number"], text)
-            for text in names.is_port_number(port["number"])
-        ]
-    else:
-        errors.append(field.required(path, "port name or number is required"))
-    return errors
 
 
 def disruption_budget(obj: Object) -> list[FieldError]:
@@ -300,26 +166,6 @@ def priority_class_update(obj: Object, old: Object) -> list[FieldError]:
     if obj["preemptionPolicy"] != old["preemptionPolicy"]:
         errors.append(immutable("preemptionPolicy", obj["preemptionPolicy"]))
     return errors
-
-
-def autoscaler(obj: Object) -> list[FieldError]:
-    spec = obj["spec"]
-    least, most = spec["minReplicas"], spec.get("maxReplicas", 0)
-    errors: list[FieldError] = []
-    if least < 1:
-        errors.append(field.invalid("spec.minReplicas", least, "must be greater than or equal to 1"))
-    if most < 1:
-        if most == 0:
-            errors.append(field.required("spec.maxReplicas", "must be set and greater than 0"))
-        else:
-            errors.append(field.invalid("spec.maxReplicas", most, "must be greater than or equal to 1"))
-    if most < least:
-        text = "must be greater than or equal to `minReplicas`"
-        errors.append(field.invalid("spec.maxReplicas", most, text))
-    target = spec.get("scaleTargetRef") or {}
-    return errors + [
-        field.required(f"spec.scaleTargetRef.{part}") for part in ("kind", "name") if not target.get(part)
-    ]
 
 
 def lease(obj: Object) -> list[FieldError]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.strategies import autoscaler_rules, endpoint_rules, network_rules
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.machinery.field import FieldError
@@ -53,15 +54,18 @@ class BindingStrategy(ResourceStrategy):
 
 class EndpointSliceStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
+        for endpoint in obj.get("endpoints") or ():
+            # A zone was a label of the topology before it had a field.
+            (endpoint.get("deprecatedTopology") or {}).pop("topology.kubernetes.io/zone", None)
         for port in obj.get("ports") or ():
             _missing(port, "name", "")
             port["protocol"] = port.get("protocol") or "TCP"
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.endpoint_slice(obj)
+        return list(endpoint_rules.endpoint_slice(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        errors = rules.endpoint_slice(obj)
+        errors = list(endpoint_rules.endpoint_slice(obj))
         if obj.get("addressType") != old.get("addressType"):
             errors.append(rules.immutable("addressType", obj.get("addressType")))
         return errors
@@ -77,15 +81,21 @@ class NetworkPolicyStrategy(ResourceStrategy):
             for port in rule.get("ports") or ():
                 port["protocol"] = port.get("protocol") or "TCP"
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(network_rules.network_policy(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(network_rules.network_policy(obj))
+
 
 class IngressStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.ingress(obj)
+        return list(network_rules.ingress(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.ingress(obj)
+        return list(network_rules.ingress(obj, old))
 
 
 class IngressClassStrategy(ResourceStrategy):
@@ -94,9 +104,11 @@ class IngressClassStrategy(ResourceStrategy):
         if parameters:
             parameters["scope"] = parameters.get("scope") or "Cluster"
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(network_rules.ingress_class(obj))
+
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        wanted, had = obj["spec"].get("controller"), old["spec"].get("controller")
-        return [] if wanted == had else [rules.immutable("spec.controller", wanted)]
+        return list(network_rules.ingress_class_update(obj, old))
 
 
 class IpAddressStrategy(ResourceStrategy):
@@ -156,10 +168,10 @@ class AutoscalerStrategy(ResourceStrategy):
             _missing(down, "policies", [dict(percent)])
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.autoscaler(obj)
+        return list(autoscaler_rules.autoscaler(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.autoscaler(obj)
+        return list(autoscaler_rules.autoscaler(obj))
 
 
 class LeaseStrategy(ResourceStrategy):

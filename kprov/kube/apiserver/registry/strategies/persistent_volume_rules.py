@@ -55,7 +55,7 @@ def _capacity(capacity: Object) -> Errors:
     if not capacity:
         yield field.required("spec.capacity")
     if "storage" not in capacity or len(capacity) > 1:
-        yield field.not_supported("spec.capacity", capacity, ["storage"])
+        yield field.not_supported("spec.capacity", capacity or None, ["storage"])
     for name, amount in capacity.items():
         if nanos(amount) < 0:
             whole = -(-nanos(amount) // 10**9)
@@ -81,7 +81,7 @@ def _sources(obj: Object, spec: Object) -> Errors:
             target = source.get("targetPortal", "")
             if len(f"{name}:{target}") > 64:
                 yield field.invalid("spec.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
-        if kind == "local" and not (spec.get("nodeAffinity") or {}).get("required"):
+        if kind == "local" and spec.get("nodeAffinity") is None:
             yield field.required("spec.nodeAffinity", "Local volume requires node affinity")
     if not found:
         yield field.required("spec", "must specify a volume type")

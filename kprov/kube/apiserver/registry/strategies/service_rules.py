@@ -13,7 +13,7 @@ from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
-from kprov.kube.apiserver.registry.strategies.group_rules import endpoint_address
+from kprov.kube.apiserver.registry.strategies.endpoint_rules import endpoint_ip
 from kprov.kube.machinery import field, names, status
 
 _TYPES: Final = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
@@ -50,7 +50,7 @@ def service(obj: Object, old: Object | None = None) -> Errors:
     if kind != "ExternalName":
         yield from _cluster_ips(spec)
     for where, address in each(spec.get("externalIPs"), "spec.externalIPs"):
-        yield from list(checks.ip_address(address, where)) or endpoint_address(where, address)
+        yield from list(checks.ip_address(address, where)) or endpoint_ip(address, where)
     yield from checks.one_of(kind, "spec.type", _TYPES)
     yield from _all_ports(ports, kind)
     yield from _balancer(spec, annotations, ((old or {}).get("metadata") or {}).get("annotations") or {})

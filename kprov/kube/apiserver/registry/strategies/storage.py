@@ -11,6 +11,8 @@ from typing import Any
 from kprov.kube.apiserver.registry.strategies import claim_rules, persistent_volume_rules
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -22,12 +24,24 @@ class PersistentVolumeStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
-        spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
+        if spec.get("volumeMode") is None:
+            spec["volumeMode"] = "Filesystem"
         host_path = spec.get("hostPath")
         if host_path and host_path.get("type") is None:
             host_path["type"] = ""
         status: Object = obj.setdefault("status", {})
         status["phase"] = status.get("phase") or "Pending"
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        obj["status"]["lastPhaseTransitionTime"] = timestamps.now()
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """When a volume came into the phase it is in."""
+        super().prepare_for_status_update(context, obj, old)
+        status, before = obj.setdefault("status", {}), old.get("status") or {}
+        if status.get("phase") != before.get("phase"):
+            status["lastPhaseTransitionTime"] = timestamps.now()
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(persistent_volume_rules.persistent_volume(obj))
@@ -41,22 +55,48 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
 
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
-        spec["volumeMode"] = spec.get("volumeMode") or "Filesystem"
+        if spec.get("volumeMode") is None:
+            spec["volumeMode"] = "Filesystem"
         status: Object = obj.setdefault("status", {})
         status["phase"] = status.get("phase") or "Pending"
-        source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-        if source and not reference:
-            spec["dataSourceRef"] = dict(source)
-        elif reference and not source and not reference.get("namespace"):
-            spec["dataSource"] = {
-                name: value for name, value in reference.items() if name in {"apiGroup", "kind", "name"}
-            }
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return claim_rules.warnings(obj["spec"], "spec")
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        """A source that no controller would fill a volume from is left out, as upstream does."""
+        super().prepare_for_create(context, obj)
+        spec: Object = obj["spec"]
+        source = spec.get("dataSource")
+        if source is not None and not _is_known_source(source):
+            del spec["dataSource"]
+        _copy_source(spec)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(claim_rules.claim_status(obj))
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(claim_rules.claim_spec(obj["spec"], "spec"))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(claim_rules.claim_update(obj, old))
+
+
+def _is_known_source(source: Object) -> bool:
+    kind = (source.get("apiGroup") or "", source.get("kind", ""))
+    known = {("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")}
+    return kind in known and bool(source.get("name"))
+
+
+def _copy_source(spec: Object) -> None:
+    """DataSource and dataSourceRef say the same, unless the second names another namespace."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and reference is None:
+        spec["dataSourceRef"] = dict(source)
+    elif reference is not None and source is None and not reference.get("namespace"):
+        copied = {name: value for name, value in reference.items() if name in {"apiGroup", "kind", "name"}}
+        if _is_known_source(copied):
+            spec["dataSource"] = copied
 
 
 class StorageClassStrategy(ResourceStrategy):

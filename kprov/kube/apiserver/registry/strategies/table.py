@@ -33,6 +33,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("", "pods"): PodStrategy,
     ("", "podtemplates"): workloads.PodTemplateStrategy,
     ("", "replicationcontrollers"): workloads.ReplicationControllerStrategy,
+    ("", "resourcequotas"): core.ResourceQuotaStrategy,
     ("", "secrets"): core.SecretStrategy,
     ("", "services"): ServiceStrategy,
     ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): admission_policies.AdmissionPolicyStrategy,

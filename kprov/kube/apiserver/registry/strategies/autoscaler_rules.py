@@ -1,0 +1,161 @@
+"""Horizontal pod autoscalers.
+
+Source: upstream pkg/apis/autoscaling/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.strategies.resource_rules import container_resource_name
+from kprov.kube.machinery import field, names
+
+_SOURCES: Final = {
+    "object": "Object",
+    "external": "External",
+    "pods": "Pods",
+    "resource": "Resource",
+    "containerResource": "ContainerResource",
+}
+_TYPES: Final = sorted(_SOURCES.values())
+_WINDOW_MAX: Final = 3600
+_PERIOD_MAX: Final = 1800
+_BOTH: Final = "may not set both a target raw value and a target utilization"
+
+
+def autoscaler(obj: Object) -> Errors:
+    spec = obj["spec"]
+    least, most = spec["minReplicas"], spec.get("maxReplicas") or 0
+    if least < 1:
+        yield field.invalid("spec.minReplicas", least, "must be greater than or equal to 1")
+    if most == 0:
+        yield field.required("spec.maxReplicas", "must be set and greater than 0")
+    elif most < 0:
+        yield field.invalid("spec.maxReplicas", most, "must be greater than or equal to 1")
+    if most < least:
+        yield field.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
+    yield from _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    for where, metric in each(spec.get("metrics"), "spec.metrics"):
+        yield from _metric(metric, where)
+    kinds = {metric.get("type") for metric in spec.get("metrics") or ()}
+    if least == 0 and not kinds & {"Object", "External"}:
+        text = "must specify at least one Object or External metric to support scaling to zero replicas"
+        yield field.forbidden("spec.metrics", text)
+    for part in ("scaleUp", "scaleDown"):
+        rules = (spec.get("behavior") or {}).get(part)
+        if rules is not None:
+            yield from _rules(rules, f"spec.behavior.{part}")
+
+
+def _target(reference: Object, path: str) -> Errors:
+    for part in ("kind", "name"):
+        yield from checks.needed(reference, path, part, names.is_path_segment_name)
+    version = reference.get("apiVersion", "")
+    if version.count("/") > 1:
+        text = f"unexpected GroupVersion string: {version}"
+        yield field.invalid(f"{path}.apiVersion", version, text)
+
+
+def _rules(rules: Object, path: str) -> Errors:
+    window, where = rules.get("stabilizationWindowSeconds"), f"{path}.stabilizationWindowSeconds"
+    if window is not None and window < 0:
+        yield field.invalid(where, window, "must be greater than or equal to zero")
+    if window is not None and window > _WINDOW_MAX:
+        yield field.invalid(where, window, f"must be less than or equal to {_WINDOW_MAX}")
+    yield from checks.one_of(rules.get("selectPolicy"), f"{path}.selectPolicy", ["Disabled", "Max", "Min"])
+    if not rules.get("policies"):
+        yield field.required(f"{path}.policies", "must specify at least one Policy")
+    for place, policy in each(rules.get("policies"), f"{path}.policies"):
+        yield from checks.one_of(policy.get("type", ""), f"{place}.type", ["Percent", "Pods"])
+        for part in ("value", "periodSeconds"):
+            if (policy.get(part) or 0) <= 0:
+                yield field.invalid(f"{place}.{part}", policy.get(part) or 0, "must be greater than zero")
+        seconds = policy.get("periodSeconds") or 0
+        if seconds > _PERIOD_MAX:
+            text = f"must be less than or equal to {_PERIOD_MAX}"
+            yield field.invalid(f"{place}.periodSeconds", seconds, text)
+
+
+def _metric(metric: Object, path: str) -> Errors:
+    kind = metric.get("type", "")
+    if not kind:
+        yield field.required(f"{path}.type", "must specify a metric source type")
+    if kind not in _TYPES:
+        yield field.not_supported(f"{path}.type", kind, _TYPES)
+    given = [part for part in _SOURCES if metric.get(part) is not None]
+    if given:
+        yield from _source(given[0], metric[given[0]], f"{path}.{given[0]}")
+    expected = next((part for part, name in _SOURCES.items() if name == kind), None)
+    if expected is None:
+        yield field.not_supported(f"{path}.type", kind, _TYPES)
+    elif expected not in given:
+        text = "must populate information for the given metric source"
+        yield field.required(f"{path}.{expected}", text)
+    if len(given) != 1:
+        for part in given:
+            if part != expected:
+                yield field.forbidden(f"{path}.{part}", "must populate the given metric source only")
+
+
+def _source(part: str, source: Object, path: str) -> Errors:
+    target = source.get("target") or {}
+    if part == "object":
+        yield from _target(source.get("describedObject") or {}, f"{path}.describedObject")
+    if part in {"object", "external", "pods"}:
+        metric = source.get("metric") or {}
+        if not metric.get("name"):
+            yield field.required(f"{path}.metric.name", "must specify a metric name")
+        else:
+            yield from checks.named(metric["name"], f"{path}.metric.name", names.is_path_segment_name)
+    else:
+        if not source.get("name"):
+            yield field.required(f"{path}.name", "must specify a resource name")
+        elif part == "containerResource":
+            yield from container_resource_name(source["name"], f"{path}.name")
+        if part == "containerResource":
+            if not source.get("container"):
+                yield field.required(f"{path}.container", "must specify a container")
+            else:
+                yield from checks.named(source["container"], f"{path}.container", names.is_dns1123_label)
+    yield from _metric_target(target, f"{path}.target")
+    yield from _needed_target(part, target, f"{path}.target")
+
+
+def _needed_target(part: str, target: Object, path: str) -> Errors:
+    value, average = target.get("value"), target.get("averageValue")
+    utilization = target.get("averageUtilization")
+    if part in {"object", "external"}:
+        if value is None and average is None:
+            text = {
+                "object": "must set either a target value or averageValue",
+                "external": "must set either a target value for metric or a per-pod target",
+            }[part]
+            yield field.required(f"{path}.averageValue", text)
+        if part == "external" and value is not None and average is not None:
+            text = "may not set both a target value for metric and a per-pod target"
+            yield field.forbidden(f"{path}.value", text)
+    elif part == "pods":
+        if average is None:
+            yield field.required(f"{path}.averageValue", "must specify a positive target averageValue")
+    elif utilization is None and average is None:
+        text = "must set either a target raw value or a target utilization"
+        yield field.required(f"{path}.averageUtilization", text)
+    elif utilization is not None and average is not None:
+        yield field.forbidden(f"{path}.averageValue", _BOTH)
+
+
+def _metric_target(target: Object, path: str) -> Errors:
+    kind = target.get("type", "")
+    if not kind:
+        yield field.required(f"{path}.type", "must specify a metric target type")
+    if kind not in {"Utilization", "Value", "AverageValue"}:
+        text = "must be either Utilization, Value, or AverageValue"
+        yield field.invalid(f"{path}.type", kind, text)
+    for part in ("value", "averageValue"):
+        if target.get(part) is not None and nanos(target[part]) <= 0:
+            yield field.invalid(f"{path}.{part}", target[part], "must be positive")
+    utilization = target.get("averageUtilization")
+    if utilization is not None and utilization < 1:
+        yield field.invalid(f"{path}.averageUtilization", utilization, "must be greater than 0")
