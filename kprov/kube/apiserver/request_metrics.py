@@ -42,11 +42,11 @@ class RequestMetrics:
         self._objects = objects
         REGISTRY.register(self)
 
-    def count(self, info: RequestInfo, code: int, seconds: float, dry_run: str = "") -> None:
-        """A request that has been answered."""
+    def count(self, info: RequestInfo, code: int, seconds: float, dry_run: str = "", verb: str = "") -> None:
+        """A request that has been answered. verb: where it is another than info's."""
         scope = _scope(info) if info.is_resource_request else ""
         key = (
-            info.verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource,
+            verb or info.verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource,
             scope, code,
         )  # fmt: skip
         entry = self._entries.get(key)

@@ -140,8 +140,13 @@ class Server:
                 self._auditor.end(request.audit, response, is_long=False)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        dry_run = "" if reads else query.get("dryRun", "")
-        metrics.count(info, response.status, perf_counter() - begin, dry_run)
+        seconds = perf_counter() - begin
+        if reads:
+            metrics.count(info, response.status, seconds)
+        else:
+            applies = info.verb == "patch" and request.content_type.startswith("application/apply-patch")
+            verb = "apply" if applies else ""
+            metrics.count(info, response.status, seconds, query.get("dryRun", ""), verb)
         return response
 
     async def _handle_long(

@@ -35,6 +35,8 @@ PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
 _ALGORITHMS: Final = ["RS256", "ES256", "ES384", "ES512"]
 _LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
+#: Set by the cleaner of legacy tokens on what has not been used for long.
+_INVALID_SINCE: Final = "kubernetes.io/legacy-token-invalid-since"
 _LEGACY: Final = "kubernetes.io/serviceaccount/"
 #: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
 _LEEWAY_SECONDS: Final = 60
@@ -272,6 +274,8 @@ class ServiceAccountAuthenticator:
         account = await self._find("serviceaccounts", namespace, name, needs, uid)
         secret = await self._find("secrets", namespace, secret_name, needs)
         if account is None or secret is None or any(map(_deletion, (account, secret))):
+            raise status.unauthorized()
+        if (secret["metadata"].get("labels") or {}).get(_INVALID_SINCE):
             raise status.unauthorized()
         try:
             held = b64decode((secret.get("data") or {}).get("token", ""))

@@ -68,6 +68,7 @@ class TokenRequest:
         claims = bound_claims(account, audiences=audiences, seconds=lifetime, bound=bound, node=node)
         if extended:
             claims["kubernetes.io"]["warnafter"] = claims["iat"] + seconds
+        call.context.annotate("authentication.kubernetes.io/issued-credential-id", f"JTI={claims['jti']}")
         expires = claims["iat"] + seconds
         told = {"audiences": audiences, "expirationSeconds": seconds}
         request["spec"] = {"boundObjectRef": None} | spec | told
