@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from kprov.kube.machinery import definitions
+from kprov.kube.machinery.openapi_defaults import default_of
 from kprov.kube.machinery.openapi_paths import PARAMETERS, PATCH_BODY, Operation, operations
 from kprov.kube.machinery.patch import PATCH_TYPES
 from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
@@ -31,6 +32,9 @@ _SCHEMES = {
         "type": "apiKey",
     }
 }
+#: To be raised with any change of what documents look like: clients keep those of a hash for ever.
+_FORM = 2
+_CODES = {200: "OK", 201: "Created", 202: "Accepted"}
 _OLD_REF = "#/$defs/"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -44,7 +48,7 @@ def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) ->
     """A text that changes whenever the document of a group version does; cheaper than making it."""
     served = [repr(each) for each in resources if (each.group, each.version) == (group, version)]
     size = definitions.path().stat().st_size
-    digest = hashlib.sha512(f"{definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
+    digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
     return digest.hexdigest().upper()
 
 
@@ -155,7 +159,26 @@ def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
     if name == _QUANTITY:
         kinds = {"oneOf": [{"type": "string"}, {"type": "number"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), **kinds}
-    return _converted(schema, prefix, v3=v3)
+    result = _converted(schema, prefix, v3=v3)
+    if v3:
+        _add_defaults(name, result)
+    return result
+
+
+def _add_defaults(name: str, schema: Json) -> None:
+    """The defaults of fields, which only v3 publishes."""
+    for field, held in schema.get("properties", {}).items():
+        (pointed, *_) = (*held.get("allOf", ()), held)
+        reference = pointed.get("$ref", "").rpartition("/")[2]
+        default = default_of(name, field, reference)
+        if default is not None and not (reference and default != {}):
+            _set_default(held, default)
+
+
+def _set_default(schema: Json, zero: Any) -> None:
+    if "$ref" in schema:
+        schema["allOf"] = [{"$ref": schema.pop("$ref")}]
+    schema["default"] = zero
 
 
 def _converted(schema: Json, prefix: str, *, v3: bool) -> Json:
@@ -208,7 +231,7 @@ def _common(operation: Operation) -> Json:
     return {
         "description": operation.description,
         "operationId": operation.operation_id,
-        "tags": [operation.path.split("/")[2] if operation.path.startswith("/apis/") else "core_v1"],
+        "tags": [operation.tag],
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
     }
@@ -231,13 +254,17 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
 
     body = content(operation.body, PATCH_TYPES if operation.body == PATCH_BODY else ("*/*",))
     if body is not None:
-        result["requestBody"] = {"content": body, "required": operation.action != "delete"}
+        result["requestBody"] = {"content": body}
+        if operation.method != "delete":
+            result["requestBody"]["required"] = True
     answer = content(operation.response, _MEDIA_TYPES)
-    ok: Json = {"description": "OK"}
-    if answer is not None:
-        ok["content"] = answer
-    result["responses"] = {"200": ok, "401": {"description": "Unauthorized"}}
+    result["responses"] = _responses(operation, {} if answer is None else {"content": answer})
     return result
+
+
+def _responses(operation: Operation, answer: Json) -> Json:
+    codes: Json = {str(code): {"description": _CODES[code]} | answer for code in operation.codes}
+    return codes | {"401": {"description": "Unauthorized"}}
 
 
 def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
@@ -252,13 +279,12 @@ def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
     ]
     body = operation.body if isinstance(operation.body, str) else names.get(operation.body or ("", "", ""))
     if body is not None:
-        required = operation.method != "delete"
         schema = {"$ref": f"#/definitions/{body}"}
-        result["parameters"].append({"name": "body", "in": "body", "required": required, "schema": schema})
+        result["parameters"].append({"name": "body", "in": "body", "schema": schema})
+        if operation.method != "delete":
+            result["parameters"][-1]["required"] = True
     held = operation.response
     answer = held if isinstance(held, str) else names.get(held or ("", "", ""))
-    ok: Json = {"description": "OK"}
-    if answer is not None:
-        ok["schema"] = {"$ref": f"#/definitions/{answer}"}
-    result["responses"] = {"200": ok, "401": {"description": "Unauthorized"}}
+    shown: Json = {} if answer is None else {"schema": {"$ref": f"#/definitions/{answer}"}}
+    result["responses"] = _responses(operation, shown)
     return result

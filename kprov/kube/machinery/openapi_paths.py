@@ -20,6 +20,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "fieldValidation": ("string", "What to do about unknown and duplicate fields: Ignore, Warn or Strict."),
     "force": ("boolean", "Take fields that other managers own; for apply patches only."),
     "gracePeriodSeconds": ("integer", "Seconds until the object is deleted; 0 deletes at once."),
+    "orphanDependents": ("boolean", "Deprecated: use propagationPolicy."),
     "propagationPolicy": ("string", "What becomes of dependents: Orphan, Background or Foreground."),
     "labelSelector": ("string", "Only objects whose labels match."),
     "fieldSelector": ("string", "Only objects whose fields match."),
@@ -45,14 +46,31 @@ _LIST = (
     "timeoutSeconds",
     "watch",
 )
+_DELETE = ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
 _WRITE = ("dryRun", "fieldManager", "fieldValidation")
 _PARAMETERS_OF = {
     "list": _LIST,
     "create": _WRITE,
     "update": _WRITE,
     "patch": (*_WRITE, "force"),
-    "delete": ("dryRun", "gracePeriodSeconds", "propagationPolicy"),
-    "deletecollection": (*_LIST[:-1], "dryRun", "gracePeriodSeconds", "propagationPolicy"),
+    "delete": _DELETE,
+    "deletecollection": (*(name for name in _LIST if name not in {"watch", "allowWatchBookmarks"}), *_DELETE),
+}
+_DESCRIPTIONS = {
+    "get": "read {part} of the specified {kind}",
+    "list": "list or watch objects of kind {kind}",
+    "create": "create {part} of {a} {kind}",
+    "update": "replace {part} of the specified {kind}",
+    "patch": "partially update {part} of the specified {kind}",
+    "delete": "delete {a} {kind}",
+    "deletecollection": "delete collection of {kind}",
+}
+#: HTTP codes of success.
+_CODES = {
+    "create": (200, 201, 202),
+    "update": (200, 201),
+    "patch": (200, 201),
+    "delete": (200, 202),
 }
 
 
@@ -69,6 +87,13 @@ class Operation:
     body: tuple[str, str, str] | str | None
     response: tuple[str, str, str] | str | None
     parameters: tuple[str, ...]
+    codes: tuple[int, ...] = (200,)
+
+    @property
+    def tag(self) -> str:
+        """The group version that the path is of: "apps_v1", "core_v1"."""
+        parts = self.path.split("/")
+        return f"{parts[2].split('.')[0]}_{parts[3]}" if parts[1] == "apis" else f"core_{parts[2]}"
 
 
 def operations(resource: Resource) -> Iterator[Operation]:
@@ -99,20 +124,33 @@ def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Op
     kind = resource.gvk
     listed = (resource.group, resource.version, resource.list_kind)
     namespaced = "Namespaced" if resource.namespaced and not suffix else ""
-    title = {"delete": "delete", "deletecollection": "deleteCollection"}.get(verb) or _TITLES[verb]
+    title = _TITLES.get(verb, "delete")
+    collection = "Collection" if verb == "deletecollection" else ""
     bodies: dict[str, tuple[str, str, str] | str] = {"create": kind, "update": kind, "patch": PATCH_BODY}
     deletes = verb in {"delete", "deletecollection"}
     return Operation(
         path=path,
         method="delete" if deletes else _METHODS[verb],
         action={"create": "post", "update": "put"}.get(verb, verb),
-        operation_id=f"{title}{_group_id(resource)}{namespaced}{resource.kind}{suffix}",
-        description=f"{verb} objects of kind {resource.kind}",
+        operation_id=f"{title}{_group_id(resource)}{collection}{namespaced}{resource.kind}{suffix}",
+        description=_described(verb, resource.kind, ""),
         gvk=kind,
         body=DELETE_OPTIONS if deletes else bodies.get(verb),
         response=STATUS if deletes else listed if verb == "list" else kind,
         parameters=_PARAMETERS_OF.get(verb, ()),
+        codes=_CODES.get(verb, (200,)),
     )
+
+
+def _described(verb: str, kind: str, part: str) -> str:
+    """What an operation does, in upstream's words. part: the subresource, "" for the object itself."""
+    article = "an" if kind[0] in "AEIOU" else "a"
+    text = _DESCRIPTIONS[verb].format(part=part, a=article, kind=kind)
+    return text if part else text.replace("  of ", " ")
+
+
+def _connected(verb: str, kind: str, part: str) -> str:
+    return f"connect {_METHODS.get(verb, verb).upper()} requests to {part} of {kind}"
 
 
 def _suboperation(resource: Resource, subresource: Subresource, path: str, verb: str) -> Operation:
@@ -130,9 +168,12 @@ def _suboperation(resource: Resource, subresource: Subresource, path: str, verb:
         operation_id=(
             f"{title}{_group_id(resource)}{namespaced}{resource.kind}{subresource.name.capitalize()}"
         ),
-        description=f"{verb} {subresource.name} of the specified {resource.kind}",
+        description=_connected(verb, resource.kind, subresource.name)
+        if connects
+        else _described(verb, resource.kind, subresource.name),
         gvk=kind,
         body=None if connects else body,
         response=None if connects or subresource.name == "log" else kind,
         parameters=() if connects else _PARAMETERS_OF.get(verb, ()),
+        codes=(200,) if connects else _CODES.get(verb, (200,)),
     )

@@ -43,3 +43,18 @@ def test_the_index_leads_to_every_group_version() -> None:
     paths = openapi.v3_index()["paths"]
     assert len(paths) == len(group_versions())
     assert paths["api/v1"]["serverRelativeURL"].startswith("/openapi/v3/api/v1?hash=")
+
+
+def test_version_3_says_which_fields_are_always_there() -> None:
+    schemas = orjson.loads(openapi.v3("", "v1"))["components"]["schemas"]
+    port = schemas["io.k8s.api.core.v1.ContainerPort"]["properties"]
+    assert (port["protocol"]["default"], port["containerPort"]["default"]) == ("TCP", 0)
+    pod = schemas["io.k8s.api.core.v1.Pod"]["properties"]
+    assert (pod["spec"]["default"], "default" in pod["kind"]) == ({}, False)
+
+
+def test_operations_say_what_they_answer() -> None:
+    paths = orjson.loads(openapi.v3("apps", "v1"))["paths"]
+    post = paths["/apis/apps/v1/namespaces/{namespace}/deployments"]["post"]
+    assert (post["description"], post["tags"]) == ("create a Deployment", ["apps_v1"])
+    assert set(post["responses"]) == {"200", "201", "202", "401"}
