@@ -6,13 +6,14 @@ component-helpers/auth/rbac/reconciliation.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable
 from importlib import resources
 from typing import Any, Final
 
 from kprov.kube.apiserver.authorization import rules as rule_sets
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.store import DeleteOptions, Registry, system_context
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -134,16 +135,24 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Ob
     for _ in range(_TRIES):
         current = store.lister.get(namespace, name)
         try:
+            if current is not None and _binds_another(current, wanted):
+                # The role of a binding cannot be changed.
+                options = DeleteOptions(uid=current["metadata"]["uid"])
+                context = system_context("delete", store.resource, namespace, name)
+                await store.delete(context, namespace, name, options)
+                current = None
             if current is None:
                 await store.create(
-                    system_context("create", store.resource, namespace, name), namespace, wanted
+                    system_context("create", store.resource, namespace, name),
+                    namespace,
+                    copy.deepcopy(wanted),
                 )
             elif merge(current, wanted):
                 context = system_context("update", store.resource, namespace, name)
                 await store.update(context, namespace, name, lambda _, merged=current: merged)  # type: ignore[misc]
         except StatusError as error:
             # Another API server was faster, or changed it at this moment: look again.
-            if error.code != 409:
+            if error.code not in {404, 409}:
                 raise
             await store.fresh()
             continue
@@ -151,13 +160,22 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Ob
     log.warning("%s %s keeps changing, left as it is", plural, name)
 
 
+def _binds_another(current: Object, wanted: Object) -> bool:
+    return not _is_left_alone(current) and bool(wanted.get("roleRef") != current.get("roleRef"))
+
+
+def _is_left_alone(current: Object) -> bool:
+    annotations = current["metadata"].get("annotations") or {}
+    return bool(annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false")
+
+
 def merge(current: Object, wanted: Object) -> bool:
     """Bring what the policy wants into what is there, in place; whether anything was missing.
 
-    An object whose autoupdate annotation is "false" is left alone. Extra rules and subjects stay.
+    An object whose autoupdate annotation is "false" is left alone. What is there beside the policy, or has
+    another value, stays.
     """
-    annotations = current["metadata"].get("annotations") or {}
-    if annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false":
+    if _is_left_alone(current):
         return False
     changed = False
     if "roleRef" in wanted:
@@ -165,17 +183,28 @@ def merge(current: Object, wanted: Object) -> bool:
         missing = [subject for subject in wanted["subjects"] if subject not in have]
         changed = bool(missing)
         current["subjects"] = have + missing
-    elif wanted.get("aggregationRule"):
-        changed = not current.get("aggregationRule")
-        current["aggregationRule"] = current.get("aggregationRule") or wanted["aggregationRule"]
     else:
-        lacking = rule_sets.uncovered(current.get("rules") or [], wanted["rules"])
-        changed = bool(lacking)
-        current["rules"] = (current.get("rules") or []) + lacking
-    labels = current["metadata"].get("labels") or {}
-    for key, value in wanted["metadata"]["labels"].items():
-        if labels.get(key) != value:
-            labels[key] = value
+        changed = _merge_aggregation(current, wanted.get("aggregationRule") or {})
+        # The rules of a role that sums up others are the aggregation controller's.
+        rules = [] if wanted.get("aggregationRule") else wanted["rules"]
+        lacking = rule_sets.uncovered(current.get("rules") or [], rules)
+        if lacking:
+            current["rules"] = (current.get("rules") or []) + lacking
             changed = True
-    current["metadata"]["labels"] = labels
+    for part in ("labels", "annotations"):
+        have = current["metadata"].get(part) or {}
+        if wanted["metadata"][part].keys() - have.keys():
+            current["metadata"][part] = wanted["metadata"][part] | have
+            changed = True
     return changed
+
+
+def _merge_aggregation(current: Object, wanted: Object) -> bool:
+    have = (current.get("aggregationRule") or {}).get("clusterRoleSelectors") or []
+    if not wanted:
+        # A role of the policy that sums up nothing.
+        return current.pop("aggregationRule", None) is not None
+    missing = [selector for selector in wanted["clusterRoleSelectors"] if selector not in have]
+    if missing:
+        current["aggregationRule"] = {"clusterRoleSelectors": [*have, *missing]}
+    return bool(missing)
