@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import logging
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from kprov.kube.apiserver import admission, authentication, authorization, workers
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import configuration as authentication_configuration
+from kprov.kube.apiserver.authentication.reload import Reloader as AuthenticationReloader
 from kprov.kube.apiserver.authorization import configuration as authorization_configuration
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
@@ -28,7 +30,7 @@ from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
 from kprov.kube.apiserver.registry.store import Registry, Store
 from kprov.kube.apiserver.server import Server
 from kprov.kube.apiserver.storage.encryption import storage as encryption
-from kprov.kube.apiserver.storage.encryption.reload import Reloader
+from kprov.kube.apiserver.storage.encryption.reload import Reloader as EncryptionReloader
 from kprov.kube.apiserver.storage.encryption.storage import EncryptedStorage
 from kprov.kube.apiserver.storage.etcd3 import compaction
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
@@ -88,9 +90,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(_follow_certificate(tls), name="certificate"),
             group.create_task(_control_flow(flow, registry), name="priority-and-fairness"),
         ]
-        if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
-            reloader = Reloader(options.encryption_provider_config, storage, registry.cacher.read_again)
-            tasks.append(group.create_task(reloader.run(), name="encryption"))
+        tasks += [group.create_task(work) for work in _reloads(options, storage, registry, server)]
         if workers.is_helper():
             hooks = ()
         else:
@@ -113,6 +113,19 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         auditor.close()
     await storage.close()
     return 0
+
+
+def _reloads(
+    options: Namespace, storage: Storage, registry: Registry, server: Server
+) -> list[Coroutine[Any, Any, None]]:
+    """What follows configuration files."""
+    found = []
+    if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
+        path = options.encryption_provider_config
+        found.append(EncryptionReloader(path, storage, registry.cacher.read_again).run())
+    if options.authentication_config and isinstance(server.authenticator, authentication.Union):
+        found.append(AuthenticationReloader(options, server.authenticator).run())
+    return found
 
 
 async def _control_flow(flow: FlowControl, registry: Registry) -> None:

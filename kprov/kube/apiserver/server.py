@@ -55,7 +55,7 @@ class Server:
         request_seconds: float = 60.0,
     ) -> None:
         """anonymous: whether a request without credentials is one of system:anonymous."""
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self._authorizer = authorizer
         self._impersonator = impersonation.Impersonator(authorizer)
         self._resources = resources
@@ -235,7 +235,7 @@ class Server:
         tls = transport.get_extra_info("ssl_object") if transport is not None else None
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         try:
-            user = await self._authenticator.authenticate(request.headers, certificate)
+            user = await self.authenticator.authenticate(request.headers, certificate)
             if user is not None:
                 return user
             if not self._anonymous(info):
