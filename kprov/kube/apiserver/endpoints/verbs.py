@@ -37,6 +37,13 @@ _OWN_SUBRESOURCES: Final = {"status", "finalize"}
 _CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
 
 
+#: Warned of in every answer.
+_DEPRECATED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("", "endpoints"): ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",),
+    ("", "componentstatuses"): ("v1 ComponentStatus is deprecated in v1.19+",),
+}
+
+
 class Verbs:
     """Serves every resource of the registry, and what is not stored through its handlers."""
 
@@ -62,6 +69,7 @@ class Verbs:
         if resource is None:
             raise status.path_not_found()
         _check_method(request.method, info, resource)
+        context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
         view = self._find(resource)
@@ -230,7 +238,8 @@ class Verbs:
         info, store = context.info, view.store
         options, context.dry_run = parameters.delete_options(query, await _optional(request))
         obj, gone = await store.delete(context, info.namespace, info.name, options)
-        if not gone:
+        context.warnings += store.strategy.deletion_warnings(options.raw)
+        if not gone or store.strategy.returns_deleted:
             return view.outgoing(obj), 200
         details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
         uid = obj["metadata"].get("uid", "")

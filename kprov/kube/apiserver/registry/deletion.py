@@ -50,7 +50,8 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
 def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
     """Write down the wish to delete in the object; True when nothing holds it and it may be removed now."""
     metadata = obj["metadata"]
-    grace = strategy.grace_period(obj, options.grace_period_seconds) or 0
+    graceful = strategy.grace_period(obj, options.grace_period_seconds)
+    grace = graceful or 0
     _set_finalizers(strategy, metadata, options)
     pending = metadata.get("deletionTimestamp") is not None
     if pending:
@@ -63,12 +64,19 @@ def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
         return remaining == 0 and is_unheld(obj)
     if grace or not is_unheld(obj):
         metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
-        metadata["deletionGracePeriodSeconds"] = grace
+        if obj.get("kind") != "Namespace":
+            metadata["deletionGracePeriodSeconds"] = grace
         if metadata.get("generation"):
             metadata["generation"] += 1
         if obj.get("kind") == "Namespace":
             obj.setdefault("status", {})["phase"] = "Terminating"
         return False
+    if graceful is not None:
+        # What is shown of a pod that goes at once.
+        metadata["deletionTimestamp"] = timestamps.now()
+        metadata["deletionGracePeriodSeconds"] = 0
+        if metadata.get("generation"):
+            metadata["generation"] += 1
     return True
 
 

@@ -24,6 +24,8 @@ _NAME_MAX: Final = 63
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
+#: Kinds that no rule of names was ever made for.
+_ANY_NAMES: Final = {"events", "poddisruptionbudgets"}
 _LABEL_NAMES: Final = {"namespaces", "services"}
 _PATH_NAMES: Final = {
     "rbac.authorization.k8s.io",
@@ -90,6 +92,8 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
 
 def name_check(resource: Resource) -> Callable[[str], list[str]]:
     """What a name of that resource must look like."""
+    if resource.plural in _ANY_NAMES:
+        return _path_segment
     if (resource.group, resource.plural) == ("apps", "statefulsets"):
         return names.is_dns1123_label
     if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):

@@ -133,11 +133,19 @@ class Store:
             except KeyExistsError:
                 name = obj["metadata"]["name"]
                 if not generated:
-                    raise status.already_exists(self.resource, name) from None
+                    raise await self._exists(namespace, name) from None
                 if attempt == _NAME_TRIES - 1:
                     raise status.generate_name_conflict(self.resource, name) from None
                 obj = orjson.loads(base)
         raise AssertionError
+
+    async def _exists(self, namespace: str, name: str) -> status.StatusError:
+        """AlreadyExists, which says so when the object is on its way out."""
+        refusal = status.already_exists(self.resource, name)
+        held = await self._read(self._key(namespace, name))
+        if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
+            refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"
+        return refusal
 
     async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         strategy = self.strategy

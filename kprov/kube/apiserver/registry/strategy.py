@@ -30,6 +30,8 @@ class Strategy:
     allow_unconditional_update = True
     #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
     default_grace_period: int | None = None
+    #: A deletion is answered with the object as it was, not with a Status.
+    returns_deleted = False
     #: finalizer names that go into spec.finalizers at creation (namespaces).
     orphan_by_default = False
 
@@ -59,6 +61,10 @@ class Strategy:
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         """Warning header texts; old is None at creation."""
+        return []
+
+    def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
+        """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []
 
     def grace_period(self, obj: Object, requested: int | None) -> int | None:

@@ -36,7 +36,9 @@ def autoscaler(obj: Object) -> Errors:
         yield field.invalid("spec.maxReplicas", most, "must be greater than or equal to 1")
     if most < least:
         yield field.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
-    yield from _target(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    target = spec.get("scaleTargetRef") or {}
+    core = target.get("kind") == "ReplicationController"
+    yield from _target(target, "spec.scaleTargetRef", core=core)
     for where, metric in each(spec.get("metrics"), "spec.metrics"):
         yield from _metric(metric, where)
     kinds = {metric.get("type") for metric in spec.get("metrics") or ()}
@@ -49,13 +51,16 @@ def autoscaler(obj: Object) -> Errors:
             yield from _rules(rules, f"spec.behavior.{part}")
 
 
-def _target(reference: Object, path: str) -> Errors:
+def _target(reference: Object, path: str, *, core: bool = False) -> Errors:
+    """`core`: whether kinds of the core group may be named."""
     for part in ("kind", "name"):
         yield from checks.needed(reference, path, part, names.is_path_segment_name)
     version = reference.get("apiVersion", "")
     if version.count("/") > 1:
         text = f"unexpected GroupVersion string: {version}"
         yield field.invalid(f"{path}.apiVersion", version, text)
+    elif not core and "/" not in version:
+        yield field.invalid(f"{path}.apiVersion", version, "apiVersion must specify API group")
 
 
 def _rules(rules: Object, path: str) -> Errors:
@@ -102,7 +107,7 @@ def _metric(metric: Object, path: str) -> Errors:
 def _source(part: str, source: Object, path: str) -> Errors:
     target = source.get("target") or {}
     if part == "object":
-        yield from _target(source.get("describedObject") or {}, f"{path}.describedObject")
+        yield from _target(source.get("describedObject") or {}, f"{path}.describedObject", core=True)
     if part in {"object", "external", "pods"}:
         metric = source.get("metric") or {}
         if not metric.get("name"):

@@ -73,6 +73,14 @@ _CONDITIONAL_UPDATE: Final = {
     ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
 }
+_RETURNS_DELETED: Final = {
+    *(("", name) for name in ("namespaces", "persistentvolumeclaims", "persistentvolumes", "pods")),
+    *(("", name) for name in ("podtemplates", "resourcequotas", "serviceaccounts", "services")),
+    *(("resource.k8s.io", name) for name in ("deviceclasses", "resourceclaims", "resourceclaimtemplates")),
+    ("resource.k8s.io", "resourceslices"),
+    *(("storage.k8s.io", name) for name in ("csidrivers", "csinodes", "storageclasses", "volumeattachments")),
+    ("storage.k8s.io", "volumeattributesclasses"),
+}
 _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 
 
@@ -87,6 +95,7 @@ class ResourceStrategy(Strategy):
         self.resource = resource
         self.has_status = resource.subresource("status") is not None
         self.has_generation = key in _GENERATION
+        self.returns_deleted = key in _RETURNS_DELETED
         self.allow_create_on_update = key in _CREATE_ON_UPDATE
         self.allow_unconditional_update = key not in _CONDITIONAL_UPDATE
 

@@ -5,10 +5,10 @@ Source: upstream pkg/apis/{rbac,discovery,networking,policy,scheduling,autoscali
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import checks
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 
@@ -56,7 +56,7 @@ def role_binding(obj: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     if reference.get("apiGroup") != RBAC:
         errors.append(field.not_supported("roleRef.apiGroup", reference.get("apiGroup", ""), [RBAC]))
-    kinds = ["ClusterRole"] if obj["kind"] == "ClusterRoleBinding" else ["ClusterRole", "Role"]
+    kinds = ["ClusterRole"] if obj["kind"] == "ClusterRoleBinding" else ["Role", "ClusterRole"]
     if reference.get("kind") not in kinds:
         errors.append(field.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
     name = reference.get("name", "")
@@ -93,23 +93,6 @@ def changed_role_ref(obj: Object) -> list[FieldError]:
     return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
 
 
-def ip_address(obj: Object) -> list[FieldError]:
-    parent = (obj.get("spec") or {}).get("parentRef")
-    name = obj["metadata"]["name"]
-    errors: list[FieldError] = []
-    try:
-        if str(ipaddress.ip_address(name)) != name:
-            errors.append(field.invalid("metadata.name", name, "must be a canonical form IP address"))
-    except ValueError:
-        text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-        errors.append(field.invalid("metadata.name", name, text))
-    if parent is None:
-        return [*errors, field.required("spec.parentRef")]
-    return errors + [
-        field.required(f"spec.parentRef.{part}") for part in ("resource", "name") if not parent.get(part)
-    ]
-
-
 def disruption_budget(obj: Object) -> list[FieldError]:
     spec = obj.get("spec") or {}
     errors: list[FieldError] = []
@@ -122,7 +105,7 @@ def disruption_budget(obj: Object) -> list[FieldError]:
     if policy is not None and policy not in {"AlwaysAllow", "IfHealthyBudget"}:
         supported = ["AlwaysAllow", "IfHealthyBudget"]
         errors.append(field.not_supported("spec.unhealthyPodEvictionPolicy", policy, supported))
-    return errors
+    return [*errors, *checks.label_selector(spec.get("selector"), "spec.selector")]
 
 
 def int_or_percent(path: str, value: Any) -> list[FieldError]:
@@ -141,7 +124,7 @@ def int_or_percent(path: str, value: Any) -> list[FieldError]:
 
 
 def priority_class(obj: Object) -> list[FieldError]:
-    name, value = obj["metadata"]["name"], obj["value"]
+    name, value = obj["metadata"].get("name", ""), obj["value"]
     errors: list[FieldError] = []
     if name.startswith("system-"):
         if name not in _SYSTEM_CLASSES:
@@ -153,10 +136,8 @@ def priority_class(obj: Object) -> list[FieldError]:
     elif value > _USER_PRIORITY_MAX:
         text = f"maximum allowed value of a user defined priority is {_USER_PRIORITY_MAX}"
         errors.append(field.forbidden("value", text))
-    policy = obj["preemptionPolicy"]
-    if policy not in {"Never", "PreemptLowerPriority"}:
-        errors.append(field.not_supported("preemptionPolicy", policy, ["Never", "PreemptLowerPriority"]))
-    return errors
+    supported = ["PreemptLowerPriority", "Never"]
+    return [*errors, *checks.one_of_required(obj["preemptionPolicy"], "preemptionPolicy", supported)]
 
 
 def priority_class_update(obj: Object, old: Object) -> list[FieldError]:

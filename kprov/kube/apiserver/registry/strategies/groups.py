@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.strategies import autoscaler_rules, endpoint_rules, network_rules
+from kprov.kube.apiserver.registry.strategies import (
+    autoscaler_rules,
+    class_rules,
+    endpoint_rules,
+    network_rules,
+)
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -55,11 +61,15 @@ class BindingStrategy(ResourceStrategy):
 class EndpointSliceStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         for endpoint in obj.get("endpoints") or ():
-            # A zone was a label of the topology before it had a field.
-            (endpoint.get("deprecatedTopology") or {}).pop("topology.kubernetes.io/zone", None)
+            # Of the field of old only reads of old versions know.
+            endpoint.pop("deprecatedTopology", None)
         for port in obj.get("ports") or ():
             _missing(port, "name", "")
             port["protocol"] = port.get("protocol") or "TCP"
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        fqdn = obj.get("addressType") == "FQDN"
+        return ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(endpoint_rules.endpoint_slice(obj))
@@ -113,7 +123,7 @@ class IngressClassStrategy(ResourceStrategy):
 
 class IpAddressStrategy(ResourceStrategy):
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.ip_address(obj)
+        return list(class_rules.ip_address(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         wanted, had = obj["spec"].get("parentRef"), old["spec"].get("parentRef")
@@ -148,7 +158,7 @@ class PriorityClassStrategy(ResourceStrategy):
 
 
 class AutoscalerStrategy(ResourceStrategy):
-    new_status: Mapping[str, Any] | None = {"desiredReplicas": 0}
+    new_status: Mapping[str, Any] | None = {"desiredReplicas": 0, "currentMetrics": None}
 
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
@@ -180,3 +190,33 @@ class LeaseStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return rules.lease(obj)
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        _drop_coordination(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        _drop_coordination(obj)
+
+
+def _drop_coordination(obj: Object) -> None:
+    """Fields of coordinated leader election, which is off unless a gate says otherwise."""
+    for part in ("strategy", "preferredHolder"):
+        (obj.get("spec") or {}).pop(part, None)
+
+
+class RuntimeClassStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(class_rules.runtime_class(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(class_rules.runtime_class_update(obj, old))
+
+
+class ServiceCidrStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(class_rules.service_cidr(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(class_rules.service_cidr_update(obj, old))

@@ -101,14 +101,15 @@ def _copy_source(spec: Object) -> None:
 
 class StorageClassStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
-        obj["reclaimPolicy"] = obj.get("reclaimPolicy") or "Delete"
-        obj["volumeBindingMode"] = obj.get("volumeBindingMode") or "Immediate"
+        for name, value in (("reclaimPolicy", "Delete"), ("volumeBindingMode", "Immediate")):
+            if obj.get(name) is None:
+                obj[name] = value
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return rules.storage_class(obj)
+        return list(rules.storage_class(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.storage_class_update(obj, old)
+        return list(rules.storage_class_update(obj, old))
 
 
 class CsiDriverStrategy(ResourceStrategy):
@@ -127,9 +128,52 @@ class CsiDriverStrategy(ResourceStrategy):
         if not spec.get("volumeLifecycleModes"):
             spec["volumeLifecycleModes"] = ["Persistent"]
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        spec = obj["spec"]
+        if not spec.get("tokenRequests") or spec.get("serviceAccountTokenInSecrets") is not None:
+            return []
+        text = (
+            "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to "
+            "prevent possible logging of tokens in volume attributes"
+        )
+        return [text]
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.csi_driver(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.csi_driver_update(obj, old))
+
+
+class CsiNodeStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.csi_node(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.csi_node_update(obj, old))
+
+
+class CsiStorageCapacityStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.storage_capacity(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.storage_capacity(obj, old))
+
+
+class VolumeAttributesClassStrategy(ResourceStrategy):
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.attributes_class(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.attributes_class_update(obj, old))
+
 
 class VolumeAttachmentStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {"attached": False}
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.volume_attachment(obj))
+
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.immutable(obj, old, "spec")
+        return list(rules.volume_attachment_update(obj, old))

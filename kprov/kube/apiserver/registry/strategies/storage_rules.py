@@ -1,46 +1,189 @@
-"""What volumes and claims must look like.
+"""Storage classes, attachments, and what CSI drivers tell of themselves.
 
-Source: upstream pkg/apis/core/validation/validation.go (ValidatePersistentVolume*),
-pkg/apis/storage/validation/validation.go.
+Source: upstream pkg/apis/storage/validation/validation.go.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from kprov.kube.machinery import field
-from kprov.kube.machinery.field import FieldError
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
+from kprov.kube.machinery import field, names
 
-Object = dict[str, Any]
-
-IMMUTABLE: Final = "field is immutable"
-
-
-def immutable(obj: Object, old: Object, name: str) -> list[FieldError]:
-    """That part may not change."""
-    if obj.get(name) == old.get(name):
-        return []
-    return [field.invalid(name, obj.get(name), IMMUTABLE)]
+_PARAMETERS_MAX, _PARAMETERS_BYTES = 512, 256 * 1024
+_NODE_ID_MAX: Final = 192
+_FS_GROUP: Final = ["File", "None", "ReadWriteOnceWithFSType"]
+_ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 
-def storage_class(obj: Object) -> list[FieldError]:
-    errors = []
-    if not obj.get("provisioner"):
-        errors.append(field.required("provisioner"))
-    if obj["reclaimPolicy"] not in {"Delete", "Retain"}:
-        errors.append(field.not_supported("reclaimPolicy", obj["reclaimPolicy"], ["Delete", "Retain"]))
-    if obj["volumeBindingMode"] not in {"Immediate", "WaitForFirstConsumer"}:
-        supported = ["Immediate", "WaitForFirstConsumer"]
-        errors.append(field.not_supported("volumeBindingMode", obj["volumeBindingMode"], supported))
-    return errors
+def storage_class(obj: Object) -> Errors:
+    yield from _provisioner(obj.get("provisioner", ""), "provisioner")
+    yield from _parameters(obj.get("parameters") or {})
+    if obj["reclaimPolicy"]:
+        yield from checks.one_of(obj["reclaimPolicy"], "reclaimPolicy", ["Delete", "Retain"])
+    modes = ["Immediate", "WaitForFirstConsumer"]
+    yield from checks.one_of(obj["volumeBindingMode"], "volumeBindingMode", modes)
+    yield from _topologies(obj.get("allowedTopologies") or ())
 
 
-def storage_class_update(obj: Object, old: Object) -> list[FieldError]:
-    errors = []
-    if (obj.get("parameters") or {}) != (old.get("parameters") or {}):
-        errors.append(field.forbidden("parameters", "updates to parameters are forbidden."))
-    if obj.get("provisioner") != old.get("provisioner"):
-        errors.append(field.forbidden("provisioner", "updates to provisioner are forbidden."))
-    if obj.get("reclaimPolicy") != old.get("reclaimPolicy"):
-        errors.append(field.forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."))
-    return errors + immutable(obj, old, "volumeBindingMode")
+def _provisioner(name: str, path: str) -> Errors:
+    if not name:
+        yield field.required(path)
+    else:
+        yield from checks.named(name.lower(), path, names.is_qualified_name)
+
+
+def _parameters(values: dict[str, str]) -> Errors:
+    if len(values) > _PARAMETERS_MAX:
+        yield field.too_long("parameters", _PARAMETERS_MAX)
+    if "" in values:
+        yield field.invalid("parameters", "", "field can not be empty.")
+    if sum(len(key.encode()) + len(value.encode()) for key, value in values.items()) > _PARAMETERS_BYTES:
+        yield field.too_long("parameters", _PARAMETERS_BYTES)
+
+
+def _topologies(terms: Sequence[Object]) -> Errors:
+    # Upstream compares a term with empty ones, too, so that an empty term is a double of nothing.
+    before: list[Any] = [{}]
+    for where, term in each(terms, "allowedTopologies"):
+        values: dict[str, set[str]] = {}
+        for place, need in each(term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"):
+            key, given = need.get("key", ""), need.get("values") or []
+            if not given:
+                yield field.required(f"{place}.values")
+            for index, (spot, value) in enumerate(each(given, f"{place}.values")):
+                if value in given[:index]:
+                    yield field.duplicate(spot, value)
+            yield from checks.named(key, f"{place}.key", names.is_qualified_name)
+            if key in values:
+                yield field.duplicate(f"{place}.key", key)
+            values[key] = set(given)
+        if values in before:
+            yield field.duplicate(f"{where}.matchLabelExpressions", "")
+        before.append(values)
+
+
+def storage_class_update(obj: Object, old: Object) -> Errors:
+    parts = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+    yield from checks.immutable(obj, old, "", *parts)
+    yield from _topologies(obj.get("allowedTopologies") or ())
+
+
+def attributes_class(obj: Object) -> Errors:
+    yield from _provisioner(obj.get("driverName", ""), "driverName")
+    yield from _parameters(obj.get("parameters") or {})
+    if not obj.get("parameters"):
+        yield field.required("parameters", "must contain at least one key/value pair")
+
+
+def attributes_class_update(obj: Object, old: Object) -> Errors:
+    for part in ("driverName", "parameters"):
+        if (obj.get(part) or None) != (old.get(part) or None):
+            yield field.forbidden(part, f"updates to {part} are forbidden.")
+    yield from attributes_class(obj)
+
+
+def volume_attachment(obj: Object) -> Errors:
+    spec = obj["spec"]
+    source = spec.get("source") or {}
+    yield from csi_driver_name(spec.get("attacher", ""), "spec.attacher")
+    name, inline = source.get("persistentVolumeName"), source.get("inlineVolumeSpec")
+    if name is None and inline is None:
+        yield field.required("spec.source", _ONE_SOURCE)
+    elif name is not None and inline is not None:
+        yield field.forbidden("spec.source", _ONE_SOURCE)
+    elif name == "":
+        text = "must specify non empty persistentVolumeName"
+        yield field.required("spec.source.persistentVolumeName", text)
+    yield from checks.named(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
+    if name is not None:
+        yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
+
+
+def volume_attachment_update(obj: Object, old: Object) -> Errors:
+    yield from volume_attachment(obj)
+    yield from checks.immutable(obj, old, "", "spec")
+
+
+def csi_driver(obj: Object) -> Errors:
+    spec = obj["spec"]
+    yield from checks.one_of(spec.get("fsGroupPolicy"), "spec.fsGroupPolicy", _FS_GROUP)
+    seen: set[str] = set()
+    for where, request in each(spec.get("tokenRequests"), "spec.tokenRequests"):
+        audience, seconds = request.get("audience") or "", request.get("expirationSeconds")
+        if audience in seen:
+            yield field.duplicate(f"{where}.audience", audience)
+            continue
+        seen.add(audience)
+        if seconds is not None and seconds < 600:
+            text = "may not specify a duration less than 10 minutes"
+            yield field.invalid(f"{where}.expirationSeconds", seconds, text)
+        if seconds is not None and seconds > 1 << 32:
+            text = "may not specify a duration larger than 2^32 seconds"
+            yield field.invalid(f"{where}.expirationSeconds", seconds, text)
+    for mode in spec.get("volumeLifecycleModes") or ():
+        yield from checks.one_of(mode, "spec.volumeLifecycleModes", ["Persistent", "Ephemeral"])
+    period = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period is not None and period < 10:
+        text = "must be greater than or equal to 10 seconds"
+        yield field.invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, text)
+    in_secrets = spec.get("serviceAccountTokenInSecrets")
+    if in_secrets is not None and not spec.get("tokenRequests"):
+        text = "serviceAccountTokenInSecrets is set but no tokenRequests are specified"
+        yield field.invalid("spec.serviceAccountTokenInSecrets", in_secrets, text)
+
+
+def csi_driver_update(obj: Object, old: Object) -> Errors:
+    yield from csi_driver(obj)
+    spec, before = obj["spec"], old["spec"]
+    if spec.get("attachRequired") != before.get("attachRequired"):
+        yield field.invalid("spec.attachedRequired", spec.get("attachRequired"), checks.IMMUTABLE)
+    yield from checks.immutable(spec, before, "spec", "volumeLifecycleModes")
+
+
+def csi_node(obj: Object) -> Errors:
+    seen: set[str] = set()
+    for where, driver in each((obj.get("spec") or {}).get("drivers"), "spec.drivers"):
+        name, node = driver.get("name", ""), driver.get("nodeID", "")
+        yield from csi_driver_name(name, f"{where}.name")
+        if not node:
+            yield field.required(f"{where}.nodeID")
+        if len(node) > _NODE_ID_MAX:
+            yield field.invalid(f"{where}.nodeID", node, f"must be {_NODE_ID_MAX} characters or less")
+        yield from checks.not_negative(driver.get("allocatable") or {}, f"{where}.allocatable", "count")
+        if name in seen:
+            yield field.duplicate(f"{where}.name", name)
+        seen.add(name)
+        keys = driver.get("topologyKeys") or []
+        for index, key in enumerate(keys):
+            if not key:
+                yield field.required(where)
+            if key in keys[:index]:
+                yield field.duplicate(where, key)
+            yield from checks.named(key, where, names.is_qualified_name)
+
+
+def csi_node_update(obj: Object, old: Object) -> Errors:
+    def fixed(driver: Object) -> Object:
+        return {name: value for name, value in driver.items() if name != "allocatable"}
+
+    yield from csi_node(obj)
+    before = {driver["name"]: driver for driver in (old.get("spec") or {}).get("drivers") or ()}
+    for driver in (obj.get("spec") or {}).get("drivers") or ():
+        had = before.get(driver.get("name", ""))
+        if had is not None and fixed(driver) != fixed(had):
+            yield field.invalid("spec.drivers", fixed(driver), checks.IMMUTABLE)
+
+
+def storage_capacity(obj: Object, old: Object | None = None) -> Errors:
+    yield from checks.label_selector(obj.get("nodeTopology"), "nodeTopology")
+    name = obj.get("storageClassName", "")
+    yield from checks.named(name, "storageClassName", names.is_dns1123_subdomain)
+    for part in ("capacity", "maximumVolumeSize"):
+        if obj.get(part) is not None and nanos(obj[part]) < 0:
+            yield field.invalid(part, obj[part], checks.NOT_NEGATIVE)
+    if old is not None:
+        yield from checks.immutable(obj, old, "", "nodeTopology", "storageClassName")

@@ -70,6 +70,8 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("networking.k8s.io", "ingressclasses"): groups.IngressClassStrategy,
     ("networking.k8s.io", "ingresses"): groups.IngressStrategy,
     ("networking.k8s.io", "ipaddresses"): groups.IpAddressStrategy,
+    ("networking.k8s.io", "servicecidrs"): groups.ServiceCidrStrategy,
+    ("node.k8s.io", "runtimeclasses"): groups.RuntimeClassStrategy,
     ("networking.k8s.io", "networkpolicies"): groups.NetworkPolicyStrategy,
     ("policy", "poddisruptionbudgets"): groups.PodDisruptionBudgetStrategy,
     ("rbac.authorization.k8s.io", "clusterrolebindings"): groups.BindingStrategy,
@@ -82,6 +84,9 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("resource.k8s.io", "resourceslices"): dynamic_resources.ResourceSliceStrategy,
     ("scheduling.k8s.io", "priorityclasses"): groups.PriorityClassStrategy,
     ("storage.k8s.io", "csidrivers"): storage.CsiDriverStrategy,
+    ("storage.k8s.io", "csinodes"): storage.CsiNodeStrategy,
+    ("storage.k8s.io", "csistoragecapacities"): storage.CsiStorageCapacityStrategy,
+    ("storage.k8s.io", "volumeattributesclasses"): storage.VolumeAttributesClassStrategy,
     ("storage.k8s.io", "storageclasses"): storage.StorageClassStrategy,
     ("storage.k8s.io", "volumeattachments"): storage.VolumeAttachmentStrategy,
 }

@@ -196,6 +196,16 @@ class StatefulSetStrategy(WorkloadStrategy):
 class JobStrategy(WorkloadStrategy):
     orphan_by_default = True
 
+    def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
+        if options.get("propagationPolicy") or options.get("orphanDependents") is not None:
+            return []
+        return [
+            (
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
+                "remove them or set propagationPolicy=Orphan to suppress this warning"
+            )
+        ]
+
     def default_own(self, obj: Object, spec: Object) -> None:
         default_job_spec(spec)
         labels = spec["template"]["metadata"].get("labels")

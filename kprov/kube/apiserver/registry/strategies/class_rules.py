@@ -1,0 +1,90 @@
+"""Runtime classes, service CIDRs and IP addresses.
+
+Source: upstream pkg/apis/node/validation/validation.go, pkg/apis/networking/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.strategies.resource_rules import container_resources
+from kprov.kube.apiserver.registry.strategies.scheduling_rules import tolerations
+from kprov.kube.machinery import field, names
+
+
+def runtime_class(obj: Object) -> Errors:
+    yield from checks.needed(obj, "", "handler", names.is_dns1123_label)
+    overhead = (obj.get("overhead") or {}).get("podFixed")
+    if overhead:
+        yield from container_resources({"limits": overhead}, (), "overhead")
+    scheduling = obj.get("scheduling") or {}
+    yield from checks.labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
+    yield from tolerations(scheduling.get("tolerations"), "scheduling.tolerations")
+    seen: list[Object] = []
+    for where, toleration in each(scheduling.get("tolerations"), "scheduling.tolerations"):
+        parts = ("key", "operator", "value", "effect")
+        known = {part.title(): toleration.get(part, "") for part in parts}
+        if known in seen:
+            shown = known | {"TolerationSeconds": toleration.get("tolerationSeconds")}
+            yield field.duplicate(where, shown)
+        seen.append(known)
+
+
+def runtime_class_update(obj: Object, old: Object) -> Errors:
+    yield from checks.immutable(obj, old, "", "handler")
+
+
+def service_cidr(obj: Object) -> Errors:
+    ranges = (obj.get("spec") or {}).get("cidrs") or []
+    if not ranges:
+        yield field.required("spec.cidrs", "at least one CIDR required")
+        return
+    if len(ranges) > 2:
+        yield field.invalid("spec.cidrs", ranges, "may only hold up to 2 values")
+        return
+    wrong = [error for where, text in each(ranges, "spec.cidrs") for error in _strict_cidr(text, where)]
+    versions = {text.count(":") > 0 for text in ranges}
+    if len(ranges) == 2 and not wrong and len(versions) < 2:
+        yield field.invalid("spec.cidrs", ranges, "may specify no more than one IP for each IP family")
+    yield from wrong
+
+
+def _strict_cidr(text: str, path: str) -> Errors:
+    wrong = list(checks.cidr(text, path))
+    yield from wrong
+    if not wrong:
+        network = ipaddress.ip_network(text, strict=False)
+        if str(network) != text:
+            shown = f'must be in canonical form ("{network}")'
+            yield field.invalid(path, text, shown)
+
+
+def service_cidr_update(obj: Object, old: Object) -> Errors:
+    new, had = ((each.get("spec") or {}).get("cidrs") or [] for each in (obj, old))
+    if new[: len(had)] != had:
+        yield field.invalid("spec.cidrs", new, checks.IMMUTABLE)
+
+
+def ip_address(obj: Object) -> Errors:
+    name = obj["metadata"].get("name", "")
+    parent = (obj.get("spec") or {}).get("parentRef")
+    if name:
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            yield field.invalid("metadata.name", name, text)
+        else:
+            if str(address) != name:
+                text = f'must be in canonical form ("{address}")'
+                yield field.invalid("metadata.name", name, text)
+    if parent is None:
+        yield field.required("spec.parentRef")
+        return
+    if parent.get("group"):
+        yield from checks.named(parent["group"], "spec.parentRef.group", names.is_dns1123_subdomain)
+    yield from checks.needed(parent, "spec.parentRef", "resource", names.is_path_segment_name)
+    yield from checks.needed(parent, "spec.parentRef", "name", names.is_path_segment_name)
+    yield from checks.given(parent, "spec.parentRef", "namespace", names.is_path_segment_name)
