@@ -88,7 +88,8 @@ def _command(call: Call, args: dict[str, Any]) -> str:
         look = f'for path in {words}; do if [ -e "$path" ]; then echo "$path"; break; fi; done'
         found = str(_shell(call, look).get("stdout", "")).strip()
         if not found:
-            raise ActionError(f'Unable to find command "{program}" in search paths: {args["search_paths"]}')
+            places = f"in search paths: {args['search_paths']}"
+            raise ActionError(f'Task failed: Unable to find command "{program}" {places}')
         program = found
     return f"{program} {rest}".strip()
 
