@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import os
+import signal
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -84,9 +88,49 @@ def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
     assert held == set(addresses)
 
 
+def test_a_server_that_is_killed_leaves_nothing_doubled(
+    servers: list[ApiServer], etcd: Etcd, spaces: list[Space], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    one = ApiServer(tmp_path_factory.mktemp("killed"), etcd).start()
+    targets = [Space(one, spaces[0].name), *spaces]
+    calls = 0
+
+    def work(number: int) -> None:
+        nonlocal calls
+        space = targets[number % len(targets)]
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            space.create("services", service(f"k{number}", type="NodePort"))
+        calls += 1
+        if calls == 15:
+            kill(one)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(40)))
+    one.stop()
+    items = servers[0].get("/api/v1/services").json["items"]
+    held = {
+        obj["metadata"]["name"]: obj["spec"]["parentRef"]["name"]
+        for obj in servers[1].get(ADDRESSES).json["items"]
+    }
+    assert all(held[item["spec"]["clusterIP"]] == item["metadata"]["name"] for item in items)
+    ports = Counter(
+        port["nodePort"] for item in items for port in item["spec"]["ports"] if "nodePort" in port
+    )
+    assert max(ports.values()) == 1
+
+
+def kill(server: ApiServer) -> None:
+    """As a crash: nothing is finished."""
+    found = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.splitlines()
+    (line,) = [line for line in found if f"--secure-port={server.port} " in line]
+    os.kill(int(line.split()[0]), signal.SIGKILL)
+
+
 def test_one_address_asked_for_by_many_is_given_to_one(spaces: list[Space]) -> None:
     def work(number: int) -> int:
-        wanted = service(f"s{number}", clusterIP="10.96.0.200", type="NodePort")
+        wanted = service(f"s{number}", clusterIP="10.96.0.9", type="NodePort")
         wanted["spec"]["ports"][0]["nodePort"] = 30080
         return spaces[number % SERVERS].create("services", wanted).status
 

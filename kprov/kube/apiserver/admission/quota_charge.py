@@ -150,7 +150,9 @@ def _refuse_uncovered(
         )
         text = f"insufficient quota to match these scopes: [{shown}]"
         # Upstream gives an error without a Status here, which its handlers show as 500.
-        raise status.failure(500, "", text)
+        error = status.failure(500, "", text)
+        del error.status["reason"]
+        raise error
 
 
 def _in_scope(evaluator: Evaluator, obj: Object, scopes: Iterable[Scope]) -> list[Scope]:

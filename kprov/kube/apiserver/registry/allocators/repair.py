@@ -33,8 +33,9 @@ Object = dict[str, Any]
 #: (what it is, "NAMESPACE/NAME" of the service): an address or a port.
 _Leak = tuple[str | int, str]
 
-#: A reservation without its service is being made right now, or is left over; seen twice, it is left over.
-_SECOND_LOOK_SECONDS: Final = 30.0
+#: A reservation without its service is being made right now, or is left over; seen again after longer than
+#: a request may take, it is left over.
+_SECOND_LOOK_SECONDS: Final = 65.0
 _LOOK_SECONDS: Final = 180.0
 
 
