@@ -4,6 +4,7 @@ KprovError                exit 1: something did not work
 ├─ InputError             exit 2: what the user gave is wrong; nothing was touched
 ├─ HostError              exit 1: a host refused or failed; names the host
 │  ├─ UnreachableError    exit 4: a connection was lost during a run (ansible-playbook's code too)
+│  │  └─ CutOffError      exit 4: it ended while it was being made: another try may do
 │  ├─ PreflightError      exit 2: the inventory names a host that cannot be used; nothing was touched
 │  ├─ NoPythonError       exit 1: the host has no Python for the agent; `raw` works all the same
 │  └─ TaskFailedError     exit 1: a task failed on a host
@@ -58,6 +59,10 @@ class UnreachableError(HostError):
     """No usable connection to the host: network, SSH, host key, login, sudo or Python."""
 
     exit_code = 4
+
+
+class CutOffError(UnreachableError):
+    """The connection ended while login or agent began, before anything was done."""
 
 
 class PreflightError(HostError):

@@ -30,6 +30,7 @@ def run(wire: Wire, host: str, who: Become | None, mark: str) -> Ended:
         while entry.line().strip() != mark:
             pass
     except EOFError as error:
+        entry.check_cut()
         said = entry.all_said(str(error))
         if who is not None and become.needs_terminal(said):
             raise TerminalNeededError(said) from None

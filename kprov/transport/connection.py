@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import paramiko
 
-from kprov.errors import UnreachableError
+from kprov.errors import CutOffError, UnreachableError
 from kprov.transport import bare, clock, session, ssh, starting, streams
 from kprov.transport import become as becoming
 from kprov.transport.entry import TerminalNeededError
@@ -108,25 +108,33 @@ class Connection:
     def _entered(
         self, become: Become | None, line: Callable[..., str], enter: Callable[[Wire], T]
     ) -> tuple[Wire, T]:
-        """A started program and what `enter` makes of it; on a terminal where the host insists on one."""
-        options = self.options
+        """A started program and what `enter` makes of it; on a terminal where the host insists on one.
+
+        A connection that ends before that, when nothing is done yet, is made again once.
+        """
         terminal = self._terminal or becoming.wants_terminal(become)
+        cut = False
         while True:
-            wire = Wire(
-                self._stream(line(terminal=terminal), terminal=terminal),
-                interval=options.alive_interval,
-                count=options.alive_count,
-            )
             try:
-                return wire, enter(wire)
+                return self._once(line(terminal=terminal), enter, terminal=terminal)
             except TerminalNeededError as error:
-                wire.stream.close()
                 if terminal:
-                    raise UnreachableError(options.name, str(error)) from None
+                    raise UnreachableError(self.options.name, str(error)) from None
                 self._terminal = terminal = True
-            except BaseException:
-                wire.stream.close()
-                raise
+            except CutOffError:
+                if cut or self._closed:
+                    raise
+                cut = True
+
+    def _once(self, line: str, enter: Callable[[Wire], T], *, terminal: bool) -> tuple[Wire, T]:
+        options = self.options
+        stream = self._stream(line, terminal=terminal)
+        wire = Wire(stream, interval=options.alive_interval, count=options.alive_count)
+        try:
+            return wire, enter(wire)
+        except BaseException:
+            stream.close()
+            raise
 
     def _compare(self, skew: float) -> None:
         """Tell once that a host's clock is wrong."""
@@ -147,8 +155,10 @@ class Connection:
             text = str(error) or "it closed the connection"
             if isinstance(error, paramiko.ChannelException):
                 text = f"sshd allows no session ({error.text}; MaxSessions in its sshd_config)"
-            text = f"cannot start a program on the host: {text}"
-            raise UnreachableError(self.options.name, text) from None
+                raise UnreachableError(
+                    self.options.name, f"cannot start a program on the host: {text}"
+                ) from None
+            raise CutOffError(self.options.name, f"cannot start a program on the host: {text}") from None
         return streams.ChannelStream(channel)
 
     def _channel(self) -> paramiko.Channel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from kprov.errors import PreflightError, UnreachableError
+from kprov.errors import CutOffError, PreflightError, UnreachableError
 from kprov.transport import become
 from kprov.transport.options import Become
 from kprov.transport.wire import LostError, Wire
@@ -70,6 +70,11 @@ class Entry:
         except LostError as error:
             text = f"the connection was lost while the agent started: {error}"
             raise UnreachableError(self.host, text) from None
+
+    def check_cut(self) -> None:
+        """Raise CutOffError where the program did not end by itself."""
+        if self.wire.stream.cut():
+            raise CutOffError(self.host, "the connection was lost before anything was done")
 
     def all_said(self, rest: str) -> str:
         """The end of what it said until its own end, without questions."""

@@ -6,7 +6,7 @@ import contextlib
 
 import paramiko
 
-from kprov.errors import PreflightError, UnreachableError
+from kprov.errors import CutOffError, HostError, PreflightError, UnreachableError
 from kprov.transport import keys
 from kprov.transport.options import Options
 
@@ -106,8 +106,9 @@ def _try_questions(
     return not more
 
 
-def _closed(hop: Options, name: str, tried: list[str]) -> PreflightError:
+def _closed(hop: Options, name: str, tried: list[str]) -> HostError:
     text = f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join(tried)}"
     if len(tried) > 3:
         text += ": too many keys for it; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
-    return PreflightError(name, text)
+    # After one key it has not had enough of them: something else ended it.
+    return PreflightError(name, text) if len(tried) > 1 else CutOffError(name, text)

@@ -24,6 +24,7 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
         try:
             line = entry.line()
         except EOFError as error:
+            entry.check_cut()
             raise _not_started(entry, python, str(error)) from None
         if _MAGIC not in line:
             continue
@@ -39,6 +40,7 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
         hello = wire.read()
         return {**hello, "skew": clock.skew(hello["time"], begun, time.time())}
     except LostError as error:
+        entry.check_cut()
         raise UnreachableError(host, f"the agent ended at its start: {error}") from None
 
 

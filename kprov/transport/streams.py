@@ -50,6 +50,9 @@ class ChannelStream:
     def end(self) -> str:
         return "the agent ended" if self.ended() else "the host closed the connection"
 
+    def cut(self) -> bool:
+        return not self.transport().is_active()
+
     def ended(self) -> bool:
         """Whether the program has ended while the connection lives on."""
         transport = self._channel.get_transport()
@@ -126,6 +129,9 @@ class ProcessStream:
 
     def end(self) -> str:
         return "the agent ended"
+
+    def cut(self) -> bool:
+        return False
 
     def code(self) -> int | None:
         return self._process.wait()

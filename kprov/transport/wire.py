@@ -32,6 +32,10 @@ class Stream(Protocol):
         """What it wrote to its standard error until now (`wait`: until its end)."""
         ...
 
+    def cut(self) -> bool:
+        """Whether the connection to the host has ended, and not just the program."""
+        ...
+
     def end(self) -> str:
         """What has ended, in words."""
         ...
