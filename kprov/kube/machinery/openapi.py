@@ -168,7 +168,7 @@ def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
 def _add_defaults(name: str, schema: Json) -> None:
     """The defaults of fields, which only v3 publishes."""
     for field, held in schema.get("properties", {}).items():
-        (pointed, *_) = (*held.get("allOf", ()), held)
+        pointed: Json = held["allOf"][0] if "allOf" in held else held
         reference = pointed.get("$ref", "").rpartition("/")[2]
         default = default_of(name, field, reference)
         if default is not None and not (reference and default != {}):

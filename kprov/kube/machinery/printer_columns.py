@@ -382,8 +382,8 @@ COLUMNS: dict[tuple[str, str], str] = {
         QueueLengthLimit | string | 0 | @flowcontrol.v1.QueuingConfiguration.queueLengthLimit
         AGE
     """,
-    ("autoscaling", "Scale"): """
-        NAME
+    ("autoscaling", "Scale"): f"""
+        Name | string | 0 | @{META}.ObjectMeta.name
         Desired | integer | 0 | @autoscaling.v1.ScaleSpec.replicas
         Available | integer | 0 | @autoscaling.v1.ScaleStatus.replicas
         AGE

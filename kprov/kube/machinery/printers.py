@@ -17,6 +17,7 @@ Object = Mapping[str, Any]
 Table = dict[str, Any]
 Column = dict[str, Any]
 
+_FLOW_SCHEMA = ("flowcontrol.apiserver.k8s.io", "FlowSchema")
 _SHARED = {("events.k8s.io", "Event"): ("", "Event")}
 
 
@@ -43,6 +44,8 @@ def table(
     printer = PRINTERS.get(_SHARED.get(kind, kind))
     is_pod = kind == ("", "Pod")
     rows = []
+    if kind == _FLOW_SCHEMA:
+        objects = sorted(objects, key=_precedence)
     for obj in objects:
         row: dict[str, Any] = {"cells": _default_cells(obj) if printer is None else printer(obj, now)}
         if is_pod and (conditions := row_conditions(obj)):
@@ -126,3 +129,8 @@ def _descriptions() -> dict[str, str]:
 def _default_cells(obj: Object) -> list[Any]:
     metadata = obj.get("metadata") or {}
     return [metadata.get("name", ""), metadata.get("creationTimestamp", "")]
+
+
+def _precedence(obj: Object) -> tuple[int, str]:
+    """Flow schemas are shown in the order in which they are tried."""
+    return (obj.get("spec") or {}).get("matchingPrecedence", 0), obj["metadata"]["name"]

@@ -49,8 +49,7 @@ def test_api_chunking_should_support_continue_listing_from_the_last_key_if_the_o
     first = ok(server, "GET", f"{path}?limit={PAGE}")
     token = first["metadata"]["continue"]
     ok(server, "DELETE", f"{path}/template-0000")
-    later = ok(server, "DELETE", f"{path}/template-0039")
-    assert later["status"] == "Success"
+    ok(server, "DELETE", f"{path}/template-0039")
     compact(over_etcd[0])
     expired = server.get(f"{path}?limit={PAGE}&continue={token}")
     assert (expired.status, expired.json["reason"]) == (410, "Expired")

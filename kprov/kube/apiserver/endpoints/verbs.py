@@ -190,7 +190,11 @@ class Verbs:
         parameters.write_options(context, query, "UpdateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
         name, namespace = obj["metadata"].get("name"), obj["metadata"].get("namespace")
-        if name and name != info.name:
+        if not name:
+            raise status.bad_request(
+                f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+            )
+        if name != info.name:
             raise status.bad_request(
                 f"the name of the object ({name}) does not match the name on the URL ({info.name})"
             )
@@ -321,12 +325,17 @@ class Verbs:
         )
         if not isinstance(result, Reply):
             return result
-        form = negotiation.of(request, query, transforms="get" in resource.verbs)
+        form = negotiation.of(request, query, transforms=_has_tables(resource, info.subresource))
         obj = respond.formed(resource, result.obj, form, query.get("includeObject", ""))
         return respond.document(obj, form, code=result.status, warnings=context.warnings)
 
 
 _PLAIN: Final = negotiation.PLAIN
+
+
+def _has_tables(resource: Resource, subresource: str) -> bool:
+    """Of reviews, and of subresources but status and scale, there are none."""
+    return "get" in resource.verbs if not subresource else subresource == "scale"
 
 
 _ITEM: Final = {"get", "update", "patch", "delete"}

@@ -25,7 +25,7 @@ _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
 #: Kinds that no rule of names was ever made for.
-_ANY_NAMES: Final = {"events", "poddisruptionbudgets"}
+_ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
 _LABEL_NAMES: Final = {"namespaces", "services"}
 _PATH_NAMES: Final = {
     "rbac.authorization.k8s.io",

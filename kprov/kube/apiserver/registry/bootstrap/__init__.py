@@ -13,7 +13,13 @@ from kprov.kube.apiserver.flowcontrol import bootstrap as flow_objects
 from kprov.kube.apiserver.interfaces import PostStartHook
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.allocators.repair import Repair
-from kprov.kube.apiserver.registry.bootstrap import cluster_facts, kubernetes_service, rbac, system
+from kprov.kube.apiserver.registry.bootstrap import (
+    api_services,
+    cluster_facts,
+    kubernetes_service,
+    rbac,
+    system,
+)
 from kprov.kube.apiserver.registry.store import Registry
 
 __all__ = ["post_start_hooks"]
@@ -35,6 +41,7 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
             "start-cluster-authentication-info-controller",
             partial(cluster_facts.authentication_trust, options, registry),
         ),
+        PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
         PostStartHook(
