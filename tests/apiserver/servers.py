@@ -36,7 +36,7 @@ node-token,system:node:n1,u-node,"system:nodes"
 """
 #: The kernel ends what is started so when the tests end, however that is.
 _WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
-_START_SECONDS = 20.0
+_START_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,18 @@ def test_impersonation_names_both_users_and_the_client_may_name_the_event(
     assert event["sourceIPs"] == ["192.0.2.7", "127.0.0.1"]
 
 
+def test_headers_that_are_no_text_hide_nothing(server: ApiServer, folder: Path) -> None:
+    headers = {"User-Agent": b"\xe9\xff/1".decode("latin1"), "Impersonate-User": b"\xff".decode("latin1")}
+    (event,) = events(folder, server.get("/api/v1/nodes", headers=headers))
+    assert event["userAgent"] == "\N{REPLACEMENT CHARACTER}" * 2 + "/1"
+    assert event["impersonatedUser"]["username"] == "\N{REPLACEMENT CHARACTER}"
+    body = {"metadata": {"name": "agent"}}
+    made = server.post(MAPS, body, headers={"User-Agent": b"\xe9/1".decode("latin1")})
+    assert made.status == 201
+
+
 def test_events_are_counted(server: ApiServer) -> None:
+    server.get("/version")
     text = server.get("/metrics").body.decode()
     for name in ("apiserver_audit_event_total", 'apiserver_audit_level_total{level="Metadata"}'):
         found = re.search(rf"^{re.escape(name)} (\S+)", text, re.MULTILINE)

@@ -61,6 +61,13 @@ class Request(web.BaseRequest):
                 event.started(response.status)
 
 
+def readable(text: str) -> str:
+    """A header's value with bytes that are no UTF-8 replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def factory(loop: asyncio.AbstractEventLoop) -> Any:
     """What web.Server wants as request_factory."""
 

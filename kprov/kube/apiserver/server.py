@@ -217,7 +217,8 @@ class Server:
             return refusal
         if not info.is_resource_request:
             return await self._other(request, query)
-        context = RequestContext(user=acting, info=info, user_agent=request.headers.get("User-Agent", ""))
+        agent = http_request.readable(request.headers.get("User-Agent", ""))
+        context = RequestContext(user=acting, info=info, user_agent=agent)
         if event is not None:
             context.audit_annotations = event.annotations
         work = self._resources.handle(request, context, query, tail)

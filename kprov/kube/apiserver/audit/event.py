@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
@@ -142,7 +143,12 @@ class AuditEvent:
             document["responseStatus"] = self.response_status
         if self.annotations:
             document["annotations"] = self.annotations
-        self._write(self._format(document))
+        try:
+            line = self._format(document)
+        except (TypeError, UnicodeEncodeError):
+            # Headers may hold bytes that are no UTF-8.
+            line = self._format(_readable(document))
+        self._write(line)
 
 
 _ORDER: Final = (
@@ -166,6 +172,15 @@ _ORDER: Final = (
     "stageTimestamp",
     "annotations",
 )
+
+
+def _readable(value: Any) -> Any:
+    """The same with what is no UTF-8 replaced, as Go's JSON does it."""
+    if isinstance(value, str):
+        return http_request.readable(value)
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
 def _json(document: Object) -> bytes:

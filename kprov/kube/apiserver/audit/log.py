@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
@@ -175,9 +175,13 @@ class Batches:
 
     def close(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._sink.write(b"".join(waiting))
+        self._write_all(waiting)
         self._sink.close()
+
+    def _write_all(self, lines: Sequence[bytes]) -> None:
+        # One by one: a full file is put aside between two of them.
+        for line in lines:
+            self._sink.write(line)
 
     async def _flush(self) -> None:
         while self._waiting:
@@ -187,7 +191,7 @@ class Batches:
             self._full.clear()
             lines, self._waiting = self._waiting, []
             try:
-                await asyncio.to_thread(self._sink.write, b"".join(lines))
+                await asyncio.to_thread(self._write_all, lines)
             except OSError as error:
                 log.error("audit events were not written: %s", error)  # noqa: TRY400  the text is all there is
                 for _ in lines:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from kprov.kube.apiserver.authentication.service_accounts import PREFIX
+from kprov.kube.apiserver.http_request import readable
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import names, status
@@ -148,12 +149,12 @@ def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
     for header, value in headers.items():
         lower = header.lower()
         if lower.startswith(_EXTRA):
-            key = unquote(lower[len(_EXTRA) :])
-            extra[key] = (*extra.get(key, ()), value)
+            key = unquote(readable(lower[len(_EXTRA) :]))
+            extra[key] = (*extra.get(key, ()), readable(value))
     wanted = UserInfo(
-        name=headers.get("Impersonate-User", ""),
-        groups=tuple(_all(headers, "Impersonate-Group")),
-        uid=headers.get("Impersonate-Uid", ""),
+        name=readable(headers.get("Impersonate-User", "")),
+        groups=tuple(readable(group) for group in _all(headers, "Impersonate-Group")),
+        uid=readable(headers.get("Impersonate-Uid", "")),
         extra=extra,
     )
     if wanted.name:
