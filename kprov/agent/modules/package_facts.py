@@ -60,7 +60,8 @@ def _apt() -> Packages:
         for package in several
         if package.state not in ("not-installed", "config-files")
     ]
-    origins = _origins([f"{package.name}:{package.architecture}" for package in there])
+    names = [f"{package.name}:{package.architecture}" for package in there]
+    origins, categories = _origins(names), _categories(names)
     found: Packages = {}
     for package in there:
         foreign = package.architecture not in ("all", state.native)
@@ -70,7 +71,9 @@ def _apt() -> Packages:
                 "name": name,
                 "version": package.version,
                 "arch": package.architecture,
-                "category": package.fields.get("Section", ""),
+                "category": categories.get(
+                    (package.name, package.version), package.fields.get("Section", "")
+                ),
                 "origin": origins.get((package.name, package.version), ""),
                 "source": "apt",
             }
@@ -100,6 +103,18 @@ def _origins(names: list[str]) -> dict[tuple[str, str], str]:
             version = line[5:].split()[0]
         elif version and re.match(r" {8} *-?\d+ ", line):
             found.setdefault((name, version), said.get(line.split(None, 1)[1].strip(), ""))
+    return found
+
+
+def _categories(names: list[str]) -> dict[tuple[str, str], str]:
+    """The sections that the archive has packages in, which need not be those they name themselves."""
+    if shutil.which("apt-cache") is None:
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for record in apt_run.run(["apt-cache", "show", "--", *names])[1].split("\n\n"):
+        told = dict(re.findall(r"^(Package|Version|Section): (.*)$", record, re.MULTILINE))
+        if len(told) == 3:
+            found.setdefault((told["Package"], told["Version"]), told["Section"])
     return found
 
 
