@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any, Final
 
 from kprov.kube.apiserver import configuration
@@ -75,6 +76,10 @@ def build(document: Object, path: str) -> Transformers:
     """From a document of FILE's shape."""
     entries = document.get("resources") or []
     configuration.refuse(FILE, path, validate(entries))
+    if any("secretbox" in provider for entry in entries for provider in entry["providers"]) and not find_spec(
+        "nacl"
+    ):
+        raise configuration.ConfigError(f"--{FLAG}: {path}: secretbox needs the library PyNaCl")
     rules: dict[GroupResource, list[Provider]] = {}
     for entry in entries:
         providers = [_provider(provider) for provider in entry["providers"]]
