@@ -277,7 +277,8 @@ def _formatted(owner: Node, node: Node, value: Any, path: _Path) -> Any:
 
 def _illegal_base64(value: str) -> int:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\r\n"
-    return next((index for index, character in enumerate(value) if character not in letters), len(value))
+    whole = len(value) // 4 * 4
+    return next((index for index, character in enumerate(value) if character not in letters), whole)
 
 
 def _go_value(value: Any) -> str:

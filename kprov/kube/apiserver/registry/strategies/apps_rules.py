@@ -167,7 +167,8 @@ _CHANGEABLE: Final = {
 }
 
 
-def stateful_set(obj: Object) -> Errors:
+def stateful_set(obj: Object, *, is_new: bool = True) -> Errors:
+    """Of one that is there, parts that cannot change are not looked at again."""
     spec = obj["spec"]
     policy = spec["podManagementPolicy"]
     if policy not in {"OrderedReady", "Parallel"}:
@@ -175,11 +176,13 @@ def stateful_set(obj: Object) -> Errors:
     yield from _stateful_strategy(spec["updateStrategy"], "spec.updateStrategy")
     for part, value in spec["persistentVolumeClaimRetentionPolicy"].items():
         yield from checks.one_of(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
-    for where, claim in checks.each(spec.get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
+    claims = spec.get("volumeClaimTemplates") if is_new else ()
+    for where, claim in checks.each(claims, "spec.volumeClaimTemplates"):
         yield from claim_rules.claim_spec(claim["spec"], f"{where}.spec")
     yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
     yield from not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
-    yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
+    if is_new:
+        yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
     yield from template_rules.selector(spec, "statefulset")
     matching = template_rules.matches(spec)
     if matching is None:

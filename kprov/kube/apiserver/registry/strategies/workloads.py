@@ -131,6 +131,7 @@ class DaemonSetStrategy(WorkloadStrategy):
             annotations[_TEMPLATE_GENERATION] = str(int(count) + changed)
 
     def default_own(self, obj: Object, spec: Object) -> None:
+        obj["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")
         _missing(spec, "revisionHistoryLimit", 10)
         strategy: Object = spec.setdefault("updateStrategy", {})
         strategy["type"] = strategy.get("type") or "RollingUpdate"
@@ -143,7 +144,7 @@ class DaemonSetStrategy(WorkloadStrategy):
         return list(apps_rules.daemon_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.daemon_set(obj), *apps_rules.immutable_selector(obj, old)]
+        return [*apps_rules.immutable_selector(obj, old), *apps_rules.daemon_set(obj)]
 
 
 class StatefulSetStrategy(WorkloadStrategy):
@@ -190,7 +191,7 @@ class StatefulSetStrategy(WorkloadStrategy):
         return list(apps_rules.stateful_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.stateful_set(obj), *apps_rules.stateful_set_update(obj, old)]
+        return [*apps_rules.stateful_set(obj, is_new=False), *apps_rules.stateful_set_update(obj, old)]
 
 
 class JobStrategy(WorkloadStrategy):
@@ -201,8 +202,8 @@ class JobStrategy(WorkloadStrategy):
             return []
         return [
             (
-                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to "
-                "remove them or set propagationPolicy=Orphan to suppress this warning"
+                "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background "
+                "to remove them or set propagationPolicy=Orphan to suppress this warning"
             )
         ]
 

@@ -1,0 +1,168 @@
+"""What a kind's rules say of one wrong field each: field, reason and words as upstream's API server answers."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from kprov.kube.apiserver.registry import strategies
+from kprov.kube.machinery import schema, zero_values
+from kprov.kube.machinery.resources import find
+
+Object = dict[str, Any]
+
+SELECTOR = {"matchLabels": {"a": "b"}}
+CONTAINER = {"name": "c", "image": "i"}
+TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}}
+GROUPS = {
+    "pods": ("", "v1"),
+    "services": ("", "v1"),
+    "nodes": ("", "v1"),
+    "persistentvolumes": ("", "v1"),
+    "persistentvolumeclaims": ("", "v1"),
+    "resourcequotas": ("", "v1"),
+    "limitranges": ("", "v1"),
+    "deployments": ("apps", "v1"),
+    "statefulsets": ("apps", "v1"),
+    "cronjobs": ("batch", "v1"),
+    "horizontalpodautoscalers": ("autoscaling", "v2"),
+    "networkpolicies": ("networking.k8s.io", "v1"),
+    "ingresses": ("networking.k8s.io", "v1"),
+    "ingressclasses": ("networking.k8s.io", "v1"),
+    "endpointslices": ("discovery.k8s.io", "v1"),
+    "storageclasses": ("storage.k8s.io", "v1"),
+    "csinodes": ("storage.k8s.io", "v1"),
+    "runtimeclasses": ("node.k8s.io", "v1"),
+}
+BACKEND = {"service": {"name": "s", "port": {"number": 80}}}
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+GOOD: dict[str, Object] = {
+    "pods": {"spec": {"containers": [CONTAINER]}},
+    "services": {"spec": {"ports": [{"port": 80}]}},
+    "nodes": {"spec": {}},
+    "persistentvolumes": {
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/x"},
+        }
+    },
+    "persistentvolumeclaims": {"spec": CLAIM},
+    "resourcequotas": {"spec": {"hard": {"pods": "1"}}},
+    "limitranges": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]}},
+    "deployments": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
+    "statefulsets": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
+    "cronjobs": {
+        "spec": {
+            "schedule": "* * * * *",
+            "jobTemplate": {
+                "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}}
+            },
+        }
+    },
+    "horizontalpodautoscalers": {
+        "spec": {
+            "maxReplicas": 3,
+            "scaleTargetRef": {"kind": "Deployment", "name": "x", "apiVersion": "apps/v1"},
+        }
+    },
+    "networkpolicies": {"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}},
+    "ingresses": {"spec": {"defaultBackend": BACKEND}},
+    "ingressclasses": {"spec": {"controller": "a.b/c"}},
+    "endpointslices": {"addressType": "IPv4", "endpoints": [{"addresses": ["1.2.3.4"]}]},
+    "storageclasses": {"provisioner": "a/b"},
+    "csinodes": {"spec": {"drivers": [{"name": "d", "nodeID": "n"}]}},
+    "runtimeclasses": {"handler": "h"},
+}
+
+
+def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
+    """Field and text of each error of a good object with one change; defaults are filled in before."""
+    group, version = GROUPS[plural]
+    resource = find(group, version, plural)
+    assert resource is not None
+    obj: Object = copy.deepcopy({"metadata": {"name": "x"}, **GOOD[plural]})
+    if path:
+        place: Any = obj
+        for step in path[:-1]:
+            place = place[step] if isinstance(step, int) else place.setdefault(step, {})
+        place[path[-1]] = value
+    zero_values.normalize(obj, schema.builtin().node(resource.gvk))
+    rules = strategies.for_resource(resource)
+    rules.default(obj)
+    return [(error.field, error.message) for error in rules.validate(obj)]
+
+
+@pytest.mark.parametrize("plural", GOOD)
+def test_a_good_object_of_each_kind_is_taken(plural: str) -> None:
+    assert made(plural) == []
+
+
+SPEC = ("spec",)
+FIRST = ("spec", "containers", 0)
+
+
+@pytest.mark.parametrize(
+    ("plural", "path", "value", "field", "words"),
+    [
+        ("pods", (*SPEC, "volumes"), [{"name": "v", "nfs": {"server": "s", "path": "p"}}],
+         "spec.volumes[0].nfs.path", "must be an absolute path"),
+        ("pods", (*SPEC, "tolerations"), [{"operator": "Equal"}],
+         "spec.tolerations[0].operator", "operator must be Exists when `key` is empty"),
+        ("pods", (*SPEC, "topologySpreadConstraints"),
+         [{"maxSkew": 0, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}],
+         "spec.topologySpreadConstraints[0].maxSkew", "must be greater than zero"),
+        ("pods", (*FIRST, "securityContext"), {"seccompProfile": {"type": "Localhost"}},
+         "spec.containers[0].securityContext.seccompProfile.localhostProfile", "must be set when seccomp type"),
+        ("pods", (*FIRST, "readinessProbe"),
+         {"exec": {"command": ["x"]}, "terminationGracePeriodSeconds": 5},
+         "spec.containers[0].readinessProbe.terminationGracePeriodSeconds", "must not be set for readinessProbes"),
+        ("pods", (*FIRST, "env"), [{"name": "a", "valueFrom": {"fieldRef": {"fieldPath": "spec.x"}}}],
+         "spec.containers[0].env[0].valueFrom.fieldRef.fieldPath", "field label not supported: spec.x"),
+        ("pods", (*FIRST, "resources"), {"limits": {"example.com/gpu": "1500m"}},
+         "spec.containers[0].resources.limits[example.com/gpu]", "must be an integer"),
+        ("services", (*SPEC, "loadBalancerClass"), "a/b",
+         "spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"),
+        ("services", (*SPEC, "trafficDistribution"), "Far",
+         "spec.trafficDistribution", '"PreferClose", "PreferSameZone", "PreferSameNode"'),
+        ("nodes", (*SPEC, "podCIDRs"), ["10.0.0.0/24", "10.1.0.0/24"],
+         "spec.podCIDRs", "may specify no more than one CIDR for each IP family"),
+        ("persistentvolumes", (*SPEC, "volumeAttributesClassName"), "fast",
+         "spec.csi", "has to be specified when using volumeAttributesClassName"),
+        ("persistentvolumeclaims", (*SPEC, "accessModes"), ["ReadWriteOncePod", "ReadWriteMany"],
+         "spec.accessModes", "may not use ReadWriteOncePod with other access modes"),
+        ("resourcequotas", (*SPEC, "scopes"), ["BestEffort", "NotBestEffort"],
+         "spec.scopes", "conflicting scopes"),
+        ("limitranges", (*SPEC, "limits", 0, "min"), {"cpu": "3"},
+         "spec.limits[0].min[cpu]", "min value 3 is greater than max value 2"),
+        ("deployments", (*SPEC, "strategy"), {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}},
+         "spec.strategy.rollingUpdate.maxUnavailable", "may not be 0 when `maxSurge` is 0"),
+        ("deployments", (*SPEC, "selector"), None, "spec.selector", "Required value"),
+        ("statefulsets", (*SPEC, "podManagementPolicy"), "Some",
+         "spec.podManagementPolicy", "must be 'OrderedReady' or 'Parallel'"),
+        ("cronjobs", (*SPEC, "schedule"), "61 * * * *",
+         "spec.schedule", "end of range (61) above maximum (59): 61"),
+        ("cronjobs", (*SPEC, "timeZone"), "Local",
+         "spec.timeZone", "timeZone must be an explicit time zone"),
+        ("horizontalpodautoscalers", (*SPEC, "metrics"), [{"type": "Pods"}],
+         "spec.metrics[0].pods", "must populate information for the given metric source"),
+        ("networkpolicies", (*SPEC, "ingress", 0, "from", 0, "ipBlock", "except"), ["11.0.0.0/8"],
+         "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
+        ("ingresses", (*SPEC, "rules"), [{"host": "1.2.3.4"}],
+         "spec.rules[0].host", "must be a DNS name, not an IP address"),
+        ("ingressclasses", (*SPEC, "controller"), "plain", "spec.controller", "must be a domain-prefixed path"),
+        ("endpointslices", ("endpoints", 0, "addresses"), ["127.0.0.1"],
+         "endpoints[0].addresses[0]", "may not be in the loopback range"),
+        ("storageclasses", ("provisioner",), "", "provisioner", "Required value"),
+        ("csinodes", (*SPEC, "drivers", 0, "nodeID"), "", "spec.drivers[0].nodeID", "Required value"),
+        ("runtimeclasses", ("handler",), "Up", "handler", "a lowercase RFC 1123 label"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named_in_upstreams_words(
+    plural: str, path: tuple[Any, ...], value: Any, field: str, words: str
+) -> None:
+    assert [(name, words in text) for name, text in made(plural, *path, value=value) if name == field] == [
+        (field, True)
+    ]
