@@ -32,7 +32,10 @@ def playbook(path: Path) -> list[Play]:
         if imported is not None:
             plays += _imported(entry, str(imported), path)
         else:
-            plays.append(Loader(path).play(entry, line))
+            try:
+                plays.append(Loader(path).play(entry, line))
+            except RecursionError:
+                raise InputError("its roles depend on or import each other", file=path, line=line) from None
     return plays
 
 

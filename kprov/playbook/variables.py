@@ -13,11 +13,13 @@ from kprov.inventory.model import Inventory
 from kprov.playbook.facts import FactStore, FactVariables
 from kprov.playbook.given import NOTHING as _NOTHING_GIVEN
 from kprov.playbook.given import Given
-from kprov.playbook.model import Node, Play
+from kprov.playbook.model import Node, Play, Role
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.templating import Templar
 from kprov.playbook.values import OMIT
+
+_OfRoles = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
 
 
 class HostVars(Mapping[str, Any]):
@@ -63,6 +65,8 @@ class Variables:
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, list[str]] | None = None
+        # An included role may add itself to a play's roles.
+        self._roles: dict[tuple[Play, Role | None, int], _OfRoles] = {}
         self._lock = threading.Lock()
 
     def of_inventory(self, host: str) -> dict[str, Any]:
@@ -141,16 +145,7 @@ class Variables:
 
     def scope(self, host: str, play: Play, node: Node, *, include: Given | None = None) -> Scope:
         """What a task sees on a host: Ansible's precedence, the first layer wins."""
-        role = node.role
-        lineage = role.lineage() if role is not None else []
-        defaults: dict[str, Any] = {}
-        role_vars: dict[str, Any] = {}
-        for one in [*play.roles, *lineage]:
-            defaults.update(one.defaults)
-            role_vars.update(one.variables)
-        params: dict[str, Any] = {}
-        for one in lineage:
-            params.update(one.params)
+        defaults, role_vars, params = self._of_roles(play, node.role)
         gathering = self.facts.of(host).allowed or gathers(play)
         given = include or _NOTHING_GIVEN
         layers = [
@@ -175,6 +170,21 @@ class Variables:
             files = self._vars_files(play, scope)
             scope = Scope(self.templar, [*layers, Layer(files), *low])
         return scope
+
+    def _of_roles(self, play: Play, role: Role | None) -> _OfRoles:
+        """Defaults, variables and parameters that a role's tasks (or the play's own) have from roles."""
+        key = (play, role, len(play.roles))
+        found = self._roles.get(key)
+        if found is None:
+            lineage = role.lineage() if role is not None else []
+            found = ({}, {}, {})
+            for one in [*play.roles, *lineage]:
+                found[0].update(one.defaults)
+                found[1].update(one.variables)
+            for one in lineage:
+                found[2].update(one.params)
+            self._roles[key] = found
+        return found
 
     def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from kprov.errors import InputError
+
 HEAD = "- hosts: a\n  gather_facts: false\n"
 
 
@@ -88,3 +92,10 @@ def test_metas_for_all_ask_the_first_host_only(bench: Any) -> None:
     bench.play("- hosts: all\n  gather_facts: false\n  tasks:\n" + tasks)
     assert bench.order("a") == ["Not b", "After"]
     assert bench.order("b") == ["After", "End a", "Rest"]
+
+
+def test_roles_that_depend_on_each_other_are_refused(bench: Any) -> None:
+    role(bench, "one", "[]", meta="dependencies: [two]")
+    role(bench, "two", "[]", meta="dependencies: [one]")
+    with pytest.raises(InputError, match="roles depend on or import each other"):
+        bench.play(HEAD + "  roles: [one]")
