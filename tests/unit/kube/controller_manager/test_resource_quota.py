@@ -1,0 +1,62 @@
+"""The quota controller: what is there is counted, what has gone is given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .conftest import ApiServer
+
+HARD = {"pods": "5", "configmaps": "2", "requests.cpu": "1"}
+
+
+def status(api: ApiServer) -> Any:
+    return api.get("resourcequotas", "q").get("status") or {}
+
+
+def pod(name: str) -> dict[str, Any]:
+    container = {"name": "c", "resources": {"requests": {"cpu": "100m"}}}
+    return {"metadata": {"name": name}, "spec": {"containers": [container]}}
+
+
+async def test_a_new_quota_learns_what_is_there(api: ApiServer, start: Any) -> None:
+    await api.create("pods", pod("a"))
+    await api.create("configmaps", {"metadata": {"name": "a"}})
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
+    await api.until(lambda: status(api).get("hard") == HARD)
+    assert status(api)["used"] == {"pods": "1", "configmaps": "1", "requests.cpu": "100m"}
+
+
+async def test_what_ends_or_goes_is_given_back(api: ApiServer, start: Any) -> None:
+    for name in ("a", "b"):
+        await api.create("pods", pod(name))
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
+    await api.until(lambda: status(api).get("used", {}).get("pods") == "2")
+    await api.delete(("pods", "default", "a"))
+    await api.until(lambda: status(api)["used"]["requests.cpu"] == "100m")
+    await api.change("pods", "b", {"status": {"phase": "Succeeded"}})
+    await api.until(lambda: status(api)["used"] == {"pods": "0", "configmaps": "0", "requests.cpu": "0"})
+
+
+async def test_other_limits_are_told_at_once(api: ApiServer, start: Any) -> None:
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
+    await api.until(lambda: status(api).get("hard") == HARD)
+    await api.change("resourcequotas", "q", {"spec": {"hard": {"pods": "9"}}})
+    await api.until(lambda: status(api)["hard"]["pods"] == "9")
+
+
+async def test_a_charge_that_another_made_meanwhile_is_not_taken_back_at_once(
+    api: ApiServer, start: Any
+) -> None:
+    """Admission has charged a pod that is not stored yet, while another one goes."""
+    await api.create("pods", pod("a"))
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": HARD}})
+    await api.until(lambda: status(api).get("used", {}).get("pods") == "1")
+    await api.change("resourcequotas", "q", {"status": {"used": {"pods": "2"}}})
+    await api.delete(("pods", "default", "a"))
+    await api.create("pods", pod("b"))
+    await api.until(lambda: status(api)["used"]["pods"] == "1")
+    assert len(api.list("pods")) == 1
