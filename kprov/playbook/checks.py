@@ -36,11 +36,11 @@ def walk(nodes: list[Task | Block]) -> Iterator[Task]:
 
 
 def handler_names(handler: Task) -> list[str]:
-    """Every name under which a handler can be notified."""
+    """The names that a handler has itself; it can be notified by what it listens to as well."""
     named = [handler.name] if handler.name else []
     if handler.role is not None and handler.name:
         named += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
-    return [*named, *handler.listen]
+    return named
 
 
 def notifications(play: Play) -> None:
@@ -48,7 +48,7 @@ def notifications(play: Play) -> None:
     tasks = [task for section in play.sections for task in walk(section)]
     if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
         return
-    known = {name for handler in play.handlers for name in handler_names(handler)}
+    known = {name for handler in play.handlers for name in (*handler_names(handler), *handler.listen)}
     if any("{{" in name for name in known):
         return
     for task in tasks:

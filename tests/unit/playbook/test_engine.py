@@ -181,3 +181,18 @@ def test_an_error_has_what_its_program_said(bench: Any) -> None:
         "non-zero return code: said",
         "non-zero return code: why",
     ]
+
+
+def test_a_name_wakes_its_handler_and_those_that_listen_to_it(bench: Any) -> None:
+    text = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: configure, command: echo, notify: Restart}
+  handlers:
+    - {name: Look first, command: echo, listen: Restart}
+    - {name: Restart, command: echo}
+    - {name: Look after, command: echo, listen: Restart}
+"""
+    bench.play(text)
+    assert bench.order() == ["configure", "Look first", "Restart", "Look after"]
