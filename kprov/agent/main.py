@@ -148,7 +148,11 @@ class Agent:
         was, self.changing = self.changing, False
         failed = None
         summed = hashlib.sha256()
-        self._answer({"need": sha256})
+        try:
+            self._answer({"need": sha256})
+        except OSError:
+            # The connection is lost, which the listener may not have seen yet: no failure of the module.
+            raise process.Ended from None
         # With a part of it left, the next message would begin with that.
         with process.whole(), open(path, "wb", buffering=0) as file:
             while True:
