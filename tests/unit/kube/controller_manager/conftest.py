@@ -18,7 +18,7 @@ from kprov.kube.machinery import patch, resources, timestamps
 
 WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
 daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
-poddisruptionbudgets resourcequotas persistentvolumeclaims"""
+poddisruptionbudgets resourcequotas persistentvolumeclaims servicecidrs ipaddresses"""
 KINDS = frozenset(WORDS.split())
 Document = dict[str, Any]
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
