@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 Object = Mapping[str, Any]
+Cells = list[Any]
+#: From an object and the time to its cells.
+Printer = Callable[[Object, float], Cells]
 
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
@@ -102,3 +105,50 @@ def load_balancer(status: Object) -> str:
         for each in (status.get("loadBalancer") or {}).get("ingress") or ()
     }
     return ",".join(sorted(address for address in found if address))
+
+
+def spec(obj: Object) -> Object:
+    """The spec, empty where there is none."""
+    return obj.get("spec") or {}
+
+
+def status(obj: Object) -> Object:
+    """The status, empty where there is none."""
+    return obj.get("status") or {}
+
+
+def name(obj: Object) -> str:
+    """The name of the object."""
+    return str(obj["metadata"]["name"])
+
+
+def age(obj: Object, now: float) -> str:
+    """Since its creation."""
+    return since(obj["metadata"].get("creationTimestamp"), now)
+
+
+def named(*values: Callable[[Object], Any]) -> Printer:
+    """Name, the values, Age: the form of most kinds."""
+    return lambda obj, now: [name(obj), *(value(obj) for value in values), age(obj, now)]
+
+
+def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
+    """What stands at a path, for `named`."""
+    def value(obj: Object) -> Any:
+        held: Any = obj
+        for name in path:
+            held = held.get(name) if held else None
+        return default if held is None else held
+
+    return value
+
+
+def length(*path: str) -> Callable[[Object], int]:
+    """How much stands at a path, for `named`."""
+    return lambda obj: len(field(*path, default=())(obj))
+
+
+def default_marked(obj: Object, annotation: str) -> str:
+    """The name, and whether an annotation makes it the default of its kind."""
+    marked = (obj["metadata"].get("annotations") or {}).get(annotation) == "true"
+    return f"{name(obj)} (default)" if marked else name(obj)
