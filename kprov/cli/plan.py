@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,9 @@ def command(
         console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
     if output is not None:
         plan.save(output)
-        console.print(f"Saved; `kprov up -i {given.path} --plan {output}` does exactly this", markup=False)
+        same = ", with the same -e," if given.extra_vars else ""
+        command = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(output)])
+        console.print(f"Saved; `{command}`{same} does exactly this", markup=False)
     if any(error["outcome"] == "unreachable" for error in plan.errors):
         raise typer.Exit(4)
     if plan.errors:
