@@ -30,7 +30,9 @@ class NamespaceLifecycle(AdmissionPlugin):
             if attributes.operation == "DELETE" and attributes.name in _IMMORTAL:
                 raise status.forbidden(resource, attributes.name, "this namespace may not be deleted")
             if attributes.operation == "DELETE":
-                self._deleted[attributes.name] = time.monotonic() + _LIVE_SECONDS
+                now = time.monotonic()
+                self._deleted = {name: until for name, until in self._deleted.items() if until > now}
+                self._deleted[attributes.name] = now + _LIVE_SECONDS
             return
         if (resource.group, resource.plural) in _REVIEWS:
             return
@@ -47,11 +49,7 @@ class NamespaceLifecycle(AdmissionPlugin):
 
     def _was_deleted(self, name: str) -> bool:
         """Whether a deletion came by so recently that the cache may not have it."""
-        until = self._deleted.get(name)
-        if until is not None and until < time.monotonic():
-            del self._deleted[name]
-            until = None
-        return until is not None
+        return self._deleted.get(name, 0.0) > time.monotonic()
 
 
 def _terminating(attributes: Attributes) -> status.StatusError:
