@@ -143,7 +143,7 @@ def check(
 def validation_mode(validation: str) -> str:
     """The fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
     if validation not in _VALIDATION:
-        error = field.not_supported("fieldValidation", validation, ["Ignore", "Strict", "Warn"])
+        error = field.not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])
         raise status.invalid("meta.k8s.io", "CreateOptions", "", [error])
     return validation or "Warn"
 

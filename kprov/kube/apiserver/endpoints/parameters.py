@@ -112,7 +112,7 @@ def list_options(
         selection=_selection(info, query, gvk),
         revision=revision,
         match=match,
-        limit=_integer(query, "limit") or 0,
+        limit=max(_integer(query, "limit") or 0, 0),
         token=token,
         send_initial_events=is_true(initial),
         bookmarks=is_true(query.get("allowWatchBookmarks")),
@@ -170,7 +170,10 @@ def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> 
         )
         raise status.invalid(_META, "DeleteOptions", "", [error])
     if policy not in {None, "Foreground", "Background", "Orphan"}:
-        error = field.not_supported("propagationPolicy", policy, ["Background", "Foreground", "Orphan"])
+        supported = ["Foreground", "Background", "Orphan", "nil"]
+        error = field.not_supported("propagationPolicy", policy, supported)
+            "propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]
+        )
         raise status.invalid(_META, "DeleteOptions", "", [error])
     grace = held.get("gracePeriodSeconds")
     options = DeleteOptions(

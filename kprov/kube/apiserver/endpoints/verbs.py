@@ -194,10 +194,7 @@ class Verbs:
             raise status.bad_request(
                 f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
             )
-        if name != info.name:
-            raise status.bad_request(
-                f"the name of the object ({name}) does not match the name on the URL ({info.name})"
-            )
+        _check_name(obj, info.name)
         if namespace and info.namespace and namespace != info.namespace:
             raise status.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
@@ -224,7 +221,9 @@ class Verbs:
         )
 
         def changed(old: Object | None) -> Object:
-            return view.incoming(change(None if old is None else view.outgoing(old)))
+            new = change(None if old is None else view.outgoing(old))
+            _check_name(new, info.name)
+            return view.incoming(new)
 
         made, created = await view.store.update(
             context,
@@ -418,3 +417,12 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
     )
     printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
     return status.forbidden(printed, info.name, text)
+
+
+def _check_name(obj: Object, wanted: str) -> None:
+    """The name in an object that is sent is that of the path, or none."""
+    name = (obj.get("metadata") or {}).get("name")
+    if name and name != wanted:
+        raise status.bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({wanted})"
+        )

@@ -33,18 +33,21 @@ class DeleteOptions:
 
 def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions) -> None:
     metadata = obj["metadata"]
-    if options.uid is not None and options.uid != metadata.get("uid"):
+    # Upstream names the kind here, not the resource.
+    about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    if options.uid is not None and options.uid != uid:
         text = (
-            f"Precondition failed: UID in precondition: {options.uid}, "
-            f"UID in object meta: {metadata.get('uid')}"
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
+            "The object might have been deleted and then recreated"
         )
-        raise status.conflict(resource, metadata["name"], text)
-    if options.resource_version is not None and options.resource_version != metadata.get("resourceVersion"):
+        raise status.conflict(about, metadata["name"], text)
+    if options.resource_version is not None and options.resource_version != version:
         text = (
-            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-            f"ResourceVersion in object meta: {metadata.get('resourceVersion')}"
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
+            f"ResourceVersion in record ({version}). The object might have been modified"
         )
-        raise status.conflict(resource, metadata["name"], text)
+        raise status.conflict(about, metadata["name"], text)
 
 
 def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
