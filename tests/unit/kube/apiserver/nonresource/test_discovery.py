@@ -9,6 +9,7 @@ import pytest
 
 from kprov.kube.apiserver.endpoints.discovery import AGGREGATED_TYPE, Discovery
 from kprov.kube.machinery.resources import RESOURCES
+from kprov.kube.machinery.status import StatusError
 
 DISCOVERY = Discovery(RESOURCES, "10.0.0.1:6443")
 AGGREGATED = f"{AGGREGATED_TYPE},application/json"
@@ -80,3 +81,31 @@ def test_media_type_and_etag_go_with_the_form() -> None:
     assert (one[1], two[1]) == (AGGREGATED_TYPE, "application/json")
     assert one[2] != two[2]
     assert DISCOVERY.document("/apis/none", "*/*") is None
+
+
+def test_versions_of_one_storage_say_the_same_storage_version() -> None:
+    def hash_of(group_version: str, name: str) -> str:
+        path = f"/apis/{group_version}" if "/" in group_version else f"/api/{group_version}"
+        found = next(each for each in read(path)["resources"] if each["name"] == name)
+        return str(found["storageVersionHash"])
+
+    autoscalers = "horizontalpodautoscalers"
+    assert hash_of("autoscaling/v1", autoscalers) == hash_of("autoscaling/v2", autoscalers) == "qwQve8ut294="
+    assert hash_of("events.k8s.io/v1", "events") == hash_of("v1", "events") == "r2yiGXH7wu8="
+    assert hash_of("apps/v1", "deployments") == "8aSe+NMegvE="
+
+
+def test_the_aggregated_form_leaves_out_the_lists_own_group_and_version() -> None:
+    groups = {each["metadata"]["name"]: each for each in read("/apis", AGGREGATED)["items"]}
+    resources = {each["resource"]: each for each in groups["apps"]["versions"][0]["resources"]}
+    deployments = resources["deployments"]
+    assert deployments["responseKind"] == {"group": "", "version": "", "kind": "Deployment"}
+    kinds = {each["subresource"]: each["responseKind"] for each in deployments["subresources"]}
+    assert kinds["scale"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+
+
+def test_a_form_that_there_is_none_of_is_refused() -> None:
+    for accept in ("text/html", AGGREGATED_TYPE.replace("v=v2", "v=v2beta1")):
+        with pytest.raises(StatusError) as caught:
+            DISCOVERY.document("/apis", accept)
+        assert caught.value.code == 406
