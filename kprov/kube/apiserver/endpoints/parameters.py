@@ -172,8 +172,6 @@ def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> 
     if policy not in {None, "Foreground", "Background", "Orphan"}:
         supported = ["Foreground", "Background", "Orphan", "nil"]
         error = field.not_supported("propagationPolicy", policy, supported)
-            "propagationPolicy", policy, ["Foreground", "Background", "Orphan", "nil"]
-        )
         raise status.invalid(_META, "DeleteOptions", "", [error])
     grace = held.get("gracePeriodSeconds")
     options = DeleteOptions(
