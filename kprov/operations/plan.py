@@ -136,17 +136,18 @@ def apply(
 def drift(planned: list[Change], now: list[Change]) -> list[str]:
     """What differs between two looks at the hosts, a line each."""
     before, after = (Counter(one.fingerprint for one in changes) for changes in (planned, now))
+    gone = [_place(one) for one in planned if after[one.fingerprint] < before[one.fingerprint]]
+    new = [_place(one) for one in now if before[one.fingerprint] < after[one.fingerprint]]
     lines = [
-        f"{one.host}: {one.task}: {one.what}: no longer to be changed that way"
-        for one in planned
-        if after[one.fingerprint] < before[one.fingerprint]
+        f"{place}: {'would be changed in another way now' if place in new else 'needs no change any more'}"
+        for place in gone
     ]
-    lines += [
-        f"{one.host}: {one.task}: {one.what}: not in the plan"
-        for one in now
-        if before[one.fingerprint] < after[one.fingerprint]
-    ]
+    lines += [f"{place}: not in the plan" for place in new if place not in gone]
     return list(dict.fromkeys(lines))
+
+
+def _place(change: Change) -> str:
+    return f"{change.host}: {change.task}: {change.what}"
 
 
 def beyond(planned: list[Change], made: list[Change]) -> list[Change]:
