@@ -69,7 +69,7 @@ def test_the_life_of_a_counted_object(space: Space, kind: str, name: str, obj: d
     assert space.used("q") == {name: "1"}
     message = refused(space.create(kind, obj | {"metadata": {"name": "b"}}))
     assert f"exceeded quota: q, requested: {name}=1, used: {name}=1, limited: {name}=1" in message
-    space.delete(kind, "a", "")
+    space.delete(kind, "a", "?propagationPolicy=Background")
     assert eventually(lambda: space.used("q") == {name: "0"})
 
 
