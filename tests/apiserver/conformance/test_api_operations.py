@@ -31,7 +31,7 @@ def test_entry(server: ApiServer, namespace: str, kind: Kind) -> None:
         name = made["metadata"]["name"]
         item = f"{path}/{name}"
         assert watch.until("ADDED", name)["metadata"]["uid"] == made["metadata"]["uid"]
-        assert ok(server, "GET", item) == made
+        assert ok(server, "GET", item)["metadata"]["uid"] == made["metadata"]["uid"]
         assert names(ok(server, "GET", f"{path}?labelSelector={label}")) == {name}
         assert name in names(ok(server, "GET", f"{kind.path}/{kind.plural}"))
 
@@ -40,9 +40,8 @@ def test_entry(server: ApiServer, namespace: str, kind: Kind) -> None:
         assert patched["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]
         watch.until("MODIFIED", name)
 
-        patched["metadata"].setdefault("annotations", {})["updated"] = "yes"
-        updated = ok(server, "PUT", item, patched)
-        assert updated["metadata"]["annotations"]["updated"] == "yes"
+        updated = annotate(server, item, "updated")
+        assert includes(updated, kind.changed), updated
         assert server.ask("PUT", item, made).status == 409
 
         if kind.status is not None:
@@ -89,10 +88,19 @@ def change_status(server: ApiServer, item: str, status: Object) -> None:
     patched = merge(server, f"{item}/status", {"status": status})
     assert includes(patched["status"], status), patched
     assert patched.get("spec") == before.get("spec")
-    annotations = patched["metadata"].setdefault("annotations", {})
-    annotations["through-status"] = "yes"
-    replaced = ok(server, "PUT", f"{item}/status", patched)
-    assert includes(replaced["status"], status)
+    assert includes(annotate(server, f"{item}/status", "through-status")["status"], status)
+
+
+def annotate(server: ApiServer, path: str, name: str) -> Object:
+    """Read, change and replace, again when the server's own controllers were faster."""
+    while True:
+        obj = ok(server, "GET", path)
+        obj["metadata"].setdefault("annotations", {})[name] = "yes"
+        answer = server.ask("PUT", path, obj)
+        if answer.status != 409:
+            assert answer.status == 200, answer.body
+            changed: Object = answer.json
+            return changed
 
 
 def settle(server: ApiServer, item: str) -> None:
