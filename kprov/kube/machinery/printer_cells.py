@@ -134,6 +134,7 @@ def named(*values: Callable[[Object], Any]) -> Printer:
 
 def field(*path: str, default: Any = "") -> Callable[[Object], Any]:
     """What stands at a path, for `named`."""
+
     def value(obj: Object) -> Any:
         held: Any = obj
         for name in path:
