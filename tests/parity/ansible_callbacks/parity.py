@@ -38,10 +38,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self.recorder.write("play", name=play.get_name().strip())
+        self.begun = ""
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         # A meta task is told once a host.
-        if task._uuid != self.begun:
+        if task._get_meta() is None or task._uuid != self.begun:
             self.recorder.task(task.get_name().strip(), handler=False)
         self.begun = task._uuid
 
