@@ -8,12 +8,16 @@ import re
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+#: For all of a program's life: it may show that it waits again and again.
+_SECONDS = 90.0
 
 
 class Terminal:
@@ -22,8 +26,11 @@ class Terminal:
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
         self.raw = ""
         self._read = 0
+        self._deadline = time.monotonic() + _SECONDS
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
+            # What is begun in the background of a shell inherits that Ctrl-C means nothing.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             program = [sys.executable, "-m", "kprov.cli.main", *arguments]
             os.execve(program[0], program, environment)
 
@@ -52,8 +59,9 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
     def _more(self) -> bool:
-        ready, _, _ = select.select([self._descriptor], [], [], 60)
-        assert ready, f"nothing more was shown within a minute: {self.seen}"
+        left = max(0.0, self._deadline - time.monotonic())
+        ready = left and select.select([self._descriptor], [], [], left)[0]
+        assert ready, f"not within {_SECONDS:g} s: {self.seen}"
         try:
             data = os.read(self._descriptor, 65536)
         except OSError:  # the other side is closed
