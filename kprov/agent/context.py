@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Dict
 
 from kprov.agent import temporary
 
-Fetch = Callable[[str, str], None]
+Fetch = Callable[[str, str], Dict[str, str]]
 
 
 class ModuleError(Exception):
@@ -22,7 +22,7 @@ class Context:
     """One task on this host.
 
     `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks
-    the operator for a large one and writes it to a path.
+    the operator for a large one and writes it to a path; `sums` has the other checksums told with it.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Context:
         self.environment = environment
         self.blobs = blobs
         self._fetch = fetch
+        self.sums: dict[str, dict[str, str]] = {}
 
     def content(self, sha256: str) -> bytes:
         """A content that the operator holds."""
@@ -54,7 +55,7 @@ class Context:
                 while data:
                     data = data[os.write(handle, data) :]
             else:
-                self._fetch(sha256, path)
+                self.sums[sha256] = self._fetch(sha256, path)
         except BaseException:
             os.unlink(path)
             raise

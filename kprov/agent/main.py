@@ -140,10 +140,11 @@ class Agent:
             self.sink.write(protocol.encode(header))
             self.sink.flush()
 
-    def _fetch(self, sha256: str, path: str) -> None:
-        """A content of the operator, written to a path; all of it is read, also when it cannot be written.
+    def _fetch(self, sha256: str, path: str) -> dict[str, str]:
+        """A content of the operator, written to a path; its other checksums as the operator tells them.
 
-        ModuleError when it is not what was asked for: the operator's file was changed meanwhile.
+        All of it is read, also when it cannot be written. ModuleError when it is not what was asked for: the
+        operator's file was changed meanwhile.
         """
         was, self.changing = self.changing, False
         failed = None
@@ -175,6 +176,8 @@ class Agent:
             raise failed
         if summed.hexdigest() != sha256:
             raise ModuleError("Copied file does not match the expected checksum. Transfer failed.")
+        sums: dict[str, str] = header.get("sums", {})
+        return sums
 
     def _message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         self.record.received()

@@ -16,8 +16,7 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring `dest` to the content `_sha256`; the result of Ansible's copy.
 
     `_name` is the name it gets in a `dest` that is a folder (none: a content has no name), `_mode` the
-    source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes, `_sha1` and
-    `_md5` its other checksums where the operator knows them.
+    source's mode for mode "preserve", `_src` the source's path for the result, `_size` its bytes.
     """
     args = preserved(args, args.get("_mode"))
     dest, name = args["dest"], args.get("_name")
@@ -53,13 +52,6 @@ def checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
             for one in found.values():
                 one.update(part)
     return {name: one.hexdigest() for name, one in found.items()}
-
-
-def given_sums(args: dict[str, Any]) -> dict[str, str] | None:
-    """The content's checksums as the operator gave them; what came over the connection has been compared."""
-    if args.get("_sha1") and args.get("_md5"):
-        return {"sha1": args["_sha1"], "sha256": args["_sha256"], "md5": args["_md5"]}
-    return None
 
 
 def sums_of(data: bytes) -> dict[str, str]:
@@ -113,7 +105,7 @@ def _written(target: str, args: dict[str, Any], context: Context) -> dict[str, A
     folder = writable(target, args)
     aside = context.content_file(args["_sha256"], folder, os.path.splitext(target)[1])
     try:
-        sums = given_sums(args) or checksums(aside, md5=True) or {}
+        sums = context.sums.get(args["_sha256"]) or checksums(aside, md5=True) or {}
         expected(sums["sha1"], args)
         _checked(aside, sums["sha1"], args)
         if args.get("backup") and files.exists(target):

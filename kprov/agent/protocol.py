@@ -5,7 +5,7 @@ A frame is `>IQ` (bytes of the header, bytes of the body), the header, the body.
 | from | header | meaning |
 |---|---|---|
 | operator | `message`, `module`, `items`, `check`, `diff`, `blobs` | do this; the body: small contents |
-| operator | `content`, `end` | a piece of the content that was asked for |
+| operator | `content`, `end`, `sums` | a piece of what was asked for; with the last one checksums |
 | operator | `find_out`, `message` | what became of that message in that earlier session? |
 | operator | `bye` | end at once |
 | operator | `alive` | say `alive` too |

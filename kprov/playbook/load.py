@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
-from kprov.playbook import arguments, checked_templates, checks, language, roles
+from kprov.playbook import arguments, checked_templates, checks, language, roles, words
 from kprov.playbook.model import Block, Node, Play, Role, Task
 from kprov.transport import modules
 
@@ -48,7 +47,7 @@ def single(pattern: str, module: str, arguments: Any) -> Play:
 
 
 def _imported(entry: Any, name: str, path: Path) -> list[Play]:
-    _known(entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path)
+    words.known(entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path)
     target = path.parent / name
     if "{{" in name or not target.is_file():
         what = "must not be a template" if "{{" in name else f"was not found as {target}"
@@ -56,13 +55,9 @@ def _imported(entry: Any, name: str, path: Path) -> list[Play]:
     found = playbook(target)
     for play in found:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
-        play.keywords["tags"] = _list(play.keywords.get("tags")) + _list(entry.get("tags"))
-        play.keywords["when"] = _list(entry.get("when")) + _list(play.keywords.get("when"))
+        play.keywords["tags"] = words.as_list(play.keywords.get("tags")) + words.as_list(entry.get("tags"))
+        play.keywords["when"] = words.as_list(entry.get("when")) + words.as_list(play.keywords.get("when"))
     return found
-
-
-def _list(value: Any) -> list[Any]:
-    return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
 class Loader:
@@ -76,12 +71,12 @@ class Loader:
 
     def play(self, entry: Any, line: int | None) -> Play:
         """One play of a playbook."""
-        _known(entry, language.PLAY, "play", self.path)
+        words.known(entry, language.PLAY, "play", self.path)
         if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
         self._choice(entry, "strategy", language.STRATEGIES)
         self._choice(entry, "order", language.ORDERS)
-        _prompts(entry, self.path)
+        words.prompts(entry, self.path)
         play = Play(
             dict(entry),
             file=str(self.path),
@@ -89,11 +84,11 @@ class Loader:
             name=str(entry.get("name") or _shown_hosts(entry["hosts"])),
             hosts=entry["hosts"],
             variables=dict(entry.get("vars") or {}),
-            vars_files=_list(entry.get("vars_files")),
+            vars_files=words.as_list(entry.get("vars_files")),
             directory=self.directory,
         )
         of_roles: list[Task | Block] = []
-        for item in _list(entry.get("roles")):
+        for item in words.as_list(entry.get("roles")):
             role, tasks = self.role_entry(item, play, play)
             play.role_names.append(role.name)
             of_roles += tasks
@@ -129,7 +124,7 @@ class Loader:
             raise InputError(
                 f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles"
             )
-        _refuse(entry, self.path)
+        words.refuse(entry, self.path)
         keywords = {
             key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }
@@ -270,7 +265,7 @@ class Loader:
 
     def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         """A block with its rescue and always."""
-        _known(entry, language.BLOCK, "block", file)
+        words.known(entry, language.BLOCK, "block", file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
@@ -284,14 +279,14 @@ class Loader:
         self, entry: Any, parent: Node, role: Role | None, file: Path, *, handler: bool = False
     ) -> list[Task | Block]:
         """A task, or what an import puts in its place."""
-        words = language.HANDLER if handler else language.TASK
-        entry = _action(entry, file)
-        word = _module_word(entry, words, file)
+        allowed = language.HANDLER if handler else language.TASK
+        entry = words.action(entry, file)
+        word = words.module_word(entry, allowed, file)
         module = language.short(word)
         args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
         arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
-        _loop_control(entry, file)
+        words.loop_control(entry, file)
         checked_templates.check(entry, file)
         task = Task(
             keywords,
@@ -302,7 +297,7 @@ class Loader:
             str(entry.get("name") or ""),
             module,
             args,
-            [str(topic) for topic in _list(entry.get("listen"))],
+            [str(topic) for topic in words.as_list(entry.get("listen"))],
             action=word,
         )
         if module == "meta":
@@ -386,106 +381,5 @@ def task_file(task: Task, name: str) -> Path:
     raise InputError(f"the file {name} was not found in {folders[0]}", file=task.file, line=task.line)
 
 
-def _prompts(entry: Any, file: Path) -> None:
-    for asked in _list(entry.get("vars_prompt")):
-        for word in asked if isinstance(asked, dict) else ():
-            if word not in language.PROMPT:
-                instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
-                raise InputError(
-                    f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
-                    file=file,
-                    line=yamlfile.line_of(asked, word),
-                    field="vars_prompt",
-                )
-
-
 def _shown_hosts(hosts: Any) -> str:
     return ",".join(str(host) for host in hosts) if isinstance(hosts, list) else str(hosts)
-
-
-def _action(entry: Any, file: Path) -> Any:
-    """`action:` and `local_action:` in the form all others have."""
-    word = next((key for key in ("action", "local_action") if key in entry), None)
-    if word is None:
-        return entry
-    value = entry[word]
-    changed = type(entry)(entry)
-    changed.lines = dict(entry.lines)
-    changed.line, changed.file = entry.line, getattr(entry, "file", None)
-    del changed[word]
-    if isinstance(value, dict):
-        name = value.get("module")
-        rest: Any = {key: one for key, one in value.items() if key != "module"}
-    else:
-        name, _, rest = str(value).partition(" ")
-    if not name:
-        raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
-    changed[name] = rest or None
-    changed.lines[name] = entry.lines[word]
-    if word == "local_action":
-        changed["delegate_to"] = "localhost"
-    return changed
-
-
-def _module_word(entry: Any, keywords: set[str], file: Path) -> str:
-    _refuse(entry, file)
-    words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
-    modules = [word for word in words if language.short(word) in language.known()]
-    if len(words) == 1 and modules:
-        return words[0]
-    if not words:
-        raise InputError(
-            "a task must name one module, this has none",
-            file=file,
-            line=entry.line,
-            field=str(entry.get("name") or ""),
-        )
-    if len(modules) > 1:
-        raise InputError(
-            f"a task must name one module, this has more than one: {', '.join(modules)}",
-            file=file,
-            line=entry.line,
-        )
-    word = next(one for one in words if one not in modules)
-    if modules:
-        close = difflib.get_close_matches(word, keywords, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        text = f"{word!r} is not a keyword of a task{hint}"
-    else:
-        close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
-        instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
-            f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
-        )
-        text = f"the module {word!r} is not supported; {instead}"
-    raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
-
-
-def _loop_control(entry: Any, file: Path) -> None:
-    control = entry.get("loop_control")
-    for key in control or {}:
-        if key not in language.LOOP_CONTROL:
-            raise InputError(
-                f"{key!r} is not a word of loop_control", file=file, line=yamlfile.line_of(control, key)
-            )
-
-
-def _known(entry: Any, words: set[str], what: str, file: Path) -> None:
-    _refuse(entry, file)
-    for key in entry:
-        if key not in words:
-            close = difflib.get_close_matches(str(key), words, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise InputError(
-                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key)
-            )
-
-
-def _refuse(entry: Any, file: Path) -> None:
-    checks.module_defaults(entry, file)
-    for key in entry:
-        if key in language.REFUSED and not (key == "debugger" and entry[key] == "never"):
-            raise InputError(
-                f"the keyword {key!r} is not supported; {language.REFUSED[key]}",
-                file=file,
-                line=yamlfile.line_of(entry, key),
-            )

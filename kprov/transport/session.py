@@ -15,6 +15,7 @@ from typing import Any
 
 from kprov.agent import protocol
 from kprov.errors import HostError, UnreachableError
+from kprov.transport.contents import checksums
 from kprov.transport.wire import LostError, Wire
 
 #: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
@@ -22,6 +23,8 @@ Open = Callable[[str, Wire | None], tuple[Wire, dict[str, Any]]]
 
 #: This process, to agents that must not change a host at the same moment as those of another one.
 _RUN = uuid.uuid4().hex
+#: Checksums that results tell besides the one by which a content is known.
+_TOLD = ("sha1", "md5")
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,9 @@ class Session:
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
                 wire.send(protocol.encode({"content": True}, part))
-        wire.send(protocol.encode({"content": True, "end": True}))
+        # The host need not read a large file again to tell them in its results.
+        sums = dict(zip(_TOLD, checksums(content, *_TOLD), strict=True))
+        wire.send(protocol.encode({"content": True, "end": True, "sums": sums}))
 
     def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
         """The results of a message whose connection was lost. Raises LostError when it is lost again."""

@@ -14,19 +14,16 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
 from tests.apiserver.etcd_program import etcd
+from tests.certificates import Issuer
 
 #: Tokens of the static token file: token, user, uid, groups.
 TOKENS = """admin-token,admin,u-admin,"system:masters"
@@ -58,56 +55,22 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-class Authority:
+class Authority(Issuer):
     """A certificate authority and what it issues, as files in a folder."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(name)
         self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._certificate = self._sign(self._name, self._key, None, is_authority=True)
         self.file = folder / f"{name}.crt"
-        self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, file: str, name: str, groups: Sequence[str] = (), **more: Any) -> tuple[Path, Path]:
         """Files of a certificate and its key. more: days, serves (a serving certificate for 127.0.0.1)."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
-        made = self._sign(x509.Name(subject), key, self._key, **more)
+        made, key = self.issued(name, groups, **more)
         paths = self._folder / f"{file}.crt", self._folder / f"{file}.key"
         paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(pem(key))
         return paths
-
-    def _sign(
-        self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
-        by: ec.EllipticCurvePrivateKey | None,
-        *,
-        days: float = 1,
-        serves: bool = False,
-        is_authority: bool = False,
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=2))
-            .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        )
-        if not is_authority:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        if serves:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(by or key, hashes.SHA256())
 
 
 def pem(key: ec.EllipticCurvePrivateKey) -> bytes:

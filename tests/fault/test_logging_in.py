@@ -18,6 +18,7 @@ import yaml
 from tests.fault.hosts import Hosts
 from tests.fault.playing import play
 from tests.lab.conftest import KPROV
+from tests.lab.ssh_agent import ssh_agent
 
 SECRET = "correct horse"
 PHRASE = "battery staple"
@@ -181,20 +182,9 @@ def test_a_wrong_passphrase_is_asked_for_again_and_then_told(ways: Ways) -> None
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_ssh_agent_has_the_key(ways: Ways, tmp_path: Path, kind: str) -> None:
-    socket, asker = tmp_path / "agent", tmp_path / "ask"
-    asker.write_text(f"#!/bin/sh\necho '{PHRASE}'\n")
-    asker.chmod(0o700)
-    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as agent:
-        try:
-            while not socket.exists():
-                time.sleep(0.02)
-            add = {"SSH_AUTH_SOCK": str(socket), "SSH_ASKPASS": str(asker), "SSH_ASKPASS_REQUIRE": "force"}
-            subprocess.run(["ssh-add", "-q", ways.home / kind], env=os.environ | add, check=True)
-            inventory = ways.inventory(ansible_user="way")
-            code, said = ways.who(inventory, SSH_AUTH_SOCK=str(socket))
-            assert (code, "way" in said) == (0, True), said
-        finally:
-            agent.terminate()
+    with ssh_agent(tmp_path, PHRASE, ways.home / kind) as socket:
+        code, said = ways.who(ways.inventory(ansible_user="way"), SSH_AUTH_SOCK=str(socket))
+    assert (code, "way" in said) == (0, True), said
 
 
 def test_the_logins_password_is_asked_for(ways: Ways) -> None:
@@ -213,7 +203,7 @@ def test_the_users_own_configuration(ways: Ways) -> None:
         f"Host far\n  HostName {ways.hosts.address('node1')}\n  Port 2222\n  User way\n  IdentityFile {key}\n"
         f"  ProxyJump near\n"
         f"Host near\n  HostName {ways.hosts.address('node2')}\n  User kprov\n  IdentityFile {key}\n"
-        f"  UserKnownHostsFile /var/lib/kprov/lab/{ways.hosts.inventory.name}/none {ssh}/near\n"
+        f"  UserKnownHostsFile {ssh}/none {ssh}/near\n"
         "  StrictHostKeyChecking accept-new\n"
     )
     look = ["-m", "shell", "-a", "echo from $SSH_CONNECTION; id -un"]

@@ -21,6 +21,7 @@ from kprov.transport.options import Become, from_variables
 from kprov.transport.sshconfig import load
 
 from .conftest import ROOT, Lab
+from .ssh_agent import ssh_agent
 
 SECRET = "correct horse"
 ROOT_SECRET = "battery staple"
@@ -152,32 +153,15 @@ def test_keys_with_a_passphrase(accounts: Lab, keys: Path, kind: str) -> None:
 
 
 def test_the_agent_has_the_key_of_a_locked_file(accounts: Lab, keys: Path, tmp_path: Path) -> None:
-    socket, asker = tmp_path / "agent", tmp_path / "ask"
-    asker.write_text(f"#!/bin/sh\necho '{SECRET}'\n")
-    asker.chmod(0o700)
-    with subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL) as agent:
-        try:
-            while not socket.exists():
-                time.sleep(0.02)
-            environment = os.environ | {
-                "SSH_AUTH_SOCK": str(socket),
-                "SSH_ASKPASS": str(asker),
-                "SSH_ASKPASS_REQUIRE": "force",
-            }
-            for name in ("rsa", "locked"):
-                subprocess.run(["ssh-add", "-q", keys / name], env=environment, check=True)
-            config = tmp_path / "config"
-            config.write_text(f"Match host 10.*\n  IdentityAgent {socket}\n  IdentitiesOnly yes\n")
-            values = variables(
-                accounts, ansible_user="kplain", ansible_ssh_private_key_file=str(keys / "locked")
-            )
-            assert who(values, config=config) == "kplain"
-            # With IdentitiesOnly the agent's other key is not offered.
-            values = variables(accounts, ansible_user="kplain", args=f"-i {keys / 'pem'}")
-            with pytest.raises(PreflightError, match="needs a passphrase"):
-                who(values, config=config)
-        finally:
-            agent.terminate()
+    with ssh_agent(tmp_path, SECRET, keys / "rsa", keys / "locked") as socket:
+        config = tmp_path / "config"
+        config.write_text(f"Match host 10.*\n  IdentityAgent {socket}\n  IdentitiesOnly yes\n")
+        values = variables(accounts, ansible_user="kplain", ansible_ssh_private_key_file=str(keys / "locked"))
+        assert who(values, config=config) == "kplain"
+        # With IdentitiesOnly the agent's other key is not offered.
+        values = variables(accounts, ansible_user="kplain", args=f"-i {keys / 'pem'}")
+        with pytest.raises(PreflightError, match="needs a passphrase"):
+            who(values, config=config)
 
 
 @pytest.mark.parametrize("user", ["kpw", "kkbd"])

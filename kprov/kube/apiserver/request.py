@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,17 @@ class UserInfo:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """authentication.k8s.io/v1 UserInfo, empty fields left out."""
+        shown: dict[str, Any] = {"username": self.name} if self.name else {}
+        if self.uid:
+            shown["uid"] = self.uid
+        if self.groups:
+            shown["groups"] = list(self.groups)
+        if self.extra:
+            shown["extra"] = {key: list(values) for key, values in self.extra.items()}
+        return shown
 
 
 ANONYMOUS = UserInfo(name="system:anonymous", groups=("system:unauthenticated",))

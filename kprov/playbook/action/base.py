@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from kprov.playbook.model import Task
 from kprov.playbook.result import Callbacks, RunOptions, Silent
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import Templar
+from kprov.transport.contents import checksums
 from kprov.transport.modules import INLINE_BYTES
 from kprov.transport.options import Become
 
@@ -129,45 +129,12 @@ class Remote:
     result: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Checksums of a file, hexadecimal: what it is known by, and what results tell of it."""
-
-    sha256: str
-    sha1: str
-    md5: str
-
-
-_sums: dict[tuple[str, int, int], Sums] = {}
-_summing = threading.Lock()
-
-
-def sums(path: Path) -> Sums:
-    """The checksums of a file, which is read once for all hosts."""
-    now = path.stat()
-    key = (str(path), now.st_mtime_ns, now.st_size)
-    with _summing:
-        if key not in _sums:
-            _sums[key] = _read(path)
-        return _sums[key]
-
-
-def _read(path: Path) -> Sums:
-    names = ("sha256", "sha1", "md5")
-    running = [hashlib.new(name, usedforsecurity=False) for name in names]
-    with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            for one in running:
-                one.update(part)
-    return Sums(*(one.hexdigest() for one in running))
-
-
 def content(path: Path) -> tuple[str, bytes | Path]:
     """SHA-256 of a file and the file itself, read when it is small."""
     if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
         return hashlib.sha256(data).hexdigest(), data
-    return sums(path).sha256, path
+    return checksums(path, "sha256")[0], path
 
 
 def text(data: str) -> tuple[str, bytes]:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kprov.playbook.action.base import ActionError, Call, Remote, sums, text
+from kprov.playbook.action.base import ActionError, Call, Remote, text
 from kprov.playbook.opened import travelling
 from kprov.transport.modules import truth
 
@@ -41,10 +41,6 @@ def prepare(call: Call) -> Remote:
     now = path.stat()
     extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}
     extra.update(_mode=now.st_mode & 0o7777, _size=len(source) if isinstance(source, bytes) else now.st_size)
-    if isinstance(source, Path):
-        # The host need not read a large file again to tell them.
-        known = sums(source)
-        extra.update(_sha1=known.sha1, _md5=known.md5)
     return Remote("copy", {**args, **extra}, {sha: source})
 
 

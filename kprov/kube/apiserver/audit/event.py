@@ -26,18 +26,6 @@ def stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def user_document(user: UserInfo) -> Object:
-    """authentication.k8s.io/v1 UserInfo, empty fields left out."""
-    shown: Object = {"username": user.name} if user.name else {}
-    if user.uid:
-        shown["uid"] = user.uid
-    if user.groups:
-        shown["groups"] = list(user.groups)
-    if user.extra:
-        shown["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return shown
-
-
 class AuditEvent:
     """Made after authentication. Nothing in it is kept longer than the request."""
 
@@ -89,7 +77,7 @@ class AuditEvent:
 
     def impersonated(self, user: UserInfo, constraint: str) -> None:
         """The user as whom the request goes on, and the verb that allowed it ("": the old one)."""
-        self._document["impersonatedUser"] = user_document(user)
+        self._document["impersonatedUser"] = user.document()
         if constraint:
             self._document["authenticationMetadata"] = {"impersonationConstraint": constraint}
 
@@ -235,7 +223,7 @@ def document_of(
         "auditID": audit_id,
         "requestURI": uri,
         "verb": verb,
-        "user": {} if user is None else user_document(user),
+        "user": {} if user is None else user.document(),
         "sourceIPs": addresses,
     }
     if user_agent:

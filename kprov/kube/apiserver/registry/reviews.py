@@ -162,27 +162,15 @@ class IdentityReviews:
                 told = f"[{told}, {error.text}]"
             review["status"] = {"user": {}, "error": told}
         else:
-            review["status"] = {"authenticated": True, "user": user_info(user), "audiences": audiences}
+            review["status"] = {"authenticated": True, "user": user.document(), "audiences": audiences}
         return Reply(review, 201)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectReview: `kubectl auth whoami`."""
         review = await call.read_object()
         review.setdefault("metadata", {})["creationTimestamp"] = timestamps.now()
-        review["status"] = {"userInfo": user_info(call.context.user)}
+        review["status"] = {"userInfo": call.context.user.document()}
         return Reply(review, 201)
-
-
-def user_info(user: UserInfo) -> Object:
-    """authentication.k8s.io/v1 UserInfo."""
-    info: Object = {"username": user.name}
-    if user.uid:
-        info["uid"] = user.uid
-    if user.groups:
-        info["groups"] = list(user.groups)
-    if user.extra:
-        info["extra"] = {key: list(values) for key, values in user.extra.items()}
-    return info
 
 
 def _user_of(spec: Object) -> UserInfo:

@@ -26,7 +26,7 @@ def do() -> Callable[..., dict[str, Any]]:
         environment: dict[str, str] | None = None,
         **args: Any,
     ) -> dict[str, Any]:
-        def fetch(sha256: str, path: str) -> None:
+        def fetch(sha256: str, path: str) -> dict[str, str]:
             raise AssertionError(f"{sha256} was asked for, for {path}")
 
         context = Context(

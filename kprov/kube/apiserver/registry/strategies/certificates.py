@@ -40,16 +40,10 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         """Who asks is written by the server, or a signer could be told anything."""
         super().prepare_for_create(context, obj)
-        user, spec = context.user, obj["spec"]
+        spec = obj["spec"]
         for name in ("username", "uid", "groups", "extra"):
             spec.pop(name, None)
-        spec["username"] = user.name
-        if user.uid:
-            spec["uid"] = user.uid
-        if user.groups:
-            spec["groups"] = list(user.groups)
-        if user.extra:
-            spec["extra"] = {name: list(values) for name, values in user.extra.items()}
+        spec.update(context.user.document())
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         keep(obj, old, "spec")

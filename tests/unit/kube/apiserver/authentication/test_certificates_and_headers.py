@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator
@@ -20,42 +17,15 @@ from kprov.kube.apiserver.authentication.impersonation import Impersonator, is_a
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
+from tests.certificates import Issuer
 
 
-class Authority:
+class Authority(Issuer):
     """A CA that issues client certificates."""
 
-    def __init__(self, name: str) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = self._issue(self._name, self._key, is_ca=True, days=10)
-
-    def client(self, name: str, *groups: str, days: int = 1, usage: Any = None) -> bytes:
-        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
-        if name:
-            subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._issue(x509.Name(subject), key, is_ca=False, days=days, usage=usage)
+    def client(self, name: str, *groups: str, days: int = 1, usage: ObjectIdentifier | None = None) -> bytes:
+        certificate, _ = self.issued(name, groups, days=days, usage=usage)
         return certificate.public_bytes(serialization.Encoding.DER)
-
-    def _issue(
-        self, subject: x509.Name, key: Any, *, is_ca: bool, days: int, usage: Any = None
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        usages = [usage or ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=5))
-            .not_valid_after(now + timedelta(days=days))
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-        )
-        if not is_ca:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        return builder.sign(self._key, hashes.SHA256())
 
 
 @pytest.fixture(scope="module")

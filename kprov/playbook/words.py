@@ -1,0 +1,122 @@
+"""Words of plays, blocks and tasks: which there are, and what is said of others."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import yamlfile
+from kprov.playbook import checks, language
+
+
+def as_list(value: Any) -> list[Any]:
+    """Ansible's one-or-many: nothing is an empty list."""
+    return [] if value is None else list(value) if isinstance(value, list) else [value]
+
+
+def prompts(entry: Any, file: Path) -> None:
+    """Refuse words of vars_prompt that are not done here."""
+    for asked in as_list(entry.get("vars_prompt")):
+        for word in asked if isinstance(asked, dict) else ():
+            if word not in language.PROMPT:
+                instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
+                raise InputError(
+                    f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
+                    file=file,
+                    line=yamlfile.line_of(asked, word),
+                    field="vars_prompt",
+                )
+
+
+def action(entry: Any, file: Path) -> Any:
+    """`action:` and `local_action:` in the form all others have."""
+    word = next((key for key in ("action", "local_action") if key in entry), None)
+    if word is None:
+        return entry
+    value = entry[word]
+    changed = type(entry)(entry)
+    changed.lines = dict(entry.lines)
+    changed.line, changed.file = entry.line, getattr(entry, "file", None)
+    del changed[word]
+    if isinstance(value, dict):
+        name = value.get("module")
+        rest: Any = {key: one for key, one in value.items() if key != "module"}
+    else:
+        name, _, rest = str(value).partition(" ")
+    if not name:
+        raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
+    changed[name] = rest or None
+    changed.lines[name] = entry.lines[word]
+    if word == "local_action":
+        changed["delegate_to"] = "localhost"
+    return changed
+
+
+def module_word(entry: Any, keywords: set[str], file: Path) -> str:
+    """The word of a task that names its module. InputError when there is none, or more than one."""
+    refuse(entry, file)
+    words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
+    modules = [word for word in words if language.short(word) in language.known()]
+    if len(words) == 1 and modules:
+        return words[0]
+    if not words:
+        raise InputError(
+            "a task must name one module, this has none",
+            file=file,
+            line=entry.line,
+            field=str(entry.get("name") or ""),
+        )
+    if len(modules) > 1:
+        raise InputError(
+            f"a task must name one module, this has more than one: {', '.join(modules)}",
+            file=file,
+            line=entry.line,
+        )
+    word = next(one for one in words if one not in modules)
+    if modules:
+        close = difflib.get_close_matches(word, keywords, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        text = f"{word!r} is not a keyword of a task{hint}"
+    else:
+        close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
+        instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
+            f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
+        )
+        text = f"the module {word!r} is not supported; {instead}"
+    raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
+
+
+def loop_control(entry: Any, file: Path) -> None:
+    """Refuse words that loop_control does not have."""
+    control = entry.get("loop_control")
+    for key in control or {}:
+        if key not in language.LOOP_CONTROL:
+            raise InputError(
+                f"{key!r} is not a word of loop_control", file=file, line=yamlfile.line_of(control, key)
+            )
+
+
+def known(entry: Any, words: set[str], what: str, file: Path) -> None:
+    """Refuse words other than these, with the nearest one."""
+    refuse(entry, file)
+    for key in entry:
+        if key not in words:
+            close = difflib.get_close_matches(str(key), words, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise InputError(
+                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key)
+            )
+
+
+def refuse(entry: Any, file: Path) -> None:
+    """Refuse Ansible's keywords that are not done here, with what to use instead."""
+    checks.module_defaults(entry, file)
+    for key in entry:
+        if key in language.REFUSED and not (key == "debugger" and entry[key] == "never"):
+            raise InputError(
+                f"the keyword {key!r} is not supported; {language.REFUSED[key]}",
+                file=file,
+                line=yamlfile.line_of(entry, key),
+            )

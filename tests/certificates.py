@@ -1,0 +1,60 @@
+"""Certificates made by tests, over the same fields for those in memory and those in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+
+class Issuer:
+    """A certificate authority in memory."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.certificate = self._builder(self._name, self._key, days=10, is_ca=True).sign(
+            self._key, hashes.SHA256()
+        )
+
+    def issued(
+        self,
+        name: str,
+        groups: Sequence[str] = (),
+        *,
+        days: float = 1,
+        serves: bool = False,
+        usage: ObjectIdentifier | None = None,
+    ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """A certificate and its key: a client's, or (`serves`) one of 127.0.0.1; negative days: it has ended."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        if name:
+            subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        own = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = self._builder(x509.Name(subject), key, days=days, is_ca=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage or own]), critical=False)
+        if serves:
+            names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256()), key
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: float, is_ca: bool
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=5))
+            .not_valid_after(now + timedelta(days=days))
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        )
