@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests.lab.diagnosis import pytest_runtest_makereport  # noqa: F401  a hook
+
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 KPROV = Path(sys.executable).parent / "kprov"
@@ -25,6 +27,7 @@ KPROV = Path(sys.executable).parent / "kprov"
 LAB = os.environ.get("KPROV_TEST_LAB", "test")
 SUBNET = os.environ.get("KPROV_TEST_SUBNET", "10.71.0.0/24")
 HOSTS = ("node1", "node2", "node3")
+NODE1 = str(ipaddress.ip_network(SUBNET)[11])
 #: Files in the order in which they run: what needs only hosts, then the cluster, then what takes it apart.
 ORDER = ("test_lab", "test_transport", "test_bad_input", "test_parity", "test_up", "test_workload", "test_kubectl", "test_rerun", "test_verify",
          "test_faults", "test_reset")  # fmt: skip
@@ -99,9 +102,23 @@ class Lab:
             timeout=timeout,
         ).stdout
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names of the hosts."""
+        return HOSTS
+
+    @property
+    def vip(self) -> str:
+        """The address that moves between the control plane hosts."""
+        return self.numbered(100)
+
     def address(self, host: str) -> str:
         """A host's address."""
-        return str(ipaddress.ip_network(SUBNET)[11 + HOSTS.index(host)])
+        return self.numbered(11 + HOSTS.index(host))
+
+    def numbered(self, number: int) -> str:
+        """An address of the lab's network."""
+        return str(ipaddress.ip_network(SUBNET)[number])
 
     def kill(self, host: str) -> None:
         """Pull the plug."""

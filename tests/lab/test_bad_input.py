@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.conftest import HOSTS, LAB, Lab
+from tests.lab.conftest import HOSTS, LAB, NODE1, Lab
 
 Spoil = Callable[[dict[str, Any]], None]
 
@@ -55,7 +55,7 @@ def overlapping(inventory: dict[str, Any]) -> None:
     ("spoil", "words"),
     [
         (unknown_group, ["kube_controlplane", "kube_control_plane", "hosts.yml"]),
-        (duplicate_address, ["10.71.0.11", "node1", "node2"]),
+        (duplicate_address, [NODE1, "node1", "node2"]),
         (even_etcd, ["etcd", "odd"]),
         (wrong_type, ["kube_network_node_prefix", "many"]),
         (overlapping, ["kube_pods_subnet", "kube_service_addresses", "overlap"]),
@@ -75,9 +75,9 @@ def test_a_wrong_inventory_is_refused_before_any_host_is_touched(
 
 def test_an_unreachable_host_is_named(lab: Lab, tmp_path: Path) -> None:
     def nobody_there(inventory: dict[str, Any]) -> None:
-        inventory["all"]["hosts"]["node2"]["ansible_host"] = "10.71.0.250"
+        inventory["all"]["hosts"]["node2"]["ansible_host"] = lab.numbered(250)
 
-    refuse(lab, spoiled(lab, tmp_path / "i", nobody_there), ["node2", "10.71.0.250"])
+    refuse(lab, spoiled(lab, tmp_path / "i", nobody_there), ["node2", lab.numbered(250)])
 
 
 def test_a_refused_key_is_named(lab: Lab, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class Prober(threading.Thread):
 
 
 def vip_holder(cluster: Cluster) -> str:
-    return next(h for h in HOSTS if "10.71.0.100/" in cluster.lab.ssh(h, "ip -4 -o address show"))
+    return next(h for h in HOSTS if f"{cluster.lab.vip}/" in cluster.lab.ssh(h, "ip -4 -o address show"))
 
 
 @pytest.mark.parametrize("role", ["the VIP's holder", "another host"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ import yaml
 from tests.lab.conftest import HOSTS, KPROV, LAB, SUBNET, Lab, eventually, run
 
 OTHER = "test-other"
-OTHER_SUBNET = "10.71.1.0/24"
+#: The network after the lab's.
+OTHER_SUBNET = f"{ipaddress.ip_network(SUBNET).broadcast_address + 1}/24"
 HOSTS_OF_OTHER = ("node1", "node2")
 
 

@@ -93,6 +93,26 @@ def test_config_maps_and_secrets_arrive_as_environment_and_files(cluster: Cluste
     )
 
 
+def test_a_kubelet_stops_watching_what_ended_pods_used(cluster: Cluster, namespace: str) -> None:
+    """Each config map of a pod is a watch, and each watch a connection of the kubelet's."""
+
+    def connections() -> int:
+        look = "ss -Htnp state established | grep -c ':8443 .*kubelet' || true"
+        return int(cluster.lab.ssh("node1", look))
+
+    names = [f"settings-{number}" for number in range(10)]
+    maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n}, "data": {}} for n in names]
+    volumes = [{"name": name, "configMap": {"name": name}} for name in names]
+    before = connections()
+    cluster.apply(
+        *maps, pod("user", "exec sleep 3600", nodeName="node1", volumes=volumes), namespace=namespace
+    )
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/user", "--timeout=60s")
+    assert connections() >= before + len(names)
+    cluster.kubectl("delete", "pod", "user", "-n", namespace, "--grace-period=1", "--timeout=60s")
+    eventually("the watches' end", lambda: connections() < before + len(names) // 2, timeout=20)
+
+
 def test_init_containers_run_before_and_containers_share_a_volume(cluster: Cluster, namespace: str) -> None:
     mount = [{"name": "shared", "mountPath": "/shared"}]
     spec = {

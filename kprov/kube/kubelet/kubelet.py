@@ -187,6 +187,8 @@ class Kubelet:
 
     def _ended(self, worker: PodWorker) -> None:
         self._workers.pop(worker.uid, None)
+        # Only now: while it ended, newer versions of the pod came and were registered again.
+        self._parts.objects.unregister(worker.uid)
         pod = self._pods.get(worker.uid)
         if pod is not None and pods.is_being_deleted(pod) and not pods.is_being_deleted(worker.pod):
             self._start_worker(pod)
@@ -247,7 +249,6 @@ class Kubelet:
 
     async def sync_terminated(self, pod: Pod) -> None:
         parts, uid = self._parts, pods.uid_of(pod)
-        parts.objects.unregister(uid)
         newest = self._pods.get(uid)
         gone = newest is None or pods.is_being_deleted(newest)
         if gone:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kprov.kube.client import ApiError, ClientError, RestClient
-from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH, ResourceClient
 from kprov.kube.kubelet import pods
 from kprov.kube.kubelet.pods import Pod
 from kprov.kube.machinery import timestamps
@@ -55,8 +55,7 @@ class StatusManager:
             return
         self._dirty[uid] = None
         if uid not in self._sending:
-            task = self._sending[uid] = asyncio.get_running_loop().create_task(self._work(uid))
-            task.add_done_callback(lambda _: self._sending.pop(uid, None))
+            self._sending[uid] = asyncio.get_running_loop().create_task(self._work(uid))
 
     def finish(self, uid: str) -> None:
         """The pod's last status is set and nothing of it runs: delete its object if that was asked for."""
@@ -85,44 +84,56 @@ class StatusManager:
             await asyncio.wait(list(self._sending.values()), timeout=2)
 
     async def _work(self, uid: str) -> None:
-        while uid in self._dirty:
-            del self._dirty[uid]
-            try:
-                async with self._slots:
-                    await self._send(uid)
-            except ClientError as error:
-                log.warning("status of pod %s: %s", uid, error)
-                self._dirty[uid] = None
-                await asyncio.sleep(_RETRY_SECONDS)
+        try:
+            while uid in self._dirty:
+                del self._dirty[uid]
+                try:
+                    async with self._slots:
+                        await self._send(uid)
+                except ClientError as error:
+                    log.warning("status of pod %s: %s", uid, error)
+                    self._dirty[uid] = None
+                    await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            # Not in a callback of the task: what is sent before that runs would find a sender and be lost.
+            del self._sending[uid]
 
     async def _send(self, uid: str) -> None:
         status, pod = self._statuses.get(uid), self._newest(uid)
         if status is None or pod is None or self._client is None:
             return
+        resource: ResourceClient[Pod] = self._client.resource("", "v1", "pods")
+        try:
+            await self._tell(uid, resource, pod, status)
+        except ApiError as error:
+            if error.is_conflict and await self._is_there(resource, pod):
+                raise
+            if not (error.is_not_found or error.is_conflict):
+                raise
+            log.info("pod %s is another one or gone: %s", pods.told(pod), error)
+
+    async def _tell(self, uid: str, resource: ResourceClient[Pod], pod: Pod, status: Status) -> None:
         name, namespace = pods.name_of(pod), pods.namespace_of(pod)
-        resource = self._client.resource("", "v1", "pods")
         patch = _difference(pod.get("status") or {}, status)
         if patch:
             body = {"metadata": {"uid": pods.uid_of(pod)}, "status": patch}
-            try:
-                answer = await resource.patch(
-                    name, body, namespace=namespace, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
-                )
-            except ApiError as error:
-                if error.is_not_found or error.is_conflict:
-                    log.info("pod %s is another one or gone: %s", pods.told(pod), error)
-                    return
-                raise
-            self._answers[uid] = answer
-            pod = answer
+            pod = self._answers[uid] = await resource.patch(
+                name, body, namespace=namespace, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
+            )
         if uid in self._removable and pods.is_being_deleted(pod) and not pods.is_mirror(pod):
-            try:
-                await resource.delete(
-                    name, namespace=namespace, grace_period_seconds=0, preconditions_uid=pods.uid_of(pod)
-                )
-            except ApiError as error:
-                if not (error.is_not_found or error.is_conflict):
-                    raise
+            await resource.delete(
+                name, namespace=namespace, grace_period_seconds=0, preconditions_uid=pods.uid_of(pod)
+            )
+
+    async def _is_there(self, resource: ResourceClient[Pod], pod: Pod) -> bool:
+        """Whether the conflict was about a version, and not about another pod of the same name."""
+        try:
+            live = await resource.get(pods.name_of(pod), namespace=pods.namespace_of(pod))
+        except ApiError as error:
+            if error.is_not_found:
+                return False
+            raise
+        return pods.uid_of(live) == pods.uid_of(pod)
 
     def _newest(self, uid: str) -> Pod | None:
         """The pod from the watch or from our own last write, whichever is newer."""

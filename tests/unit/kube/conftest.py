@@ -47,24 +47,25 @@ class Server:
             if path in self.objects:
                 return refusal(409, "AlreadyExists")
             return reply(self.put(path, document))
-        if request.path in self.objects:
-            return self._single(request, document)
+        if (path := request.path.removesuffix("/status")) in self.objects:
+            return self._single(request.method, path, document)
         if request.method == "GET" and request.path.endswith("s"):
             self.list_versions.append(request.query.get("resourceVersion"))
             items = [obj for path, obj in self.objects.items() if path.startswith(request.path + "/")]
             return reply({"metadata": {"resourceVersion": str(next(self.versions))}, "items": items})
         return refusal(404, "NotFound")
 
-    def _single(self, request: web.BaseRequest, document: Any) -> web.Response:
-        current = self.objects[request.path]
-        if request.method == "PUT":
+    def _single(self, method: str, path: str, document: Any) -> web.Response:
+        current = self.objects[path]
+        if method == "PUT":
             if document["metadata"].get("resourceVersion") != current["metadata"]["resourceVersion"]:
                 return refusal(409, "Conflict")
-            return reply(self.put(request.path, document))
-        if request.method == "PATCH":
-            return reply(self.put(request.path, {**current, **document}))
-        if request.method == "DELETE":
-            del self.objects[request.path]
+            return reply(self.put(path, document))
+        if method == "PATCH":
+            meta = {**current.get("metadata", {}), **document.get("metadata", {})}
+            return reply(self.put(path, {**current, **document, "metadata": meta}))
+        if method == "DELETE":
+            del self.objects[path]
         return reply(current)
 
     async def _watch(self, request: web.BaseRequest) -> web.StreamResponse:
