@@ -5,7 +5,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
 import stat
 from typing import Any
 
@@ -124,6 +123,8 @@ def _moded(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict
 def _flagged(path: str, attributes: Any, *, check: bool, diff: dict[str, Any] | None) -> bool:
     if attributes is None:
         return False
+    import shutil
+
     sign = attributes[0] if attributes[:1] in ("-", "+", "=") else "="
     wanted = attributes.lstrip("-+=") if attributes[:1] == sign else attributes
     existing = flags(path).get("attr_flags", "")
@@ -147,6 +148,8 @@ _FLAG_NAMES = {
 
 def flags(path: str) -> dict[str, Any]:
     """version, attr_flags and attributes as lsattr has them; empty where it has none or is not there."""
+    import shutil
+
     if shutil.which("lsattr") is None:
         return {}
     code, out, _ = process.run(["lsattr", "-vd", path])

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import grp
 import hashlib
 import os
 import pwd
-import shlex
-import shutil
 import stat as bits
-import tempfile
 import time
 from typing import Any, Callable, Iterator
 
@@ -72,6 +68,8 @@ def link_target(path: str) -> str:
 
 def matches(pattern: str, folder: str | None) -> list[str]:
     """The paths that a pattern of the shell means, in a folder when it is relative."""
+    import glob
+
     return glob.glob(os.path.join(folder or "", pattern))
 
 
@@ -216,6 +214,8 @@ def copied(source: str, target: str, folder: str) -> None:
 
 def twin(source: str, folder: str, suffix: str = "") -> str:
     """A temporary file in a folder with the content, mode and times of a file of this host."""
+    import shutil
+
     aside = beside(folder, suffix)
     try:
         shutil.copyfile(source, aside)
@@ -261,6 +261,8 @@ def replace(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) 
         except OSError as error:
             if not truth(args.get("unsafe_writes")) or error.errno not in _UNRENAMED:
                 raise
+            import shutil
+
             with open(source, "rb") as new, open(target, "wb") as old:
                 shutil.copyfileobj(new, old)
                 old.flush()
@@ -278,6 +280,8 @@ def _dress(source: str, target: str, args: dict[str, Any], *, keep: bool) -> Non
     base = 0o666 & ~modes.umask()
     if now is not None and keep:
         base = bits.S_IMODE(now.st_mode)
+        import shutil
+
         with contextlib.suppress(PermissionError):
             os.chown(source, now.st_uid, now.st_gid)
             shutil.copystat(target, source)
@@ -319,6 +323,8 @@ def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
                 f"The destination directory {os.path.dirname(target)!r} is not writable by the current user"
             )
             raise ModuleError(f"{text}: {error.strerror}") from None
+        import tempfile
+
         path = beside(tempfile.gettempdir())
     try:
         with open(path, "wb") as file:
@@ -333,6 +339,8 @@ def validate(command: str, path: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a program that judges a file; %s in its line is the file's path."""
     if "%s" not in command:
         raise ModuleError(f"validate must contain %s: {command}")
+    import shlex
+
     line = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(command % path)]
     return process.run(line)
 

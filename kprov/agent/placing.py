@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from typing import Any
 
 from kprov.agent import files, room
@@ -176,5 +175,7 @@ def writable(target: str, args: dict[str, Any]) -> str:
     if not os.access(folder, os.W_OK):
         if not args.get("unsafe_writes"):
             raise ModuleError(f"Destination {os.path.dirname(target)} not writable{room.lacking(folder)}")
+        import tempfile
+
         return tempfile.gettempdir()
     return folder

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import threading
-from typing import Any, Iterator, Sequence, Union
+from typing import TYPE_CHECKING, Any, Iterator, Sequence, Union
+
+if TYPE_CHECKING:
+    import subprocess
 
 _running: set[subprocess.Popen[bytes]] = set()
 _ending = threading.Event()
@@ -96,6 +98,8 @@ def _started(
     variables: dict[str, str],
     arguments: dict[str, Any],
 ) -> subprocess.Popen[bytes]:
+    import subprocess
+
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,

@@ -11,9 +11,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import shutil
-import socket
-import tempfile
 import time
 
 PREFIX = ".kprov-"
@@ -24,6 +21,8 @@ _swept: set[str] = set()
 
 def file(folder: str | None = None, suffix: str = "") -> tuple[int, str]:
     """A new empty file (its handle, its path) for its owner only; by default where temporary files go."""
+    import tempfile
+
     folder = folder or tempfile.gettempdir()
     sweep(folder)
     return tempfile.mkstemp(prefix=_prefix(os.getpid()), suffix=suffix, dir=folder)
@@ -45,6 +44,8 @@ def sweep(folder: str) -> None:
             if found.startswith(PREFIX) and _abandoned(found):
                 path = os.path.join(folder, found)
                 with contextlib.suppress(OSError):
+                    import shutil
+
                     if os.path.isdir(path) and not os.path.islink(path):
                         shutil.rmtree(path)
                     else:
@@ -67,7 +68,7 @@ def _prefix(pid: int) -> str:
 @functools.lru_cache(maxsize=None)
 def machine() -> str:
     """A short name for this machine; cloned ones differ by their host name at least."""
-    return hashlib.sha256((_text("/etc/machine-id") + socket.gethostname()).encode()).hexdigest()[:8]
+    return hashlib.sha256((_text("/etc/machine-id") + os.uname().nodename).encode()).hexdigest()[:8]
 
 
 @functools.lru_cache(maxsize=None)

@@ -15,7 +15,7 @@ from typing import Any
 
 from kprov.agent import protocol
 from kprov.errors import HostError, UnreachableError
-from kprov.transport.contents import checksums
+from kprov.transport.contents import summing
 from kprov.transport.wire import LostError, Wire
 
 #: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
@@ -150,11 +150,12 @@ class Session:
         if isinstance(content, bytes):
             wire.send(protocol.encode({"content": True, "end": True}, content))
             return
+        # Meanwhile: the host need not read a large file again to tell them in its results.
+        told = summing(content, *_TOLD)
         with content.open("rb") as file:
             while part := file.read(protocol.CHUNK_BYTES):
                 wire.send(protocol.encode({"content": True}, part))
-        # The host need not read a large file again to tell them in its results.
-        sums = dict(zip(_TOLD, checksums(content, *_TOLD), strict=True))
+        sums = dict(zip(_TOLD, told.result(), strict=True))
         wire.send(protocol.encode({"content": True, "end": True, "sums": sums}))
 
     def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:

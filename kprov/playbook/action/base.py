@@ -14,7 +14,7 @@ from kprov.playbook.model import Task
 from kprov.playbook.result import Callbacks, RunOptions, Silent
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import Templar
-from kprov.transport.contents import checksums
+from kprov.transport.contents import checksum
 from kprov.transport.modules import INLINE_BYTES
 from kprov.transport.options import Become
 
@@ -134,7 +134,7 @@ def content(path: Path) -> tuple[str, bytes | Path]:
     if path.stat().st_size <= INLINE_BYTES:
         data = path.read_bytes()
         return hashlib.sha256(data).hexdigest(), data
-    return checksums(path, "sha256")[0], path
+    return checksum(path), path
 
 
 def text(data: str) -> tuple[str, bytes]:
