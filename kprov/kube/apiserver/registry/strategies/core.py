@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.strategies import core_rules as rules
-from kprov.kube.apiserver.registry.strategies import endpoint_rules, quota_rules
+from kprov.kube.apiserver.registry.strategies import endpoint_rules, quota_rules, status_rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -42,6 +42,9 @@ class NamespaceStrategy(ResourceStrategy):
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.namespace(obj))
+
 
 class NodeStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
@@ -67,6 +70,9 @@ class NodeStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*rules.node(obj), *rules.node_update(obj, old)]
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return self.validate_update(obj, old)
 
 
 class SecretStrategy(ResourceStrategy):

@@ -81,6 +81,16 @@ _RETURNS_DELETED: Final = {
     *(("storage.k8s.io", name) for name in ("csidrivers", "csinodes", "storageclasses", "volumeattachments")),
     ("storage.k8s.io", "volumeattributesclasses"),
 }
+_ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
+#: Metadata that a write to /status leaves as it was; of most kinds it may change all.
+_STATUS_KEEPS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("", "pods"): ("ownerReferences",),
+    ("apps", "deployments"): ("labels",),
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): _ALL_METADATA,
+    ("networking.k8s.io", "servicecidrs"): _ALL_METADATA,
+    ("resource.k8s.io", "resourceclaims"): _ALL_METADATA,
+    ("storage.k8s.io", "volumeattachments"): _ALL_METADATA,
+}
 _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 
 
@@ -116,7 +126,8 @@ class ResourceStrategy(Strategy):
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
             keep(obj, old, part)
-        keep(obj["metadata"], old["metadata"], "ownerReferences")
+        for name in _STATUS_KEEPS.get((self.resource.group, self.resource.plural), ()):
+            keep(obj["metadata"], old["metadata"], name)
 
 
 def content(obj: Object) -> Object:

@@ -13,6 +13,7 @@ from kprov.kube.apiserver.registry.strategies import (
     class_rules,
     endpoint_rules,
     network_rules,
+    status_rules,
 )
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
@@ -107,6 +108,9 @@ class IngressStrategy(ResourceStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(network_rules.ingress(obj, old))
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.ingress(obj, old))
+
 
 class IngressClassStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
@@ -143,6 +147,9 @@ class PodDisruptionBudgetStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return rules.disruption_budget(obj)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.disruption_budget(obj))
 
 
 class PriorityClassStrategy(ResourceStrategy):
@@ -182,6 +189,9 @@ class AutoscalerStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(autoscaler_rules.autoscaler(obj))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.autoscaler(obj))
 
 
 class LeaseStrategy(ResourceStrategy):

@@ -11,6 +11,7 @@ from typing import Any
 from kprov.kube.apiserver.registry.strategies import (
     pod_defaults,
     pod_rules,
+    pod_status_rules,
     pod_template,
     pod_update,
     pod_warnings,
@@ -53,7 +54,10 @@ class PodStrategy(ResourceStrategy):
         super().prepare_for_status_update(context, obj, old)
         keep(obj["metadata"], old["metadata"], "deletionTimestamp")
         status: Object = obj.setdefault("status", {})
-        status["qosClass"] = (old.get("status") or {}).get("qosClass") or qos_class(old["spec"])
+        before = old.get("status") or {}
+        if not status.get("qosClass") and before.get("qosClass"):
+            status["qosClass"] = before["qosClass"]
+        _keep_observed(status, before)
 
     def grace_period(self, obj: Object, requested: int | None) -> int | None:
         """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
@@ -91,6 +95,9 @@ class PodStrategy(ResourceStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(pod_update.pod_update(obj, old))
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(pod_status_rules.pod_status(obj, old))
+
 
 _GATED: Object = {
     "type": "PodScheduled",
@@ -99,6 +106,23 @@ _GATED: Object = {
     "reason": "SchedulingGated",
     "message": "Scheduling is blocked due to non-empty scheduling gates",
 }
+
+
+def _keep_observed(status: Object, before: Object) -> None:
+    """What an older kubelet does not tell stays: the generations that were seen, by type in their order."""
+    _keep_generation(status, before)
+    known: dict[str, list[Object]] = {}
+    for condition in before.get("conditions") or ():
+        known.setdefault(condition.get("type", ""), []).append(condition)
+    for condition in status.get("conditions") or ():
+        same = known.get(condition.get("type", ""))
+        if same:
+            _keep_generation(condition, same.pop(0))
+
+
+def _keep_generation(new: Object, old: Object) -> None:
+    if not new.get("observedGeneration") and old.get("observedGeneration"):
+        new["observedGeneration"] = old["observedGeneration"]
 
 
 def _host_ports(container: Object) -> None:

@@ -25,10 +25,10 @@ _IPC_SYSCTLS: Final = {"kernel.sem"}
 def _ids(context: Object, path: str, *parts: str) -> Errors:
     for part in parts:
         if context.get(part) is not None:
-            yield from named(context[part], f"{path}.{part}", _is_id)
+            yield from named(context[part], f"{path}.{part}", is_id)
 
 
-def _is_id(value: int) -> list[str]:
+def is_id(value: int) -> list[str]:
     return names.is_in_range(value, 0, _ID_MAX)
 
 
@@ -36,7 +36,7 @@ def pod_security_context(spec: Object, path: str) -> Errors:
     context = spec.get("securityContext") or {}
     yield from _ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
     for where, group in each(context.get("supplementalGroups"), f"{path}.supplementalGroups"):
-        yield from named(group, where, _is_id)
+        yield from named(group, where, is_id)
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         text = "ShareProcessNamespace and HostPID cannot both be enabled"
         yield field.invalid(f"{path}.shareProcessNamespace", True, text)

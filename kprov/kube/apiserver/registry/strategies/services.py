@@ -15,6 +15,7 @@ from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies import service_rules as rules
+from kprov.kube.apiserver.registry.strategies import status_rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import StorageError
@@ -54,6 +55,9 @@ class ServiceStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(rules.service_update(obj, old))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.service(obj, old))
 
 
 class ServiceHooks(Hooks):

@@ -13,11 +13,13 @@ from kprov.kube.apiserver.registry.strategies import (
     apps_rules,
     claim_rules,
     job_rules,
+    job_status_rules,
     pod_template,
     pod_warnings,
+    status_rules,
     template_rules,
 )
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
@@ -46,10 +48,6 @@ class WorkloadStrategy(ResourceStrategy):
             return []
         return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "spec.template")
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        super().prepare_for_status_update(context, obj, old)
-        keep(obj["metadata"], old["metadata"], "labels")
-
 
 class DeploymentStrategy(WorkloadStrategy):
     def default_own(self, obj: Object, spec: Object) -> None:
@@ -69,6 +67,9 @@ class DeploymentStrategy(WorkloadStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*apps_rules.deployment(obj), *apps_rules.immutable_selector(obj, old)]
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.deployment(obj, old))
+
 
 class ReplicaSetStrategy(WorkloadStrategy):
     new_status: Mapping[str, Any] | None = {"replicas": 0}
@@ -84,6 +85,9 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*apps_rules.replica_set(obj), *apps_rules.immutable_selector(obj, old)]
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.replica_set(obj))
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
@@ -146,6 +150,9 @@ class DaemonSetStrategy(WorkloadStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*apps_rules.immutable_selector(obj, old), *apps_rules.daemon_set(obj)]
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.daemon_set(obj, old))
+
 
 class StatefulSetStrategy(WorkloadStrategy):
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
@@ -193,6 +200,9 @@ class StatefulSetStrategy(WorkloadStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*apps_rules.stateful_set(obj, is_new=False), *apps_rules.stateful_set_update(obj, old)]
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.stateful_set(obj, old))
+
 
 class JobStrategy(WorkloadStrategy):
     orphan_by_default = True
@@ -231,6 +241,9 @@ class JobStrategy(WorkloadStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*job_rules.job(obj), *job_rules.job_update(obj, old)]
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(job_status_rules.job_status(obj, old))
 
 
 def _generate_selector(obj: Object) -> None:
