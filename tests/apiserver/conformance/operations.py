@@ -54,6 +54,9 @@ _CONDITION = {
 _FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _NETWORK = "/apis/networking.k8s.io/v1"
+_DEVICES = "/apis/resource.k8s.io/v1"
+_REQUESTS = {"requests": [{"name": "req-0", "exactly": {"deviceClassName": "c"}}]}
+_DEVICE = {"driver": "dra.example.com", "pool": "p", "device": "device-0"}
 _STORAGE = "/apis/storage.k8s.io/v1"
 
 KINDS = (
@@ -277,5 +280,42 @@ KINDS = (
         _STORAGE,
         "volumeattributesclasses",
         {"driverName": "a", "parameters": {"b": "c"}},
+    ),
+    _cluster(
+        "CRUD Tests resource.k8s.io/v1 DeviceClass",
+        _DEVICES,
+        "deviceclasses",
+        {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
+    ),
+    Kind(
+        "CRUD Tests resource.k8s.io/v1 ResourceClaim",
+        _DEVICES,
+        "resourceclaims",
+        {"spec": {"devices": _REQUESTS}},
+        status={
+            "allocation": {"devices": {"results": [_DEVICE | {"request": "req-0"}]}},
+            "reservedFor": [{"resource": "pods", "name": "p", "uid": "1"}],
+            "devices": [_DEVICE | {"conditions": [_CONDITION]}],
+        },
+    ),
+    Kind(
+        "CRUD Tests resource.k8s.io/v1 ResourceClaimTemplate",
+        _DEVICES,
+        "resourceclaimtemplates",
+        {"spec": {"spec": {"devices": _REQUESTS}}},
+    ),
+    _cluster(
+        "CRUD Tests resource.k8s.io/v1 ResourceSlice",
+        _DEVICES,
+        "resourceslices",
+        {
+            "spec": {
+                "nodeName": "n",
+                "driver": "dra.example.com",
+                "pool": {"name": "p", "resourceSliceCount": 1},
+                "devices": [{"name": "device-0"}],
+            }
+        },
+        changed={"spec": {"devices": [{"name": "device-1"}]}},
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.conformance.calls import merge, ok, watching
+from tests.apiserver.conformance.calls import merge, ok, settle, watching
 from tests.apiserver.conformance.operations import KINDS, Kind
 from tests.apiserver.servers import ApiServer
 
@@ -21,7 +21,9 @@ def collection(kind: Kind, namespace: str) -> str:
     return f"{kind.path}{scope}/{kind.plural}"
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.entry)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=kind.entry, marks=pytest.mark.entry(kind.entry)) for kind in KINDS]
+)
 def test_entry(server: ApiServer, namespace: str, kind: Kind) -> None:
     path = collection(kind, namespace)
     discover(server, kind)
@@ -101,12 +103,6 @@ def annotate(server: ApiServer, path: str, name: str) -> Object:
             assert answer.status == 200, answer.body
             changed: Object = answer.json
             return changed
-
-
-def settle(server: ApiServer, item: str) -> None:
-    """What only a controller would finish: finalizers that hold a deleted object."""
-    if server.get(item).status == 200:
-        merge(server, item, {"metadata": {"finalizers": None}})
 
 
 def includes(found: Any, wanted: Any) -> bool:

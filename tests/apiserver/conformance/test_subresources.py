@@ -1,0 +1,98 @@
+"""Statuses, scales and collections, by kind: what upstream's entries do with each, in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.conformance.calls import merge, ok, settle, watching
+from tests.apiserver.conformance.subresources import COLLECTIONS, SCALES, STATUSES, Of, Status
+from tests.apiserver.servers import ApiServer
+
+Object = dict[str, Any]
+
+
+def entries(rows: tuple[Any, ...]) -> list[Any]:
+    return [pytest.param(row, id=row.entry, marks=pytest.mark.entry(row.entry)) for row in rows]
+
+
+def make(server: ApiServer, kind: Of, namespace: str, name: str, **labels: str) -> Object:
+    body = {"metadata": {"name": name, "labels": labels}, **kind.body}
+    return ok(server, "POST", kind.collection(namespace), body)
+
+
+@pytest.mark.parametrize("row", entries(STATUSES))
+def test_status(server: ApiServer, namespace: str, row: Status) -> None:
+    name = f"status-{namespace}"
+    path = row.collection(namespace)
+    made = make(server, row, namespace, name, e2e=namespace)
+    with watching(server, path, labelSelector=f"e2e={namespace}") as watch:
+        watch.until("ADDED", name)
+        read = ok(server, "GET", f"{path}/{name}/status")
+        assert read["kind"] == made["kind"]
+        wanted = {**read.get("status", {}), **row.update}
+        spoiled = {**read, "status": wanted, "spec": {**made["spec"], **row.not_through_status}}
+        updated = ok(server, "PUT", f"{path}/{name}/status", spoiled)
+        assert updated["status"] == wanted
+        assert updated["spec"] == made["spec"]
+        assert watch.until("MODIFIED", name)["status"] == wanted
+        patched = merge(server, f"{path}/{name}/status", {"status": row.patch})
+        assert patched["status"] == {**wanted, **row.patch}
+        assert watch.until("MODIFIED", name)["status"] == patched["status"]
+        through_main = merge(
+            server, f"{path}/{name}", {"status": row.update, "metadata": {"labels": {"a": "b"}}}
+        )
+        assert through_main["status"] == patched["status"]
+        assert through_main["metadata"].get("generation") == made["metadata"].get("generation")
+    ok(server, "DELETE", f"{path}/{name}?propagationPolicy=Background")
+
+
+@pytest.mark.parametrize("row", entries(SCALES))
+def test_scale(server: ApiServer, namespace: str, row: Of) -> None:
+    made = make(server, row, namespace, "a")
+    path = f"{row.collection(namespace)}/a"
+    scale = ok(server, "GET", f"{path}/scale")
+    assert (scale["kind"], scale["apiVersion"]) == ("Scale", "autoscaling/v1")
+    assert (scale["spec"]["replicas"], scale["status"]["replicas"]) == (1, 0)
+    assert scale["status"]["selector"] == "app=a"
+    for same in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp"):
+        assert scale["metadata"][same] == made["metadata"][same]
+    scale["metadata"]["resourceVersion"] = ""
+    scale["spec"]["replicas"] = 2
+    assert ok(server, "PUT", f"{path}/scale", scale)["spec"]["replicas"] == 2
+    found = ok(server, "GET", path)
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (2, 2)
+    assert merge(server, f"{path}/scale", {"spec": {"replicas": 4}})["spec"]["replicas"] == 4
+    assert ok(server, "GET", path)["spec"]["replicas"] == 4
+    scale["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    stale = server.ask("PUT", f"{path}/scale", scale)
+    assert (stale.status, stale.json["reason"]) == (409, "Conflict")
+    scale["metadata"]["resourceVersion"] = ""
+    scale["spec"]["replicas"] = -1
+    negative = server.ask("PUT", f"{path}/scale", scale)
+    assert (negative.status, negative.json["details"]["causes"][0]["field"]) == (422, "spec.replicas")
+
+
+@pytest.mark.parametrize("row", entries(COLLECTIONS))
+def test_collection(server: ApiServer, namespace: str, row: Of) -> None:
+    path = row.collection(namespace)
+    for number in range(3):
+        make(server, row, namespace, f"test{number}-{namespace}", special=namespace)
+    make(server, row, namespace, f"stays-{namespace}", special="other")
+    everywhere = f"{row.collection()}?labelSelector=special={namespace}"
+    assert len(ok(server, "GET", everywhere)["items"]) == 3
+    item = f"{path}/test0-{namespace}"
+    patched = merge(server, item, {"metadata": {"labels": {"patched": "true"}}})
+    assert patched["metadata"]["labels"] == {"special": namespace, "patched": "true"}
+    assert len(ok(server, "GET", f"{everywhere},patched=true")["items"]) == 1
+    ok(server, "DELETE", item + "?gracePeriodSeconds=0")
+    settle(server, item)
+    query = f"labelSelector=special={namespace}&gracePeriodSeconds=0&propagationPolicy=Background"
+    gone = ok(server, "DELETE", f"{path}?{query}")
+    assert len(gone["items"]) == 2
+    for each in gone["items"]:
+        settle(server, f"{path}/{each['metadata']['name']}")
+    left = [each["metadata"]["name"] for each in ok(server, "GET", path)["items"]]
+    assert f"stays-{namespace}" in left
+    assert not [name for name in left if name.startswith("test") and name.endswith(f"-{namespace}")]
