@@ -221,6 +221,15 @@ class Server:
         context = RequestContext(user=acting, info=info, user_agent=agent)
         if event is not None:
             context.audit_annotations = event.annotations
+        try:
+            return await self._worked(request, context, query, tail)
+        except status.StatusError as error:
+            return respond.error(error, warnings=context.warnings)
+
+    async def _worked(
+        self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
+    ) -> web.StreamResponse:
+        info = context.info
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
             return await work

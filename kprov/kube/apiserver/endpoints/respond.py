@@ -86,9 +86,9 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
     return obj
 
 
-def error(failure: StatusError, form: Form | None = None) -> web.Response:
+def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> web.Response:
     """A Status, with Retry-After where it says so."""
-    response = document(failure.status, form or Form(), code=failure.code)
+    response = document(failure.status, form or Form(), code=failure.code, warnings=warnings)
     if failure.retry_after_seconds:
         response.headers["Retry-After"] = str(failure.retry_after_seconds)
     return response
