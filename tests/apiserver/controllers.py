@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.apiserver.servers import ApiServer
@@ -29,12 +29,13 @@ def kubeconfig(server: ApiServer, token: str = "admin-token") -> Path:
 
 
 @contextlib.contextmanager
-def controllers(server: ApiServer, *names: str) -> Iterator[None]:
-    """Run those controllers of kube-controller-manager."""
+def controllers(server: ApiServer, *names: str, flags: Sequence[str] = ()) -> Iterator[None]:
+    """Run those controllers of kube-controller-manager. flags: more of its own."""
     command = [
         *(sys.executable, "-m", "kprov.kube.controller_manager", "--leader-elect=false", "--secure-port=0"),
         f"--kubeconfig={kubeconfig(server)}",
         f"--controllers={','.join(names)}",
+        *flags,
     ]
     with (server.folder / "controllers.log").open("ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

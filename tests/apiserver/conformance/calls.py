@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPSConnection
 from typing import Any
@@ -32,6 +33,15 @@ def settle(server: ApiServer, item: str) -> None:
     """What only a controller would finish: finalizers that hold a deleted object."""
     if server.get(item).status == 200:
         merge(server, item, {"metadata": {"finalizers": None}})
+
+
+def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """The first true value of look()."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+    return found
 
 
 class Watch:

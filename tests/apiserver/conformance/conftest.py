@@ -7,9 +7,22 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.apiserver.conformance.calls import eventually
+from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, Etcd, running
 
 _NUMBERS = itertools.count()
+_CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "root-ca-certificate-publisher-controller",
+    "resourcequota-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "endpoints-controller",
+    "endpointslice-controller",
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +38,31 @@ def server(over_etcd: tuple[Etcd, ApiServer]) -> ApiServer:
     return over_etcd[1]
 
 
+@pytest.fixture(scope="session")
+def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server with all admission, and the controllers that the entries need."""
+    with running(tmp_path_factory.mktemp("governed")) as (_, found):
+        authority = f"--root-ca-file={found.authority.file}"
+        with controllers(found, *_CONTROLLERS, flags=[authority]):
+            yield found
+
+
 @pytest.fixture
 def namespace(server: ApiServer) -> str:
     """A new namespace's name."""
+    return _new(server)
+
+
+@pytest.fixture
+def home(governed: ApiServer) -> str:
+    """A new namespace of the governed server, with its default account."""
+    name = _new(governed)
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    eventually(lambda: governed.get(account).status == 200)
+    return name
+
+
+def _new(server: ApiServer) -> str:
     name = f"entry-{next(_NUMBERS)}"
     made = server.post("/api/v1/namespaces", {"metadata": {"name": name}})
     assert made.status == 201, made.body

@@ -45,7 +45,7 @@ def _condition(name: str, **more: str) -> Object:
     return {"type": name, "status": "True", "reason": "E2E", "message": "Set from e2e test", **more}
 
 
-def _conditions(**more: str) -> dict[str, Object]:
+def _conditions(**more: str) -> dict[str, Any]:
     return {
         "update": {"conditions": [_condition("StatusUpdate", **more)]},
         "patch": {"conditions": [_condition("StatusPatched", **more)]},

@@ -75,6 +75,12 @@ class GarbageCollector(Controller):
                     node, live, without(owners, (ref.uid for ref in (*dangling, *waiting)))
                 )
             return
+        if waiting and any(each.deleting_dependents for each in node.dependents.values()):
+            # Perhaps a circle, in which each would wait for the next: this one holds up nobody any more.
+            unblocked = await self._unblock(node, live)
+            if unblocked is None:
+                return
+            live = unblocked
         await self._delete(node, live, foreground=bool(waiting and node.dependents))
 
     async def orphan(self, key: str) -> None:
@@ -180,6 +186,14 @@ class GarbageCollector(Controller):
         if len(owners) == len(live.metadata.owner_references):
             return
         await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in owners]})
+
+    async def _unblock(self, node: Node, live: Owned) -> Owned | None:
+        """Let none of the owners wait for the object; what it is then, None when it is gone."""
+        owners = live.metadata.owner_references
+        if any(each.block_owner_deletion for each in owners):
+            free = [msgspec.structs.replace(each, block_owner_deletion=False) for each in owners]
+            await self._patch(node, live, {"ownerReferences": [msgspec.to_builtins(each) for each in free]})
+        return await self._live(node)
 
     async def _remove_finalizer(self, node: Node, live: Owned, finalizer: str) -> None:
         await self._patch(
