@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
+from kprov.kube.apiserver.endpoints import foreign_kinds
 from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import duplicates, field, schema, status
+from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
 from kprov.kube.machinery.resources import api_version
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 Object = dict[str, Any]
+Gvk = tuple[str, str, str]
 
 #: Upstream's limit for a request body.
 MAX_BYTES: Final = 3 * 1024 * 1024
-_JSON: Final = {"application/json", "", "text/json"}
-_YAML: Final = {"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}
-_ACCEPTED: Final = ("application/json", "application/yaml", decoder.MEDIA_TYPE)
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+ACCEPTED: Final = (JSON, YAML, decoder.MEDIA_TYPE)
+_NO_KIND: Final = "couldn't get version/kind; json parse error: "
+#: What upstream reads first of a document.
+_GO_TYPE: Final = (
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+)
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE: Final = re.compile(f"{_WORD}(?:/{_WORD})?")
+_PARAMETER: Final = re.compile(rf'{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\]|\\.)*")')
+#: Of a body that nothing could be made of.
+_SHOWN_BYTES: Final = 30
 _VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
+
+
+class NotAnObjectError(ValueError):
+    """Something else than a JSON object."""
 
 
 async def read(request: web.BaseRequest) -> bytes:
@@ -66,67 +82,84 @@ def _too_large() -> status.StatusError:
 
 
 def media_type(request: web.BaseRequest) -> str:
-    """Content-Type without parameters, in lower case."""
-    return request.headers.get("Content-Type", "").split(";")[0].strip().lower()
+    """Content-Type without parameters, in lower case; JSON when there is none, "" when it is malformed."""
+    text = request.headers.get("Content-Type", "")
+    if not text:
+        return JSON
+    return _parsed_media_type(text)
+
+
+@lru_cache(maxsize=256)
+def _parsed_media_type(text: str) -> str:
+    """As Go's mime.ParseMediaType: a parameter that is none makes the whole malformed."""
+    named, *rest = text.split(";")
+    named = named.strip().lower()
+    if not _MEDIA_TYPE.fullmatch(named):
+        return ""
+    if any(each.strip() and not _PARAMETER.fullmatch(each.strip()) for each in rest):
+        return ""
+    # Only at the end a semicolon may stand for nothing.
+    return "" if any(not each.strip() for each in rest[:-1]) else named
 
 
 def decode(data: bytes, content_type: str) -> Any:
     """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
-    if content_type in _JSON:
+    try:
+        return _decoded(data, content_type)
+    except ValueError as error:
+        raise status.bad_request(str(error)) from None
+
+
+def _decoded(data: bytes, content_type: str) -> Any:
+    """Raises StatusError 415, and ValueError with upstream's text."""
+    if content_type == JSON:
         try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise status.bad_request(
-                f"the object provided is unrecognized (must be of type {error})"
-            ) from None
-    if content_type in _YAML:
-        return from_yaml(data)
+            return go_json.loads(data)
+        except go_json.JsonError as error:
+            raise ValueError(_NO_KIND + str(error)) from None
+    if content_type == YAML:
+        return go_yaml.loads(data)
     if content_type == decoder.MEDIA_TYPE:
-        try:
-            return decoder.decode(data)
-        except decoder.ProtobufError as error:
-            raise status.bad_request(str(error)) from None
-    raise status.unsupported_media_type(_ACCEPTED)
+        return decoder.decode(data)
+    raise status.unsupported_media_type(ACCEPTED)
 
 
 def from_yaml(data: bytes) -> Any:
     """A YAML (or JSON) document with JSON's types. Raises StatusError 400."""
-    if data.lstrip()[:1] == b"{":
-        try:
-            return orjson.loads(data)
-        except orjson.JSONDecodeError:
-            pass
-    import yaml
-
     try:
-        return yaml.load(data, Loader=_loader())  # noqa: S506  a safe loader without timestamps
-    except yaml.YAMLError as error:
-        raise status.bad_request(f"error converting YAML to JSON: {error}") from None
+        return go_yaml.loads(data)
+    except go_yaml.YamlError as error:
+        raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
 
 
-def _loader() -> Any:
-    import yaml
-
-    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if not hasattr(_loader, "made"):
-        made: Any = type("_Loader", (base,), {})
-        made.yaml_implicit_resolvers = {
-            first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-            for first, pairs in base.yaml_implicit_resolvers.items()
-        }
-        _loader.made = made  # type: ignore[attr-defined]
-    return _loader.made  # type: ignore[attr-defined]
+def typed(data: bytes, content_type: str, gvk: Gvk) -> Object:
+    """What a body of that kind says, with kind and version. Raises StatusError 400, 415."""
+    try:
+        found = _decoded(data, content_type)
+        return identified({} if found is None else found, gvk)
+    except ValueError as error:
+        text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summary(data)})"
+        raise status.bad_request(text) from None
 
 
-def check(
-    obj: Any, gvk: tuple[str, str, str], context: RequestContext, validation: str, data: bytes | None = None
-) -> Object:
+def _summary(data: bytes) -> str:
+    if not data:
+        return "<empty>"
+    begin = data[:_SHOWN_BYTES]
+    text = begin.decode("utf-8", "replace") if data[:1] == b"{" else begin.hex()
+    return text if len(data) <= _SHOWN_BYTES else f"{text} ..."
+
+
+def check(obj: Any, gvk: Gvk, context: RequestContext, validation: str, data: bytes | None = None) -> Object:
     """An object of that kind, pruned as Go's decoding would; unknown fields are warned of or refused.
 
     validation: the fieldValidation parameter; data: the JSON or YAML it came from, for duplicate fields.
     """
     mode = validation_mode(validation)
-    found = identified(obj, gvk)
+    try:
+        found = identified(obj, gvk)
+    except ValueError as error:
+        raise status.bad_request(str(error)) from None
     is_json = data is not None and data.lstrip()[:1] == b"{"
     report = schema.builtin().prune(found, gvk, data if is_json and mode != "Ignore" else None)
     if data is not None and not is_json and mode != "Ignore":
@@ -148,19 +181,30 @@ def validation_mode(validation: str) -> str:
     return validation or "Warn"
 
 
-def identified(obj: Any, gvk: tuple[str, str, str]) -> Object:
-    """The object with kind and version. Raises StatusError 400 where it says that it is of another."""
+def identified(obj: Any, gvk: Gvk) -> Object:
+    """The object with kind and version; where it lacks them they are those of the path.
+
+    Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
+    """
     if not isinstance(obj, dict):
-        raise status.bad_request("couldn't get version/kind; json parse error: the body is not an object")
+        raise NotAnObjectError(
+            f"{_NO_KIND}json: cannot unmarshal {_go_kind(obj)} into Go value of type {_GO_TYPE}"
+        )
+    for name in ("apiVersion", "kind"):
+        if obj.get(name) is not None and not isinstance(obj[name], str):
+            text = f"json: cannot unmarshal {_go_kind(obj[name])} into Go struct field .{name} of type string"
+            raise ValueError(_NO_KIND + text)
     group, version, kind = gvk
-    found_kind, found_version = obj.get("kind"), obj.get("apiVersion")
     expected = api_version(group, version)
-    if found_kind and found_version and (found_kind != kind or found_version != expected):
-        shown = status.quoted(str(found_version).split("/")[-1])
-        text = f"{found_kind} in version {shown} cannot be handled as a {kind}: no kind match"
-        if found_kind == kind:
-            text = f"the API version in the data ({found_version}) does not match the expected API version"
-            text += f" ({expected})"
-        raise status.bad_request(text)
+    found_kind, found_version = obj.get("kind") or kind, obj.get("apiVersion") or expected
+    if found_version.count("/") > 1:
+        raise ValueError(f"unexpected GroupVersion string: {found_version}")
+    if (found_kind, found_version) != (kind, expected):
+        raise status.bad_request(foreign_kinds.refusal(found_version, found_kind, gvk))
     obj["kind"], obj["apiVersion"] = kind, expected
     return obj
+
+
+def _go_kind(value: Any) -> str:
+    kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
+    return kinds.get(type(value), "number")

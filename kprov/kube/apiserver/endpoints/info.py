@@ -37,6 +37,9 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
         group, version, rest = parts[1], parts[2], parts[3:]
     if not rest:
         return plain, ""
+    by_path = rest[0] == "watch" and len(rest) > 1
+    if by_path:
+        rest = rest[1:]
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = unquote(rest[1])
@@ -46,8 +49,8 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
     tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else ""
     if path.endswith("/") and subresource == "proxy":
         tail = tail + "/" if tail else "/"
-    verb = _VERBS.get(method, "")
-    if not name:
+    verb = _VERBS.get(method, "") if not by_path else "watch"
+    if not name and not by_path:
         if verb == "get":
             verb = "watch" if is_true(query.get("watch")) else "list"
         elif verb == "delete":
@@ -69,6 +72,12 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
     return info, tail
 
 
+def is_watch_path(info: RequestInfo) -> bool:
+    """Whether it is one of the old paths that say watch before the resource."""
+    group = f"/apis/{info.api_group}" if info.api_group else "/api"
+    return info.verb == "watch" and info.path.startswith(f"{group}/{info.api_version}/watch/")
+
+
 def _selected(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The equality terms of the field selector; one that cannot be read is refused later."""
     try:
@@ -79,5 +88,5 @@ def _selected(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def is_true(text: str | None) -> bool:
-    """A boolean query parameter: present and neither 0 nor false."""
-    return text is not None and text.lower() not in {"", "0", "false", "f"}
+    """A boolean query parameter: present and neither 0 nor false, as upstream's conversion has it."""
+    return text is not None and text.lower() not in {"0", "false"}

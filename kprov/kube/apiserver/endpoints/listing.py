@@ -9,7 +9,8 @@ import orjson
 
 from kprov.kube.apiserver.cacher.cacher import NotFreshError
 from kprov.kube.apiserver.cacher.entry import Entry, make_entry
-from kprov.kube.apiserver.endpoints.parameters import ListOptions, Token
+from kprov.kube.apiserver.endpoints.continuation import Token
+from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.storage.interface import (
     CompactedError,
@@ -51,11 +52,12 @@ async def find(store: Store, options: ListOptions) -> Listed:
         store.check_readable()
     revision = store.cacher.revision
     entries = list(store.cache.select(options.selection))
-    if not options.limit or len(entries) <= options.limit:
+    if not options.limit or len(entries) <= options.limit or options.revision == 0:
+        # What any version will do for is given whole.
         return Listed(entries, revision)
     page = entries[: options.limit]
     remaining = len(entries) - options.limit if options.selection.is_everything else None
-    return Listed(page, revision, Token(revision, _start(store, page[-1])), remaining)
+    return Listed(page, revision, Token(revision, _start(_prefix(store, options), page[-1])), remaining)
 
 
 async def catch_up(store: Store, revision: int | None) -> None:
@@ -90,16 +92,22 @@ def render(store: Store, listed: Listed) -> bytes:
     return b"%b%b%b%b]}" % (top, orjson.dumps(metadata), opening, items)
 
 
-def _start(store: Store, last: Entry) -> str:
-    return last.key.removeprefix(store.cache.prefix) + "\0"
+def _prefix(store: Store, options: ListOptions) -> str:
+    """Of all keys that may be listed."""
+    prefix, namespace = store.cache.prefix, options.selection.namespace
+    return f"{prefix}{namespace}/" if namespace and store.resource.namespaced else prefix
+
+
+def _start(prefix: str, last: Entry) -> str:
+    return last.key.removeprefix(prefix) + "\0"
 
 
 async def _from_storage(store: Store, options: ListOptions, revision: int, token: Token | None) -> Listed:
-    prefix, selection = store.cache.prefix, options.selection
-    if selection.namespace and store.resource.namespaced:
-        prefix = f"{prefix}{selection.namespace}/"
-    after = (store.cache.prefix + token.start).rstrip("\0") if token else ""
+    prefix, selection = _prefix(store, options), options.selection
+    after = (prefix + token.start).rstrip("\0") if token else ""
     at = max(revision, 0)
+    if at > store.cacher.revision:
+        await catch_up(store, at)
     found: list[Entry] = []
     try:
         while True:
@@ -131,7 +139,7 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
     if not more:
         return Listed(found, at)
     remaining = page.remaining if selection.is_everything else None
-    return Listed(found, at, Token(at, _start(store, found[-1])), remaining)
+    return Listed(found, at, Token(at, _start(prefix, found[-1])), remaining)
 
 
 def _entry(store: Store, item: Stored) -> Entry:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
-_MATCHES: Final = {"", "Exact", "NotOlderThan"}
+_LATER: Final = "NotOlderThan"
+_MATCHES: Final = ("Exact", _LATER)
+_NO_CONTINUE: Final = "resourceVersionMatch is forbidden when continue is provided"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_INT64: Final = 1 << 63
 _META: Final = "meta.k8s.io"
 _MANAGER_MAX: Final = 128
 
@@ -36,29 +38,6 @@ class ListOptions:
     timeout: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A continue token: the list's revision (-1: the newest), and the key below the prefix to go on from."""
-
-    revision: int
-    start: str
-
-    def encoded(self) -> str:
-        text = orjson.dumps({"v": "meta.k8s.io/v1", "rv": self.revision, "start": self.start})
-        return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-    @classmethod
-    def parse(cls, text: str) -> Token:
-        try:
-            held = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            token = cls(int(held["rv"]), str(held["start"]))
-        except (binascii.Error, ValueError, KeyError, TypeError) as error:
-            raise status.bad_request(f"continue key is not valid: {error}") from None
-        if ".." in token.start or token.start.startswith("/"):
-            raise status.bad_request("continue key is not valid: invalid start key")
-        return token
-
-
 def list_options(
     info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
 ) -> ListOptions:
@@ -66,58 +45,66 @@ def list_options(
 
     gvk: of the objects as the client names them, which decides on field selectors; None: any field goes.
     """
-    revision = _revision(query.get("resourceVersion", ""))
-    match = query.get("resourceVersionMatch", "")
-    watch, initial = info.verb == "watch", query.get("sendInitialEvents")
-    errors = []
-    if match not in _MATCHES:
-        errors.append(field.not_supported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]))
-    elif match and not watch and revision is None:
-        errors.append(
-            field.forbidden(
-                "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
-            )
-        )
-    elif match == "Exact" and revision == 0:
-        errors.append(
-            field.forbidden(
-                "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-            )
-        )
-    if initial is not None:
-        if not watch:
-            errors.append(field.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
-        elif match != "NotOlderThan":
-            errors.append(
-                field.forbidden(
-                    "resourceVersionMatch",
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                )
-            )
-    elif watch and match:
-        errors.append(
-            field.forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-            )
-        )
+    version, text = query.get("resourceVersion", ""), query.get("continue", "")
+    match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
+    watch = info.verb == "watch"
+    limit, seconds = _integer(query, "limit") or 0, _integer(query, "timeoutSeconds")
+    if watch and initial is None and not match and version in {"", "0"}:
+        # What watches without a version always did, in the words that came later.
+        initial, match = "true", "NotOlderThan"
+    errors = _watch_errors(match, initial, text) if watch else _list_errors(version, match, initial, text)
     if errors:
         raise status.invalid(_META, "ListOptions", "", errors)
+    selection = _selection(info, query, gvk)
     token = None
-    if query.get("continue") and not watch:
-        if revision is not None and revision != 0:
+    if text and not watch:
+        token = Token.parse(text)
+        if version not in {"", "0"}:
             raise status.bad_request("specifying resource version is not allowed when using continue")
-        token = Token.parse(query["continue"])
     return ListOptions(
-        selection=_selection(info, query, gvk),
-        revision=revision,
+        selection=selection,
+        revision=revision(version, listing=not watch),
         match=match,
-        limit=max(_integer(query, "limit") or 0, 0),
+        limit=max(limit, 0),
         token=token,
         send_initial_events=is_true(initial),
         bookmarks=is_true(query.get("allowWatchBookmarks")),
-        timeout=_integer(query, "timeoutSeconds") or 0,
+        timeout=seconds or 0,
     )
+
+
+def _list_errors(version: str, match: str, initial: str | None, token: str) -> list[field.FieldError]:
+    errors = []
+    if match:
+        if not version:
+            text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            errors.append(field.forbidden("resourceVersionMatch", text))
+        if token:
+            errors.append(field.forbidden("resourceVersionMatch", _NO_CONTINUE))
+        if match not in _MATCHES:
+            errors.append(field.not_supported("resourceVersionMatch", match, [*_MATCHES, ""]))
+        if match == "Exact" and version == "0":
+            text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            errors.append(field.forbidden("resourceVersionMatch", text))
+    if initial is not None:
+        errors.append(field.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return errors
+
+
+def _watch_errors(match: str, initial: str | None, token: str) -> list[field.FieldError]:
+    errors = []
+    if initial is not None and match != _LATER:
+        text = f"sendInitialEvents requires setting resourceVersionMatch to {_LATER}"
+        errors.append(field.forbidden("resourceVersionMatch", text))
+    if match:
+        if initial is None:
+            text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            errors.append(field.forbidden("resourceVersionMatch", text))
+        if match != _LATER:
+            errors.append(field.not_supported("resourceVersionMatch", match, [_LATER]))
+        if token:
+            errors.append(field.forbidden("resourceVersionMatch", _NO_CONTINUE))
+    return errors
 
 
 def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None) -> Selection:
@@ -128,9 +115,14 @@ def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str,
             fields = field_labels.stored_selector(gvk, fields)
     except SelectorError as error:
         raise status.bad_request(str(error)) from None
-    if info.name:
+    if info.name and not fields.is_empty:
+        if fields.exact("metadata.name") != info.name:
+            raise status.bad_request("fieldSelector metadata.name doesn't match requested name")
+    elif info.name:
         fields = FieldSelector((*fields.terms, *FieldSelector.parse(f"metadata.name={info.name}").terms))
-    return Selection(info.namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)
+    # The path of one namespace's watch names it twice: as what is watched, and as where that is.
+    namespace = "" if info.resource == "namespaces" else info.namespace
+    return Selection(namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)
 
 
 def write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
@@ -190,20 +182,31 @@ def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> 
 
 def _integer(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name)
+    if text is None:
+        return None
+    if not _INTEGER.fullmatch(text):
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax")
+    number = int(text)
+    if not -_INT64 <= number < _INT64:
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range")
+    return number
+
+
+def revision(text: str, *, listing: bool = False) -> int | None:
+    """A resourceVersion as a number, None for "". Raises StatusError: 400 of a list, or else a bare 500."""
     if not text:
         return None
-    try:
+    why = ""
+    if not (text.isascii() and text.isdigit()):
+        why = "invalid syntax"
+    elif int(text) >= 2 * _INT64:
+        why = "value out of range"
+    if not why:
         return int(text)
-    except ValueError:
-        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax") from None
-
-
-def _revision(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal():
-        error = field.invalid(
-            "resourceVersion", text, "strconv.ParseUint: parsing " + status.quoted(text) + ": invalid syntax"
-        )
-        raise status.invalid(_META, "ListOptions", "", [error])
-    return int(text)
+    quoted = status.quoted(text)
+    message = f"resourceVersion: Invalid value: {quoted}: strconv.ParseUint: parsing {quoted}: {why}"
+    if listing:
+        raise status.bad_request(f"invalid resource version: {message}")
+    failure = status.failure(500, "", message)
+    del failure.status["reason"]
+    raise failure

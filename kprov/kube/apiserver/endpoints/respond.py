@@ -77,13 +77,23 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
             objects = obj.get("items", objects)
             kind = None
         table = printers.table(resource, objects, metadata, include_object or "Metadata", kind=kind)
-        return table | {"apiVersion": f"meta.k8s.io/{form.version}"}
+        return versioned(table, form.version)
     if form.kind == "PartialObjectMetadataList":
         text = "you requested PartialObjectMetadataList, but the requested object is not a list"
         raise failure(406, "NotAcceptable", f"{text} ({resource.kind})")
     if form.kind == "PartialObjectMetadata":
         return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}
     return obj
+
+
+def versioned(table: Object, version: str) -> Object:
+    """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
+    table["apiVersion"] = f"meta.k8s.io/{version}"
+    for row in table["rows"]:
+        shown = row.get("object")
+        if shown and shown["kind"] == "PartialObjectMetadata":
+            shown["apiVersion"] = table["apiVersion"]
+    return table
 
 
 def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> web.Response:

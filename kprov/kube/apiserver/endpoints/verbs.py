@@ -22,6 +22,7 @@ from kprov.kube.apiserver.endpoints import (
     served,
     watching,
 )
+from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
@@ -93,11 +94,7 @@ class Verbs:
     ) -> web.StreamResponse:
         info, store = context.info, view.store
         form = negotiation.of(request, query)
-        revision = query.get("resourceVersion")
-        if revision and revision.isdecimal():
-            await listing.catch_up(store, int(revision))
-        else:
-            await store.fresh()
+        await listing.catch_up(store, parameters.revision(query.get("resourceVersion", "")))
         entry = store.cache.get(keys.key(store.resource, info.namespace, info.name))
         if entry is None:
             raise store.missing(info.namespace, info.name)
@@ -113,6 +110,12 @@ class Verbs:
         form = negotiation.of(request, query)
         options = parameters.list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
+        if form.kind == "Table" and include not in {"", "Metadata", "Object", "None"}:
+            quoted = status.quoted(include)
+            raise status.bad_request(
+                f"Unable to convert to Table as requested: includeObject: Invalid value: {quoted}: "
+                "must be 'Metadata', 'Object', 'None', or empty"
+            )
         if context.info.verb == "watch":
             return await watching.serve(request, view, options, form, include)
         listed = await listing.find(view.store, options)
@@ -133,9 +136,9 @@ class Verbs:
         objects = (view.shown(entry, form, include) for entry in listed.entries)
         version = f"meta.k8s.io/{form.version}"
         if form.kind == "Table":
-            return printers.table(resource, objects, metadata, include or "Metadata") | {
-                "apiVersion": version
-            }
+            return respond.versioned(
+                printers.table(resource, objects, metadata, include or "Metadata"), form.version
+            )
         if form.kind == "PartialObjectMetadata":
             raise _not_of_that_form(f"{form.kind}, but the requested object is a list", resource.list_kind)
         if form.kind:
@@ -364,7 +367,10 @@ def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
     if not allowed:
         raise status.path_not_found()
-    if info.verb not in allowed or method == "HEAD":
+    by_path = request_info.is_watch_path(info)
+    if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
+        raise status.path_not_found()
+    if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
         raise status.method_not_allowed()
 
 
@@ -390,7 +396,7 @@ async def _object(
 ) -> Object:
     content_type = body.media_type(request)
     data = await body.read(request)
-    document = body.decode(data, content_type)
+    document = body.typed(data, content_type, gvk)
     text = None if "protobuf" in content_type else data
     return body.check(document, gvk, context, query.get("fieldValidation", ""), text)
 

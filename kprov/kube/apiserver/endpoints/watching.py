@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Watcher
+from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.listing import catch_up
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
@@ -23,6 +24,8 @@ from kprov.kube.machinery import printers, status
 MINIMUM_SECONDS: Final = 1800
 #: A client that leaves so many bytes unread is too slow and has to start again.
 _BACKLOG_BYTES: Final = 32 * 1024 * 1024
+#: The last bookmark comes so long before the timeout, as upstream's.
+_BEFORE_END_SECONDS: Final = 2.0
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 
 
@@ -52,7 +55,7 @@ class _Encoder:
 
     def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         resource = self._view.resource
-        metadata: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations
         return self.made(
@@ -61,18 +64,29 @@ class _Encoder:
 
     def made(self, type_: str, obj: dict[str, Any]) -> bytes:
         if self._form.kind == "Table":
-            columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
-            metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
-            obj = printers.table(self._view.resource, [obj], metadata, self._include, columns)
-            obj["apiVersion"] = f"meta.k8s.io/{self._form.version}"
-            self._columns_sent = True
+            obj = self._table(obj)
         elif self._form.kind:
             obj = printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
         return orjson.dumps({"type": type_, "object": obj}) + b"\n"
 
+    def _table(self, obj: dict[str, Any]) -> dict[str, Any]:
+        columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
+        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+        # A bookmark has no name, of which cells are made.
+        named = obj | {"metadata": {"name": "", **obj["metadata"]}}
+        made = printers.table(self._view.resource, [named], metadata, "None", columns)
+        if self._columns_sent:
+            made["columnDefinitions"] = None
+        if self._include == "Metadata":
+            made["rows"][0]["object"] = printers.partial_metadata(obj)
+        elif self._include == "Object":
+            made["rows"][0]["object"] = obj
+        self._columns_sent = True
+        return respond.versioned(made, self._form.version)
 
-def _error_line(text: str) -> bytes:
-    return orjson.dumps({"type": "ERROR", "object": status.expired(text).status}) + b"\n"
+
+def _error_line(failure: status.StatusError) -> bytes:
+    return orjson.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
 
 
 def _chunk(data: bytes) -> bytes:
@@ -100,7 +114,7 @@ class _HttpSink:
 
     def end(self, expired: str) -> None:
         if expired:
-            self._push(_chunk(_error_line(expired)))
+            self._push(_chunk(_error_line(status.expired(expired))))
         self._finish()
 
     def _push(self, chunk: bytes) -> None:
@@ -137,7 +151,7 @@ class _WebSocketSink:
 
     def end(self, expired: str) -> None:
         if expired:
-            self.lines.put_nowait(_error_line(expired))
+            self.lines.put_nowait(_error_line(status.expired(expired)))
         self.lines.put_nowait(None)
 
 
@@ -145,31 +159,40 @@ async def serve(
     request: web.BaseRequest, view: Served, options: ListOptions, form: Form, include_object: str
 ) -> web.StreamResponse:
     """Answer until the timeout, the client's or the server's end."""
+    if form.media_type == negotiation.YAML:
+        raise status.not_acceptable((negotiation.JSON,))
     store = view.store
     encoder = _Encoder(view, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
+    failure = None
     if options.send_initial_events or not options.revision:
-        await catch_up(store, options.revision)
+        try:
+            await catch_up(store, options.revision)
+        except status.StatusError as error:
+            if error.reason != "Timeout":
+                raise
+            failure = error
     if request.headers.get("Upgrade", "").lower() == "websocket":
-        return await _serve_websocket(request, store, options, encoder, seconds)
-    return await _serve_http(request, store, options, encoder, seconds)
+        return await _serve_websocket(request, store, options, encoder, seconds, failure)
+    return await _serve_http(request, store, options, encoder, seconds, failure)
 
 
-def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes] | None:
-    """Lines to send first; from here on the watcher gets events. None: it could not start, 410.
+def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
+    """Lines to send first; from here on the watcher gets events. Raises StatusError 410: it cannot start.
 
     Nothing may be awaited in between: an event would be lost or sent twice.
     """
     watcher.after = store.cacher.revision
     lines: list[bytes] = []
-    if options.send_initial_events or not options.revision:
+    if options.send_initial_events:
         lines = [encoder.added(entry) for entry in store.cache.select(options.selection)]
-        if options.send_initial_events and options.bookmarks:
+        if options.bookmarks:
             lines.append(encoder.bookmark(watcher.after, _INITIAL_END))
-    else:
+    elif options.revision:
         past = store.cache.history_after(options.revision)
         if past is None:
-            return None
+            text = f"too old resource version: {options.revision} ({store.cache.floor})"
+            raise status.expired(text)
         watcher.after = options.revision
         for event in past:
             watcher.offer(event)
@@ -177,12 +200,13 @@ def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watch
     return lines
 
 
-def _too_old(store: Store, options: ListOptions) -> str:
-    return f"too old resource version: {options.revision} ({store.cache.floor})"
-
-
 async def _serve_http(
-    request: web.BaseRequest, store: Store, options: ListOptions, encoder: _Encoder, seconds: float
+    request: web.BaseRequest,
+    store: Store,
+    options: ListOptions,
+    encoder: _Encoder,
+    seconds: float,
+    failure: status.StatusError | None,
 ) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
@@ -196,38 +220,60 @@ async def _serve_http(
     writer.send_headers()
     sink = _HttpSink(transport, encoder)
     watcher = Watcher(options.selection, sink, options.bookmarks)
-    lines = _start(store, options, encoder, watcher)
-    if lines is None:
-        await response.write(_error_line(_too_old(store, options)))
+    try:
+        if failure is not None:
+            raise failure
+        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+    except status.StatusError as error:
+        await response.write(_error_line(error))
         await response.write_eof()
         return response
     if lines:
         transport.write(b"".join([_chunk(line) for line in lines]))
+    last = _last_bookmark(store, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(sink.ended, seconds)
     finally:
+        last.cancel()
         store.cache.remove_watcher(watcher)
-    if options.bookmarks and not transport.is_closing():
-        sink.bookmark(store.cacher.revision)
     sink.flush()
     if not transport.is_closing():
         await response.write_eof()
     return response
 
 
+def _last_bookmark(store: Store, watcher: Watcher, seconds: float) -> asyncio.TimerHandle:
+    """Have the bookmark sent that comes shortly before the end; a watch too short for it gets none."""
+
+    def send() -> None:
+        if watcher.bookmarks and seconds > _BEFORE_END_SECONDS:
+            watcher.sink.bookmark(store.cacher.revision)
+
+    return asyncio.get_running_loop().call_later(seconds - _BEFORE_END_SECONDS, send)
+
+
 async def _serve_websocket(
-    request: web.BaseRequest, store: Store, options: ListOptions, encoder: _Encoder, seconds: float
+    request: web.BaseRequest,
+    store: Store,
+    options: ListOptions,
+    encoder: _Encoder,
+    seconds: float,
+    failure: status.StatusError | None,
 ) -> web.StreamResponse:
     socket = web.WebSocketResponse()
     await socket.prepare(request)
     sink = _WebSocketSink(encoder)
     watcher = Watcher(options.selection, sink, options.bookmarks)
-    lines = _start(store, options, encoder, watcher)
-    if lines is None:
-        await socket.send_str(_error_line(_too_old(store, options)).decode())
+    try:
+        if failure is not None:
+            raise failure
+        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+    except status.StatusError as error:
+        await socket.send_str(_error_line(error).decode())
         await socket.close()
         return socket
+    last = _last_bookmark(store, watcher, seconds)
     try:
         for line in lines:
             await socket.send_str(line.decode())
@@ -238,6 +284,7 @@ async def _serve_websocket(
                     await socket.send_str(item.decode())
         reader.cancel()
     finally:
+        last.cancel()
         store.cache.remove_watcher(watcher)
     await socket.close()
     return socket

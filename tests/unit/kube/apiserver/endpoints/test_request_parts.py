@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.endpoints import info, negotiation, parameters
-from kprov.kube.apiserver.endpoints.parameters import Token
+from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.machinery.status import StatusError
 
 

@@ -1,0 +1,104 @@
+"""Continue tokens of lists, as upstream writes and reads them.
+
+Source: apiserver/pkg/storage/continue.go. A token names a key below the prefix that is listed, so that of a
+namespace's list says nothing of the namespace. Servers of both kinds behind one address read each other's.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.machinery import status
+
+_VERSION: Final = "meta.k8s.io/v1"
+_FOREIGN: Final = re.compile(r"[^A-Za-z0-9_-]")
+#: How Go calls the types of JSON's values.
+_GO_TYPES: Final = {
+    str: "string",
+    bool: "bool",
+    list: "array",
+    dict: "object",
+    int: "number",
+    float: "number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`revision` of the list (below 0: the newest), and the key to go on from, below the list's prefix."""
+
+    revision: int
+    start: str
+
+    def encoded(self) -> str:
+        text = orjson.dumps({"v": _VERSION, "rv": self.revision, "start": f"/{self.start}"})
+        return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Token:
+        """The token of a client. Raises StatusError 400."""
+        held = _document(text)
+        version = _member(held, "v", str, "v", "string")
+        revision = _member(held, "rv", int, "rv", "int64")
+        start = _member(held, "start", str, "start", "string")
+        if version != _VERSION:
+            raise _refused(f": server does not recognize this encoded version {version}")
+        if not revision:
+            raise _refused(f": incorrect encoded start resourceVersion (version {_VERSION})")
+        if not start:
+            raise _refused(f": encoded start key empty (version {_VERSION})")
+        key = start if start.startswith("/") else f"/{start}"
+        if key.startswith("//") or posixpath.normpath(key) != key:
+            # It must not lead out of what is listed.
+            raise _refused(f": {start}")
+        return cls(revision, key[1:])
+
+
+def _document(text: str) -> dict[str, Any]:
+    foreign = _FOREIGN.search(text)
+    if foreign is not None or len(text) % 4 == 1:
+        place = foreign.start() if foreign is not None else len(text) - 1
+        raise _refused(f": illegal base64 data at input byte {place}")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    try:
+        held = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise _refused(f": {_syntax(data, error)}") from None
+    if held is None:
+        return {}
+    if not isinstance(held, dict):
+        raise _refused(
+            f": json: cannot unmarshal {_GO_TYPES[type(held)]} into Go value of type storage.continueToken"
+        )
+    return held
+
+
+def _member(held: dict[str, Any], name: str, type_: type[Any], field: str, go_type: str) -> Any:
+    value = held.get(name)
+    if value is None:
+        return type_()
+    if type(value) is not type_:
+        found = _GO_TYPES[type(value)]
+        if found == "number":
+            found = f"number {value}"
+        raise _refused(
+            f": json: cannot unmarshal {found} into Go struct field continueToken.{field} of type {go_type}"
+        )
+    return value
+
+
+def _syntax(data: bytes, error: orjson.JSONDecodeError) -> str:
+    """What Go says of the two mistakes that cut and foreign tokens make."""
+    if data[:1] not in {b"", b"{"}:
+        return f"invalid character '{data[:1].decode('latin-1')}' looking for beginning of value"
+    return "unexpected end of JSON input" if "end of data" in str(error) or not data else str(error)
+
+
+def _refused(text: str) -> status.StatusError:
+    return status.bad_request(f"invalid continue token: continue key is not valid{text}")

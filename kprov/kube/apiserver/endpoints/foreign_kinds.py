@@ -1,0 +1,54 @@
+"""What upstream says to an object of another kind than the path's.
+
+Source: apimachinery/pkg/runtime: scheme.go, conversion.go, error.go.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+from kprov.kube.machinery import status
+from kprov.kube.machinery.resources import RESOURCES, api_version, split_api_version
+
+Gvk = tuple[str, str, str]
+
+#: Of every version of every group, in Go's package metav1.
+_OPTIONS: Final = {f"{verb}Options" for verb in ("Create", "Delete", "Get", "List", "Patch", "Update")}
+_CORE: Final = {"Status", "List", "APIGroup", "APIGroupList", "APIResourceList", "APIVersions"}
+#: Where a group's internal types do not stand in the package of its first word.
+_PACKAGES: Final = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
+
+
+def refusal(found_version: str, found_kind: str, gvk: Gvk) -> str:
+    """The text of the 400; found_version is an apiVersion, gvk the kind that the path is of."""
+    group, version, kind = gvk
+    found_group, short = split_api_version(found_version)
+    if found_kind == kind and found_group == group and (found_group, short, found_kind) in _known():
+        return (
+            f"the API version in the data ({found_version}) does not match the expected API version "
+            f"({api_version(group, version)})"
+        )
+    text = f"{found_kind} in version {status.quoted(short)} cannot be handled as a {kind}: "
+    if _is_known(found_group, short, found_kind):
+        package = _PACKAGES.get(group, group.partition(".")[0])
+        return f"{text}converting ({short}.{found_kind}) to ({package}.{kind}): unknown conversion"
+    return (
+        f"{text}no kind {status.quoted(found_kind)} is registered for version {status.quoted(found_version)} "
+        'in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    )
+
+
+def _is_known(group: str, version: str, kind: str) -> bool:
+    if kind in _OPTIONS:
+        return any(known[:2] == (group, version) for known in _known())
+    return (group, version, kind) in _known() or (not group and version == "v1" and kind in _CORE)
+
+
+@functools.cache
+def _known() -> frozenset[Gvk]:
+    found = set[Gvk]()
+    for resource in RESOURCES:
+        found |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}
+        found |= {(each.group, each.version, each.kind) for each in resource.subresources}
+    return frozenset(found)
