@@ -67,11 +67,15 @@ def prepare_for_create(resource: Resource, namespace: str, obj: Object) -> None:
     metadata["creationTimestamp"] = timestamps.now()
 
 
-def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
-    """Keep from the stored object what no update may change; refuse another name, namespace or uid."""
+def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch: bool = False) -> None:
+    """Keep from the stored object what no update may change; refuse another name, namespace or uid.
+
+    The uid of an object that is sent is a precondition; one that a patch makes is validated.
+    """
     metadata, before = obj.setdefault("metadata", {}), old["metadata"]
     name = before["name"]
-    if metadata.get("uid") and metadata["uid"] != before.get("uid"):
+    wanted = metadata.get("uid") or ""
+    if wanted and wanted != before.get("uid") and not is_patch:
         text = (
             f"Precondition failed: UID in precondition: {metadata['uid']}, "
             f"UID in object meta: {before.get('uid')}"
@@ -83,6 +87,8 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
             metadata[kept] = before[kept]
         else:
             metadata.pop(kept, None)
+    if wanted:
+        metadata["uid"] = wanted
     if "namespace" in before:
         metadata["namespace"] = before["namespace"]
     if "generateName" in before:
@@ -142,7 +148,7 @@ def validate_update(obj: Object, old: Object) -> list[FieldError]:
     errors: list[FieldError] = []
     errors += [
         field.invalid(f"metadata.{name}", metadata.get(name), "field is immutable")
-        for name in ("name", "namespace")
+        for name in ("name", "namespace", "uid")
         if metadata.get(name) != before.get(name)
     ]
     if before.get("deletionTimestamp"):

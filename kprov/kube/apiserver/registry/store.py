@@ -257,7 +257,7 @@ class Store:
         self._identify(obj)
         zero_values.normalize(obj, self._node)
         self._check_version(obj, old, name)
-        metadata.prepare_for_update(self.resource, obj, old)
+        metadata.prepare_for_update(self.resource, obj, old, is_patch=context.info.verb == "patch")
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
         strategy.default(old)
@@ -285,7 +285,10 @@ class Store:
             strategy.prepare_for_update(context, obj, old)
             errors = strategy.validate_update(obj, old)
         self._refuse_invalid(name, metadata.validate_update(obj, old) + errors)
-        context.warnings += strategy.warnings(obj, old)
+        if subresource == "status":
+            context.warnings += strategy.status_warnings(obj)
+        else:
+            context.warnings += strategy.warnings(obj, old)
         if attributes is not None and self.admission is not None:
             await self.admission.validate(attributes)
         if _same(obj, old) and not self.storage.is_stale(current.key):

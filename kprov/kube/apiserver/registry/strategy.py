@@ -63,6 +63,10 @@ class Strategy:
         """Warning header texts; old is None at creation."""
         return []
 
+    def status_warnings(self, obj: Object) -> list[str]:
+        """Warning header texts of a write to /status."""
+        return []
+
     def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
         """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []

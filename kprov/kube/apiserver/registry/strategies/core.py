@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.strategies import core_rules as rules
-from kprov.kube.apiserver.registry.strategies import endpoint_rules, quota_rules, status_rules
+from kprov.kube.apiserver.registry.strategies import endpoint_rules, node_rules, quota_rules, status_rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
@@ -66,13 +66,13 @@ class NodeStrategy(ResourceStrategy):
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return list(rules.node(obj))
+        return list(node_rules.node(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*rules.node(obj), *rules.node_update(obj, old)]
+        return [*node_rules.node(obj), *node_rules.node_update(obj, old)]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return self.validate_update(obj, old)
+        return list(node_rules.node_update(obj, old))
 
 
 class SecretStrategy(ResourceStrategy):

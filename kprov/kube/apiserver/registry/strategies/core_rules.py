@@ -1,4 +1,4 @@
-"""What config maps, secrets and nodes must look like.
+"""What config maps and secrets must look like.
 
 Source: upstream pkg/apis/core/validation/validation.go.
 """
@@ -7,16 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import json
-from collections.abc import Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import each
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
-from kprov.kube.apiserver.registry.strategies.resource_rules import quantity_value
-from kprov.kube.apiserver.registry.strategies.scheduling_rules import EFFECTS
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 
@@ -108,45 +102,3 @@ def _keys(path: str, data: Object) -> list[FieldError]:
 
 def _decoded_size(text: str) -> int:
     return len(text) * 3 // 4 - text[-2:].count("=")
-
-
-def node(obj: Object) -> Iterator[FieldError]:
-    spec, status = obj["spec"], obj.get("status") or {}
-    seen: set[tuple[str, str]] = set()
-    # Upstream's paths of taints start at the metadata.
-    for path, taint in each(spec.get("taints"), "metadata.taints"):
-        key, effect, value = taint.get("key", ""), taint.get("effect", ""), taint.get("value", "")
-        yield from checks.named(key, f"{path}.key", names.is_qualified_name)
-        problems = names.is_label_value(value)
-        if problems:
-            yield field.invalid(f"{path}.value", value, ";".join(problems))
-        yield from checks.one_of_required(effect, f"{path}.effect", EFFECTS)
-        if (key, effect) in seen:
-            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
-            double = field.duplicate(path, shown)
-            text = f"{double.detail}: taints must be unique by key and effect pair"
-            yield FieldError(double.reason, path, text)
-        seen.add((key, effect))
-    for part in ("capacity", "allocatable"):
-        for name, amount in (status.get(part) or {}).items():
-            yield from quantity_value(name, amount, f"status.{part}.{name}")
-    ranges = spec.get("podCIDRs") or []
-    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in checks.cidr(text, path)]
-    yield from wrong
-    if len(ranges) > 1 and not wrong:
-        versions = {ipaddress.ip_network(text, strict=False).version for text in ranges}
-        if len(versions) < 2 or len(ranges) > 2:
-            text = "may specify no more than one CIDR for each IP family"
-            yield field.invalid("spec.podCIDRs", ranges, text)
-
-
-def node_update(obj: Object, old: Object) -> list[FieldError]:
-    spec, before = obj["spec"], old["spec"]
-    errors: list[FieldError] = []
-    if before.get("podCIDRs") and spec.get("podCIDRs") != before["podCIDRs"]:
-        text = 'node updates may not change podCIDR except from "" to valid'
-        errors.append(field.forbidden("spec.podCIDRs", text))
-    if before.get("providerID") and spec.get("providerID") != before["providerID"]:
-        text = 'node updates may not change providerID except from "" to valid'
-        errors.append(field.forbidden("spec.providerID", text))
-    return errors

@@ -120,8 +120,12 @@ class ResourceStrategy(Strategy):
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         if self.has_status:
             keep(obj, old, "status")
-        if self.has_generation and content(obj) != content(old):
+        if self.has_generation and self.is_new_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
+
+    def is_new_generation(self, obj: Object, old: Object) -> bool:
+        """Whether a change raises metadata.generation."""
+        return content(obj) != content(old)
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
@@ -133,6 +137,11 @@ class ResourceStrategy(Strategy):
 def content(obj: Object) -> Object:
     """What a user wishes for: everything but identity, metadata and status."""
     return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
+
+
+def differs(obj: Object, old: Object, part: str) -> bool:
+    """Whether that part of the metadata is another; none and empty are the same."""
+    return (obj["metadata"].get(part) or None) != (old["metadata"].get(part) or None)
 
 
 def keep(obj: Object, old: Object, part: str) -> None:

@@ -16,7 +16,7 @@ from kprov.kube.apiserver.registry.strategies import (
     status_rules,
 )
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, differs
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
@@ -68,8 +68,11 @@ class EndpointSliceStrategy(ResourceStrategy):
             _missing(port, "name", "")
             port["protocol"] = port.get("protocol") or "TCP"
 
+    def is_new_generation(self, obj: Object, old: Object) -> bool:
+        return super().is_new_generation(obj, old) or differs(obj, old, "labels")
+
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        fqdn = obj.get("addressType") == "FQDN"
+        fqdn = old is None and obj.get("addressType") == "FQDN"
         return ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
 
     def validate(self, obj: Object) -> list[FieldError]:
@@ -156,6 +159,10 @@ class PriorityClassStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         _missing(obj, "preemptionPolicy", "PreemptLowerPriority")
         obj.setdefault("value", 0)
+
+    def is_new_generation(self, obj: Object, old: Object) -> bool:
+        """A class stays what it is: it is of its first generation for ever."""
+        return False
 
     def validate(self, obj: Object) -> list[FieldError]:
         return rules.priority_class(obj)

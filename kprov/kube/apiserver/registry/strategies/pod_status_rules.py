@@ -173,12 +173,11 @@ def _addresses(status: Object, before: Object, part: str) -> Errors:
     if len(texts) < 2:
         return
     versions = set()
-    for text in texts:
+    for index, text in enumerate(texts):
         try:
             versions.add(ipaddress.ip_address(text).version)
         except ValueError:
-            shown = f"[{', '.join(texts)}]"
-            problem = f"invalid IP: {text!r} in {shown}"
+            problem = f"invalid IP[{index}]: {text}"
             yield field.internal(path, f"failed to check for dual stack with error:{problem}")
             versions.clear()
             break

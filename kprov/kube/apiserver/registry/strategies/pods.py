@@ -38,6 +38,7 @@ class PodStrategy(ResourceStrategy):
                     _host_ports(container)
         if spec.get("resources") is not None:
             pod_defaults.default_pod_resources(spec)
+        _one_address(obj.get("status") or {})
         seconds = spec.get("terminationGracePeriodSeconds")
         if seconds is not None and seconds < 0:
             spec["terminationGracePeriodSeconds"] = 1
@@ -123,6 +124,15 @@ def _keep_observed(status: Object, before: Object) -> None:
 def _keep_generation(new: Object, old: Object) -> None:
     if not new.get("observedGeneration") and old.get("observedGeneration"):
         new["observedGeneration"] = old["observedGeneration"]
+
+
+def _one_address(status: Object) -> None:
+    """The one address that older kubelets know of goes before the list, and is its first."""
+    address, listed = status.get("podIP") or "", status.get("podIPs") or []
+    if address and (not listed or listed[0].get("ip", "") != address):
+        status["podIPs"] = [{"ip": address}]
+    elif listed and listed[0].get("ip"):
+        status["podIP"] = listed[0]["ip"]
 
 
 def _host_ports(container: Object) -> None:

@@ -57,7 +57,11 @@ def default(obj: Object) -> None:
         spec["internalTrafficPolicy"] = "Cluster"
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
-    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+    balancer: Object = obj.setdefault("status", {}).setdefault("loadBalancer", {})
+    if spec["type"] == "LoadBalancer":
+        for ingress in balancer.get("ingress") or ():
+            if ingress.get("ip") and ingress.get("ipMode") is None:
+                ingress["ipMode"] = "VIP"
 
 
 def normalize_cluster_ips(spec: Object, old: Object | None) -> None:

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.strategies import (
     status_rules,
     template_rules,
 )
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, differs
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
@@ -66,6 +66,10 @@ class DeploymentStrategy(WorkloadStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*apps_rules.deployment(obj), *apps_rules.immutable_selector(obj, old)]
+
+    def is_new_generation(self, obj: Object, old: Object) -> bool:
+        """Replica sets have a deployment's annotations, too."""
+        return super().is_new_generation(obj, old) or differs(obj, old, "annotations")
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.deployment(obj, old))
@@ -133,6 +137,11 @@ class DaemonSetStrategy(WorkloadStrategy):
             changed = obj["spec"]["template"] != old["spec"]["template"]
             annotations: Object = obj["metadata"].setdefault("annotations", {})
             annotations[_TEMPLATE_GENERATION] = str(int(count) + changed)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        count = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
+        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = count
 
     def default_own(self, obj: Object, spec: Object) -> None:
         obj["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")

@@ -251,3 +251,69 @@ def test_of_the_metadata_a_write_to_status_keeps_what_upstream_keeps(
     new = copy.deepcopy(old) | {"metadata": dict.fromkeys(names, "new")}
     write_status(group, plural, new, old)
     assert {name for name in names if new["metadata"][name] == "old"} == kept
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "part"),
+    [("apps", "deployments", "annotations"), ("discovery.k8s.io", "endpointslices", "labels")],
+)
+def test_some_metadata_is_a_new_generation(group: str, plural: str, part: str) -> None:
+    resource = find(group, "v1", plural)
+    assert resource is not None
+    old: Object = {"metadata": {"generation": 1}, "spec": {}, "status": {}}
+    for changed, generation in ((part, 2), ("finalizers", 1)):
+        new = copy.deepcopy(old)
+        new["metadata"][changed] = {"a": "b"}
+        for_resource(resource).prepare_for_update(system_context("update", resource), new, old)
+        assert new["metadata"]["generation"] == generation
+
+
+def test_a_priority_class_is_of_its_first_generation_for_ever() -> None:
+    resource = find("scheduling.k8s.io", "v1", "priorityclasses")
+    assert resource is not None
+    old: Object = {"metadata": {"generation": 1}, "value": 1, "globalDefault": True}
+    new = {"metadata": {"generation": 1}, "value": 1}
+    for_resource(resource).prepare_for_update(system_context("update", resource), new, old)
+    assert new["metadata"] == {"generation": 1}
+
+
+def test_the_count_of_templates_is_not_of_a_daemon_sets_status() -> None:
+    counted = {"deprecated.daemonset.template.generation": "3"}
+    old: Object = {"metadata": {"annotations": counted}, "spec": {}, "status": {}}
+    new: Object = {"metadata": {"annotations": {"a": "b"}}, "spec": {}, "status": {}}
+    write_status("apps", "daemonsets", new, old)
+    assert new["metadata"]["annotations"] == {"a": "b"} | counted
+
+
+def test_the_one_address_of_a_pod_is_the_first_of_all() -> None:
+    for status, shown in (
+        ({"podIP": "1.2.3.4"}, {"podIP": "1.2.3.4", "podIPs": [{"ip": "1.2.3.4"}]}),
+        ({"podIPs": [{"ip": "1.2.3.5"}]}, {"podIP": "1.2.3.5", "podIPs": [{"ip": "1.2.3.5"}]}),
+        (
+            {"podIP": "1.2.3.4", "podIPs": [{"ip": "1.2.3.5"}, {"ip": "fd00::1"}]},
+            {"podIP": "1.2.3.4", "podIPs": [{"ip": "1.2.3.4"}]},
+        ),
+    ):
+        obj: Object = {"metadata": {"name": "a"}, "spec": {"containers": []}, "status": status}
+        strategy("", "pods").default(obj)
+        assert obj["status"] == shown
+
+
+def test_an_address_of_a_load_balancer_is_virtual() -> None:
+    status = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}, {"hostname": "a.b"}]}}
+    obj: Object = {"metadata": {"name": "a"}, "spec": {"type": "LoadBalancer"}, "status": status}
+    strategy("", "services").default(obj)
+    assert obj["status"]["loadBalancer"]["ingress"] == [
+        {"ip": "1.2.3.4", "ipMode": "VIP"},
+        {"hostname": "a.b"},
+    ]
+
+
+def test_features_and_addresses_of_a_node_are_told_once() -> None:
+    address = {"type": "InternalIP", "address": "1.2.3.4"}
+    wrong = {"declaredFeatures": ["B", "A", "A"], "addresses": [address, address]}
+    assert found("", "nodes", wrong) == [
+        'status.declaredFeatures[1]: Invalid value: "A": list must be sorted alphabetically',
+        'status.declaredFeatures[2]: Duplicate value: "A"',
+        'status.addresses[1]: Duplicate value: {"Type":"InternalIP","Address":"1.2.3.4"}',
+    ]
