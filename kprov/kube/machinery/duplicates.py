@@ -3,49 +3,65 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
+from collections.abc import Collection
 from typing import Any
 
 import orjson
 
 
-class _Marked(dict[str, Any]):
-    """An object as parsed, with the names that stood in it more than once."""
-
-    twice: tuple[str, ...] = ()
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written."""
 
 
-def _hook(pairs: list[tuple[str, Any]]) -> _Marked:
-    marked = _Marked(pairs)
-    if len(marked) != len(pairs):
-        counts = Counter(name for name, _ in pairs)
-        marked.twice = tuple(name for name, count in counts.items() if count > 1)
-    return marked
+def is_as_long(body: bytes, obj: Any) -> bool:
+    """Whether `obj` takes as many bytes as `body`, which it was made of: then no field stood there twice.
 
-
-def duplicate_fields(body: bytes, obj: Any) -> list[str]:
-    """Paths of fields given again ("spec.replicas"), in document order, each once.
-
-    `obj` is what orjson made of `body`. Clients send compact JSON: where encoding `obj` again takes as many
-    bytes as came in, nothing was dropped, and the slow way is not gone.
+    Clients send compact JSON; the slow way is for the others.
     """
-    if len(orjson.dumps(obj)) == len(body.strip()):
-        return []
+    return len(orjson.dumps(obj)) == len(body.strip())
+
+
+def in_order(body: bytes, unknown: Collection[str]) -> list[str]:
+    """Texts of unknown fields and of those given again, as they come in the body, each once.
+
+    Source: sigs.k8s.io/json, strict decoding.
+    """
     found: dict[str, None] = {}
-    _collect(json.loads(body, object_pairs_hook=_hook), "", found)
+    text = body.decode("utf-8", "replace")
+    _collect(json.loads(text, object_pairs_hook=_Pairs), "", frozenset(unknown), found)
     return list(found)
 
 
-def _collect(value: Any, path: str, found: dict[str, None]) -> None:
-    if isinstance(value, _Marked):
-        for name in value.twice:
-            found[f"{path}.{name}".removeprefix(".")] = None
-        for name, held in value.items():
-            if isinstance(held, dict | list):
-                _collect(held, f"{path}.{name}", found)
+def by_name(unknown: Collection[str]) -> list[str]:
+    """Texts of unknown fields, names in order, items of lists by number."""
+    return [_unknown(path) for path in sorted(unknown, key=_steps)]
+
+
+def _steps(path: str) -> list[tuple[int, int, str]]:
+    steps = re.findall(r"\[(\d+)\]|([^.\[]+)", path)
+    return [(0, int(index), "") if index else (1, 0, name) for index, name in steps]
+
+
+def _unknown(path: str) -> str:
+    return f"unknown field {json.dumps(path, ensure_ascii=False)}"
+
+
+def _collect(value: Any, path: str, unknown: frozenset[str], found: dict[str, None]) -> None:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for name, held in value:
+            here = f"{path}.{name}" if path else name
+            if here in unknown:
+                found[_unknown(here)] = None
+                continue
+            if name in seen:
+                found[f"duplicate field {json.dumps(here, ensure_ascii=False)}"] = None
+            seen.add(name)
+            _collect(held, here, unknown, found)
     elif isinstance(value, list):
         for index, held in enumerate(value):
-            _collect(held, f"{path}[{index}]", found)
+            _collect(held, f"{path}[{index}]", unknown, found)
 
 
 def yaml_duplicates(body: bytes) -> list[str]:
@@ -57,7 +73,14 @@ def yaml_duplicates(body: bytes) -> list[str]:
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: list[tuple[int, str]] = []
-    pending = [yaml.compose(body, Loader=loader)]
+    composer = loader(body)
+    try:
+        # Only the first document is read.
+        pending = [composer.get_node()] if composer.check_node() else []
+    except yaml.YAMLError:
+        return []
+    finally:
+        composer.dispose()
     while pending:
         node = pending.pop()
         if isinstance(node, yaml.SequenceNode):

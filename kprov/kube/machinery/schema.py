@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from kprov.kube.machinery import definitions, timestamps
-from kprov.kube.machinery.duplicates import duplicate_fields
+from kprov.kube.machinery.duplicates import by_name, in_order, is_as_long
 from kprov.kube.machinery.quantity import QuantityError, canonical
 from kprov.kube.machinery.schema_types import ANY_NODE, Compiler, Kind, Node
 
@@ -30,35 +30,30 @@ _TIME_LAYOUTS = {Kind.TIME: "2006-01-02T15:04:05Z07:00", Kind.MICRO_TIME: "2006-
 class SchemaReport:
     """What was found in one object.
 
-    errors: at most one text, of a value whose type cannot be decoded. unknown_fields, duplicate_fields: paths
-    such as "spec.containers[0].foo", in document order.
+    errors: at most one text, of a value whose type cannot be decoded. unknown_fields: paths such as
+    "spec.containers[0].foo". strict_errors: texts of those and of fields given twice, in the body's order, or
+    by name where there is none (YAML, patches): Go sorts names then.
     """
 
     errors: list[str] = field(default_factory=list)
     unknown_fields: list[str] = field(default_factory=list)
-    duplicate_fields: list[str] = field(default_factory=list)
+    strict_errors: list[str] = field(default_factory=list)
     #: Of YAML, which is read before fields are known: see yaml_duplicates.
     duplicate_keys: list[str] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[str]:
         """Texts for fieldValidation=Warn, each a Warning header."""
-        return self.duplicate_keys + self._strict_errors
-
-    @property
-    def _strict_errors(self) -> list[str]:
-        return [f'unknown field "{name}"' for name in self.unknown_fields] + [
-            f'duplicate field "{name}"' for name in self.duplicate_fields
-        ]
+        return self.duplicate_keys + self.strict_errors
 
     def bad_request_text(self, gvk: Gvk, *, strict: bool) -> str | None:
         """The message of upstream's 400 for this report, None where the object is accepted."""
         if self.errors:
             reason = self.errors[0]
         elif strict and self.warnings:
-            errors = self._strict_errors
+            errors = self.strict_errors
             if self.duplicate_keys:
-                errors.insert(0, "yaml: unmarshal errors:\n  " + "\n  ".join(self.duplicate_keys))
+                errors = ["yaml: unmarshal errors:\n  " + "\n  ".join(self.duplicate_keys), *errors]
             reason = f"strict decoding error: {', '.join(errors)}"
         else:
             return None
@@ -104,14 +99,18 @@ class Schema:
 
     def _run(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None, *, prune: bool) -> SchemaReport:
         report = SchemaReport()
-        if body is not None:
-            report.duplicate_fields = duplicate_fields(body, obj)
+        # Before what is unknown is dropped from it.
+        is_whole = body is None or is_as_long(body, obj)
         node = self.node(gvk)
         if node.kind is Kind.STRUCT:
             try:
                 _struct(node, obj, (), report, prune)
             except _RefusedError as refused:
                 report.errors.append(str(refused))
+        if body is None:
+            report.strict_errors = by_name(report.unknown_fields)
+        elif report.unknown_fields or not is_whole:
+            report.strict_errors = in_order(body, report.unknown_fields)
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:

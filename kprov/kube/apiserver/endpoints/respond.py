@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any, Final
 
 import orjson
@@ -20,15 +22,37 @@ Object = dict[str, Any]
 
 #: Upstream compresses from this size on, at its fastest level.
 GZIP_BYTES: Final = 128 * 1024
+#: Of all warnings of an answer, and of each once they are too many.
+_WARNINGS_RUNES: Final = 4096
+_WARNING_RUNES: Final = 256
 _NO_STORE: Final = "no-cache, private"
 
 
 def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
     result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
-    for text in dict.fromkeys(warnings):
+    for text in shortened(dict.fromkeys(warnings)):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
         result.add("Warning", f'299 - "{escaped}"')
     return result
+
+
+def shortened(texts: Iterable[str]) -> list[str]:
+    """Warnings as far as headers have room: all, or else the beginnings of the first ones.
+
+    Source: apiserver/pkg/endpoints/filters/warning.go.
+    """
+    whole = list(texts)
+    lengths = list(accumulate(len(text) for text in whole))
+    fitting = bisect_right(lengths, _WARNINGS_RUNES)
+    if fitting == len(whole):
+        return whole
+    kept, written = [], 0
+    for place, text in enumerate(whole):
+        if place > fitting and written >= _WARNINGS_RUNES:
+            break
+        kept.append(text[:_WARNING_RUNES])
+        written += len(kept[-1])
+    return kept
 
 
 def raw(body: bytes, warnings: Iterable[str] = ()) -> web.Response:

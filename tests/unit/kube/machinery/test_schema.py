@@ -50,7 +50,7 @@ def test_unknown_fields_are_refused_only_when_strict() -> None:
     assert check(obj, strict=False) is None
     assert check(obj) == (
         'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
-        'unknown field "spec.template.spec.containers[0].bar", unknown field "spec.foo"'
+        'unknown field "spec.foo", unknown field "spec.template.spec.containers[0].bar"'
     )
 
 
@@ -65,9 +65,22 @@ def test_duplicate_fields_are_found_in_the_body() -> None:
     assert report.warnings == ['duplicate field "metadata.name"', 'duplicate field "spec.replicas"']
 
 
+def test_what_strict_decoding_refuses_comes_in_the_bodys_order() -> None:
+    body = b"""{"foo":{"a":1,"a":2},"foo":1,"metadata":{"name":"a","x\\"y":1,"name":"b"},
+        "spec":{"replicas":1,"bar":2,"replicas":2}}"""
+    report = schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
+    assert report.warnings == [
+        'unknown field "foo"',
+        r'unknown field "metadata.x\"y"',
+        'duplicate field "metadata.name"',
+        'unknown field "spec.bar"',
+        'duplicate field "spec.replicas"',
+    ]
+
+
 def test_spaces_in_the_body_are_no_duplicates() -> None:
     body = b'{ "metadata": { "name": "a" } }'
-    assert schema.builtin().check(orjson.loads(body), DEPLOYMENT, body).duplicate_fields == []
+    assert schema.builtin().check(orjson.loads(body), DEPLOYMENT, body).strict_errors == []
 
 
 def test_pruning_leaves_what_go_would_leave() -> None:

@@ -1,0 +1,180 @@
+"""JSON as Go reads it, and what it says of a document that is none.
+
+Source: sigs.k8s.io/json/internal/golang/encoding/json/scanner.go. orjson reads what is right; only what it
+refuses is looked at again here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import orjson
+
+#: Deeper than this nothing is read; orjson's own limit, upstream's is 10,000.
+_MAX_DEPTH: Final = 1024
+_END: Final = "unexpected end of JSON input"
+_SPACE: Final = re.compile(rb"[ \t\r\n]*")
+_PLAIN: Final = re.compile(rb'[^"\\\x00-\x1f]*')
+_NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_LITERALS: Final = {b"t": b"true", b"f": b"false", b"n": b"null"}
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+class JsonError(ValueError):
+    """No JSON; the text is Go's."""
+
+
+def loads(data: bytes) -> Any:
+    """The document; bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD, as in Go.
+
+    Raises JsonError.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = error(data)
+        if text:
+            raise JsonError(text) from None
+    try:
+        found = json.loads(data.decode("utf-8", "replace"))
+        return orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False)))
+    except (ValueError, RecursionError) as failure:
+        raise JsonError(str(failure)) from None
+
+
+def error(data: bytes) -> str:
+    """What Go says of a document; "" when it is one."""
+    try:
+        end = _Scanner(data).document()
+    except JsonError as refusal:
+        return str(refusal)
+    return "" if end == len(data) else _unexpected(data, end, "after top-level value")
+
+
+def _unexpected(data: bytes, at: int, where: str) -> str:
+    if at >= len(data):
+        return _END
+    character = chr(data[at])
+    shown = {"'": r"\'", '"': '"'}.get(character)
+    if shown is None:
+        shown = character if character.isprintable() else json.dumps(character)[1:-1]
+        if shown.startswith("\\u00"):
+            shown = "\\x" + shown[4:]
+    return f"invalid character '{shown}' {where}"
+
+
+class _Scanner:
+    """Goes through a document until something is wrong."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def document(self) -> int:
+        """The place after the document and its space. Raises JsonError."""
+        at = self._value(self._after_space(0))
+        return self._after_space(at)
+
+    def _value(self, at: int) -> int:
+        """Past one value; what is open stands in a list, since documents may be deeper than the stack."""
+        data, opened = self._data, list[bytes]()
+        while True:
+            start = data[at : at + 1]
+            if start in {b"{", b"["}:
+                if len(opened) >= _MAX_DEPTH:
+                    raise JsonError("exceeded max depth")
+                closing = b"}" if start == b"{" else b"]"
+                at = self._after_space(at + 1)
+                if data[at : at + 1] != closing:
+                    opened.append(closing)
+                    if start == b"{":
+                        at = self._key(at)
+                    continue
+                at += 1
+            else:
+                at = self._scalar(at)
+            while opened:
+                at = self._after_space(at)
+                following = data[at : at + 1]
+                if following == opened[-1]:
+                    opened.pop()
+                    at += 1
+                    continue
+                if following != b",":
+                    within = "object key:value pair" if opened[-1] == b"}" else "array element"
+                    raise JsonError(_unexpected(data, at, f"after {within}"))
+                at = self._after_space(at + 1)
+                if opened[-1] == b"}":
+                    at = self._key(at)
+                break
+            if not opened:
+                return at
+
+    def _key(self, at: int) -> int:
+        """Past a key and its colon."""
+        if self._data[at : at + 1] != b'"':
+            raise JsonError(_unexpected(self._data, at, "looking for beginning of object key string"))
+        at = self._after_space(self._string(at))
+        if self._data[at : at + 1] != b":":
+            raise JsonError(_unexpected(self._data, at, "after object key"))
+        return self._after_space(at + 1)
+
+    def _scalar(self, at: int) -> int:
+        data = self._data
+        start = data[at : at + 1]
+        if start == b'"':
+            return self._string(at)
+        if start in _LITERALS:
+            word = _LITERALS[start]
+            for index in range(1, len(word)):
+                if data[at + index : at + index + 1] != word[index : index + 1]:
+                    where = f"in literal {word.decode()} (expecting '{chr(word[index])}')"
+                    raise JsonError(_unexpected(data, at + index, where))
+            return at + len(word)
+        if start == b"-" or start.isdigit():
+            return self._number(at)
+        raise JsonError(_unexpected(data, at, "looking for beginning of value"))
+
+    def _number(self, at: int) -> int:
+        data = self._data
+        found = _NUMBER.match(data, at)
+        if found is None:
+            raise JsonError(_unexpected(data, at + 1, "in numeric literal"))
+        end = found.end()
+        following = data[end : end + 1]
+        if following == b"." and b"." not in found[0] and b"e" not in found[0].lower():
+            raise JsonError(_unexpected(data, end + 1, "after decimal point in numeric literal"))
+        if following in {b"e", b"E"} and b"e" not in found[0].lower():
+            signed = data[end + 1 : end + 2] in {b"+", b"-"}
+            raise JsonError(_unexpected(data, end + 1 + signed, "in exponent of numeric literal"))
+        return end
+
+    def _string(self, at: int) -> int:
+        data = self._data
+        at += 1
+        while True:
+            found = _PLAIN.match(data, at)
+            at = at if found is None else found.end()
+            start = data[at : at + 1]
+            if start == b'"':
+                return at + 1
+            if start != b"\\":
+                raise JsonError(_unexpected(data, at, "in string literal"))
+            escape = data[at + 1 : at + 2]
+            if escape == b"u":
+                for place in range(at + 2, at + 6):
+                    if data[place : place + 1] not in _HEXADECIMAL:
+                        raise JsonError(_unexpected(data, place, "in \\u hexadecimal character escape"))
+                at += 6
+            elif escape and escape in b'"\\/bfnrt':
+                at += 2
+            else:
+                raise JsonError(_unexpected(data, at + 1, "in string escape code"))
+
+    def _after_space(self, at: int) -> int:
+        found = _SPACE.match(self._data, at)
+        return at if found is None else found.end()
+
+
+_HEXADECIMAL: Final = frozenset(bytes([each]) for each in b"0123456789abcdefABCDEF")

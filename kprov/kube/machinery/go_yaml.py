@@ -1,0 +1,139 @@
+"""YAML as upstream reads it: the first document, with JSON's types, and Go's words for what is none.
+
+Source: sigs.k8s.io/yaml and its fork of go-yaml (yaml.go: fail, decode.go: the ratio of aliases).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+import orjson
+
+#: Up to so many nodes nearly all may come from aliases; from the second number on a tenth.
+_ALIASES_FREE: Final = 400_000
+_ALIASES_FEW: Final = 4_000_000
+_SHARE_FREE: Final = 0.99
+_SHARE_FEW: Final = 0.10
+#: So few are nobody's concern.
+_ALWAYS: Final = 1000
+
+
+class YamlError(ValueError):
+    """No YAML; the text is Go's, which begins with "yaml: "."""
+
+
+def loads(data: bytes) -> Any:
+    """The document with strings for keys; None when there is none. Raises YamlError."""
+    if data.lstrip()[:1] == b"{":
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass
+    import yaml
+
+    try:
+        loader = _loader()(data)
+        try:
+            found = loader.get_data()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise YamlError(_text(error)) from None
+    except (RecursionError, ValueError, TypeError) as error:
+        raise YamlError(f"yaml: {error}") from None
+    if b"&" in data and _is_excessive(found):
+        raise YamlError("yaml: document contains excessive aliasing")
+    return _with_json_keys(found)
+
+
+def _text(error: Any) -> str:
+    """Go counts lines from nought, but for the scanner's errors, and leaves the first one out."""
+    from yaml.scanner import ScannerError
+
+    problem = getattr(error, "problem", None) or str(error)
+    line = 0
+    for mark in (getattr(error, "context_mark", None), getattr(error, "problem_mark", None)):
+        if mark is not None and mark.line and not line:
+            line = mark.line + isinstance(error, ScannerError)
+    return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
+
+
+@functools.cache
+def _loader() -> Any:
+    """A safe loader without timestamps; a tag that nobody knows says nothing."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    made: Any = type("_Loader", (base,), {})
+    made.yaml_implicit_resolvers = {
+        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
+        for first, pairs in base.yaml_implicit_resolvers.items()
+    }
+    made.add_constructor(None, _untagged)
+    return made
+
+
+def _untagged(loader: Any, node: Any) -> Any:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+def _is_excessive(found: Any) -> bool:
+    """Whether a small document stands for a large one: what aliases name is one object here."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        known = sizes.get(id(value))
+        if known is None:
+            sizes[id(value)] = 1  # of what contains itself
+            children = value.values() if isinstance(value, dict) else value
+            known = sizes[id(value)] = 1 + sum(size(each) for each in children)
+        return known
+
+    total = size(found)
+    if total <= _ALWAYS:
+        return False
+    written = sum(len(value) for value in _once(found)) + 1
+    share = (total - written) / total
+    if total <= _ALIASES_FREE:
+        return share > _SHARE_FREE
+    if total >= _ALIASES_FEW:
+        return share > _SHARE_FEW
+    part = (total - _ALIASES_FREE) / (_ALIASES_FEW - _ALIASES_FREE)
+    return share > _SHARE_FREE - (_SHARE_FREE - _SHARE_FEW) * part
+
+
+def _once(found: Any) -> list[Any]:
+    """Every object and list of a document, those that stand in several places once."""
+    seen: dict[int, Any] = {}
+    todo = [found]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict | list) and id(value) not in seen:
+            seen[id(value)] = value
+            todo += value.values() if isinstance(value, dict) else value
+    return list(seen.values())
+
+
+def _with_json_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        if all(type(name) is str for name in value):
+            return {name: _with_json_keys(each) for name, each in value.items()}
+        return {_key(name): _with_json_keys(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_json_keys(each) for each in value]
+    return value
+
+
+def _key(name: Any) -> str:
+    if isinstance(name, bool):
+        return "true" if name else "false"
+    return "null" if name is None else str(name)

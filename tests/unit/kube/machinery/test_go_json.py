@@ -1,0 +1,46 @@
+"""What Go says of documents that are no JSON, and how it reads those that nearly are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from kprov.kube.machinery import go_json
+
+REFUSED = {
+    b"": "unexpected end of JSON input",
+    b'{"a":': "unexpected end of JSON input",
+    b'{"a":x}': "invalid character 'x' looking for beginning of value",
+    b"{} x": "invalid character 'x' after top-level value",
+    b"{a:1}": "invalid character 'a' looking for beginning of object key string",
+    b'{"a" 1}': "invalid character '1' after object key",
+    b'{"a":1 "b"}': "invalid character '\"' after object key:value pair",
+    b"[1 2]": "invalid character '2' after array element",
+    b"[1,]": "invalid character ']' looking for beginning of value",
+    b'"\n"': "invalid character '\\n' in string literal",
+    b'"\\x"': "invalid character 'x' in string escape code",
+    b'"\\u12g4"': "invalid character 'g' in \\u hexadecimal character escape",
+    b"nul!": "invalid character '!' in literal null (expecting 'l')",
+    b"-x": "invalid character 'x' in numeric literal",
+    b"1.x": "invalid character 'x' after decimal point in numeric literal",
+    b"1e+x": "invalid character 'x' in exponent of numeric literal",
+    b"01": "invalid character '1' after top-level value",
+    b"'a'": "invalid character '\\'' looking for beginning of value",
+    b"[" * 11_000: "exceeded max depth",
+}
+
+
+@pytest.mark.parametrize(("data", "text"), REFUSED.items(), ids=[repr(each[:12]) for each in REFUSED])
+def test_a_broken_document_is_refused_in_gos_words(data: bytes, text: str) -> None:
+    with pytest.raises(go_json.JsonError) as refusal:
+        go_json.loads(data)
+    assert str(refusal.value) == text
+
+
+def test_bytes_and_characters_that_are_none_are_replaced() -> None:
+    assert go_json.loads(b'{"a": "\xff", "b": "\\ud800x"}') == {"a": "\ufffd", "b": "\ufffdx"}
+
+
+def test_what_is_right_is_read() -> None:
+    text = b' {"a": [1, -2.5e+3, true, null, {}, []], "b": "\\u00e9\\n"} '
+    assert go_json.error(text) == ""
+    assert go_json.loads(text) == {"a": [1, -2500.0, True, None, {}, []], "b": "é\n"}
