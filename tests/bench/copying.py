@@ -24,12 +24,17 @@ def copying() -> None:
         rounds = []
         for _ in range(3):
             source.write_bytes(os.urandom(_SIZE))
-            rounds.append((_scp(bench, str(source)), bench.kprov("play", play)))
-        scp, kprov = (sorted(times)[1] for times in zip(*rounds, strict=True))
+            # kprov's files are on the disk when it ends (they are renamed to their places): what scp only
+            # left in memory must not be written during its time.
+            os.sync()
+            scp = _scp(bench, str(source))
+            os.sync()
+            rounds.append((scp, bench.kprov("play", play)))
+        first, second = (sorted(times)[1] for times in zip(*rounds, strict=True))
         show(
             [
-                ("60 MB to 10 hosts: scp, kprov", f"{scp:.2f} s, {kprov:.2f} s"),
-                ("  ratio", f"{scp / kprov:.2f}"),
+                ("60 MB to 10 hosts: scp, kprov", f"{first:.2f} s, {second:.2f} s"),
+                ("  ratio", f"{first / second:.2f}"),
             ]
         )
 
