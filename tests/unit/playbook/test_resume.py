@@ -207,3 +207,24 @@ def test_a_journal_without_a_whole_first_line_is_passed_over(bench: Any) -> None
     (bench.folder / "open").write_text("")
     assert bench.play(OWED, journal=journal).ok
     assert (bench.folder / "told-1").read_text() == "x\n"
+
+
+def test_a_role_that_stands_twice_goes_on_in_its_second_use(bench: Any) -> None:
+    bench.write(
+        "roles/each/tasks/main.yml",
+        "- {name: note, shell: 'echo {{ which }} >> {{ out }}/notes-{{ n }}'}\n"
+        "- {name: gate, command: 'test -e {{ out }}/{{ needs }}', when: n == 1}\n"
+        "- {name: end, shell: 'echo {{ which }} ends >> {{ out }}/notes-{{ n }}'}\n",
+    )
+    text = """
+- hosts: all
+  gather_facts: false
+  roles:
+    - {role: each, which: first, needs: hosts.yml}
+    - {role: each, which: second, needs: open}
+"""
+    run_twice(bench, text)
+    whole = ["first", "first ends", "second", "second ends"]
+    for host in (1, 2):
+        assert (bench.folder / f"notes-{host}").read_text().splitlines() == whole
+    assert bench.order("a") == ["each : gate", "each : end"]
