@@ -139,28 +139,10 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
     else:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
     own = resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
-    return [*errors, *_validate_rest(metadata), *_finalizers(metadata.get("finalizers") or (), own=own)]
+    return [*errors, *common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
 
 
-def validate_update(obj: Object, old: Object) -> list[FieldError]:
-    """Metadata of a changed object."""
-    metadata, before = obj["metadata"], old["metadata"]
-    errors: list[FieldError] = []
-    errors += [
-        field.invalid(f"metadata.{name}", metadata.get(name), "field is immutable")
-        for name in ("name", "namespace", "uid")
-        if metadata.get(name) != before.get(name)
-    ]
-    if before.get("deletionTimestamp"):
-        added = sorted(set(metadata.get("finalizers") or ()) - set(before.get("finalizers") or ()))
-        if added:
-            text = "no new finalizers can be added if the object is being deleted, found new finalizers "
-            shown = "[]string{" + ", ".join(status.quoted(each) for each in added) + "}"
-            errors.append(field.forbidden("metadata.finalizers", text + shown))
-    return errors + _validate_rest(metadata)
-
-
-def _validate_rest(metadata: Object) -> list[FieldError]:
+def common(metadata: Object) -> list[FieldError]:
     """What new and changed objects have in common."""
     return [
         *checks.labels(metadata.get("labels"), "metadata.labels"),
@@ -193,7 +175,7 @@ def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
             controller = controller or shown
 
 
-def _finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
+def finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
     """`own`: whether a name without a domain has to be one of Kubernetes' own."""
     path = "metadata.finalizers"
     for value in values:

@@ -17,7 +17,7 @@ from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.interfaces import Admission
-from kprov.kube.apiserver.registry import deletion, metadata
+from kprov.kube.apiserver.registry import deletion, metadata, metadata_update
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks, nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
@@ -284,7 +284,8 @@ class Store:
         else:
             strategy.prepare_for_update(context, obj, old)
             errors = strategy.validate_update(obj, old)
-        self._refuse_invalid(name, metadata.validate_update(obj, old) + errors)
+        judged = metadata_update.validate(self.resource, obj, old, subresource)
+        self._refuse_invalid(name, judged + errors)
         if subresource == "status":
             context.warnings += strategy.status_warnings(obj)
         else:
