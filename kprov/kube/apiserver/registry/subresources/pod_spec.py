@@ -9,8 +9,8 @@ import copy
 from typing import Any, Final
 
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.strategies import annotation_rules, pod_resize_rules, pod_rules
 from kprov.kube.apiserver.registry.strategies.generic import keep
-from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.subresources import change
 from kprov.kube.apiserver.request import RequestContext
@@ -74,83 +74,51 @@ class EphemeralContainers(PodStrategy):
         if _MIRROR in (old["metadata"].get("annotations") or {}):
             return [field.forbidden("", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
-        containers = obj["spec"].get("ephemeralContainers") or []
-        errors = _names(obj["spec"], containers, path)
-        new = {container.get("name"): container for container in containers}
+        errors = [*pod_rules.pod(obj), *annotation_rules.kept_annotations(obj, old)]
+        new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}
         for container in old["spec"].get("ephemeralContainers") or ():
             name = container["name"]
-            if name not in new:
-                text = f'existing ephemeral containers "{name}" may not be removed\n'
-                errors.append(field.forbidden(path, text))
-            elif new[name] != container:
-                text = f'existing ephemeral containers "{name}" may not be changed\n'
+            if new.get(name) != container:
+                done = "changed" if name in new else "removed"
+                text = f'existing ephemeral containers "{name}" may not be {done}\n'
                 errors.append(field.forbidden(path, text))
         return errors
 
-
-def _names(spec: Object, containers: list[Object], path: str) -> list[FieldError]:
-    """A name and an image for each, no name twice in the pod, targets that are there."""
-    errors = []
-    others = {each["name"] for kind in _KINDS for each in spec.get(kind) or ()}
-    taken = set(others)
-    for index, container in enumerate(containers):
-        here = f"{path}[{index}]"
-        name = container.get("name")
-        if not name:
-            errors.append(field.required(f"{here}.name"))
-        elif name in taken:
-            errors.append(field.duplicate(f"{here}.name", name))
-        taken.add(name)
-        if not container.get("image"):
-            errors.append(field.required(f"{here}.image"))
-        target = container.get("targetContainerName")
-        if target and target not in others:
-            errors.append(field.not_found(f"{here}.targetContainerName", target))
-        errors += [
-            field.forbidden(f"{here}.{name}", "cannot be set for an Ephemeral Container")
-            for name in ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle")
-            if container.get(name)
-        ]
-        if any((container.get("resources") or {}).get(part) for part in ("limits", "requests")):
-            text = "cannot be set for an Ephemeral Container"
-            errors.append(field.forbidden(f"{here}.resources", text))
-    return errors
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return []
 
 
 class Resize(PodStrategy):
     """Only CPU and memory of containers and their resize policy."""
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        wanted: dict[str, list[Object]] = {}
-        for kind in _KINDS:
-            new, before = (list((each.get("spec") or {}).get(kind) or ()) for each in (obj, old))
-            if [each.get("name") for each in new] != [each["name"] for each in before]:
-                return  # added, removed, renamed or moved containers: validation refuses them
-            wanted[kind] = [_resized(one, other) for one, other in zip(before, new, strict=True)]
-        resources = (obj.get("spec") or {}).get("resources")
+        spec: Object = obj.get("spec") or {}
+        if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):
+            return  # validation refuses it
+        wanted = {kind: _all_resized(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
+        resources = spec.get("resources")
         _restore(obj, old)
         for kind, containers in wanted.items():
             if containers:
                 obj["spec"][kind] = containers
         if resources is not None:
             obj["spec"]["resources"] = resources
+        else:
+            obj["spec"].pop("resources", None)
         _raise_generation(obj, old)
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        if _MIRROR in (old["metadata"].get("annotations") or {}):
-            return [field.forbidden("", "static pods cannot be resized")]
-        errors: list[FieldError] = []
-        for kind in _KINDS:
-            new, before = obj["spec"].get(kind) or [], old["spec"].get(kind) or []
-            if [each.get("name") for each in new] != [each["name"] for each in before]:
-                text = "containers may not be added, removed, renamed or reordered on resize"
-                return [*errors, field.forbidden(f"spec.{kind}", text)]
-            for index, (one, other) in enumerate(zip(new, before, strict=True)):
-                errors += _resize_errors(one, other, f"spec.{kind}[{index}].resources")
-        if qos_class(obj["spec"]) != qos_class(old["spec"]):
-            text = "Pod QOS Class may not change as a result of resizing"
-            errors.append(field.invalid("spec", qos_class(obj["spec"]), text))
-        return errors
+        return pod_resize_rules.pod_resize(obj, old)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return []
+
+
+def _all_resized(before: list[Object], new: list[Object]) -> list[Object]:
+    """The old containers with their new resources; renamed or moved ones are for validation to refuse."""
+    if [one.get("name") for one in new] != [one["name"] for one in before]:
+        return new
+    return [_resized(one, other) for one, other in zip(before, new, strict=True)]
 
 
 def _resized(before: Object, new: Object) -> Object:
@@ -158,19 +126,6 @@ def _resized(before: Object, new: Object) -> Object:
     for name in _RESIZED:
         keep(merged, new, name)
     return merged
-
-
-def _resize_errors(new: Object, old: Object, path: str) -> list[FieldError]:
-    errors = []
-    for part in ("requests", "limits"):
-        after = (new.get("resources") or {}).get(part) or {}
-        before = (old.get("resources") or {}).get(part) or {}
-        if set(before) - set(after):
-            errors.append(field.forbidden(f"{path}.{part}", f"resource {part} cannot be removed"))
-        changed = {name for name in after.keys() | before.keys() if after.get(name) != before.get(name)}
-        if changed - {"cpu", "memory"}:
-            errors.append(field.forbidden("spec", "only cpu and memory resources are mutable"))
-    return errors
 
 
 def _restore(obj: Object, old: Object) -> None:

@@ -91,6 +91,8 @@ def changed(strategy: type[Any], new: dict[str, Any], old: dict[str, Any]) -> li
     """The texts of what is wrong; `new` becomes what would be stored."""
     rules = strategy(PODS)
     assert PODS is not None
+    for each in (new, old):
+        rules.default(each)
     rules.prepare_for_update(system_context("update", PODS), new, old)
     return [f"{error.field}: {error.message}" for error in rules.validate_update(new, old)]
 
@@ -114,7 +116,10 @@ def test_an_ephemeral_container_is_added_and_nothing_else_changes() -> None:
         ([{"name": "d", "image": "other"}], "may not be changed"),
         ([{"name": "d", "image": "i"}, {"name": "a", "image": "i"}], 'Duplicate value: "a"'),
         ([{"name": "d", "image": "i"}, {"name": "e", "image": "i", "targetContainerName": "z"}], "Not found"),
-        ([{"name": "d", "image": "i"}, {"name": "e", "image": "i", "ports": [{}]}], "cannot be set"),
+        (
+            [{"name": "d", "image": "i"}, {"name": "e", "image": "i", "ports": [{"containerPort": 80}]}],
+            "cannot be set",
+        ),
     ],
 )
 def test_ephemeral_containers_that_are_refused(wanted: list[dict[str, Any]], error: str) -> None:
@@ -135,11 +140,8 @@ def test_resize_changes_only_resources() -> None:
     old, new = requests(cpu="1"), requests(cpu="2")
     new["spec"]["containers"][0]["image"] = "other"
     assert changed(pod_spec.Resize, new, old) == []
-    assert new["spec"]["containers"][0] == {
-        "name": "a",
-        "image": "i",
-        "resources": {"requests": {"cpu": "2"}},
-    }
+    (container,) = new["spec"]["containers"]
+    assert (container["image"], container["resources"]) == ("i", {"requests": {"cpu": "2"}})
     assert new["metadata"]["generation"] == 2
 
 
@@ -158,6 +160,35 @@ def test_resize_changes_only_resources() -> None:
 def test_resizes_that_are_refused(before: dict[str, str], after: dict[str, str], error: str) -> None:
     errors = changed(pod_spec.Resize, requests(**after), requests(**before))
     assert error in errors[0]
+
+
+def test_pods_that_are_not_resized() -> None:
+    static, windows, old_node = requests(cpu="1"), requests(cpu="1"), requests(cpu="1")
+    static["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    windows["spec"]["os"] = {"name": "windows"}
+    old_node["status"] = {"containerStatuses": [{"name": "a", "state": {"running": {}}}]}
+    for old, text in (
+        (static, ": Forbidden: static pods cannot be resized"),
+        (windows, ": Forbidden: windows pods cannot be resized"),
+        (old_node, "spec: Forbidden: Pod running on node without support for resize"),
+    ):
+        assert changed(pod_spec.Resize, requests(cpu="2"), old) == [text]
+
+
+def test_the_sizes_of_a_whole_pod_are_changed_but_not_taken_away() -> None:
+    old, new, bare = (requests(cpu="1") for _ in range(3))
+    old["spec"]["resources"] = {"requests": {"cpu": "4"}}
+    new["spec"]["resources"] = {"requests": {"cpu": "5"}}
+    assert changed(pod_spec.Resize, new, copy.deepcopy(old)) == []
+    assert new["spec"]["resources"] == {"requests": {"cpu": "5"}}
+    refused = changed(pod_spec.Resize, bare, old)
+    assert "spec.resources: Forbidden: pod-level resources cannot be removed" in refused
+
+
+def test_a_renamed_container_is_told_where_it_is() -> None:
+    assert changed(pod_spec.Resize, pod("b"), pod("a")) == [
+        "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize"
+    ]
 
 
 def test_resize_adds_no_container() -> None:
