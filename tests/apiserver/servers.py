@@ -245,7 +245,8 @@ class ApiServer:
             "127.0.0.1", self.port, timeout=30, context=self.context(certificate)
         )
         try:
-            connection.putrequest(method, path)
+            codes = any(name.lower() == "accept-encoding" for name, _ in pairs)
+            connection.putrequest(method, path, skip_accept_encoding=codes)
             for name, value in pairs:
                 connection.putheader(name, value)
             if body is not None:

@@ -20,7 +20,7 @@ from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import impersonation
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
-from kprov.kube.apiserver.endpoints import respond, verbs
+from kprov.kube.apiserver.endpoints import negotiation, respond, verbs
 from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
@@ -180,7 +180,7 @@ class Server:
         try:
             return await self._answer(request, info, query, tail)
         except status.StatusError as error:
-            return respond.error(error)
+            return respond.error(error, negotiation.of_error(request, query))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -212,7 +212,9 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            refusal = respond.error(verbs.denied(info, acting.name, reason))
+            refusal = respond.error(
+                verbs.denied(info, acting.name, reason), negotiation.of_error(request, query)
+            )
             refusal.headers["X-Content-Type-Options"] = "nosniff"
             return refusal
         if not info.is_resource_request:
@@ -224,7 +226,7 @@ class Server:
         try:
             return await self._worked(request, context, query, tail)
         except status.StatusError as error:
-            return respond.error(error, warnings=context.warnings)
+            return respond.error(error, negotiation.of_error(request, query), warnings=context.warnings)
 
     async def _worked(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -174,6 +175,43 @@ def test_a_token_goes_with_no_version(server: ApiServer, path: str) -> None:
         answer = server.get(f"{path}?continue={made}&resourceVersion={version}")
         text = "specifying resource version is not allowed when using continue"
         assert (answer.status, answer.json["message"]) == (400, text)
+
+
+@pytest.mark.parametrize(("coding", "coded"), [("gzip", True), ("deflate, gzip", True), ("gzip;q=0", False)])
+def test_large_answers_are_compressed_for_who_says_gzip(
+    server: ApiServer, namespace: str, coding: str, coded: bool
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    headers = {"Accept-Encoding": coding}
+    large = {"metadata": {"name": "large"}, "data": {"k": "y" * 140_000}}
+    answers = [server.post(path, large, headers=headers)]
+    answers += [server.get(each, headers=headers) for each in (path, f"{path}/large")]
+    for answer in answers:
+        assert ("Content-Encoding" in answer.headers) == coded
+        body = gzip.decompress(answer.body) if coded else answer.body
+        assert b"y" * 140_000 in body
+    small = server.get("/api/v1/namespaces/default", headers=headers)
+    assert "Content-Encoding" not in small.headers
+
+
+def test_what_a_collection_deletion_took_comes_in_the_form_asked_for(server: ApiServer, path: str) -> None:
+    headers = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1beta1"}
+    gone = ok(server, "DELETE", f"{path}?labelSelector=even%3DTrue", headers=headers)
+    assert (gone["kind"], names(gone)) == ("PartialObjectMetadataList", "bd")
+    assert {each["apiVersion"] for each in gone["items"]} == {"meta.k8s.io/v1beta1"}
+    single = headers["Accept"].replace("List", "")
+    refused = server.get(path, headers={"Accept": single})
+    text = "you requested PartialObjectMetadata, but the requested object is a list (*core.ConfigMapList)"
+    assert (refused.status, refused.json["message"]) == (406, text)
+
+
+def test_errors_come_in_the_form_asked_for(server: ApiServer) -> None:
+    missing = "/api/v1/namespaces/default/configmaps/none"
+    answer = server.get(missing, headers={"Accept": "application/yaml"})
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/yaml")
+    assert b"\nreason: NotFound\n" in answer.body
+    answer = server.get(missing, headers={"User-Agent": "curl/8"})
+    assert b'\n  "reason": "NotFound",\n' in answer.body
 
 
 def test_a_table_says_what_it_holds_in_words_that_it_knows(server: ApiServer, path: str) -> None:

@@ -48,6 +48,14 @@ def of(request: web.BaseRequest, query: Mapping[str, str], *, transforms: bool =
     return replace(found, pretty=True) if pretty and found.media_type == JSON else found
 
 
+def of_error(request: web.BaseRequest, query: Mapping[str, str]) -> Form:
+    """In which form a client gets a Status: as `of`, and JSON for who takes nothing of what there is."""
+    try:
+        return of(request, query, transforms=False)
+    except status.StatusError:
+        return PLAIN
+
+
 @lru_cache(maxsize=256)
 def form(accept: str, *, transforms: bool = True) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""

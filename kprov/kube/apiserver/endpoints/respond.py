@@ -63,9 +63,11 @@ def raw(body: bytes, warnings: Iterable[str] = ()) -> web.Response:
 async def compressed(request: web.BaseRequest, response: web.Response) -> web.Response:
     """The same response, gzipped when it is large and the client takes that."""
     body = response.body
-    if not isinstance(body, bytes) or len(body) < GZIP_BYTES:
+    if not isinstance(body, bytes) or len(body) <= GZIP_BYTES:
         return response
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+    # Upstream knows no q values: "gzip;q=0" is as good as nothing.
+    codings = request.headers.get("Accept-Encoding", "").split(",")
+    if "gzip" not in [coding.strip() for coding in codings]:
         return response
     response.body = await asyncio.to_thread(gzip.compress, body, 1)
     response.headers["Content-Encoding"] = "gzip"
@@ -80,7 +82,7 @@ def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str
 
         dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         text = yaml.dump(obj, Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
-        return web.Response(text=text, status=code, headers=headers(YAML, warnings))
+        return web.Response(body=text.encode(), status=code, headers=headers(YAML, warnings))
     option = orjson.OPT_INDENT_2 if form.pretty else 0
     return web.Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
 
@@ -102,12 +104,23 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
             kind = None
         table = printers.table(resource, objects, metadata, include_object or "Metadata", kind=kind)
         return versioned(table, form.version)
+    version = f"meta.k8s.io/{form.version}"
+    if "items" in obj:
+        if form.kind == "PartialObjectMetadata":
+            raise _other_form(form, "a list", resource, obj)
+        items = [printers.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
+        return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items}
     if form.kind == "PartialObjectMetadataList":
-        text = "you requested PartialObjectMetadataList, but the requested object is not a list"
-        raise failure(406, "NotAcceptable", f"{text} ({resource.kind})")
-    if form.kind == "PartialObjectMetadata":
-        return printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{form.version}"}
-    return obj
+        raise _other_form(form, "not a list", resource, obj)
+    return printers.partial_metadata(obj) | {"apiVersion": version}
+
+
+def _other_form(form: Form, found: str, resource: Resource, obj: Object) -> StatusError:
+    # Upstream names its Go type, in the package of the group that holds the objects.
+    package = resource.group.partition(".")[0]
+    package = "core" if package in {"", "events"} else package
+    text = f"you requested {form.kind}, but the requested object is {found} (*{package}.{obj['kind']})"
+    return failure(406, "NotAcceptable", text)
 
 
 def versioned(table: Object, version: str) -> Object:

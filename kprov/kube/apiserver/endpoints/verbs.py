@@ -99,10 +99,12 @@ class Verbs:
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
-            return respond.raw(store.cache.head + entry.tail, context.warnings)
+            response = respond.raw(store.cache.head + entry.tail, context.warnings)
+            return await respond.compressed(request, response)
         include = query.get("includeObject", "")
         obj = respond.formed(view.resource, view.shown(entry, form, include), form, include)
-        return respond.document(obj, form, warnings=context.warnings)
+        response = respond.document(obj, form, warnings=context.warnings)
+        return await respond.compressed(request, response)
 
     async def _list_or_watch(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -134,27 +136,14 @@ class Verbs:
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
         objects = (view.shown(entry, form, include) for entry in listed.entries)
-        version = f"meta.k8s.io/{form.version}"
         if form.kind == "Table":
             return respond.versioned(
                 printers.table(resource, objects, metadata, include or "Metadata"), form.version
             )
-        if form.kind == "PartialObjectMetadata":
-            raise _not_of_that_form(f"{form.kind}, but the requested object is a list", resource.list_kind)
+        listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:
-            items = [printers.partial_metadata(obj) for obj in objects]
-            return {
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": version,
-                "metadata": metadata,
-                "items": items,
-            }
-        return {
-            "kind": resource.list_kind,
-            "apiVersion": resource.api_version,
-            "metadata": metadata,
-            "items": [_item(obj) for obj in objects],
-        }
+            return respond.formed(resource, listed_as | {"items": objects}, form, include)
+        return listed_as | {"items": [_item(obj) for obj in objects]}
 
     async def _write(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -176,7 +165,8 @@ class Verbs:
         else:
             obj = await self._delete_collection(request, context, view, query)
         obj = respond.formed(view.resource, obj, form, query.get("includeObject", ""))
-        return respond.document(obj, form, code=code, warnings=context.warnings)
+        response = respond.document(obj, form, code=code, warnings=context.warnings)
+        return await respond.compressed(request, response)
 
     async def _create(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -372,10 +362,6 @@ def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         raise status.path_not_found()
     if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
         raise status.method_not_allowed()
-
-
-def _not_of_that_form(text: str, kind: str) -> status.StatusError:
-    return status.failure(406, "NotAcceptable", f"you requested {text} ({kind})")
 
 
 def _item(obj: Object) -> Object:
