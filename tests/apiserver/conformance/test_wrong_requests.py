@@ -86,3 +86,96 @@ def test_a_content_type_that_is_not_served_is_refused(server: ApiServer, content
         "the body of the request was in an unknown format - accepted media types include: "
         "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     )
+
+
+def test_a_body_of_a_deletion_hides_its_query(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    assert server.post(path, CONFIG_MAP).status == 201
+    refused = server.ask("DELETE", f"{path}/a", {"gracePeriodSeconds": "x"})
+    assert (refused.status, refused.json["message"]) == (
+        400,
+        "json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64",
+    )
+    assert server.ask("DELETE", f"{path}/a?dryRun=All", {}).status == 200
+    assert server.get(f"{path}/a").status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("dryRun=All&dryRun=x", 'dryRun: Unsupported value: ["All","x"]: supported values: "All"'),
+        ("dryRun=", 'dryRun: Unsupported value: [""]: supported values: "All"'),
+        (
+            "fieldManager=a%0Ab",
+            r'fieldManager: Invalid value: "a\nb": invalid character U+000A (at position 1)',
+        ),
+        (
+            "fieldValidation=x",
+            'fieldValidation: Unsupported value: "x": supported values: "", "Ignore", "Strict", "Warn"',
+        ),
+    ],
+)
+def test_wrong_options_of_a_patch_are_refused(
+    server: ApiServer, namespace: str, query: str, text: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a?{query}"
+    refused = server.ask("PATCH", path, {}, content_type="application/merge-patch+json")
+    assert (refused.status, refused.json["message"]) == (
+        422,
+        f'PatchOptions.meta.k8s.io "" is invalid: {text}',
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"metadata": {"name": "a"}}, "invalid object type: /, Kind="),
+        ({"apiVersion": "v1", "metadata": {"name": "a"}}, "invalid object type: /v1, Kind="),
+        (CONFIG_MAP | {"kind": "Pod"}, "invalid object type: /v1, Kind=Pod"),
+        (b"", "invalid object type: /, Kind="),
+        (
+            b"[]",
+            (
+                "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array "
+                "into Go value of type map[string]interface {}"
+            ),
+        ),
+        (
+            b"{a: [",
+            (
+                "error decoding YAML: error converting YAML to JSON: yaml: line 1: did not find expected node "
+                "content"
+            ),
+        ),
+        (
+            {"apiVersion": "v1", "kind": "ConfigMap"},
+            "the name of the object (a based on URL) was undeterminable: name must be provided",
+        ),
+        (
+            CONFIG_MAP | {"metadata": {"name": "a", "namespace": "other"}},
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(
+    server: ApiServer, namespace: str, body: object, text: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a?fieldManager=m"
+    refused = server.ask("PATCH", path, body, content_type="application/apply-patch+yaml")
+    assert (refused.status, refused.json["message"]) == (400, text)
+
+
+def test_applying_asks_for_no_version_of_what_is_not_there(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a?fieldManager=m"
+    kind = "application/apply-patch+yaml"
+    body = CONFIG_MAP | {"metadata": {"name": "a", "uid": "abc"}}
+    refused = server.ask("PATCH", path, body, content_type=kind)
+    assert (refused.status, refused.json["message"]) == (
+        409,
+        (
+            'Operation cannot be fulfilled on configmaps "a": uid mismatch: the provided object specified uid abc, '
+            "and no existing object was found"
+        ),
+    )
+    body = CONFIG_MAP | {"metadata": {"name": "a", "resourceVersion": "5"}}
+    assert server.ask("PATCH", path, body, content_type=kind).status == 201

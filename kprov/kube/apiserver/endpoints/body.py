@@ -186,14 +186,7 @@ def identified(obj: Any, gvk: Gvk) -> Object:
 
     Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
     """
-    if not isinstance(obj, dict):
-        raise NotAnObjectError(
-            f"{_NO_KIND}json: cannot unmarshal {_go_kind(obj)} into Go value of type {_GO_TYPE}"
-        )
-    for name in ("apiVersion", "kind"):
-        if obj.get(name) is not None and not isinstance(obj[name], str):
-            text = f"json: cannot unmarshal {_go_kind(obj[name])} into Go struct field .{name} of type string"
-            raise ValueError(_NO_KIND + text)
+    check_shape(obj)
     group, version, kind = gvk
     expected = api_version(group, version)
     found_kind, found_version = obj.get("kind") or kind, obj.get("apiVersion") or expected
@@ -201,10 +194,24 @@ def identified(obj: Any, gvk: Gvk) -> Object:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):
         raise status.bad_request(foreign_kinds.refusal(found_version, found_kind, gvk))
-    obj["kind"], obj["apiVersion"] = kind, expected
-    return obj
+    found: Object = obj
+    found["kind"], found["apiVersion"] = kind, expected
+    return found
 
 
-def _go_kind(value: Any) -> str:
+def check_shape(obj: Any) -> None:
+    """Raises ValueError for what is no object, or has a kind or version that is no text."""
+    if not isinstance(obj, dict):
+        raise NotAnObjectError(
+            f"{_NO_KIND}json: cannot unmarshal {go_kind(obj)} into Go value of type {_GO_TYPE}"
+        )
+    for name in ("apiVersion", "kind"):
+        if obj.get(name) is not None and not isinstance(obj[name], str):
+            text = f"json: cannot unmarshal {go_kind(obj[name])} into Go struct field .{name} of type string"
+            raise ValueError(_NO_KIND + text)
+
+
+def go_kind(value: Any) -> str:
+    """How Go names the type of a JSON value."""
     kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
     return kinds.get(type(value), "number")

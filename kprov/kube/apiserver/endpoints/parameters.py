@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from multidict import MultiMapping
 
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.info import is_true
-from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
@@ -22,6 +23,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _INT64: Final = 1 << 63
 _META: Final = "meta.k8s.io"
 _MANAGER_MAX: Final = 128
+_VALIDATION: Final = ["", "Ignore", "Strict", "Warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def list_options(
     version, text = query.get("resourceVersion", ""), query.get("continue", "")
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
     watch = info.verb == "watch"
-    limit, seconds = _integer(query, "limit") or 0, _integer(query, "timeoutSeconds")
+    limit, seconds = integer(query, "limit") or 0, integer(query, "timeoutSeconds")
     if watch and initial is None and not match and version in {"", "0"}:
         # What watches without a version always did, in the words that came later.
         initial, match = "true", "NotOlderThan"
@@ -126,61 +128,40 @@ def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str,
 
 
 def write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
-    """DryRun and fieldManager of create, update and patch, into the context."""
-    dry_run = query.get("dryRun")
+    """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
+    dry_run, manager = given(query, "dryRun"), query.get("fieldManager", "")
+    validation = query.get("fieldValidation", "")
     errors = []
-    if dry_run:
-        if dry_run != "All":
-            errors.append(field.not_supported("dryRun", [dry_run], ["All"]))
-        context.dry_run = True
-    manager = query.get("fieldManager", "")
     if len(manager) > _MANAGER_MAX:
         errors.append(field.too_long("fieldManager", _MANAGER_MAX))
-    context.field_manager = manager
+    for place, character in enumerate(manager):
+        if not character.isprintable():
+            text = f"invalid character U+{ord(character):04X} (at position {place})"
+            errors.append(field.invalid("fieldManager", manager, text))
+    errors += dry_run_errors(dry_run)
+    if validation not in _VALIDATION:
+        errors.append(field.not_supported("fieldValidation", validation, _VALIDATION))
     if errors:
         raise status.invalid(_META, kind, "", errors)
+    context.dry_run = bool(dry_run)
+    context.field_manager = manager
 
 
-def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> tuple[DeleteOptions, bool]:
-    """DeleteOptions from the body, or else from the query; and whether it is a dry run."""
-    held = dict(body or {})
-    if not held:
-        grace = _integer(query, "gracePeriodSeconds")
-        if grace is not None:
-            held["gracePeriodSeconds"] = grace
-        if "propagationPolicy" in query:
-            held["propagationPolicy"] = query["propagationPolicy"]
-        if "orphanDependents" in query:
-            held["orphanDependents"] = is_true(query["orphanDependents"])
-        if "dryRun" in query:
-            held["dryRun"] = [query["dryRun"]]
-    preconditions = held.get("preconditions") or {}
-    policy, orphan = held.get("propagationPolicy"), held.get("orphanDependents")
-    if policy is not None and orphan is not None:
-        error = field.invalid(
-            "propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"
-        )
-        raise status.invalid(_META, "DeleteOptions", "", [error])
-    if policy not in {None, "Foreground", "Background", "Orphan"}:
-        supported = ["Foreground", "Background", "Orphan", "nil"]
-        error = field.not_supported("propagationPolicy", policy, supported)
-        raise status.invalid(_META, "DeleteOptions", "", [error])
-    grace = held.get("gracePeriodSeconds")
-    options = DeleteOptions(
-        grace_period_seconds=max(int(grace), 1 if grace < 0 else 0) if grace is not None else None,
-        uid=preconditions.get("uid"),
-        resource_version=preconditions.get("resourceVersion"),
-        propagation_policy=policy,
-        orphan_dependents=orphan,
-        raw=held,
-    )
-    dry_run = held.get("dryRun") or []
-    if dry_run and any(each != "All" for each in dry_run):
-        raise status.invalid(_META, "DeleteOptions", "", [field.not_supported("dryRun", dry_run, ["All"])])
-    return options, bool(dry_run)
+def dry_run_errors(values: list[str]) -> list[field.FieldError]:
+    if all(each == "All" for each in values):
+        return []
+    return [field.not_supported("dryRun", values, ["All"])]
 
 
-def _integer(query: Mapping[str, str], name: str) -> int | None:
+def given(query: Mapping[str, str], name: str) -> list[str]:
+    """All values of a parameter."""
+    if isinstance(query, MultiMapping):
+        return list(query.getall(name, ()))
+    return [query[name]] if name in query else []
+
+
+def integer(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter of Go's type int64. Raises StatusError 400."""
     text = query.get(name)
     if text is None:
         return None

@@ -35,14 +35,14 @@ def changer(
     if content_type == patch.APPLY_YAML:
         return _applier(context, gvk, data, query, subresource, validation), True
     if content_type not in _JSON_TYPES:
-        raise status.unsupported_media_type(patch.PATCH_TYPES)
+        raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type")
     if "force" in query:
         error = field.forbidden("force", "may not be specified for non-apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
-    document = body.decode(data, "application/json")
 
     def change(old: Object | None) -> Object:
         assert old is not None
+        document = body.decode(data, body.JSON)
         if content_type == patch.JSON_PATCH:
             result = patch.json_patch(old, document)
         elif content_type == patch.MERGE_PATCH:
@@ -67,21 +67,38 @@ def _applier(
     if not manager:
         error = field.required("fieldManager", "is required for apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
-    document = body.from_yaml(data)
+    document = body.from_yaml(data) if data else None
+    document = {} if document is None else document
     if not isinstance(document, dict):
-        raise status.bad_request("error decoding YAML: the patch is not an object")
+        raise status.bad_request(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            f"{body.go_kind(document)} into Go value of type map[string]interface {{}}"
+        )
+    _check_kind(document, gvk)
     applied = _typed(context, gvk, document, data, validation)
     force = is_true(query.get("force"))
     context.applied = True
 
     def change(old: Object | None) -> Object:
         if old is None:
-            uid = (applied.get("metadata") or {}).get("uid")
-            if uid:
-                raise status.conflict(gvk[2], "", "uid mismatch: the provided object specified uid " + uid)
+            metadata, info = applied["metadata"], context.info
+            # What it applies to is not there: no version of it is asked for.
+            metadata.pop("resourceVersion", None)
+            if metadata.get("uid"):
+                resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+                text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
+                raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
         return managed_fields.apply(old, applied, gvk, manager=manager, force=force, subresource=subresource)
 
     return change
+
+
+def _check_kind(document: Object, gvk: Gvk) -> None:
+    """What is applied names its kind and version. Raises StatusError 400."""
+    text, kind = document.get("apiVersion") or "", document.get("kind") or ""
+    group, _, version = str(text).rpartition("/")
+    if (group, version, kind) != gvk:
+        raise status.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
 
 
 def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> Object:

@@ -14,6 +14,7 @@ from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.endpoints import (
     body,
+    delete_options,
     listing,
     negotiation,
     parameters,
@@ -26,6 +27,7 @@ from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
+from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.machinery import printers, status
@@ -99,12 +101,10 @@ class Verbs:
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
-            response = respond.raw(store.cache.head + entry.tail, context.warnings)
-            return await respond.compressed(request, response)
+            return respond.raw(store.cache.head + entry.tail, context.warnings)
         include = query.get("includeObject", "")
         obj = respond.formed(view.resource, view.shown(entry, form, include), form, include)
-        response = respond.document(obj, form, warnings=context.warnings)
-        return await respond.compressed(request, response)
+        return respond.document(obj, form, warnings=context.warnings)
 
     async def _list_or_watch(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -136,14 +136,27 @@ class Verbs:
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
         objects = (view.shown(entry, form, include) for entry in listed.entries)
+        version = f"meta.k8s.io/{form.version}"
         if form.kind == "Table":
             return respond.versioned(
                 printers.table(resource, objects, metadata, include or "Metadata"), form.version
             )
-        listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
+        if form.kind == "PartialObjectMetadata":
+            raise _not_of_that_form(f"{form.kind}, but the requested object is a list", resource.list_kind)
         if form.kind:
-            return respond.formed(resource, listed_as | {"items": objects}, form, include)
-        return listed_as | {"items": [_item(obj) for obj in objects]}
+            items = [printers.partial_metadata(obj) for obj in objects]
+            return {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": version,
+                "metadata": metadata,
+                "items": items,
+            }
+        return {
+            "kind": resource.list_kind,
+            "apiVersion": resource.api_version,
+            "metadata": metadata,
+            "items": [_item(obj) for obj in objects],
+        }
 
     async def _write(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -165,8 +178,7 @@ class Verbs:
         else:
             obj = await self._delete_collection(request, context, view, query)
         obj = respond.formed(view.resource, obj, form, query.get("includeObject", ""))
-        response = respond.document(obj, form, code=code, warnings=context.warnings)
-        return await respond.compressed(request, response)
+        return respond.document(obj, form, code=code, warnings=context.warnings)
 
     async def _create(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -182,16 +194,7 @@ class Verbs:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
-        name, namespace = obj["metadata"].get("name"), obj["metadata"].get("namespace")
-        if not name:
-            raise status.bad_request(
-                f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
-            )
-        _check_name(obj, info.name)
-        if namespace and info.namespace and namespace != info.namespace:
-            raise status.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+        _check_name(obj, info)
         copy = _copyable(obj)
         made, created = await view.store.update(
             context,
@@ -215,7 +218,7 @@ class Verbs:
 
         def changed(old: Object | None) -> Object:
             new = change(None if old is None else view.outgoing(old))
-            _check_name(new, info.name)
+            _check_name(new, info)
             return view.incoming(new)
 
         made, created = await view.store.update(
@@ -232,7 +235,7 @@ class Verbs:
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, int]:
         info, store = context.info, view.store
-        options, context.dry_run = parameters.delete_options(query, await _optional(request))
+        options, context.dry_run = await _delete_options(request, query)
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         context.warnings += store.strategy.deletion_warnings(options.raw)
         if not gone or store.strategy.returns_deleted:
@@ -246,7 +249,7 @@ class Verbs:
     ) -> Object:
         store = view.store
         selected = parameters.list_options(context.info, query, view.resource.gvk)
-        options, context.dry_run = parameters.delete_options(query, await _optional(request))
+        options, context.dry_run = await _delete_options(request, query)
         listed = await listing.find(store, selected)
         for entry in listed.entries:
             try:
@@ -364,6 +367,10 @@ def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         raise status.method_not_allowed()
 
 
+def _not_of_that_form(text: str, kind: str) -> status.StatusError:
+    return status.failure(406, "NotAcceptable", f"you requested {text} ({kind})")
+
+
 def _item(obj: Object) -> Object:
     """An item of a list says its kind by the list's."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
@@ -387,14 +394,10 @@ async def _object(
     return body.check(document, gvk, context, query.get("fieldValidation", ""), text)
 
 
-async def _optional(request: web.BaseRequest) -> Object | None:
-    data = await body.read(request)
-    if not data:
-        return None
-    document = body.decode(data, body.media_type(request))
-    if not isinstance(document, dict):
-        raise status.bad_request("the body is not an object")
-    return document
+async def _delete_options(
+    request: web.BaseRequest, query: Mapping[str, str]
+) -> tuple[DeleteOptions, bool]:
+    return delete_options.parse(query, await body.read(request), body.media_type(request))
 
 
 def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
@@ -411,10 +414,19 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
     return status.forbidden(printed, info.name, text)
 
 
-def _check_name(obj: Object, wanted: str) -> None:
-    """The name in an object that is sent is that of the path, or none."""
-    name = (obj.get("metadata") or {}).get("name")
-    if name and name != wanted:
+def _check_name(obj: Object, info: RequestInfo) -> None:
+    """An object that is sent, or made by a patch, has the name of the path, and its namespace or none."""
+    metadata = obj.get("metadata") or {}
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not name:
         raise status.bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({wanted})"
+            f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+        )
+    if name != info.name:
+        raise status.bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({info.name})"
+        )
+    if namespace and info.namespace and info.resource != "namespaces" and namespace != info.namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
         )

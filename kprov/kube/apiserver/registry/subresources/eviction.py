@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.apiserver.endpoints import parameters
+from kprov.kube.apiserver.endpoints import delete_options
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.store import system_context
@@ -39,7 +39,7 @@ async def evict(call: Call) -> Reply:
         text = "can not be set for pod eviction, try after removing the option"
         error = field.invalid("deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential", True, text)
         raise status.invalid("policy", "Eviction", name, [error])
-    options, dry_run = parameters.delete_options({}, asked)
+    options, dry_run = delete_options.checked(dict(asked or {}))
     call.context.dry_run = call.context.dry_run or dry_run
     attributes = Attributes(
         context=call.context,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.endpoints import info, negotiation, parameters
+from kprov.kube.apiserver.endpoints import delete_options, info, negotiation, parameters
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.machinery.status import StatusError
 
@@ -136,12 +137,37 @@ def test_a_continue_token_survives_its_encoding() -> None:
 @pytest.mark.parametrize(("grace", "understood"), [(0, 0), (30, 30), (-1, 1), (None, None)])
 def test_a_grace_period_below_zero_is_a_second(grace: int | None, understood: int | None) -> None:
     body = {} if grace is None else {"gracePeriodSeconds": grace}
-    options, dry_run = parameters.delete_options({}, body)
+    options, dry_run = delete_options.checked(body)
     assert options.grace_period_seconds == understood
     assert not dry_run
 
 
+def test_a_body_of_delete_options_hides_the_query() -> None:
+    _, dry_run = delete_options.parse({"dryRun": "All"}, b"{}", "application/json")
+    assert not dry_run
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (
+            b'{"gracePeriodSeconds":"x"}',
+            "string into Go struct field DeleteOptions.gracePeriodSeconds of type",
+        ),
+        (b'{"dryRun":"All"}', "string into Go struct field DeleteOptions.dryRun of type []string"),
+        (b'{"kind":"Foo"}', 'no kind "Foo" is registered for version "v1" in scheme'),
+        (b"[]", "cannot unmarshal array into Go value"),
+        (b"{", "unexpected end of JSON input"),
+    ],
+)
+def test_a_body_that_is_no_delete_options_is_refused(body: bytes, text: str) -> None:
+    with pytest.raises(StatusError, match=re.escape(text)) as refusal:
+        delete_options.parse({}, body, "application/json")
+    assert refusal.value.code == 400
+
+
 def test_delete_options_come_from_the_query_when_there_is_no_body() -> None:
-    options, dry_run = parameters.delete_options({"propagationPolicy": "Orphan", "dryRun": "All"}, None)
+    query = {"propagationPolicy": "Orphan", "dryRun": "All"}
+    options, dry_run = delete_options.parse(query, b"", "application/json")
     assert options.propagation_policy == "Orphan"
     assert dry_run
