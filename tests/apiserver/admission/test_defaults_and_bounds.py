@@ -42,6 +42,9 @@ def resources(made: Any) -> Any:
     return made["spec"]["containers"][0]["resources"]
 
 
+@pytest.mark.entry(
+    "LimitRange should create a LimitRange with defaults and ensure pod has those defaults applied."
+)
 def test_a_limit_range_with_defaults_is_applied_to_pods(space: Space) -> None:
     """Defaults, bounds, an update of the bounds, the deletion."""
     item = {
@@ -76,6 +79,7 @@ def test_a_limit_range_with_defaults_is_applied_to_pods(space: Space) -> None:
     assert eventually(lambda: space.create("pods", pod("large", limits={"memory": "600Mi"})).status == 201)
 
 
+@pytest.mark.entry("LimitRange should list, patch and delete a LimitRange by collection")
 def test_limit_ranges_are_listed_patched_and_deleted_by_collection(server: ApiServer, space: Space) -> None:
     limit_range(space, {"type": "Container", "max": {"cpu": "1"}})
     other = new_space(server)
@@ -113,6 +117,9 @@ def test_sums_ratios_and_claims_are_bounded(space: Space) -> None:
         assert words in refused(answer)
 
 
+@pytest.mark.entry(
+    "SchedulerPreemption PriorityClass endpoints verify PriorityClass endpoints can be operated with different HTTP methods"
+)
 def test_priority_class_endpoints(server: ApiServer) -> None:
     """Values are immutable, descriptions are not."""
     for name, value in (("p1", 1), ("p2", 2)):

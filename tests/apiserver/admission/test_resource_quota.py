@@ -18,6 +18,9 @@ def refused(answer: Answer) -> str:
     return str(answer.json["message"])
 
 
+@pytest.mark.entry(
+    "ResourceQuota should create a ResourceQuota and ensure its status is promptly calculated."
+)
 def test_a_quota_and_its_status_are_promptly_calculated(space: Space) -> None:
     space.quota("q", {"resourcequotas": "1", "count/resourcequotas": "1"})
     assert eventually(lambda: space.used("q") == {"resourcequotas": "1", "count/resourcequotas": "1"})
@@ -61,6 +64,12 @@ def test_a_quota_and_its_status_are_promptly_calculated(space: Space) -> None:
         ("coordination.k8s.io/v1/leases", "count/leases.coordination.k8s.io", {"metadata": {"name": "a"}}),
     ],
 )
+@pytest.mark.entry("ResourceQuota should create a ResourceQuota and capture the life of a configMap.")
+@pytest.mark.entry("ResourceQuota should create a ResourceQuota and capture the life of a secret.")
+@pytest.mark.entry(
+    "ResourceQuota should create a ResourceQuota and capture the life of a replication controller."
+)
+@pytest.mark.entry("ResourceQuota should create a ResourceQuota and capture the life of a replica set.")
 def test_the_life_of_a_counted_object(space: Space, kind: str, name: str, obj: dict[str, Any]) -> None:
     space.quota("q", {name: "1"})
     before = space.used("q")[name]
@@ -73,6 +82,7 @@ def test_the_life_of_a_counted_object(space: Space, kind: str, name: str, obj: d
     assert eventually(lambda: space.used("q") == {name: "0"})
 
 
+@pytest.mark.entry("ResourceQuota should create a ResourceQuota and capture the life of a service.")
 def test_the_life_of_a_service(space: Space) -> None:
     hard = {"services": "3", "services.nodeports": "1", "services.loadbalancers": "1", "count/services": "3"}
     space.quota("q", hard)
@@ -103,6 +113,7 @@ def test_a_service_that_changes_its_type_is_charged(space: Space) -> None:
     assert "exceeded quota: q, requested: services.nodeports=1" in refused(answer)
 
 
+@pytest.mark.entry("ResourceQuota should create a ResourceQuota and capture the life of a pod.")
 def test_the_life_of_a_pod(space: Space) -> None:
     hard = {"pods": "5", "requests.cpu": "1", "memory": "500Mi", "requests.example.com/gpu": "1"}
     space.quota("q", hard)
@@ -138,6 +149,7 @@ def test_a_pod_that_has_ended_is_given_back(space: Space) -> None:
     assert "requested: count/pods=1,pods=1" in refused(space.create("pods", pod("c")))
 
 
+@pytest.mark.entry("ResourceQuota should verify ResourceQuota with terminating scopes.")
 def test_terminating_scopes(space: Space) -> None:
     for name, scope in (("terminating", "Terminating"), ("lasting", "NotTerminating")):
         space.quota(name, {"pods": "5"}, scopes=[scope])
@@ -150,6 +162,7 @@ def test_terminating_scopes(space: Space) -> None:
     assert eventually(lambda: space.used("lasting") == {"pods": "0"})
 
 
+@pytest.mark.entry("ResourceQuota should verify ResourceQuota with best effort scope.")
 def test_best_effort_scopes(space: Space) -> None:
     space.quota("best", {"pods": "5"}, scopes=["BestEffort"])
     space.quota("other", {"pods": "5"}, scopes=["NotBestEffort"])
@@ -227,6 +240,7 @@ def test_a_dry_run_is_refused_but_never_charged(space: Space) -> None:
     assert "exceeded quota: q" in refused(answer)
 
 
+@pytest.mark.entry("ResourceQuota should be able to update and delete ResourceQuota.")
 def test_a_quota_that_is_changed_and_deleted(space: Space) -> None:
     space.quota("q", {"configmaps": "1"})
     space.made("configmaps", {"metadata": {"name": "a"}})
@@ -238,6 +252,7 @@ def test_a_quota_that_is_changed_and_deleted(space: Space) -> None:
     eventually(lambda: space.create("configmaps", {"metadata": {"name": "c"}}).status == 201)
 
 
+@pytest.mark.entry("ResourceQuota should apply changes to a resourcequota status")
 def test_changes_to_the_status_of_a_quota_are_applied(space: Space) -> None:
     space.quota("q", {"configmaps": "1"})
     change = {"status": {"hard": {"configmaps": "7"}}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +27,7 @@ def request() -> str:
     return base64.b64encode(signed.public_bytes(Encoding.PEM)).decode()
 
 
+@pytest.mark.entry("Certificates API should support CSR API operations")
 def test_certificates_api_should_support_csr_api_operations(server: ApiServer, namespace: str) -> None:
     body = {
         "metadata": {"generateName": "e2e-example-csr-", "labels": {"e2e": namespace}},
@@ -63,6 +65,7 @@ def test_certificates_api_should_support_csr_api_operations(server: ApiServer, n
     assert ok(server, "GET", f"{CSRS}?labelSelector={label}")["items"] == []
 
 
+@pytest.mark.entry("SubjectReview should support SubjectReview API operations")
 def test_subject_review_should_support_subject_review_api_operations(
     server: ApiServer, namespace: str
 ) -> None:

@@ -26,6 +26,7 @@ def path(server: ApiServer, namespace: str) -> str:
     return found
 
 
+@pytest.mark.entry("Servers with support for API chunking should return chunks of results for list calls")
 def test_api_chunking_should_return_chunks_of_results_for_list_calls(server: ApiServer, path: str) -> None:
     token, version, names = "", "", []
     while True:
@@ -43,6 +44,9 @@ def test_api_chunking_should_return_chunks_of_results_for_list_calls(server: Api
     assert len(ok(server, "GET", f"{path}?limit={COUNT + 1}")["items"]) == COUNT
 
 
+@pytest.mark.entry(
+    "Servers with support for API chunking should support continue listing from the last key if the original version has been compacted away, though the list is inconsistent"
+)
 def test_api_chunking_should_support_continue_listing_from_the_last_key_if_the_original_version_is_compacted(
     over_etcd: tuple[Etcd, ApiServer], server: ApiServer, path: str
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.apiserver.conformance.calls import ok
 from tests.apiserver.servers import ApiServer
 
@@ -11,6 +13,7 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 WEBHOOKS = {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"}
 
 
+@pytest.mark.entry("Discovery should validate PreferredVersion for each APIGroup")
 def test_discovery_should_validate_preferred_version_for_each_api_group(server: ApiServer) -> None:
     for group in ok(server, "GET", "/apis")["groups"]:
         described = ok(server, "GET", f"/apis/{group['name']}")
@@ -18,6 +21,7 @@ def test_discovery_should_validate_preferred_version_for_each_api_group(server: 
         assert described["preferredVersion"] in described["versions"]
 
 
+@pytest.mark.entry("Discovery should locate the groupVersion and a resource within each APIGroup")
 def test_discovery_should_locate_the_group_version_and_a_resource_within_each_api_group(
     server: ApiServer,
 ) -> None:
@@ -28,6 +32,7 @@ def test_discovery_should_locate_the_group_version_and_a_resource_within_each_ap
             assert listed["resources"]
 
 
+@pytest.mark.entry("AggregatedDiscovery should support aggregated discovery interface")
 def test_aggregated_discovery_should_support_aggregated_discovery_interface(server: ApiServer) -> None:
     found = set()
     for path in ("/api", "/apis"):
@@ -49,6 +54,7 @@ def test_aggregated_discovery_should_support_aggregated_discovery_interface(serv
     assert expected <= found
 
 
+@pytest.mark.entry("AggregatedDiscovery should support raw aggregated discovery endpoint Accept headers")
 def test_aggregated_discovery_should_support_raw_aggregated_discovery_endpoint_accept_headers(
     server: ApiServer,
 ) -> None:
@@ -66,6 +72,7 @@ def test_aggregated_discovery_should_support_raw_aggregated_discovery_endpoint_a
         assert unknown.status == 406
 
 
+@pytest.mark.entry("AdmissionWebhook should include webhook resources in discovery documents")
 def test_admission_webhook_should_include_webhook_resources_in_discovery_documents(
     server: ApiServer,
 ) -> None:
@@ -73,6 +80,9 @@ def test_admission_webhook_should_include_webhook_resources_in_discovery_documen
     assert {each["name"] for each in listed["resources"]} >= WEBHOOKS
 
 
+@pytest.mark.entry(
+    "CustomResourceDefinition resources should include custom resource definition resources in discovery documents"
+)
 def test_custom_resource_definition_should_include_resources_in_discovery_documents(
     server: ApiServer,
 ) -> None:
@@ -80,6 +90,7 @@ def test_custom_resource_definition_should_include_resources_in_discovery_docume
     assert "customresourcedefinitions" in {each["name"] for each in listed["resources"]}
 
 
+@pytest.mark.entry("server version should find the server version")
 def test_server_version_should_find_the_server_version(server: ApiServer) -> None:
     version = ok(server, "GET", "/version")
     assert version["major"] == "1"
@@ -87,6 +98,9 @@ def test_server_version_should_find_the_server_version(server: ApiServer) -> Non
     assert version["gitVersion"].startswith(f"v1.{version['minor']}")
 
 
+@pytest.mark.entry(
+    "Servers with support for Table transformation should return a 406 for a backend which does not implement metadata"
+)
 def test_table_transformation_should_return_a_406_for_a_backend_which_does_not_implement_metadata(
     server: ApiServer,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
 
@@ -46,6 +48,7 @@ def names(listed: Object) -> list[str]:
     return [each["metadata"]["name"] for each in listed["items"]]
 
 
+@pytest.mark.entry("Events API should ensure that an event can be fetched, patched, deleted, and listed")
 def test_events_api_should_ensure_that_an_event_can_be_fetched_patched_deleted_and_listed(
     server: ApiServer, namespace: str
 ) -> None:
@@ -70,6 +73,7 @@ def test_events_api_should_ensure_that_an_event_can_be_fetched_patched_deleted_a
     assert names(ok(server, "GET", events)) == []
 
 
+@pytest.mark.entry("Events API should delete a collection of events")
 def test_events_api_should_delete_a_collection_of_events(server: ApiServer, namespace: str) -> None:
     _, events = paths(namespace)
     for number in range(3):
@@ -79,6 +83,7 @@ def test_events_api_should_delete_a_collection_of_events(server: ApiServer, name
     assert names(ok(server, "GET", events)) == ["stays"]
 
 
+@pytest.mark.entry("Events should manage the lifecycle of an event")
 def test_events_should_manage_the_lifecycle_of_an_event(server: ApiServer, namespace: str) -> None:
     core, events = paths(namespace)
     ok(server, "POST", core, core_event("e", namespace))
@@ -93,6 +98,7 @@ def test_events_should_manage_the_lifecycle_of_an_event(server: ApiServer, names
     assert names(ok(server, "GET", core)) == []
 
 
+@pytest.mark.entry("Events should delete a collection of events")
 def test_events_should_delete_a_collection_of_events(server: ApiServer, namespace: str) -> None:
     core, _ = paths(namespace)
     for number in range(3):

@@ -26,6 +26,7 @@ def warnings(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/yaml"])
+@pytest.mark.entry("FieldValidation should detect unknown and duplicate fields of a typed object")
 def test_field_validation_should_detect_unknown_and_duplicate_fields_of_a_typed_object(
     server: ApiServer, namespace: str, content_type: str
 ) -> None:
@@ -69,6 +70,7 @@ def test_field_validation_should_detect_unknown_fields_in_patches_and_apply(
     assert ".spec.unknown1: field not declared in schema" in refused.json["message"]
 
 
+@pytest.mark.entry("FieldValidation should detect unknown metadata fields of a typed object")
 def test_field_validation_should_detect_unknown_metadata_fields_of_a_typed_object(
     server: ApiServer, namespace: str
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
 
@@ -21,6 +23,7 @@ def mutate(server: ApiServer, path: str, number: int) -> Object:
     return merge(server, path, {"data": {"mutation": str(number)}})
 
 
+@pytest.mark.entry("Watchers should observe add, update, and delete watch notifications on configmaps")
 def test_watchers_should_observe_add_update_and_delete_watch_notifications_on_configmaps(
     server: ApiServer, namespace: str
 ) -> None:
@@ -41,6 +44,7 @@ def test_watchers_should_observe_add_update_and_delete_watch_notifications_on_co
         assert [both.next()[0] for _ in range(5)] == ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]
 
 
+@pytest.mark.entry("Watchers should be able to start watching from a specific resource version")
 def test_watchers_should_be_able_to_start_watching_from_a_specific_resource_version(
     server: ApiServer, namespace: str
 ) -> None:
@@ -57,6 +61,9 @@ def test_watchers_should_be_able_to_start_watching_from_a_specific_resource_vers
         ]
 
 
+@pytest.mark.entry(
+    "Watchers should be able to restart watching from the last resource version observed by the previous watch"
+)
 def test_watchers_should_be_able_to_restart_watching_from_the_last_resource_version_observed(
     server: ApiServer, namespace: str
 ) -> None:
@@ -72,6 +79,9 @@ def test_watchers_should_be_able_to_restart_watching_from_the_last_resource_vers
         assert [watch.next()[0], watch.next()[0]] == ["MODIFIED", "DELETED"]
 
 
+@pytest.mark.entry(
+    "Watchers should observe an object deletion if it stops meeting the requirements of the selector"
+)
 def test_watchers_should_observe_an_object_deletion_if_it_stops_meeting_the_requirements_of_the_selector(
     server: ApiServer, namespace: str
 ) -> None:
@@ -95,6 +105,7 @@ def test_watchers_should_observe_an_object_deletion_if_it_stops_meeting_the_requ
     ]
 
 
+@pytest.mark.entry("Watchers should receive events on concurrent watches in same order")
 def test_watchers_should_receive_events_on_concurrent_watches_in_same_order(
     server: ApiServer, namespace: str
 ) -> None:
