@@ -79,10 +79,10 @@ class ClusterIpAllocator:
     ) -> Given:
         """Give the service that address, or a free one. AllocationError: it cannot be given."""
         ranges = self.known(family, ready=True)
+        if dry_run:
+            return _pretended(ranges, address)
         if address:
-            return await self._take_this(
-                namespace, name, ipaddress.ip_address(address), ranges, dry_run=dry_run
-            )
+            return await self._take_this(namespace, name, ipaddress.ip_address(address), ranges)
         store = self._registry.store(GROUP, "ipaddresses")
         taken = {entry.name for entry in store.cache.select(Selection(""))}
         random.shuffle(ranges)
@@ -93,15 +93,10 @@ class ClusterIpAllocator:
         raise RangeFullError("range is full")
 
     async def _take_this(
-        self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange], *, dry_run: bool
+        self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange]
     ) -> Given:
         if not any(wanted in each for each in ranges):
             raise AllocationError("the provided network does not match the current range")
-        if dry_run:
-            store = self._registry.store(GROUP, "ipaddresses")
-            if store.lister.get("", str(wanted)) is not None:
-                raise AllocationError(_TAKEN)
-            return Given(str(wanted), is_new=False)
         if await self._create(wanted, namespace, name):
             return Given(str(wanted), is_new=True)
         if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
@@ -152,6 +147,19 @@ class ClusterIpAllocator:
         except StatusError as error:
             if error.reason != "NotFound":
                 log.warning("ClusterIP %s of %s/%s was not released: %s", address, namespace, name, error)
+
+
+def _pretended(ranges: Sequence[AddressRange], address: str) -> Given:
+    """What a dry run is told: nobody looks whether the address is free, and a range's own stands for any."""
+    if not ranges:
+        raise RangeFullError("range is full")
+    chosen = ranges[0]
+    if address and not any(ipaddress.ip_address(address) in each for each in ranges):
+        raise AllocationError(
+            f"the provided IP ({address}) is not in the valid range. "
+            f"The range of valid IPs is {chosen.network}"
+        )
+    return Given(address or str(chosen.network.network_address), is_new=False)
 
 
 def labels_of(address: Address) -> dict[str, str]:

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 PREFIX: Final = "/registry/kprov/nodeports/"
 _STATIC_MIN: Final = 16
 _STATIC_MAX: Final = 128
+_TAKEN: Final = "provided port is already allocated"
+#: What a dry run is told first.
+_PRETENDED: Final = 32769
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +56,34 @@ class NodePortAllocator:
         self.ports = ports
         self._storage = storage
 
-    async def take(self, namespace: str, name: str, port: int = 0, *, dry_run: bool = False) -> int:
-        """Give the service that port, or a free one. AllocationError; StorageError."""
+    async def take(self, namespace: str, name: str, port: int = 0, pretended: set[int] | None = None) -> int:
+        """Give the service that port, or a free one. AllocationError; StorageError.
+
+        pretended: the ports that a dry run was told so far, None when it is none.
+        """
+        if pretended is not None:
+            return await self._pretend(port, pretended)
         if port:
             if port not in self.ports:
                 raise AllocationError(
                     f"provided port is not in the valid range. The range of valid ports is {self.ports}"
                 )
-            if dry_run:
-                free = await self._storage.get(f"{PREFIX}{port}") is None
-            else:
-                free = await self._create(namespace, name, port)
-            if not free:
-                raise AllocationError("provided port is already allocated")
+            if not await self._create(namespace, name, port):
+                raise AllocationError(_TAKEN)
             return port
         taken = {key for key, _ in await self.reservations()}
         for candidate in self._candidates():
             if candidate not in taken and await self._create(namespace, name, candidate):
                 return candidate
         raise RangeFullError("range is full")
+
+    async def _pretend(self, port: int, pretended: set[int]) -> int:
+        """Some number that this request has not been told; as upstream does, whether it is free or not."""
+        if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
+            raise AllocationError(_TAKEN)
+        given = port or max(pretended, default=_PRETENDED - 1) + 1
+        pretended.add(given)
+        return given
 
     async def release(self, namespace: str, name: str, port: int) -> None:
         """Take the port back, if that service is the one that has it."""

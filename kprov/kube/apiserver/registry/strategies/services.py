@@ -146,8 +146,6 @@ class ServiceHooks(Hooks):
             wanted = addresses[index] if index < len(addresses) else ""
             if wanted and wanted in had:
                 continue
-            if dry_run and not wanted:
-                continue
             try:
                 given = await self._addresses.take(namespace, name, family, wanted, dry_run=dry_run)
             except AllocationError as error:
@@ -172,6 +170,7 @@ class ServiceHooks(Hooks):
         had = set(held_ports(old)) if old else set()
         # (port, protocol) to node port: TCP and UDP of one port share a node port where they can.
         shared: dict[int, tuple[int, set[str]]] = {}
+        pretended: set[int] | None = set() if dry_run else None
         for index, port in enumerate(spec.get("ports") or ()):
             wanted = port.get("nodePort", 0)
             if not wanted and not defaults.needs_node_port(spec):
@@ -183,10 +182,8 @@ class ServiceHooks(Hooks):
                     protocols.add(port["protocol"])
                     continue
             if wanted not in had:
-                if dry_run and not wanted:
-                    continue
                 try:
-                    given = await self._ports.take(namespace, name, wanted, dry_run=dry_run)
+                    given = await self._ports.take(namespace, name, wanted, pretended)
                 except AllocationError as error:
                     _refuse(obj, [field.invalid(f"spec.ports[{index}].nodePort", wanted, str(error))])
                     raise AssertionError from error
@@ -195,15 +192,16 @@ class ServiceHooks(Hooks):
                 had.add(given)
                 port["nodePort"] = given
             shared[port["port"]] = (port["nodePort"], {port["protocol"]})
-        if defaults.needs_health_check_port(spec) and not dry_run:
+        if defaults.needs_health_check_port(spec):
             wanted = spec.get("healthCheckNodePort", 0)
             if not wanted or wanted not in had:
                 try:
-                    given = await self._ports.take(namespace, name, wanted)
+                    given = await self._ports.take(namespace, name, wanted, pretended)
                 except AllocationError as error:
                     text = f"failed to allocate requested HealthCheck NodePort {wanted}: {error}"
                     raise status.internal_error(text) from error
-                taken.append(_releasing(self._ports.release, namespace, name, given))
+                if not dry_run:
+                    taken.append(_releasing(self._ports.release, namespace, name, given))
                 spec["healthCheckNodePort"] = given
 
     def _freed(self, obj: Object, old: Object | None) -> list[_Release]:

@@ -105,7 +105,8 @@ async def test_a_failed_create_gives_back_what_it_took(registry: Registry) -> No
 
 
 async def test_a_dry_run_takes_nothing(registry: Registry) -> None:
-    await create(registry, service("web", type="NodePort"), dry_run=True)
+    made = await create(registry, service("web", type="NodePort"), dry_run=True)
+    assert (made["spec"]["clusterIP"], made["spec"]["ports"][0]["nodePort"]) == ("10.96.0.0", 32769)
     assert await addresses(registry) == set()
     assert await node_ports(registry) == set()
 
