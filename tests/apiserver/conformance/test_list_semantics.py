@@ -194,6 +194,17 @@ def test_large_answers_are_compressed_for_who_says_gzip(
     assert "Content-Encoding" not in small.headers
 
 
+def test_a_deletion_takes_preconditions_from_the_query(server: ApiServer, path: str) -> None:
+    for query, word in (("uid=other", "UID"), ("resourceVersion=1", "ResourceVersion")):
+        answer = server.ask("DELETE", f"{path}/a?{query}")
+        assert (answer.status, answer.json["reason"]) == (409, "Conflict")
+        assert f"the {word} in the precondition" in answer.json["message"]
+    options = {"kind": "DeleteOptions", "apiVersion": "v1"}
+    assert server.ask("DELETE", f"{path}/a?resourceVersion=1", options).status == 200
+    found = ok(server, "GET", f"{path}/b")["metadata"]
+    assert server.ask("DELETE", f"{path}/b?uid={found['uid']}").status == 200
+
+
 def test_what_a_collection_deletion_took_comes_in_the_form_asked_for(server: ApiServer, path: str) -> None:
     headers = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1beta1"}
     gone = ok(server, "DELETE", f"{path}?labelSelector=even%3DTrue", headers=headers)

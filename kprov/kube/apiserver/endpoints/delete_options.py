@@ -79,5 +79,8 @@ def _of_query(query: Mapping[str, str]) -> Object:
         held["propagationPolicy"] = query["propagationPolicy"]
     if "orphanDependents" in query:
         held["orphanDependents"] = is_true(query["orphanDependents"])
+    conditions = {name: query[name] for name in ("uid", "resourceVersion") if query.get(name)}
+    if conditions:
+        held["preconditions"] = conditions
     dry_run = parameters.given(query, "dryRun")
     return held | ({"dryRun": dry_run} if dry_run else {})

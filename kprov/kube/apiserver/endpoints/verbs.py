@@ -30,6 +30,7 @@ from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceH
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.store import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
+from kprov.kube.component_base import durations
 from kprov.kube.machinery import printers, status
 from kprov.kube.machinery.resources import Resource, find
 
@@ -72,6 +73,7 @@ class Verbs:
         if resource is None:
             raise status.path_not_found()
         _check_method(request.method, info, resource)
+        _check_timeout(info, query)
         context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
@@ -101,10 +103,12 @@ class Verbs:
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
-            return respond.raw(store.cache.head + entry.tail, context.warnings)
+            response = respond.raw(store.cache.head + entry.tail, context.warnings)
+            return await respond.compressed(request, response)
         include = query.get("includeObject", "")
         obj = respond.formed(view.resource, view.shown(entry, form, include), form, include)
-        return respond.document(obj, form, warnings=context.warnings)
+        response = respond.document(obj, form, warnings=context.warnings)
+        return await respond.compressed(request, response)
 
     async def _list_or_watch(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -136,27 +140,14 @@ class Verbs:
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
         objects = (view.shown(entry, form, include) for entry in listed.entries)
-        version = f"meta.k8s.io/{form.version}"
         if form.kind == "Table":
             return respond.versioned(
                 printers.table(resource, objects, metadata, include or "Metadata"), form.version
             )
-        if form.kind == "PartialObjectMetadata":
-            raise _not_of_that_form(f"{form.kind}, but the requested object is a list", resource.list_kind)
+        listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:
-            items = [printers.partial_metadata(obj) for obj in objects]
-            return {
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": version,
-                "metadata": metadata,
-                "items": items,
-            }
-        return {
-            "kind": resource.list_kind,
-            "apiVersion": resource.api_version,
-            "metadata": metadata,
-            "items": [_item(obj) for obj in objects],
-        }
+            return respond.formed(resource, listed_as | {"items": objects}, form, include)
+        return listed_as | {"items": [_item(obj) for obj in objects]}
 
     async def _write(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -178,7 +169,8 @@ class Verbs:
         else:
             obj = await self._delete_collection(request, context, view, query)
         obj = respond.formed(view.resource, obj, form, query.get("includeObject", ""))
-        return respond.document(obj, form, code=code, warnings=context.warnings)
+        response = respond.document(obj, form, code=code, warnings=context.warnings)
+        return await respond.compressed(request, response)
 
     async def _create(
         self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
@@ -367,10 +359,6 @@ def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         raise status.method_not_allowed()
 
 
-def _not_of_that_form(text: str, kind: str) -> status.StatusError:
-    return status.failure(406, "NotAcceptable", f"you requested {text} ({kind})")
-
-
 def _item(obj: Object) -> Object:
     """An item of a list says its kind by the list's."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
@@ -394,10 +382,18 @@ async def _object(
     return body.check(document, gvk, context, query.get("fieldValidation", ""), text)
 
 
-async def _delete_options(
-    request: web.BaseRequest, query: Mapping[str, str]
-) -> tuple[DeleteOptions, bool]:
+async def _delete_options(request: web.BaseRequest, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
     return delete_options.parse(query, await body.read(request), body.media_type(request))
+
+
+def _check_timeout(info: RequestInfo, query: Mapping[str, str]) -> None:
+    """Of requests that end by themselves: a Go duration or nothing. Raises StatusError 400."""
+    text = query.get("timeout")
+    if not text or info.verb == "watch" or info.subresource in _CONNECT:
+        return
+    why = durations.refusal(text)
+    if why:
+        raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
 
 
 def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
