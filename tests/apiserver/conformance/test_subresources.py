@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.conformance.calls import merge, ok, settle, watching
+from tests.apiserver.conformance.calls import MERGE, merge, ok, settle, watching
 from tests.apiserver.conformance.subresources import COLLECTIONS, SCALES, STATUSES, Of, Status
 from tests.apiserver.servers import ApiServer
 
@@ -72,6 +72,25 @@ def test_scale(server: ApiServer, namespace: str, row: Of) -> None:
     scale["spec"]["replicas"] = -1
     negative = server.ask("PUT", f"{path}/scale", scale)
     assert (negative.status, negative.json["details"]["causes"][0]["field"]) == (422, "spec.replicas")
+
+
+def test_a_scale_is_of_the_path_it_is_sent_to(server: ApiServer, namespace: str) -> None:
+    make(server, SCALES[0], namespace, "a")
+    path = f"{SCALES[0].collection(namespace)}/a/scale"
+    for wrong, text in (
+        ({"name": "b"}, "the name of the object (b) does not match the name on the URL (a)"),
+        ({"name": None}, "the name of the object (a based on URL) was undeterminable: name must be provided"),
+    ):
+        refused = server.ask("PATCH", path, {"metadata": wrong}, content_type=MERGE)
+        assert (refused.status, refused.json["message"]) == (400, text)
+
+
+def test_a_binding_that_names_no_node_is_no_status_of_a_binding(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods/a/binding"
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "a"}, "target": {"kind": "Node"}}
+    refused = server.post(path, binding)
+    assert (refused.status, refused.json["message"]) == (500, "target.name: Required value")
+    assert "reason" not in refused.json
 
 
 @pytest.mark.parametrize("row", entries(COLLECTIONS))

@@ -15,6 +15,7 @@ from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.endpoints import (
     body,
     delete_options,
+    identity,
     listing,
     negotiation,
     parameters,
@@ -186,7 +187,7 @@ class Verbs:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
-        _check_name(obj, info)
+        identity.check(obj, info)
         copy = _copyable(obj)
         made, created = await view.store.update(
             context,
@@ -210,7 +211,7 @@ class Verbs:
 
         def changed(old: Object | None) -> Object:
             new = change(None if old is None else view.outgoing(old))
-            _check_name(new, info)
+            identity.check(new, info)
             return view.incoming(new)
 
         made, created = await view.store.update(
@@ -408,21 +409,3 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
     )
     printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
     return status.forbidden(printed, info.name, text)
-
-
-def _check_name(obj: Object, info: RequestInfo) -> None:
-    """An object that is sent, or made by a patch, has the name of the path, and its namespace or none."""
-    metadata = obj.get("metadata") or {}
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not name:
-        raise status.bad_request(
-            f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
-        )
-    if name != info.name:
-        raise status.bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({info.name})"
-        )
-    if namespace and info.namespace and info.resource != "namespaces" and namespace != info.namespace:
-        raise status.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )

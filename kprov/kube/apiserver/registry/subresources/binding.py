@@ -30,6 +30,11 @@ async def bind(call: Call) -> Reply:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     errors = validate(binding)
+    if errors and call.context.info.subresource:
+        # Upstream's handler of the subresource gives back its errors as they are, not as a Status.
+        failure = status.failure(500, "", _plain(errors))
+        del failure.status["reason"]
+        raise failure
     if errors:
         raise status.invalid("", "Binding", name, errors)
     attributes = Attributes(
@@ -67,6 +72,11 @@ def validate(binding: Object) -> list[field.FieldError]:
     if not target.get("name"):
         errors.append(field.required("target.name"))
     return errors
+
+
+def _plain(errors: list[field.FieldError]) -> str:
+    texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def assign(pod: Object, binding: Object) -> Object:

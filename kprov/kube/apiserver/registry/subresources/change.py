@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
-from kprov.kube.apiserver.endpoints import body, patching
+from kprov.kube.apiserver.endpoints import body, identity, patching
 from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 
@@ -30,11 +29,12 @@ async def asked(call: Call) -> Callable[[Object], Object]:
             call.query,
             call.context.info.subresource,
         )
-        return change
-    obj = await call.read_object()
-    name = obj["metadata"].get("name", "")
-    if name and name != call.name:
-        text = f"the name of the object ({name}) does not match the name on the URL ({call.name})"
-        raise status.bad_request(text)
-    wanted = orjson.dumps(obj)
+        return lambda old: _of_url(change(old), call)
+    wanted = orjson.dumps(_of_url(await call.read_object(), call))
     return lambda _: orjson.loads(wanted)
+
+
+def _of_url(obj: Object, call: Call) -> Object:
+    """The object, when it is the one that the request is for. BadRequest."""
+    identity.check(obj, call.context.info)
+    return obj

@@ -1,0 +1,31 @@
+"""Whether an object is the one that its request's path names.
+
+Source: upstream staging/src/k8s.io/apiserver/pkg/endpoints/handlers/rest.go (checkName).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+
+def check(obj: Object, info: RequestInfo) -> None:
+    """An object that is sent, or made by a patch, has the name of the path, and its namespace or none."""
+    metadata = obj.get("metadata") or {}
+    name, namespace = metadata.get("name"), metadata.get("namespace")
+    if not name:
+        raise status.bad_request(
+            f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+        )
+    if name != info.name:
+        raise status.bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({info.name})"
+        )
+    if namespace and info.namespace and info.resource != "namespaces" and namespace != info.namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
