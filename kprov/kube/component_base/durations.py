@@ -1,5 +1,6 @@
 """Go's duration strings ("1m30s", "150ms", "2h") to and from seconds (time.ParseDuration)."""
 
+import json
 import re
 from typing import Final
 
@@ -13,7 +14,27 @@ _UNITS: Final[dict[str, float]] = {
     "m": 60.0,
     "h": 3600.0,
 }
+_NUMBER: Final = re.compile(r"(?P<number>\d*\.?\d*)(?P<unit>[^\d.]*)")
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+
+
+def refusal(text: str) -> str:
+    """What Go says of a text that is no duration; "" when it is one."""
+    body = text[1:] if text[:1] in {"-", "+"} else text
+    if body == "0":
+        return ""
+    quoted = json.dumps(text, ensure_ascii=False)
+    end = 0
+    while end < len(body):
+        part = _NUMBER.match(body, end)
+        if part is None or part["number"] in {"", "."}:
+            return f"time: invalid duration {quoted}"
+        if not part["unit"]:
+            return f"time: missing unit in duration {quoted}"
+        if part["unit"] not in _UNITS:
+            return f"time: unknown unit {json.dumps(part['unit'], ensure_ascii=False)} in duration {quoted}"
+        end = part.end()
+    return "" if body else f"time: invalid duration {quoted}"
 
 
 def parse(text: str) -> float:

@@ -179,3 +179,34 @@ def test_applying_asks_for_no_version_of_what_is_not_there(server: ApiServer, na
     )
     body = CONFIG_MAP | {"metadata": {"name": "a", "resourceVersion": "5"}}
     assert server.ask("PATCH", path, body, content_type=kind).status == 201
+
+
+@pytest.mark.parametrize(
+    ("timeout", "text"),
+    [
+        ("1", 'missing unit in duration "1"'),
+        ("x", 'invalid duration "x"'),
+        ("1x", 'unknown unit "x" in duration "1x"'),
+    ],
+)
+def test_a_timeout_that_is_no_duration_is_refused(server: ApiServer, timeout: str, text: str) -> None:
+    refused = server.get(f"/api/v1/namespaces?timeout={timeout}")
+    wanted = f"invalid timeout specified in the request URL - time: {text}"
+    assert (refused.status, refused.json["message"]) == (400, wanted)
+
+
+def test_versions_and_uids_of_what_is_not_there(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}"
+    body = {"metadata": {"name": "a", "resourceVersion": "7"}}
+    refused = server.post(f"{path}/configmaps", body)
+    assert refused.status == 400
+    assert refused.json["message"] == "resourceVersion should not be set on objects to be created"
+    assert server.ask("PUT", f"{path}/limitranges/a", body).status == 201
+    refused = server.ask("PUT", f"{path}/limitranges/b", {"metadata": {"name": "b", "uid": "abc"}})
+    assert (refused.status, "UID in precondition: abc" in refused.json["message"]) == (409, True)
+    body["metadata"]["resourceVersion"] = "x"
+    refused = server.ask("PUT", f"{path}/limitranges/a", body)
+    assert (refused.status, refused.json["message"]) == (
+        400,
+        'strconv.ParseUint: parsing "x": invalid syntax',
+    )

@@ -50,6 +50,14 @@ _MODIFIED: Final = (
 )
 
 
+def _uid_mismatch(key: str, uid: str) -> str:
+    """Upstream's words for an update of a certain object that is not there."""
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+    )
+
+
 class Store:
     """One resource. All methods raise StatusError; dicts given back may be changed by the caller.
 
@@ -217,7 +225,12 @@ class Store:
                 if not create:
                     raise status.not_found(self.resource, name)
                 obj = change(None)
-                obj.setdefault("metadata", {}).setdefault("name", name)
+                sent = obj.setdefault("metadata", {})
+                sent.setdefault("name", name)
+                # A version to update is not one to create; a uid nothing has.
+                sent.pop("resourceVersion", None)
+                if sent.get("uid"):
+                    raise status.conflict(self.resource, name, _uid_mismatch(key, sent["uid"]))
                 try:
                     return await self.create(context, namespace, obj), True
                 except status.StatusError as error:
@@ -402,6 +415,9 @@ class Store:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
                 raise status.invalid(self.resource.group, self.resource.plural, name, [error])
             return
+        if not (version.isascii() and version.isdigit()):
+            # Upstream answers 500 here, and where a created object has a version; the client is wrong.
+            raise status.bad_request(f"strconv.ParseUint: parsing {status.quoted(version)}: invalid syntax")
         if version != old["metadata"]["resourceVersion"]:
             raise status.conflict(self.resource, name, _MODIFIED)
 
