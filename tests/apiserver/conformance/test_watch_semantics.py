@@ -171,10 +171,16 @@ def test_all_but_false_and_0_is_true(server: ApiServer, path: str) -> None:
 
 def test_watches_by_path(server: ApiServer, namespace: str, path: str) -> None:
     by_path = path.replace("/api/v1/", "/api/v1/watch/")
-    collection, one, itself = events(
-        server, f"{by_path}?", f"{by_path}/b?watch=false", f"/api/v1/watch/namespaces/{namespace}?"
+    collection, one, itself, unmarked, zero = events(
+        server,
+        f"{by_path}?",
+        f"{by_path}/b?watch=false",
+        f"/api/v1/watch/namespaces/{namespace}?",
+        f"{by_path}?allowWatchBookmarks=true",
+        f"{path}?watch=true&resourceVersion=00",
     )
     assert (shown(collection), shown(one), shown(itself)) == (ALL, ALL[1:], [("ADDED", namespace)])
+    assert (shown(unmarked), shown(zero)) == (ALL, ALL)
     assert server.ask("DELETE", f"{by_path}/b").status == 405
     assert server.get("/api/v1/watch/configmaps/b").status == 404
     assert server.get("/api/v1/watch/componentstatuses").status == 404

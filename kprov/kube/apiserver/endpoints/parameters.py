@@ -36,6 +36,8 @@ class ListOptions:
     limit: int = 0
     token: Token | None = None
     send_initial_events: bool = False
+    #: Whether a bookmark says where the initial events end.
+    marks_initial_end: bool = False
     bookmarks: bool = False
     timeout: int = 0
 
@@ -51,7 +53,8 @@ def list_options(
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
     watch = info.verb == "watch"
     limit, seconds = integer(query, "limit") or 0, integer(query, "timeoutSeconds")
-    if watch and initial is None and not match and version in {"", "0"}:
+    by_query = watch and is_true(query.get("watch"))
+    if by_query and initial is None and not match and version in {"", "0"}:
         # What watches without a version always did, in the words that came later.
         initial, match = "true", "NotOlderThan"
     errors = _watch_errors(match, initial, text) if watch else _list_errors(version, match, initial, text)
@@ -63,13 +66,15 @@ def list_options(
         token = Token.parse(text)
         if version not in {"", "0"}:
             raise status.bad_request("specifying resource version is not allowed when using continue")
+    number = revision(version, listing=not watch)
     return ListOptions(
         selection=selection,
-        revision=revision(version, listing=not watch),
+        revision=number,
         match=match,
         limit=max(limit, 0),
         token=token,
-        send_initial_events=is_true(initial),
+        send_initial_events=is_true(initial) or (watch and initial is None and not number),
+        marks_initial_end=is_true(initial),
         bookmarks=is_true(query.get("allowWatchBookmarks")),
         timeout=seconds or 0,
     )

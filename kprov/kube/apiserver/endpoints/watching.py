@@ -160,7 +160,7 @@ async def serve(
 ) -> web.StreamResponse:
     """Answer until the timeout, the client's or the server's end."""
     if form.media_type == negotiation.YAML:
-        raise status.not_acceptable((negotiation.JSON,))
+        raise status.not_acceptable((f"{negotiation.JSON};stream=watch",))
     store = view.store
     encoder = _Encoder(view, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
@@ -186,7 +186,7 @@ def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watch
     lines: list[bytes] = []
     if options.send_initial_events:
         lines = [encoder.added(entry) for entry in store.cache.select(options.selection)]
-        if options.bookmarks:
+        if options.bookmarks and options.marks_initial_end:
             lines.append(encoder.bookmark(watcher.after, _INITIAL_END))
     elif options.revision:
         past = store.cache.history_after(options.revision)
