@@ -152,6 +152,10 @@ def test_wrong_options_of_a_patch_are_refused(
             "the name of the object (a based on URL) was undeterminable: name must be provided",
         ),
         (
+            CONFIG_MAP | {"metadata": None},
+            "the name of the object (a based on URL) was undeterminable: name must be provided",
+        ),
+        (
             CONFIG_MAP | {"metadata": {"name": "a", "namespace": "other"}},
             "the namespace of the provided object does not match the namespace sent on the request",
         ),

@@ -105,10 +105,10 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)
-    metadata = applied.setdefault("metadata", {})
     report = schema.builtin().prune(applied, gvk, None)
     if report.errors:
         raise status.bad_request(report.bad_request_text(gvk, strict=False) or "")
+    metadata = applied.setdefault("metadata", {})
     if report.unknown_fields:
         group, version, kind = gvk
         name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
