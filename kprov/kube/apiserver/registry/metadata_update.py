@@ -54,6 +54,7 @@ _AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
 _STATUS_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("batch", "cronjobs"): _NEVER,
     ("policy", "poddisruptionbudgets"): _NEVER,
+    ("storage.k8s.io", "volumeattachments"): _NEVER,
 }
 
 

@@ -29,6 +29,7 @@ def told(group: str, plural: str, new: Object, old: Object, subresource: str = "
         ("policy", "poddisruptionbudgets", "", 1, 1),
         ("", "configmaps", "status", 1, 2),
         ("batch", "cronjobs", "status", 1, 1),
+        ("storage.k8s.io", "volumeattachments", "status", 1, 1),
         ("", "pods", "resize", 1, 2),
     ],
 )
