@@ -153,7 +153,8 @@ def drop_disabled(spec: Object) -> None:
     spec.pop("schedulingGroup", None)
     for volume in spec.get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
-            source.pop("clusterTrustBundle", None)
+            for feature in ("clusterTrustBundle", "podCertificate"):
+                source.pop(feature, None)
 
 
 def _items(source: Object) -> None:

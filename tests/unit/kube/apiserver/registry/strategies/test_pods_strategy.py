@@ -216,3 +216,13 @@ async def test_an_invalid_pod_is_not_stored(registry: Registry) -> None:
     store = registry.store("", "pods")
     with pytest.raises(StatusError, match='Pod "web" is invalid'):
         await store.create(system_context("create", store.resource), "default", pod(containers=[]))
+
+
+@pytest.mark.parametrize("kind", ["clusterTrustBundle", "podCertificate"])
+def test_projections_of_features_that_are_off_are_left_out(kind: str) -> None:
+    sources = [{kind: {"path": "p"}}, {"secret": {"name": "s"}}]
+    obj = defaulted(volumes=[{"name": "v", "projected": {"sources": sources}}])
+    assert _RESOURCE is not None
+    PODS.prepare_for_create(system_context("create", _RESOURCE), obj)
+    (volume,) = obj["spec"]["volumes"]
+    assert [list(source) for source in volume["projected"]["sources"]] == [[], ["secret"]]
