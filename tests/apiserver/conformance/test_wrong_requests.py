@@ -214,3 +214,19 @@ def test_versions_and_uids_of_what_is_not_there(server: ApiServer, namespace: st
         400,
         'strconv.ParseUint: parsing "x": invalid syntax',
     )
+
+
+def test_a_count_below_zero_in_a_status_is_refused(server: ApiServer, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    template = {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    assert server.post(path, {"metadata": {"name": "a"}, "spec": spec}).status == 201
+    patch = {"status": {"replicas": -1}}
+    kind = "application/merge-patch+json"
+    refused = server.ask("PATCH", f"{path}/a/status", patch, content_type=kind)
+    assert (refused.status, refused.json["reason"]) == (422, "Invalid")
+    text = "status.updatedReplicas: Invalid value: 0: cannot be greater than status.replicas"
+    assert text in refused.json["message"]

@@ -92,7 +92,9 @@ def daemon_set(obj: Object, old: Object) -> Errors:
 def _no_more_than_replicas(status: Object, *parts: str) -> Errors:
     for part in parts:
         if (status.get(part) or 0) > (status.get("replicas") or 0):
-            yield field.invalid(f"status.{part}", status[part], "cannot be greater than status.replicas")
+            yield field.invalid(
+                f"status.{part}", status.get(part, 0), "cannot be greater than status.replicas"
+            )
 
 
 def _available_are_ready(status: Object, shown: str) -> Errors:
