@@ -36,7 +36,9 @@ class ProtobufError(ValueError):
 def decode(data: bytes) -> Object:
     """An object in its envelope. Raises ProtobufError."""
     if not data.startswith(_MAGIC):
-        raise ProtobufError("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        raise ProtobufError(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
     try:
         envelope = dict(_entries(data[len(_MAGIC) :]))
         about = dict(_entries(envelope.get(1, b"")))
