@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -60,21 +60,24 @@ def outcomes(pairs: list[Pair], request: pytest.FixtureRequest) -> Iterator[Outc
     for pair in pairs:
         free.put(pair)
 
-    def group(cases: list[Case], prepare: Callable[[Pair], None] | None) -> dict[str, list[Difference]]:
+    def group(cases: list[Case], *, whole_cluster: bool = False) -> dict[str, list[Difference]]:
         pair = free.get()
         try:
-            if prepare is not None:
-                prepare(pair)
-            return {case.name: play(case, pair) for case in cases}
+            if whole_cluster:
+                cluster.prepare(pair)
+            found = {case.name: play(case, pair) for case in cases}
+            if whole_cluster:
+                cluster.tidy(pair)
+            return found
         finally:
             free.put(pair)
 
     wanted = _selected(request.session)
     roles = [case for case in cluster.CASES if case in wanted]
     with ThreadPoolExecutor(len(pairs)) as pool:
-        together = pool.submit(group, roles, cluster.prepare) if roles else None
+        together = pool.submit(group, roles, whole_cluster=True) if roles else None
         yield {
-            case.name: together if together and case in roles else pool.submit(group, [case], None)
+            case.name: together if together and case in roles else pool.submit(group, [case])
             for case in wanted
         }
         pool.shutdown(cancel_futures=True)

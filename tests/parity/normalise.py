@@ -30,8 +30,9 @@ _WORDS = (
 
 
 def text(value: str, twin: Twin) -> str:
-    """With HOST for the host's address and WORK for the engine's folder."""
-    value = value.replace(str(twin.folder), "/WORK").replace(twin.host.address, "HOST")
+    """With HOST and VIP for the addresses of host and cluster, and WORK for the engine's folder."""
+    value = value.replace(str(twin.folder), "/WORK")
+    value = value.replace(twin.host.vip, "VIP").replace(twin.host.address, "HOST")
     for pattern, word in _WORDS:
         value = pattern.sub(word, value)
     return value

@@ -1,6 +1,6 @@
 """What a host is like, as JSON. Runs on the host, as root; standard library only.
 
-`python3 on_host.py ADDRESS`: contents are taken with HOST for the host's address, so that twins' files are the same.
+`python3 on_host.py ADDRESS VIP`: contents are taken with HOST and VIP for these, so that twins' files are the same.
 
 {"tree": {path: {...}}, "units": {name: "enabled/active"}, "users": {...}, "groups": {...}, "packages": {...},
 "sysctls": {...}, "mounts": {...}, "firewall": {...}, "hostname": {...}}
@@ -20,10 +20,10 @@ import sys
 from pathlib import Path
 
 ROOTS = ("/etc", "/usr/local", "/opt", "/home", "/root", "/var/lib", "/var/spool/cron", "/srv", "/boot")
-ADDRESS = (sys.argv[1:] or ["no address"])[0].encode()
+ADDRESSES = dict(zip(map(str.encode, sys.argv[2:0:-1]), (b"VIP", b"HOST"), strict=False))
 #: Logs, caches, what differs by nature, what stands in other parts (users), and the two engines' own files.
 PASSED_OVER = re.compile(
-    r"^((/root|/home/[^/]+)/\.(ansible|cache|ansible_async)(/|$)|/etc/(shadow|gshadow|passwd|group|subuid|subgid)-?$"
+    r"^((/root|/home/[^/]+)/\.(ansible|cache|ansible_async)(/|$)|/root/\.kube/cache(/|$)|/etc/(shadow|gshadow|passwd|group|subuid|subgid)-?$"
     r"|/etc/ssh/ssh_host_|/etc/machine-id|/etc/ld\.so\.cache|/etc/\.pwd\.lock"
     r"|/var/lib/(systemd|dbus|apt/(lists|periodic|mirrors)|dpkg|private|ucf|pam|misc|containerd|etcd)(/|$)"
     r"|/var/lib/kubelet/(?!config\.yaml|pki)|/var/lib/apt/extended_states"
@@ -88,7 +88,9 @@ def content(path: Path) -> dict[str, str]:
         return {"target": str(path.readlink())}
     if not path.is_file():
         return {}
-    data = path.read_bytes().replace(ADDRESS, b"HOST")
+    data = path.read_bytes()
+    for address, word in ADDRESSES.items():
+        data = data.replace(address, word)
     if data.startswith(_SSH_KEY):
         return {"text": "a private key of SSH"}
     if path.suffix == ".pub" and path.with_suffix("").is_file():

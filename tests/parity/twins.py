@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import os
 import shlex
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Given, so that Ansible need not look for it and tell.
 _COMMON = {"ansible_python_interpreter": "/usr/bin/python3"}
 ENGINES = ("kprov", "ansible")
+#: From a host's address to its cluster's.
+_TO_VIP = 100
 #: One connection for all looks at a host; its own, neither engine's.
 _CONTROL = f"ControlPath={tempfile.gettempdir()}/parity-{os.getpid()}-%C"
 
@@ -37,6 +40,11 @@ class Host:
     def address(self) -> str:
         return str(self.variables["ansible_host"])
 
+    @property
+    def vip(self) -> str:
+        """An address of its own for the API: with one for both, either cluster would answer for the other."""
+        return str(ipaddress.ip_address(self.address) + _TO_VIP)
+
     def ssh(self, command: str) -> list[str]:
         """A program that runs a command there as root."""
         key = self.variables.get("ansible_ssh_private_key_file")
@@ -49,7 +57,7 @@ class Host:
 
     def look(self) -> list[str]:
         """The program that takes on_host.py and says what the host is like."""
-        return self.ssh(f"python3 - {self.address}")
+        return self.ssh(f"python3 - {self.address} {self.vip}")
 
 
 def hosts_of(inventory: Path) -> list[Host]:
@@ -87,7 +95,8 @@ class Twin:
         for inventory in (self.folder / "corpus" / "inventories").iterdir():
             everyone = inventory / "group_vars" / "all"
             everyone.mkdir(parents=True, exist_ok=True)
-            (everyone / "parity.yml").write_text(yaml.safe_dump(self.host.variables | _COMMON))
+            own = {"kube_vip_address": self.host.vip}
+            (everyone / "parity.yml").write_text(yaml.safe_dump(self.host.variables | _COMMON | own))
         (self.folder / "ansible.cfg").write_text("[defaults]\n")
         subprocess.run(
             self.host.ssh(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kprov.playbook.action.base import ActionError, Call, Remote, content
 from kprov.transport.modules import truth
 
 
-def prepare(call: Call) -> Remote:
-    """`src`, and the files of a form, travel unless they are the host's."""
+def prepare(call: Call) -> Remote | list[Remote]:
+    """`src`, and the files of a form, travel unless they are the host's. In check mode nothing is asked."""
+    if call.check:
+        return []
     args = dict(call.args)
     contents: dict[str, bytes | Path] = {}
     if truth(args.get("remote_src")):
@@ -29,3 +32,11 @@ def prepare(call: Call) -> Remote:
                 contents[sent[name]] = source
         args["_files"] = sent
     return Remote("uri", args, contents)
+
+
+def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
+    """The module's result; that it was skipped in check mode."""
+    if call.check:
+        text = f"This action ({call.task.action}) does not support check mode."
+        return {"changed": False, "skipped": True, "msg": text}
+    return result
