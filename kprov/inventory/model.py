@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -119,8 +120,8 @@ class Inventory:
             return {**found, "inventory_file": None, "inventory_dir": None}
         if "," in str(known.source) and not known.source.exists():
             return {**found, "inventory_file": str(known.source), "inventory_dir": None}
-        file = Path(os.path.normpath(known.source.absolute()))
-        return {**found, "inventory_file": str(file), "inventory_dir": str(file.parent)}
+        file, folder = _place(known.source)
+        return {**found, "inventory_file": file, "inventory_dir": folder}
 
     def depth(self, group: str) -> int:
         """Steps of the longest way from `all`."""
@@ -261,3 +262,10 @@ class Inventory:
             for name, host in self.hosts.items()
             if name not in grouped and name not in lonely.hosts and not host.implicit
         ]
+
+
+@functools.cache
+def _place(source: Path) -> tuple[str, str]:
+    """A file of the inventory and its folder, for the magic variables of every host of it."""
+    file = Path(os.path.normpath(source.absolute()))
+    return str(file), str(file.parent)

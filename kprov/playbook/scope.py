@@ -75,7 +75,13 @@ class Scope(Mapping[str, Any]):
         return None
 
     def __contains__(self, name: object) -> bool:
-        return any(name in layer.values for layer in self.layers)
+        # Asked for some names of every task on every host.
+        if name in self._cache:
+            return True
+        for layer in self.layers:  # noqa: SIM110  a generator takes twice as long
+            if name in layer.values:
+                return True
+        return False
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name for layer in self.layers for name in layer.values))

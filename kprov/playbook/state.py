@@ -69,7 +69,8 @@ class RunState:
 
     def host(self, name: str) -> HostState:
         """A host's state."""
-        return self._hosts.setdefault(name, HostState())
+        found = self._hosts.get(name)
+        return self._hosts.setdefault(name, HostState()) if found is None else found
 
     def alive(self, hosts: Iterable[str]) -> list[str]:
         """Hosts that still take part."""

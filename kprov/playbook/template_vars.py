@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import pwd
 from pathlib import Path
@@ -14,15 +15,11 @@ from typing import Any
 def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bool = True) -> dict[str, Any]:
     """`template_*` of a file called `name` in the task; `managed` adds `ansible_managed`."""
     now = path.stat()
-    try:
-        owner: Any = pwd.getpwuid(now.st_uid).pw_name
-    except KeyError:
-        owner = now.st_uid
     found: dict[str, Any] = {
         "template_host": os.uname().nodename,
         "template_path": name,
         "template_mtime": dt.datetime.fromtimestamp(now.st_mtime),
-        "template_uid": owner,
+        "template_uid": _user(now.st_uid),
         "template_run_date": dt.datetime.now(),
         "template_fullpath": str(path.absolute()),
         "template_destpath": dest,
@@ -30,3 +27,12 @@ def template_vars(path: Path, name: str, dest: str | None = None, *, managed: bo
     if managed:
         found["ansible_managed"] = "Ansible managed"
     return found
+
+
+@functools.cache
+def _user(uid: int) -> str | int:
+    """The name of a user of this machine, or the number."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return uid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,23 @@ from kprov.playbook.templating import Templar
 from kprov.playbook.values import OMIT
 
 _OfRoles = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Later:
+    """A value to be made when it is asked for."""
+
+    make: Callable[[], Any]
+
+
+class _Magic(dict[str, Any]):
+    """Magic variables. Lists of all hosts are made for those who look: else each task costs n times n."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if type(value) is _Later:
+            value = self[name] = value.make()
+        return value
 
 
 class HostVars(Mapping[str, Any]):
@@ -86,28 +104,18 @@ class Variables:
         """Ansible's magic variables."""
         if self._groups is None:
             self._groups = self.inventory.group_members()
-        found: dict[str, Any] = {
+        found = _Magic(
             **self.inventory.magic(host),
-            "groups": self._groups,
-            "ansible_verbosity": self.options.verbosity,
-            "playbook_dir": str(self.playbook_dir),
-            "omit": OMIT,
-            "ansible_check_mode": self.options.check,
-            "ansible_diff_mode": self.options.diff,
-            "ansible_forks": self.options.forks,
-            "ansible_version": {"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"},
-            "ansible_run_tags": list(self.options.tags),
-            "ansible_skip_tags": list(self.options.skip_tags),
-            "ansible_play_hosts_all": list(self.play_hosts),
-            "ansible_play_hosts": self.active(),
-            "ansible_play_batch": self.batch(),
-            "play_hosts": self.active(),
-            "kprov_unreachable": self.lost(),
-            "ansible_playbook_python": sys.executable,
-            "ansible_config_file": None,
-            "ansible_inventory_sources": self.inventory.named,
-            **({"ansible_limit": self.options.limit} if self.options.limit else {}),
-        }
+            **self._of_run(),
+            groups=self._groups,
+            playbook_dir=str(self.playbook_dir),
+            ansible_play_hosts_all=_Later(lambda: list(self.play_hosts)),
+            ansible_play_hosts=_Later(self.active),
+            ansible_play_batch=_Later(self.batch),
+            play_hosts=_Later(self.active),
+            kprov_unreachable=_Later(self.lost),
+            ansible_inventory_sources=self.inventory.named,
+        )
         if play is not None:
             found.update(
                 playbook_dir=str(play.directory),
@@ -123,6 +131,23 @@ class Variables:
             role = node.role
             found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
         return found
+
+    def _of_run(self) -> dict[str, Any]:
+        """Magic variables that are the same for all hosts and all of a run."""
+        options = self.options
+        found: dict[str, Any] = {
+            "ansible_verbosity": options.verbosity,
+            "omit": OMIT,
+            "ansible_check_mode": options.check,
+            "ansible_diff_mode": options.diff,
+            "ansible_forks": options.forks,
+            "ansible_version": {"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"},
+            "ansible_run_tags": list(options.tags),
+            "ansible_skip_tags": list(options.skip_tags),
+            "ansible_playbook_python": sys.executable,
+            "ansible_config_file": None,
+        }
+        return {**found, "ansible_limit": options.limit} if options.limit else found
 
     @staticmethod
     def _dependencies(play: Play) -> dict[str, list[str]]:
@@ -148,8 +173,10 @@ class Variables:
         defaults, role_vars, params = self._of_roles(play, node.role)
         gathering = self.facts.of(host).allowed or gathers(play)
         given = include or _NOTHING_GIVEN
+        magic = self.magic(host, play, node)
+        magic["hostvars"] = HostVars(self, host)
         layers = [
-            Layer({"hostvars": HostVars(self, host), **self.magic(host, play, node)}, raw=True),
+            Layer(magic, raw=True),
             Layer(given.items, raw=True),
             Layer(self.options.extra_vars),
             Layer(given.variables),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import os
-import pwd
 from pathlib import Path
 from typing import Any
 
 from kprov.playbook.action.base import ActionError, Call, Remote
+from kprov.playbook.template_vars import template_vars
 
 #: Settings of Jinja's environment that a task may change.
 _JINJA: dict[str, dict[str, Any]] = {
@@ -41,32 +39,15 @@ _NEWLINES = {"\\n": "\n", "\\r": "\r", "\\r\\n": "\r\n", "\n": "\n", "\r": "\r",
 
 def render(call: Call, path: Path) -> str:
     """The text of a template for this host."""
-    now = path.stat()
-    special: dict[str, Any] = {
-        "template_path": str(call.args["src"]),
-        "template_fullpath": str(path.absolute()),
-        "template_destpath": str(call.args["dest"]),
-        "template_host": os.uname().nodename,
-        "template_uid": _user(now.st_uid),
-        # Local times, as Ansible's are.
-        "template_run_date": dt.datetime.now().astimezone().replace(tzinfo=None),
-        "template_mtime": dt.datetime.fromtimestamp(now.st_mtime).astimezone().replace(tzinfo=None),
-    }
-    if "ansible_managed" not in call.scope:
-        special["ansible_managed"] = "Ansible managed"
+    args = call.args
+    managed = "ansible_managed" not in call.scope
+    special = template_vars(path, str(args["src"]), str(args["dest"]), managed=managed)
     overrides = {name: call.args[name] for name in _JINJA if call.args.get(name) is not None}
     if "newline_sequence" in overrides:
         if overrides["newline_sequence"] not in _NEWLINES:
             raise ActionError("newline_sequence needs to be one of: \n, \r or \r\n")
         overrides["newline_sequence"] = _NEWLINES[overrides["newline_sequence"]]
     return call.templar.file(path, call.scope.above(special), tuple(call.search("templates")), overrides)
-
-
-def _user(uid: int) -> str | int:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return uid
 
 
 def prepare(call: Call) -> Remote:
