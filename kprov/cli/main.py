@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -78,6 +79,8 @@ def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
     streams.lasting()
     code = _run()
+    # The work is over and its outcome known: Ctrl-C has nothing to interrupt any more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     lost = streams.lost()
     if lost is not None:
         typer.echo(f"error: output was lost: {lost.strerror}", err=True)
@@ -89,6 +92,9 @@ def _run() -> str | int | None:
         build(sys.argv[1:])()
     except SystemExit as end:
         return end.code
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        return 130
     except KprovError as error:
         from kprov.inventory import secrets
 

@@ -1,0 +1,27 @@
+"""Ctrl-C when the work is over."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import os, signal, sys
+from kprov.cli import main, streams
+signal.signal(signal.SIGINT, signal.default_int_handler)
+found = streams.lost
+def late():
+    os.kill(os.getpid(), signal.SIGINT)
+    return found()
+streams.lost = late
+sys.argv = ["kprov", "--version"]
+main.main()
+"""
+
+
+def test_an_interrupt_after_the_end_changes_no_outcome() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("kprov ")
