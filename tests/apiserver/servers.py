@@ -41,8 +41,11 @@ class Answer:
     """An HTTP answer; `json` of its body."""
 
     status: int
+    #: The last of each name.
     headers: Mapping[str, str]
     body: bytes
+    #: All Warning headers, in their order.
+    warnings: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:
@@ -253,7 +256,8 @@ class ApiServer:
                 connection.putheader("Content-Length", str(len(data)))
             connection.endheaders(data)
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read())
+            warnings = tuple(answer.headers.get_all("Warning") or ())
+            return Answer(answer.status, dict(answer.getheaders()), answer.read(), warnings)
         finally:
             connection.close()
 

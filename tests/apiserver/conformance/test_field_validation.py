@@ -42,7 +42,9 @@ def test_field_validation_should_detect_unknown_and_duplicate_fields_of_a_typed_
     if "json" in content_type:
         warned = server.post(f"{path}?fieldValidation=Warn", body, content_type=content_type)
         assert warned.status == 201
-        assert 'duplicate field \\"spec.replicas\\"' in warnings(warned)
+        unknown, doubled = warned.warnings
+        assert unknown == '299 - "unknown field \\"spec.unknown1\\""'
+        assert doubled == '299 - "duplicate field \\"spec.replicas\\""'
         ignored = json.loads(body) | {"metadata": {"name": "b"}}
         answer = server.post(f"{path}?fieldValidation=Ignore", ignored)
         assert (answer.status, warnings(answer)) == (201, "")
