@@ -27,7 +27,8 @@ from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import PostStartHook
 from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
-from kprov.kube.apiserver.registry.store import Registry, Store
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.server import Server
 from kprov.kube.apiserver.storage.encryption import storage as encryption
 from kprov.kube.apiserver.storage.encryption.reload import Reloader as EncryptionReloader

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from kprov.kube.apiserver.admission.plugin import Attributes
-    from kprov.kube.apiserver.registry.store import Registry
+    from kprov.kube.apiserver.registry.registry import Registry
 
 Object = dict[str, Any]
 

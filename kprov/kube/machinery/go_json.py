@@ -26,6 +26,12 @@ class JsonError(ValueError):
     """No JSON; the text is Go's."""
 
 
+def kind(value: Any) -> str:
+    """How Go names the type of a JSON value."""
+    kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
+    return kinds.get(type(value), "number")
+
+
 def loads(data: bytes) -> Any:
     """The document; bytes that are no UTF-8 and halves of surrogate pairs become U+FFFD, as in Go.
 

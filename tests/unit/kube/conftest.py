@@ -11,6 +11,7 @@ from aiohttp import web
 
 from kprov.kube.client import RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
+from tests.unit.kube.http_server import served
 
 
 class Server:
@@ -94,13 +95,8 @@ def refuse() -> Any:
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
     server = Server()
-    runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.port = runner.addresses[0][1]
-    yield server
-    await runner.cleanup()
+    async with served(server.handle) as server.port:
+        yield server
 
 
 @pytest.fixture

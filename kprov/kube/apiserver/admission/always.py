@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]

@@ -20,7 +20,7 @@ from kprov.kube.apiserver.admission.plugin import (
     refused,
 )
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 
 Object = dict[str, Any]

@@ -38,7 +38,7 @@ from kprov.kube.apiserver.admission.storage import (
     PersistentVolumeClaimResize,
     StorageObjectInUseProtection,
 )
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.admission import limits
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.quantity import Quantity
 

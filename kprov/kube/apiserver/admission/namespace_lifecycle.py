@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
 _IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})

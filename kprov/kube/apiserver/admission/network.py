@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.admission.storage import newest_default
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 
 
 class DefaultIngressClass(AdmissionPlugin):

@@ -16,7 +16,7 @@ from kprov.kube.apiserver.authorization.node import LEASES_NAMESPACE, NODE_PREFI
 from kprov.kube.apiserver.authorization.node_graph import MIRROR
 from kprov.kube.apiserver.authorization.pod_references import api_object_kept_by
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import status
 

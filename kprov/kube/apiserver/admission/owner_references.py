@@ -9,7 +9,7 @@ from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import resources
 

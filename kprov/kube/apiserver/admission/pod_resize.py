@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.quantity import ZERO, Quantity
 from kprov.kube.machinery.status import StatusError

@@ -15,7 +15,7 @@ from kprov.kube.apiserver.admission.plugin import Attributes, refused
 from kprov.kube.apiserver.admission.pod_security_policy import levels
 from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]

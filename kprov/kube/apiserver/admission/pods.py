@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, refused
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 
 Object = dict[str, Any]
 _SECONDS: Final = 300

@@ -9,7 +9,7 @@ from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, r
 from kprov.kube.apiserver.authorization.escalation import Escalation
 from kprov.kube.apiserver.authorization.rbac import GROUP
 from kprov.kube.apiserver.authorization.union import MASTERS, Union
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 
 
 class RBACEscalation(WantsAuthorizer):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.quantity import Quantity
 
 Object = dict[str, Any]

@@ -21,7 +21,7 @@ from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.audit.policy import Level, Policy
 from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.endpoints import body
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
 from kprov.kube.machinery import status

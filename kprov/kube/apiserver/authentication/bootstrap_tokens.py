@@ -12,7 +12,7 @@ import time
 from base64 import b64decode
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import timestamps
 

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.authentication.service_accounts import (
     load_public_keys,
 )
 from kprov.kube.apiserver.authentication.static_tokens import load_static_tokens
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 

@@ -11,7 +11,7 @@ from typing import Final
 from kprov.kube.apiserver.authorization.node_graph import SOURCES, Graph
 from kprov.kube.apiserver.authorization.rules import Rule, allows
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 NODES_GROUP: Final = "system:nodes"

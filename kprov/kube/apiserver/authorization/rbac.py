@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.authorization.rules import Rule, allows
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 GROUP: Final = "rbac.authorization.k8s.io"

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from kprov.kube.apiserver.authorization.node import NodeAuthorizer
 from kprov.kube.apiserver.authorization.rbac import RBACAuthorizer
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 MASTERS: Final = "system:masters"

@@ -203,15 +203,10 @@ def check_shape(obj: Any) -> None:
     """Raises ValueError for what is no object, or has a kind or version that is no text."""
     if not isinstance(obj, dict):
         raise NotAnObjectError(
-            f"{_NO_KIND}json: cannot unmarshal {go_kind(obj)} into Go value of type {_GO_TYPE}"
+            f"{_NO_KIND}json: cannot unmarshal {go_json.kind(obj)} into Go value of type {_GO_TYPE}"
         )
     for name in ("apiVersion", "kind"):
         if obj.get(name) is not None and not isinstance(obj[name], str):
-            text = f"json: cannot unmarshal {go_kind(obj[name])} into Go struct field .{name} of type string"
+            found = go_json.kind(obj[name])
+            text = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
             raise ValueError(_NO_KIND + text)
-
-
-def go_kind(value: Any) -> str:
-    """How Go names the type of a JSON value."""
-    kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
-    return kinds.get(type(value), "number")

@@ -14,19 +14,10 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery import status
+from kprov.kube.machinery import go_json, status
 
 _VERSION: Final = "meta.k8s.io/v1"
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_-]")
-#: How Go calls the types of JSON's values.
-_GO_TYPES: Final = {
-    str: "string",
-    bool: "bool",
-    list: "array",
-    dict: "object",
-    int: "number",
-    float: "number",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +58,14 @@ def _document(text: str) -> dict[str, Any]:
         raise _refused(f": illegal base64 data at input byte {place}")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     try:
-        held = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise _refused(f": {_syntax(data, error)}") from None
+        held = go_json.loads(data)
+    except go_json.JsonError as error:
+        raise _refused(f": {error}") from None
     if held is None:
         return {}
     if not isinstance(held, dict):
         raise _refused(
-            f": json: cannot unmarshal {_GO_TYPES[type(held)]} into Go value of type storage.continueToken"
+            f": json: cannot unmarshal {go_json.kind(held)} into Go value of type storage.continueToken"
         )
     return held
 
@@ -84,20 +75,13 @@ def _member(held: dict[str, Any], name: str, type_: type[Any], field: str, go_ty
     if value is None:
         return type_()
     if type(value) is not type_:
-        found = _GO_TYPES[type(value)]
+        found = go_json.kind(value)
         if found == "number":
             found = f"number {value}"
         raise _refused(
             f": json: cannot unmarshal {found} into Go struct field continueToken.{field} of type {go_type}"
         )
     return value
-
-
-def _syntax(data: bytes, error: orjson.JSONDecodeError) -> str:
-    """What Go says of the two mistakes that cut and foreign tokens make."""
-    if data[:1] not in {b"", b"{"}:
-        return f"invalid character '{data[:1].decode('latin-1')}' looking for beginning of value"
-    return "unexpected end of JSON input" if "end of data" in str(error) or not data else str(error)
 
 
 def _refused(text: str) -> status.StatusError:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.endpoints import body
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import duplicates, field, managed_fields, patch, schema, status
+from kprov.kube.machinery import duplicates, field, go_json, managed_fields, patch, schema, status
 
 Object = dict[str, Any]
 Gvk = tuple[str, str, str]
@@ -72,7 +72,7 @@ def _applier(
     if not isinstance(document, dict):
         raise status.bad_request(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
-            f"{body.go_kind(document)} into Go value of type map[string]interface {{}}"
+            f"{go_json.kind(document)} into Go value of type map[string]interface {{}}"
         )
     _check_kind(document, gvk)
     applied = _typed(context, gvk, document, data, validation)

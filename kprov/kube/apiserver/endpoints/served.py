@@ -7,7 +7,8 @@ from typing import Any
 
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.endpoints.negotiation import Form
-from kprov.kube.apiserver.registry.store import Registry, Store
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.resources import Resource

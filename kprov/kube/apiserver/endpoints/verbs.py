@@ -29,7 +29,7 @@ from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.component_base import durations
 from kprov.kube.machinery import printers, status

@@ -15,7 +15,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.store import DeleteOptions, Registry, Store, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.store import DeleteOptions, Store
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.status import StatusError

@@ -24,7 +24,7 @@ from kprov.kube.apiserver.flowcontrol import allocation, bootstrap
 from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.http_request import Request
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
 

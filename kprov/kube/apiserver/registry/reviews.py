@@ -11,7 +11,7 @@ from typing import Any, Final
 from kprov.kube.apiserver import authentication, authorization
 from kprov.kube.apiserver.authentication.service_accounts import WrongAudienceError
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.token import TokenRequest
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import field, status, timestamps

@@ -6,7 +6,7 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -22,7 +22,7 @@ from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks, nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,
@@ -37,7 +37,7 @@ from kprov.kube.machinery.resources import Resource
 if TYPE_CHECKING:
     from kprov.kube.apiserver.admission.plugin import Attributes
 
-__all__ = ["DeleteOptions", "Lister", "OnChange", "Registry", "Store", "system_context"]
+__all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
 
 Object = dict[str, Any]
 #: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
@@ -467,44 +467,3 @@ def _owners(obj: Object) -> Sequence[Object]:
         {name: value for name, value in entry.items() if name != "time"}
         for entry in obj["metadata"].get("managedFields") or ()
     ]
-
-
-class Registry:
-    """All stores, one a stored resource."""
-
-    def __init__(self, stores: Sequence[Store], storage: Storage, cacher: Cacher) -> None:
-        self.stores: Mapping[Resource, Store] = {store.resource: store for store in stores}
-        self._by_name = {(store.resource.group, store.resource.plural): store for store in stores}
-        self.storage = storage
-        self.cacher = cacher
-
-    def store(self, group: str, plural: str) -> Store:
-        """The store of a resource in its storage version. KeyError: never stored."""
-        return self._by_name[group, plural]
-
-    def find(self, group: str, plural: str) -> Store | None:
-        return self._by_name.get((group, plural))
-
-    def resources(self) -> Sequence[Resource]:
-        return list(self.stores)
-
-
-_SYSTEM: Final = UserInfo(name="system:apiserver", groups=("system:masters", "system:authenticated"))
-
-
-def system_context(verb: str, resource: Resource, namespace: str = "", name: str = "") -> RequestContext:
-    """A context for writes of the server itself: user system:apiserver in system:masters."""
-    info = RequestInfo(
-        path=resource.api_path,
-        verb=verb,
-        is_resource_request=True,
-        api_prefix="apis" if resource.group else "api",
-        api_group=resource.group,
-        api_version=resource.version,
-        namespace=namespace,
-        resource=resource.plural,
-        name=name,
-    )
-    return RequestContext(
-        user=_SYSTEM, info=info, field_manager="kube-apiserver", user_agent="kube-apiserver"
-    )

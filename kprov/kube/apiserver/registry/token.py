@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.authentication.service_accounts import TokenSigner, bound_claims
 from kprov.kube.apiserver.interfaces import Call, Reply
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import field, status, timestamps
 
 Object = dict[str, Any]

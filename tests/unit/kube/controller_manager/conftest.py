@@ -15,6 +15,7 @@ from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.controller_manager import options, registry
 from kprov.kube.controller_manager.context import Context
 from kprov.kube.machinery import patch, resources, timestamps
+from tests.unit.kube.http_server import served
 
 WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
 daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
@@ -219,13 +220,8 @@ def reply(document: Any) -> web.Response:
 @pytest.fixture
 async def api() -> AsyncIterator[ApiServer]:
     server = ApiServer()
-    runner = web.ServerRunner(web.Server(server.handle, access_log=None), shutdown_timeout=0.05)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.port = runner.addresses[0][1]
-    yield server
-    await runner.cleanup()
+    async with served(server.handle) as server.port:
+        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from argparse import Namespace
 from kprov.kube.apiserver.registry.allocators.address_range import AddressRange
 from kprov.kube.apiserver.registry.allocators.cluster_ip import ClusterIpAllocator
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator, PortRange
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 
 __all__ = ["build"]
 

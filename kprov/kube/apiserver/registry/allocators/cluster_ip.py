@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.allocators.address_range import Address, AddressRange
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ import logging
 import secrets
 from typing import Any
 
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.status import StatusError
 

@@ -23,7 +23,8 @@ from kprov.kube.apiserver.registry.allocators.cluster_ip import (
 from kprov.kube.apiserver.registry.allocators.events import Recorder
 from kprov.kube.apiserver.registry.allocators.held import held_addresses, held_ports
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery.status import StatusError
 

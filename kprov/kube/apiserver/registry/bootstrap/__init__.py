@@ -20,7 +20,7 @@ from kprov.kube.apiserver.registry.bootstrap import (
     rbac,
     system,
 )
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 
 __all__ = ["post_start_hooks"]
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.bootstrap.system import ensure
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.resources import group_versions
 from kprov.kube.machinery.status import StatusError

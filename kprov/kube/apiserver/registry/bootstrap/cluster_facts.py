@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.allocators.events import Recorder
 from kprov.kube.apiserver.registry.bootstrap import system
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)

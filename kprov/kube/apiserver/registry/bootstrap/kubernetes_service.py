@@ -19,7 +19,8 @@ import orjson
 
 from kprov.kube.apiserver.registry.allocators.address_range import AddressRange
 from kprov.kube.apiserver.registry.bootstrap import system
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,

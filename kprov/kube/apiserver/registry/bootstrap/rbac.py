@@ -13,7 +13,9 @@ from importlib import resources
 from typing import Any, Final
 
 from kprov.kube.apiserver.authorization import rules as rule_sets
-from kprov.kube.apiserver.registry.store import DeleteOptions, Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.store import DeleteOptions
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)

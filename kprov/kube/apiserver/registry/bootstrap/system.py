@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)

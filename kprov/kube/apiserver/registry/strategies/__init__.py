@@ -9,7 +9,7 @@ from argparse import Namespace
 
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.hooks import Hooks
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import capabilities
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.services import ServiceHooks

@@ -11,7 +11,7 @@ from argparse import Namespace
 from kprov.kube.apiserver import authentication, authorization
 from kprov.kube.apiserver.interfaces import SubresourceHandler, SubresourceHandlers
 from kprov.kube.apiserver.registry import reviews
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.subresources import (
     approval,
     binding,

@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 
 from kprov.kube.apiserver.interfaces import Call, Reply
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import status
 

@@ -12,9 +12,9 @@ from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.endpoints import delete_options
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.store import system_context
 from kprov.kube.apiserver.registry.subresources import disruption
 from kprov.kube.apiserver.registry.subresources.conditions import set_condition
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import field, status
 
 Object = dict[str, Any]

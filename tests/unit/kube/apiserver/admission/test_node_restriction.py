@@ -10,7 +10,7 @@ import pytest
 from kprov.kube.apiserver.admission.node_restriction import NodeRestriction
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
 

@@ -13,7 +13,7 @@ from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenA
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator
 from kprov.kube.apiserver.authentication.static_tokens import load_static_tokens
 from kprov.kube.apiserver.authentication.union import Union
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery.status import StatusError
 

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.authentication.service_accounts import (
     TokenSigner,
     bound_claims,
 )
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.status import StatusError
 

@@ -17,7 +17,8 @@ from kprov.kube.apiserver.authentication.service_accounts import (
     bound_claims,
 )
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 Put = Callable[..., Awaitable[dict[str, Any]]]

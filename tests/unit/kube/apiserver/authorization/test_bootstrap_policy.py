@@ -6,7 +6,7 @@ from typing import Any
 
 from kprov.kube.apiserver.authorization.rules import allows
 from kprov.kube.apiserver.registry.bootstrap import rbac
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from kprov.kube.apiserver.authorization.node import NodeAuthorizer
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 Put = Callable[..., Awaitable[dict[str, Any]]]

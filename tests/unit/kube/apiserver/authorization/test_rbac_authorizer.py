@@ -12,7 +12,7 @@ from kprov.kube.apiserver import authorization
 from kprov.kube.apiserver.authorization.escalation import Escalation
 from kprov.kube.apiserver.authorization.union import Union
 from kprov.kube.apiserver.interfaces import Decision
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
 

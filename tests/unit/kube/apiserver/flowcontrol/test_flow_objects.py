@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.flowcontrol import bootstrap
-from kprov.kube.apiserver.registry.store import Registry, Store, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.registry.system import system_context
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from kprov.kube.apiserver import admission, authentication, authorization
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry import subresources
-from kprov.kube.apiserver.registry.store import Registry
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.resources import RESOURCES
 

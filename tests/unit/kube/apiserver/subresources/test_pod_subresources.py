@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.store import system_context
 from kprov.kube.apiserver.registry.subresources import binding, containers, pod_spec, scale
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
 

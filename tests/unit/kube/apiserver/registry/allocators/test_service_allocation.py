@@ -11,7 +11,8 @@ from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.allocators.address_range import AddressRange
 from kprov.kube.apiserver.registry.allocators.node_port import PREFIX, PortRange
 from kprov.kube.apiserver.registry.allocators.repair import Repair
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from kprov.kube.apiserver.registry.bootstrap import api_services
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import group_versions
 
 

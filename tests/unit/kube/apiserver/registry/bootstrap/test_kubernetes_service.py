@@ -8,7 +8,8 @@ from typing import Any
 
 from kprov.kube.apiserver.registry.bootstrap import kubernetes_service, system
 from kprov.kube.apiserver.registry.bootstrap.kubernetes_service import ServerLeases, publish
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 
 
 class Clock:

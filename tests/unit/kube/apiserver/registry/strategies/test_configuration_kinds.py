@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]

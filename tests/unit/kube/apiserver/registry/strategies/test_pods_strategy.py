@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.store import Registry, system_context
+from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.apiserver.registry.strategies.pod_template import pull_policy
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
 

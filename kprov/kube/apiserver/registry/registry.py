@@ -1,0 +1,30 @@
+"""All stores of a server, by resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.storage.interface import Storage
+from kprov.kube.machinery.resources import Resource
+
+
+class Registry:
+    """All stores, one a stored resource."""
+
+    def __init__(self, stores: Sequence[Store], storage: Storage, cacher: Cacher) -> None:
+        self.stores: Mapping[Resource, Store] = {store.resource: store for store in stores}
+        self._by_name = {(store.resource.group, store.resource.plural): store for store in stores}
+        self.storage = storage
+        self.cacher = cacher
+
+    def store(self, group: str, plural: str) -> Store:
+        """The store of a resource in its storage version. KeyError: never stored."""
+        return self._by_name[group, plural]
+
+    def find(self, group: str, plural: str) -> Store | None:
+        return self._by_name.get((group, plural))
+
+    def resources(self) -> Sequence[Resource]:
+        return list(self.stores)
