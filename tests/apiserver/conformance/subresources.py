@@ -136,7 +136,13 @@ STATUSES = (
         "persistentvolumes",
         _VOLUME,
         False,
-        update={"phase": "Available", "message": "StatusUpdate", "reason": "E2E statusUpdate"},
+        # The server stamps a change of phase with its own time, unless the client names one.
+        update={
+            "phase": "Available",
+            "message": "StatusUpdate",
+            "reason": "E2E statusUpdate",
+            "lastPhaseTransitionTime": _NOW,
+        },
         patch={"message": "StatusPatched", "reason": "E2E patchStatus"},
         not_through_status={"storageClassName": "another"},
     ),

@@ -40,7 +40,12 @@ class PersistentVolumeStrategy(ResourceStrategy):
         """When a volume came into the phase it is in."""
         super().prepare_for_status_update(context, obj, old)
         status, before = obj.setdefault("status", {}), old.get("status") or {}
-        if status.get("phase") != before.get("phase"):
+        given, known = status.get("lastPhaseTransitionTime"), before.get("lastPhaseTransitionTime")
+        if status.get("phase") == before.get("phase"):
+            if given is None and known is not None:
+                status["lastPhaseTransitionTime"] = known
+        elif given in (None, known):
+            # Who changes the phase may say when that was.
             status["lastPhaseTransitionTime"] = timestamps.now()
 
     def validate(self, obj: Object) -> list[FieldError]:
