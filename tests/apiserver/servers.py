@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -32,7 +32,7 @@ bob-token,bob,u-bob
 node-token,system:node:n1,u-node,"system:nodes"
 """
 #: The kernel ends what is started so when the tests end, however that is.
-_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+WITH_US: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 _START_SECONDS = 45.0
 
 
@@ -84,23 +84,12 @@ def pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-class Etcd:
-    """One member, its data in a folder."""
+class Keys:
+    """What stands in an etcd. `url`: of a member, or of several with commas between them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        peer = f"http://127.0.0.1:{free_port()}"
-        self._log = (folder / "etcd.log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                *_WITH_US, str(etcd()), "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
-                "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
-                "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-            ],
-            stdout=self._log,
-            stderr=self._log,
-            env=os.environ | {"ETCD_UNSUPPORTED_ARCH": "arm64"},
-        )  # fmt: skip
+    def __init__(self, url: str, tls: TlsFiles) -> None:
+        self.url = url
+        self._tls = tls
 
     def value(self, key: str) -> bytes:
         """What stands there; empty when nothing does."""
@@ -131,13 +120,32 @@ class Etcd:
 
     def _do(self, work: Callable[[Etcd3], Awaitable[Any]]) -> Any:
         async def done() -> Any:
-            storage = Etcd3(Client([self.url], TlsFiles()))
+            storage = Etcd3(Client(self.url.split(","), self._tls))
             try:
                 return await work(storage)
             finally:
                 await storage.close()
 
         return asyncio.run(done())
+
+
+class Etcd(Keys):
+    """One member, its data in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"http://127.0.0.1:{free_port()}", TlsFiles())
+        peer = f"http://127.0.0.1:{free_port()}"
+        self._log = (folder / "etcd.log").open("wb")
+        self._process = subprocess.Popen(
+            [
+                *WITH_US, str(etcd()), "--data-dir", str(folder / "etcd"), "--listen-client-urls", self.url,
+                "--advertise-client-urls", self.url, "--listen-peer-urls", peer,
+                "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+            ],
+            stdout=self._log,
+            stderr=self._log,
+            env=os.environ | {"ETCD_UNSUPPORTED_ARCH": "arm64"},
+        )  # fmt: skip
 
     def stop(self) -> None:
         self._process.terminate()
@@ -148,7 +156,7 @@ class Etcd:
 class ApiServer:
     """A process of `python -m kprov.kube.apiserver` (or another program), ready after `start`."""
 
-    def __init__(self, folder: Path, etcd: Etcd, *flags: str, program: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, etcd: Keys, *flags: str, program: Sequence[str] = ()) -> None:
         self.folder = folder
         self.etcd = etcd
         self.port = free_port()
@@ -185,7 +193,7 @@ class ApiServer:
     def start(self, *, ready: str = "/readyz") -> ApiServer:
         with (self.folder / "apiserver.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_WITH_US, *self.command], stdout=log, stderr=log, env=os.environ | self.environment
+                [*WITH_US, *self.command], stdout=log, stderr=log, env=os.environ | self.environment
             )
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
@@ -280,3 +288,29 @@ def running(folder: Path, *flags: str, program: Sequence[str] = ()) -> Iterator[
             server.stop()
     finally:
         etcd.stop()
+
+
+@contextlib.contextmanager
+def several(folder: Path, count: int, *flags: str) -> Iterator[tuple[Etcd, list[ApiServer]]]:
+    """An etcd of its own and that many API servers over it."""
+    with contextlib.ExitStack() as stack:
+        etcd = Etcd(folder)
+        stack.callback(etcd.stop)
+        yield (
+            etcd,
+            [
+                stack.enter_context(another(folder / f"server{number}", etcd, *flags))
+                for number in range(count)
+            ],
+        )
+
+
+@contextlib.contextmanager
+def another(folder: Path, etcd: Etcd, *flags: str) -> Iterator[ApiServer]:
+    """One more API server over that etcd."""
+    folder.mkdir()
+    server = ApiServer(folder, etcd, *flags)
+    try:
+        yield server.start()
+    finally:
+        server.stop()

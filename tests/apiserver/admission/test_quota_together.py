@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import itertools
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tests.apiserver.admission.conftest import Space, eventually, new_space, pod
 from tests.apiserver.controllers import controllers
-from tests.apiserver.servers import ApiServer, Etcd
+from tests.apiserver.servers import ApiServer, another, several
 
 SERVERS = 3
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ApiServer]]:
-    with contextlib.ExitStack() as stack:
-        etcd = Etcd(tmp_path_factory.mktemp("etcd"))
-        stack.callback(etcd.stop)
-        started = []
-        for number in range(SERVERS):
-            folder: Path = tmp_path_factory.mktemp(f"server{number}")
-            one = ApiServer(folder, etcd)
-            stack.callback(one.stop)
-            started.append(one.start())
-        stack.enter_context(controllers(started[0], "resourcequota-controller", "serviceaccount-controller"))
+    with (
+        several(tmp_path_factory.mktemp("several"), SERVERS) as (_, started),
+        controllers(started[0], "resourcequota-controller", "serviceaccount-controller"),
+    ):
         yield started
 
 
@@ -87,3 +84,45 @@ def test_pods_that_come_and_go_never_exceed(servers: list[ApiServer]) -> None:
     assert most <= 6
     assert made > 6
     assert eventually(lambda: spaces[0].used("q") == {"pods": "0", "requests.cpu": "0"})
+
+
+def test_a_killed_server_takes_no_quota_with_it(
+    servers: list[ApiServer], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What it had charged and not made is given back by the controller."""
+    spaces = same_space(servers)
+    spaces[0].quota("q", {"services": "9", "configmaps": "12"})
+    folder = tmp_path_factory.mktemp("killed") / "server"
+    with another(folder, servers[0].etcd) as killed:
+        targets = [*spaces, Space(killed, spaces[0].name)]
+        created = itertools.count(1)
+
+        def create(number: int) -> None:
+            space = targets[number % len(targets)]
+            obj = {"metadata": {"name": f"a{number}"}, "spec": {"ports": [{"port": 80}]}}
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                for kind in ("services", "configmaps"):
+                    answer = space.create(kind, obj if kind == "services" else {"metadata": obj["metadata"]})
+                    assert answer.status in {201, 403}, answer.body
+                    if next(created) == 8:
+                        os.kill(killed.process, signal.SIGKILL)
+
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(create, range(60)))
+
+    def counted(kind: str) -> int:
+        return len(spaces[1].server.get(spaces[1].path(kind)).json["items"])
+
+    assert counted("services") <= 9
+    assert counted("configmaps") <= 12
+    spaces[0].patch("resourcequotas", "q", {"spec": {"hard": {"secrets": "1"}}})
+    assert eventually(
+        lambda: (
+            spaces[2].used("q")
+            == {
+                "services": str(counted("services")),
+                "configmaps": str(counted("configmaps")),
+                "secrets": "0",
+            }
+        )
+    )

@@ -17,7 +17,7 @@ import pytest
 
 from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
-from tests.apiserver.servers import ApiServer, Etcd
+from tests.apiserver.servers import ApiServer, Etcd, several
 
 SERVERS = 3
 CIDRS = "/apis/networking.k8s.io/v1/servicecidrs"
@@ -26,22 +26,22 @@ MERGE = "application/merge-patch+json"
 
 
 @pytest.fixture(scope="module")
-def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
-    started = Etcd(tmp_path_factory.mktemp("etcd"))
-    yield started
-    started.stop()
+def over_one_etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Etcd, list[ApiServer]]]:
+    with (
+        several(tmp_path_factory.mktemp("several"), SERVERS) as (etcd, started),
+        controllers(started[0], "service-cidr-controller", "serviceaccount-controller"),
+    ):
+        yield etcd, started
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory, etcd: Etcd) -> Iterator[list[ApiServer]]:
-    with contextlib.ExitStack() as stack:
-        started = []
-        for number in range(SERVERS):
-            one = ApiServer(tmp_path_factory.mktemp(f"server{number}"), etcd)
-            stack.callback(one.stop)
-            started.append(one.start())
-        stack.enter_context(controllers(started[0], "service-cidr-controller", "serviceaccount-controller"))
-        yield started
+@pytest.fixture
+def etcd(over_one_etcd: tuple[Etcd, list[ApiServer]]) -> Etcd:
+    return over_one_etcd[0]
+
+
+@pytest.fixture
+def servers(over_one_etcd: tuple[Etcd, list[ApiServer]]) -> list[ApiServer]:
+    return over_one_etcd[1]
 
 
 @pytest.fixture
