@@ -306,7 +306,7 @@ def several(folder: Path, count: int, *flags: str) -> Iterator[tuple[Etcd, list[
 
 
 @contextlib.contextmanager
-def another(folder: Path, etcd: Etcd, *flags: str) -> Iterator[ApiServer]:
+def another(folder: Path, etcd: Keys, *flags: str) -> Iterator[ApiServer]:
     """One more API server over that etcd."""
     folder.mkdir()
     server = ApiServer(folder, etcd, *flags)

@@ -123,7 +123,7 @@ def test_the_status_and_the_rest_are_written_by_two_sides(servers: list[ApiServe
     def write(server: ApiServer, number: int) -> None:
         for turn in range(ROUNDS):
             if number % 2:
-                change = {"metadata": {"labels": {f"w{number}-{turn}": "x"}}}
+                change: Any = {"metadata": {"labels": {f"w{number}-{turn}": "x"}}}
                 answer = server.ask("PATCH", item, change, content_type=MERGE)
             else:
                 condition = {"type": f"w{number}-{turn}", "status": "True"}
