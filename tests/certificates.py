@@ -29,16 +29,21 @@ class Issuer:
         *,
         days: float = 1,
         serves: bool = False,
+        asks: bool = False,
         usage: ObjectIdentifier | None = None,
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-        """A certificate and its key: a client's, or (`serves`) one of 127.0.0.1; negative days: it has ended."""
+        """A certificate and its key: a client's, or (`serves`) one of 127.0.0.1; negative days: it has ended.
+
+        asks: what serves is also a client, as members of an etcd are to each other.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         if name:
             subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
         own = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = self._builder(x509.Name(subject), key, days=days, is_ca=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage or own]), critical=False)
+        usages = [usage or own, *([ExtendedKeyUsageOID.CLIENT_AUTH] if asks else [])]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if serves:
             names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

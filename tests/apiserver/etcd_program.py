@@ -12,15 +12,24 @@ from kprov.debian import packages
 _CACHE = Path("/var/cache/kprov")
 
 
-@functools.cache
 def etcd() -> Path:
     """The program's path."""
-    program = _CACHE / "etcd" / packages.RELEASE / "etcd"
+    return _program("etcd", "etcd-server")
+
+
+def etcdctl() -> Path:
+    """The path of what asks and moves members."""
+    return _program("etcdctl", "etcd-client")
+
+
+@functools.cache
+def _program(name: str, package: str) -> Path:
+    program = _CACHE / "etcd" / packages.RELEASE / name
     if not program.exists():
-        deb = packages.fetch("etcd-server", arch=platform.machine(), cache=_CACHE)
+        deb = packages.fetch(package, arch=platform.machine(), cache=_CACHE)
         program.parent.mkdir(parents=True, exist_ok=True)
         aside = program.with_suffix(f".{os.getpid()}")
-        aside.write_bytes(packages.contents(deb, "usr/bin/etcd"))
+        aside.write_bytes(packages.contents(deb, f"usr/bin/{name}"))
         aside.chmod(0o755)
         aside.rename(program)
     return program
