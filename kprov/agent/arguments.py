@@ -26,6 +26,7 @@ FILE_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+@functools.lru_cache(maxsize=None)
 def spec_of(module: Any) -> dict[str, dict[str, Any]] | None:
     """The whole table of a module (or anything with ARGUMENTS and RULES); None when it has none."""
     table: dict[str, dict[str, Any]] | None = getattr(module, "ARGUMENTS", None)
@@ -44,6 +45,31 @@ def names(spec: dict[str, dict[str, Any]]) -> dict[str, str]:
     return found
 
 
+class _Table:
+    """What every check of a table asks, found once."""
+
+    def __init__(self, spec: dict[str, dict[str, Any]]) -> None:
+        self.spec = spec
+        self.names = names(spec)
+        self.empty: dict[str, Any] = dict.fromkeys(spec)
+        self.refused = [(name, entry["refused"]) for name, entry in spec.items() if entry.get("refused")]
+        self.required = sorted(name for name, entry in spec.items() if entry.get("required"))
+        self.defaults = [
+            (name, entry["default"]) for name, entry in spec.items() if entry.get("default") is not None
+        ]
+
+
+#: By the identity of the specification, which each table keeps alive.
+_tables: dict[int, _Table] = {}
+
+
+def _table(spec: dict[str, dict[str, Any]]) -> _Table:
+    found = _tables.get(id(spec))
+    if found is None:
+        found = _tables[id(spec)] = _Table(spec)
+    return found
+
+
 def checked(
     what: str, args: dict[str, Any], spec: dict[str, dict[str, Any]], rules: dict[str, Any]
 ) -> dict[str, Any]:
@@ -51,24 +77,26 @@ def checked(
 
     Names that begin with "_" are the engine's own and pass as they are.
     """
-    known = names(spec)
+    table = _table(spec)
+    known = table.names
     unknown = sorted(name for name in args if name not in known and not name.startswith("_"))
     if unknown:
         raise UnsupportedError(what, unknown, _supported(spec))
-    found: dict[str, Any] = dict.fromkeys(spec)
+    found = dict(table.empty)
     for name, value in args.items():
         if known.get(name, name) == name or found.get(known[name]) is None:
             found[known.get(name, name)] = value
-    for name, entry in spec.items():
-        if entry.get("refused") and found[name] is not None:
-            raise ModuleError(f"{what}: {name} is not supported; {entry['refused']}")
-    missing = sorted(n for n, entry in spec.items() if entry.get("required") and found[n] is None)
+    for name, instead in table.refused:
+        if found[name] is not None:
+            raise ModuleError(f"{what}: {name} is not supported; {instead}")
+    missing = [name for name in table.required if found[name] is None]
     if missing:
         raise ModuleError(f"missing required arguments: {', '.join(missing)}")
     given = {name for name, value in found.items() if value is not None}
+    for name, default in table.defaults:
+        if found[name] is None:
+            found[name] = default
     for name, entry in spec.items():
-        if found[name] is None and entry.get("default") is not None:
-            found[name] = entry["default"]
         if found[name] is not None:
             found[name] = converted(name, found[name], entry)
             _choice(name, found[name], entry)

@@ -23,10 +23,18 @@ class Context:
 
     `check` and `diff` are Ansible's modes; `blobs` has small contents by SHA-256; `fetch(sha256, path)` asks
     the operator for a large one and writes it to a path; `sums` has the other checksums told with it.
+    `known` is what earlier items of the message found out and no item has changed anything since.
     """
 
     def __init__(
-        self, *, check: bool, diff: bool, environment: dict[str, str], blobs: dict[str, bytes], fetch: Fetch
+        self,
+        *,
+        check: bool,
+        diff: bool,
+        environment: dict[str, str],
+        blobs: dict[str, bytes],
+        fetch: Fetch,
+        known: dict[str, Any] | None = None,
     ) -> None:
         self.check = check
         self.diff = diff
@@ -34,6 +42,7 @@ class Context:
         self.blobs = blobs
         self._fetch = fetch
         self.sums: dict[str, dict[str, str]] = {}
+        self.known = {} if known is None else known
 
     def content(self, sha256: str) -> bytes:
         """A content that the operator holds."""

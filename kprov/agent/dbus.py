@@ -150,11 +150,12 @@ class Manager:
             self._connect()
         sock = self._socket
         assert sock is not None
-        wanted = {}
+        wanted, questions = {}, b""
         for index, (path, interface, member, texts) in enumerate(calls):
             self._serial += 1
             wanted[self._serial] = index
-            sock.sendall(message(self._serial, path, interface, member, texts))
+            questions += message(self._serial, path, interface, member, texts)
+        sock.sendall(questions)
         answers: list[list[Any]] = [[] for _ in calls]
         refused: DBusError | None = None
         while wanted:

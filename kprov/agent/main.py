@@ -213,8 +213,11 @@ class Agent:
         for sha256, size in header.get("blobs", []):
             blobs[sha256] = body[offset : offset + size]
             offset += size
-        results = []
+        results: list[dict[str, Any]] = []
+        known: dict[str, Any] = {}
         for number, item in enumerate(header["items"]):
+            if results and (results[-1].get("changed") or results[-1].get("failed")):
+                known = {}
             if self.lost:
                 raise process.Ended
             environment = {str(k): str(v) for k, v in (item.get("environment") or {}).items()}
@@ -224,6 +227,7 @@ class Agent:
                 environment=environment,
                 blobs=blobs,
                 fetch=self._fetch,
+                known=known,
             )
             if record is not None:
                 try:

@@ -83,8 +83,14 @@ class _Task:
 
     def manager(self, verb: str) -> None:
         system = self.args["scope"] == "system" and MANAGER.usable()
-        if verb == "daemon-reload" and system and not systemd_reload.needed(MANAGER):
-            return
+        if verb == "daemon-reload" and system:
+            # A loop over units looks once, until one of its items changes something.
+            known = self.context.known
+            if known.get(verb) is False:
+                return
+            known[verb] = systemd_reload.needed(MANAGER)
+            if not known[verb]:
+                return
         code, _, err = self.systemctl(verb)
         if code and (_offline() or _chroot()):
             text = f"{verb} failed, but target is a chroot or systemd is offline. Continuing."

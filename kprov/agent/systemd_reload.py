@@ -9,8 +9,8 @@ generators of systemd itself read. A generator of someone else may read anything
 from __future__ import annotations
 
 import os
+import stat
 import time
-from typing import Iterator
 
 from kprov.agent.dbus import DBusError, Manager
 
@@ -53,7 +53,7 @@ def needed(manager: Manager) -> bool:
     if not monotonic or abs((loaded - monotonic) - (time.time() - time.monotonic())) > _SLEW:
         # The clock was set since: what it stamped on files says nothing.
         return True
-    return _foreign_generators() or any(newest > loaded - _TICK for newest in _times(known["UnitPath"]))
+    return _foreign_generators() or _changed(known["UnitPath"], loaded - _TICK)
 
 
 def _foreign_generators() -> bool:
@@ -68,52 +68,58 @@ def _foreign_generators() -> bool:
     return False
 
 
-def _times(unit_path: list[str]) -> Iterator[float]:
-    for path in _FILES:
-        yield from _time(path)
+def _changed(unit_path: list[str], since: float) -> bool:
+    """Whether anything that a reload reads has changed after a moment (seconds of the epoch)."""
+    if any(_time(path) > since for path in _FILES):
+        return True
+    places = {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}
     for base in _GENERATORS:
-        yield from _tree(f"{base}/system-generators")
-        yield from _tree(f"{base}/system.conf")
-        yield from _tree(f"{base}/system.conf.d")
-    for folder in {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}:
-        yield from _tree(folder)
+        places |= {f"{base}/system-generators", f"{base}/system.conf", f"{base}/system.conf.d"}
+    return any(changed_below(place, since) for place in places)
 
 
 #: What the manager itself writes there: at the reload, or with the unit already loaded.
 _MADE = ("/run/systemd/generator", "/run/systemd/transient")
 
 
-def _time(path: str) -> Iterator[float]:
-    """When a path and what it links to last changed; nothing where there is none."""
-    for look in (os.lstat, os.stat):
-        try:
-            yield look(path).st_ctime
-        except OSError:
-            return
+def _time(path: str) -> float:
+    """When a path or what it links to last changed, the later of both; 0 where there is none."""
+    try:
+        found = os.lstat(path)
+        return max(found.st_ctime, os.stat(path).st_ctime) if stat.S_ISLNK(found.st_mode) else found.st_ctime
+    except OSError:
+        return 0.0
 
 
-def _tree(folder: str, depth: int = 4) -> Iterator[float]:
-    """A folder and all below it, through links too; where it is none, the folder it was in.
+def changed_below(folder: str, since: float, depth: int = 4) -> bool:
+    """Whether a folder or anything in it has changed, through links too; where it is none, the one above.
 
     Less /run/systemd: every reload changes it, and its own folders live as long as systemd.
     """
-    if not os.path.lexists(folder):
+    own = _time(folder)
+    if not own and not os.path.lexists(folder):
         above = os.path.dirname(folder)
-        yield from () if above == "/run/systemd" else _time(above)
-        return
-    yield from _time(folder)
+        return above != "/run/systemd" and _time(above) > since
+    if own > since:
+        return True
+    if not depth:
+        return False
     try:
-        entries = list(os.scandir(folder)) if depth else []
+        entries = os.scandir(folder)
     except OSError:
-        return
-    for entry in entries:
-        if entry.is_dir():
-            yield from _tree(entry.path, depth - 1)
-            continue
-        try:
-            yield entry.stat(follow_symlinks=False).st_ctime
-            if entry.is_symlink():
-                yield entry.stat().st_ctime
-        except OSError:
-            # Removed since, or a link to nothing: its own time, or its folder's, was told.
-            continue
+        return False
+    with entries:
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    # With its own time, or its link's.
+                    if changed_below(entry.path, since, depth - 1):
+                        return True
+                elif entry.stat(follow_symlinks=False).st_ctime > since or (
+                    entry.is_symlink() and entry.stat().st_ctime > since
+                ):
+                    return True
+            except OSError:
+                # Removed since, or a link to nothing: its own time, or its folder's, was looked at.
+                continue
+    return False

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shutil
-import socket
 from typing import Any
 
 from kprov.agent import process, temporary
@@ -20,12 +18,14 @@ def create(path: str, skeleton: str | None) -> None:
     source = "/etc/skel" if skeleton is None else skeleton
     try:
         if os.path.exists(source) and source != os.devnull:
+            import shutil
+
             shutil.copytree(source, path, symlinks=True)
         else:
             os.makedirs(path)
         if os.path.exists("/etc/login.defs"):
             os.chmod(path, _mode())
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         raise ModuleError(str(error)) from None
 
 
@@ -104,7 +104,7 @@ def _generate(args: dict[str, Any], user: pwd.struct_passwd, path: str) -> None:
     for old in (path, f"{path}.pub"):
         if os.path.exists(old):
             os.unlink(old)
-    comment = args["ssh_key_comment"] or f"ansible-generated on {socket.gethostname()}"
+    comment = args["ssh_key_comment"] or f"ansible-generated on {os.uname().nodename}"
     command = ["ssh-keygen", "-q", "-t", args["ssh_key_type"], "-C", comment, "-f", path]
     if args["ssh_key_bits"] > 0:
         command += ["-b", str(args["ssh_key_bits"])]

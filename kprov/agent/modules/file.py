@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 from kprov.agent import files, links, moments
@@ -151,6 +150,8 @@ def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not context.check:
         try:
             if now == "directory":
+                import shutil
+
                 shutil.rmtree(path)
             else:
                 os.unlink(path)

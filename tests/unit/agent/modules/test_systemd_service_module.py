@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,16 +99,36 @@ def test_the_manager_is_asked_over_its_socket(tmp_path: Path) -> None:
 
 
 def test_every_change_below_a_folder_is_seen(tmp_path: Path) -> None:
-    (tmp_path / "a.service").write_text("x")
-    before = max(systemd_reload._tree(str(tmp_path)))
-    (tmp_path / "a.service.d").mkdir()
-    (tmp_path / "a.service.d" / "1.conf").write_text("y")
-    os.utime(tmp_path / "a.service.d" / "1.conf", (1, 1))
-    (tmp_path / "link").symlink_to(tmp_path / "a.service")
-    found = list(systemd_reload._tree(str(tmp_path)))
-    assert len(found) >= 5
-    assert max(found) >= before
-    assert min(found) > 1
+    folder = tmp_path / "system"
+    folder.mkdir()
+    (folder / "a.service").write_text("x")
+    (folder / "a.service.d").mkdir()
+    drop_in = folder / "a.service.d" / "1.conf"
+    drop_in.write_text("y")
+    target = tmp_path / "target"
+    target.write_text("z")
+    (folder / "link").symlink_to(target)
+    (folder / "nowhere").symlink_to(tmp_path / "nothing")
+    changes = [
+        lambda: os.utime(drop_in, (1, 1)),
+        lambda: (folder / "a.service").chmod(0o600),
+        lambda: target.write_text("other"),
+        lambda: (folder / "nowhere").unlink(),
+        lambda: (folder / "a.service").rename(folder / "b.service"),
+    ]
+    for change in changes:
+        since = time.time() + 0.1
+        assert not systemd_reload.changed_below(str(folder), since)
+        while time.time() < since + 0.02:
+            time.sleep(0.01)
+        change()
+        assert systemd_reload.changed_below(str(folder), since)
+
+
+def test_a_folder_that_went_is_told_by_the_one_above(tmp_path: Path) -> None:
+    assert systemd_reload.changed_below(str(tmp_path / "gone"), 1.0)
+    assert not systemd_reload.changed_below(str(tmp_path / "gone"), time.time() + 1)
+    assert not systemd_reload.changed_below("/run/systemd/none-of-that-name", 1.0)
 
 
 def test_a_manager_that_cannot_be_asked_is_reloaded(tmp_path: Path) -> None:
