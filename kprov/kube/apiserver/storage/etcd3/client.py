@@ -19,6 +19,7 @@ import grpc
 import grpc.aio
 
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
+from kprov.kube.apiserver.storage.etcd3.stream import Stream
 from kprov.kube.apiserver.storage.interface import UnavailableError
 
 log = logging.getLogger(__name__)
@@ -79,9 +80,12 @@ class Member:
             name: self.channel.unary_unary(path, request.SerializeToString, response.FromString)
             for name, (path, request, response) in _METHODS.items()
         }
-        self.watch = self.channel.stream_stream(
+        self._watch = self.channel.stream_stream(
             "/etcdserverpb.Watch/Watch", pb.WatchRequest.SerializeToString, pb.WatchResponse.FromString
         )
+
+    def watch(self, metadata: tuple[tuple[str, str], ...] = ()) -> Stream:
+        return Stream(self._watch(metadata=metadata))
 
 
 class Client:
