@@ -57,6 +57,7 @@ class Batch:
         variables.active = lambda: state.alive(variables.play_hosts)
         variables.batch = lambda: state.alive(hosts)
         variables.lost = state.unreachable
+        variables.failed = state.failed
         percent = play.keywords.get("max_fail_percentage")
         scope = Scope(variables.templar, variables.host_layers(hosts[0]))
         found = variables.templar.value(percent, scope, "max_fail_percentage")

@@ -102,6 +102,10 @@ class RunState:
         """Hosts that were lost, or never reached."""
         return [name for name, state in self._hosts.items() if state.unreachable]
 
+    def failed(self) -> list[str]:
+        """Hosts of which a task failed and was not rescued."""
+        return [name for name, state in self._hosts.items() if state.failed and not state.unreachable]
+
     def stats(self, host: str) -> HostStats:
         """A host's counts."""
         return self.result.hosts.setdefault(host, HostStats())

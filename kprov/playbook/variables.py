@@ -80,6 +80,7 @@ class Variables:
         self.play_hosts: list[str] = []
         self.batch: Callable[[], list[str]] = list
         self.lost: Callable[[], list[str]] = list
+        self.failed: Callable[[], list[str]] = list
         self.active: Callable[[], list[str]] = list
         self._inventory: dict[str, dict[str, Any]] = {}
         self._groups: dict[str, list[str]] | None = None
@@ -114,6 +115,7 @@ class Variables:
             ansible_play_batch=_Later(self.batch),
             play_hosts=_Later(self.active),
             kprov_unreachable=_Later(self.lost),
+            kprov_failed=_Later(self.failed),
             ansible_inventory_sources=self.inventory.named,
         )
         if play is not None:
