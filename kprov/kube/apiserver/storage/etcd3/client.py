@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 
 #: Seconds one member gets to answer before the next is asked, and the whole call.
 ATTEMPT_SECONDS: Final = 0.7
-CALL_SECONDS: Final = 10.0
+CALL_SECONDS: Final = 7.0
+#: What etcd says then, and upstream's API servers after it.
+TIMED_OUT: Final = "etcdserver: request timed out"
 _RETRY_PAUSE: Final = 0.05
+_TELL_SECONDS: Final = 1.0
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -55,6 +58,8 @@ _METHODS: Final[dict[str, tuple[str, Any, Any]]] = {
     "compact": ("/etcdserverpb.KV/Compact", pb.CompactionRequest, pb.CompactionResponse),
     "lease_grant": ("/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantRequest, pb.LeaseGrantResponse),
 }
+
+Again = Callable[[float], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,9 @@ class Client:
         credentials = _credentials(tls) if any(url.startswith("https://") for url in urls) else None
         self._members = [Member(url, credentials) for url in urls]
         self._current = 0
+        self._told = -_TELL_SECONDS
+        #: The newest revision that any answer has told of.
+        self.revision = 0
         #: Replaced (and the old one set) when another member is chosen; watches wait for it.
         self.moved = asyncio.Event()
 
@@ -108,18 +116,28 @@ class Client:
             return
         if len(self._members) > 1:
             self._current = (self._current + 1) % len(self._members)
-            log.warning("etcd member %s: %s; going on with %s", member.url, reason, self.member.url)
+            # Without a leader all members are tried again and again.
+            seldom = time.monotonic() - self._told > _TELL_SECONDS
+            log.log(
+                logging.WARNING if seldom else logging.DEBUG,
+                "etcd member %s: %s; going on with %s", member.url, reason, self.member.url,
+            )  # fmt: skip
+            if seldom:
+                self._told = time.monotonic()
         moved, self.moved = self.moved, asyncio.Event()
         moved.set()
 
-    async def call(self, method: str, request: Any, *, seconds: float = CALL_SECONDS) -> tuple[Any, bool]:
+    async def call(
+        self, method: str, request: Any, *, seconds: float = CALL_SECONDS, again: Again | None = None
+    ) -> tuple[Any, bool]:
         """The answer, and whether the call was sent more than once (so an earlier one may have had effect).
+
+        again: given the seconds that are left, gives what to send the next time (default: the same).
 
         Raises UnavailableError after `seconds`, and grpc.aio.AioRpcError for what etcd refuses.
         """
         end = time.monotonic() + seconds
         attempts = 0
-        reason = ""
         while (left := end - time.monotonic()) > 0:
             member = self.member
             # One member alone gets all the time: there is no other to ask.
@@ -129,14 +147,16 @@ class Client:
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _RETRIED:
                     raise
-                reason = error.details() or error.code().name
                 attempts += 1
-                self.move_from(member, reason)
+                self.move_from(member, error.details() or error.code().name)
                 if attempts % len(self._members) == 0:
                     await asyncio.sleep(min(_RETRY_PAUSE * attempts, 0.5))
+                if again is not None and end > time.monotonic():
+                    request = await again(end - time.monotonic())
             else:
+                self.revision = max(self.revision, answer.header.revision)
                 return answer, attempts > 0
-        raise UnavailableError(f"etcd: {reason}", ambiguous=True)
+        raise UnavailableError(TIMED_OUT, ambiguous=True)
 
     async def close(self) -> None:
         for member in self._members:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import re
-import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -15,8 +14,11 @@ import grpc.aio
 
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client
+from kprov.kube.apiserver.storage.etcd3.fence import Fence
+from kprov.kube.apiserver.storage.etcd3.leases import Leases
+from kprov.kube.apiserver.storage.etcd3.settling import UnsettledError, settled
+from kprov.kube.apiserver.storage.etcd3.watching import Watch, prefix_end
 from kprov.kube.apiserver.storage.interface import (
-    Change,
     ChangeBatch,
     CompactedError,
     FutureRevisionError,
@@ -29,17 +31,8 @@ from kprov.kube.apiserver.storage.interface import (
 
 log = logging.getLogger(__name__)
 
-#: A lease is shared by all that is written within this many seconds, and lives that much longer.
-LEASE_WINDOW_SECONDS: Final = 60
 _PAGE: Final = 1000
 _REVISION_PROBE: Final = pb.RangeRequest(key=b"\x00", count_only=True)
-_DELETE: Final = pb.Event.DELETE
-
-
-def prefix_end(prefix: bytes) -> bytes:
-    """The first key after all that start with `prefix`, for range_end; a zero byte when there is none."""
-    stripped = prefix.rstrip(b"\xff")
-    return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b"\x00"
 
 
 class Etcd3:
@@ -47,8 +40,8 @@ class Etcd3:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._leases: dict[int, tuple[int, float]] = {}
-        self._lease_lock = asyncio.Lock()
+        self._leases = Leases(client)
+        self._fence = Fence(client, self._leases)
         self._running_probe: asyncio.Task[int] | None = None
         self._next_probe: asyncio.Task[int] | None = None
 
@@ -74,12 +67,38 @@ class Etcd3:
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
         put = pb.PutRequest(key=key.encode(), value=value, lease=await self._lease(ttl))
-        succeeded, revision, current = await self._txn(put.key, 0, pb.RequestOp(request_put=put), value=value)
-        if not succeeded:
-            if current is None:
-                return await self.create(key, value, ttl=ttl)
-            raise KeyExistsError(key)
-        return revision
+        seen = self._client.revision
+        fence = self._fence
+
+        def request() -> pb.TxnRequest:
+            return pb.TxnRequest(
+                compare=[_unchanged(put.key, 0), fence.stands()],
+                success=[pb.RequestOp(request_put=put)],
+                failure=[pb.RequestOp(request_range=pb.RangeRequest(key=put.key)), fence.look()],
+            )
+
+        async def again(seconds: float) -> pb.TxnRequest:
+            await fence.lift(seconds)
+            return request()
+
+        repeated = False
+        while True:
+            try:
+                answer, more = await self._client.call("txn", request(), again=again)
+            except grpc.aio.AioRpcError as error:
+                raise UnavailableError(error.details() or "") from error
+            repeated = repeated or more
+            if answer.succeeded:
+                return int(answer.header.revision)
+            found = answer.responses[0].response_range.kvs
+            if found:
+                current = _stored(found[0])
+                revision = await self._settle(put.key, value, current, 0, seen) if repeated else 0
+                if revision:
+                    return revision
+                raise KeyExistsError(key)
+            # Another creation has lifted the fence.
+            fence.seen(answer.responses[1])
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
         put = pb.PutRequest(key=key.encode(), value=value, lease=await self._lease(ttl))
@@ -107,45 +126,8 @@ class Etcd3:
             self._next_probe = asyncio.create_task(self._probe(self._running_probe))
         return await asyncio.shield(self._next_probe)
 
-    async def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
-        key = prefix.encode() or b"\x00"
-        position = after
-        while True:
-            create = pb.WatchCreateRequest(
-                key=key,
-                range_end=prefix_end(prefix.encode()),
-                start_revision=position + 1,
-                progress_notify=True,
-                fragment=True,
-            )
-            member, moved = self._client.member, self._client.moved
-            call = member.watch()
-            breaker = asyncio.create_task(_cancel_when(moved, call))
-            try:
-                await call.write(pb.WatchRequest(create_request=create))
-                async for answer in call:
-                    if answer.canceled:
-                        if answer.compact_revision:
-                            raise CompactedError(answer.compact_revision)
-                        break
-                    batch = _batch(answer)
-                    if not answer.fragment and not answer.created:
-                        position = max(position, batch.revision)
-                    if not answer.created:
-                        yield batch
-                reason = "watch ended"
-            except grpc.aio.AioRpcError as error:
-                reason = error.details() or error.code().name
-            except asyncio.CancelledError:
-                if not moved.is_set():
-                    raise
-                reason = "moved"
-            finally:
-                breaker.cancel()
-                call.cancel()
-            if not moved.is_set():
-                self._client.move_from(member, reason)
-            await asyncio.sleep(0.05)
+    def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
+        return Watch(self._client, prefix, after, self.current_revision).batches()
 
     async def compact(self, revision: int) -> None:
         """Forget what was before `revision`; what has been forgotten already is no error."""
@@ -153,7 +135,7 @@ class Etcd3:
             await self._client.call("compact", pb.CompactionRequest(revision=revision))
         except grpc.aio.AioRpcError as error:
             if "compacted" not in (error.details() or ""):
-                raise UnavailableError(f"etcd: {error.details()}") from error
+                raise UnavailableError(error.details() or "") from error
 
     async def claim(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
         """Write a key if it has been written `version` times; (done, times written now, etcd's revision)."""
@@ -166,7 +148,7 @@ class Etcd3:
         try:
             answer, _ = await self._client.call("txn", request)
         except grpc.aio.AioRpcError as error:
-            raise UnavailableError(f"etcd: {error.details()}") from error
+            raise UnavailableError(error.details() or "") from error
         if answer.succeeded:
             return True, version + 1, int(answer.header.revision)
         found = answer.responses[0].response_range.kvs
@@ -195,71 +177,54 @@ class Etcd3:
                 raise CompactedError from error
             if "future revision" in text:
                 raise FutureRevisionError(text) from error
-            raise UnavailableError(f"etcd: {text}") from error
+            raise UnavailableError(text) from error
+
+    async def _lease(self, ttl: int) -> int:
+        try:
+            return await self._leases.get(ttl)
+        except grpc.aio.AioRpcError as error:
+            raise UnavailableError(error.details() or "") from error
 
     async def _txn(
         self, key: bytes, expected: int, operation: pb.RequestOp, *, value: bytes | None
     ) -> tuple[bool, int, Stored | None]:
         request = pb.TxnRequest(
-            compare=[pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=expected)],
+            compare=[_unchanged(key, expected)],
             success=[operation],
             failure=[pb.RequestOp(request_range=pb.RangeRequest(key=key))],
         )
+        seen = self._client.revision
         try:
             answer, repeated = await self._client.call("txn", request)
         except grpc.aio.AioRpcError as error:
-            raise UnavailableError(f"etcd: {error.details()}") from error
+            raise UnavailableError(error.details() or "") from error
         if answer.succeeded:
             return True, int(answer.header.revision), None
         found = answer.responses[0].response_range.kvs
         current = _stored(found[0]) if found else None
-        if repeated:
-            # The first try may have been done by a member that could not tell us any more.
-            if current is not None and current.value == value:
-                return True, current.revision, None
-            if current is None and value is None:
-                return True, int(answer.header.revision), None
-        return False, int(answer.header.revision), current
+        revision = await self._settle(key, value, current, expected, seen) if repeated else 0
+        return bool(revision), revision or int(answer.header.revision), current
 
-    async def _lease(self, ttl: int) -> int:
-        if not ttl:
+    async def _settle(
+        self, key: bytes, value: bytes | None, current: Stored | None, expected: int, seen: int
+    ) -> int:
+        """Where a write was done by a member that could not tell us any more, its revision; else 0."""
+        if current is not None and current.revision <= seen:
             return 0
-        async with self._lease_lock:
-            lease, until = self._leases.get(ttl, (0, 0.0))
-            if time.monotonic() < until:
-                return lease
-            answer, _ = await self._client.call(
-                "lease_grant", pb.LeaseGrantRequest(ttl=ttl + LEASE_WINDOW_SECONDS)
-            )
-            self._leases[ttl] = (int(answer.id), time.monotonic() + LEASE_WINDOW_SECONDS)
-            return int(answer.id)
+        until = 0 if current is None or expected else current.revision
+        try:
+            return await settled(self._client, key, value, after=max(expected, seen), until=until)
+        except UnsettledError as error:
+            raise UnavailableError(str(error), ambiguous=True) from error
 
 
-async def _cancel_when(moved: asyncio.Event, call: Any) -> None:
-    await moved.wait()
-    call.cancel()
+def _unchanged(key: bytes, revision: int) -> pb.Compare:
+    """That a key is at that revision; 0: not there."""
+    return pb.Compare(target=pb.Compare.MOD, key=key, mod_revision=revision)
 
 
 def _stored(kv: pb.KeyValue) -> Stored:
     return Stored(kv.key.decode(), kv.value, kv.mod_revision)
-
-
-def _batch(answer: pb.WatchResponse) -> ChangeBatch:
-    changes = []
-    for event in answer.events:
-        kv = event.kv
-        gone = event.type == _DELETE
-        changes.append(
-            Change(
-                kv.key.decode(errors="surrogateescape"),
-                None if gone else kv.value,
-                kv.mod_revision,
-                not gone and kv.create_revision == kv.mod_revision,
-            )
-        )
-    # A fragment is not complete up to the header's revision, its own last change is what is known.
-    revision = changes[-1].revision if changes else answer.header.revision
-    return ChangeBatch(changes, revision)
 
 
 def parse_urls(servers: list[str]) -> list[str]:
