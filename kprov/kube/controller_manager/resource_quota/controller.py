@@ -32,7 +32,7 @@ class ResourceQuotaController(Controller):
         super().__init__(context)
         self._quotas = context.informers.informer("", "v1", "resourcequotas")
         self._quotas.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._forget)
-        self._monitors = Monitors(context.client, self._changed)
+        self._monitors = Monitors(context.client, self._changed, self._quotas)
         #: Of quotas that a recount would lower: the version at which, and how often that was put off.
         self._lowering: dict[str, tuple[str, int]] = {}
 

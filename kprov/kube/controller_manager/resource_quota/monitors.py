@@ -45,15 +45,21 @@ class Counted(View):
 
 
 class Monitors:
-    """`changed(group, plural, namespace)` is called when a recount may give another result."""
+    """`changed(group, plural, namespace)` is called when a recount may give another result.
 
-    def __init__(self, client: RestClient, changed: Callable[[str, str, str], None]) -> None:
+    quotas: the informer that tells of quotas to recount, so that a new quota is among those that it counts.
+    """
+
+    def __init__(
+        self, client: RestClient, changed: Callable[[str, str, str], None], quotas: Informer[Document]
+    ) -> None:
         self._client = client
         self._changed = changed
         self._evaluators = Evaluators(self.objects)
         self._kinds: dict[tuple[str, str], ApiResource] = {}
         self._discovered = 0.0
-        self._informers: dict[tuple[str, str], Informer[Any]] = {}
+        self._informers: dict[tuple[str, str], Informer[Any]] = {("", "resourcequotas"): quotas}
+        quotas.add_handler(on_delete=lambda obj: changed("", "resourcequotas", _namespace(obj)))
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:

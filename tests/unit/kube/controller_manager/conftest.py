@@ -38,6 +38,8 @@ class ApiServer:
         }
         self.port = 0
         self.version = 0
+        #: Of a watch's request: whether it is told nothing.
+        self.silent: Callable[[web.BaseRequest], bool] = lambda _: False
 
     def list(self, plural: str, namespace: str = "default") -> list[Document]:
         return [obj for (kind, ns, _), obj in self.objects.items() if (kind, ns) == (plural, namespace)]
@@ -179,6 +181,8 @@ class ApiServer:
     async def _watch(self, request: web.BaseRequest, plural: str, namespace: str) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
+        if self.silent(request):
+            await asyncio.Event().wait()
         seen = int(request.query["resourceVersion"])
         while True:
             for version, event, kind, obj in self.log[seen:]:

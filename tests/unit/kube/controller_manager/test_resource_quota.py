@@ -60,3 +60,14 @@ async def test_a_charge_that_another_made_meanwhile_is_not_taken_back_at_once(
     await api.create("pods", pod("b"))
     await api.until(lambda: status(api)["used"]["pods"] == "1")
     assert len(api.list("pods")) == 1
+
+
+async def test_a_quota_counts_itself(api: ApiServer, start: Any) -> None:
+    """Of two watches of quotas one would always be the later."""
+    api.silent = lambda request: "PartialObjectMetadata" in request.headers.get("Accept", "")
+    await start("resourcequota-controller")
+    await api.create("resourcequotas", {"metadata": {"name": "p"}, "spec": {"hard": {"resourcequotas": "5"}}})
+    await api.until(lambda: api.get("resourcequotas", "p").get("status"))
+    await api.create("resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"resourcequotas": "5"}}})
+    await api.until(lambda: status(api))
+    assert status(api)["used"] == {"resourcequotas": "2"}
