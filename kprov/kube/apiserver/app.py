@@ -36,6 +36,7 @@ from kprov.kube.apiserver.storage.encryption.storage import EncryptedStorage
 from kprov.kube.apiserver.storage.etcd3 import compaction
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3, parse_urls
+from kprov.kube.apiserver.storage.health import StorageCheck
 from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.apiserver.tls import ServingTls
 from kprov.kube.component_base import sd_notify
@@ -69,9 +70,10 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
     storage = encryption.wrap(options, etcd, keys.finder(stored_resources()))
-    registry = _registry(storage)
+    registry = _registry(storage, int(options.event_ttl))
     health = Health()
-    health.add("etcd", lambda: None if registry.cacher.loaded.is_set() else "not yet read from etcd")
+    health.add("etcd", StorageCheck(storage, options.etcd_healthcheck_timeout))
+    health.add("etcd-readiness", StorageCheck(storage, options.etcd_readycheck_timeout), ready_only=True)
     health.add(
         "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
     )
@@ -135,14 +137,21 @@ async def _control_flow(flow: FlowControl, registry: Registry) -> None:
     await flow.run()
 
 
-def _registry(storage: Storage) -> Registry:
+def _registry(storage: Storage, event_seconds: int) -> Registry:
     prepared = []
     for resource in stored_resources():
         strategy = strategies.for_resource(resource)
         prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
     cacher = Cacher(storage, [cache for _, _, cache in prepared])
     stores = [
-        Store(resource=resource, strategy=strategy, storage=storage, cacher=cacher, cache=cache)
+        Store(
+            resource=resource,
+            strategy=strategy,
+            storage=storage,
+            cacher=cacher,
+            cache=cache,
+            ttl=event_seconds if resource.plural == "events" else 0,
+        )
         for resource, strategy, cache in prepared
     ]
     return Registry(stores, storage, cacher)

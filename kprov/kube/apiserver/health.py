@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
 #: None: well; otherwise the reason.
-Check = Callable[[], str | None]
+Check = Callable[[], str | Awaitable[str | None] | None]
 
 
 class Health:
@@ -18,27 +19,30 @@ class Health:
         self._ready: dict[str, Check] = {}
         #: Set when the server is stopping: ready no more, but alive.
         self.stopping = False
-        self._ready["shutdown"] = lambda: "process is shutting down" if self.stopping else None
 
     def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         (self._ready if ready_only else self._live)[name] = check
 
-    @property
-    def is_ready(self) -> bool:
-        return all(check() is None for check in (*self._live.values(), *self._ready.values()))
+    def _shutdown(self) -> str | None:
+        return "process is shutting down" if self.stopping else None
 
-    def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> web.Response | None:
+    async def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> web.Response | None:
         """The answer to a health path, None when it is none."""
         parts = path.strip("/").split("/", 1)
         base, name = parts[0], parts[1] if len(parts) > 1 else ""
         if base not in {"healthz", "livez", "readyz"}:
             return None
-        checks = self._live | self._ready if base == "readyz" else self._live
+        checks = self._live
+        if base == "readyz":
+            checks = checks | self._ready | {"shutdown": self._shutdown}
         if name:
             if name not in checks:
                 return web.Response(status=404, text="404 page not found\n")
-            checks = {name: checks[name]}
-        results = {label: None if label in excluded else check() for label, check in checks.items()}
+            reason = await _result(checks[name])
+            return _text(200, "ok") if reason is None else _text(500, f"internal server error: {reason}\n")
+        names = [label for label in checks if label not in excluded]
+        found = await asyncio.gather(*(_result(checks[label]) for label in names))
+        results = dict.fromkeys(checks) | dict(zip(names, found, strict=True))
         failed = [label for label, reason in results.items() if reason is not None]
         if not failed and "verbose" not in query:
             return _text(200, "ok")
@@ -52,6 +56,11 @@ class Health:
         ]
         lines.append(f"{base} check {'failed' if failed else 'passed'}")
         return _text(500 if failed else 200, "\n".join(lines) + "\n")
+
+
+async def _result(check: Check) -> str | None:
+    found = check()
+    return await found if isinstance(found, Awaitable) else found
 
 
 def _text(code: int, text: str) -> web.Response:

@@ -86,6 +86,8 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.integer("default-unreachable-toleration-seconds", 300, "how long pods stay on an unreachable node")
     flags.duration("event-ttl", 3600.0, "how long events are kept")
     flags.duration("request-timeout", 60.0, "how long a request may take")
+    flags.duration("etcd-healthcheck-timeout", 2.0, "how long the check etcd of /livez and /readyz waits")
+    flags.duration("etcd-readycheck-timeout", 2.0, "how long the check etcd-readiness of /readyz waits")
     flags.duration("etcd-compaction-interval", 300.0, "0: never")
     flags.duration("shutdown-delay-duration", 0.0, "time between not being ready and the end of listening")
     flags.integer("min-request-timeout", 1800, "least seconds of a watch")

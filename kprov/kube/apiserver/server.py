@@ -262,7 +262,7 @@ class Server:
     async def _other(self, request: web.BaseRequest, query: Mapping[str, str]) -> web.StreamResponse:
         path = request.path
         excluded = {name for value in request.query.getall("exclude", []) for name in value.split(",")}
-        health = self._health.answer(path, query, excluded)
+        health = await self._health.answer(path, query, excluded)
         if health is not None:
             return health
         if path == "/metrics":

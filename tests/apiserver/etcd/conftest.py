@@ -8,7 +8,11 @@ import pytest
 
 from tests.apiserver.etcd.cluster import Cluster, Front, front
 
-FLAGS = ("--disable-admission-plugins=ServiceAccount", "--etcd-compaction-interval=0")
+FLAGS = (
+    "--disable-admission-plugins=ServiceAccount",
+    "--etcd-compaction-interval=0",
+    "--event-ttl=3s",
+)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from kprov.kube.apiserver.cacher.cacher import NotFreshError
 from kprov.kube.apiserver.cacher.entry import Entry, make_entry
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
-from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.registry.store import Store, initializing, unavailable
 from kprov.kube.apiserver.storage.interface import (
     CompactedError,
     FutureRevisionError,
@@ -69,7 +69,7 @@ async def catch_up(store: Store, revision: int | None) -> None:
         await store.cacher.wait_for(revision)
     except NotFreshError:
         if not store.cacher.loaded.is_set():
-            raise status.service_unavailable("the watch cache is not filled yet") from None
+            raise initializing() from None
         text = f"Too large resource version: {revision}, current: {store.cacher.revision}"
         failure = status.timeout(text, 1)
         failure.status["details"]["causes"] = [
@@ -133,7 +133,7 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
     except FutureRevisionError:
         raise status.timeout(f"Too large resource version: {revision}", 1) from None
     except UnavailableError as error:
-        raise status.service_unavailable(str(error)) from error
+        raise unavailable(error) from error
     last_seen = found[-1].key if found else ""
     more = bool(found) and bool(options.limit) and (page.remaining > 0 or page.items[-1].key != last_seen)
     if not more:

@@ -27,6 +27,7 @@ from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,
     Storage,
+    StorageError,
     Stored,
     UnavailableError,
     UnreadableError,
@@ -43,11 +44,22 @@ Object = dict[str, Any]
 #: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
 Change = Callable[[Object | None], Object]
 
-EVENT_TTL_SECONDS: Final = 3600
 _NAME_TRIES: Final = 8
 _MODIFIED: Final = (
     "the object has been modified; please apply your changes to the latest version and try again"
 )
+
+
+def unavailable(error: StorageError) -> status.StatusError:
+    """The database did not answer: upstream passes on what it says, as an error of no kind."""
+    refusal = status.failure(500, "", str(error))
+    del refusal.status["reason"]
+    return refusal
+
+
+def initializing() -> status.StatusError:
+    """The watch cache has not been filled yet, as upstream says it."""
+    return status.too_many_requests("storage is (re)initializing", 1)
 
 
 def _uid_mismatch(key: str, uid: str) -> str:
@@ -72,7 +84,9 @@ class Store:
         storage: Storage,
         cacher: Cacher,
         cache: ResourceCache,
+        ttl: int = 0,
     ) -> None:
+        """ttl: seconds that an object is kept after it was last written; 0: for ever."""
         self.resource = resource
         self.strategy = strategy
         self.hooks = Hooks()
@@ -81,20 +95,22 @@ class Store:
         self.cacher = cacher
         self.lister = Lister(cache, cacher)
         self.storage = storage
-        self._ttl = EVENT_TTL_SECONDS if resource.plural == "events" else 0
+        self._ttl = ttl
         self._node = schema.builtin().node(resource.gvk)
         self._tracks_status = resource.subresource("status") is not None
 
     # reading
 
     async def fresh(self) -> int:
-        """Let the cache catch up with etcd; the revision it is at. 504 or 503 when that takes too long."""
+        """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
         try:
             return await self.cacher.fresh()
         except NotFreshError as error:
+            if not self.cacher.loaded.is_set():
+                raise initializing() from error
             raise status.timeout(f"the watch cache is behind: {error}", 1) from error
         except UnavailableError as error:
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
 
     async def get(self, context: RequestContext, namespace: str, name: str) -> Object:
         """The newest state. NotFound if missing."""
@@ -196,7 +212,7 @@ class Store:
         try:
             return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
         except UnavailableError as error:
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
 
     async def update(
         self,
@@ -245,8 +261,9 @@ class Store:
             except KeyChangedError as error:
                 # What etcd says is what is there now: no need to ask again.
                 current, certain = error.current, True
-            except status.StatusError:
-                if certain:
+            except status.StatusError as error:
+                # What was not answered may have been done.
+                if certain or error.code >= 500:
                     raise
                 # The refusal may come from an old copy in the cache.
                 newest = await self._read(key)
@@ -326,7 +343,7 @@ class Store:
                 obj["metadata"]["resourceVersion"] = str(revision)
                 stored = True
         except UnavailableError as error:
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
         finally:
             await finish(stored)
 
@@ -372,7 +389,7 @@ class Store:
         try:
             revision = await self.storage.delete(current.key, expected=current.revision)
         except UnavailableError as error:
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
         obj["metadata"]["resourceVersion"] = str(revision)
         await self.hooks.after_delete(context, obj)
 
@@ -389,7 +406,7 @@ class Store:
         try:
             return await self.storage.get(key)
         except UnavailableError as error:
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
         except UnreadableError as error:
             raise status.internal_error(str(error)) from error
 

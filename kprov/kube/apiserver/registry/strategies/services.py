@@ -13,6 +13,7 @@ from kprov.kube.apiserver.registry.allocators.cluster_ip import AllocationError,
 from kprov.kube.apiserver.registry.allocators.held import HEADLESS, held_addresses, held_ports
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks
+from kprov.kube.apiserver.registry.store import unavailable
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies import service_rules as rules
 from kprov.kube.apiserver.registry.strategies import status_rules
@@ -88,7 +89,7 @@ class ServiceHooks(Hooks):
             await self._take_ports(obj, old, taken, dry_run=context.dry_run)
         except StorageError as error:
             await _all(taken)
-            raise status.service_unavailable(str(error)) from error
+            raise unavailable(error) from error
         except StatusError:
             await _all(taken)
             raise

@@ -209,8 +209,8 @@ class Etcd3:
         self, key: bytes, value: bytes | None, current: Stored | None, expected: int, seen: int
     ) -> int:
         """Where a write was done by a member that could not tell us any more, its revision; else 0."""
-        if current is not None and current.revision <= seen:
-            return 0
+        if current is not None and (current.revision <= seen or current.value == value):
+            return 0 if current.revision <= seen else current.revision
         until = 0 if current is None or expected else current.revision
         try:
             return await settled(self._client, key, value, after=max(expected, seen), until=until)

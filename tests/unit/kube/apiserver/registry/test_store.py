@@ -9,6 +9,7 @@ import pytest
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.storage.interface import UnavailableError
 from kprov.kube.machinery.status import StatusError
 
 
@@ -150,3 +151,28 @@ async def test_listeners_hear_what_is_there_and_what_changes(
     await config_maps.delete(context, "default", "a")
     await config_maps.fresh()
     assert heard == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+
+
+async def test_a_write_that_may_have_been_done_is_not_made_again(
+    config_maps: Store, context: RequestContext, storage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await config_maps.create(context, "default", config_map())
+    # The cache has it from here on.
+    await config_maps.get(context, "default", "a")
+    update = storage.update
+
+    async def unheard(key: str, value: bytes, *, expected: int, ttl: int = 0) -> int:
+        await update(key, value, expected=expected, ttl=ttl)
+        raise UnavailableError("etcdserver: request timed out", ambiguous=True)
+
+    monkeypatch.setattr(storage, "update", unheard)
+
+    def one_more(current: dict[str, Any] | None) -> dict[str, Any]:
+        assert current is not None
+        return current | {"data": {"k": current["data"]["k"] + "+"}}
+
+    with pytest.raises(StatusError) as refused:
+        await config_maps.update(context, "default", "a", one_more)
+    assert (refused.value.code, refused.value.message) == (500, "etcdserver: request timed out")
+    found = await config_maps.get(context, "default", "a")
+    assert found["data"] == {"k": "v+"}
