@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers lab bench format proto clean
+.PHONY: help up down test check lint unit servers fuzz lab bench format proto clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ unit: $(VENV)/.dev ## unit tests
 
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
 	$(BIN)/pytest tests/apiserver -p no:randomly
+
+fuzz: $(VENV)/.dev ## ten thousand requests that no client should send (minutes)
+	KPROV_FUZZ_CASES=10000 $(BIN)/pytest tests/apiserver/fuzz -p no:randomly
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
 	$(BIN)/pytest tests/lab tests/fault -p no:randomly

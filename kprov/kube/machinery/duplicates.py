@@ -29,7 +29,9 @@ def in_order(body: bytes, unknown: Collection[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     text = body.decode("utf-8", "replace")
-    _collect(json.loads(text, object_pairs_hook=_Pairs), "", frozenset(unknown), found)
+    # Numbers are of no interest here, and some are too large.
+    written = json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str)
+    _collect(written, "", frozenset(unknown), found)
     return list(found)
 
 

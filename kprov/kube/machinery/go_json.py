@@ -7,7 +7,9 @@ refuses is looked at again here.
 from __future__ import annotations
 
 import json
+import math
 import re
+import sys
 from typing import Any, Final
 
 import orjson
@@ -19,6 +21,8 @@ _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _PLAIN: Final = re.compile(rb'[^"\\\x00-\x1f]*')
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LITERALS: Final = {b"t": b"true", b"f": b"false", b"n": b"null"}
+#: Longer integers are none of 64 bits.
+_SHORT_DIGITS: Final = 20
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -30,6 +34,17 @@ def kind(value: Any) -> str:
     """How Go names the type of a JSON value."""
     kinds: dict[type, str] = {list: "array", str: "string", bool: "bool", dict: "object"}
     return kinds.get(type(value), "number")
+
+
+def printed(value: Any) -> str:
+    """A document as Go's %v shows it: map[a:1 b:[x y]]."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{name}:{printed(value[name])}" for name in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(map(printed, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "<nil>" if value is None else str(value)
 
 
 def loads(data: bytes) -> Any:
@@ -44,10 +59,18 @@ def loads(data: bytes) -> Any:
         if text:
             raise JsonError(text) from None
     try:
-        found = json.loads(data.decode("utf-8", "replace"))
+        found = json.loads(data.decode("utf-8", "replace"), parse_int=_number, parse_float=_number)
         return orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError) as failure:
         raise JsonError(str(failure)) from None
+
+
+def _number(text: str) -> int | float:
+    """Go looks at a number's size only where it has a place for it: no number is too large to be read."""
+    found = float(text)
+    if math.isinf(found):
+        return math.copysign(sys.float_info.max, found)
+    return int(text) if len(text) <= _SHORT_DIGITS and text.lstrip("-").isdigit() else found
 
 
 def error(data: bytes) -> str:

@@ -6,15 +6,21 @@ Source: sigs.k8s.io/yaml and its fork of go-yaml (yaml.go: fail, decode.go: the 
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Final
 
 import orjson
+
+from kprov.kube.machinery import go_json
 
 #: Up to so many nodes nearly all may come from aliases; from the second number on a tenth.
 _ALIASES_FREE: Final = 400_000
 _ALIASES_FEW: Final = 4_000_000
 _SHARE_FREE: Final = 0.99
 _SHARE_FEW: Final = 0.10
+#: Deeper than this nothing is read, as with JSON; upstream's limit is 10,000.
+_MAX_DEPTH: Final = 1000
+_OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
 #: So few are nobody's concern.
 _ALWAYS: Final = 1000
 
@@ -33,11 +39,14 @@ def loads(data: bytes) -> Any:
     import yaml
 
     try:
+        _check_shape(data)
         loader = _loader()(data)
         try:
             found = loader.get_data()
         finally:
             loader.dispose()
+    except YamlError:
+        raise
     except yaml.YAMLError as error:
         raise YamlError(_text(error)) from None
     except (RecursionError, ValueError, TypeError) as error:
@@ -45,6 +54,29 @@ def loads(data: bytes) -> Any:
     if b"&" in data and _is_excessive(found):
         raise YamlError("yaml: document contains excessive aliasing")
     return _with_json_keys(found)
+
+
+def _check_shape(data: bytes) -> None:
+    """What is too deep, or contains itself, is refused before anything is made of it.
+
+    Raises YamlError, yaml.YAMLError.
+    """
+    if b"*" not in data and sum(map(data.count, _OPENING)) <= _MAX_DEPTH:
+        return
+    import yaml
+
+    names: list[str | None] = []
+    for event in yaml.parse(data, Loader=_loader()):
+        if isinstance(event, yaml.CollectionStartEvent):
+            names.append(event.anchor)
+            if len(names) > _MAX_DEPTH:
+                raise YamlError("yaml: exceeded max depth of 10000")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            names.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in names:
+            raise YamlError(f"yaml: anchor '{event.anchor}' value contains itself")
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return  # only the first is read
 
 
 def _text(error: Any) -> str:
@@ -127,13 +159,19 @@ def _with_json_keys(value: Any) -> Any:
     if isinstance(value, dict):
         if all(type(name) is str for name in value):
             return {name: _with_json_keys(each) for name, each in value.items()}
+        if None in value:
+            shown = go_json.printed(value[None])
+            raise YamlError(f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
         return {_key(name): _with_json_keys(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_with_json_keys(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+        raise YamlError(f"json: unsupported value: {shown}")
     return value
 
 
 def _key(name: Any) -> str:
     if isinstance(name, bool):
         return "true" if name else "false"
-    return "null" if name is None else str(name)
+    return str(name)

@@ -78,6 +78,8 @@ class Union:
         static = self._static.get(token)
         if static is not None:
             return static, self._own(audiences)
+        if not token.isascii():
+            raise status.unauthorized()  # no token of any other kind looks so
         if self.service_accounts is not None:
             found = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
             if found is not None:

@@ -150,19 +150,27 @@ def _summary(data: bytes) -> str:
     return text if len(data) <= _SHOWN_BYTES else f"{text} ..."
 
 
-def check(obj: Any, gvk: Gvk, context: RequestContext, validation: str, data: bytes | None = None) -> Object:
+def check(
+    obj: Any,
+    gvk: Gvk,
+    context: RequestContext,
+    validation: str,
+    data: bytes | None = None,
+    content_type: str = JSON,
+) -> Object:
     """An object of that kind, pruned as Go's decoding would; unknown fields are warned of or refused.
 
-    validation: the fieldValidation parameter; data: the JSON or YAML it came from, for duplicate fields.
+    validation: the fieldValidation parameter; data: what it was made of, for duplicate fields.
     """
     mode = validation_mode(validation)
     try:
         found = identified(obj, gvk)
     except ValueError as error:
         raise status.bad_request(str(error)) from None
-    is_json = data is not None and data.lstrip()[:1] == b"{"
-    report = schema.builtin().prune(found, gvk, data if is_json and mode != "Ignore" else None)
-    if data is not None and not is_json and mode != "Ignore":
+    if mode == "Ignore":
+        data = None
+    report = schema.builtin().prune(found, gvk, data if content_type == JSON else None)
+    if data is not None and content_type == YAML:
         report.duplicate_keys = duplicates.yaml_duplicates(data)
     refusal = report.bad_request_text(gvk, strict=mode == "Strict")
     if refusal is not None:

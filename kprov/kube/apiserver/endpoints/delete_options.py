@@ -27,6 +27,12 @@ def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[Del
 
 def checked(held: Object) -> tuple[DeleteOptions, bool]:
     """Of a DeleteOptions object; and whether it is a dry run. Raises StatusError 422."""
+    check(held)
+    return taken(held)
+
+
+def check(held: Object) -> None:
+    """Raises StatusError 422 for what contradicts itself or is not known."""
     policy, orphan = held.get("propagationPolicy"), held.get("orphanDependents")
     errors = []
     if policy is not None and orphan is not None:
@@ -35,21 +41,24 @@ def checked(held: Object) -> tuple[DeleteOptions, bool]:
     if policy is not None and policy not in _POLICIES:
         supported = ["Foreground", "Background", "Orphan", "nil"]
         errors.append(field.not_supported("propagationPolicy", policy, supported))
-    dry_run = held.get("dryRun") or []
-    errors += parameters.dry_run_errors(dry_run)
+    errors += parameters.dry_run_errors(held.get("dryRun") or [])
     if errors:
         raise status.invalid("meta.k8s.io", _KIND, "", errors)
+
+
+def taken(held: Object) -> tuple[DeleteOptions, bool]:
+    """As `checked`, of what is checked later."""
     preconditions = held.get("preconditions") or {}
     grace = held.get("gracePeriodSeconds")
     options = DeleteOptions(
         grace_period_seconds=max(grace, 1 if grace < 0 else 0) if grace is not None else None,
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
-        propagation_policy=policy,
-        orphan_dependents=orphan,
+        propagation_policy=held.get("propagationPolicy"),
+        orphan_dependents=held.get("orphanDependents"),
         raw=held,
     )
-    return options, bool(dry_run)
+    return options, bool(held.get("dryRun"))
 
 
 def _of_body(data: bytes, content_type: str) -> Object:

@@ -179,7 +179,7 @@ def integer(query: Mapping[str, str], name: str) -> int | None:
 
 
 def revision(text: str, *, listing: bool = False) -> int | None:
-    """A resourceVersion as a number, None for "". Raises StatusError: 400 of a list, or else a bare 500."""
+    """A resourceVersion as a number, None for "". Raises StatusError 400."""
     if not text:
         return None
     why = ""
@@ -192,7 +192,5 @@ def revision(text: str, *, listing: bool = False) -> int | None:
     quoted = status.quoted(text)
     message = f"resourceVersion: Invalid value: {quoted}: strconv.ParseUint: parsing {quoted}: {why}"
     if listing:
-        raise status.bad_request(f"invalid resource version: {message}")
-    failure = status.failure(500, "", message)
-    del failure.status["reason"]
-    raise failure
+        message = f"invalid resource version: {message}"
+    raise status.bad_request(message)

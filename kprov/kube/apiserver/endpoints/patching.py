@@ -115,9 +115,7 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
         errors = [f".{path}: field not declared in schema" for path in report.unknown_fields]
         text = errors[0] if len(errors) == 1 else "errors:\n  " + "\n  ".join(errors)
         shown = f"{name}; {group}/{version}, Kind={kind}"
-        failure = status.failure(500, "", f"failed to create typed patch object ({shown}): {text}")
-        del failure.status["reason"]
-        raise failure
+        raise status.bad_request(f"failed to create typed patch object ({shown}): {text}")
     twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import accumulate
@@ -26,12 +27,15 @@ GZIP_BYTES: Final = 128 * 1024
 _WARNINGS_RUNES: Final = 4096
 _WARNING_RUNES: Final = 256
 _NO_STORE: Final = "no-cache, private"
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
     result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
-    for text in shortened(dict.fromkeys(warnings)):
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    # What a header cannot carry is left out, as upstream has it.
+    fitting = [text for text in dict.fromkeys(warnings) if not _CONTROL.search(text)]
+    for text in shortened(fitting):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         result.add("Warning", f'299 - "{escaped}"')
     return result
 

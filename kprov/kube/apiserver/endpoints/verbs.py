@@ -379,8 +379,7 @@ async def _object(
     content_type = body.media_type(request)
     data = await body.read(request)
     document = body.typed(data, content_type, gvk)
-    text = None if "protobuf" in content_type else data
-    return body.check(document, gvk, context, query.get("fieldValidation", ""), text)
+    return body.check(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
 
 
 async def _delete_options(request: web.BaseRequest, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:

@@ -44,3 +44,8 @@ def test_what_is_right_is_read() -> None:
     text = b' {"a": [1, -2.5e+3, true, null, {}, []], "b": "\\u00e9\\n"} '
     assert go_json.error(text) == ""
     assert go_json.loads(text) == {"a": [1, -2500.0, True, None, {}, []], "b": "é\n"}
+
+
+def test_no_number_is_too_large_to_be_read() -> None:
+    found = go_json.loads(b'{"a":-1e999,"b":' + b"9" * 5000 + b',"c":12,"d":1.5}')
+    assert found == {"a": -1.7976931348623157e308, "b": 1.7976931348623157e308, "c": 12, "d": 1.5}

@@ -17,8 +17,13 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         (b"a:\n\t- b", "yaml: line 2: found character that cannot start any token"),
         (b"a: [", "yaml: line 1: did not find expected node content"),
         (BOMB, "yaml: document contains excessive aliasing"),
+        (b"a: &a [1, {b: *a}]", "yaml: anchor 'a' value contains itself"),
+        (b"[" * 2000 + b"]" * 2000, "yaml: exceeded max depth of 10000"),
+        (b"- " * 2000 + b"a", "yaml: exceeded max depth of 10000"),
+        (b"a: .nan", "json: unsupported value: NaN"),
+        (b"null: {a: [1, x]}", "unsupported map key of type: %!s(<nil>), key: <nil>, value: map[a:[1 x]]"),
     ],
-    ids=["tab", "open", "aliases"],
+    ids=["tab", "open", "aliases", "of itself", "deep", "deep block", "no number", "no name"],
 )
 def test_what_is_none_is_refused_in_gos_words(data: bytes, text: str) -> None:
     with pytest.raises(go_yaml.YamlError) as refusal:
@@ -27,10 +32,10 @@ def test_what_is_none_is_refused_in_gos_words(data: bytes, text: str) -> None:
 
 
 def test_the_first_document_counts_and_keys_are_text() -> None:
-    assert go_yaml.loads(b"yes: 1\n5: 2020-01-01\n~: !!some/tag x\n---\nb: 1\n") == {
+    assert go_yaml.loads(b"yes: 1\n5: 2020-01-01\nx: !!some/tag x\n---\nb: 1\n") == {
         "true": 1,
         "5": "2020-01-01",
-        "null": "x",
+        "x": "x",
     }
     assert go_yaml.loads(b"# nothing\n") is None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.store import precondition_failed
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.subresources.conditions import set_condition
 from kprov.kube.apiserver.request import RequestContext
@@ -29,12 +30,14 @@ async def bind(call: Call) -> Reply:
         raise status.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
+    if not call.context.info.subresource:
+        # What is created has neither: only the subresource takes them as preconditions.
+        for part in ("uid", "resourceVersion"):
+            binding["metadata"].pop(part, None)
     errors = validate(binding)
     if errors and call.context.info.subresource:
-        # Upstream's handler of the subresource gives back its errors as they are, not as a Status.
-        failure = status.failure(500, "", _plain(errors))
-        del failure.status["reason"]
-        raise failure
+        # Upstream's handler of the subresource gives back its errors as they are, as a failure of its own.
+        raise status.bad_request(_plain(errors))
     if errors:
         raise status.invalid("", "Binding", name, errors)
     attributes = Attributes(
@@ -85,10 +88,8 @@ def assign(pod: Object, binding: Object) -> Object:
     name = metadata["name"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(key) and wanted[key] != metadata.get(key):
-            text = (
-                f"Precondition failed: {label} in precondition: {wanted[key]}, "
-                f"{label} in object meta: {metadata.get(key)}"
-            )
+            place = f"/pods/{metadata.get('namespace', '')}/{name}"
+            text = precondition_failed(place, label, wanted[key], metadata.get(key, ""))
             raise status.conflict("pods", name, text)
     if metadata.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")

@@ -1,0 +1,52 @@
+"""One server of two processes; KPROV_FUZZ_CASES says how many requests all tests here play together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.apiserver.fuzz.wire import Judge, Line
+from tests.apiserver.servers import ApiServer, running
+
+_CASES: Final = int(os.environ.get("KPROV_FUZZ_CASES", "80"))
+_WORKERS: Final = "KPROV_APISERVER_WORKERS"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(_WORKERS, "2")
+        with running(folder, "--disable-admission-plugins=ServiceAccount") as (_, found):
+            yield found
+
+
+@pytest.fixture(scope="session")
+def share() -> Callable[[float], int]:
+    """How many requests a part of all is."""
+    return lambda part: int(_CASES * part)
+
+
+@pytest.fixture
+def judge(server: ApiServer) -> Iterator[Judge]:
+    """The server has to outlive what is played, with each of its processes."""
+    before = workers(server)
+    assert len(before) == 2
+    found = Judge(Line(server))
+    yield found
+    found.line.close()
+    assert not found.complaints, found.verdict()
+    assert workers(server) == before
+    assert server.get("/readyz").status == 200
+    assert "did not expect" not in server.log()
+
+
+def workers(server: ApiServer) -> set[int]:
+    """Numbers of its processes."""
+    first = server.process
+    children = Path(f"/proc/{first}/task/{first}/children").read_text()
+    return {first, *map(int, children.split())}
