@@ -1,0 +1,158 @@
+"""Calls to one server; its connection is made when it is needed, and again when it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from kprov.kube.component_base.rpc import headers
+from kprov.kube.component_base.rpc.connection import Connection
+from kprov.kube.component_base.rpc.exchange import Streaming, Unary, prefixed
+from kprov.kube.component_base.rpc.status import Code, RpcError
+
+#: Seconds until a server that does not answer at all counts as away.
+_CONNECT_SECONDS: Final = 5.0
+
+
+class Channel:
+    """One server, at a host and port; `context`: TLS that offers "h2", None for none.
+
+    A call that finds no connection makes one and fails with UNAVAILABLE when that fails: pauses are the
+    caller's.
+    """
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+        self._host = host
+        self._port = port
+        self._context = context
+        self._connection: Connection | None = None
+        self._connecting: asyncio.Task[Connection] | None = None
+        self._closed = False
+
+    def method(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
+        """What calls of a method ("/package.Service/Method") begin with; for `unary` and `stream`."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        scheme = "https" if self._context else "http"
+        return headers.request(scheme, f"{host}:{self._port}", path, metadata)
+
+    async def unary(self, method: bytes, message: bytes, *, timeout: float) -> bytes:
+        """The answer. Raises RpcError, DEADLINE_EXCEEDED after `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        connection = self._connection
+        if connection is None or not connection.usable:
+            begin = loop.time()
+            connection = await self._connected(timeout)
+            timeout -= loop.time() - begin
+        exchange = Unary(loop.create_future())
+        connection.begin(exchange, method, prefixed(message), ends=True)
+        timer = loop.call_later(timeout, _expire, connection, exchange)
+        try:
+            return await exchange.future
+        except asyncio.CancelledError:
+            connection.abandon(exchange)
+            raise
+        finally:
+            timer.cancel()
+
+    def stream(self, method: bytes) -> Stream:
+        """A bidirectional stream; it begins with its first message."""
+        return Stream(self, method)
+
+    async def close(self) -> None:
+        """End the connection and all calls; there are no new ones."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
+    async def _connected(self, seconds: float | None) -> Connection:
+        """A usable connection, made once for all who wait for it. Raises RpcError."""
+        if self._closed:
+            raise RpcError(Code.CANCELLED, "the client was closed")
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(self._made)
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._connecting), seconds)
+        except TimeoutError:
+            raise RpcError(Code.DEADLINE_EXCEEDED, f"no connection after {seconds:.1f} s") from None
+        except (OSError, ssl.SSLError) as error:
+            text = f"failed to connect to {self._host}:{self._port}: {error}"
+            raise RpcError(Code.UNAVAILABLE, text) from None
+        except asyncio.CancelledError:
+            if self._closed:
+                raise RpcError(Code.CANCELLED, "the client was closed") from None
+            raise
+
+    async def _connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, connection = await loop.create_connection(
+                    Connection, self._host, self._port, ssl=self._context
+                )
+        except TimeoutError:
+            raise OSError(f"no answer within {_CONNECT_SECONDS:g} s") from None
+        return connection
+
+    def _made(self, task: asyncio.Task[Connection]) -> None:
+        self._connecting = None
+        # An exception that nobody waits for any more is no news.
+        if not task.cancelled() and task.exception() is None:
+            self._connection = task.result()
+            if self._closed:
+                self._connection.close()
+
+
+class Stream:
+    """A bidirectional stream of messages: `write`, iterate, `cancel`."""
+
+    def __init__(self, channel: Channel, method: bytes) -> None:
+        self._channel = channel
+        self._method = method
+        self._exchange = Streaming()
+        self._connection: Connection | None = None
+        self._opening: asyncio.Task[Connection] | None = None
+        self._cancelled = False
+
+    async def write(self, message: bytes) -> None:
+        """Raises RpcError, CANCELLED once the stream is cancelled."""
+        if self._connection is None:
+            self._opening = asyncio.ensure_future(self._channel._connected(None))
+            try:
+                connection = await self._opening
+            except asyncio.CancelledError:
+                if not self._cancelled:
+                    raise
+                raise RpcError(Code.CANCELLED, "cancelled") from None
+            if self._cancelled:
+                raise RpcError(Code.CANCELLED, "cancelled")
+            self._connection = connection
+            connection.begin(self._exchange, self._method, prefixed(message), ends=False)
+            return
+        if self._cancelled:
+            raise RpcError(Code.CANCELLED, "cancelled")
+        self._connection.send(self._exchange, prefixed(message))
+
+    def cancel(self) -> None:
+        """End it at once, also while it waits for its connection; iterating raises RpcError."""
+        if self._cancelled:
+            return
+        self._cancelled = True
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._connection is not None:
+            self._connection.abandon(self._exchange)
+        self._exchange.drop(RpcError(Code.CANCELLED, "cancelled"))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (message := await self._exchange.next()) is not None:
+            yield message
+
+
+def _expire(connection: Connection, exchange: Unary) -> None:
+    connection.abandon(exchange)
+    exchange.end(RpcError(Code.DEADLINE_EXCEEDED, "Deadline Exceeded"))

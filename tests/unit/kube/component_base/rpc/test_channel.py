@@ -1,0 +1,245 @@
+"""Calls to grpcio's own server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from kprov.kube.component_base.rpc import connection as connections
+from kprov.kube.component_base.rpc.channel import Channel
+from kprov.kube.component_base.rpc.status import Code, RpcError
+
+
+class Server:
+    """Echoes; what else it does is asked for by the message."""
+
+    def __init__(self) -> None:
+        self.metadata: list[dict[str, str]] = []
+        self.begun = asyncio.Event()
+        self.given_up = asyncio.Event()
+        self.server: Any = None
+        self.port = 0
+
+    async def start(self, port: int = 0) -> None:
+        handlers = grpc.method_handlers_generic_handler(
+            "test.Echo",
+            {
+                "Once": grpc.unary_unary_rpc_method_handler(self.once),
+                "Both": grpc.stream_stream_rpc_method_handler(self.both),
+            },
+        )
+        options = [("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
+        self.server = grpc.aio.server(options=options)
+        self.server.add_generic_rpc_handlers((handlers,))
+        self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
+        await self.server.start()
+
+    async def once(self, request: bytes, context: Any) -> bytes:
+        self.begun.set()
+        self.metadata.append(dict(context.invocation_metadata()))
+        if request == b"refuse":
+            await context.abort(grpc.StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: größer, 100 %")
+        if request == b"wait":
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.given_up.set()
+                raise
+        return request
+
+    async def both(self, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            if request == b"refuse":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
+            if request == b"end":
+                return
+            for _ in range(3):
+                yield request
+
+
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[tuple[Server, Channel]]:
+    server = Server()
+    await server.start()
+    channel = Channel("127.0.0.1", server.port, None)
+    try:
+        yield server, channel
+    finally:
+        await channel.close()
+        await server.server.stop(None)
+
+
+async def test_many_calls_go_over_one_connection() -> None:
+    async with served() as (server, channel):
+        once = channel.method("/test.Echo/Once", [("asked-by", "a test")])
+        sent = [b"%d" % number for number in range(200)]
+        assert await asyncio.gather(*(channel.unary(once, one, timeout=10) for one in sent)) == sent
+        assert server.metadata[0]["asked-by"] == "a test"
+
+
+@pytest.mark.parametrize("size", [0, 1, 16_379, 16_380, 65_530, 65_531, 3_000_000])
+async def test_messages_of_every_size(size: int) -> None:
+    async with served() as (_, channel):
+        once = channel.method("/test.Echo/Once")
+        message = bytes(index % 251 for index in range(size))
+        assert await channel.unary(once, message, timeout=30) == message
+
+
+async def test_large_messages_at_once_share_the_window() -> None:
+    async with served() as (_, channel):
+        once = channel.method("/test.Echo/Once")
+        sent = [bytes([number]) * 300_000 for number in range(12)]
+        assert await asyncio.gather(*(channel.unary(once, one, timeout=30) for one in sent)) == sent
+
+
+async def test_what_the_server_refuses_is_an_error_with_its_words() -> None:
+    async with served() as (_, channel):
+        with pytest.raises(RpcError) as caught:
+            await channel.unary(channel.method("/test.Echo/Once"), b"refuse", timeout=10)
+        assert (caught.value.code, caught.value.details) == (
+            Code.OUT_OF_RANGE,
+            "etcdserver: mvcc: größer, 100 %",
+        )
+        with pytest.raises(RpcError) as caught:
+            await channel.unary(channel.method("/test.Echo/None"), b"", timeout=10)
+        assert caught.value.code is Code.UNIMPLEMENTED
+
+
+async def test_a_call_ends_at_its_deadline_and_the_server_hears_of_it() -> None:
+    async with served() as (server, channel):
+        once = channel.method("/test.Echo/Once")
+        with pytest.raises(RpcError) as caught:
+            await channel.unary(once, b"wait", timeout=0.2)
+        assert caught.value.code is Code.DEADLINE_EXCEEDED
+        await asyncio.wait_for(server.given_up.wait(), 10)
+        assert await channel.unary(once, b"next", timeout=10) == b"next"
+
+
+async def test_a_call_that_is_cancelled_is_given_up_by_the_server() -> None:
+    async with served() as (server, channel):
+        call = asyncio.create_task(channel.unary(channel.method("/test.Echo/Once"), b"wait", timeout=60))
+        await asyncio.wait_for(server.begun.wait(), 10)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.wait_for(server.given_up.wait(), 10)
+
+
+async def test_nobody_listens_and_then_somebody_does() -> None:
+    server = Server()
+    await server.start()
+    channel = Channel("127.0.0.1", server.port, None)
+    once = channel.method("/test.Echo/Once")
+    assert await channel.unary(once, b"a", timeout=10) == b"a"
+    await server.server.stop(None)
+    for _ in range(2):
+        with pytest.raises(RpcError) as caught:
+            await channel.unary(once, b"b", timeout=10)
+        assert caught.value.code is Code.UNAVAILABLE
+    again = Server()
+    await again.start(server.port)
+    assert await channel.unary(once, b"c", timeout=10) == b"c"
+    await channel.close()
+    await again.server.stop(None)
+
+
+async def test_calls_under_way_are_unavailable_when_the_server_goes() -> None:
+    async with served() as (server, channel):
+        call = asyncio.create_task(channel.unary(channel.method("/test.Echo/Once"), b"wait", timeout=60))
+        await asyncio.wait_for(server.begun.wait(), 10)
+        await server.server.stop(None)
+        with pytest.raises(RpcError) as caught:
+            await call
+        assert caught.value.code in (Code.UNAVAILABLE, Code.CANCELLED)
+
+
+async def test_when_a_connections_numbers_are_used_up_there_is_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[connections.Connection] = []
+
+    def few() -> connections.Connection:
+        made.append(connections.Connection(last_stream=9))
+        return made[-1]
+
+    monkeypatch.setattr("kprov.kube.component_base.rpc.channel.Connection", few)
+    async with served() as (_, channel):
+        once = channel.method("/test.Echo/Once")
+        for number in range(12):
+            assert await channel.unary(once, b"%d" % number, timeout=10) == b"%d" % number
+        assert len(made) == 3
+        assert made[0].lost.done()
+
+
+async def test_a_stream_gives_messages_as_they_come() -> None:
+    async with served() as (_, channel):
+        stream = channel.stream(channel.method("/test.Echo/Both"))
+        await stream.write(b"x" * 70_000)
+        got = aiter(stream)
+        assert [len(await anext(got)) for _ in range(3)] == [70_000] * 3
+        await stream.write(b"y")
+        assert [await anext(got) for _ in range(3)] == [b"y"] * 3
+        await stream.write(b"end")
+        assert [message async for message in got] == []
+
+
+async def test_a_stream_that_the_server_ends_with_an_error() -> None:
+    async with served() as (_, channel):
+        stream = channel.stream(channel.method("/test.Echo/Both"))
+        await stream.write(b"refuse")
+        with pytest.raises(RpcError, match="UNAVAILABLE: no leader"):
+            await anext(aiter(stream))
+
+
+async def test_a_stream_is_cancelled_at_any_time() -> None:
+    async with served() as (_, channel):
+        stream = channel.stream(channel.method("/test.Echo/Both"))
+        await stream.write(b"x")
+        got = aiter(stream)
+        assert await anext(got) == b"x"
+        stream.cancel()
+        with pytest.raises(RpcError, match="CANCELLED"):
+            await anext(got)
+        with pytest.raises(RpcError, match="CANCELLED"):
+            await stream.write(b"y")
+
+
+async def test_a_stream_is_cancelled_before_its_connection_stands() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        began.set()
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    # TLS that is never answered.
+    channel = Channel("127.0.0.1", port, ssl.create_default_context())
+    stream = channel.stream(channel.method("/test.Echo/Both"))
+    writing = asyncio.create_task(stream.write(b"x"))
+    await began.wait()
+    stream.cancel()
+    with pytest.raises(RpcError, match="CANCELLED"):
+        await asyncio.wait_for(writing, 5)
+    with pytest.raises(RpcError, match="DEADLINE_EXCEEDED"):
+        await channel.unary(channel.method("/test.Echo/Once"), b"x", timeout=0.05)
+    await channel.close()
+    await ended.wait()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_closed_channel_takes_no_calls() -> None:
+    async with served() as (_, channel):
+        await channel.close()
+        with pytest.raises(RpcError, match="closed"):
+            await channel.unary(channel.method("/test.Echo/Once"), b"x", timeout=1)
