@@ -137,7 +137,7 @@ async def _control_flow(flow: FlowControl, registry: Registry) -> None:
     await flow.run()
 
 
-def _registry(storage: Storage, event_seconds: int) -> Registry:
+def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
     for resource in stored_resources():
         strategy = strategies.for_resource(resource)

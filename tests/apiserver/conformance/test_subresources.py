@@ -114,3 +114,35 @@ def test_collection(server: ApiServer, namespace: str, row: Of) -> None:
     left = [each["metadata"]["name"] for each in ok(server, "GET", path)["items"]]
     assert f"stays-{namespace}" in left
     assert not [name for name in left if name.startswith("test") and name.endswith(f"-{namespace}")]
+
+
+def test_a_binding_in_its_own_collection_has_no_uid_to_ask_for(server: ApiServer, namespace: str) -> None:
+    place = f"/api/v1/namespaces/{namespace}"
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert server.post(f"{place}/pods", pod).status == 201
+    binding = {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": "a", "uid": "x"},
+        "target": {"kind": "Node", "name": "n"},
+    }
+    refused = server.post(f"{place}/pods/a/binding?dryRun=All", binding)
+    assert refused.status == 409
+    assert f"StorageError: invalid object, Code: 4, Key: /pods/{namespace}/a, " in refused.json["message"]
+    assert server.post(f"{place}/bindings?dryRun=All", binding).status == 201
+
+
+def test_an_evictions_options_are_looked_at_when_the_pod_is_deleted(
+    server: ApiServer, namespace: str
+) -> None:
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": "a"},
+        "deleteOptions": {"propagationPolicy": "X"},
+    }
+    path = f"/api/v1/namespaces/{namespace}/pods/a/eviction?dryRun=All"
+    assert server.post(path, eviction).status == 404
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert server.post(f"/api/v1/namespaces/{namespace}/pods", pod).status == 201
+    assert server.post(path, eviction).status == 422

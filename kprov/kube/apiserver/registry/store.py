@@ -62,11 +62,11 @@ def initializing() -> status.StatusError:
     return status.too_many_requests("storage is (re)initializing", 1)
 
 
-def _uid_mismatch(key: str, uid: str) -> str:
-    """Upstream's words for an update of a certain object that is not there."""
+def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
+    """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
     return (
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
     )
 
 
@@ -246,7 +246,9 @@ class Store:
                 # A version to update is not one to create; a uid nothing has.
                 sent.pop("resourceVersion", None)
                 if sent.get("uid"):
-                    raise status.conflict(self.resource, name, _uid_mismatch(key, sent["uid"]))
+                    raise status.conflict(
+                        self.resource, name, precondition_failed(key, "UID", sent["uid"], "")
+                    )
                 try:
                     return await self.create(context, namespace, obj), True
                 except status.StatusError as error:

@@ -25,9 +25,9 @@ def pod_resize(obj: Object, old: Object) -> list[FieldError]:
     """`obj` has the old pod's spec, but for the resources and resize policies asked for."""
     before = old["spec"]
     if _MIRROR in (old["metadata"].get("annotations") or {}):
-        return [field.forbidden("", "static pods cannot be resized")]
+        return [field.forbidden("[]", "static pods cannot be resized")]
     if (before.get("os") or {}).get("name") == "windows":
-        return [field.forbidden("", "windows pods cannot be resized")]
+        return [field.forbidden("[]", "windows pods cannot be resized")]
     errors = [*pod_rules.pod(obj), *_whole(obj, old)]
     wrong = list(_order(obj["spec"], before))
     if wrong:

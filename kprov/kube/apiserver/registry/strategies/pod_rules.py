@@ -129,7 +129,7 @@ def _claims(spec: Object, path: str, metadata: Object | None) -> Errors:
     seen: set[str] = set()
     for where, claim in each(spec.get("resourceClaims"), f"{path}.resourceClaims"):
         if mirror:
-            yield field.forbidden("", "static pods do not support resource claims")
+            yield field.forbidden("[]", "static pods do not support resource claims")
             continue
         name, kinds = claim.get("name", ""), ("resourceClaimName", "resourceClaimTemplateName")
         if not name:

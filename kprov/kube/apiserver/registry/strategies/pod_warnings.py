@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.checks import each, nanos
+from kprov.kube.apiserver.registry.strategies import claim_rules, volume_warnings
 from kprov.kube.apiserver.registry.strategies.windows_rules import visit
 from kprov.kube.machinery import status
 
@@ -77,6 +78,11 @@ def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
         for kind, text in _VOLUMES.items():
             if volume.get(kind) is not None:
                 yield f"{where}.{'storageOS' if kind == 'storageos' else kind}: {text}"
+        template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+        if template is not None:
+            claim = f"{where}.ephemeral.volumeClaimTemplate.spec"
+            yield from claim_rules.warnings(template.get("spec") or {}, claim)
+    yield from volume_warnings.overlaps(spec.get("volumes") or ())
     yield from _twice(spec, prefix)
     for name in ("memory", "ephemeral-storage"):
         yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")

@@ -31,9 +31,8 @@ async def bind(call: Call) -> Reply:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     if not call.context.info.subresource:
-        # What is created has neither: only the subresource takes them as preconditions.
-        for part in ("uid", "resourceVersion"):
-            binding["metadata"].pop(part, None)
+        # What is created has none yet: only the subresource takes it as a precondition.
+        binding["metadata"].pop("uid", None)
     errors = validate(binding)
     if errors and call.context.info.subresource:
         # Upstream's handler of the subresource gives back its errors as they are, as a failure of its own.

@@ -39,7 +39,9 @@ async def evict(call: Call) -> Reply:
         text = "can not be set for pod eviction, try after removing the option"
         error = field.invalid("deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential", True, text)
         raise status.invalid("policy", "Eviction", name, [error])
-    options, dry_run = delete_options.checked(dict(asked or {}))
+    # Only the deletion looks at the rest: a pod that is not there, or protected, is told of first.
+    delete_options.check({"dryRun": asked.get("dryRun")})
+    options, dry_run = delete_options.taken(dict(asked))
     call.context.dry_run = call.context.dry_run or dry_run
     attributes = Attributes(
         context=call.context,
@@ -118,6 +120,7 @@ async def _protected(call: Call, pod: Object, options: DeleteOptions) -> None:
 
 async def _delete(call: Call, options: DeleteOptions) -> None:
     """Say in the pod's status who ends it, then delete it."""
+    delete_options.check(options.raw)
     pods = call.registry.store("", "pods")
     if not call.context.dry_run:
 

@@ -72,7 +72,7 @@ class EphemeralContainers(PodStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         if _MIRROR in (old["metadata"].get("annotations") or {}):
-            return [field.forbidden("", "static pods do not support ephemeral containers")]
+            return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
         errors = [*pod_rules.pod(obj), *annotation_rules.kept_annotations(obj, old)]
         new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.store import precondition_failed
 from kprov.kube.apiserver.registry.subresources import change
 from kprov.kube.machinery import field, status
+from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 Object = dict[str, Any]
@@ -36,7 +39,7 @@ async def scale(call: Call) -> Reply:
         new = wanted(current)
         # Owners are those of the workload: it is written as an update of its replicas.
         call.context.applied = False
-        return moved(parent, new, f"{call.resource.plural}/scale", call.resource.group)
+        return moved(parent, new, store.resource, is_patch=call.context.info.verb == "patch")
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
     return Reply(of(obj))
@@ -60,20 +63,23 @@ def of(parent: Object) -> Object:
     }
 
 
-def moved(parent: Object, new: Object, resource: str, group: str) -> Object:
+def moved(parent: Object, new: Object, resource: Resource, *, is_patch: bool = False) -> Object:
     """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
     metadata = parent["metadata"]
+    wanted = new.get("metadata") or {}
+    if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
+        if is_patch:
+            text = f"Precondition failed: UID in precondition: {wanted['uid']}, "
+            text += f"UID in object meta: {metadata['uid']}"
+            group = f".{resource.group}" if resource.group else ""
+            raise status.conflict(f"{resource.plural}/scale{group}", metadata["name"], text)
+        key = keys.key(resource, metadata.get("namespace", ""), metadata["name"]).removeprefix("/registry")
+        text = precondition_failed(key, "UID", wanted["uid"], metadata["uid"])
+        raise status.conflict(resource, metadata["name"], text)
     replicas = (new.get("spec") or {}).get("replicas") or 0
     if replicas < 0:
         error = field.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise status.invalid("autoscaling", "Scale", metadata["name"], [error])
-    wanted = new.get("metadata") or {}
-    if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
-        text = (
-            f"Precondition failed: UID in precondition: {wanted['uid']}, "
-            f"UID in object meta: {metadata['uid']}"
-        )
-        raise status.conflict(f"{resource}.{group}" if group else resource, metadata["name"], text)
     parent.setdefault("spec", {})["replicas"] = replicas
     metadata["resourceVersion"] = wanted.get("resourceVersion", "")
     return parent

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry import store
 from kprov.kube.apiserver.registry.subresources import binding, containers, pod_spec, scale
 from kprov.kube.apiserver.registry.system import system_context
-from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
 
 PODS = find("", "v1", "pods")
 assert PODS is not None
+DEPLOYMENTS = next(one for one in RESOURCES if one.group_resource == "deployments.apps")
 
 
 def pod(*names: str, **spec: Any) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def test_binding_sets_node_condition_labels_and_annotations() -> None:
         (
             {},
             {"uid": "u2"},
-            "Precondition failed: UID in precondition: u2, UID in object meta: u1",
+            store.precondition_failed("/pods//p", "UID", "u2", "u1"),
         ),
     ],
 )
@@ -168,8 +170,8 @@ def test_pods_that_are_not_resized() -> None:
     windows["spec"]["os"] = {"name": "windows"}
     old_node["status"] = {"containerStatuses": [{"name": "a", "state": {"running": {}}}]}
     for old, text in (
-        (static, ": Forbidden: static pods cannot be resized"),
-        (windows, ": Forbidden: windows pods cannot be resized"),
+        (static, "[]: Forbidden: static pods cannot be resized"),
+        (windows, "[]: Forbidden: windows pods cannot be resized"),
         (old_node, "spec: Forbidden: Pod running on node without support for resize"),
     ):
         assert changed(pod_spec.Resize, requests(cpu="2"), old) == [text]
@@ -224,7 +226,7 @@ def test_a_replication_controllers_selector_is_a_plain_map() -> None:
 
 
 def test_scaling_moves_replicas_and_the_precondition() -> None:
-    found = scale.moved(workload(), {"metadata": {}, "spec": {"replicas": 9}}, "deployments/scale", "apps")
+    found = scale.moved(workload(), {"metadata": {}, "spec": {"replicas": 9}}, DEPLOYMENTS)
     assert found["spec"]["replicas"] == 9
     assert found["metadata"]["resourceVersion"] == ""
 
@@ -234,5 +236,15 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
 )
 def test_scales_that_are_refused(wanted: dict[str, Any], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, "deployments/scale", "apps")
+        scale.moved(workload(), wanted, DEPLOYMENTS)
     assert caught.value.code == code
+
+
+def test_a_scale_of_another_workload_is_refused_before_its_replicas() -> None:
+    wanted = {"metadata": {"uid": "other"}, "spec": {"replicas": -1}}
+    with pytest.raises(StatusError) as caught:
+        scale.moved(workload(), wanted, DEPLOYMENTS)
+    assert caught.value.message.startswith(
+        'Operation cannot be fulfilled on deployments.apps "w": StorageError: invalid object, Code: 4, '
+        "Key: /deployments/"
+    )
