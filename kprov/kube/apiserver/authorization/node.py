@@ -5,6 +5,7 @@ Source: upstream plugin/pkg/auth/authorizer/node/node_authorizer.go.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Final
 
@@ -13,10 +14,12 @@ from kprov.kube.apiserver.authorization.rules import Rule, allows
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.status import StatusError
 
 NODES_GROUP: Final = "system:nodes"
 NODE_PREFIX: Final = "system:node:"
 LEASES_NAMESPACE: Final = "kube-node-lease"
+_UNRELATED: Final = "no relationship found"
 _READS: Final = frozenset({"get", "list", "watch"})
 _OWN_OBJECT: Final = frozenset({"get", "create", "update", "patch", "delete"})
 
@@ -40,6 +43,7 @@ class NodeAuthorizer:
 
     def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
         self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
+        self._pods = registry.store("", "pods")
         self._rules = node_rules
         self._graph: Graph | None = None
         self._rights: dict[str, Callable[[str, RequestInfo], Answer]] = {
@@ -74,7 +78,13 @@ class NodeAuthorizer:
             plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
             right = self._rights.get(plural)
             if right is not None:
-                return right(node, info)
+                answer = right(node, info)
+                if answer[1].startswith(_UNRELATED):
+                    # A kubelet hears of its pod from any server, perhaps before this one's cache does.
+                    with contextlib.suppress(StatusError):
+                        await self._pods.fresh()
+                        answer = right(node, info)
+                return answer
         if any(allows(rule, info) for rule in self._rules):
             return _YES
         return _no()
@@ -85,7 +95,7 @@ class NodeAuthorizer:
         graph = self._follow()
         if graph is not None and graph.is_related(node, info.resource, info.namespace, info.name):
             return _YES
-        return _no(f"no relationship found between node '{node}' and this object")
+        return _no(f"{_UNRELATED} between node '{node}' and this object")
 
     def _read_one(self, node: str, info: RequestInfo) -> Answer:
         if info.verb not in _READS:

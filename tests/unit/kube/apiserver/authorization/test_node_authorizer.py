@@ -67,6 +67,16 @@ async def test_a_pod_opens_what_it_names_to_its_own_node(authorizer: NodeAuthori
     assert await allowed(authorizer, N1, ask("watch", "secrets", "pull"))
 
 
+async def test_a_pod_that_only_another_server_has_heard_of_yet(
+    authorizer: NodeAuthorizer, registry: Registry
+) -> None:
+    """A kubelet is told of its pod by one server and asks the next, whose cache comes after."""
+    assert not await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
+    pods = registry.store("", "pods")
+    await pods.create(system_context("create", pods.resource, "default"), "default", pod())
+    assert await allowed(authorizer, N1, ask("create", "serviceaccounts", "web", subresource="token"))
+
+
 async def test_a_token_can_be_asked_for_by_the_node_of_the_account(
     authorizer: NodeAuthorizer, put: Put
 ) -> None:
