@@ -66,14 +66,14 @@ def ingress_class(obj: Object, now: float) -> Cells:
 
 
 def ip_address(obj: Object, now: float) -> Cells:
-    del now
+    """With the age, for which upstream has a cell and no column."""
     parent = cells.spec(obj).get("parentRef")
     shown = NONE
     if parent:
         resource = parent.get("resource", "") + (f".{parent['group']}" if parent.get("group") else "")
         namespace = f"/{parent['namespace']}" if parent.get("namespace") else ""
         shown = f"{resource.lower()}{namespace}/{parent.get('name', '')}"
-    return [cells.name(obj), shown]
+    return [cells.name(obj), shown, cells.age(obj, now)]
 
 
 def _host_port(address: str, port: int) -> str:

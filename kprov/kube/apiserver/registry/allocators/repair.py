@@ -108,9 +108,10 @@ class Repair:
             await warn(service, "ClusterIPOutOfRange", f"{text}; please recreate service")
             return
         if reserved is None:
-            text = f"Cluster IP [{family}]: {address} is not allocated; repairing"
-            await warn(service, "ClusterIPNotAllocated", text)
-            await self._reserve(address, service)
+            # One that was made since the reservations were read has it, and nothing was lost.
+            if await self._reserve(address, service):
+                text = f"Cluster IP [{family}]: {address} is not allocated; repairing"
+                await warn(service, "ClusterIPNotAllocated", text)
             return
         reserved_by = "/".join(owner(reserved))
         if reserved_by != who:
@@ -126,13 +127,16 @@ class Repair:
         await store.delete(system_context("delete", store.resource, "", address), "", address)
         await self._reserve(address, service)
 
-    async def _reserve(self, address: str, service: Object) -> None:
+    async def _reserve(self, address: str, service: Object) -> bool:
+        """Whether it was free until now."""
         metadata = service["metadata"]
         try:
             await self._addresses.reserve(metadata["namespace"], metadata["name"], address)
         except AllocationError as error:
             # Another server repairs at the same moment.
             log.info("ClusterIP %s of service %s: %s", address, _who(service), error)
+            return False
+        return True
 
     async def _check_port(self, port: int, service: Object, reserved_by: str | None) -> None:
         who, warn = _who(service), self._port_events.warn

@@ -18,6 +18,7 @@ from kprov.kube.apiserver.registry.bootstrap import (
     cluster_facts,
     kubernetes_service,
     rbac,
+    server_identity,
     system,
 )
 from kprov.kube.apiserver.registry.registry import Registry
@@ -36,6 +37,16 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
         ),
         PostStartHook(
             "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+        ),
+        PostStartHook(
+            "start-kube-apiserver-identity-lease-controller", partial(server_identity.run, options, registry)
+        ),
+        PostStartHook(
+            "start-kube-apiserver-identity-lease-garbage-collector",
+            partial(server_identity.collect, registry),
+        ),
+        PostStartHook(
+            "start-legacy-token-tracking-controller", partial(cluster_facts.token_tracking, registry)
         ),
         PostStartHook(
             "start-cluster-authentication-info-controller",

@@ -1,6 +1,8 @@
-"""Facts that others read from the API: the default ServiceCIDR, and the CAs that clients are verified with.
+"""Facts that others read from the API: the default ServiceCIDR, the CAs that clients are verified with,
+and since when the use of legacy tokens is noted.
 
-Source: upstream pkg/controlplane/controller/{defaultservicecidr,clusterauthenticationtrust}.
+Source: upstream pkg/controlplane/controller (defaultservicecidr, clusterauthenticationtrust,
+legacytokentracking).
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ _NAMESPACE: Final = "kube-system"
 _TRUST: Final = "extension-apiserver-authentication"
 _LOOK_SECONDS: Final = 300.0
 _CIDR_SECONDS: Final = 10.0
+_TRACKING: Final = "kube-apiserver-legacy-service-account-token-tracking"
+_TRACKING_SECONDS: Final = 60.0
 
 
 async def service_cidr(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
@@ -128,3 +132,34 @@ def trust_data(options: Namespace) -> dict[str, str]:
             if values or flag != "uid_headers":
                 data[f"requestheader-{flag.replace('_', '-')}"] = json.dumps(values, separators=(",", ":"))
     return data
+
+
+async def token_tracking(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook start-legacy-token-tracking-controller: the day since which, written once."""
+    store = registry.store("", "configmaps")
+    while True:
+        current = store.lister.get(_NAMESPACE, _TRACKING)
+        if current is None:
+            await system.ensure_namespace(registry, _NAMESPACE)
+            wanted = {"metadata": {"name": _TRACKING}, "data": {"since": _today()}}
+            await system.ensure(registry, "", "configmaps", _NAMESPACE, wanted)
+        elif not _is_day((current.get("data") or {}).get("since", "")):
+            context = system_context("update", store.resource, _NAMESPACE, _TRACKING)
+            await store.update(context, _NAMESPACE, _TRACKING, _since_today)
+        done()
+        await asyncio.sleep(_TRACKING_SECONDS)
+
+
+def _since_today(obj: Object | None) -> Object:
+    assert obj is not None
+    if not _is_day((obj.get("data") or {}).get("since", "")):
+        obj["data"] = (obj.get("data") or {}) | {"since": _today()}
+    return obj
+
+
+def _today() -> str:
+    return timestamps.now().partition("T")[0]
+
+
+def _is_day(text: str) -> bool:
+    return timestamps.is_valid(f"{text}T00:00:00Z")
