@@ -12,8 +12,8 @@ import jsonpatch
 import jsonpointer
 import orjson
 
+from kprov.kube.machinery import go_json, status
 from kprov.kube.machinery import schema as schemas
-from kprov.kube.machinery import status
 from kprov.kube.machinery.strategic_merge import StrategicMergeError, merge
 
 Object = dict[str, Any]
@@ -25,12 +25,17 @@ APPLY_YAML = "application/apply-patch+yaml"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_YAML)
 
 _MAX_OPERATIONS = 10_000
+_GO_OBJECT = "map[string]interface {}"
 
 
 def json_patch(doc: Object, patch: Any) -> Object:
     """RFC 6902. `patch` is a list of operations."""
-    if not isinstance(patch, list):
-        raise status.bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    if patch is not None and not isinstance(patch, list):
+        raise _undecodable(patch, "[]handlers.jsonPatchOp")
+    patch = patch or []
+    for operation in patch:
+        if not isinstance(operation, dict):
+            raise _undecodable(operation, "handlers.jsonPatchOp")
     if len(patch) > _MAX_OPERATIONS:
         raise status.request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
@@ -49,10 +54,17 @@ def json_patch(doc: Object, patch: Any) -> Object:
     return result
 
 
+def _undecodable(found: Any, wanted: str) -> status.StatusError:
+    text = f"json: cannot unmarshal {go_json.kind(found)} into Go value of type {wanted}"
+    return status.bad_request(f"error decoding patch: {text}")
+
+
 def merge_patch(doc: Object, patch: Any) -> Object:
     """RFC 7386: objects merge, null removes, anything else replaces."""
     if not isinstance(patch, dict):
-        raise status.bad_request("Invalid JSON Patch")
+        if patch is None:
+            raise status.bad_request("Invalid JSON Patch")
+        raise _undecodable(patch, _GO_OBJECT)
     result: Object = copied(doc)
     _merge_into(result, copied(patch))
     return result
@@ -76,7 +88,11 @@ def strategic_merge_patch(
 ) -> Object:
     """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
     if not isinstance(patch, dict):
-        raise status.bad_request("invalid JSON document")
+        if patch is None:
+            return copied(doc)  # type: ignore[no-any-return]
+        raise status.bad_request(
+            f"json: cannot unmarshal {go_json.kind(patch)} into Go value of type {_GO_OBJECT}"
+        )
     node = (schema or schemas.builtin()).node(gvk)
     try:
         return merge(copied(doc), patch, node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kprov.kube.machinery.go_json import printed
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 Object = dict[str, Any]
@@ -52,7 +53,7 @@ def _directive(patch: Object) -> Object:
         return {name: value for name, value in patch.items() if name != _PATCH}
     if kind == "delete":
         return {}
-    raise StrategicMergeError(f"unknown patch type: {kind} in map: {patch}")
+    raise StrategicMergeError(f"unknown patch type: {printed(kind)} in map: {printed(patch)}")
 
 
 def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
@@ -133,7 +134,9 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
             continue
         if directive_removed := patch.get(_DELETE_FROM_LIST + name):
             merged = [value for value in merged if value not in directive_removed]
-        original[name] = _in_order(merged, order, held or [], _identity(child, merged))
+        original[name] = _in_order(
+            merged, order, held or [], _identity(child, [*merged, *order, *(held or [])])
+        )
         done.add(name)
     return done
 
@@ -150,7 +153,8 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
             position += 1
         if position == len(ranks):
             raise StrategicMergeError(
-                f"The order in patch list:\n{sent}\n doesn't match {_SET_ORDER[:-1]} list:\n{order}\n"
+                f"The order in patch list:\n{printed(sent)}\n "
+                f"doesn't match {_SET_ORDER[:-1]} list:\n{printed(order)}\n"
             )
 
 
@@ -166,7 +170,7 @@ def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
         if not isinstance(value, dict):
             raise StrategicMergeError("list element types are not identical")
         if key not in value:
-            raise StrategicMergeError(f"map: {value} does not contain declared merge key: {key}")
+            raise StrategicMergeError(f"map: {printed(value)} does not contain declared merge key: {key}")
         return value[key]
 
     return of
@@ -193,7 +197,7 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         elif directive == "merge":
             raise StrategicMergeError("merging lists cannot yet be specified in the patch")
         elif directive != "replace":
-            raise StrategicMergeError(f"unknown patch type: {directive} in map: {value}")
+            raise StrategicMergeError(f"unknown patch type: {printed(directive)} in map: {printed(value)}")
     if replaced:
         return [_plain(value) for value in changes]
     places = {identity(value): index for index, value in reversed(list(enumerate(kept)))}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.endpoints import body
+from kprov.kube.apiserver.endpoints import body, patched
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import duplicates, field, go_json, managed_fields, patch, schema, status
@@ -40,17 +40,23 @@ def changer(
         error = field.forbidden("force", "may not be specified for non-apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
 
+    mode = body.validation_mode(validation)
+    warned = list(context.warnings)
+
     def change(old: Object | None) -> Object:
         assert old is not None
         document = body.decode(data, body.JSON)
+        shown = document if content_type == patch.STRATEGIC_MERGE_PATCH else None
         if content_type == patch.JSON_PATCH:
             result = patch.json_patch(old, document)
         elif content_type == patch.MERGE_PATCH:
             result = patch.merge_patch(old, document)
         else:
             result = patch.strategic_merge_patch(old, document, gvk)
-        context.warnings.clear()
-        return body.check(result, gvk, context, validation)
+        remarked = patched.remarks(data, document, content_type) if mode != "Ignore" else []
+        # A second try is not to warn a second time.
+        context.warnings[:] = warned
+        return patched.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
 
     return change, False
 
