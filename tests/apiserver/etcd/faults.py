@@ -11,7 +11,7 @@ from typing import Final
 from tests.apiserver.etcd.cluster import MEMBERS, Cluster, Front
 
 #: Seconds that a fault lasts.
-_SECONDS: Final = 2.0
+_SECONDS: Final = 1.5
 
 Fault = Callable[[Cluster, Sequence[Front], random.Random], Awaitable[None]]
 

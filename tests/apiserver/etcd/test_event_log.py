@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 ROUNDS = int(os.environ.get("KPROV_ETCD_ROUNDS", "1"))
 SEED = int(os.environ.get("KPROV_ETCD_SEED", "1"))
 _WRITERS = 4
-_QUIET_SECONDS = 1.0
+_QUIET_SECONDS = 0.5
 _CATCH_UP_SECONDS = 30.0
 
 

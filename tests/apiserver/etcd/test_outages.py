@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
 
 import pytest
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 PLACE = "/api/v1/namespaces/outages/configmaps"
 #: Seconds beyond etcd's own silence: about one is meant, the rest is for a machine with much to do.
 _BEYOND = 4.0
+_CHECKS = (("livez", "etcd"), ("readyz", "etcd"), ("readyz", "etcd-readiness"))
 _TIMED_OUT = {
     "kind": "Status",
     "apiVersion": "v1",
@@ -117,7 +119,11 @@ class _Watching:
         name: str = json.loads(self._answer.readline())["object"]["metadata"]["name"]
         return name
 
-    def close(self) -> None:
+    def __enter__(self) -> _Watching:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answer.close()
         self._connection.close()
 
 
@@ -128,40 +134,54 @@ def test_while_too_few_members_live_errors_and_checks_say_so_and_then_all_goes_o
     server = fronts[0].server
     process = server.process
     assert server.post(PLACE, {"metadata": {"name": "before"}}).status == 201
-    watching = _Watching(server)
-    for member in cluster.members[:2]:
-        member.signal(signal.SIGKILL)
-        mended.append(member)
-    made = server.post(PLACE, {"metadata": {"name": "during"}})
-    assert (made.status, made.json) == (500, _TIMED_OUT)
-    read = server.get(f"{PLACE}/before")
-    assert (read.status, read.json) == (500, _TIMED_OUT)
-    assert server.get(f"{PLACE}/before?resourceVersion=0").status == 200
-    for path, names in (("livez", ("etcd",)), ("readyz", ("etcd", "etcd-readiness"))):
-        checked = server.get(f"/{path}?verbose")
-        assert checked.status == 500
-        for name in names:
-            assert f"[-]{name} failed: reason withheld\n" in checked.body.decode()
-    single = server.get("/healthz/etcd")
-    assert single.status == 500
-    assert single.body.startswith(b"internal server error: error getting data from etcd: ")
-    while mended:
-        mended.pop().start()
-    cluster.leader()
-    end = time.monotonic() + 30
-    while (status := server.post(PLACE, {"metadata": {"name": "after"}}).status) == 500:
-        assert time.monotonic() < end
-    assert status == 201
-    names = []
-    # What was asked for while etcd was away may have been done by it in the end.
-    while "after" not in names:
-        names.append(watching.name())
-    watching.close()
-    assert names in (["after"], ["during", "after"])
+    with _Watching(server) as watching:
+        for member in cluster.members[:2]:
+            member.signal(signal.SIGKILL)
+            mended.append(member)
+        _check_silence(server)
+        while mended:
+            mended.pop().start()
+        cluster.leader()
+        end = time.monotonic() + 30
+        while (status := server.post(PLACE, {"metadata": {"name": "after"}}).status) == 500:
+            assert time.monotonic() < end
+        assert status == 201
+        seen: list[str] = []
+        # What was asked for while etcd was away may have been done by it in the end.
+        while "after" not in seen:
+            seen.append(watching.name())
+    assert seen in (["after"], ["during", "after"])
     while server.get("/readyz").status != 200:
         assert time.monotonic() < end
         time.sleep(0.2)
     assert server.process == process
+
+
+def _check_silence(server: ApiServer) -> None:
+    """All at once, since each waits as long as etcd itself would."""
+    with ThreadPoolExecutor() as at_once:
+        made = at_once.submit(server.post, PLACE, {"metadata": {"name": "during"}})
+        read = at_once.submit(server.get, f"{PLACE}/before")
+        held = at_once.submit(server.get, f"{PLACE}/before?resourceVersion=0")
+        checks = [at_once.submit(_failing, server, *each) for each in _CHECKS]
+        assert held.result().status == 200
+        for failed in (made.result(), read.result()):
+            assert (failed.status, failed.json) == (500, _TIMED_OUT)
+    for check in checks:
+        check.result()
+    single = server.get("/healthz/etcd")
+    assert single.status == 500
+    assert single.body.startswith(b"internal server error: error getting data from etcd: ")
+
+
+def _failing(server: ApiServer, path: str, name: str) -> None:
+    """The check says so soon: for a second its last answer stands."""
+    end = time.monotonic() + 10
+    failed = f"[-]{name} failed: reason withheld\n".encode()
+    while failed not in (answer := server.get(f"/{path}?verbose")).body:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert answer.status == 500
 
 
 def test_an_event_ends_with_its_lease(fronts: list[Front]) -> None:
