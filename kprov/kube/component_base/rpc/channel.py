@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from kprov.kube.component_base.rpc import headers
@@ -28,6 +28,8 @@ class Channel:
         self._port = port
         self._context = context
         self._connection: Connection | None = None
+        #: All that are not gone: one that takes no new calls brings those that it has to their end.
+        self._connections: set[Connection] = set()
         self._connecting: asyncio.Task[Connection] | None = None
         self._closed = False
 
@@ -65,8 +67,11 @@ class Channel:
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
-        if self._connection is not None:
-            self._connection.close()
+            await asyncio.wait((self._connecting,))
+        connections = list(self._connections)
+        for connection in connections:
+            connection.close()
+        await asyncio.gather(*(connection.lost for connection in connections))
 
     async def _connected(self, seconds: float | None) -> Connection:
         """A usable connection, made once for all who wait for it. Raises RpcError."""
@@ -102,9 +107,9 @@ class Channel:
         self._connecting = None
         # An exception that nobody waits for any more is no news.
         if not task.cancelled() and task.exception() is None:
-            self._connection = task.result()
-            if self._closed:
-                self._connection.close()
+            connection = self._connection = task.result()
+            self._connections.add(connection)
+            connection.lost.add_done_callback(lambda _: self._connections.discard(connection))
 
 
 class Stream:
@@ -148,9 +153,14 @@ class Stream:
             self._connection.abandon(self._exchange)
         self._exchange.drop(RpcError(Code.CANCELLED, "cancelled"))
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (message := await self._exchange.next()) is not None:
-            yield message
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        message = await self._exchange.next()
+        if message is None:
+            raise StopAsyncIteration
+        return message
 
 
 def _expire(connection: Connection, exchange: Unary) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from kprov.kube.component_base.rpc import frames, status
 from kprov.kube.component_base.rpc.exchange import Exchange
@@ -21,7 +21,7 @@ _LAST_STREAM: Final = 2**31 - 1
 
 
 class Connection(asyncio.Protocol):
-    """From `connection_made` to its end; `lost` is done when it is gone."""
+    """From `connection_made` to its end; `lost` is done when nothing of it is left."""
 
     def __init__(self, last_stream: int = _LAST_STREAM) -> None:
         self._loop = asyncio.get_running_loop()
@@ -105,8 +105,8 @@ class Connection(asyncio.Protocol):
     # -- the protocol's side -----------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        # uvloop's are of no class of asyncio's.
+        writing = self._transport = cast("asyncio.WriteTransport", transport)
         self.usable = True
         wanted = {
             frames.HEADER_TABLE_SIZE: 0,
@@ -114,11 +114,13 @@ class Connection(asyncio.Protocol):
             frames.INITIAL_WINDOW_SIZE: frames.LARGEST_WINDOW,
         }
         room = frames.window_update(0, frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
-        transport.write(frames.PREFACE + frames.settings(wanted) + room)
+        writing.write(frames.PREFACE + frames.settings(wanted) + room)
         self._timer = self._loop.call_later(_SILENCE, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone(f"connection lost: {exc}" if exc else "the server closed the connection")
+        if not self.lost.done():
+            self.lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
@@ -280,5 +282,3 @@ class Connection(asyncio.Protocol):
         exchanges, self._exchanges = self._exchanges, {}
         for exchange in exchanges.values():
             exchange.end(RpcError(Code.UNAVAILABLE, reason))
-        if not self.lost.done():
-            self.lost.set_result(None)

@@ -1,26 +1,26 @@
 """Calls to an etcd cluster over gRPC, with failover between its members.
 
 One member is used at a time. A call that a member does not answer in time, or refuses because it has no
-leader, moves everything, watches too, to the next member: a lost machine costs less than a second. gRPC's own
-keepalive could not see it as fast: etcd closes connections that ping more often than every five seconds.
+leader, moves everything, watches too, to the next member: a lost machine costs less than a second. Asking
+for signs of life would not be as fast: etcd closes connections that do so more often than every five seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
-
-import grpc
-import grpc.aio
+from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.stream import Stream
 from kprov.kube.apiserver.storage.interface import UnavailableError
+from kprov.kube.component_base.rpc.channel import Channel
+from kprov.kube.component_base.rpc.status import Code, RpcError
 
 log = logging.getLogger(__name__)
 
@@ -31,33 +31,22 @@ CALL_SECONDS: Final = 7.0
 TIMED_OUT: Final = "etcdserver: request timed out"
 _RETRY_PAUSE: Final = 0.05
 _TELL_SECONDS: Final = 1.0
-_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 500),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    # Proxies are for the internet, not for the own database.
-    ("grpc.enable_http_proxy", 0),
-)
 _RETRIED: Final = frozenset(
     {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.UNKNOWN,
-        grpc.StatusCode.INTERNAL,
+        Code.UNAVAILABLE,
+        Code.DEADLINE_EXCEEDED,
+        Code.CANCELLED,
+        Code.UNKNOWN,
+        Code.INTERNAL,
     }
 )
-_METHODS: Final[dict[str, tuple[str, Any, Any]]] = {
-    "range": ("/etcdserverpb.KV/Range", pb.RangeRequest, pb.RangeResponse),
-    "txn": ("/etcdserverpb.KV/Txn", pb.TxnRequest, pb.TxnResponse),
-    "compact": ("/etcdserverpb.KV/Compact", pb.CompactionRequest, pb.CompactionResponse),
-    "lease_grant": ("/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantRequest, pb.LeaseGrantResponse),
+_METHODS: Final[dict[str, tuple[str, Any]]] = {
+    "range": ("/etcdserverpb.KV/Range", pb.RangeResponse),
+    "txn": ("/etcdserverpb.KV/Txn", pb.TxnResponse),
+    "compact": ("/etcdserverpb.KV/Compact", pb.CompactionResponse),
+    "lease_grant": ("/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantResponse),
 }
+_WATCH: Final = "/etcdserverpb.Watch/Watch"
 
 Again = Callable[[float], Awaitable[Any]]
 
@@ -72,33 +61,36 @@ class TlsFiles:
 
 
 class Member:
-    """One member's channel and its callables."""
+    """One member's channel and what its calls begin with."""
 
-    def __init__(self, url: str, credentials: grpc.ChannelCredentials | None) -> None:
+    def __init__(self, url: str, context: ssl.SSLContext | None) -> None:
         self.url = url
-        target = url.split("://", 1)[-1].rstrip("/")
-        if url.startswith("https://"):
-            self.channel = grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
-        else:
-            self.channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
-        self.calls: dict[str, Any] = {
-            name: self.channel.unary_unary(path, request.SerializeToString, response.FromString)
-            for name, (path, request, response) in _METHODS.items()
-        }
-        self._watch = self.channel.stream_stream(
-            "/etcdserverpb.Watch/Watch", pb.WatchRequest.SerializeToString, pb.WatchResponse.FromString
+        parts = urlsplit(url)
+        tls = parts.scheme == "https"
+        self.channel = Channel(
+            parts.hostname or "", parts.port or (443 if tls else 80), context if tls else None
         )
+        self._calls = {
+            name: (self.channel.method(path), response) for name, (path, response) in _METHODS.items()
+        }
+
+    async def call(self, method: str, request: Any, seconds: float) -> Any:
+        """The answer. Raises RpcError."""
+        begin, response = self._calls[method]
+        answer = await self.channel.unary(begin, request.SerializeToString(), timeout=seconds)
+        return response.FromString(answer)
 
     def watch(self, metadata: tuple[tuple[str, str], ...] = ()) -> Stream:
-        return Stream(self._watch(metadata=metadata))
+        """A stream of watches; it begins with its first message."""
+        return Stream(self.channel.stream(self.channel.method(_WATCH, metadata)))
 
 
 class Client:
     """A cluster, by its members' URLs ("https://10.0.0.1:2379")."""
 
     def __init__(self, urls: Sequence[str], tls: TlsFiles) -> None:
-        credentials = _credentials(tls) if any(url.startswith("https://") for url in urls) else None
-        self._members = [Member(url, credentials) for url in urls]
+        context = _context(tls) if any(url.startswith("https://") for url in urls) else None
+        self._members = [Member(url, context) for url in urls]
         self._current = 0
         self._told = -_TELL_SECONDS
         #: The newest revision that any answer has told of.
@@ -134,7 +126,7 @@ class Client:
 
         again: given the seconds that are left, gives what to send the next time (default: the same).
 
-        Raises UnavailableError after `seconds`, and grpc.aio.AioRpcError for what etcd refuses.
+        Raises UnavailableError after `seconds`, and RpcError for what etcd refuses.
         """
         end = time.monotonic() + seconds
         attempts = 0
@@ -143,12 +135,12 @@ class Client:
             # One member alone gets all the time: there is no other to ask.
             patience = ATTEMPT_SECONDS * (1 + attempts) if len(self._members) > 1 else left
             try:
-                answer = await member.calls[method](request, timeout=min(left, patience))
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in _RETRIED:
+                answer = await member.call(method, request, min(left, patience))
+            except RpcError as error:
+                if error.code not in _RETRIED:
                     raise
                 attempts += 1
-                self.move_from(member, error.details() or error.code().name)
+                self.move_from(member, error.details or error.code.name)
                 if attempts % len(self._members) == 0:
                     await asyncio.sleep(min(_RETRY_PAUSE * attempts, 0.5))
                 if again is not None and end > time.monotonic():
@@ -163,8 +155,10 @@ class Client:
             await member.channel.close()
 
 
-def _credentials(tls: TlsFiles) -> grpc.ChannelCredentials:
-    def read(path: str) -> bytes | None:
-        return Path(path).read_bytes() if path else None
-
-    return grpc.ssl_channel_credentials(read(tls.ca), read(tls.key), read(tls.certificate))
+def _context(tls: TlsFiles) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    if tls.certificate:
+        context.load_cert_chain(tls.certificate, tls.key or None)
+    return context

@@ -9,9 +9,6 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-import grpc
-import grpc.aio
-
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client
 from kprov.kube.apiserver.storage.etcd3.fence import Fence
@@ -28,6 +25,7 @@ from kprov.kube.apiserver.storage.interface import (
     Stored,
     UnavailableError,
 )
+from kprov.kube.component_base.rpc.status import RpcError
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +83,8 @@ class Etcd3:
         while True:
             try:
                 answer, more = await self._client.call("txn", request(), again=again)
-            except grpc.aio.AioRpcError as error:
-                raise UnavailableError(error.details() or "") from error
+            except RpcError as error:
+                raise UnavailableError(error.details) from error
             repeated = repeated or more
             if answer.succeeded:
                 return int(answer.header.revision)
@@ -133,9 +131,9 @@ class Etcd3:
         """Forget what was before `revision`; what has been forgotten already is no error."""
         try:
             await self._client.call("compact", pb.CompactionRequest(revision=revision))
-        except grpc.aio.AioRpcError as error:
-            if "compacted" not in (error.details() or ""):
-                raise UnavailableError(error.details() or "") from error
+        except RpcError as error:
+            if "compacted" not in error.details:
+                raise UnavailableError(error.details) from error
 
     async def claim(self, key: str, version: int, value: bytes) -> tuple[bool, int, int]:
         """Write a key if it has been written `version` times; (done, times written now, etcd's revision)."""
@@ -147,8 +145,8 @@ class Etcd3:
         )
         try:
             answer, _ = await self._client.call("txn", request)
-        except grpc.aio.AioRpcError as error:
-            raise UnavailableError(error.details() or "") from error
+        except RpcError as error:
+            raise UnavailableError(error.details) from error
         if answer.succeeded:
             return True, version + 1, int(answer.header.revision)
         found = answer.responses[0].response_range.kvs
@@ -171,8 +169,8 @@ class Etcd3:
     async def _range(self, request: pb.RangeRequest) -> tuple[Any, bool]:
         try:
             return await self._client.call("range", request)
-        except grpc.aio.AioRpcError as error:
-            text = error.details() or ""
+        except RpcError as error:
+            text = error.details
             if "compacted" in text:
                 raise CompactedError from error
             if "future revision" in text:
@@ -182,8 +180,8 @@ class Etcd3:
     async def _lease(self, ttl: int) -> int:
         try:
             return await self._leases.get(ttl)
-        except grpc.aio.AioRpcError as error:
-            raise UnavailableError(error.details() or "") from error
+        except RpcError as error:
+            raise UnavailableError(error.details) from error
 
     async def _txn(
         self, key: bytes, expected: int, operation: pb.RequestOp, *, value: bytes | None
@@ -196,8 +194,8 @@ class Etcd3:
         seen = self._client.revision
         try:
             answer, repeated = await self._client.call("txn", request)
-        except grpc.aio.AioRpcError as error:
-            raise UnavailableError(error.details() or "") from error
+        except RpcError as error:
+            raise UnavailableError(error.details) from error
         if answer.succeeded:
             return True, int(answer.header.revision), None
         found = answer.responses[0].response_range.kvs

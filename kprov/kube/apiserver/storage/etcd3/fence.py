@@ -42,7 +42,7 @@ class Fence:
         return known
 
     async def lift(self, seconds: float) -> None:
-        """Let nothing happen any more that depends on it as it stood. UnavailableError, AioRpcError."""
+        """Let nothing happen any more that depends on it as it stood. UnavailableError, RpcError."""
         put = pb.PutRequest(key=self._key, lease=await self._leases.get(_SECONDS))
         request = pb.TxnRequest(success=[pb.RequestOp(request_put=put), self.look()])
         answer, _ = await self._client.call("txn", request, seconds=seconds)

@@ -39,7 +39,7 @@ class Leases:
     async def get(self, ttl: int) -> int:
         """A lease that lasts at least `ttl` seconds and little longer; 0 for ever.
 
-        Raises UnavailableError, grpc.aio.AioRpcError.
+        Raises UnavailableError, RpcError.
         """
         if not ttl:
             return 0

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-import grpc
-import grpc.aio
-
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import TIMED_OUT, Client
+from kprov.kube.component_base.rpc.status import RpcError
 
 _SECONDS: Final = 2.0
 
@@ -40,7 +38,7 @@ async def settled(client: Client, key: bytes, value: bytes | None, *, after: int
                     # A write that depends on an earlier state is the first change after it, or none.
                     if event.kv.mod_revision >= until:
                         return 0
-    except (TimeoutError, grpc.aio.AioRpcError) as error:
+    except (TimeoutError, RpcError) as error:
         raise UnsettledError(TIMED_OUT) from error
     finally:
         call.cancel()

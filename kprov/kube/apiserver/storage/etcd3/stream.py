@@ -1,32 +1,27 @@
-"""A stream to a member whose end nothing can hold up."""
+"""A stream of watches to a member."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
+from kprov.kube.component_base.rpc import channel
 
 
 class Stream:
-    """grpc.aio's call of a bidirectional stream: `write`, iterate, `cancel`."""
+    """`write`, iterate, `cancel`; all raise RpcError, CANCELLED once it is cancelled."""
 
-    def __init__(self, call: Any) -> None:
-        self._call = call
-        self._writing: asyncio.Task[None] | None = None
+    def __init__(self, stream: channel.Stream) -> None:
+        self._stream = stream
 
-    async def write(self, request: Any) -> None:
-        """Raises AioRpcError, and CancelledError once the stream is cancelled.
-
-        grpc.aio's own write waits for ever when its call is cancelled before the connection stands.
-        """
-        self._writing = asyncio.create_task(self._call.write(request))
-        await self._writing
+    async def write(self, request: pb.WatchRequest) -> None:
+        """Send what is to be watched."""
+        await self._stream.write(request.SerializeToString())
 
     def cancel(self) -> None:
-        self._call.cancel()
-        if self._writing is not None:
-            self._writing.cancel()
+        """End it at once."""
+        self._stream.cancel()
 
-    def __aiter__(self) -> AsyncIterator[Any]:
-        answers: AsyncIterator[Any] = aiter(self._call)
-        return answers
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> pb.WatchResponse:
+        return pb.WatchResponse.FromString(await anext(self._stream))

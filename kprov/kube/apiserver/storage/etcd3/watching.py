@@ -8,13 +8,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import grpc
-import grpc.aio
-
 from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client, Member
 from kprov.kube.apiserver.storage.interface import Change, ChangeBatch, CompactedError, StorageError
 from kprov.kube.component_base.backoff import Backoff
+from kprov.kube.component_base.rpc.status import RpcError
 
 _DELETE: Final = pb.Event.DELETE
 #: A member that knows no leader ends the watch instead of being silent.
@@ -56,12 +54,8 @@ class Watch:
                 async for batch in self._of(call):
                     yield batch
                 reason = "watch ended"
-            except grpc.aio.AioRpcError as error:
-                reason = error.details() or error.code().name
-            except asyncio.CancelledError:
-                if not moved.is_set():
-                    raise
-                reason = "moved"
+            except RpcError as error:
+                reason = error.details or error.code.name
             finally:
                 for guard in guards:
                     guard.cancel()

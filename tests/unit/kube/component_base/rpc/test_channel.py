@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+import uvloop
 
 from kprov.kube.component_base.rpc import connection as connections
 from kprov.kube.component_base.rpc.channel import Channel
@@ -243,3 +244,13 @@ async def test_a_closed_channel_takes_no_calls() -> None:
         await channel.close()
         with pytest.raises(RpcError, match="closed"):
             await channel.unary(channel.method("/test.Echo/Once"), b"x", timeout=1)
+
+
+def test_on_the_loop_that_components_have() -> None:
+    async def calls() -> None:
+        async with served() as (_, channel):
+            once = channel.method("/test.Echo/Once")
+            assert await channel.unary(once, b"x" * 100_000, timeout=10) == b"x" * 100_000
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(calls())
