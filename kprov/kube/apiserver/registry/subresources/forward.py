@@ -1,11 +1,12 @@
 """One HTTP request passed to a backend and its answer back, both as streams.
 
-Source: upstream apimachinery/pkg/util/proxy/{upgradeaware,transport}.go. Links in HTML pages are left alone.
+Source: upstream apimachinery/pkg/util/proxy/{upgradeaware,transport}.go.
 """
 
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,7 +15,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
-from kprov.kube.apiserver.registry.subresources import headers
+from kprov.kube.apiserver.registry.subresources import headers, pages
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
@@ -61,8 +62,11 @@ async def _pass_on(
     for name, value in answer.headers.items():
         if name.lower() not in headers.HOP_BY_HOP:
             kept.add(name, value)
+    link = partial(rewritten, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
-        kept["Location"] = rewritten(kept["Location"], url.netloc, request.host, prefix)
+        kept["Location"] = link(kept["Location"])
+    elif request.method != "HEAD" and pages.is_page(kept):
+        return await _page(answer, kept, link)
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept)
     await response.prepare(request)
     try:
@@ -74,6 +78,15 @@ async def _pass_on(
         raise ConnectionResetError(str(error)) from error
     await response.write_eof()
     return response
+
+
+async def _page(answer: aiohttp.ClientResponse, kept: CIMultiDict[str], link: pages.Link) -> web.Response:
+    try:
+        body = pages.rewrite(await answer.read(), kept.get("Content-Encoding", ""), link)
+    except (aiohttp.ClientError, ValueError) as error:
+        raise status.service_unavailable(f"error trying to reach service: {error}") from error
+    kept.popall("Content-Length", None)
+    return web.Response(status=answer.status, reason=answer.reason, headers=kept, body=body)
 
 
 def rewritten(location: str, backend: str, host: str, prefix: str) -> str:

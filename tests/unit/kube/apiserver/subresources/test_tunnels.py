@@ -182,6 +182,15 @@ async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Se
         assert answer.headers["Location"] == "/proxy/next"
 
 
+async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve) -> None:
+    async def backend(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text='<a href="/next">\u00e9</a>', content_type="text/html")
+
+    port = await serve(forward_to(await serve(backend)))
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
+        assert await answer.text() == '<a href="/proxy/next">\u00e9</a>'
+
+
 async def test_a_stream_arrives_while_it_is_written(serve: Serve) -> None:
     seen = asyncio.Event()
 
