@@ -151,7 +151,9 @@ class Front:
 
 
 @contextlib.contextmanager
-def front(cluster: Cluster, folder: Path, *flags: str, program: Sequence[str] = ()) -> Iterator[Front]:
+def front(
+    cluster: Cluster, folder: Path, *flags: str, program: Sequence[str] = (), workers: int = 1
+) -> Iterator[Front]:
     """A running API server over the cluster."""
     folder.mkdir()
     tls = cluster.tls
@@ -160,6 +162,7 @@ def front(cluster: Cluster, folder: Path, *flags: str, program: Sequence[str] = 
         ways = [stack.enter_context(relay(member.port)) for member in cluster.members]
         keys = Keys(",".join(f"https://127.0.0.1:{way.port}" for way in ways), tls)
         server = ApiServer(folder, keys, *files, *flags, program=program)
+        server.environment = {"KPROV_APISERVER_WORKERS": str(workers)}
         try:
             yield Front(server.start(), ways)
         finally:
