@@ -22,12 +22,12 @@ def micro_now() -> str:
 
 def show(time: datetime) -> str:
     """An aware datetime as metav1.Time; parts of a second are dropped."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def show_micro(time: datetime) -> str:
     """An aware datetime as metav1.MicroTime."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse(text: str) -> datetime:

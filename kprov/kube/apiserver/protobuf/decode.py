@@ -20,6 +20,8 @@ from typing import Any, Final
 
 import orjson
 
+from kprov.kube.machinery import timestamps
+
 Object = dict[str, Any]
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
@@ -148,8 +150,8 @@ def _time(raw: bytes, *, micro: bool) -> str | None:
     moment = datetime.fromtimestamp(_signed(held.get(1, 0)), UTC)
     if micro:
         moment = moment.replace(microsecond=_signed(held.get(2, 0)) // 1000)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return timestamps.show_micro(moment)
+    return timestamps.show(moment)
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, Any]]:

@@ -59,3 +59,10 @@ def test_any_rfc3339_form_of_a_time_is_read(text: str) -> None:
 )
 def test_other_texts_are_no_times(text: str) -> None:
     assert not timestamps.is_valid(text)
+
+
+def test_times_of_early_years_have_four_digits() -> None:
+    """Go's zero time and what is near it; strftime writes the year 1 as "1"."""
+    moment = timestamps.parse("0001-01-01T00:00:02Z")
+    assert timestamps.show(moment) == "0001-01-01T00:00:02Z"
+    assert timestamps.show_micro(moment) == "0001-01-01T00:00:02.000000Z"

@@ -66,6 +66,10 @@ def test_times() -> None:
     assert decode(envelope("coordination.k8s.io/v1", "Lease", lease))["spec"]["acquireTime"] == (
         "1970-01-01T00:00:00.000005Z"
     )
+    lease = field(2, field(3, field(1, -62135596798)))
+    assert decode(envelope("coordination.k8s.io/v1", "Lease", lease))["spec"]["acquireTime"] == (
+        "0001-01-01T00:00:02.000000Z"
+    )
 
 
 @pytest.mark.parametrize(
