@@ -1,4 +1,4 @@
-"""Several API servers over one etcd, for the files of this folder that ask for them."""
+"""Several API servers over one etcd, and one server with controllers for kubectl."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.apiserver.servers import ApiServer, Etcd, several
+from tests.apiserver.clients.kubectl import Kubectl, new_namespace
+from tests.apiserver.controllers import controllers
+from tests.apiserver.servers import ApiServer, Etcd, running, several
 
 SERVERS = 3
+_CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "root-ca-certificate-publisher-controller",
+    "deployment-controller",
+    "replicaset-controller",
+)
 _NUMBERS = itertools.count(1)
 
 
@@ -38,3 +48,18 @@ def namespace(servers: list[ApiServer]) -> str:
     made = servers[0].post("/api/v1/namespaces", {"metadata": {"name": name}})
     assert made.status == 201, made.body
     return name
+
+
+@pytest.fixture(scope="session")
+def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A server with all admission, and controllers that kubectl's commands wait for."""
+    with running(tmp_path_factory.mktemp("kubectl")) as (_, found):
+        authority = f"--root-ca-file={found.authority.file}"
+        with controllers(found, *_CONTROLLERS, flags=[authority]):
+            yield found
+
+
+@pytest.fixture
+def kubectl(governed: ApiServer) -> Kubectl:
+    """In a namespace of its own."""
+    return new_namespace(governed)
