@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from kprov.debian import sources
@@ -50,6 +52,37 @@ def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE) -> Pa
     for old in found[:-1]:
         old.unlink()
     return found[-1]
+
+
+def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
+    """Download a package and all it depends on, of those whose names match the pattern `needs`; their files.
+
+    Raises:
+        KprovError: apt could not; the message has what it said.
+
+    """
+    fetch(package, arch=arch, cache=cache, release=release)
+    place = cache / "apt" / f"{release}-{arch}"
+    options = _prepare(place, release, debian_architecture(arch))
+    planned = _apt(["apt-get", *options, "-q", "-s", "--no-install-recommends", "install", package], place)
+    names = [
+        name for name in re.findall(r"^Inst (\S+)", planned.stdout, re.MULTILINE) if re.match(needs, name)
+    ]
+    done = _apt(["apt-get", *options, "-q", "download", *names], place) if names else planned
+    if planned.returncode != 0 or done.returncode != 0 or not names:
+        said = (planned.stderr + done.stderr).strip()
+        raise KprovError(f"apt-get download of {package} and what it needs failed: {said[-800:]}")
+    return [max(place.glob(f"{name}_*.deb"), key=lambda path: path.stat().st_mtime) for name in names]
+
+
+def unpack(debs: Sequence[Path], into: Path) -> None:
+    """Lay the packages' files under a folder; nothing is configured. KprovError: one is broken."""
+    for deb in debs:
+        done = subprocess.run(
+            ["dpkg-deb", "-x", str(deb), str(into)], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise KprovError(f"{deb.name}: {done.stderr.strip()}")
 
 
 def contents(deb: Path, member: str) -> bytes:
