@@ -13,8 +13,7 @@ BENCHMARKS = {
     "many": provision.many,
     "copy": copying.copying,
     "apiserver": apiserver.figures,
-    "watchers": apiserver.watchers,
-    "large": apiserver.large,
+    "apiserver_scale": apiserver.scale,
 }
 
 

@@ -75,63 +75,51 @@ def _figures(program: str | None) -> dict[str, float]:
 
 def figures() -> None:
     """All figures of ours and, with KPROV_BENCH_APISERVER, of the other; as many workers as CPUs."""
-    os.environ.setdefault("KPROV_APISERVER_WORKERS", str(os.cpu_count() or 1))
-    other = os.environ.get(OTHER)
-    theirs = _figures(other) if other else {}
-    ours = _figures(None)
-    rows = []
-    for name, value in ours.items():
-        text = f"{value:.0f}"
-        if theirs:
-            text += f", the other {theirs[name]:.0f}: {value / theirs[name]:.2f} ({_WANTED[name]})"
-        rows.append((name, text))
-    show(rows)
+    _both(_figures)
 
 
-def watchers() -> None:
-    """Cost of an event as watchers go from 10 to 1,000: microseconds of wall time a delivery."""
-
-    def measure(program: str | None) -> list[str]:
-        with _server(program) as server:
-            load = Load(server.url, "admin-token")
-            asyncio.run(load.prepare())
-            costs = []
-            for count, writes in ((10, 500), (100, 200), (1000, 30)):
-                events, _, p99 = asyncio.run(load.fan_out(count, writes))
-                costs.append(f"{count}: {1e6 / events:.0f} us, p99 {p99:.0f} ms")
-            return costs
-
-    _both(measure)
+def scale() -> None:
+    """50,000 objects, and the cost of an event as watchers go from 10 to 1,000."""
+    _both(_large)
+    _both(_watchers)
 
 
-def large() -> None:
-    """50,000 objects: a restart until it is ready, a LIST of all, a watch that begins with all."""
-
-    def measure(program: str | None) -> list[str]:
-        with _server(program) as server:
-            asyncio.run(Load(server.url, "admin-token").prepare())
-            server.stop()
-            server.etcd.put_all({f"/registry/configmaps/load/m{n}": _config_map(n) for n in range(_MANY)})
-            begin = time.perf_counter()
-            server.start()
-            ready = time.perf_counter() - begin
-            load = Load(server.url, "admin-token")
-            listed = asyncio.run(_seconds(load, "?resourceVersion=0", lines=1))
-            query = (
-                "?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
-            )
-            watched = asyncio.run(_seconds(load, query, lines=_MANY))
-            memory = memory_mib(server.process)
-            return [
-                f"ready {ready:.2f} s",
-                f"LIST {listed:.2f} s",
-                f"watch {watched:.2f} s",
-                f"memory {memory:.0f} MiB",
-            ]
-
-    _both(measure)
+def _watchers(program: str | None) -> dict[str, float]:
+    """Microseconds of wall time a delivery; milliseconds from a write to its arrival."""
+    with _server(program) as server:
+        load = Load(server.url, "admin-token")
+        asyncio.run(load.prepare())
+        found = {}
+        for count, writes in _WATCHERS:
+            events, _, p99 = asyncio.run(load.fan_out(count, writes))
+            found[f"{count} watchers, us an event"] = 1e6 / events
+            found[f"  p99 of arrival to {count}, ms"] = p99
+        return found
 
 
+def _large(program: str | None) -> dict[str, float]:
+    """With that state: a restart until it is ready, a LIST of all, a watch that begins with all."""
+    with _server(program) as server:
+        asyncio.run(Load(server.url, "admin-token").prepare())
+        server.stop()
+        server.etcd.put_all({f"/registry/configmaps/load/m{n}": _config_map(n) for n in range(_MANY)})
+        begin = time.perf_counter()
+        server.start()
+        ready = time.perf_counter() - begin
+        load = Load(server.url, "admin-token")
+        listed = asyncio.run(_seconds(load, "?resourceVersion=0", lines=1))
+        query = "?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan"
+        watched = asyncio.run(_seconds(load, query, lines=_MANY))
+        return {
+            f"ready after a restart with {_MANY} objects, ms": ready * 1e3,
+            f"LIST of {_MANY}, ms": listed * 1e3,
+            f"start of a watch with {_MANY}, ms": watched * 1e3,
+            "memory with them, MiB": memory_mib(server.process),
+        }
+
+
+#: How many watch, and how many writes they get.
+_WATCHERS = ((10, 500), (100, 200), (1000, 30))
 _MANY = 50_000
 
 
@@ -162,10 +150,16 @@ async def _seconds(load: Load, query: str, *, lines: int) -> float:
     return time.perf_counter() - begin
 
 
-def _both(measure: Callable[[str | None], list[str]]) -> None:
-    other = os.environ.get(OTHER)
+def _both(measure: Callable[[str | None], dict[str, float]]) -> None:
+    """The figures of ours and, where there is another, of that too and their ratios."""
     os.environ.setdefault("KPROV_APISERVER_WORKERS", str(os.cpu_count() or 1))
-    rows = [("ours", "; ".join(measure(None)))]
-    if other:
-        rows.append(("the other", "; ".join(measure(other))))
+    other = os.environ.get(OTHER)
+    theirs = measure(other) if other else {}
+    rows = []
+    for name, value in measure(None).items():
+        text = f"{value:.0f}"
+        if theirs:
+            wanted = f" ({_WANTED[name]})" if name in _WANTED else ""
+            text += f", the other {theirs[name]:.0f}: {value / theirs[name]:.2f}{wanted}"
+        rows.append((name, text))
     show(rows)
