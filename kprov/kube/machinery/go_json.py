@@ -14,8 +14,12 @@ from typing import Any, Final
 
 import orjson
 
-#: Deeper than this nothing is read; orjson's own limit, upstream's is 10,000.
-_MAX_DEPTH: Final = 1024
+#: Deeper than this nothing is read: orjson writes 254 levels, and what is read is to be written within other
+#: documents (lists, events of a watch and of the audit). Upstream's limit is 10,000.
+MAX_DEPTH: Final = 200
+_WRAPPED: Final = 254 - MAX_DEPTH
+#: Of orjson, which reads more than it writes.
+_READ_DEPTH: Final = 1024
 _END: Final = "unexpected end of JSON input"
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 _PLAIN: Final = re.compile(rb'[^"\\\x00-\x1f]*')
@@ -53,16 +57,35 @@ def loads(data: bytes) -> Any:
     Raises JsonError.
     """
     try:
-        return orjson.loads(data)
+        return shallow(orjson.loads(data), data)
     except orjson.JSONDecodeError:
         text = error(data)
         if text:
             raise JsonError(text) from None
     try:
         found = json.loads(data.decode("utf-8", "replace"), parse_int=_number, parse_float=_number)
-        return orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False)))
+        return shallow(orjson.loads(_HALF.sub("�", json.dumps(found, ensure_ascii=False))), data)
+    except JsonError:
+        raise
     except (ValueError, RecursionError) as failure:
         raise JsonError(str(failure)) from None
+
+
+def shallow(found: Any, data: bytes = b"") -> Any:
+    """The same document. data: what it was read from, where that is known.
+
+    Raises JsonError for one that is too deep to be written again.
+    """
+    if data and data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+        return found
+    wrapped = found
+    for _ in range(_WRAPPED):
+        wrapped = [wrapped]
+    try:
+        orjson.dumps(wrapped)
+    except orjson.JSONEncodeError:
+        raise JsonError("exceeded max depth") from None
+    return found
 
 
 def _number(text: str) -> int | float:
@@ -111,7 +134,7 @@ class _Scanner:
         while True:
             start = data[at : at + 1]
             if start in {b"{", b"["}:
-                if len(opened) >= _MAX_DEPTH:
+                if len(opened) >= _READ_DEPTH:
                     raise JsonError("exceeded max depth")
                 closing = b"}" if start == b"{" else b"]"
                 at = self._after_space(at + 1)

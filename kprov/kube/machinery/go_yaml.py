@@ -18,8 +18,6 @@ _ALIASES_FREE: Final = 400_000
 _ALIASES_FEW: Final = 4_000_000
 _SHARE_FREE: Final = 0.99
 _SHARE_FEW: Final = 0.10
-#: Deeper than this nothing is read, as with JSON; upstream's limit is 10,000.
-_MAX_DEPTH: Final = 1000
 _OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
 #: So few are nobody's concern.
 _ALWAYS: Final = 1000
@@ -33,9 +31,11 @@ def loads(data: bytes) -> Any:
     """The document with strings for keys; None when there is none. Raises YamlError."""
     if data.lstrip()[:1] == b"{":
         try:
-            return orjson.loads(data)
+            return go_json.shallow(orjson.loads(data), data)
         except orjson.JSONDecodeError:
             pass
+        except go_json.JsonError as error:
+            raise YamlError(f"yaml: {error} of 10000") from None
     import yaml
 
     try:
@@ -61,7 +61,7 @@ def _check_shape(data: bytes) -> None:
 
     Raises YamlError, yaml.YAMLError.
     """
-    if b"*" not in data and sum(map(data.count, _OPENING)) <= _MAX_DEPTH:
+    if b"*" not in data and sum(map(data.count, _OPENING)) <= go_json.MAX_DEPTH:
         return
     import yaml
 
@@ -69,7 +69,7 @@ def _check_shape(data: bytes) -> None:
     for event in yaml.parse(data, Loader=_loader()):
         if isinstance(event, yaml.CollectionStartEvent):
             names.append(event.anchor)
-            if len(names) > _MAX_DEPTH:
+            if len(names) > go_json.MAX_DEPTH:
                 raise YamlError("yaml: exceeded max depth of 10000")
         elif isinstance(event, yaml.CollectionEndEvent):
             names.pop()

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonpatch
-import jsonpointer
 import orjson
 
 from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery import json_patch as json_patch_rules
 from kprov.kube.machinery import schema as schemas
 from kprov.kube.machinery.strategic_merge import StrategicMergeError, merge
 
@@ -36,15 +35,16 @@ def json_patch(doc: Object, patch: Any) -> Object:
     for operation in patch:
         if not isinstance(operation, dict):
             raise _undecodable(operation, "handlers.jsonPatchOp")
+        for name in ("op", "path", "from"):
+            if operation.get(name) is not None and not isinstance(operation[name], str):
+                raise _undecodable(operation[name], "string", f"struct field jsonPatchOp.{name}")
     if len(patch) > _MAX_OPERATIONS:
         raise status.request_entity_too_large(
             f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
         )
     try:
-        result = jsonpatch.JsonPatch(patch).apply(copied(doc), in_place=True)
-    except jsonpatch.InvalidJsonPatch as error:
-        raise status.bad_request(str(error)) from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError):
+        result = go_json.shallow(json_patch_rules.apply(copied(doc), patch))
+    except (json_patch_rules.JsonPatchError, go_json.JsonError):
         # Upstream says no more than this to the client either.
         raise status.failure(
             422, "Invalid", "the server rejected our request due to an error in our request", {}
@@ -54,8 +54,8 @@ def json_patch(doc: Object, patch: Any) -> Object:
     return result
 
 
-def _undecodable(found: Any, wanted: str) -> status.StatusError:
-    text = f"json: cannot unmarshal {go_json.kind(found)} into Go value of type {wanted}"
+def _undecodable(found: Any, wanted: str, place: str = "value") -> status.StatusError:
+    text = f"json: cannot unmarshal {go_json.kind(found)} into Go {place} of type {wanted}"
     return status.bad_request(f"error decoding patch: {text}")
 
 

@@ -84,9 +84,9 @@ def _plain(value: Any) -> Any:
         if value.get(_PATCH) == "delete":
             return None
         return {
-            name: _plain(held)
+            name: plain
             for name, held in value.items()
-            if held is not None and not _is_directive(name) and _plain(held) is not None
+            if held is not None and not _is_directive(name) and (plain := _plain(held)) is not None
         }
     if isinstance(value, list):
         return [plain for held in value if (plain := _plain(held)) is not None]

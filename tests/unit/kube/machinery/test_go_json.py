@@ -49,3 +49,15 @@ def test_what_is_right_is_read() -> None:
 def test_no_number_is_too_large_to_be_read() -> None:
     found = go_json.loads(b'{"a":-1e999,"b":' + b"9" * 5000 + b',"c":12,"d":1.5}')
     assert found == {"a": -1.7976931348623157e308, "b": 1.7976931348623157e308, "c": 12, "d": 1.5}
+
+
+@pytest.mark.parametrize("depth", [201, 300, 900, 1100, 20_000])
+def test_what_could_not_be_written_again_is_not_read(depth: int) -> None:
+    for opening, closing in ((b'{"a":', b"}"), (b"[", b"]")):
+        with pytest.raises(go_json.JsonError, match="exceeded max depth"):
+            go_json.loads(opening * depth + b"1" + closing * depth)
+
+
+def test_two_hundred_levels_are_read() -> None:
+    assert go_json.loads(b"[" * 200 + b"]" * 200)
+    assert len(go_json.loads(b"[" + b",".join([b"{}"] * 500) + b"]")) == 500

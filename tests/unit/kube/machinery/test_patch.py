@@ -37,10 +37,35 @@ def test_a_json_patch_that_does_not_fit_is_422(operation: Obj) -> None:
     assert caught.value.code == 422
 
 
-def test_a_json_patch_with_an_unknown_operation_is_400() -> None:
+def test_a_deep_strategic_patch_takes_as_long_as_it_is() -> None:
+    deep: Obj = {}
+    for _ in range(100):
+        deep = {"a": deep}
+    assert patch.strategic_merge_patch({}, {"x": deep}, POD) == {"x": deep}
+
+
+def test_a_json_patch_has_the_liberties_of_upstreams_library() -> None:
+    doc = {"a": [1, 2, 3]}
+    last = [{"op": "add", "path": "/a/-1", "value": 4}, {"op": "replace", "path": "/a/00", "value": 0}]
+    assert patch.json_patch(doc, last) == {"a": [0, 2, 3, 4]}
+    assert patch.json_patch(doc, [{"op": "add", "path": "/b"}]) == {**doc, "b": None}
+    assert patch.json_patch(doc, [{"op": "add", "path": "/x~2y", "value": 1}]) == {**doc, "x~2y": 1}
+    for wrong in (
+        {"op": "test", "path": "/a/0", "value": 1.0},
+        {"op": "remove", "path": "/a/-4"},
+        {"op": "move", "path": "/a/0", "from": "/a"},
+        {"op": "add", "path": "a", "value": 1},
+        {"op": "copy", "path": "/b"},
+    ):
+        with pytest.raises(StatusError) as caught:
+            patch.json_patch(doc, [wrong])
+        assert caught.value.code == 422
+
+
+def test_a_json_patch_with_an_unknown_operation_is_refused() -> None:
     with pytest.raises(StatusError) as caught:
         patch.json_patch({"a": 1}, [{"op": "frobnicate", "path": "/a"}])
-    assert caught.value.code == 400
+    assert caught.value.code == 422
 
 
 def test_merge_patch_removes_with_null_and_replaces_lists() -> None:
