@@ -1,7 +1,8 @@
 """JSON patch (RFC 6902) with the liberties of the library that upstream uses.
 
-Indices of lists may count from the end and have leading noughts; a value that is not given is null; numbers
-are equal when they are written alike. Source: gopkg.in/evanphx/json-patch.v4, patch.go.
+Indices of lists may count from the end and have leading noughts; a value that is not given is null, and so is
+a field that is not there, but for removing and moving it; numbers are equal when they are written alike.
+Source: gopkg.in/evanphx/json-patch.v4, patch.go.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def _put(holder: Any, name: str, value: Any) -> None:
 
 def _remove(document: Any, _: dict[str, Any], path: str) -> Any:
     holder, name = _place(document, path)
-    _get(holder, name)
+    if isinstance(holder, dict) and name not in holder:
+        raise JsonPatchError(f"missing key: {name}")
     del holder[name if isinstance(holder, dict) else _index(name, len(holder))]
     return document
 
@@ -75,7 +77,7 @@ def _copy(document: Any, operation: dict[str, Any], path: str) -> Any:
 
 
 def _test(document: Any, operation: dict[str, Any], path: str) -> Any:
-    held = _get(*_place(document, path)) if path else document
+    held = _get(*_place(document, path))
     if _written(held) != _written(operation.get("value")):
         raise JsonPatchError(f"testing value {path} failed")
     return document
@@ -107,11 +109,11 @@ def _place(document: Any, path: str) -> tuple[Any, str]:
 
 
 def _get(holder: Any, name: str) -> Any:
-    if isinstance(holder, dict) and name in holder:
-        return holder[name]
+    if isinstance(holder, dict):
+        return holder.get(name)
     if isinstance(holder, list):
         return holder[_index(name, len(holder))]
-    raise JsonPatchError(f"missing key: {name}")
+    raise JsonPatchError(f"missing path: {name}")
 
 
 def _index(text: str, size: int) -> int:

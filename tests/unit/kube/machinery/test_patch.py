@@ -50,7 +50,13 @@ def test_a_json_patch_has_the_liberties_of_upstreams_library() -> None:
     assert patch.json_patch(doc, last) == {"a": [0, 2, 3, 4]}
     assert patch.json_patch(doc, [{"op": "add", "path": "/b"}]) == {**doc, "b": None}
     assert patch.json_patch(doc, [{"op": "add", "path": "/x~2y", "value": 1}]) == {**doc, "x~2y": 1}
+    assert patch.json_patch(doc, [{"op": "test", "path": "/none", "value": None}]) == doc
+    assert patch.json_patch(doc, [{"op": "replace", "path": "/b", "value": 1}]) == {**doc, "b": 1}
+    assert patch.json_patch(doc, [{"op": "copy", "from": "/none", "path": "/b"}]) == {**doc, "b": None}
     for wrong in (
+        {"op": "remove", "path": "/none"},
+        {"op": "move", "from": "/none", "path": "/b"},
+        {"op": "replace", "path": "/none/b", "value": 1},
         {"op": "test", "path": "/a/0", "value": 1.0},
         {"op": "remove", "path": "/a/-4"},
         {"op": "move", "path": "/a/0", "from": "/a"},
