@@ -98,6 +98,15 @@ def test_the_three_patches_and_a_subresource(deployed: Kubectl) -> None:
     assert (scale["kind"], scale["spec"]) == ("Scale", {"replicas": 1})
 
 
+@pytest.mark.parametrize(
+    ("kind", "prefix"),
+    [("strategic", ""), ("merge", "error decoding patch: "), ("json", "error decoding patch: ")],
+)
+def test_a_broken_patch_is_told_as_upstream_tells_it(deployed: Kubectl, kind: str, prefix: str) -> None:
+    refused = deployed.refused("patch", "deployment", "d", f"--type={kind}", "-p", "{")
+    assert refused == f"Error from server (BadRequest): {prefix}unexpected end of JSON input"
+
+
 def test_edit(deployed: Kubectl, tmp_path: Path) -> None:
     said = deployed("edit", "deployment", "d", environment=editor(tmp_path, "s/image: i:1/image: i:7/"))
     assert said == "deployment.apps/d edited"

@@ -45,7 +45,7 @@ def changer(
 
     def change(old: Object | None) -> Object:
         assert old is not None
-        document = body.decode(data, body.JSON)
+        document = _document(data, content_type)
         shown = document if content_type == patch.STRATEGIC_MERGE_PATCH else None
         if content_type == patch.JSON_PATCH:
             result = patch.json_patch(old, document)
@@ -59,6 +59,16 @@ def changer(
         return patched.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
 
     return change, False
+
+
+def _document(data: bytes, content_type: str) -> Any:
+    """A patch that is JSON. Raises StatusError 400."""
+    try:
+        return go_json.loads(data)
+    except go_json.JsonError as error:
+        # Upstream reads a strategic merge patch in another place than the two others.
+        prefix = "" if content_type == patch.STRATEGIC_MERGE_PATCH else "error decoding patch: "
+        raise status.bad_request(f"{prefix}{error}") from None
 
 
 def _applier(
