@@ -71,11 +71,17 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         """A source that no controller would fill a volume from is left out, as upstream does."""
         super().prepare_for_create(context, obj)
-        spec: Object = obj["spec"]
-        source = spec.get("dataSource")
-        if source is not None and not _is_known_source(source):
-            del spec["dataSource"]
-        _copy_source(spec)
+        _leave_out_source(obj["spec"])
+        _copy_source(obj["spec"])
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """As at creation, unless the claim has a source: then the old one counts."""
+        super().prepare_for_update(context, obj, old)
+        before = old["spec"]
+        if before.get("dataSource") is None and before.get("dataSourceRef") is None:
+            _leave_out_source(obj["spec"])
+        _copy_source(obj["spec"])
+        _copy_source(before)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(claim_rules.claim_status(obj))
@@ -85,6 +91,13 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(claim_rules.claim_update(obj, old))
+
+
+def _leave_out_source(spec: Object) -> None:
+    """A client that knows dataSourceRef means what it says."""
+    source = spec.get("dataSource")
+    if source is not None and spec.get("dataSourceRef") is None and not _is_known_source(source):
+        del spec["dataSource"]
 
 
 def _is_known_source(source: Object) -> bool:
@@ -99,9 +112,8 @@ def _copy_source(spec: Object) -> None:
     if source is not None and reference is None:
         spec["dataSourceRef"] = dict(source)
     elif reference is not None and source is None and not reference.get("namespace"):
-        copied = {name: value for name, value in reference.items() if name in {"apiGroup", "kind", "name"}}
-        if _is_known_source(copied):
-            spec["dataSource"] = copied
+        named = {"apiGroup", "kind", "name"}
+        spec["dataSource"] = {name: value for name, value in reference.items() if name in named}
 
 
 class StorageClassStrategy(ResourceStrategy):

@@ -1,0 +1,42 @@
+"""What a claim's volume is filled from: what no controller knows is left out, at updates too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.strategy import Strategy
+from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.machinery.resources import RESOURCES
+
+CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")
+UNKNOWN = {"apiGroup": "a.b", "kind": "K", "name": "n"}
+
+
+def claim(**spec: Any) -> dict[str, Any]:
+    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    obj = {"metadata": {"name": "c", "namespace": "n"}, "spec": wanted | spec}
+    rules().default(obj)
+    return obj
+
+
+def rules() -> Strategy:
+    return strategies.for_resource(CLAIMS)
+
+
+def test_a_claim_may_be_sent_again_as_it_was_made() -> None:
+    old, new = claim(dataSource=dict(UNKNOWN)), claim(dataSource=dict(UNKNOWN))
+    rules().prepare_for_create(system_context("create", CLAIMS), old)
+    assert "dataSource" not in old["spec"]
+    rules().prepare_for_update(system_context("update", CLAIMS), new, old)
+    assert rules().validate_update(new, old) == []
+    assert new["spec"] == old["spec"]
+
+
+def test_a_source_that_is_there_in_one_form_is_given_in_both() -> None:
+    made = claim(dataSourceRef=dict(UNKNOWN))
+    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    assert made["spec"]["dataSource"] == UNKNOWN
+    again = claim(dataSourceRef=dict(UNKNOWN))
+    rules().prepare_for_update(system_context("update", CLAIMS), again, made)
+    assert again["spec"] == made["spec"]
