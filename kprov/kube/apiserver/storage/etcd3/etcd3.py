@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import re
@@ -13,6 +12,7 @@ from kprov.kube.apiserver.storage.etcd3 import etcd_pb2 as pb
 from kprov.kube.apiserver.storage.etcd3.client import Client
 from kprov.kube.apiserver.storage.etcd3.fence import Fence
 from kprov.kube.apiserver.storage.etcd3.leases import Leases
+from kprov.kube.apiserver.storage.etcd3.revisions import Revisions
 from kprov.kube.apiserver.storage.etcd3.settling import UnsettledError, settled
 from kprov.kube.apiserver.storage.etcd3.watching import Watch, prefix_end
 from kprov.kube.apiserver.storage.interface import (
@@ -40,8 +40,7 @@ class Etcd3:
         self._client = client
         self._leases = Leases(client)
         self._fence = Fence(client, self._leases)
-        self._running_probe: asyncio.Task[int] | None = None
-        self._next_probe: asyncio.Task[int] | None = None
+        self._revisions = Revisions(self._newest)
 
     async def get(self, key: str) -> Stored | None:
         answer, _ = await self._range(pb.RangeRequest(key=key.encode()))
@@ -117,12 +116,7 @@ class Etcd3:
 
     async def current_revision(self) -> int:
         """Shared: all who ask while one question is under way get the answer of the next."""
-        if self._running_probe is None or self._running_probe.done():
-            self._running_probe = asyncio.create_task(self._probe(None))
-            return await asyncio.shield(self._running_probe)
-        if self._next_probe is None:
-            self._next_probe = asyncio.create_task(self._probe(self._running_probe))
-        return await asyncio.shield(self._next_probe)
+        return await self._revisions.newest()
 
     def watch(self, prefix: str, *, after: int) -> AsyncIterator[ChangeBatch]:
         return Watch(self._client, prefix, after, self.current_revision).batches()
@@ -159,10 +153,7 @@ class Etcd3:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _probe(self, before: asyncio.Task[int] | None) -> int:
-        if before is not None:
-            await asyncio.wait((before,))
-            self._running_probe, self._next_probe = self._next_probe, None
+    async def _newest(self) -> int:
         answer, _ = await self._range(_REVISION_PROBE)
         return int(answer.header.revision)
 

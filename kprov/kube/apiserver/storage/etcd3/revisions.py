@@ -1,0 +1,40 @@
+"""The cluster's newest revision for many who ask at once: one question answers all who asked before it was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+
+class Revisions:
+    """`ask` asks the cluster once; at most one such question is under way."""
+
+    def __init__(self, ask: Callable[[], Awaitable[int]]) -> None:
+        self._ask = ask
+        self._waiting: list[asyncio.Future[int]] = []
+        self._asking: asyncio.Task[None] | None = None
+
+    async def newest(self) -> int:
+        """A revision that is at least as new as every write that was answered before. Raises what `ask` does."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._answer())
+        return await future
+
+    async def _answer(self) -> None:
+        try:
+            while self._waiting:
+                waiting, self._waiting = self._waiting, []
+                try:
+                    revision = await self._ask()
+                except Exception as error:  # whoever waits decides
+                    for future in waiting:
+                        if not future.done():
+                            future.set_exception(error)
+                else:
+                    for future in waiting:
+                        if not future.done():
+                            future.set_result(revision)
+        finally:
+            self._asking = None
