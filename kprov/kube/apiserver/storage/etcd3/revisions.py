@@ -1,4 +1,4 @@
-"""The cluster's newest revision for many who ask at once: one question answers all who asked before it was sent."""
+"""The cluster's newest revision for many who ask at once: a question answers all who asked before it was sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Revisions:
         self._asking: asyncio.Task[None] | None = None
 
     async def newest(self) -> int:
-        """A revision that is at least as new as every write that was answered before. Raises what `ask` does."""
+        """A revision as new as every write that was answered before. Raises what `ask` does."""
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:

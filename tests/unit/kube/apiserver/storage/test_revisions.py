@@ -16,11 +16,13 @@ class Cluster:
     def __init__(self) -> None:
         self.revision = 0
         self.asked = 0
+        self.begun = asyncio.Event()
         self.answers = asyncio.Event()
         self.broken = False
 
     async def ask(self) -> int:
         self.asked += 1
+        self.begun.set()
         revision = self.revision
         await self.answers.wait()
         if self.broken:
@@ -28,16 +30,11 @@ class Cluster:
         return revision
 
 
-async def _begun(cluster: Cluster, asked: int) -> None:
-    while cluster.asked < asked:
-        await asyncio.sleep(0)
-
-
 async def test_who_asks_later_gets_a_later_answer() -> None:
     cluster = Cluster()
     revisions = Revisions(cluster.ask)
     early = [asyncio.create_task(revisions.newest()) for _ in range(3)]
-    await _begun(cluster, 1)
+    await cluster.begun.wait()
     cluster.revision = 7
     late = [asyncio.create_task(revisions.newest()) for _ in range(3)]
     cluster.answers.set()
@@ -51,7 +48,7 @@ async def test_who_goes_away_keeps_no_one_from_the_answer() -> None:
     cluster = Cluster()
     revisions = Revisions(cluster.ask)
     gone, stays = (asyncio.create_task(revisions.newest()) for _ in range(2))
-    await _begun(cluster, 1)
+    await cluster.begun.wait()
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
@@ -64,7 +61,7 @@ async def test_a_failure_is_told_to_all_who_asked_and_to_nobody_else() -> None:
     cluster.broken = True
     revisions = Revisions(cluster.ask)
     asked = [asyncio.create_task(revisions.newest()) for _ in range(2)]
-    await _begun(cluster, 1)
+    await cluster.begun.wait()
     cluster.answers.set()
     for one in asked:
         with pytest.raises(UnavailableError):
