@@ -121,3 +121,14 @@ def test_odd_paths(judge: Judge, share: Share) -> None:
         judge.play(method, path, [("Accept", accept.encode("latin-1"))])
 
     play(judge, share(0.06), wholes, each)
+
+
+def test_objects_without_a_name(judge: Judge, server: ApiServer) -> None:
+    for group in server.get("/apis").json["groups"]:
+        version = group["preferredVersion"]["groupVersion"]
+        for resource in server.get(f"/apis/{version}").json["resources"]:
+            if "create" in resource["verbs"] and "/" not in resource["name"]:
+                scope = "/namespaces/fuzz" if resource["namespaced"] else ""
+                path = f"/apis/{version}{scope}/{resource['name']}?dryRun=All"
+                for body in (b"{}", b'{"spec":{}}', b'{"spec":{},"metadata":{"generateName":"a"}}'):
+                    judge.play("POST", path, [("Content-Type", "application/json")], body)

@@ -28,7 +28,7 @@ class ApiServiceStrategy(ResourceStrategy):
             service["port"] = 443
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_api_service(obj["metadata"]["name"], obj["spec"])]
+        return [*_api_service(obj["metadata"].get("name", ""), obj["spec"])]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
@@ -103,7 +103,7 @@ def _api_service(name: str, spec: Object) -> Errors:
 
 
 def _definition(obj: Object) -> Errors:
-    name, spec = obj["metadata"]["name"], obj["spec"]
+    name, spec = obj["metadata"].get("name", ""), obj["spec"]
     group, held = spec.get("group", ""), spec["names"]
     if name != f"{held.get('plural', '')}.{group}":
         yield field.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')

@@ -54,10 +54,10 @@ class PriorityLevelStrategy(ResourceStrategy):
                 queuing.update({part: queuing.get(part) or value for part, value in _QUEUING.items()})
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_priority_level(obj["metadata"]["name"], obj["spec"])]
+        return [*_priority_level(obj["metadata"].get("name", ""), obj["spec"])]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*_priority_level(obj["metadata"]["name"], obj["spec"])]
+        return [*_priority_level(obj["metadata"].get("name", ""), obj["spec"])]
 
 
 def _flow_schema(spec: Object) -> Errors:
