@@ -1,4 +1,4 @@
-"""The cluster's newest revision for many who ask at once: a question answers all who asked before it was sent."""
+"""The newest revision for many who ask at once: one question answers all who asked before it was sent."""
 
 from __future__ import annotations
 
