@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -21,11 +22,25 @@ _SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
 
+#: Paths without a query are asked for again and again: leases, nodes, what is looked up by its name.
+_REMEMBERED: Final = 4096
+_SHORT: Final = 512
+
+
 def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
     """The request's info, and the path that follows a subresource ("/a/b" of .../proxy/a/b).
 
     path: still percent-encoded.
     """
+    return _parse(method, path, query) if query or len(path) > _SHORT else _remembered(method, path)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered(method: str, path: str) -> tuple[RequestInfo, str]:
+    return _parse(method, path, {})
+
+
+def _parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
     parts = [part for part in path.split("/") if part]
     plain = RequestInfo(path=unquote(path), verb=method.lower(), is_resource_request=False)
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:

@@ -27,10 +27,13 @@ GZIP_BYTES: Final = 128 * 1024
 _WARNINGS_RUNES: Final = 4096
 _WARNING_RUNES: Final = 256
 _NO_STORE: Final = "no-cache, private"
+_PLAIN: Final = CIMultiDict({"Content-Type": JSON, "Cache-Control": _NO_STORE})
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
+    if media_type == JSON and not warnings:
+        return _PLAIN.copy()
     result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
     # What a header cannot carry is left out, as upstream has it.
     fitting = [text for text in dict.fromkeys(warnings) if not _CONTROL.search(text)]

@@ -56,7 +56,8 @@ class Verbs:
         self._registry = registry
         self._admission = admission
         self._handlers = handlers
-        self._served: dict[Resource, Served | None] = {}
+        #: By the identity of the table's entries: they are large, and hashed for every request.
+        self._served: dict[int, Served | None] = {}
 
     def serves(self, resource: Resource) -> bool:
         """Whether there is anything behind a resource of the table."""
@@ -89,9 +90,9 @@ class Verbs:
 
     def _find(self, resource: Resource) -> Served | None:
         try:
-            return self._served[resource]
+            return self._served[id(resource)]
         except KeyError:
-            found = self._served[resource] = served.find(self._registry, resource)
+            found = self._served[id(resource)] = served.find(self._registry, resource)
             return found
 
     async def _get(

@@ -14,6 +14,8 @@ from kprov.kube.component_base.rpc.status import Code, RpcError
 #: servers close connections that ask more often than every five seconds.
 _SILENCE: Final = 10.0
 _PATIENCE: Final = 3.0
+#: Seconds that an answer to a question of the server's waits for company.
+_OWED: Final = 0.002
 #: Bytes of an answer after which the server is told that there is room for more.
 _TOLD: Final = 1 << 29
 #: The last stream that a connection begins: numbers are 31 bits, and odd.
@@ -36,6 +38,8 @@ class Connection(asyncio.Protocol):
         self._stream_window = frames.DEFAULT_WINDOW
         self._frame = frames.DEFAULT_FRAME
         self._received = 0
+        #: Answers to the server's own questions, which go with what is sent next, or soon alone.
+        self._owed = b""
         #: A header block that goes on in further frames: its stream, flags and beginning.
         self._block: tuple[int, int, bytes] | None = None
         self._heard = self._loop.time()
@@ -62,7 +66,8 @@ class Connection(asyncio.Protocol):
             exchange.window = self._stream_window - size
             self._window -= size
             flags = frames.END_STREAM if ends else 0
-            self._transport.write(begun + frames.head(size, frames.DATA, flags, stream) + data)
+            owed, self._owed = self._owed, b""
+            self._transport.write(owed + begun + frames.head(size, frames.DATA, flags, stream) + data)
             return
         exchange.window = self._stream_window
         self._transport.write(begun)
@@ -169,7 +174,10 @@ class Connection(asyncio.Protocol):
             if flags & frames.ACK:
                 self._asked = False
             else:
-                self._transport.write(frames.frame(frames.PING, frames.ACK, 0, payload))
+                # Go's servers ask with every answer, to find out how much the way can hold.
+                if not self._owed:
+                    self._loop.call_later(_OWED, self._pay)
+                self._owed += frames.frame(frames.PING, frames.ACK, 0, payload)
         elif kind == frames.WINDOW_UPDATE:
             self._more_room(stream, frames.number(payload))
         elif kind == frames.RST_STREAM:
@@ -179,6 +187,11 @@ class Connection(asyncio.Protocol):
                 self._leave_if_done()
         elif kind == frames.GOAWAY:
             self._go_away(frames.number(payload) & 0x7FFFFFFF, payload[8:])
+
+    def _pay(self) -> None:
+        if self._owed and self._transport is not None:
+            owed, self._owed = self._owed, b""
+            self._transport.write(owed)
 
     def _data(self, flags: int, stream: int, payload: bytes) -> None:
         size = len(payload)

@@ -109,7 +109,7 @@ def test_every_change_below_a_folder_is_seen(tmp_path: Path) -> None:
     target.write_text("z")
     (folder / "link").symlink_to(target)
     (folder / "nowhere").symlink_to(tmp_path / "nothing")
-    changes = [
+    changes: list[Callable[[], object]] = [
         lambda: os.utime(drop_in, (1, 1)),
         lambda: (folder / "a.service").chmod(0o600),
         lambda: target.write_text("other"),

@@ -16,7 +16,7 @@ class Revisions:
 
     async def newest(self) -> int:
         """A revision as new as every write that was answered before. Raises what `ask` does."""
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._asking is None:
             self._asking = asyncio.create_task(self._answer())

@@ -17,7 +17,9 @@ LIVE = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}
 
 
 def context() -> RequestContext:
-    return RequestContext(user=UserInfo("a"), info=RequestInfo("/", "patch", is_resource_request=True), warnings=["before"])
+    return RequestContext(
+        user=UserInfo("a"), info=RequestInfo("/", "patch", is_resource_request=True), warnings=["before"]
+    )
 
 
 def patched(data: bytes, content_type: str, **query: str) -> tuple[dict[str, Any], list[str]]:

@@ -16,28 +16,23 @@ from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
 from kprov.kube.apiserver.storage.interface import ChangeBatch
 
 
-class _Watch(grpc.GenericRpcHandler):
-    """etcd's Watch, and no more, with one change at the revision asked for."""
-
-    def service(self, handler_call_details: Any) -> Any:
-        if not handler_call_details.method.endswith("/Watch"):
-            return None
-        return grpc.stream_stream_rpc_method_handler(
-            self._answers, pb.WatchRequest.FromString, pb.WatchResponse.SerializeToString
-        )
-
-    async def _answers(self, requests: AsyncIterator[pb.WatchRequest], _: Any) -> AsyncIterator[Any]:
-        async for request in requests:
-            revision = request.create_request.start_revision
-            yield pb.WatchResponse(created=True)
-            kv = pb.EventKeyValue(key=b"/registry/x", value=b"{}", mod_revision=revision)
-            yield pb.WatchResponse(events=[pb.Event(type=pb.Event.PUT, kv=kv)])
+async def _watch(requests: AsyncIterator[pb.WatchRequest], _: Any) -> AsyncIterator[Any]:
+    """etcd's Watch, with one change at the revision asked for."""
+    async for request in requests:
+        revision = request.create_request.start_revision
+        yield pb.WatchResponse(created=True)
+        kv = pb.EventKeyValue(key=b"/registry/x", value=b"{}", mod_revision=revision)
+        yield pb.WatchResponse(events=[pb.Event(type=pb.Event.PUT, kv=kv)])
 
 
 @pytest.fixture
 async def answering() -> AsyncIterator[str]:
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((_Watch(),))
+    handler = grpc.stream_stream_rpc_method_handler(
+        _watch, pb.WatchRequest.FromString, pb.WatchResponse.SerializeToString
+    )
+    service = grpc.method_handlers_generic_handler("etcdserverpb.Watch", {"Watch": handler})
+    server.add_generic_rpc_handlers((service,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"http://127.0.0.1:{port}"
