@@ -38,8 +38,9 @@ class Connection(asyncio.Protocol):
         self._stream_window = frames.DEFAULT_WINDOW
         self._frame = frames.DEFAULT_FRAME
         self._received = 0
-        #: Answers to the server's own questions, which go with what is sent next, or soon alone.
-        self._owed = b""
+        #: What is sent together: system calls cost more than anything else here. Whether that is soon.
+        self._out: list[bytes] = []
+        self._soon = False
         #: A header block that goes on in further frames: its stream, flags and beginning.
         self._block: tuple[int, int, bytes] | None = None
         self._heard = self._loop.time()
@@ -66,11 +67,10 @@ class Connection(asyncio.Protocol):
             exchange.window = self._stream_window - size
             self._window -= size
             flags = frames.END_STREAM if ends else 0
-            owed, self._owed = self._owed, b""
-            self._transport.write(owed + begun + frames.head(size, frames.DATA, flags, stream) + data)
+            self._write(begun + frames.head(size, frames.DATA, flags, stream) + data)
             return
         exchange.window = self._stream_window
-        self._transport.write(begun)
+        self._write(begun)
         self.send(exchange, data, ends=ends)
 
     def send(self, exchange: Exchange, data: bytes, *, ends: bool = False) -> None:
@@ -81,8 +81,8 @@ class Connection(asyncio.Protocol):
 
     def abandon(self, exchange: Exchange) -> None:
         """End a call that nobody waits for any more."""
-        if self._exchanges.pop(exchange.stream, None) is not None and self._transport is not None:
-            self._transport.write(frames.reset(exchange.stream, frames.CANCEL))
+        if self._exchanges.pop(exchange.stream, None) is not None:
+            self._write(frames.reset(exchange.stream, frames.CANCEL))
             self._leave_if_done()
 
     def close(self, reason: str = "the client was closed") -> None:
@@ -91,8 +91,20 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         self._gone(reason)
 
+    def _write(self, data: bytes) -> None:
+        """At the end of this round of the loop, with whatever else there is by then; in this order."""
+        self._out.append(data)
+        if not self._soon:
+            self._soon = True
+            self._loop.call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        self._soon = False
+        if self._out and self._transport is not None:
+            data, self._out = b"".join(self._out), []
+            self._transport.write(data)
+
     def _flush(self, exchange: Exchange) -> None:
-        assert self._transport is not None
         while True:
             size = min(len(exchange.pending), self._window, exchange.window, self._frame)
             last = size == len(exchange.pending)
@@ -102,7 +114,7 @@ class Connection(asyncio.Protocol):
             self._window -= size
             exchange.window -= size
             flags = frames.END_STREAM if last and exchange.ends else 0
-            self._transport.write(frames.frame(frames.DATA, flags, exchange.stream, piece))
+            self._write(frames.frame(frames.DATA, flags, exchange.stream, piece))
             if last:
                 exchange.ends = False
                 return
@@ -165,19 +177,18 @@ class Connection(asyncio.Protocol):
             self._control(kind, flags, stream, payload)
 
     def _control(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
-        assert self._transport is not None
         if kind == frames.SETTINGS:
             if not flags & frames.ACK:
                 self._settings(frames.read_settings(payload))
-                self._transport.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
+                self._write(frames.frame(frames.SETTINGS, frames.ACK, 0))
         elif kind == frames.PING:
             if flags & frames.ACK:
                 self._asked = False
             else:
                 # Go's servers ask with every answer, to find out how much the way can hold.
-                if not self._owed:
-                    self._loop.call_later(_OWED, self._pay)
-                self._owed += frames.frame(frames.PING, frames.ACK, 0, payload)
+                if not self._out:
+                    self._loop.call_later(_OWED, self._write_out)
+                self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
         elif kind == frames.WINDOW_UPDATE:
             self._more_room(stream, frames.number(payload))
         elif kind == frames.RST_STREAM:
@@ -188,31 +199,22 @@ class Connection(asyncio.Protocol):
         elif kind == frames.GOAWAY:
             self._go_away(frames.number(payload) & 0x7FFFFFFF, payload[8:])
 
-    def _pay(self) -> None:
-        if self._owed and self._transport is not None:
-            owed, self._owed = self._owed, b""
-            self._transport.write(owed)
-
     def _data(self, flags: int, stream: int, payload: bytes) -> None:
         size = len(payload)
         self._received += size
         if self._received >= _TOLD:
-            self._tell(0, self._received)
+            self._write(frames.window_update(0, self._received))
             self._received = 0
         exchange = self._exchanges.get(stream)
         if exchange is None:
             return
         exchange.received += size
         if exchange.received >= _TOLD:
-            self._tell(stream, exchange.received)
+            self._write(frames.window_update(stream, exchange.received))
             exchange.received = 0
         exchange.take(frames.unpadded(flags, payload) if flags & frames.PADDED else payload)
         if flags & frames.END_STREAM:
             self._ended(exchange, RpcError(Code.INTERNAL, "the answer ended without a status"))
-
-    def _tell(self, stream: int, size: int) -> None:
-        if self._transport is not None:
-            self._transport.write(frames.window_update(stream, size))
 
     def _headers(self, flags: int, stream: int, block: bytes) -> None:
         if not flags & frames.END_HEADERS:
@@ -232,13 +234,9 @@ class Connection(asyncio.Protocol):
             return
         if exchange.pending or exchange.ends:
             # It was answered before all of it was sent.
-            self._tell_reset(exchange.stream)
+            self._write(frames.reset(exchange.stream, frames.NO_ERROR))
         exchange.end(error)
         self._leave_if_done()
-
-    def _tell_reset(self, stream: int) -> None:
-        if self._transport is not None:
-            self._transport.write(frames.reset(stream, frames.NO_ERROR))
 
     def _settings(self, values: dict[int, int]) -> None:
         self._frame = values.get(frames.MAX_FRAME_SIZE, self._frame)
@@ -275,14 +273,13 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         """Every few seconds: a server that has been silent is asked whether it is there."""
-        assert self._transport is not None
         silent = self._loop.time() - self._heard
         if self._asked and silent >= _PATIENCE:
             self.close("the server gives no sign of life")
             return
         if silent >= _SILENCE:
             self._asked = True
-            self._transport.write(frames.frame(frames.PING, 0, 0, bytes(8)))
+            self._write(frames.frame(frames.PING, 0, 0, bytes(8)))
             self._timer = self._loop.call_later(_PATIENCE, self._look)
         else:
             self._asked = False
