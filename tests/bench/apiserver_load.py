@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import shutil
 import ssl
@@ -114,22 +113,26 @@ class Load:
                 version = (await answer.json())["metadata"]["resourceVersion"]
             query = f"?watch=1&resourceVersion={version}&labelSelector=fan%3D{label}"
             begun = asyncio.Semaphore(0)
+            name = re.compile(rb'"name":\s?"(%s-\d+)"' % label.encode())
 
             async def watch() -> None:
                 seen = 0
                 async with session.get(f"{self.url}{self.path('configmaps')}{query}") as answer:
                     begun.release()
                     async for line in answer.content:
-                        name = json.loads(line)["object"]["metadata"]["name"]
-                        late.append(time.perf_counter() - sent[name])
+                        # The load is measured with what it measures: no more work a line than this.
+                        found = name.search(line)
+                        if found is None:
+                            continue
+                        late.append(time.perf_counter() - sent[found[1].decode()])
                         seen += 1
                         if seen == writes:
                             return
 
             async def write(number: int) -> None:
-                name = f"{label}-{number}"
-                sent[name] = time.perf_counter()
-                metadata = {"name": name, "labels": {"fan": label}}
+                made = f"{label}-{number}"
+                sent[made] = time.perf_counter()
+                metadata = {"name": made, "labels": {"fan": label}}
                 await self.make(session, "configmaps", {"metadata": metadata, "data": {"k": "v" * 100}})
 
             tasks = [asyncio.create_task(watch()) for _ in range(watchers)]
