@@ -15,6 +15,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.bench.watchers import start
+
 PODS = 500
 CONNECTIONS = 16
 SECONDS = 6
@@ -105,29 +107,13 @@ class Load:
     async def fan_out(self, watchers: int, writes: int) -> tuple[float, float, float]:
         """Events a second at all watchers together; milliseconds from a write to its arrival: median, p99."""
         sent: dict[str, float] = {}
-        late: list[float] = []
         label = f"f{watchers}"
         async with self.session() as session:
             listing = f"{self.url}{self.path('configmaps')}?limit=1"
             async with session.get(listing) as answer:
                 version = (await answer.json())["metadata"]["resourceVersion"]
             query = f"?watch=1&resourceVersion={version}&labelSelector=fan%3D{label}"
-            begun = asyncio.Semaphore(0)
             name = re.compile(rb'"name":\s?"(%s-\d+)"' % label.encode())
-
-            async def watch() -> None:
-                seen = 0
-                async with session.get(f"{self.url}{self.path('configmaps')}{query}") as answer:
-                    begun.release()
-                    async for line in answer.content:
-                        # The load is measured with what it measures: no more work a line than this.
-                        found = name.search(line)
-                        if found is None:
-                            continue
-                        late.append(time.perf_counter() - sent[found[1].decode()])
-                        seen += 1
-                        if seen == writes:
-                            return
 
             async def write(number: int) -> None:
                 made = f"{label}-{number}"
@@ -135,13 +121,15 @@ class Load:
                 metadata = {"name": made, "labels": {"fan": label}}
                 await self.make(session, "configmaps", {"metadata": metadata, "data": {"k": "v" * 100}})
 
-            tasks = [asyncio.create_task(watch()) for _ in range(watchers)]
-            for _ in tasks:
-                await asyncio.wait_for(begun.acquire(), 60)
+            path = self.path("configmaps") + query
+            all_watchers = await asyncio.gather(
+                *(start(self.url, self.token, path, name, writes) for _ in range(watchers))
+            )
             begin = time.perf_counter()
             await each(4, range(writes), write)
-            await asyncio.wait_for(asyncio.gather(*tasks), 300)
+            await asyncio.wait_for(asyncio.gather(*(watcher.done for watcher in all_watchers)), 300)
             seconds = time.perf_counter() - begin
+        late = [when - sent[made.decode()] for watcher in all_watchers for made, when in watcher.arrived]
         late.sort()
         return watchers * writes / seconds, late[len(late) // 2] * 1e3, late[int(len(late) * 0.99)] * 1e3
 
