@@ -22,6 +22,7 @@ from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import negotiation, respond, verbs
 from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
+from kprov.kube.apiserver.finishing import finished
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.http_request import Request
@@ -235,12 +236,7 @@ class Server:
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
             return await work
-        # A write that has begun is brought to its end, also when the client goes away: hooks must hear of it.
-        task = asyncio.ensure_future(work)
-        try:
-            return await asyncio.wait_for(asyncio.shield(task), self._seconds)
-        except TimeoutError:
-            raise status.timeout("request did not complete within the allotted timeout") from None
+        return await finished(work, self._seconds)
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         transport = request.transport
