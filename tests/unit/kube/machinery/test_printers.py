@@ -33,7 +33,9 @@ def pod(phase: str = "Running", *statuses: Obj, **more: Any) -> Obj:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.group_resource)
 def test_a_bare_object_of_every_kind_fills_every_column(resource: Resource) -> None:
     table = printers.table(resource, [{"metadata": META}], now=NOW)
-    assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"])
+    # Upstream gives the age of an IPAddress without a column for it.
+    more = 1 if resource.kind == "IPAddress" else 0
+    assert len(table["rows"][0]["cells"]) == len(table["columnDefinitions"]) + more
     without = [each["name"] for each in table["columnDefinitions"] if not each["description"]]
     assert without == (["Handler"] if resource.kind == "RuntimeClass" else [])
 
