@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,12 @@ _WORKERS: Final = "KPROV_APISERVER_WORKERS"
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     folder = tmp_path_factory.mktemp("fuzz")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(_WORKERS, "2")
-        with running(folder, "--disable-admission-plugins=ServiceAccount") as (_, found):
-            yield found
+    with ExitStack() as stack:
+        # Only while it starts: tests of other folders come before this one ends.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(_WORKERS, "2")
+            _, found = stack.enter_context(running(folder, "--disable-admission-plugins=ServiceAccount"))
+        yield found
 
 
 @pytest.fixture(scope="session")
