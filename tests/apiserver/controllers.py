@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.apiserver.servers import ApiServer
+from tests.apiserver.servers import ApiServer, running
 
 
 def kubeconfig(server: ApiServer, token: str = "admin-token") -> Path:
@@ -44,3 +44,12 @@ def controllers(server: ApiServer, *names: str, flags: Sequence[str] = ()) -> It
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextlib.contextmanager
+def governed_server(folder: Path, *names: str) -> Iterator[ApiServer]:
+    """A server with all admission, and those controllers beside it."""
+    with running(folder) as (_, server):
+        authority = f"--root-ca-file={server.authority.file}"
+        with controllers(server, *names, flags=[authority]):
+            yield server

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.apiserver.clients.kubectl import Kubectl, new_namespace
-from tests.apiserver.controllers import controllers
-from tests.apiserver.servers import ApiServer, Etcd, running, several
+from tests.apiserver.controllers import governed_server
+from tests.apiserver.servers import ApiServer, Etcd, several
 
 SERVERS = 3
 _CONTROLLERS = (
@@ -53,10 +53,8 @@ def namespace(servers: list[ApiServer]) -> str:
 @pytest.fixture(scope="session")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A server with all admission, and controllers that kubectl's commands wait for."""
-    with running(tmp_path_factory.mktemp("kubectl")) as (_, found):
-        authority = f"--root-ca-file={found.authority.file}"
-        with controllers(found, *_CONTROLLERS, flags=[authority]):
-            yield found
+    with governed_server(tmp_path_factory.mktemp("kubectl"), *_CONTROLLERS) as found:
+        yield found
 
 
 @pytest.fixture

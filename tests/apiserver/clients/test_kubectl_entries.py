@@ -243,7 +243,7 @@ def test_version_should_check_is_all_data_is_printed(kubectl: Kubectl) -> None:
         found = versions[side]
         for name in ("major", "minor", "gitVersion", "gitTreeState", "buildDate", "goVersion"):
             assert found.get(name), (side, name)
-        # What is no program of Go's has no commit of its own; upstream's suite does not ask for it any more.
+        # The server leaves it empty, as it is not built from a commit; upstream's suite asks for gitVersion alone.
         assert "gitCommit" in found
         assert found["compiler"]
         assert found["platform"].startswith("linux/")

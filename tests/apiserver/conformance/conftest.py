@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.apiserver.conformance.calls import eventually
-from tests.apiserver.controllers import controllers
+from tests.apiserver.controllers import governed_server
 from tests.apiserver.servers import ApiServer, Etcd, running
 
 _NUMBERS = itertools.count()
@@ -41,10 +41,8 @@ def server(over_etcd: tuple[Etcd, ApiServer]) -> ApiServer:
 @pytest.fixture(scope="session")
 def governed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A server with all admission, and the controllers that the entries need."""
-    with running(tmp_path_factory.mktemp("governed")) as (_, found):
-        authority = f"--root-ca-file={found.authority.file}"
-        with controllers(found, *_CONTROLLERS, flags=[authority]):
-            yield found
+    with governed_server(tmp_path_factory.mktemp("governed"), *_CONTROLLERS) as found:
+        yield found
 
 
 @pytest.fixture
