@@ -68,6 +68,6 @@ def _controllers(flags: FlagSet) -> None:
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")
     for name in (
         *("deployment", "replicaset", "service", "endpoint", "namespace", "gc", "daemonset", "job"),
-        *("cron-job", "statefulset", "resource-quota", "ttl-after-finished", "serviceaccount-token"),
+        *("cron-job", "statefulset", "resource-quota", "ttl-after-finished", "serviceaccount-token", "rc"),
     ):
         flags.integer(f"concurrent-{name}-syncs", 0, "accepted; loops share one event loop")

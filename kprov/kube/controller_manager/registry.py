@@ -9,6 +9,7 @@ from typing import Any, Final
 CONTROLLERS: Final[dict[str, str]] = {
     "deployment-controller": "deployment.controller:DeploymentController",
     "replicaset-controller": "replicaset.controller:ReplicaSetController",
+    "replicationcontroller-controller": "replication:ReplicationControllerController",
     "daemonset-controller": "daemonset.controller:DaemonSetController",
     "endpointslice-controller": "endpoints.slice_controller:EndpointSliceController",
     "endpoints-controller": "endpoints.endpoints_controller:EndpointsController",
@@ -31,6 +32,7 @@ CONTROLLERS: Final[dict[str, str]] = {
 ALIASES: Final[dict[str, str]] = {
     "deployment": "deployment-controller",
     "replicaset": "replicaset-controller",
+    "replicationcontroller": "replicationcontroller-controller",
     "daemonset": "daemonset-controller",
     "endpointslice": "endpointslice-controller",
     "endpoint": "endpoints-controller",

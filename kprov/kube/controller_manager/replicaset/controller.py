@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from kprov.kube.api.apps import ReplicaSet
 from kprov.kube.api.core import ObjectReference, Pod
 from kprov.kube.api.meta import OwnerReference
-from kprov.kube.client import ApiError, reference
+from kprov.kube.client import ApiError, Informer, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
 from kprov.kube.controller_manager.context import Context, Controller
@@ -24,8 +24,6 @@ from kprov.kube.controller_manager.replicaset import status
 from kprov.kube.controller_manager.replicaset.ranking import pods_to_delete
 from kprov.kube.machinery import timestamps
 
-API_VERSION: Final = "apps/v1"
-KIND: Final = "ReplicaSet"
 # At most so many pods are made or deleted in one sync.
 BURST_REPLICAS: Final = 500
 # Creations start with one and double, so that a template that is refused costs one request, not hundreds.
@@ -33,18 +31,24 @@ SLOW_START_INITIAL: Final = 1
 
 
 class ReplicaSetController(Controller):
-    """Counts the active pods a replica set controls and makes or deletes the difference."""
+    """Counts the active pods a replica set controls and makes or deletes the difference.
+
+    What is said of the sets themselves stands in class attributes: replication.py has another kind of them.
+    """
 
     name = "replicaset"
+    component: ClassVar[str] = "replicaset-controller"
+    api_version: ClassVar[str] = "apps/v1"
+    kind: ClassVar[str] = "ReplicaSet"
+    #: Whether the status has a place for pods that end.
+    counts_terminating: ClassVar[bool] = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.expectations = Expectations()
-        self._recorder = context.recorder("replicaset-controller")
+        self._recorder = context.recorder(self.component)
         self._pod_control = PodControl(context.client, self._recorder)
-        self._sets = context.informers.informer(
-            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
-        )
+        self._sets = self.sets(context)
         self._pods = context.informers.informer(
             "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
         )
@@ -53,6 +57,12 @@ class ReplicaSetController(Controller):
         )
         self._pods.add_handler(
             on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted
+        )
+
+    def sets(self, context: Context) -> Informer[ReplicaSet]:
+        """The informer of the sets, with an index "owner"."""
+        return context.informers.informer(
+            "apps", "v1", "replicasets", ReplicaSet, indexers={"owner": owner_or_orphan_index}
         )
 
     async def sync(self, key: str) -> None:
@@ -66,8 +76,8 @@ class ReplicaSetController(Controller):
         candidates = self._pods.by_index("owner", rs.metadata.uid) + orphans
         claims = Claims(
             rs,
-            api_version=API_VERSION,
-            kind=KIND,
+            api_version=self.api_version,
+            kind=self.kind,
             selector=selector,
             children=self._pod_control.pods,
             still_there=lambda: self._still_there(rs),
@@ -80,14 +90,15 @@ class ReplicaSetController(Controller):
         failure: Exception | None = None
         if may_manage and not rs.metadata.deletion_timestamp:
             failure = await self._manage(key, rs, active)
-        await self._update_status(rs, active, terminating, str(failure) if failure else "")
+        counted = terminating if self.counts_terminating else None
+        await self._update_status(rs, active, counted, str(failure) if failure else "")
         if failure is not None:
             raise failure
         self._look_again(key, rs, active)
 
     async def _manage(self, key: str, rs: ReplicaSet, active: Sequence[Pod]) -> Exception | None:
         """Make or delete the difference. Gives the first error; expectations are lowered for what failed."""
-        owner = reference(rs, API_VERSION, KIND)
+        owner = reference(rs, self.api_version, self.kind)
         missing = rs.spec.replicas - len(active)
         if missing > 0:
             return await self._create(key, rs, owner, min(missing, BURST_REPLICAS))
@@ -97,7 +108,7 @@ class ReplicaSetController(Controller):
 
     async def _create(self, key: str, rs: ReplicaSet, owner: ObjectReference, count: int) -> Exception | None:
         self.expectations.expect_creations(key, count)
-        mark = controller_reference(rs, API_VERSION, KIND)
+        mark = controller_reference(rs, self.api_version, self.kind)
         done, batch = 0, SLOW_START_INITIAL
         while done < count:
             size = min(batch, count - done)
@@ -140,7 +151,7 @@ class ReplicaSetController(Controller):
         return [pod for each in siblings for pod in self._pods.by_index("owner", each.metadata.uid)]
 
     async def _update_status(
-        self, rs: ReplicaSet, active: Sequence[Pod], terminating: int, failure: str
+        self, rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str
     ) -> None:
         wanted = status.calculate(rs, active, terminating, failure, time.time(), timestamps.now())
         if wanted == status.current(rs):
@@ -223,7 +234,7 @@ class ReplicaSetController(Controller):
                 self.enqueue(rs)
 
     def _resolve(self, namespace: str, owner: OwnerReference) -> ReplicaSet | None:
-        if owner.kind != KIND:
+        if owner.kind != self.kind:
             return None
         rs = self._sets.get(namespace, owner.name)
         return rs if rs is not None and rs.metadata.uid == owner.uid else None

@@ -14,9 +14,10 @@ FAILURE = "ReplicaFailure"
 
 
 def calculate(
-    rs: ReplicaSet, active: Sequence[Pod], terminating: int, failure: str, now: float, stamp: str
+    rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str, now: float, stamp: str
 ) -> dict[str, Any]:
-    """The whole status document. ``failure`` is why the last creation or deletion failed, "" if none did.
+    """The whole status document. ``failure`` is why the last creation or deletion failed, "" if none did;
+    ``terminating`` None where the kind has no such field.
 
     ``now`` is Unix time, ``stamp`` the same as RFC 3339.
     """
@@ -28,7 +29,7 @@ def calculate(
         "fullyLabeledReplicas": sum(template_labels <= pod.metadata.labels.items() for pod in active),
         "readyReplicas": len(ready),
         "availableReplicas": len(available),
-        "terminatingReplicas": terminating,
+        **_terminating(terminating),
         "observedGeneration": rs.metadata.generation,
         "conditions": _conditions(rs, len(active), failure, stamp),
     }
@@ -42,10 +43,14 @@ def current(rs: ReplicaSet) -> dict[str, Any]:
         "fullyLabeledReplicas": status.fully_labeled_replicas,
         "readyReplicas": status.ready_replicas,
         "availableReplicas": status.available_replicas,
-        "terminatingReplicas": status.terminating_replicas or 0,
+        **_terminating(status.terminating_replicas),
         "observedGeneration": status.observed_generation,
         "conditions": [msgspec.to_builtins(entry) for entry in status.conditions],
     }
+
+
+def _terminating(count: int | None) -> dict[str, int]:
+    return {} if count is None else {"terminatingReplicas": count}
 
 
 def _conditions(rs: ReplicaSet, have: int, failure: str, stamp: str) -> list[dict[str, Any]]:

@@ -1,0 +1,52 @@
+"""The controller of replication controllers: the replica sets', for an older form of them.
+
+Source: upstream pkg/controller/replication.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+from kprov.kube.api.apps import ReplicaSet, ReplicaSetSpec
+from kprov.kube.api.meta import LabelSelector
+from kprov.kube.client import Informer
+from kprov.kube.controller_manager.context import Context
+from kprov.kube.controller_manager.ownership import owner_or_orphan_index
+from kprov.kube.controller_manager.replicaset.controller import ReplicaSetController
+
+
+class ReplicationControllerSpec(ReplicaSetSpec):
+    """A replica set's spec, but the selector is written as labels; none of them match nothing."""
+
+    labels: dict[str, str] = msgspec.field(name="selector", default_factory=dict)
+    # Nothing is written under this name: it is what the controller reads.
+    selector: LabelSelector | None = msgspec.field(name="labelSelector", default=None)
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            self.selector = LabelSelector(match_labels=self.labels)
+
+
+class ReplicationController(ReplicaSet):
+    """As the replica set that it would be today."""
+
+    spec: ReplicationControllerSpec = msgspec.field(default_factory=ReplicationControllerSpec)
+
+
+class ReplicationControllerController(ReplicaSetController):
+    """Keeps as many pods as a replication controller wants."""
+
+    name = "replicationmanager"
+    component: ClassVar[str] = "replication-controller"
+    api_version: ClassVar[str] = "v1"
+    kind: ClassVar[str] = "ReplicationController"
+    counts_terminating: ClassVar[bool] = False
+
+    def sets(self, context: Context) -> Informer[ReplicaSet]:
+        return context.informers.informer(
+            "",
+            "v1",
+            "replicationcontrollers",
+            ReplicationController,
+            indexers={"owner": owner_or_orphan_index},
+        )
