@@ -17,9 +17,9 @@ from kprov.kube.controller_manager.context import Context
 from kprov.kube.machinery import patch, resources, timestamps
 from tests.unit.kube.http_server import served
 
-WORDS = """namespaces pods services endpoints nodes configmaps replicationcontrollers serviceaccounts secrets deployments replicasets
+WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
 daemonsets statefulsets endpointslices leases events jobs cronjobs clusterroles controllerrevisions
-poddisruptionbudgets resourcequotas persistentvolumeclaims servicecidrs ipaddresses"""
+replicationcontrollers poddisruptionbudgets resourcequotas persistentvolumeclaims servicecidrs ipaddresses"""
 KINDS = frozenset(WORDS.split())
 Document = dict[str, Any]
 FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
