@@ -19,6 +19,8 @@ _CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "deployment-controller",
     "replicaset-controller",
+    "replicationcontroller-controller",
+    "endpointslice-controller",
 )
 _NUMBERS = itertools.count(1)
 

@@ -6,15 +6,19 @@ import itertools
 import json
 import os
 import subprocess
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
+from kprov.kube.machinery import timestamps
 from kprov.lab.kubectl import ensure_kubectl
 from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.controllers import kubeconfig
 from tests.apiserver.servers import ApiServer
 
 _SECONDS = 60
+_ADDRESSES = IPv4Address("10.244.0.1")
+_PODS = itertools.count()
 
 
 class Kubectl:
@@ -87,15 +91,28 @@ def editor(folder: Path, script: str) -> dict[str, str]:
 
 
 def ready_pods(kubectl: Kubectl) -> int:
-    """Say of each pod that it runs and is ready, as a kubelet would; their number."""
+    """Say of each pod that it runs and is ready at an address of its own, as a kubelet would; their number."""
     server, path = kubectl.server, f"/api/v1/namespaces/{kubectl.namespace}/pods"
-    status = {
-        "phase": "Running",
-        "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")],
-    }
     items = [item for item in server.get(path).json["items"] if "deletionTimestamp" not in item["metadata"]]
     for item in items:
         if item.get("status", {}).get("phase") != "Running":
             place = f"{path}/{item['metadata']['name']}/status"
-            server.ask("PATCH", place, {"status": status}, content_type="application/merge-patch+json")
+            body = {"status": _running(item)}
+            server.ask("PATCH", place, body, content_type="application/merge-patch+json")
     return len(items)
+
+
+def _running(pod: dict[str, Any]) -> dict[str, Any]:
+    address = str(_ADDRESSES + next(_PODS))
+    containers = [
+        {"name": one["name"], "image": one["image"], "ready": True, "started": True, "restartCount": 0}
+        | {"imageID": one["image"], "state": {"running": {"startedAt": timestamps.now()}}}
+        for one in pod["spec"]["containers"]
+    ]
+    return {
+        "phase": "Running",
+        "conditions": [{"type": kind, "status": "True"} for kind in ("Ready", "ContainersReady")],
+        "containerStatuses": containers,
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+    }

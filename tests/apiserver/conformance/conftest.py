@@ -20,6 +20,7 @@ _CONTROLLERS = (
     "resourcequota-controller",
     "deployment-controller",
     "replicaset-controller",
+    "replicationcontroller-controller",
     "endpoints-controller",
     "endpointslice-controller",
 )
