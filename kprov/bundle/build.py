@@ -58,7 +58,8 @@ def build(
     libraries_key = store.key([libraries.FORMAT, libraries.RELEASE, python, arch, wanted, pinned])
     images_key = store.key([images.FORMAT, arch, RELEASE])
     launchers = {name: components.launcher(name, python) for name in components.COMPONENTS}
-    digest = store.key([FORMAT, sources.digest(), libraries_key, images_key, launchers])
+    build_info = sources.build_info()
+    digest = store.key([FORMAT, sources.digest(), build_info, libraries_key, images_key, launchers])
     bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
     if bundle.path.exists():
         return bundle
@@ -74,7 +75,7 @@ def build(
         say(f"Packing bundle {digest}")
         tree = cache / f".tree-{os.getpid()}"
         try:
-            _assemble(tree, lib, image_folder, launchers, python)
+            _assemble(tree, lib, image_folder, launchers, python, build_info)
             aside = cache / f".{bundle.path.name}.new"
             archive.pack(tree, aside)
             aside.rename(bundle.path)
@@ -108,6 +109,7 @@ def _assemble(
     image_folder: Path,
     launchers: dict[str, str],
     python: str,
+    build_info: str,
 ) -> None:
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(lib, tree / "lib", copy_function=os.link, symlinks=True)
@@ -115,6 +117,7 @@ def _assemble(
         target = tree / "lib/kprov" / file
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sources.PACKAGE / file, target)
+    (tree / "lib/kprov" / sources.BUILD_INFO).write_text(build_info)
     mark = tree / "lib" / bytecode.MARK
     was_compiled = mark.exists()
     mark.unlink(missing_ok=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import kprov
+from kprov.errors import KprovError
 
 PACKAGE = Path(kprov.__file__).parent
+#: Where a bundle says what it is made of, relative to the package; and the module that reads it there.
+BUILD_INFO = Path("kube/component_base/build_info.json")
+_BUILD_INFO_MODULE = "kprov.kube.component_base.build_info"
 _SKIPPED = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 _SUFFIXES = {".py", ".json", ".yaml", ".yml", ".txt", ".typed"}
 
@@ -30,3 +36,19 @@ def digest(package: Path = PACKAGE) -> str:
         total.update(f"{file}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()
+
+
+def build_info() -> str:
+    """What the components say of the sources they are made of (commit, state of the tree, date), as JSON.
+
+    Raises:
+        KprovError: they do not start.
+
+    """
+    command = [sys.executable, "-m", _BUILD_INFO_MODULE]
+    done = subprocess.run(
+        command, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60, check=False
+    )
+    if done.returncode != 0:
+        raise KprovError(f"{_BUILD_INFO_MODULE} does not run on this machine: {done.stderr.strip()}")
+    return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 from collections.abc import Sequence
 from typing import Final
@@ -11,6 +12,8 @@ from aiohttp import web
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.discovery import Discovery
 from kprov.kube.apiserver.endpoints.nonresource.openapi import V2, V3, OpenApi
+from kprov.kube.component_base import build_info
+from kprov.kube.component_base.build_info import BuildInfo
 from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
@@ -38,7 +41,8 @@ class Documents:
         elif request.method not in {"GET", "HEAD"}:
             return None
         if path == "/version":
-            return respond.document(version(), negotiation.of(request, request.query))
+            made_of = await asyncio.to_thread(build_info.current)
+            return respond.document(version(made_of), negotiation.of(request, request.query))
         if path == "/":
             return respond.document({"paths": self._paths()}, negotiation.of(request, request.query))
         found = self._discovery.document(path, request.headers.get("Accept", ""))
@@ -67,7 +71,7 @@ class Documents:
         return sorted(paths)
 
 
-def version() -> dict[str, str]:
+def version(made_of: BuildInfo) -> dict[str, str]:
     """The body of /version."""
     major, minor = VERSION.lstrip("v").split(".")[:2]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -79,9 +83,9 @@ def version() -> dict[str, str]:
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": str(int(minor) - 1),
         "gitVersion": VERSION,
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
+        "gitCommit": made_of.commit,
+        "gitTreeState": made_of.tree_state,
+        "buildDate": made_of.date,
         "goVersion": f"python{platform.python_version()}",
         "compiler": platform.python_implementation(),
         "platform": f"linux/{machine}",

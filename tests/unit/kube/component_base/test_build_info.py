@@ -1,0 +1,121 @@
+"""What /version says of the sources: true where it can be known, empty where not."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import orjson
+import pytest
+
+from kprov.bundle import sources
+from kprov.kube.apiserver.documents import version
+from kprov.kube.component_base import build_info
+from kprov.kube.component_base.build_info import BuildInfo, of
+
+UNKNOWN = BuildInfo("", "", "1970-01-01T00:00:00Z")
+NOT_ARCHIVED = "$Format:..."
+
+
+def git(root: Path, *arguments: str, when: str = "2026-01-01T12:00:00Z") -> str:
+    who = {
+        "GIT_AUTHOR_NAME": "n",
+        "GIT_AUTHOR_EMAIL": "e",
+        "GIT_COMMITTER_NAME": "n",
+        "GIT_COMMITTER_EMAIL": "e",
+    }
+    environment = os.environ | who | {"GIT_COMMITTER_DATE": when, "GIT_AUTHOR_DATE": when}
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with one component, committed."""
+    folder = tmp_path / "kprov/kube/component_base"
+    folder.mkdir(parents=True)
+    for file in (folder / "a.py", tmp_path / "kprov/__init__.py", tmp_path / "README"):
+        file.write_text("")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def folder_of(root: Path) -> Path:
+    return root / "kprov/kube/component_base"
+
+
+def test_a_checkout_is_the_commit_that_last_changed_the_components(checkout: Path) -> None:
+    first = git(checkout, "rev-parse", "HEAD")
+    (checkout / "README").write_text("not of the components")
+    git(checkout, "commit", "-q", "-a", "-m", "second", when="2026-02-02T12:00:00Z")
+    (checkout / "README").write_text("nor is this, which is in no commit")
+    assert of(folder_of(checkout), NOT_ARCHIVED) == BuildInfo(first, "clean", "2026-01-01T12:00:00Z")
+
+
+@pytest.mark.parametrize("name", ["a.py", "new.py"])
+def test_a_changed_checkout_says_so_and_is_of_the_time_of_the_change(checkout: Path, name: str) -> None:
+    file = folder_of(checkout) / name
+    file.write_text("changed")
+    os.utime(file, (1_800_000_000, 1_800_000_000))
+    found = of(folder_of(checkout), NOT_ARCHIVED)
+    assert found == BuildInfo(git(checkout, "rev-parse", "HEAD"), "dirty", "2027-01-15T08:00:00Z")
+
+
+def test_a_removed_file_is_a_change_too(checkout: Path) -> None:
+    (folder_of(checkout) / "a.py").unlink()
+    assert of(folder_of(checkout), NOT_ARCHIVED).tree_state == "dirty"
+
+
+def test_a_folder_that_no_repository_knows_is_of_an_unknown_commit(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    alone = tmp_path_factory.mktemp("alone") / "kprov/kube/component_base"
+    # As in a virtual environment within somebody's repository.
+    within = checkout / "venv/kprov/kube/component_base"
+    for folder in (alone, within):
+        folder.mkdir(parents=True)
+        (folder / "a.py").write_text("")
+        assert of(folder, NOT_ARCHIVED) == UNKNOWN
+
+
+def test_an_archive_has_its_commit_in_the_module(tmp_path: Path) -> None:
+    assert of(tmp_path, "00ff 1767268800") == BuildInfo("00ff", "archive", "2026-01-01T12:00:00Z")
+
+
+def test_git_writes_it_there(tmp_path: Path) -> None:
+    root = sources.PACKAGE.parent
+    module = Path(build_info.__file__).relative_to(root)
+    folder = tmp_path / module.parent
+    folder.mkdir(parents=True)
+    (tmp_path / ".gitattributes").write_bytes((root / ".gitattributes").read_bytes())
+    (tmp_path / module).write_bytes((root / module).read_bytes())
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    git(tmp_path, "archive", "--output=a.tar", "HEAD")
+    subprocess.run(["tar", "-xf", "a.tar", str(module)], cwd=tmp_path, check=True)
+    line = next(line for line in (tmp_path / module).read_text().splitlines() if line.startswith("_ARCHIVED"))
+    assert line == f'_ARCHIVED: Final = "{git(tmp_path, "rev-parse", "HEAD")} 1767268800"'
+
+
+def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
+    stamp = sources.BUILD_INFO
+    assert stamp.name == build_info.FILE
+    assert sources.PACKAGE / stamp.parent == Path(build_info.__file__).parent
+    said = sources.build_info()
+    assert BuildInfo(**orjson.loads(said)) == build_info.current()
+    (checkout / "kprov" / stamp).write_text('{"commit": "00ff", "tree_state": "clean", "date": "d"}')
+    assert of(folder_of(checkout), NOT_ARCHIVED) == BuildInfo("00ff", "clean", "d")
+
+
+def test_the_version_has_upstreams_fields() -> None:
+    found = version(BuildInfo("00ff", "clean", "2026-01-01T12:00:00Z"))
+    assert list(found) == [
+        "major", "minor", "emulationMajor", "emulationMinor", "minCompatibilityMajor", "minCompatibilityMinor",
+        "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform",
+    ]  # fmt: skip
+    assert (found["gitCommit"], found["gitTreeState"]) == ("00ff", "clean")
+    assert found["buildDate"] == "2026-01-01T12:00:00Z"
