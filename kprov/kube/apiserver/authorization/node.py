@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from kprov.kube.apiserver.authorization.node_graph import SOURCES, Graph
@@ -19,16 +20,24 @@ from kprov.kube.machinery.status import StatusError
 NODES_GROUP: Final = "system:nodes"
 NODE_PREFIX: Final = "system:node:"
 LEASES_NAMESPACE: Final = "kube-node-lease"
-_UNRELATED: Final = "no relationship found"
 _READS: Final = frozenset({"get", "list", "watch"})
 _OWN_OBJECT: Final = frozenset({"get", "create", "update", "patch", "delete"})
 
-Answer = tuple[Decision, str]
-_YES: Final[Answer] = Decision.ALLOW, ""
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`unrelated`: it is only that no pod of the node needs the object, as far as is known here."""
+
+    decision: Decision
+    reason: str = ""
+    unrelated: bool = False
+
+
+_YES: Final = Answer(Decision.ALLOW)
 
 
 def _no(reason: str = "") -> Answer:
-    return Decision.NO_OPINION, reason
+    return Answer(Decision.NO_OPINION, reason)
 
 
 def node_of(user: UserInfo) -> str:
@@ -67,8 +76,12 @@ class NodeAuthorizer:
             self._graph.follow(self._listers)
         return self._graph
 
-    async def authorize(self, user: UserInfo, info: RequestInfo) -> Answer:
-        """ALLOW or NO_OPINION."""
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """ALLOW or NO_OPINION, and why."""
+        answer = await self._answer(user, info)
+        return answer.decision, answer.reason
+
+    async def _answer(self, user: UserInfo, info: RequestInfo) -> Answer:
         if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
             return _no()
         node = node_of(user)
@@ -79,7 +92,7 @@ class NodeAuthorizer:
             right = self._rights.get(plural)
             if right is not None:
                 answer = right(node, info)
-                if answer[1].startswith(_UNRELATED):
+                if answer.unrelated:
                     # A kubelet hears of its pod from any server, perhaps before this one's cache does.
                     with contextlib.suppress(StatusError):
                         await self._pods.fresh()
@@ -95,7 +108,8 @@ class NodeAuthorizer:
         graph = self._follow()
         if graph is not None and graph.is_related(node, info.resource, info.namespace, info.name):
             return _YES
-        return _no(f"{_UNRELATED} between node '{node}' and this object")
+        reason = f"no relationship found between node '{node}' and this object"
+        return Answer(Decision.NO_OPINION, reason, unrelated=True)
 
     def _read_one(self, node: str, info: RequestInfo) -> Answer:
         if info.verb not in _READS:
