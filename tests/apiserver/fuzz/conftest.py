@@ -1,8 +1,7 @@
-"""One server of two processes; KPROV_FUZZ_CASES says how many requests all tests here play together."""
+"""One server of two processes for all tests here."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Final
 
 import pytest
 
+from tests.apiserver.fuzz.seeds import CASES, SEED
 from tests.apiserver.fuzz.wire import Judge, Line
 from tests.apiserver.servers import ApiServer, running
 
-_CASES: Final = int(os.environ.get("KPROV_FUZZ_CASES", "80"))
 _WORKERS: Final = "KPROV_APISERVER_WORKERS"
 
 
@@ -31,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def share() -> Callable[[float], int]:
     """How many requests a part of all is."""
-    return lambda part: int(_CASES * part)
+    return lambda part: int(CASES * part)
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def judge(server: ApiServer) -> Iterator[Judge]:
     found = Judge(Line(server))
     yield found
     found.line.close()
-    assert not found.complaints, found.verdict()
+    assert not found.complaints, f"KPROV_FUZZ_SEED={SEED} KPROV_FUZZ_CASES={CASES}\n{found.verdict()}"
     assert workers(server) == before
     assert server.get("/readyz").status == 200
     assert "did not expect" not in server.log()

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import cycle
+from itertools import count
 from random import Random
 from typing import Any, Final
 
 import requests
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, seed, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
+from tests.apiserver.fuzz.openapi import operations
+from tests.apiserver.fuzz.seeds import GENERATED, SEED
 from tests.apiserver.fuzz.targets import NAME, fill
 from tests.apiserver.fuzz.wire import Judge
 from tests.apiserver.servers import ApiServer
 
-#: What is behind these is no part of the server: kubelets, pods and services.
-_ELSEWHERE: Final = ("/proxy", "/exec", "/attach", "/portforward", "/log")
-_SEED: Final = 20
 _A_TURN: Final = 4
+#: A round has one of them for half of the operations, the next round the other.
+_MODES: Final = (GenerationMode.NEGATIVE, GenerationMode.POSITIVE)
 #: Its own headers steer the connection.
 _OURS: Final = {"authorization", "accept-encoding", "connection", "content-length", "host", "cookie"}
 
@@ -31,37 +30,31 @@ def test_requests_made_from_the_openapi_are_answered_or_refused(
     server: ApiServer, judge: Judge, share: Callable[[float], int]
 ) -> None:
     fill(server)
-    operations = list(_operations(server.get("/openapi/v2").json))
-    chance = Random(_SEED)
-    chance.shuffle(operations)
+    document = server.get("/openapi/v2").json
+    published = {
+        (verb, path) for path, verbs in document["paths"].items() for verb in verbs if verb != "parameters"
+    }
+    met: set[tuple[str, str]] = set()
     wanted = share(0.5)
-    for operation in cycle(operations):
-        if judge.played >= wanted:
-            break
-        _play(operation, judge, chance)
+    chance = Random(SEED)
+    for turn in count():
+        for index, operation in enumerate(operations(document, chance)):
+            if judge.played >= wanted:
+                # A run this long has to have met them all.
+                assert met == published or wanted < len(published) * _A_TURN
+                return
+            place = {"namespace": NAME, "name": NAME} if chance.random() < 0.75 else None
+            _play(operation, _MODES[(turn + index) % 2], place, chance.getrandbits(32), judge)
+            met.add((operation.method, operation.path))
 
 
-def _operations(document: dict[str, Any]) -> Iterator[Any]:
-    for found in schemathesis.openapi.from_dict(document).get_all_operations():
-        operation: Any = found.ok() if isinstance(found, Ok) else None
-        assert operation is not None, found
-        if not any(part in operation.path for part in _ELSEWHERE):
-            yield operation
-
-
-def _play(operation: Any, judge: Judge, chance: Random) -> None:
+def _play(
+    operation: Any, mode: GenerationMode, place: dict[str, str] | None, number: int, judge: Judge
+) -> None:
     """Some requests of an operation: as it describes them or not, most at something that is there."""
-    mode = chance.choice([GenerationMode.NEGATIVE, GenerationMode.POSITIVE])
-    place = {"namespace": NAME, "name": NAME} if chance.random() < 0.75 else None
 
-    @settings(
-        max_examples=_A_TURN,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @seed(number)
+    @settings(GENERATED, max_examples=_A_TURN)
     @given(operation.as_strategy(mode, path_parameters=place))
     def run(case: Any) -> None:
         prepared = requests.Request(**case.as_transport_kwargs(base_url="https://127.0.0.1")).prepare()
@@ -73,5 +66,9 @@ def _play(operation: Any, judge: Judge, chance: Random) -> None:
         ]
         judge.play(str(prepared.method), prepared.path_url, headers, body)
 
+    before = judge.played
     with suppress(Unsatisfiable):  # nothing is against what some operations say
         run()
+    if judge.played == before:
+        assert mode is GenerationMode.NEGATIVE, operation.path
+        _play(operation, GenerationMode.POSITIVE, place, number, judge)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from tests.apiserver.fuzz import oddities, targets
+from tests.apiserver.fuzz.seeds import GENERATED, SEED
 from tests.apiserver.fuzz.wire import Judge
 from tests.apiserver.servers import ApiServer
 
@@ -29,12 +30,10 @@ _SUBRESOURCES: Final = (
 
 
 def play(judge: Judge, count: int, parts: st.SearchStrategy[Any], each: Callable[[Any], None]) -> None:
-    """`count` requests, or a few more, the same in each run."""
+    """`count` requests, or a few more, the same for the same seed."""
 
-    @settings(
-        max_examples=max(count, _FEW), database=None, deadline=None, derandomize=True, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @seed(SEED)
+    @settings(GENERATED, max_examples=max(count, _FEW))
     @given(parts)
     def run(case: Any) -> None:
         each(case)

@@ -21,7 +21,10 @@ _SECONDS: Final = 20.0
 #: For what may leave the server waiting for more.
 _PATIENCE: Final = 1.0
 #: A 5xx that upstream gives too, and that its clients know: reason and the beginning of the message.
-_KNOWN: Final = {("Timeout", "Timeout: Too large resource version")}
+_KNOWN: Final = {
+    ("Timeout", "Timeout: Too large resource version"),
+    ("ServiceUnavailable", "no endpoints available for service"),
+}
 
 
 def encoded(method: str, target: bytes | str, headers: Headers = (), body: bytes | None = None) -> bytes:
