@@ -33,18 +33,24 @@ def share() -> Callable[[float], int]:
     return lambda part: int(CASES * part)
 
 
-@pytest.fixture
-def judge(server: ApiServer) -> Iterator[Judge]:
+@pytest.fixture(scope="module", autouse=True)
+def _outlived(server: ApiServer) -> Iterator[None]:
     """The server has to outlive what is played, with each of its processes."""
     before = workers(server)
     assert len(before) == 2
+    yield
+    assert workers(server) == before
+    ready = server.get("/readyz")
+    assert ready.status == 200, ready.body.decode()
+    assert "did not expect" not in server.log()
+
+
+@pytest.fixture
+def judge(server: ApiServer) -> Iterator[Judge]:
     found = Judge(Line(server))
     yield found
     found.line.close()
     assert not found.complaints, f"KPROV_FUZZ_SEED={SEED} KPROV_FUZZ_CASES={CASES}\n{found.verdict()}"
-    assert workers(server) == before
-    assert server.get("/readyz").status == 200
-    assert "did not expect" not in server.log()
 
 
 def workers(server: ApiServer) -> set[int]:

@@ -1,0 +1,251 @@
+"""What stays and what ends when requests on one connection are many, slow, or broken off."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import pytest
+
+from tests.apiserver.fuzz.connection import CLOSED, NEXT, Connection, asked
+from tests.apiserver.fuzz.wire import encoded
+from tests.apiserver.servers import ApiServer
+
+_PLACE: Final = "/api/v1/namespaces/fuzz/configmaps"
+_POST: Final = f"{_PLACE}?dryRun=All"
+_JSON: Final = ("Content-Type", "application/json")
+_CHUNKED: Final = (_JSON, ("Transfer-Encoding", "chunked"))
+_BODY: Final = b'{"metadata":{"name":"a"}}'
+_MANY: Final = 2_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _filled(server: ApiServer) -> None:
+    server.post("/api/v1/namespaces", {"metadata": {"name": "fuzz"}})
+    server.post(_PLACE, {"metadata": {"name": "fuzz"}})
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + end
+
+
+def test_thousands_of_requests_at_once_are_answered_in_their_order(server: ApiServer) -> None:
+    paths = (f"{_PLACE}/none-{{}}", f"{_PLACE}/fuzz?n={{}}", "/nothing/{}")
+    wanted = (404, 200, 404)
+    with Connection(server) as connection:
+        requests = [encoded("GET", paths[n % 3].format(n)) for n in range(_MANY)]
+        # Some hundred at a time: who writes all before reading may wait for a server that waits for him.
+        for start in range(0, _MANY, 200):
+            connection.send(b"".join(requests[start : start + 200]))
+            for number in range(start, start + 200):
+                answer = connection.answer()
+                assert answer.status == wanted[number % 3]
+                if number % 3 == 0:
+                    assert answer.json["details"]["name"] == f"none-{number}"
+        assert connection.is_kept()
+
+
+def test_writes_at_once_are_made_in_their_order(server: ApiServer) -> None:
+    name = f"{_PLACE}/ordered"
+    create = encoded("POST", _PLACE, [_JSON], b'{"metadata":{"name":"ordered"}}')
+    patch = [("Content-Type", "application/merge-patch+json")]
+    patches = [encoded("PATCH", name, patch, b'{"data":{"n":"%d"}}' % n) for n in range(30)]
+    with asked(
+        server, create + b"".join(patches) + encoded("GET", name) + encoded("DELETE", name)
+    ) as connection:
+        assert connection.answer("POST").status == 201
+        assert [connection.answer("PATCH").json["data"]["n"] for _ in patches] == [str(n) for n in range(30)]
+        assert connection.answer().json["data"] == {"n": "29"}
+        assert connection.answer("DELETE").status == 200
+
+
+def test_requests_of_which_one_is_broken(server: ApiServer) -> None:
+    with asked(server, NEXT * 3 + b"\x00\x01\x02\r\n\r\n" + NEXT) as connection:
+        found: list[int] = []
+        with suppress(*CLOSED):
+            found.extend(connection.answer().status for _ in range(5))
+    # What comes after it may have been meant as part of it.
+    assert found[-1:] in ([], [200], [400])
+    assert set(found[:-1]) <= {200}
+    assert len(found) <= 4
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_request_in_small_pieces_is_a_request(server: ApiServer, size: int) -> None:
+    whole = encoded("POST", _POST, [_JSON], _BODY) + encoded(
+        "POST", _POST, _CHUNKED, chunked(_BODY[:9], _BODY[9:])
+    )
+    with asked(server, *(whole[at : at + size] for at in range(0, len(whole), size))) as connection:
+        assert [connection.answer("POST").status for _ in range(2)] == [201, 201]
+        assert connection.is_kept()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chunked(_BODY),
+        chunked(*(_BODY[n : n + 1] for n in range(len(_BODY)))),
+        chunked(_BODY, end=b"0\r\nX-A: b\r\nX-B: c\r\n\r\n"),
+        b"19;a=b;c\r\n" + _BODY + b"\r\n0;x\r\n\r\n",
+        b"0019\r\n" + _BODY + b"\r\n000\r\n\r\n",
+    ],
+    ids=["one", "bytes", "trailers", "extensions", "zeros"],
+)
+def test_chunks_that_are_as_they_should_be(server: ApiServer, body: bytes) -> None:
+    with asked(server, encoded("POST", _POST, _CHUNKED, body) + NEXT) as connection:
+        assert connection.answer("POST").status == 201
+        assert connection.answer().status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x\r\n{}\r\n0\r\n\r\n", b"-1\r\n{}\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x0\r\n\r\n",
+        b"\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n", b"2 2\r\n{}\r\n0\r\n\r\n", chunked(b"{}", end=b"0\r\n\x00: \x01\r\n\r\n"),
+    ],
+    ids=["letter", "negative", "huge", "long", "empty", "prefix", "two", "trailer"],
+)  # fmt: skip
+def test_broken_chunks_end_the_connection(server: ApiServer, body: bytes) -> None:
+    with Connection(server) as connection:
+        with suppress(*CLOSED):
+            connection.send(encoded("POST", _POST, _CHUNKED, body) + NEXT)
+            assert connection.answer("POST").status in {400, 413, 431}
+        assert not connection.is_kept()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Content-Length", "-1")], [("Content-Length", "x")], [("Content-Length", "25, 26")], [("Content-Length", "0x19")],
+        [("Content-Length", "")], [("Content-Length", "9" * 30)], [("Content-Length", "25"), ("Content-Length", "24")],
+        [("Transfer-Encoding", "identity")], [("Transfer-Encoding", "chunked, gzip")], [("Transfer-Encoding", "xchunked")],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_body_of_no_clear_length_ends_the_connection(
+    server: ApiServer, headers: list[tuple[str, str]]
+) -> None:
+    """Whoever stands before the server could take the rest for another request."""
+    with asked(server, encoded("POST", _POST, [_JSON, *headers], _BODY) + NEXT) as connection:
+        assert connection.answer("POST").status in {400, 501}
+        assert connection.ends()
+
+
+def test_a_body_that_comes_late_is_waited_for_while_others_are_served(server: ApiServer) -> None:
+    head, body = encoded("POST", _POST, [_JSON, ("Content-Length", "25")]), iter(_BODY)
+    with asked(server, head) as slow:
+        for byte in body:
+            slow.send(bytes([byte]))
+            with asked(server, NEXT) as other:
+                assert other.answer().status == 200
+        assert slow.answer("POST").status == 201
+        assert slow.is_kept()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b"", b"GET /vers", b"GET /version HTTP/1.1\r\nHost: a\r\n", encoded("POST", _POST, [_JSON, ("Content-Length", "25")], b"{"),
+        encoded("POST", _POST, _CHUNKED, b"19\r\n{"), encoded("POST", _POST, _CHUNKED, b"19"), encoded("GET", f"{_PLACE}?watch=1"),
+    ],
+    ids=["nothing", "line", "head", "body", "chunk", "size", "watch"],
+)  # fmt: skip
+def test_clients_that_leave_in_the_middle(server: ApiServer, cut: bytes) -> None:
+    for _ in range(20):
+        with asked(server, cut):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/nothing", (), 404), (f"{_PLACE}/none/status", (), 404), ("/version", (), 405), (_POST, [("Authorization", "Bearer x")], 401),
+        (_POST, [("Impersonate-Group", "a")], 400), (f"{_POST}&dryRun=x&fieldValidation=y", (), 422), (_POST, [("Content-Type", "x/y")], 415),
+    ],
+)  # fmt: skip
+def test_a_body_that_nobody_reads_is_not_the_next_request(
+    server: ApiServer, path: str, headers: list[tuple[str, str]], status: int
+) -> None:
+    body = encoded("GET", "/nothing") * 10
+    with asked(server, encoded("POST", path, [*headers], body) + NEXT) as connection:
+        found = connection.answer("POST")
+        assert found.status == status, found.body
+        try:
+            assert connection.answer().json["gitVersion"]
+        except CLOSED:  # it may end as well
+            assert connection.ends()
+
+
+def test_a_body_declared_too_large_is_refused_before_it_comes(server: ApiServer) -> None:
+    with asked(server, encoded("POST", _POST, [_JSON, ("Content-Length", str(2**40))])) as connection:
+        answer = connection.answer("POST")
+        assert answer.status == 413
+        assert answer.json["reason"] == "RequestEntityTooLarge"
+
+
+def test_a_body_of_chunks_that_is_too_large_is_refused(server: ApiServer) -> None:
+    with asked(server, encoded("POST", _POST, _CHUNKED)) as connection:
+        with suppress(*CLOSED):  # refused while it is still being sent
+            for _ in range(100):
+                connection.send(chunked(b" " * 65_536, end=b""))
+        answer = connection.answer("POST")
+        assert answer.status == 413
+        assert answer.json["reason"] == "RequestEntityTooLarge"
+
+
+def test_who_expects_100_is_answered_once_the_body_is_there(server: ApiServer) -> None:
+    head = encoded("POST", _POST, [_JSON, ("Expect", "100-continue"), ("Content-Length", "25")])
+    with asked(server, head, _BODY) as connection:
+        assert connection.answer("POST").status == 201
+        assert connection.is_kept()
+
+
+@pytest.mark.parametrize(
+    ("version", "headers", "stays"),
+    [
+        (b"1.1", [], True), (b"1.1", [("Connection", "keep-alive")], True), (b"1.1", [("Connection", "close")], False),
+        (b"1.1", [("Connection", "x, Close")], False), (b"1.0", [], False), (b"1.0", [("Connection", "keep-alive")], True),
+        (b"1.0", [("Connection", "close")], False),
+    ],
+)  # fmt: skip
+def test_the_client_says_whether_the_connection_stays(
+    server: ApiServer, version: bytes, headers: list[tuple[str, str]], stays: bool
+) -> None:
+    request = encoded("GET", "/version", headers).replace(b"HTTP/1.1", b"HTTP/" + version)
+    with asked(server, request) as connection:
+        answer = connection.answer()
+        assert answer.status == 200
+        assert (answer.headers.get("Connection", "").lower() == "close") == (not stays and version == b"1.1")
+        assert connection.is_kept() if stays else connection.ends()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /version HTTP/1.1\r\n\r\n", b"GET /version HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /version HTTP/9.9\r\nHost: a\r\n\r\n",
+        b"GET /version HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n", b"GET /version HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", b"GET\r\n\r\n",
+        b"GET /version HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", b"GET /ver sion HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"G\x00T /version HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_a_head_that_is_no_http_ends_the_connection(server: ApiServer, head: bytes) -> None:
+    with asked(server, head) as connection:
+        with suppress(*CLOSED):
+            assert 400 <= connection.answer().status < 506
+        assert connection.ends()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"".join(b"X-%d: y\r\n" % n for n in range(200_000)), b"X: " + b"y" * 4_000_000 + b"\r\n", b"y" * 4_000_000,
+        b"".join(b"Cookie: %b\r\n" % (b"y" * 8_000) for _ in range(500)),
+    ],
+    ids=["many", "long", "endless-name", "cookies"],
+)  # fmt: skip
+def test_a_head_of_megabytes_is_not_kept_in_memory(server: ApiServer, headers: bytes) -> None:
+    with Connection(server) as connection:
+        with suppress(*CLOSED):
+            connection.send(b"GET /version HTTP/1.1\r\nHost: a\r\n" + headers + b"\r\n")
+            assert connection.answer().status in {400, 431}
+        assert not connection.is_kept()
