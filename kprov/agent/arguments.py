@@ -57,6 +57,20 @@ class _Table:
         self.defaults = [
             (name, entry["default"]) for name, entry in spec.items() if entry.get("default") is not None
         ]
+        #: Defaults that are right as they stand in the table: they need no conversion.
+        self.settled = {name for name, default in self.defaults if _stands(name, default, spec[name])}
+
+
+def _stands(name: str, default: Any, entry: dict[str, Any]) -> bool:
+    """Whether a default stays what it is, now and later: no list, no path, no wrong choice."""
+    if not isinstance(default, (str, int, float)) or entry.get("type") == "path" or "options" in entry:
+        return False
+    try:
+        found = converted(name, default, entry)
+        _choice(name, found, entry)
+    except ModuleError:
+        return False
+    return type(found) is type(default) and bool(found == default)
 
 
 #: By the identity of the specification, which each table keeps alive.
@@ -97,7 +111,7 @@ def checked(
         if found[name] is None:
             found[name] = default
     for name, entry in spec.items():
-        if found[name] is not None:
+        if found[name] is not None and (name in given or name not in table.settled):
             found[name] = converted(name, found[name], entry)
             _choice(name, found[name], entry)
             try:

@@ -6,12 +6,27 @@ import grp
 import os
 import pwd
 import stat
-from typing import Any
+from typing import Any, Callable
 
 from kprov.agent import modes, process
 from kprov.agent.context import ModuleError
 
 _SELINUX = ("seuser", "serole", "setype", "selevel")
+#: Users and groups that were looked up: each look reads a file or asks a directory service.
+_looked_up: dict[tuple[str, Any], Any] = {}
+
+
+def forget_names() -> None:
+    """Users and groups may be others now: a message begins, or something was changed or run."""
+    _looked_up.clear()
+
+
+def _entry(look: Callable[[Any], Any], what: Any) -> Any:
+    """What pwd's or grp's function `look` says; KeyError when there is none."""
+    key = (look.__name__, what)
+    if key not in _looked_up:
+        _looked_up[key] = look(what)
+    return _looked_up[key]
 
 
 def owner_id(owner: Any) -> int:
@@ -19,7 +34,7 @@ def owner_id(owner: Any) -> int:
     if isinstance(owner, int) or str(owner).isdigit():
         return int(owner)
     try:
-        return pwd.getpwnam(owner).pw_uid
+        return int(_entry(pwd.getpwnam, owner).pw_uid)
     except KeyError:
         raise ModuleError(f"chown failed: failed to look up user {owner}") from None
 
@@ -29,7 +44,7 @@ def group_id(group: Any) -> int:
     if isinstance(group, int) or str(group).isdigit():
         return int(group)
     try:
-        return grp.getgrnam(group).gr_gid
+        return int(_entry(grp.getgrnam, group).gr_gid)
     except KeyError:
         raise ModuleError(f"chgrp failed: failed to look up group {group}") from None
 
@@ -37,7 +52,7 @@ def group_id(group: Any) -> int:
 def name_of(look: Any, number: int) -> str:
     """The name of a uid or gid, or the number as text."""
     try:
-        return str(look(number)[0])
+        return str(_entry(look, number)[0])
     except KeyError:
         return str(number)
 
@@ -163,8 +178,7 @@ def flags(path: str) -> dict[str, Any]:
 
 def _selinux(path: str, args: dict[str, Any]) -> None:
     """Ansible leaves them aside where SELinux is off; where it is on they are not supported here yet."""
-    if os.path.isdir("/sys/fs/selinux") and os.listdir("/sys/fs/selinux"):
-        asked = [name for name in _SELINUX if args.get(name) is not None]
-        if asked:
-            text = f"{', '.join(asked)}: contexts are not supported on a host with SELinux"
-            raise ModuleError(f"{text}; use command: chcon or restorecon", path=path)
+    asked = [name for name in _SELINUX if args.get(name) is not None]
+    if asked and os.path.isdir("/sys/fs/selinux") and os.listdir("/sys/fs/selinux"):
+        text = f"{', '.join(asked)}: contexts are not supported on a host with SELinux"
+        raise ModuleError(f"{text}; use command: chcon or restorecon", path=path)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import grp
-import hashlib
 import os
 import pwd
 import stat as bits
 import time
 from typing import Any, Callable, Iterator
 
-from kprov.agent import modes, process, temporary
+from kprov.agent import hashing, modes, process, temporary
 from kprov.agent.attributes import group_id, name_of, owner_id, set_attributes
 from kprov.agent.context import ModuleError, truth
 from kprov.agent.modes import parse_mode
@@ -118,14 +117,12 @@ def read_text(path: str) -> str:
 
 def digest(path: str, algorithm: str) -> str | None:
     """A hash of a file; None when it cannot be read."""
-    found = hashlib.new(algorithm)
     try:
         with open(path, "rb") as file:
-            for part in iter(lambda: file.read(1 << 20), b""):
-                found.update(part)
+            size = os.fstat(file.fileno()).st_size
+            return hashing.of([algorithm], iter(lambda: file.read(1 << 20), b""), size)[algorithm]
     except OSError:
         return None
-    return found.hexdigest()
 
 
 def sha1(path: str) -> str | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import importlib
 import os
 import queue
@@ -17,7 +16,7 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
-from kprov.agent import arguments, compiled, outcome, process, protocol, service_policy, turn
+from kprov.agent import arguments, attributes, compiled, outcome, process, protocol, service_policy, turn
 from kprov.agent.context import Context, ModuleError
 
 Frame = Tuple[Any, bytes]
@@ -150,6 +149,8 @@ class Agent:
         """
         was, self.changing = self.changing, False
         failed, begun = None, 0
+        import hashlib  # Large: OpenSSL's from the start.
+
         summed = hashlib.sha256()
         try:
             self._answer({"need": sha256})
@@ -215,9 +216,11 @@ class Agent:
             offset += size
         results: list[dict[str, Any]] = []
         known: dict[str, Any] = {}
+        attributes.forget_names()
         for number, item in enumerate(header["items"]):
             if results and (results[-1].get("changed") or results[-1].get("failed")):
                 known = {}
+                attributes.forget_names()
             if self.lost:
                 raise process.Ended
             environment = {str(k): str(v) for k, v in (item.get("environment") or {}).items()}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any
 
-from kprov.agent import files, room
+from kprov.agent import files, hashing, room
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -45,18 +44,13 @@ def checksums(path: str, *, md5: bool = False) -> dict[str, str] | None:
     if not files.is_file(path):
         return None
     algorithms = ["sha1", "sha256", "md5"] if md5 else ["sha1", "sha256"]
-    found = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
     with open(path, "rb") as file:
-        for part in iter(lambda: file.read(1 << 20), b""):
-            for one in found.values():
-                one.update(part)
-    return {name: one.hexdigest() for name, one in found.items()}
+        return hashing.of(algorithms, iter(lambda: file.read(1 << 20), b""), os.fstat(file.fileno()).st_size)
 
 
 def sums_of(data: bytes) -> dict[str, str]:
     """SHA-1, SHA-256 and MD5 of a content."""
-    names = ("sha1", "sha256", "md5")
-    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in names}
+    return hashing.of(("sha1", "sha256", "md5"), [data], len(data))
 
 
 def unchanged(target: str, sha1: str, args: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -6,7 +6,6 @@ name), through `systemctl` otherwise; every change is made by `systemctl`.
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from typing import Any
@@ -198,6 +197,8 @@ class _Task:
         enabled = code == 0 and state not in _ENABLED_ANEW
         if code == 1 and self.args["scope"] == "system" and initd and not state.endswith("disabled"):
             links = "/etc/rc?.d" if os.path.isdir("/etc/rc0.d/") else "/etc/init.d/rc?.d"
+            import glob
+
             enabled = bool(glob.glob(f"{links}/S??{unit}"))
         self.result["enabled"] = enabled
         if enabled == self.args["enabled"]:

@@ -75,7 +75,9 @@ def _changed(unit_path: list[str], since: float) -> bool:
     places = {*_TREES, *(path for path in unit_path if not path.startswith(_MADE))}
     for base in _GENERATORS:
         places |= {f"{base}/system-generators", f"{base}/system.conf", f"{base}/system.conf.d"}
-    return any(changed_below(place, since) for place in places)
+    # What is below /etc/systemd is looked at with it.
+    places = {place for place in places if not place.startswith("/etc/systemd/")}
+    return any(changed_below(place, since, 5) for place in places)
 
 
 #: What the manager itself writes there: at the reload, or with the unit already loaded.

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import time
+
+from kprov.agent import hashing
 
 PREFIX = ".kprov-"
 _FIELDS = 5
@@ -68,7 +69,7 @@ def _prefix(pid: int) -> str:
 @functools.lru_cache(maxsize=None)
 def machine() -> str:
     """A short name for this machine; cloned ones differ by their host name at least."""
-    return hashlib.sha256((_text("/etc/machine-id") + os.uname().nodename).encode()).hexdigest()[:8]
+    return hashing.digest("sha256", (_text("/etc/machine-id") + os.uname().nodename).encode())[:8]
 
 
 @functools.lru_cache(maxsize=None)

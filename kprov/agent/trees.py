@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 from kprov.agent import files, placing
@@ -80,6 +79,8 @@ def _merged(src: str, dest: str, args: dict[str, Any], context: Context, *, foll
         changed = True
         if not context.check:
             os.makedirs(dest)
+            import shutil
+
             shutil.copystat(src, dest)
     for name in files.names(src):
         source, target = os.path.join(src, name), os.path.join(dest, name)
@@ -94,5 +95,7 @@ def _merged(src: str, dest: str, args: dict[str, Any], context: Context, *, foll
             changed = True
             if not context.check:
                 files.replace(files.twin(source, dest), target, {"follow": True}, keep=False)
+                import shutil
+
                 shutil.copymode(source, target)
     return changed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 from kprov.agent import attributes, facts_of_paths, files, process
@@ -55,6 +54,8 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _mime(path: str) -> dict[str, str]:
     found = {"mimetype": "unknown", "charset": "unknown"}
+    import shutil
+
     if shutil.which("file"):
         code, out, _ = process.run(["file", "--mime-type", "--mime-encoding", path])
         kind, semicolon, charset = out.rpartition(":")[2].partition(";")

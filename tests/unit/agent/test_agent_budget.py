@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +43,15 @@ def test_it_is_written_for_python_3_9() -> None:
 
 def test_it_travels_in_less_than_160_kib() -> None:
     assert len(archive.build()) < 160 * 1024
+
+
+def test_a_run_with_nothing_to_change_loads_little() -> None:
+    modules = ("file", "copy", "lineinfile", "systemd_service", "user", "stat", "command")
+    names = [f"kprov.agent.modules.{name}" for name in modules]
+    heavy = "hashlib shutil glob socket subprocess tempfile selectors"
+    code = f"import sys, {', '.join(['kprov.agent.main', *names])}; print(*set({heavy.split()}) & {{*sys.modules}})"
+    path = {"PYTHONPATH": str(ROOT.parents[1])}
+    found = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == []
