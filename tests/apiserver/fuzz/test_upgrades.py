@@ -1,0 +1,169 @@
+"""WebSocket and SPDY by hand: handshakes that are wrong, frames that are broken, upgrades nobody offers."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import suppress
+from typing import Final
+
+import pytest
+
+from tests.apiserver.fuzz.connection import CLOSED, Connection, asked
+from tests.apiserver.fuzz.wire import encoded, refused_badly
+from tests.apiserver.servers import ApiServer
+
+_PLACE: Final = "/api/v1/namespaces/fuzz/configmaps"
+_WATCH: Final = f"{_PLACE}?watch=1&timeoutSeconds=60"
+_POD: Final = "/api/v1/namespaces/fuzz/pods/fuzz"
+#: Key and accept of RFC 6455's own example.
+_KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
+_ACCEPT: Final = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+_WEBSOCKET: Final = {
+    "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": _KEY, "Origin": "http://a",
+}  # fmt: skip
+_SPDY: Final = {
+    "Connection": "Upgrade",
+    "Upgrade": "SPDY/3.1",
+    "X-Stream-Protocol-Version": "v4.channel.k8s.io",
+}
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _filled(server: ApiServer) -> None:
+    server.post("/api/v1/namespaces", {"metadata": {"name": "fuzz"}})
+    server.post(_PLACE, {"metadata": {"name": "fuzz"}})
+    server.post(
+        f"{_POD[:-5]}", {"metadata": {"name": "fuzz"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    )
+
+
+def frame(
+    kind: int, data: bytes = b"", *, length: int | None = None, bits: int = 0x80, masked: bool = True
+) -> bytes:
+    """As a client sends it; length: another than the data's; bits: FIN and the reserved ones."""
+    size = len(data) if length is None else length
+    mask = 0x80 if masked else 0
+    if size < 126:
+        head = struct.pack(">BB", bits | kind, mask | size)
+    elif size < 2**16:
+        head = struct.pack(">BBH", bits | kind, mask | 126, size)
+    else:
+        head = struct.pack(">BBQ", bits | kind, mask | 127, size)
+    return head + (bytes(4) if masked else b"") + data
+
+
+def received(connection: Connection) -> tuple[int, bytes]:
+    """Kind and data of the server's next frame."""
+    first, size = connection.read(2)
+    assert size < 128, "a server masks nothing"
+    if size == 126:
+        (size,) = struct.unpack(">H", connection.read(2))
+    elif size == 127:
+        (size,) = struct.unpack(">Q", connection.read(8))
+    return first & 0x0F, connection.read(size)
+
+
+def test_a_watch_by_websocket(server: ApiServer) -> None:
+    with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items())) as connection:
+        answer = connection.answer()
+        assert answer.status == 101
+        assert answer.headers["Upgrade"].lower() == "websocket"
+        assert answer.headers["Connection"].lower() == "upgrade"
+        assert answer.headers["Sec-WebSocket-Accept"] == _ACCEPT
+        kind, data = received(connection)
+        assert (kind, data[:15]) == (_TEXT, b'{"type":"ADDED"')
+        connection.send(frame(_PING, b"there?"))
+        assert received(connection) == (_PONG, b"there?")
+        connection.send(frame(_CLOSE, struct.pack(">H", 1000)))
+        assert received(connection)[0] == _CLOSE
+        assert connection.ends()
+
+
+def test_a_frame_that_comes_with_the_handshake_is_not_lost(server: ApiServer) -> None:
+    with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items()) + frame(_PING, b"early")) as connection:
+        assert connection.answer().status == 101
+        assert (_PONG, b"early") in [received(connection) for _ in range(2)]
+
+
+def test_a_frame_in_pieces_is_a_frame(server: ApiServer) -> None:
+    with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items())) as connection:
+        assert connection.answer().status == 101
+        assert received(connection)[0] == _TEXT
+        for byte in frame(_PING, b"x" * 100):
+            connection.send(bytes([byte]))
+        assert received(connection) == (_PONG, b"x" * 100)
+
+
+@pytest.mark.parametrize("count", [1, 500])
+def test_what_a_watcher_says_is_passed_over(server: ApiServer, count: int) -> None:
+    with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items())) as connection:
+        assert connection.answer().status == 101
+        assert received(connection)[0] == _TEXT
+        connection.send(
+            (frame(_TEXT, b"a" * 60_000) + frame(_BINARY, b"\xff")) * count + frame(_PING, b"still")
+        )
+        assert received(connection) == (_PONG, b"still")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        frame(_PING, b"x" * 200), frame(_BINARY, b"x", length=2**62), frame(_TEXT, b"x", bits=0xF0), frame(15, b"x"), frame(3, b"x"),
+        frame(_CLOSE, b"x"), frame(_CLOSE, b"\x00\x00"), frame(_CLOSE, b"\x03\xe8\xff\xff"), frame(_PING, bits=0), frame(0, b"x"),
+        b"\xff" * 4_000, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", frame(_TEXT, b"\xff\xfe"), frame(_TEXT, bits=0) + frame(_TEXT, b"y"),
+        frame(_BINARY, b"x" * 1000, length=2**31), frame(_TEXT, b"", masked=False), frame(_CLOSE, b"x" * 126),
+    ],
+)  # fmt: skip
+def test_broken_frames_cost_one_connection_at_most(server: ApiServer, data: bytes) -> None:
+    with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items())) as connection:
+        assert connection.answer().status == 101
+        assert received(connection)[0] == _TEXT
+        # The connection may end at once, or take the bytes for the beginning of something longer.
+        with suppress(*CLOSED):
+            connection.send(data)
+    with asked(server, encoded("GET", _PLACE)) as other:
+        assert other.answer().status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/version", {"Connection": "Upgrade", "Upgrade": "x"}),
+        ("/version", {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}),
+        (_PLACE, _WEBSOCKET), (_PLACE, _SPDY), ("/version", {"Connection": "Upgrade"}), ("/version", {"Upgrade": "websocket"}),
+        (f"{_POD}/log?limitBytes=x", _WEBSOCKET), ("/nothing", _WEBSOCKET), ("/version", {"Connection": "Upgrade", "Upgrade": "TLS/1.0"}),
+    ],
+)  # fmt: skip
+def test_an_upgrade_that_is_not_offered_is_an_ordinary_request(
+    server: ApiServer, path: str, headers: dict[str, str]
+) -> None:
+    with asked(server, encoded("GET", path, headers.items())) as connection:
+        answer = connection.answer()
+        assert answer.status in {200, 400, 404}
+        assert not refused_badly(answer, "GET")
+        assert "Upgrade" not in answer.headers
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+@pytest.mark.parametrize("sub", ["exec", "attach", "portforward"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {}, _WEBSOCKET, _SPDY, {**_WEBSOCKET, "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}, {**_WEBSOCKET, "Sec-WebSocket-Protocol": ",,\xff"},
+        {**_WEBSOCKET, "Sec-WebSocket-Key": ""}, {**_SPDY, "X-Stream-Protocol-Version": "x" * 9_000}, {**_SPDY, "Upgrade": "SPDY/9"},
+        {**_WEBSOCKET, "Sec-WebSocket-Version": "x"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_streams_of_a_pod_that_runs_nowhere_are_refused_with_a_status(
+    server: ApiServer, verb: str, sub: str, headers: dict[str, str]
+) -> None:
+    given = [(name, value.encode("latin-1")) for name, value in headers.items()]
+    path = f"{_POD}/{sub}?command=a&stdout=1&ports=80"
+    with asked(server, encoded(verb, path, given, b"" if verb == "POST" else None)) as connection:
+        answer = connection.answer(verb)
+        assert answer.status == 400
+        assert answer.json["message"] == "pod fuzz does not have a host assigned"
+    with asked(server, encoded(verb, f"{_POD}x/{sub}?command=a", given)) as connection:
+        assert connection.answer(verb).json["reason"] == "NotFound"
