@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -191,10 +192,19 @@ class ApiServer:
         self.environment: dict[str, str] = {}
 
     def start(self, *, ready: str = "/readyz") -> ApiServer:
+        self.begin()
+        return self.wait(ready)
+
+    def begin(self) -> None:
+        """Start it. It ends with the thread that calls this."""
         with (self.folder / "apiserver.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*WITH_US, *self.command], stdout=log, stderr=log, env=os.environ | self.environment
             )
+
+    def wait(self, ready: str = "/readyz") -> ApiServer:
+        """Return once it is ready."""
+        assert self._process is not None
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
             if self._process.poll() is not None:
@@ -223,6 +233,18 @@ class ApiServer:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
+
+    def helpers(self) -> list[int]:
+        """Processes that the first one has begun, by number."""
+        children = Path(f"/proc/{self.process}/task/{self.process}/children")
+        return [int(number) for number in children.read_text().split()]
+
+    def kill(self) -> None:
+        """All its processes at once, as when their host is gone; `start` begins anew."""
+        assert self._process is not None
+        for number in (self.process, *self.helpers()):
+            os.kill(number, signal.SIGKILL)
+        self._process.wait(30)
 
     def log(self) -> str:
         return (self.folder / "apiserver.log").read_text(errors="replace")

@@ -1,4 +1,4 @@
-"""What is done to an etcd and to the ways to it; each fault is over when its function returns."""
+"""What is done to an etcd, the ways to it and those who use it; each fault is over when its function returns."""
 
 from __future__ import annotations
 
@@ -59,4 +59,31 @@ async def falls_behind(cluster: Cluster, fronts: Sequence[Front], choice: random
     front.mend()
 
 
-ALL: Final[tuple[Fault, ...]] = (leader_moves, member_dies, member_stands_still, way_is_cut, falls_behind)
+async def server_restarts(cluster: Cluster, fronts: Sequence[Front], choice: random.Random) -> None:
+    """An API server ends as it is asked to, and starts with an empty cache."""
+    del cluster
+    server = choice.choice(fronts).server
+    await asyncio.to_thread(server.stop)
+    server.begin()
+    await asyncio.to_thread(server.wait)
+
+
+async def server_dies(cluster: Cluster, fronts: Sequence[Front], choice: random.Random) -> None:
+    """An API server is killed amid what it does, and started again after a while."""
+    del cluster
+    server = choice.choice(fronts).server
+    await asyncio.to_thread(server.kill)
+    await asyncio.sleep(_SECONDS)
+    server.begin()
+    await asyncio.to_thread(server.wait)
+
+
+ALL: Final[tuple[Fault, ...]] = (
+    leader_moves,
+    member_dies,
+    member_stands_still,
+    way_is_cut,
+    falls_behind,
+    server_restarts,
+    server_dies,
+)

@@ -159,13 +159,17 @@ class Writer:
 
 @dataclass
 class Watcher:
-    """Follows all objects through one server, as a reflector does; `query`: more of the watch's query."""
+    """Follows all objects through one server, as a reflector does; `query`: more of the watch's query.
+
+    With `others` each broken watch goes on from its last version at the next server, as behind a load balancer.
+    """
 
     client: Client
     name: str
     query: str = ""
     #: Begin with a watch that gives the state itself instead of a list.
     streams: bool = False
+    others: Sequence[Client] = ()
     seen: Seen = field(init=False)
     progress: asyncio.Event = field(default_factory=asyncio.Event)
     breaks: int = 0
@@ -193,6 +197,8 @@ class Watcher:
                     stretch = self._begun(Stretch(revision, state, until=revision))
                 stretch = await self._follow(stretch)
             self.breaks += 1
+            if self.others:
+                self.client, *self.others = *self.others, self.client
             await asyncio.sleep(_PAUSE)
 
     def _begun(self, stretch: Stretch) -> Stretch:

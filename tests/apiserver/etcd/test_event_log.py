@@ -1,4 +1,4 @@
-"""No watch event is lost, doubled or out of order, whatever becomes of etcd's members and the ways to them."""
+"""No watch event is lost, doubled or out of order, whatever becomes of etcd, the ways to it and the servers."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ async def _run(cluster: Cluster, fronts: Sequence[Front], order: Sequence[faults
             Watcher(client, f"streams-{number}", streams=True),
         )
     ]
+    watchers.append(Watcher(clients[0], "moves", "&allowWatchBookmarks=true", others=clients[1:]))
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         following = [group.create_task(watcher.run()) for watcher in watchers]
@@ -81,7 +82,7 @@ def _namespace(fronts: list[Front]) -> None:
 
 
 def test_every_watch_has_every_write_once(cluster: Cluster, fronts: list[Front]) -> None:
-    """All faults one after the other, while four write and six watch."""
+    """All faults one after the other, while four write and seven watch."""
     order = list(faults.ALL) * ROUNDS
     random.Random(SEED).shuffle(order)
     asyncio.run(_run(cluster, fronts, order))
