@@ -80,6 +80,16 @@ def test_a_watch_by_websocket(server: ApiServer) -> None:
         assert connection.ends()
 
 
+def test_a_token_may_be_a_subprotocol(server: ApiServer) -> None:
+    offer = "base64url.bearer.authorization.k8s.io.{}, base64.binary.k8s.io"
+    for text, status in (("YWRtaW4tdG9rZW4", 101), ("YWRtaW4", 401), ("!", 401)):
+        request = encoded("GET", _WATCH, [*_WEBSOCKET.items(), ("Sec-WebSocket-Protocol", offer.format(text))])
+        with asked(server, request.replace(b"Authorization: Bearer admin-token\r\n", b"")) as connection:
+            answer = connection.answer()
+            assert answer.status == status
+            assert status == 101 or answer.json["reason"] == "Unauthorized"
+
+
 def test_a_frame_that_comes_with_the_handshake_is_not_lost(server: ApiServer) -> None:
     with asked(server, encoded("GET", _WATCH, _WEBSOCKET.items()) + frame(_PING, b"early")) as connection:
         assert connection.answer().status == 101

@@ -1,0 +1,49 @@
+"""A bearer token among the subprotocols of a WebSocket: browsers can set no other header there.
+
+Source: upstream staging/src/k8s.io/apiserver/pkg/authentication/request/websocket/protocol.go.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.machinery import status
+
+_HEADER: Final = "Sec-WebSocket-Protocol"
+_PREFIX: Final = "base64url.bearer.authorization.k8s.io."
+_ENCODED: Final = re.compile(r"[A-Za-z0-9_-]*")
+
+
+def websocket_token(headers: Mapping[str, str]) -> str:
+    """The token, "" where there is none.
+
+    Raises StatusError 401 for two of them, one that is no unpadded base64url of UTF-8, and one without
+    another subprotocol beside it, which the server could choose.
+    """
+    if _HEADER not in headers or headers.get("Upgrade", "").lower() != "websocket":
+        return ""
+    many: Any = headers
+    lines: list[str] = many.getall(_HEADER) if hasattr(many, "getall") else [headers[_HEADER]]
+    offered = [protocol.strip() for line in lines for protocol in line.split(",")]
+    found = [protocol.removeprefix(_PREFIX) for protocol in offered if protocol.startswith(_PREFIX)]
+    if not found:
+        return ""
+    if len(found) > 1:
+        raise status.unauthorized()
+    token = _decoded(found[0])
+    if token and len(offered) == 1:
+        raise status.unauthorized()
+    return token
+
+
+def _decoded(text: str) -> str:
+    if not _ENCODED.fullmatch(text):
+        raise status.unauthorized()
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise status.unauthorized() from None
