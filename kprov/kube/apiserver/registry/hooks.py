@@ -20,8 +20,8 @@ async def nothing(stored: bool) -> None:
 class Hooks:
     """As upstream's BeginCreate, BeginUpdate, AfterDelete. With context.dry_run nothing may be kept.
 
-    begin_* run after default, prepare, admission and validation, right before storage; they may change `obj`
-    (e.g. fill in spec.clusterIP) and refuse with StatusError.
+    begin_* run after defaults and the admission that changes objects, before the strategy prepares and
+    validates; they may change `obj` (e.g. fill in spec.clusterIP) and refuse with StatusError.
     """
 
     async def begin_create(self, context: RequestContext, obj: Object) -> Finish:

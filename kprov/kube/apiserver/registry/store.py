@@ -19,7 +19,7 @@ from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.interfaces import Admission
 from kprov.kube.apiserver.registry import deletion, metadata, metadata_update
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.hooks import Finish, Hooks, nothing
+from kprov.kube.apiserver.registry.hooks import Hooks, nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
@@ -185,14 +185,14 @@ class Store:
         if attributes is not None and self.admission is not None:
             await self.admission.admit(attributes)
             strategy.default(obj)
-        strategy.prepare_for_create(context, obj)
-        self._refuse_invalid(name, metadata.validate(self.resource, obj) + strategy.validate(obj))
-        context.warnings += strategy.warnings(obj, None)
-        if attributes is not None and self.admission is not None:
-            await self.admission.validate(attributes)
         finish = await self.hooks.begin_create(context, obj)
         stored = False
         try:
+            strategy.prepare_for_create(context, obj)
+            self._refuse_invalid(name, metadata.validate(self.resource, obj) + strategy.validate(obj))
+            context.warnings += strategy.warnings(obj, None)
+            if attributes is not None and self.admission is not None:
+                await self.admission.validate(attributes)
             revision = await self._put_new(context, namespace, name, obj)
             stored = True
         finally:
@@ -310,6 +310,29 @@ class Store:
         if attributes is not None and self.admission is not None:
             await self.admission.admit(attributes)
             strategy.default(obj)
+        finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
+        stored = False
+        try:
+            self._judge_update(context, obj, old, subresource, strategy)
+            if attributes is not None and self.admission is not None:
+                await self.admission.validate(attributes)
+            if _same(obj, old) and not self.storage.is_stale(current.key):
+                self.hooks.decorate(old)
+                return old
+            if deletion.is_finished(obj):
+                await self._remove(context, current, obj)
+                return obj
+            await self._put(context, current, obj)
+            stored = not context.dry_run
+        finally:
+            await finish(stored)
+        self.hooks.decorate(obj)
+        return obj
+
+    def _judge_update(
+        self, context: RequestContext, obj: Object, old: Object, subresource: str, strategy: Strategy
+    ) -> None:
+        """The strategy's preparation and rules. Invalid."""
         if subresource == "status":
             strategy.prepare_for_status_update(context, obj, old)
             errors = strategy.validate_status_update(obj, old)
@@ -317,37 +340,22 @@ class Store:
             strategy.prepare_for_update(context, obj, old)
             errors = strategy.validate_update(obj, old)
         judged = metadata_update.validate(self.resource, obj, old, subresource)
-        self._refuse_invalid(name, judged + errors)
+        self._refuse_invalid(old["metadata"]["name"], judged + errors)
         if subresource == "status":
             context.warnings += strategy.status_warnings(obj)
         else:
             context.warnings += strategy.warnings(obj, old)
-        if attributes is not None and self.admission is not None:
-            await self.admission.validate(attributes)
-        if _same(obj, old) and not self.storage.is_stale(current.key):
-            self.hooks.decorate(old)
-            return old
-        if deletion.is_finished(obj):
-            await self._remove(context, current, obj)
-            return obj
-        finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
-        await self._put(context, current, obj, finish)
-        self.hooks.decorate(obj)
-        return obj
 
-    async def _put(self, context: RequestContext, current: Stored, obj: Object, finish: Finish) -> None:
-        stored = False
+    async def _put(self, context: RequestContext, current: Stored, obj: Object) -> None:
+        if context.dry_run:
+            return
         try:
-            if not context.dry_run:
-                revision = await self.storage.update(
-                    current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
-                )
-                obj["metadata"]["resourceVersion"] = str(revision)
-                stored = True
+            revision = await self.storage.update(
+                current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
+            )
         except UnavailableError as error:
             raise unavailable(error) from error
-        finally:
-            await finish(stored)
+        obj["metadata"]["resourceVersion"] = str(revision)
 
     async def delete(
         self, context: RequestContext, namespace: str, name: str, options: DeleteOptions | None = None
@@ -380,7 +388,7 @@ class Store:
                     await self._remove(context, current, obj)
                     return obj, True
                 if obj != before:
-                    await self._put(context, current, obj, nothing)
+                    await self._put(context, current, obj)
                 return obj, False
             except KeyChangedError as error:
                 current, certain = error.current, True

@@ -12,7 +12,7 @@ from kprov.kube.apiserver.registry.hooks import Hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import capabilities
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies.services import ServiceHooks
+from kprov.kube.apiserver.registry.strategies.service_hooks import ServiceHooks
 from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.machinery.resources import Resource

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.resource_rules import container_resources
 from kprov.kube.apiserver.registry.strategies.scheduling_rules import tolerations
@@ -52,7 +52,7 @@ def service_cidr(obj: Object) -> Errors:
 
 
 def _strict_cidr(text: str, path: str) -> Errors:
-    wrong = list(checks.cidr(text, path))
+    wrong = list(addresses.cidr(text, path))
     yield from wrong
     if not wrong:
         network = ipaddress.ip_network(text, strict=False)

@@ -108,6 +108,9 @@ class EndpointsStrategy(ResourceStrategy):
     def validate(self, obj: Object) -> list[FieldError]:
         return list(endpoint_rules.endpoints(obj))
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return list(endpoint_rules.endpoints_warnings(obj))
+
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(endpoint_rules.endpoints(obj))
 

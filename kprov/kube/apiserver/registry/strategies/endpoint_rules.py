@@ -7,15 +7,17 @@ pkg/apis/discovery/validation/validation.go.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
 from kprov.kube.machinery import field, names
 
 _FAMILIES: Final = ["FQDN", "IPv4", "IPv6"]
+_MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+_CONTROLLERS: Final = {"endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"}
 _ENDPOINTS_MAX, _ADDRESSES_MAX, _PORTS_MAX, _HINTS_MAX = 1000, 100, 20000, 8
 
 
@@ -25,7 +27,7 @@ def endpoints(obj: Object) -> Errors:
             yield field.required(where, "must specify `addresses` or `notReadyAddresses`")
         for kind in ("addresses", "notReadyAddresses"):
             for place, address in each(subset.get(kind), f"{where}.{kind}"):
-                yield from checks.ip_address(address.get("ip", ""), f"{place}.ip")
+                yield from addresses.ip_address(address.get("ip", ""), f"{place}.ip")
                 yield from checks.given(address, place, "hostname", names.is_dns1123_label)
                 if address.get("nodeName") is not None:
                     check = names.is_dns1123_subdomain
@@ -96,16 +98,16 @@ def _slice_ports(ports: Sequence[Object]) -> Errors:
 
 
 def _endpoint(endpoint: Object, family: str, path: str) -> Errors:
-    addresses, where = endpoint.get("addresses") or (), f"{path}.addresses"
-    if not addresses:
+    given, where = endpoint.get("addresses") or (), f"{path}.addresses"
+    if not given:
         yield field.required(where, "must contain at least 1 address")
-    elif len(addresses) > _ADDRESSES_MAX:
-        yield field.too_many(where, len(addresses), _ADDRESSES_MAX)
-    for place, text in each(addresses, where):
+    elif len(given) > _ADDRESSES_MAX:
+        yield field.too_many(where, len(given), _ADDRESSES_MAX)
+    for place, text in each(given, where):
         if family == "FQDN":
             yield from _domain(text, place)
         elif family in _FAMILIES:
-            wrong = list(checks.ip_address(text, place))
+            wrong = list(addresses.ip_address(text, place))
             yield from wrong
             if not wrong:
                 if f"IPv{ipaddress.ip_address(text).version}" != family:
@@ -144,3 +146,23 @@ def _domain(text: str, path: str) -> Errors:
     yield from checks.named(text.removesuffix("."), path, names.is_dns1123_subdomain)
     if "." not in text:
         yield field.invalid(path, text, "should be a domain with at least two segments separated by dots")
+
+
+def slice_warnings(obj: Object) -> Iterator[str]:
+    """Of addresses that people wrote; the controllers' own are right."""
+    if ((obj["metadata"].get("labels") or {}).get(_MANAGED_BY)) in _CONTROLLERS:
+        return
+    for path, endpoint in each(obj.get("endpoints"), "endpoints"):
+        for where, text in each(endpoint.get("addresses"), f"{path}.addresses"):
+            yield from addresses.ip_warnings(text, where)
+
+
+def endpoints_warnings(obj: Object) -> Iterator[str]:
+    if (obj["metadata"].get("labels") or {}).get(
+        "endpoints.kubernetes.io/managed-by"
+    ) == "endpoint-controller":
+        return
+    for path, subset in each(obj.get("subsets"), "subsets"):
+        for part in ("addresses", "notReadyAddresses"):
+            for where, address in each(subset.get(part), f"{path}.{part}"):
+                yield from addresses.ip_warnings(address.get("ip", ""), f"{where}.ip")

@@ -73,7 +73,8 @@ class EndpointSliceStrategy(ResourceStrategy):
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         fqdn = old is None and obj.get("addressType") == "FQDN"
-        return ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
+        found = ["spec.addressType: FQDN endpoints are deprecated"] if fqdn else []
+        return found + list(endpoint_rules.slice_warnings(obj))
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(endpoint_rules.endpoint_slice(obj))
@@ -99,7 +100,10 @@ class NetworkPolicyStrategy(ResourceStrategy):
         return list(network_rules.network_policy(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(network_rules.network_policy(obj))
+        return list(network_rules.network_policy(obj, network_rules.ranges(old)))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return list(network_rules.policy_warnings(obj))
 
 
 class IngressStrategy(ResourceStrategy):

@@ -6,9 +6,10 @@ Source: upstream pkg/apis/networking/validation/validation.go.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.job_rules import domain_path
 from kprov.kube.machinery import field, names
@@ -19,7 +20,31 @@ _CONTROLLER_MAX: Final = 250
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
 
-def network_policy(obj: Object) -> Errors:
+def blocks(obj: Object) -> Iterator[tuple[str, Object]]:
+    """(path, ipBlock) of all peers."""
+    for kind, peers in (("ingress", "from"), ("egress", "to")):
+        for where, rule in each(obj["spec"].get(kind), f"spec.{kind}"):
+            for place, peer in each(rule.get(peers), f"{where}.{peers}"):
+                if peer.get("ipBlock") is not None:
+                    yield f"{place}.ipBlock", peer["ipBlock"]
+
+
+def ranges(obj: Object) -> set[str]:
+    """All CIDRs of a policy."""
+    return {
+        text for _, block in blocks(obj) for text in (block.get("cidr", ""), *(block.get("except") or ()))
+    }
+
+
+def policy_warnings(obj: Object) -> Iterator[str]:
+    for path, block in blocks(obj):
+        yield from addresses.cidr_warnings(block.get("cidr", ""), f"{path}.cidr")
+        for where, text in each(block.get("except"), f"{path}.except"):
+            yield from addresses.cidr_warnings(text, where)
+
+
+def network_policy(obj: Object, kept: Collection[str] = ()) -> Errors:
+    """kept: CIDRs that were there before."""
     spec = obj["spec"]
     yield from checks.label_selector(spec.get("podSelector") or {}, "spec.podSelector")
     for kind, peers in (("ingress", "from"), ("egress", "to")):
@@ -27,7 +52,7 @@ def network_policy(obj: Object) -> Errors:
             for place, port in each(rule.get("ports"), f"{where}.ports"):
                 yield from _policy_port(port, place)
             for place, peer in each(rule.get(peers), f"{where}.{peers}"):
-                yield from _peer(peer, place)
+                yield from _peer(peer, place, kept)
     types = spec.get("policyTypes") or []
     if len(types) > len(_TYPES):
         yield field.invalid("spec.policyTypes", types, "may not specify more than two policyTypes")
@@ -55,11 +80,11 @@ def _policy_port(port: Object, path: str) -> Errors:
             yield from checks.named(end, f"{path}.endPort", names.is_port_number)
 
 
-def _peer(peer: Object, path: str) -> Errors:
+def _peer(peer: Object, path: str, kept: Collection[str]) -> Errors:
     given = [part for part in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(part) is not None]
     for part in given:
         if part == "ipBlock":
-            yield from _block(peer[part], f"{path}.ipBlock")
+            yield from _block(peer[part], f"{path}.ipBlock", kept)
         else:
             yield from checks.label_selector(peer[part], f"{path}.{part}")
     if not given:
@@ -68,18 +93,18 @@ def _peer(peer: Object, path: str) -> Errors:
         yield field.forbidden(path, "may not specify both ipBlock and another peer")
 
 
-def _block(block: Object, path: str) -> Errors:
+def _block(block: Object, path: str, kept: Collection[str]) -> Errors:
     whole = block.get("cidr", "")
     if not whole:
         yield field.required(f"{path}.cidr")
         return
-    wrong = list(checks.cidr(whole, f"{path}.cidr"))
+    wrong = list(addresses.cidr(whole, f"{path}.cidr", kept))
     yield from wrong
     if wrong:
         return
     outer = ipaddress.ip_network(whole, strict=False)
     for where, text in each(block.get("except"), f"{path}.except"):
-        wrong = list(checks.cidr(text, where))
+        wrong = list(addresses.cidr(text, where, kept))
         yield from wrong
         if wrong:
             continue
@@ -116,7 +141,7 @@ def _host_check(host: str) -> checks.Check:
 def _rule(rule: Object, path: str) -> Errors:
     host = rule.get("host", "")
     if host:
-        if not list(checks.ip_address(host, "")):
+        if not list(addresses.ip_address(host, "")):
             yield field.invalid(f"{path}.host", host, "must be a DNS name, not an IP address")
         yield from checks.named(host, f"{path}.host", _host_check(host))
     if rule.get("http") is None:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.resource_rules import quantity_value
 from kprov.kube.apiserver.registry.strategies.scheduling_rules import EFFECTS
@@ -31,7 +31,7 @@ def node(obj: Object) -> Errors:
     yield from _resources(status)
     yield from _features(status)
     ranges = spec.get("podCIDRs") or []
-    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in checks.cidr(text, path)]
+    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in addresses.cidr(text, path)]
     yield from wrong
     if len(ranges) > 1 and not wrong:
         versions = {ipaddress.ip_network(text, strict=False).version for text in ranges}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import INT32_MAX, Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import (
     annotation_rules,
@@ -110,7 +110,7 @@ def _scalars(spec: Object, path: str) -> Errors:
     yield from checks.given(spec, path, "subdomain", names.is_dns1123_label)
     yield from scheduling_rules.tolerations(spec.get("tolerations"), f"{path}.tolerations")
     for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
-        yield from checks.ip_address(alias.get("ip", ""), f"{where}.ip")
+        yield from addresses.ip_address(alias.get("ip", ""), f"{where}.ip")
         for place, name in each(alias.get("hostnames"), f"{where}.hostnames"):
             yield from checks.named(name, place, names.is_dns1123_subdomain)
     yield from checks.given(spec, path, "priorityClassName", names.is_dns1123_subdomain)
@@ -196,7 +196,7 @@ def _dns_config(spec: Object, path: str) -> Errors:
     if len(servers) > 3:
         yield field.invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
     for where, server in each(servers, f"{path}.nameservers"):
-        yield from checks.ip_address(server, where)
+        yield from addresses.ip_address(server, where)
     if len(searches) > 32:
         yield field.invalid(f"{path}.searches", searches, "must not have more than 32 search paths")
     if len(" ".join(searches)) > 2048:

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import annotation_rules, security_rules
 from kprov.kube.machinery import field, names
@@ -169,7 +169,7 @@ def _addresses(status: Object, before: Object, part: str) -> Errors:
     texts = [one.get("ip", "") for one in status.get(part) or ()]
     for where, text in each(texts, path):
         if text not in known:
-            yield from checks.ip_address(text, where)
+            yield from addresses.ip_address(text, where)
     if len(texts) < 2:
         return
     versions = set()

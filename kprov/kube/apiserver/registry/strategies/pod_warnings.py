@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import addresses
 from kprov.kube.apiserver.registry.checks import each, nanos
 from kprov.kube.apiserver.registry.strategies import claim_rules, volume_warnings
 from kprov.kube.apiserver.registry.strategies.windows_rules import visit
@@ -56,6 +57,7 @@ def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
         *_whole(metadata, spec, prefix),
         *_containers(spec, f"{prefix}spec"),
         *_affinity(spec, f"{prefix}spec"),
+        *_addresses(spec, f"{prefix}spec"),
     ]
 
 
@@ -86,6 +88,15 @@ def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
     yield from _twice(spec, prefix)
     for name in ("memory", "ephemeral-storage"):
         yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")
+
+
+def _addresses(spec: Object, path: str) -> Iterator[str]:
+    for where, text in each(
+        (spec.get("dnsConfig") or {}).get("nameservers"), f"{path}.dnsConfig.nameservers"
+    ):
+        yield from addresses.ip_warnings(text, where)
+    for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
+        yield from addresses.ip_warnings(alias.get("ip", ""), f"{where}.ip")
 
 
 def _twice(spec: Object, prefix: str) -> Iterator[str]:

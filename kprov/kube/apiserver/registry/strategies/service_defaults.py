@@ -15,7 +15,8 @@ _WITH_IP: Final = {"ClusterIP", "NodePort", "LoadBalancer"}
 
 
 def needs_cluster_ip(spec: Object) -> bool:
-    return spec.get("type") in _WITH_IP
+    """Types that do not exist among them: addresses are given before the type is looked at."""
+    return spec.get("type") != "ExternalName"
 
 
 def needs_node_port(spec: Object) -> bool:
@@ -53,7 +54,7 @@ def default(obj: Object) -> None:
             port["targetPort"] = port.get("port", 0)
     if is_externally_accessible(spec) and not spec.get("externalTrafficPolicy"):
         spec["externalTrafficPolicy"] = "Cluster"
-    if needs_cluster_ip(spec) and not spec.get("internalTrafficPolicy"):
+    if spec["type"] in _WITH_IP and spec.get("internalTrafficPolicy") is None:
         spec["internalTrafficPolicy"] = "Cluster"
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
@@ -70,14 +71,15 @@ def normalize_cluster_ips(spec: Object, old: Object | None) -> None:
         if spec.get("clusterIP") and not spec.get("clusterIPs"):
             spec["clusterIPs"] = [spec["clusterIP"]]
         return
-    address, addresses = spec.get("clusterIP", ""), spec.get("clusterIPs") or []
-    same = addresses == (old.get("clusterIPs") or [])
-    if not old.get("clusterIP") and address and not addresses:
-        spec["clusterIPs"] = [address]
-    elif old.get("clusterIP") and not address and same:
-        spec.pop("clusterIPs", None)
-    elif old.get("clusterIP") and address != old["clusterIP"] and same:
-        spec["clusterIPs"] = [address]
+    address, before = spec.get("clusterIP") or "", old.get("clusterIP") or ""
+    if address == before:
+        if old.get("clusterIPs") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = list(old["clusterIPs"])
+    elif (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or []):
+        if address:
+            spec["clusterIPs"] = [address]
+        else:
+            spec.pop("clusterIPs", None)
 
 
 def keep_allocated(spec: Object, old: Object) -> None:
@@ -85,8 +87,8 @@ def keep_allocated(spec: Object, old: Object) -> None:
     if needs_cluster_ip(old) and needs_cluster_ip(spec):
         if not spec.get("clusterIP") and old.get("clusterIP"):
             spec["clusterIP"] = old["clusterIP"]
-        if not spec.get("clusterIPs") and spec.get("clusterIP") == old.get("clusterIP"):
-            spec["clusterIPs"] = list(old.get("clusterIPs") or [])
+        if not spec.get("clusterIPs") and old.get("clusterIPs"):
+            spec["clusterIPs"] = list(old["clusterIPs"])
     if needs_node_port(old) and needs_node_port(spec):
         _keep_node_ports(spec, old)
     if needs_health_check_port(old) and needs_health_check_port(spec) and not spec.get("healthCheckNodePort"):
@@ -94,26 +96,26 @@ def keep_allocated(spec: Object, old: Object) -> None:
 
 
 def _keep_node_ports(spec: Object, old: Object) -> None:
-    before = {(port["protocol"], port["port"]): port.get("nodePort", 0) for port in old.get("ports") or ()}
-    used = {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
+    """By the ports' names; a number that the client gave to another port is not given twice."""
+    before = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
+    used = _node_ports(old) & _node_ports(spec)
     for port in spec.get("ports") or ():
-        if not port.get("nodePort"):
-            known = before.get((port["protocol"], port["port"]), 0)
-            if known and known not in used:
-                port["nodePort"] = known
-                used.add(known)
+        known = before.get(port.get("name", ""), 0)
+        if known and not port.get("nodePort") and known not in used:
+            port["nodePort"] = known
 
 
 def drop_type_dependent(spec: Object, old: Object) -> None:
     """Leave out what the new type cannot have, when the client merely left it in from the old type."""
     if needs_cluster_ip(old) and not needs_cluster_ip(spec):
-        if spec.get("clusterIP") == old.get("clusterIP") and spec.get("clusterIPs") == old.get("clusterIPs"):
+        same = (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
+        if same and (spec.get("clusterIP") or "") == (old.get("clusterIP") or ""):
             spec.pop("clusterIP", None)
             spec.pop("clusterIPs", None)
         for name in ("ipFamilies", "ipFamilyPolicy"):
             if spec.get(name) == old.get(name):
                 spec.pop(name, None)
-    if may_have_node_port(old) and not may_have_node_port(spec) and _ports(spec) == _ports(old):
+    if may_have_node_port(old) and not may_have_node_port(spec) and _node_ports(spec) <= _node_ports(old):
         for port in spec.get("ports") or ():
             port.pop("nodePort", None)
     if needs_health_check_port(old) and not needs_health_check_port(spec):
@@ -123,12 +125,16 @@ def drop_type_dependent(spec: Object, old: Object) -> None:
             _drop_same(spec, old, name)
     if is_externally_accessible(old) and not is_externally_accessible(spec):
         _drop_same(spec, old, "externalTrafficPolicy")
-    if needs_cluster_ip(old) and not needs_cluster_ip(spec):
-        _drop_same(spec, old, "internalTrafficPolicy")
 
 
-def _ports(spec: Object) -> list[int]:
-    return [port.get("nodePort", 0) for port in spec.get("ports") or ()]
+def drop_hidden(spec: Object) -> None:
+    """What upstream keeps and never shows."""
+    if spec["type"] == "ExternalName" and spec.get("internalTrafficPolicy") in {"Cluster", "Local"}:
+        del spec["internalTrafficPolicy"]
+
+
+def _node_ports(spec: Object) -> set[int]:
+    return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
 
 
 def _drop_same(spec: Object, old: Object, name: str) -> None:

@@ -6,10 +6,10 @@ Source: upstream pkg/apis/core/validation/validation.go (validateService, Valida
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
@@ -48,12 +48,14 @@ def service(obj: Object, old: Object | None = None) -> Errors:
     yield from checks.labels(spec.get("selector"), "spec.selector")
     yield from _affinity(spec)
     if kind != "ExternalName":
-        yield from _cluster_ips(spec)
+        yield from cluster_ips(spec, ((old or {}).get("spec") or {}).get("clusterIPs") or ())
+    before = (old or {}).get("spec") or {}
     for where, address in each(spec.get("externalIPs"), "spec.externalIPs"):
-        yield from list(checks.ip_address(address, where)) or endpoint_ip(address, where)
+        kept = before.get("externalIPs") or ()
+        yield from list(addresses.ip_address(address, where, kept)) or endpoint_ip(address, where)
     yield from checks.one_of(kind, "spec.type", _TYPES)
     yield from _all_ports(ports, kind)
-    yield from _balancer(spec, annotations, ((old or {}).get("metadata") or {}).get("annotations") or {})
+    yield from _balancer(obj, old or {})
     yield from _traffic(spec)
 
 
@@ -129,56 +131,63 @@ def _affinity(spec: Object) -> Errors:
         )
 
 
-def _cluster_ips(spec: Object) -> Errors:
+def cluster_ips(spec: Object, kept: Sequence[str] = ()) -> Errors:
+    """The addresses, their families and the policy, beside each other (a service that is no ExternalName).
+
+    kept: the addresses before.
+    """
     path = "spec.clusterIPs"
-    address, addresses = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
+    address, given = spec.get("clusterIP") or "", spec.get("clusterIPs") or []
     families = spec.get("ipFamilies") or []
-    if address and not addresses:
+    if address and not given:
         yield field.required(path)
-    elif address and addresses[0] != address:
-        yield field.invalid(path, addresses, "first value must match `clusterIP`")
-    elif addresses and not address:
-        yield field.invalid(path, addresses, "must be empty when `clusterIP` is not specified")
+    elif address and given[0] != address:
+        yield field.invalid(path, given, "first value must match `clusterIP`")
+    elif given and not address:
+        yield field.invalid(path, given, "must be empty when `clusterIP` is not specified")
     for index, (where, family) in enumerate(each(families, "spec.ipFamilies")):
         yield from checks.one_of(family, where, _FAMILIES)
         if family in families[:index]:
             yield field.duplicate(where, family)
     yield from checks.one_of(spec.get("ipFamilyPolicy"), "spec.ipFamilyPolicy", _POLICIES)
     wrong: list[field.FieldError] = []
-    if addresses[:1] == ["None"] and len(addresses) > 1:
-        wrong.append(field.invalid(path, addresses, "'None' must be the first and only value"))
-    for index, (where, text) in enumerate(each(addresses, path)):
+    if given[:1] == ["None"] and len(given) > 1:
+        wrong.append(field.invalid(path, given, "'None' must be the first and only value"))
+    for index, (where, text) in enumerate(each(given, path)):
         if index or text != "None":
-            wrong += checks.ip_address(text, where)
+            wrong += addresses.ip_address(text, where, kept)
     yield from wrong
-    if len(addresses) > 2:
-        yield field.invalid(path, addresses, "may only hold up to 2 values")
+    if len(given) > 2:
+        yield field.invalid(path, given, "may only hold up to 2 values")
     if wrong or is_headless(spec):
         return
-    versions = [f"IPv{ipaddress.ip_address(text).version}" for text in addresses]
+    versions = [f"IPv{ipaddress.ip_address(text).version}" for text in given]
     if len(versions) > 1 and len(set(versions)) < 2:
-        yield field.invalid(path, addresses, "may specify no more than one IP for each IP family")
+        yield field.invalid(path, given, "may specify no more than one IP for each IP family")
     for index, (version, family) in enumerate(zip(versions, families, strict=False)):
         if version != family and family in _FAMILIES:
             text = f"expected an {family} value as indicated by `ipFamilies[{index}]`"
-            yield field.invalid(f"{path}[{index}]", addresses[index], text)
+            yield field.invalid(f"{path}[{index}]", given[index], text)
 
 
-def _balancer(spec: Object, annotations: Object, before: Object) -> Errors:
+def _balancer(obj: Object, old: Object) -> Errors:
     """What only load balancers have; upstream's name of the ranges has a capital letter."""
+    spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
+    before = (old.get("metadata") or {}).get("annotations") or {}
     is_balancer, path = spec["type"] == "LoadBalancer", "spec.LoadBalancerSourceRanges"
     if spec.get("loadBalancerSourceRanges"):
         if not is_balancer:
             yield field.forbidden(path, _ONLY_BALANCERS)
+        kept = [text.strip() for text in (old.get("spec") or {}).get("loadBalancerSourceRanges") or ()]
         for where, text in each(spec["loadBalancerSourceRanges"], path):
-            yield from checks.cidr(text.strip(), where)
+            yield from addresses.cidr(text.strip(), where, kept)
     elif _RANGES in annotations:
         path = f"metadata.annotations[{_RANGES}]"
         if not is_balancer:
             yield field.forbidden(path, _ONLY_BALANCERS)
         value = annotations[_RANGES].strip()
         for text in value.split(",") if value and before.get(_RANGES) != annotations[_RANGES] else ():
-            yield from checks.cidr(text.strip(), path)
+            yield from addresses.cidr(text.strip(), path)
     if spec.get("allocateLoadBalancerNodePorts") is not None and not is_balancer:
         yield field.forbidden("spec.allocateLoadBalancerNodePorts", _ONLY_BALANCERS)
     own, path = spec.get("loadBalancerClass"), "spec.loadBalancerClass"
@@ -252,6 +261,8 @@ def _kept_families(spec: Object, before: Object) -> Errors:
             if wanted != kept:
                 yield field.invalid(path, now, _KEPT)
         return
+    if len(had) > len(now) and not spec.get("clusterIPs"):
+        yield field.invalid(path, now, "primary ipFamily can not be unset")
     if had and now and now[0] != had[0]:
         yield field.invalid(path, spec.get("clusterIPs"), _KEPT)
     if len(had) > len(now) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
@@ -260,25 +271,34 @@ def _kept_families(spec: Object, before: Object) -> Errors:
 
 
 def warnings(obj: Object) -> list[str]:
-    spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
-    found = []
+    return list(_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
+
+
+def _warnings(spec: Object, annotations: Object) -> Iterator[str]:
+    kind, external = spec["type"], spec.get("externalIPs") or []
+    headless = kind == "ClusterIP" and spec.get("clusterIP") == "None"
     if _HINTS in annotations:
-        found.append(f"annotation {_HINTS} is deprecated, please use {_MODE} instead")
-    external = bool(spec.get("externalIPs"))
-    if is_headless(spec):
+        yield f"annotation {_HINTS} is deprecated, please use {_MODE} instead"
+    for where, text in each(spec.get("clusterIPs"), "spec.clusterIPs"):
+        yield from addresses.ip_warnings(text, where)
+    if headless:
         if spec.get("loadBalancerIP"):
-            found.append("spec.loadBalancerIP is ignored for headless services")
+            yield "spec.loadBalancerIP is ignored for headless services"
         if external:
-            found.append("spec.externalIPs is ignored for headless services")
+            yield "spec.externalIPs is ignored for headless services"
         if spec.get("sessionAffinity") != "None":
-            found.append("spec.SessionAffinity is ignored for headless services")
-    elif external and spec["type"] != "ExternalName":
-        found.append("spec.externalIPs is deprecated and may no longer be implemented in some clusters")
-    if external and spec["type"] == "ExternalName":
-        found.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
-    if spec["type"] != "ExternalName" and spec.get("externalName"):
-        found.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+            yield "spec.SessionAffinity is ignored for headless services"
+    for where, text in each(external, "spec.externalIPs"):
+        yield from addresses.ip_warnings(text, where)
+    if external and not headless and kind != "ExternalName":
+        yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
+    yield from addresses.ip_warnings(spec.get("loadBalancerIP") or "", "spec.loadBalancerIP")
+    for where, text in each(spec.get("loadBalancerSourceRanges"), "spec.loadBalancerSourceRanges"):
+        yield from addresses.cidr_warnings(text, where)
+    if external and kind == "ExternalName":
+        yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
+    if kind != "ExternalName" and spec.get("externalName"):
+        yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
     if spec.get("trafficDistribution") == "PreferClose":
         old, new = status.quoted("PreferClose"), status.quoted("PreferSameZone")
-        found.append(f"spec.trafficDistribution: {old} is deprecated; use {new}")
-    return found
+        yield f"spec.trafficDistribution: {old} is deprecated; use {new}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import addresses, checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each, not_negative
 from kprov.kube.machinery import field, names
 
@@ -182,7 +182,7 @@ def _balancers(obj: Object) -> list[Object]:
 def _address(one: Object, known: Collection[str], path: str) -> Errors:
     """An address that was there before is let be."""
     if one.get("ip") and one["ip"] not in known:
-        yield from checks.ip_address(one["ip"], f"{path}.ip")
+        yield from addresses.ip_address(one["ip"], f"{path}.ip")
 
 
 def _host(one: Object, path: str) -> Errors:

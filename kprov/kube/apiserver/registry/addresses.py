@@ -1,0 +1,101 @@
+"""IP addresses and CIDRs in objects: what is refused, and what is warned of.
+
+Source: upstream staging/src/k8s.io/apimachinery/pkg/util/validation/ip.go (with StrictIPCIDRValidation).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from kprov.kube.machinery import field
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.status import quoted
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NOT_AN_ADDRESS: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+_ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
+
+
+def ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
+    """Any spelling of an address without leading zeros; `kept`: what the object had before stays valid."""
+    if text in kept:
+        return
+    address = _parsed(text)
+    if address is None:
+        yield field.invalid(path, text, _NOT_AN_ADDRESS)
+    elif _parsed_strictly(text) is None:
+        yield field.invalid(path, text, "must not have leading 0s")
+    elif _is_mapped(text):
+        yield field.invalid(path, text, "must not be an IPv4-mapped IPv6 address")
+
+
+def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
+    """A range, whose address has no bits behind the prefix; `kept` as above."""
+    if text in kept:
+        return
+    head, _, length = text.partition("/")
+    address = _parsed(head)
+    if address is None or not (
+        length.isascii() and length.isdecimal() and int(length) <= address.max_prefixlen
+    ):
+        yield field.invalid(path, text, _NOT_A_CIDR)
+    elif _parsed_strictly(head) is None or str(int(length)) != length:
+        yield field.invalid(path, text, "must not have leading 0s in IP or prefix length")
+    elif _is_mapped(head):
+        yield field.invalid(path, text, "must not have an IPv4-mapped IPv6 address")
+    elif ipaddress.ip_network(f"{head}/{length}", strict=False).network_address != address:
+        yield field.invalid(path, text, "must not have bits set beyond the prefix length")
+
+
+def ip_warnings(text: str, path: str) -> Iterator[str]:
+    """Of an address that was not refused: spellings that programs read in different ways."""
+    address = _parsed(text)
+    if address is None:
+        return
+    if _parsed_strictly(text) is None or _is_mapped(text):
+        yield f"{path}: non-standard IP address {quoted(text)} is invalid: use {quoted(_shown(address))}"
+    elif address.version == 6 and str(address) != text:
+        shown = quoted(str(address))
+        yield f"{path}: IPv6 address {quoted(text)} should be in RFC 5952 canonical format ({shown})"
+
+
+def cidr_warnings(text: str, path: str) -> Iterator[str]:
+    """Of a range that was not refused."""
+    head, _, length = text.partition("/")
+    address = _parsed(head)
+    if address is None or not length.isdecimal():
+        return
+    network = ipaddress.ip_network(f"{address}/{int(length)}", strict=False)
+    if network.network_address != address:
+        single = quoted(f"{address}/{address.max_prefixlen}")
+        shown = f"{quoted(str(network))} or {single}"
+        yield f"{path}: CIDR value {quoted(text)} is ambiguous in this context (should be {shown}?)"
+    elif address.version == 6 and str(network) != text:
+        shown = quoted(str(network))
+        yield f"{path}: IPv6 CIDR value {quoted(text)} should be in RFC 5952 canonical format ({shown})"
+
+
+def _parsed(text: str) -> _Address | None:
+    """As Go's old parser, which passes over leading zeros."""
+    return _parsed_strictly(_ZEROS.sub("", text) if ":" not in text else text)
+
+
+def _parsed_strictly(text: str) -> _Address | None:
+    try:
+        return None if "%" in text else ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_mapped(text: str) -> bool:
+    address = _parsed_strictly(text)
+    return isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
+
+
+def _shown(address: _Address) -> str:
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
