@@ -83,7 +83,9 @@ def test_a_watch_by_websocket(server: ApiServer) -> None:
 def test_a_token_may_be_a_subprotocol(server: ApiServer) -> None:
     offer = "base64url.bearer.authorization.k8s.io.{}, base64.binary.k8s.io"
     for text, status in (("YWRtaW4tdG9rZW4", 101), ("YWRtaW4", 401), ("!", 401)):
-        request = encoded("GET", _WATCH, [*_WEBSOCKET.items(), ("Sec-WebSocket-Protocol", offer.format(text))])
+        request = encoded(
+            "GET", _WATCH, [*_WEBSOCKET.items(), ("Sec-WebSocket-Protocol", offer.format(text))]
+        )
         with asked(server, request.replace(b"Authorization: Bearer admin-token\r\n", b"")) as connection:
             answer = connection.answer()
             assert answer.status == status
