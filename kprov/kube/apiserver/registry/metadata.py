@@ -91,8 +91,6 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
         metadata["uid"] = wanted
     if "namespace" in before:
         metadata["namespace"] = before["namespace"]
-    if "generateName" in before:
-        metadata.setdefault("generateName", before["generateName"])
     metadata.setdefault("name", name)
 
 

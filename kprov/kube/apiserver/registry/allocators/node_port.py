@@ -81,7 +81,7 @@ class NodePortAllocator:
         """Some number that this request has not been told; as upstream does, whether it is free or not."""
         if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
             raise AllocationError(_TAKEN)
-        given = port or max(_PRETENDED - 1, *pretended) + 1
+        given = port or max({_PRETENDED - 1, *pretended}) + 1
         pretended.add(given)
         return given
 
