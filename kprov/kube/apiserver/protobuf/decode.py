@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -26,6 +26,9 @@ Object = dict[str, Any]
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Of a varint: more do not fit into 64 bits.
+_MOST_BYTES: Final = 10
 #: Name, shape, type, keep.
 _Field = tuple[str, str, str, bool]
 _ZERO: Final = {"s": "", "i": 0, "b": False, "f": 0.0, "y": ""}
@@ -47,7 +50,11 @@ def decode(data: bytes) -> Object:
         api_version, kind = about.get(1, b"").decode(), about.get(2, b"").decode()
         obj: Object = {"kind": kind, "apiVersion": api_version}
         obj.update(_message(_root(api_version, kind), envelope.get(2, b"")))
-    except (IndexError, UnicodeDecodeError, struct.error, TypeError, AttributeError, OverflowError) as error:
+    except ProtobufError:
+        raise
+    except IndexError:
+        raise ProtobufError("unexpected EOF") from None
+    except (ValueError, struct.error, TypeError, AttributeError) as error:
         raise ProtobufError(f"unable to decode the message: {error}") from None
     return obj
 
@@ -147,7 +154,10 @@ def _time(raw: bytes, *, micro: bool) -> str | None:
     held = dict(_entries(raw))
     if not held:
         return None
-    moment = datetime.fromtimestamp(_signed(held.get(1, 0)), UTC)
+    try:
+        moment = _EPOCH + timedelta(seconds=_signed(held.get(1, 0)))
+    except OverflowError:
+        raise ProtobufError("a time is out of range") from None
     if micro:
         moment = moment.replace(microsecond=_signed(held.get(2, 0)) // 1000)
         return timestamps.show_micro(moment)
@@ -183,8 +193,10 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         position += 1
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return result, position
+            return result & (1 << 64) - 1, position
         shift += 7
+        if shift == 7 * _MOST_BYTES:
+            raise ProtobufError("proto: integer overflow")
 
 
 def _signed(number: int) -> int:

@@ -81,6 +81,17 @@ def test_times() -> None:
         envelope("v1", "Unheard", b""),
         envelope("v1", "Pod", b"\x0a\x7f"),
         envelope("v1", "Pod", b"\x0b"),
+        envelope("v1", "Pod", field(1, 7)),
+        envelope("v1", "Pod", field(1, field(1, b"\xff"))),
+        envelope("v1", "Pod", field(1, field(8, field(1, 2**40)))),
+        envelope("v1", "Pod", field(1, field(8, field(1, 2**62)))),
+        envelope("v1", "Pod", field(1, field(8, field(1, -(2**62))))),
+        envelope("coordination.k8s.io/v1", "Lease", field(2, field(3, field(2, 2**40)))),
+        envelope("coordination.k8s.io/v1", "Lease", field(2, field(4, field(2, 2**40)))),
+        envelope("v1", "Pod", field(1, field(17, field(7, field(1, "{x"))))),
+        envelope("v1", "Pod", field(1, field(17, field(7, field(1, '{"a":' * 5_000))))),
+        envelope("v1", "Pod", b"\x08" + b"\xff" * 10 + b"\x01"),
+        envelope("v1", "Pod", b"\x08" + b"\xff" * 1_000_000),
     ],
 )
 def test_bytes_that_are_no_object_are_refused(data: bytes) -> None:
