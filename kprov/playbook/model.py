@@ -47,13 +47,19 @@ class Node:
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """The nearest value of a keyword."""
-        return next((node.keywords[keyword] for node in self.chain() if keyword in node.keywords), default)
+        # Asked for a dozen keywords of every item of every task on every host.
+        node: Node | None = self
+        while node is not None:
+            if keyword in node.keywords:
+                return node.keywords[keyword]
+            node = node.parent
+        return default
 
     def collected(self, keyword: str) -> list[Any]:
         """All values of a keyword as one list, outermost first."""
+        given = [node.keywords[keyword] for node in self.chain() if keyword in node.keywords]
         found: list[Any] = []
-        for node in reversed(list(self.chain())):
-            value = node.keywords.get(keyword)
+        for value in reversed(given):
             found += value if isinstance(value, list) else [] if value is None else [value]
         return found
 
@@ -75,6 +81,11 @@ class Node:
         """Where Ansible looks for a task's files: its role, the roles around that, its file's folder."""
         roles = [node.role.path for node in self.chain() if node.role is not None]
         return list(dict.fromkeys([*roles, *([Path(self.file).absolute().parent] if self.file else [])]))
+
+    @functools.cached_property
+    def searched(self) -> dict[tuple[str, Path], tuple[Path, ...]]:
+        """Folders for files of a kind, as they were worked out for the first item on the first host."""
+        return {}
 
     @property
     def place(self) -> str:

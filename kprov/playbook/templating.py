@@ -62,6 +62,8 @@ class Templar:
         self._texts: dict[str, Render] = {}
         self._conditions: dict[str, Render] = {}
         self._files: dict[Any, Render] = {}
+        #: All hosts come to a template at the same moment; one compiles it.
+        self._compiling = threading.RLock()
         self.environment = self._environment(search, escapes=True)
 
     def _environment(self, search: tuple[Path, ...], **settings: Any) -> Environment:
@@ -83,7 +85,8 @@ class Templar:
         if render is None:
             if isinstance(text, Unsafe) or not templated(text):
                 return text
-            render = self._texts[text] = self._compiled(text)
+            with self._compiling:
+                render = self._texts.get(text) or self._texts.setdefault(text, self._compiled(text))
         try:
             return render(scope)
         except MarkerError as error:
@@ -224,10 +227,14 @@ class Templar:
         key = (path, path.stat().st_mtime_ns, search, tuple(sorted((overrides or {}).items())))
         before = getattr(self._local, "scope", None)
         try:
-            if key not in self._files:
-                self._files[key] = self._compiled_file(path, search, dict(overrides or {}))
+            render = self._files.get(key)
+            if render is None:
+                with self._compiling:
+                    if key not in self._files:
+                        self._files[key] = self._compiled_file(path, search, dict(overrides or {}))
+                    render = self._files[key]
             self._local.scope = scope
-            found = self._files[key](scope)
+            found = render(scope)
             if isinstance(found, Marker):
                 found.trip()
             return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import marshal
+import threading
 import zlib
 from pathlib import Path
 
@@ -85,6 +86,9 @@ say('ok');main(i)
 """
 
 
+_reading = threading.Lock()
+
+
 @functools.cache
 def _sources() -> bytes:
     root = Path(kprov.agent.__path__[0])
@@ -96,9 +100,15 @@ def _sources() -> bytes:
     return marshal.dumps(modules, 2)
 
 
-@functools.cache
 def name() -> str:
     """What hosts know these sources by: their SHA-256's first half."""
+    # All hosts ask at the same moment; the first one reads the sources.
+    with _reading:
+        return _name()
+
+
+@functools.cache
+def _name() -> str:
     return hashlib.sha256(_sources()).hexdigest()[:32]
 
 

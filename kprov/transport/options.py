@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import shlex
 from collections.abc import Callable, Mapping
@@ -92,10 +93,10 @@ def from_variables(
     settings: dict[str, Any] = {}
     for key in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
         try:
-            words = shlex.split(str(variables.get(key) or ""))
+            given = _arguments(str(variables.get(key) or ""), key)
         except ValueError as error:
             raise InputError(f"{name}: {variables[key]!r}: {error}", field=key) from None
-        sshargs.merge(settings, sshargs.parse(words, field=key))
+        sshargs.merge(settings, given)
     address = str(get("ansible_host", "ansible_ssh_host") or name)
     if config is None:
         config = sshconfig.load(settings.get("configfile"))
@@ -103,6 +104,14 @@ def from_variables(
         name, address, settings, config, user=get("ansible_user", "ansible_ssh_user", "ansible_remote_user")
     )
     return _overridden(options, get, python)
+
+
+@functools.cache
+def _arguments(text: str, key: str) -> dict[str, Any]:
+    """Settings of ssh's arguments, nearly always the same for all hosts; not to be changed."""
+    from kprov.transport import sshargs
+
+    return sshargs.parse(shlex.split(text), field=key)
 
 
 def _overridden(options: Options, get: Callable[..., Any], python: str) -> Options:

@@ -93,8 +93,15 @@ class Call:
                     raise
                 time.sleep(pause)
 
-    def search(self, kind: str) -> list[Path]:
+    def search(self, kind: str) -> tuple[Path, ...]:
         """Folders where Ansible looks for files of a kind ("files", "templates", "vars"), best first."""
+        known = self.task.searched
+        key = (kind, self.playbook_dir)
+        if key not in known:
+            known[key] = self._search(kind)
+        return known[key]
+
+    def _search(self, kind: str) -> tuple[Path, ...]:
         found: list[Path] = []
         for place in self.task.folders:
             if self.task.role and place.parent.name == "tasks":
@@ -102,17 +109,18 @@ class Call:
                 found += [place.parent.parent / kind, place.parent]
             found += [place / kind, place]
         base = self.playbook_dir.absolute()
-        return [*found, base / kind, base]
+        return (*found, base / kind, base)
 
     def find(self, name: str, kind: str) -> Path:
         """A file on the operator's machine. Raises ActionError, which names the places."""
         path = Path(name).expanduser()
-        tried = [] if path.is_absolute() else [folder / path for folder in self.search(kind)]
-        for candidate in tried or [path]:
+        folders = () if path.is_absolute() else self.search(kind)
+        for folder in folders or (Path(),):
+            candidate = folder / path
             if candidate.exists():
                 return candidate
-        places = "\n\t".join(map(str, tried))
-        where = f"\nSearched in:\n\t{places}" if tried else ""
+        places = "\n\t".join(str(folder / path) for folder in folders)
+        where = f"\nSearched in:\n\t{places}" if folders else ""
         raise ActionError(
             f"Could not find or access '{name}'{where} on the Ansible Controller.\n"
             "If you are using a module and expect the file to exist on the remote, see the remote_src option"

@@ -47,7 +47,7 @@ def render(call: Call, path: Path) -> str:
         if overrides["newline_sequence"] not in _NEWLINES:
             raise ActionError("newline_sequence needs to be one of: \n, \r or \r\n")
         overrides["newline_sequence"] = _NEWLINES[overrides["newline_sequence"]]
-    return call.templar.file(path, call.scope.above(special), tuple(call.search("templates")), overrides)
+    return call.templar.file(path, call.scope.above(special), call.search("templates"), overrides)
 
 
 def prepare(call: Call) -> Remote:
