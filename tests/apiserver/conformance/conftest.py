@@ -19,6 +19,7 @@ _CONTROLLERS = (
     "root-ca-certificate-publisher-controller",
     "resourcequota-controller",
     "deployment-controller",
+    "disruption-controller",
     "replicaset-controller",
     "replicationcontroller-controller",
     "endpoints-controller",

@@ -1,0 +1,142 @@
+"""From a budget and its pods to the budget's status: functions of values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from kprov.kube.api.core import Pod
+from kprov.kube.api.policy import PodDisruptionBudget
+from kprov.kube.component_helpers import pod_conditions
+from kprov.kube.controller_manager.deployment.rolling import scaled_value
+from kprov.kube.machinery import timestamps
+
+# An evicted pod whose deletion is not seen for so long is taken for one that stays (DeletionTimeout).
+DELETION_SECONDS: Final = 120.0
+# A pod that was marked for disruption and still is not deleted after so long loses the mark.
+STALE_SECONDS: Final = 120.0
+ALLOWED: Final = "DisruptionAllowed"
+TARGET: Final = "DisruptionTarget"
+BY_KUBELET: Final = "TerminationByKubelet"
+
+
+@dataclass(frozen=True)
+class Evicted:
+    """Of the pods that evictions noted: the awaited ones, those that stayed, seconds until to look again."""
+
+    awaited: dict[str, str]
+    stayed: list[Pod]
+    again: float | None
+
+
+def evicted(pdb: PodDisruptionBudget, pods: Sequence[Pod], now: float) -> Evicted:
+    """What became of status.disruptedPods by Unix time ``now``; pods that are gone or going count no more."""
+    awaited: dict[str, str] = {}
+    stayed: list[Pod] = []
+    left: list[float] = []
+    for pod in pods:
+        since = pdb.status.disrupted_pods.get(pod.metadata.name)
+        if since is None or pod.metadata.deletion_timestamp:
+            continue
+        remaining = timestamps.seconds(since) + DELETION_SECONDS - now
+        if remaining < 0:
+            stayed.append(pod)
+        else:
+            awaited[pod.metadata.name] = since
+            left.append(remaining)
+    return Evicted(awaited, stayed, min(left, default=None))
+
+
+def healthy(pods: Sequence[Pod], awaited: dict[str, str]) -> int:
+    """Ready pods that are not going to be deleted."""
+    return sum(
+        pod_conditions.is_ready(pod)
+        and not pod.metadata.deletion_timestamp
+        and pod.metadata.name not in awaited
+        for pod in pods
+    )
+
+
+def needs_scale(pdb: PodDisruptionBudget) -> bool:
+    """Whether the number of pods is what their controllers want, not how many there are."""
+    return pdb.spec.max_unavailable is not None or isinstance(pdb.spec.min_available, str)
+
+
+def desired(pdb: PodDisruptionBudget, expected: int) -> int:
+    """How many have to be healthy of the expected pods."""
+    if pdb.spec.max_unavailable is not None:
+        return max(0, expected - scaled_value(pdb.spec.max_unavailable, expected, up=True))
+    return scaled_value(pdb.spec.min_available, expected, up=True)
+
+
+def status(
+    pdb: PodDisruptionBudget, *, current: int, wanted: int, expected: int, awaited: dict[str, str], stamp: str
+) -> dict[str, Any]:
+    """The whole status document. ``stamp``: now, RFC 3339."""
+    # Without pods nothing is allowed: the first that appear are safe until they have been counted.
+    allowed = max(0, current - wanted) if expected > 0 else 0
+    generation = pdb.metadata.generation
+    reason = "SufficientPods" if allowed else "InsufficientPods"
+    condition = _condition(pdb, "True" if allowed else "False", reason, "", generation, stamp)
+    return {
+        "currentHealthy": current,
+        "desiredHealthy": wanted,
+        "expectedPods": expected,
+        "disruptionsAllowed": allowed,
+        "disruptedPods": awaited,
+        "observedGeneration": generation,
+        "conditions": condition,
+    }
+
+
+def is_current(pdb: PodDisruptionBudget, document: dict[str, Any]) -> bool:
+    """Whether the server has that status; of the conditions, status and reason count."""
+    known = pdb.status
+    conditions = {each["type"]: (each["status"], each["reason"]) for each in document["conditions"]}
+    return {
+        "currentHealthy": known.current_healthy,
+        "desiredHealthy": known.desired_healthy,
+        "expectedPods": known.expected_pods,
+        "disruptionsAllowed": known.disruptions_allowed,
+        "disruptedPods": known.disrupted_pods,
+        "observedGeneration": known.observed_generation,
+        "conditions": {each.type: (each.status, each.reason) for each in known.conditions},
+    } == {**document, "conditions": conditions}
+
+
+def failed(pdb: PodDisruptionBudget, why: str, stamp: str) -> dict[str, Any]:
+    """Changes of the status when it cannot be computed: nothing may be evicted."""
+    observed = pdb.status.observed_generation
+    conditions = _condition(pdb, "False", "SyncFailed", why, observed, stamp)
+    return {"disruptionsAllowed": 0, "conditions": conditions}
+
+
+def stale_in(pod: Pod, now: float) -> float | None:
+    """Seconds until the pod's mark of disruption is stale, 0 when it is; None if it has none that can be."""
+    mark = pod_conditions.condition(pod, TARGET)
+    if mark is None or mark.status != "True" or mark.reason == BY_KUBELET:
+        return None
+    if pod.metadata.deletion_timestamp or pod_conditions.is_terminal(pod):
+        return None
+    since = timestamps.seconds(mark.last_transition_time) if mark.last_transition_time else 0.0
+    return max(0.0, since + STALE_SECONDS - now)
+
+
+def _condition(
+    pdb: PodDisruptionBudget, value: str, reason: str, message: str, generation: int, stamp: str
+) -> list[dict[str, Any]]:
+    """All conditions with this one as it is now; its time is that of its last change of status."""
+    old = next((each for each in pdb.status.conditions if each.type == ALLOWED), None)
+    changed = stamp if old is None or old.status != value else old.last_transition_time
+    new = {
+        "type": ALLOWED,
+        "status": value,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": changed,
+    }
+    if old is None:
+        return [*(msgspec.to_builtins(each) for each in pdb.status.conditions), new]
+    return [new if each is old else msgspec.to_builtins(each) for each in pdb.status.conditions]

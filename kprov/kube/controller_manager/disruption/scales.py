@@ -1,0 +1,97 @@
+"""How many pods the controllers of some pods want."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from kprov.kube.api.apps import Deployment, ReplicaSet, StatefulSet
+from kprov.kube.api.core import Pod
+from kprov.kube.api.meta import Object, OwnerReference
+from kprov.kube.client import ApiError, Informer
+from kprov.kube.controller_manager.context import Context
+from kprov.kube.controller_manager.replication import ReplicationController
+from kprov.kube.machinery import resources
+
+Kind = TypeVar("Kind", bound=Object)
+
+
+class NoScaleError(Exception):
+    """A pod's controller does not say how many pods it wants; the text is upstream's."""
+
+
+class Scales:
+    """Of the kinds below by their informers, of others by their scale subresource."""
+
+    def __init__(self, context: Context) -> None:
+        informers = context.informers
+        self._client = context.client
+        self._deployments = informers.informer("apps", "v1", "deployments", Deployment)
+        self._sets = informers.informer("apps", "v1", "replicasets", ReplicaSet)
+        self._stateful = informers.informer("apps", "v1", "statefulsets", StatefulSet)
+        self._controllers = informers.informer("", "v1", "replicationcontrollers", ReplicationController)
+
+    async def wanted(self, pods: Iterable[Pod]) -> tuple[int, list[str]]:
+        """The sum over all controllers of the pods, and names of pods without one. NoScaleError, ApiError."""
+        found: dict[str, int] = {}
+        seen: set[str] = set()
+        unmanaged = []
+        for pod in pods:
+            owner = pod.metadata.controller()
+            if owner is None:
+                unmanaged.append(pod.metadata.name)
+            elif owner.uid not in seen:
+                scale = await self._of(owner, pod.metadata.namespace)
+                if scale is None:
+                    raise NoScaleError(f'found no controllers for pod "{pod.metadata.name}"')
+                uid, found[uid] = scale[0], scale[1]
+                seen.add(owner.uid)
+        return sum(found.values()), unmanaged
+
+    async def _of(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
+        """UID and replicas of the controller that counts: a replica set's deployment instead of the set."""
+        group, version = resources.split_api_version(owner.api_version)
+        here: tuple[str, int] | None = None
+        match group, owner.kind:
+            case "", "ReplicationController":
+                here = _replicas(self._controllers, namespace, owner)
+            case "apps" | "extensions", "ReplicaSet":
+                here = self._of_replica_set(namespace, owner)
+            case "apps", "StatefulSet":
+                here = _replicas(self._stateful, namespace, owner)
+        return here or await self._by_subresource(group, version, owner, namespace)
+
+    def _of_replica_set(self, namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
+        rs = _same(self._sets, namespace, owner)
+        if rs is None:
+            return None
+        above = rs.metadata.controller()
+        if above is None or above.kind != "Deployment":
+            return rs.metadata.uid, rs.spec.replicas
+        return _replicas(self._deployments, namespace, above)
+
+    async def _by_subresource(
+        self, group: str, version: str, owner: OwnerReference, namespace: str
+    ) -> tuple[str, int] | None:
+        resource = resources.find_kind(group, version, owner.kind)
+        if resource is None:
+            raise NoScaleError(f'no matches for kind "{owner.kind}" in version "{owner.api_version}"')
+        if resource.subresource("scale") is None:
+            raise NoScaleError(f"{resource.group_resource} does not implement the scale subresource")
+        client = self._client.resource(group, version, resource.plural, dict)
+        try:
+            scale: dict[str, Any] = await client.get(owner.name, namespace=namespace, subresource="scale")
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+        uid = scale["metadata"]["uid"]
+        return (uid, scale.get("spec", {}).get("replicas", 0)) if uid == owner.uid else None
+
+
+def _same(informer: Informer[Kind], namespace: str, owner: OwnerReference) -> Kind | None:
+    found = informer.get(namespace, owner.name)
+    return found if found is not None and found.metadata.uid == owner.uid else None
+
+
+def _replicas(informer: Informer[Any], namespace: str, owner: OwnerReference) -> tuple[str, int] | None:
+    found = _same(informer, namespace, owner)
+    return None if found is None else (found.metadata.uid, found.spec.replicas)
