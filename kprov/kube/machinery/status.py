@@ -46,15 +46,16 @@ class StatusError(Exception):
 
 
 def failure(code: int, reason: str, message: str, details: Mapping[str, Any] | None = None) -> StatusError:
-    """A Status of any kind; empty values of details are left out, as upstream's omitempty does."""
+    """A Status of any kind; empty ones of reason and details are left out, as upstream does."""
     status: Status = {
         "kind": "Status",
         "apiVersion": "v1",
         "metadata": {},
         "status": "Failure",
         "message": message,
-        "reason": reason,
     }
+    if reason:
+        status["reason"] = reason
     if details is not None:
         status["details"] = {key: value for key, value in details.items() if value}
     status["code"] = code

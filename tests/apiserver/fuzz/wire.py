@@ -24,6 +24,7 @@ _PATIENCE: Final = 1.0
 _KNOWN: Final = {
     ("Timeout", "Timeout: Too large resource version"),
     ("ServiceUnavailable", "no endpoints available for service"),
+    (None, "no preferred addresses found; known addresses: []"),
 }
 
 

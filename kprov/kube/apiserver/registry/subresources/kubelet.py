@@ -77,7 +77,8 @@ def address_of(node: Object, types: Sequence[str]) -> Address:
         for each in addresses:
             if each.get("type") == wanted and each.get("address"):
                 return Address(each["address"], port)
-    raise status.internal_error(f"no preferred addresses found; known addresses: {list(addresses)}")
+    known = " ".join(f"{{{each.get('type', '')} {each.get('address', '')}}}" for each in addresses)
+    raise status.failure(500, "", f"no preferred addresses found; known addresses: [{known}]")
 
 
 def unverified() -> ssl.SSLContext:

@@ -21,8 +21,12 @@ def node(port: int | None = 10251) -> dict[str, Any]:
 def test_a_kubelets_address_is_of_the_preferred_type() -> None:
     assert address_of(node(), ("InternalIP", "Hostname")) == Address("10.0.0.1", 10251)
     assert address_of(node(None), ("ExternalIP", "Hostname")) == Address("n1", 10250)
-    with pytest.raises(StatusError, match="no preferred addresses found"):
+    with pytest.raises(StatusError) as caught:
         address_of(node(), ("ExternalIP",))
+    assert caught.value.code == 500
+    assert "reason" not in caught.value.status
+    known = "[{Hostname n1} {InternalIP 10.0.0.1}]"
+    assert caught.value.message == f"no preferred addresses found; known addresses: {known}"
 
 
 def test_a_kubelets_url() -> None:
