@@ -81,7 +81,7 @@ def _shown_step(step: str) -> str:
     if kind == "k":
         keys = orjson.loads(text)
         return "[" + ",".join(f"{name}={_json(value)}" for name, value in sorted(keys.items())) + "]"
-    return f"[={text}]"
+    return f"[{text}]" if kind == "i" else f"[={text}]"
 
 
 def _json(value: Any) -> str:

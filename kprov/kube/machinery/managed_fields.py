@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kprov.kube.machinery import field_set, status, timestamps
+from kprov.kube.machinery import field_set, status, structured_check, timestamps
 from kprov.kube.machinery import schema as schemas
 from kprov.kube.machinery.field_set import FieldSet, Path
 from kprov.kube.machinery.resources import api_version
@@ -141,6 +141,9 @@ def apply(
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise status.bad_request("metadata.managedFields must be nil")
     node = (schema or schemas.builtin()).node(gvk)
+    refusal = structured_check.refusal(node, applied, gvk)
+    if refusal is not None:
+        raise refusal
     now = now or timestamps.now()
     before = _bare(live)
     try:
@@ -239,8 +242,9 @@ def _apply(
     if not owned:
         managers.pop(entry.key, None)
     else:
-        unchanged = last is not None and last.fields == owned and result == live
-        time = last.time if unchanged and last is not None else entry.time
+        # Who changes nothing gets no new time; one who has applied nothing before has none.
+        unchanged_time = last.time if last is not None else None
+        time = unchanged_time if result == live else entry.time
         managers[entry.key] = replace(entry, fields=owned, time=time)
     return result
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kprov.kube.machinery import zero_values
 from kprov.kube.machinery.field_set import FieldSet, Path, key_step, prefixes, value_step
 from kprov.kube.machinery.schema_types import ANY_NODE, KEY_DEFAULTS, Kind, Node
 
@@ -55,20 +56,32 @@ def item_step(node: Node, item: Any) -> str:
     """The path step of a list item. Raises StructuredMergeError when it lacks a key."""
     if node.list_type == "set":
         return value_step(item)
+    if item is None:
+        raise StructuredMergeError("associative list with keys may not have a null element")
     if not isinstance(item, dict):
         raise StructuredMergeError("associative list with keys may not have non-map elements")
     keys = {}
     for name in node.map_keys:
-        value = item.get(name, KEY_DEFAULTS.get(name))
+        value = item.get(name)
+        if value is None:
+            value = _key_default(node, name)
         if value is not None:
             keys[name] = value
     if not keys:
-        missing = node.map_keys[0] if node.map_keys else "key"
+        missing = " ".join(f'"{name}"' for name in node.map_keys)
         raise StructuredMergeError(
-            f'associative list with keys has an element that omits key field "{missing}" '
-            "(and doesn't have default value)"
+            f"associative list with keys has an element that omits all key fields [{missing}] "
+            "(and doesn't have default values for any key fields)"
         )
     return key_step(keys)
+
+
+def _key_default(node: Node, name: str) -> Any:
+    """What stands for a key that an item does not name: Go's zero, where the type always writes it."""
+    if name in KEY_DEFAULTS:
+        return KEY_DEFAULTS[name]
+    fields = zero_values.of(node.item or ANY_NODE)
+    return fields.written.get(name) if fields else None
 
 
 def _by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:

@@ -11,7 +11,16 @@ from typing import Any, Final
 from kprov.kube.apiserver.endpoints import body, patched
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import duplicates, field, go_json, managed_fields, patch, schema, status
+from kprov.kube.machinery import (
+    duplicates,
+    field,
+    go_json,
+    managed_fields,
+    patch,
+    schema,
+    status,
+    structured_check,
+)
 
 Object = dict[str, Any]
 Gvk = tuple[str, str, str]
@@ -121,17 +130,13 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)
+    refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
     report = schema.builtin().prune(applied, gvk, None)
     if report.errors:
         raise status.bad_request(report.bad_request_text(gvk, strict=False) or "")
-    metadata = applied.setdefault("metadata", {})
-    if report.unknown_fields:
-        group, version, kind = gvk
-        name = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        errors = [f".{path}: field not declared in schema" for path in report.unknown_fields]
-        text = errors[0] if len(errors) == 1 else "errors:\n  " + "\n  ".join(errors)
-        shown = f"{name}; {group}/{version}, Kind={kind}"
-        raise status.bad_request(f"failed to create typed patch object ({shown}): {text}")
+    applied.setdefault("metadata", {})
+    if report.unknown_fields and refusal is not None:
+        raise refusal
     twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "

@@ -23,6 +23,8 @@ _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+#: Of them what a client may not write where the server has not; validation says so.
+_JUDGED: Final = {"deletionTimestamp", "deletionGracePeriodSeconds"}
 
 #: Kinds that no rule of names was ever made for.
 _ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
@@ -85,7 +87,7 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
     for kept in _KEPT:
         if kept in before:
             metadata[kept] = before[kept]
-        else:
+        elif kept not in _JUDGED:
             metadata.pop(kept, None)
     if wanted:
         metadata["uid"] = wanted

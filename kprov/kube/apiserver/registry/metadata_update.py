@@ -81,7 +81,7 @@ def _change(new: Object, before: Object) -> list[FieldError]:
             errors.append(field.forbidden("metadata.finalizers", text + shown))
     errors += [
         field.invalid(f"metadata.{name}", new.get(name), "field is immutable")
-        for name in ("name", "namespace", "uid")
+        for name in ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
         if new.get(name) != before.get(name)
     ]
     return errors + metadata.common(new)

@@ -53,7 +53,7 @@ _MODIFIED: Final = (
 def unavailable(error: StorageError) -> status.StatusError:
     """The database did not answer: upstream passes on what it says, as an error of no kind."""
     refusal = status.failure(500, "", str(error))
-    del refusal.status["reason"]
+    refusal.status.pop("reason", None)
     return refusal
 
 
