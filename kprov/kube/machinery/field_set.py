@@ -8,29 +8,56 @@ Source: sigs.k8s.io/structured-merge-diff/v6/fieldpath.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 Path = tuple[str, ...]
 FieldSet = set[Path]
 
+#: Below a step nothing is a member.
+_EMPTY: Final[tuple[Any, ...]] = ({}, None)
+
 
 def decode(fields: dict[str, Any] | None) -> FieldSet:
-    """From FieldsV1, nested objects; "." marks an inner node that is itself a member."""
+    """From FieldsV1, nested objects; "." marks an inner node that is itself a member.
+
+    ValueError: it is none. Steps of kinds that a later version may know are left out.
+    """
     found: FieldSet = set()
 
     def walk(node: dict[str, Any], path: Path) -> None:
+        if type(node) is not dict:
+            raise ValueError(f"no object at {path}")
         for step, children in node.items():
             if step == ".":
                 found.add(path)
-            elif children:
+            elif step[:2] != "f:" and not _is_known(step):
+                continue
+            elif children or children not in _EMPTY:
                 walk(children, (*path, step))
             else:
                 found.add((*path, step))
 
-    walk(fields or {}, ())
+    walk({} if fields is None else fields, ())
     return found
+
+
+def _is_known(step: str) -> bool:
+    """ValueError: it is no step of any kind."""
+    if step[1:2] != ":":
+        raise ValueError(f"missing colon: {step}")
+    kind, text = step[0], step[2:]
+    if kind == "i":
+        int(text)
+    elif kind == "v":
+        orjson.loads(text)
+    elif kind == "k":
+        if type(orjson.loads(text)) is not dict:
+            raise ValueError(f"no keys: {step}")
+    else:
+        return False
+    return True
 
 
 def encode(paths: FieldSet) -> dict[str, Any]:

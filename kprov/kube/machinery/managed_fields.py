@@ -6,6 +6,7 @@ Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields, sigs.k8s.io/stru
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -293,13 +294,11 @@ def _live_or_new(live: Object | None, metadata: Object, subresource: str) -> _Ma
     if sent and not subresource:
         if sent == [{}]:
             return {}
-        try:
+        with suppress(ValueError):
             return _decoded(sent)
-        except StructuredMergeError:
-            pass
     try:
         return _decoded(stored)
-    except StructuredMergeError:
+    except ValueError:
         return {}
 
 

@@ -154,6 +154,26 @@ def test_another_version_and_given_managed_fields_are_refused() -> None:
         apply(None, {**deployment(), "metadata": {"name": "a", "managedFields": []}})
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "text", [1], 0, {"f:data": "text"}, {"f:data": [{}]}, {"f:data": False}, {"data": {}}, {"": {}}, {"f": {}}, {"i:x": {}}, {"k:{": {}},
+        {"k:[1]": {}}, {"v:x": {}},
+    ],
+)  # fmt: skip
+def test_fields_that_are_none_are_not_taken_from_the_client(fields: Any) -> None:
+    live = created(config(a="1"), gvk=CONFIG_MAP)
+    sent = orjson.loads(orjson.dumps(live))
+    sent["metadata"]["managedFields"][0]["fieldsV1"] = fields
+    managed_fields.update(live, sent, CONFIG_MAP, manager="other", now=LATER)
+    assert sent["metadata"]["managedFields"] == live["metadata"]["managedFields"]
+
+
+def test_steps_of_later_versions_are_left_out() -> None:
+    fields: Any = {"f:a": {"x:y": {"f:b": {}}, "f:c": None, ".": 5}, "i:1": {}, 'k:{"name":"a"}': {}, "v:1": {}}
+    assert field_set.decode(fields) == {("f:a", "f:c"), ("f:a",), ("i:1",), ('k:{"name":"a"}',), ("v:1",)}
+
+
 def test_an_item_twice_in_an_applied_list_is_refused() -> None:
     with pytest.raises(StatusError, match="duplicate entries for key"):
         apply(None, deployment(**containers({"name": "a"}, {"name": "a"})))
