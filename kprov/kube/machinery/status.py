@@ -221,5 +221,5 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
 
 
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
-    text = f"only the following media types are accepted: {', '.join(accepted)}"
+    text = f"406: Not Acceptable\n\nAvailable representations: {', '.join(accepted)}"
     return failure(406, "NotAcceptable", text)

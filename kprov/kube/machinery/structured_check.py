@@ -10,7 +10,6 @@ from typing import Any
 
 from kprov.kube.machinery import field_set, status
 from kprov.kube.machinery.field_set import Path
-from kprov.kube.machinery.resources import api_version
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 from kprov.kube.machinery.structured_merge import StructuredMergeError, item_step
 
@@ -21,9 +20,7 @@ def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) 
     if not found:
         return None
     metadata = document.get("metadata") or {}
-    about = (
-        f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {api_version(*gvk[:2])}, Kind={gvk[2]}"
-    )
+    about = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
     text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
     return status.bad_request(f"failed to create typed patch object ({about}): {text}")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.store import precondition_failed
-from kprov.kube.apiserver.registry.subresources import change
+from kprov.kube.apiserver.registry.subresources import change, scale_owners
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
@@ -35,10 +35,17 @@ async def scale(call: Call) -> Reply:
 
     def rescale(parent: Object | None) -> Object:
         assert parent is not None
+        metadata = parent["metadata"]
         current = of(parent)
+        if call.context.applied and metadata.get("managedFields"):
+            current["metadata"]["managedFields"] = scale_owners.of_scale(metadata["managedFields"])
         new = wanted(current)
-        # Owners are those of the workload: it is written as an update of its replicas.
-        call.context.applied = False
+        if call.context.applied:
+            owners = new["metadata"].get("managedFields")
+            version = store.resource.api_version
+            metadata["managedFields"] = scale_owners.of_workload(
+                metadata.get("managedFields"), owners, version
+            )
         return moved(parent, new, store.resource, is_patch=call.context.info.verb == "patch")
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
