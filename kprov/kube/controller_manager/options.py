@@ -63,6 +63,11 @@ def _controllers(flags: FlagSet) -> None:
     flags.integer("terminated-pod-gc-threshold", 12500, "ended pods that are kept")
     flags.boolean("enable-garbage-collector", True, "collect objects whose owners are gone")
     flags.duration("resource-quota-sync-period", 300, "how often all quotas are counted again")
+    flags.integer("mirroring-max-endpoints-per-subset", 1000, "addresses of a subset that are mirrored")
+    flags.duration(
+        "mirroring-endpointslice-updates-batch-period", 0, "how long changes of mirrors are joined"
+    )
+    flags.integer("mirroring-concurrent-service-endpoint-syncs", 5, "accepted; loops share one event loop")
     flags.string("cluster-signing-cert-file", "", "authority that signs certificate requests")
     flags.string("cluster-signing-key-file", "", "its key")
     flags.duration("cluster-signing-duration", 365 * 24 * 3600, "longest life of signed certificates")

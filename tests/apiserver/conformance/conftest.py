@@ -24,6 +24,7 @@ _CONTROLLERS = (
     "replicationcontroller-controller",
     "endpoints-controller",
     "endpointslice-controller",
+    "endpointslice-mirroring-controller",
 )
 
 

@@ -69,7 +69,7 @@ def plan(
     marks = labels(service)
     by_ports: dict[Ports, list[EndpointSlice]] = {}
     for each in existing:
-        by_ports.setdefault(_key(each.ports or []), []).append(each)
+        by_ports.setdefault(ports_key(each.ports or []), []).append(each)
     for ports, endpoints in wanted.items():
         _fill(result, service, family, ports, endpoints, by_ports.pop(ports, []), marks)
     leftover = [each for group in by_ports.values() for each in group]
@@ -181,7 +181,7 @@ def _ports(service: Service, pod: Pod) -> Ports:
     return tuple(sorted(found, key=str))
 
 
-def _key(ports: Iterable[EndpointPort]) -> Ports:
+def ports_key(ports: Iterable[EndpointPort]) -> Ports:
     return tuple(
         sorted(
             ((each.name or "", each.protocol or "TCP", each.port, each.app_protocol) for each in ports),

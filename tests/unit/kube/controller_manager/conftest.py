@@ -99,6 +99,8 @@ class ApiServer:
 
     async def _update(self, key: tuple[str, str, str], new: Document, part: str) -> Document:
         old = self.objects[key]
+        kept = {name: old["metadata"][name] for name in ("uid", "creationTimestamp", "generation")}
+        new["metadata"] = {**kept, **new["metadata"]}
         sent = new["metadata"].get("resourceVersion")
         if sent and sent != old["metadata"]["resourceVersion"]:
             raise Refused(409, "Conflict")
