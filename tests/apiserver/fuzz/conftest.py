@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,7 +51,9 @@ def judge(server: ApiServer) -> Iterator[Judge]:
     found = Judge(Line(server))
     yield found
     found.line.close()
-    assert not found.complaints, f"KPROV_FUZZ_SEED={SEED} KPROV_FUZZ_CASES={CASES}\n{found.verdict()}"
+    assert not found.complaints, (
+        f"KPROV_FUZZ_SEED={SEED} KPROV_FUZZ_CASES={CASES}\n{found.verdict()}\n{tracebacks(server.log())}"
+    )
 
 
 def workers(server: ApiServer) -> set[int]:
@@ -58,3 +61,9 @@ def workers(server: ApiServer) -> set[int]:
     first = server.process
     children = Path(f"/proc/{first}/task/{first}/children").read_text()
     return {first, *map(int, children.split())}
+
+
+def tracebacks(log: str) -> str:
+    """Each of them once: one complaint may have had several causes."""
+    found = re.findall(r"^Traceback .*\n(?:[ +|].*\n|\n)*\S.*$", log, re.MULTILINE)
+    return "\n".join(dict.fromkeys(found))

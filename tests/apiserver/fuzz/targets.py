@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tests.apiserver.conformance.operations import KINDS
@@ -35,13 +36,20 @@ COLLECTIONS: Final = tuple(_MORE)
 def fill(server: ApiServer) -> None:
     """Make all that is missing."""
     server.post("/api/v1/namespaces", {"metadata": {"name": NAME}})
+    for place, name, body in _all():
+        server.post(place, {**body, "metadata": {"name": name}})
+
+
+def everything() -> list[str]:
+    """Paths of what `fill` makes."""
+    return [f"{place}/{name}" for place, name, _ in _all()]
+
+
+def _all() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Collection, name, body."""
     for path, body in _MORE.items():
-        server.post(path, {**body, "metadata": {"name": NAME}})
+        yield path, NAME, body
     for kind in KINDS:
         name = NAME if kind.name == "a{}" else kind.name.format("1")
-        place = (
-            f"{kind.path}/namespaces/{NAME}/{kind.plural}"
-            if kind.namespaced
-            else f"{kind.path}/{kind.plural}"
-        )
-        server.post(place, {**kind.body, "metadata": {"name": name}})
+        scope = f"/namespaces/{NAME}" if kind.namespaced else ""
+        yield f"{kind.path}{scope}/{kind.plural}", name, kind.body

@@ -62,7 +62,7 @@ def test_odd_bodies(judge: Judge, share: Share) -> None:
             headers.append(("Content-Encoding", coding.encode()))
         judge.play(method, path, headers, oddities.coded(body, coding))
 
-    play(judge, share(0.15), wholes, each)
+    play(judge, share(0.1), wholes, each)
 
 
 def test_every_broken_body_by_itself(judge: Judge) -> None:
@@ -96,7 +96,7 @@ def test_odd_patches(judge: Judge, share: Share) -> None:
             "PATCH", f"{path}?{manager}{mode}", [("Content-Type", content_type)], oddities.as_json(document)
         )
 
-    play(judge, share(0.15), wholes, each)
+    play(judge, share(0.1), wholes, each)
 
 
 def test_odd_parameters(judge: Judge, share: Share) -> None:
@@ -109,7 +109,7 @@ def test_odd_parameters(judge: Judge, share: Share) -> None:
         headers = [("Accept", accept.encode("latin-1")), ("Content-Type", "application/json")]
         judge.play(method, f"{path}?{query}", headers, body)
 
-    play(judge, share(0.1), wholes, each)
+    play(judge, share(0.05), wholes, each)
 
 
 def test_odd_paths(judge: Judge, share: Share) -> None:
@@ -119,7 +119,7 @@ def test_odd_paths(judge: Judge, share: Share) -> None:
         method, path, accept = case
         judge.play(method, path, [("Accept", accept.encode("latin-1"))])
 
-    play(judge, share(0.06), wholes, each)
+    play(judge, share(0.03), wholes, each)
 
 
 def test_objects_without_a_name(judge: Judge, server: ApiServer) -> None:
