@@ -108,24 +108,6 @@ def test_pod_templates_should_replace_a_pod_template(server: ApiServer, namespac
 
 
 @pytest.mark.entry(
-    "DisruptionController should create a PodDisruptionBudget",
-    without="disruption controller: nobody observes the generations",
-)
-def test_disruption_should_create_a_pod_disruption_budget(server: ApiServer, namespace: str) -> None:
-    path = f"/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets"
-    spec = {"minAvailable": "1%", "selector": {"matchLabels": {"foo": "bar"}}}
-    made = ok(server, "POST", path, {"metadata": {"name": "foo"}, "spec": spec})
-    assert made["metadata"]["generation"] == 1
-    made["spec"]["minAvailable"] = "2%"
-    updated = ok(server, "PUT", f"{path}/foo", made)
-    assert (updated["spec"]["minAvailable"], updated["metadata"]["generation"]) == ("2%", 2)
-    patched = merge(server, f"{path}/foo", {"spec": {"minAvailable": "3%"}})
-    assert (patched["spec"]["minAvailable"], patched["metadata"]["generation"]) == ("3%", 3)
-    ok(server, "DELETE", f"{path}/foo")
-    assert server.get(f"{path}/foo").status == 404
-
-
-@pytest.mark.entry(
     "PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC",
     without="persistent volume controllers: the test takes the protection away",
 )
