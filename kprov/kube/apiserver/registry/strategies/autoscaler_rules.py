@@ -59,7 +59,7 @@ def _target(reference: Object, path: str, *, core: bool = False) -> Errors:
     if version.count("/") > 1:
         text = f"unexpected GroupVersion string: {version}"
         yield field.invalid(f"{path}.apiVersion", version, text)
-    elif not core and "/" not in version:
+    elif not core and not version.rpartition("/")[0]:
         yield field.invalid(f"{path}.apiVersion", version, "apiVersion must specify API group")
 
 
@@ -81,6 +81,9 @@ def _rules(rules: Object, path: str) -> Errors:
         if seconds > _PERIOD_MAX:
             text = f"must be less than or equal to {_PERIOD_MAX}"
             yield field.invalid(f"{place}.periodSeconds", seconds, text)
+    tolerance = rules.get("tolerance")
+    if tolerance is not None and nanos(tolerance) < 0:
+        yield field.invalid(f"{path}.tolerance", tolerance, checks.NOT_NEGATIVE)
 
 
 def _metric(metric: Object, path: str) -> Errors:

@@ -185,7 +185,7 @@ class AutoscalerStrategy(ResourceStrategy):
             target = {"type": "Utilization", "averageUtilization": 80}
             spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
         behavior = spec.get("behavior")
-        if behavior:
+        if behavior is not None:
             percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
             up: Object = behavior.setdefault("scaleUp", {})
             _missing(up, "stabilizationWindowSeconds", 0)

@@ -29,7 +29,7 @@ def of_scale(entries: Sequence[Object] | None) -> list[Object]:
 def of_workload(
     entries: Sequence[Object] | None, scale: Sequence[Object] | None, version: str
 ) -> list[Object]:
-    """The managedFields of the workload after its Scale's became `scale`; version: the workload's "apps/v1"."""
+    """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1"."""
     owners = {
         _key(entry): entry for entry in scale or () if _REPLICAS in field_set.decode(entry.get("fieldsV1"))
     }

@@ -95,6 +95,15 @@ def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
     return [(error.field, error.message) for error in rules.validate(obj)]
 
 
+def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
+    resource = find("autoscaling", "v2", "horizontalpodautoscalers")
+    assert resource is not None
+    obj: Object = {"metadata": {"name": "x"}, "spec": {"behavior": {}}}
+    zero_values.normalize(obj, schema.builtin().node(resource.gvk))
+    strategies.for_resource(resource).default(obj)
+    assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
+
+
 @pytest.mark.parametrize("plural", GOOD)
 def test_a_good_object_of_each_kind_is_taken(plural: str) -> None:
     assert made(plural) == []
@@ -148,6 +157,12 @@ FIRST = ("spec", "containers", 0)
          "spec.timeZone", "timeZone must be an explicit time zone"),
         ("horizontalpodautoscalers", (*SPEC, "metrics"), [{"type": "Pods"}],
          "spec.metrics[0].pods", "must populate information for the given metric source"),
+        ("horizontalpodautoscalers", (*SPEC, "behavior"), {"scaleUp": {"policies": []}},
+         "spec.behavior.scaleUp.policies", "must specify at least one Policy"),
+        ("horizontalpodautoscalers", (*SPEC, "behavior"), {"scaleDown": {"tolerance": "-1"}},
+         "spec.behavior.scaleDown.tolerance", "must be greater than or equal to 0"),
+        ("horizontalpodautoscalers", (*SPEC, "scaleTargetRef", "apiVersion"), "/v1",
+         "spec.scaleTargetRef.apiVersion", "apiVersion must specify API group"),
         ("networkpolicies", (*SPEC, "ingress", 0, "from", 0, "ipBlock", "except"), ["11.0.0.0/8"],
          "spec.ingress[0].from[0].ipBlock.except[0]", "must be a strict subset of `cidr`"),
         ("ingresses", (*SPEC, "rules"), [{"host": "1.2.3.4"}],
