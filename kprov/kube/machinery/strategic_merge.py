@@ -133,6 +133,8 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
         else:
             continue
         if directive_removed := patch.get(_DELETE_FROM_LIST + name):
+            if not isinstance(directive_removed, list):
+                raise StrategicMergeError("invalid patch format of primitive list")
             merged = [value for value in merged if value not in directive_removed]
         original[name] = _in_order(
             merged, order, held or [], _identity(child, [*merged, *order, *(held or [])])
@@ -161,7 +163,7 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
 def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
     """What makes two elements the same: the merge key's value, for plain values themselves."""
     if not any(isinstance(value, dict) for value in values):
-        return lambda value: value
+        return _hashable
     key = node.merge_key
     if not key:
         raise StrategicMergeError(f"cannot merge lists without merge key for {node.name or 'list'}")
@@ -171,9 +173,14 @@ def _identity(node: Node, values: list[Any]) -> Callable[[Any], Any]:
             raise StrategicMergeError("list element types are not identical")
         if key not in value:
             raise StrategicMergeError(f"map: {printed(value)} does not contain declared merge key: {key}")
-        return value[key]
+        return _hashable(value[key])
 
     return of
+
+
+def _hashable(value: Any) -> Any:
+    """Of a list or object, which no key and no element of these lists may be, its text."""
+    return printed(value) if isinstance(value, dict | list) else value
 
 
 def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:

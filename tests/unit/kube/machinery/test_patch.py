@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -35,6 +36,30 @@ def test_a_json_patch_that_does_not_fit_is_422(operation: Obj) -> None:
     with pytest.raises(StatusError) as caught:
         patch.json_patch({"a": 1}, [operation])
     assert caught.value.code == 422
+
+
+@pytest.mark.parametrize("odd", [{}, {"a": 1}, [], [[]], None, True, 5, "x"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda odd: {"spec": {"containers": [{"name": odd}, {"name": odd}]}},
+        lambda odd: {"spec": {"containers": [{"name": "c", "ports": [{"containerPort": odd}]}]}},
+        lambda odd: {"spec": {"containers": [{"name": odd, "$patch": "delete"}]}},
+        lambda odd: {"spec": {"containers": [{"name": odd}], "$setElementOrder/containers": [{"name": odd}]}},
+        lambda odd: {"metadata": {"$setElementOrder/finalizers": [odd]}},
+        lambda odd: {"metadata": {"$setElementOrder/finalizers": [odd], "finalizers": [odd, odd]}},
+        lambda odd: {"metadata": {"$deleteFromPrimitiveList/finalizers": [odd]}},
+        lambda odd: {
+            "metadata": {"$deleteFromPrimitiveList/finalizers": odd, "$setElementOrder/finalizers": []}
+        },
+        lambda odd: {"spec": {"$retainKeys": [odd]}},
+    ],
+)
+def test_keys_and_elements_of_any_type_are_merged_or_refused(change: Any, odd: Any) -> None:
+    doc = pod({"name": "c", "image": "i", "ports": [{"containerPort": 80}]})
+    doc["metadata"]["finalizers"] = ["a", "b"]
+    with suppress(StatusError):
+        assert patch.strategic_merge_patch(doc, change(odd), POD)
 
 
 def test_a_deep_strategic_patch_takes_as_long_as_it_is() -> None:
