@@ -7,13 +7,13 @@ import platform
 from collections.abc import Sequence
 from typing import Final
 
-from aiohttp import web
-
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.discovery import Discovery
 from kprov.kube.apiserver.endpoints.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
@@ -30,7 +30,7 @@ class Documents:
         self._discovery = Discovery(self._resources, address)
         self._openapi = OpenApi(self._resources)
 
-    async def answer(self, request: web.BaseRequest) -> web.Response | None:
+    async def answer(self, request: Request) -> Response | None:
         """The answer to a path, None when there is none."""
         path = request.path.rstrip("/") or "/"
         if path.startswith("/openapi/"):
@@ -50,8 +50,8 @@ class Documents:
             return None
         body, media_type, etag = found
         if request.headers.get("If-None-Match") == etag:
-            return web.Response(status=304, headers={"ETag": etag})
-        response = web.Response(
+            return Response(status=304, headers={"ETag": etag})
+        response = Response(
             body=body,
             headers={
                 "Content-Type": media_type,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
+from kprov.kube.component_base.http11.answer import Response
 
 #: None: well; otherwise the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]
@@ -26,7 +26,7 @@ class Health:
     def _shutdown(self) -> str | None:
         return "process is shutting down" if self.stopping else None
 
-    async def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> web.Response | None:
+    async def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> Response | None:
         """The answer to a health path, None when it is none."""
         parts = path.strip("/").split("/", 1)
         base, name = parts[0], parts[1] if len(parts) > 1 else ""
@@ -37,7 +37,7 @@ class Health:
             checks = checks | self._ready | {"shutdown": self._shutdown}
         if name:
             if name not in checks:
-                return web.Response(status=404, text="404 page not found\n")
+                return Response(status=404, text="404 page not found\n")
             reason = await _result(checks[name])
             return _text(200, "ok") if reason is None else _text(500, f"internal server error: {reason}\n")
         names = [label for label in checks if label not in excluded]
@@ -63,5 +63,5 @@ async def _result(check: Check) -> str | None:
     return await found if isinstance(found, Awaitable) else found
 
 
-def _text(code: int, text: str) -> web.Response:
-    return web.Response(status=code, text=text, headers={"X-Content-Type-Options": "nosniff"})
+def _text(code: int, text: str) -> Response:
+    return Response(status=code, text=text, headers={"X-Content-Type-Options": "nosniff"})

@@ -1,16 +1,15 @@
-"""The request as the listener makes it: aiohttp's, with what the chain hangs on it."""
+"""The request as the listener makes it, with what the chain hangs on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aiohttp import web
-from aiohttp.hdrs import SERVER
 from multidict import istr
 
-if TYPE_CHECKING:
-    import asyncio
+from kprov.kube.component_base.http11 import request as http11
+from kprov.kube.component_base.http11.answer import Answer
 
+if TYPE_CHECKING:
     from kprov.kube.apiserver.audit.event import AuditEvent
     from kprov.kube.apiserver.flowcontrol.level import Ticket
 
@@ -26,25 +25,25 @@ class Seat(Protocol):
         """Harmless a second time."""
 
 
-class Request(web.BaseRequest):
+class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    ATTRS = web.BaseRequest.ATTRS | frozenset({"audit", "audit_id", "is_long", "seat", "ticket"})
+    __slots__ = ("audit", "audit_id", "is_long", "seat", "ticket")
 
-    audit: AuditEvent | None = None
-    #: Of an event that has been written to its end already.
-    audit_id = ""
-    ticket: Ticket | None = None
-    #: What the request has to give back at its end: the ticket, or a place under a plain limit.
-    seat: Seat | None = None
-    #: A watch or a connection: it is answered long before it ends.
-    is_long = False
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.audit: AuditEvent | None = None
+        #: Of an event that has been written to its end already.
+        self.audit_id = ""
+        self.ticket: Ticket | None = None
+        #: What the request has to give back at its end: the ticket, or a place under a plain limit.
+        self.seat: Seat | None = None
+        #: A watch or a connection: it is answered long before it ends.
+        self.is_long = False
 
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """Called by aiohttp before a response's head is sent, whoever sends it."""
-        headers = response.headers
-        # aiohttp tells its version; upstream tells nothing.
-        headers.pop(SERVER, None)
+    def answering(self, answer: Answer) -> None:
+        """Called before an answer's head is sent, whoever sends it."""
+        headers = answer.headers
         ticket = self.ticket
         if ticket is not None:
             headers[SCHEMA_UID] = ticket.schema_uid
@@ -58,7 +57,7 @@ class Request(web.BaseRequest):
         else:
             headers[AUDIT_ID] = event.id
             if self.is_long:
-                event.started(response.status)
+                event.started(answer.status)
 
 
 def readable(text: str) -> str:
@@ -66,12 +65,3 @@ def readable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def factory(loop: asyncio.AbstractEventLoop) -> Any:
-    """What web.Server wants as request_factory."""
-
-    def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Request:
-        return Request(message, payload, protocol, writer, task, loop)
-
-    return make

@@ -23,10 +23,10 @@ from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.resources import Resource, Subresource
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from kprov.kube.apiserver.admission.plugin import Attributes
     from kprov.kube.apiserver.registry.registry import Registry
+    from kprov.kube.component_base.http11.answer import Answer
+    from kprov.kube.component_base.http11.request import Request
 
 Object = dict[str, Any]
 
@@ -86,11 +86,11 @@ class Call:
     """One request to a subresource, or to a resource that is never stored (reviews, bindings).
 
     `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
-    stream and transport; a handler that streams or upgrades prepares its own aiohttp response and returns it.
+    stream and transport; a handler that streams or upgrades starts its own Stream and returns it.
     `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
     """
 
-    request: web.BaseRequest
+    request: Request
     context: RequestContext
     registry: Registry
     admission: Admission
@@ -107,7 +107,7 @@ class Call:
 
 
 #: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
-SubresourceHandler = Callable[[Call], Awaitable["Reply | web.StreamResponse"]]
+SubresourceHandler = Callable[[Call], Awaitable["Reply | Answer"]]
 
 #: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).
 #: /status of every resource and /finalize of namespaces are served by the server itself and need no entry.

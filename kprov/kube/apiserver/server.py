@@ -11,9 +11,7 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, Final
-
-from aiohttp import web
+from typing import Final
 
 from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.auditor import Auditor
@@ -30,6 +28,8 @@ from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
 from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
 from kprov.kube.apiserver.request_metrics import RequestMetrics
 from kprov.kube.component_base import metrics as component_metrics
+from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Server:
         self._flow = flow
         self._seconds = request_seconds
         self.metrics = RequestMetrics()
-        self._runner: web.ServerRunner | None = None
+        self._listener = Listener(self.handle, request_class=Request)
         self._inflight = 0
         #: Done when the last request has been answered; only while stopping.
         self._draining: asyncio.Future[None] | None = None
@@ -77,45 +77,20 @@ class Server:
         self, *, address: str, port: int, context: ssl.SSLContext, reuse_port: bool = False
     ) -> None:
         """Listen. OSError: the port is taken."""
-        handle: Any = self.handle  # requests are those of the factory
-        server = web.Server(
-            handle,
-            request_factory=http_request.factory(asyncio.get_running_loop()),
-            handler_cancellation=True,
-            access_log=None,
-            keepalive_timeout=180,
-            max_line_size=65_536,
-            max_field_size=65_536,
-            auto_decompress=False,
-        )
-        self._runner = web.ServerRunner(server)
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner,
-            address or "0.0.0.0",
-            port,
-            ssl_context=context,
-            backlog=1024,
-            reuse_address=True,
-            reuse_port=reuse_port or None,
-        )
-        await site.start()
+        await self._listener.start(address or "0.0.0.0", port, context, reuse_port=reuse_port)
 
     async def stop(self, seconds: float = 10.0) -> None:
         """Take no more connections and let running requests end."""
-        if self._runner is None:
-            return
-        for site in list(self._runner.sites):
-            await site.stop()
+        self._listener.stop_accepting()
         self._draining = asyncio.get_running_loop().create_future()
         if self._inflight:
             await asyncio.wait((self._draining,), timeout=seconds)
-        await self._runner.cleanup()
+        await self._listener.close()
 
-    async def handle(self, request: Request) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Answer:
         """One request to its answer. Never raises but for cancellation."""
         query: Mapping[str, str] = request.query
-        info, tail = request_info.parse(request.method, request.rel_url.raw_path, query)
+        info, tail = request_info.parse(request.method, request.raw_path, query)
         if info.verb == "watch" or (info.is_resource_request and info.subresource in _ENDLESS_SUBRESOURCES):
             return await self._handle_long(request, info, query, tail)
         begin = perf_counter()
@@ -152,7 +127,7 @@ class Server:
 
     async def _handle_long(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> web.StreamResponse:
+    ) -> Answer:
         """A watch or a connection: it counts as answered from its head on."""
         request.is_long = True
         begin = perf_counter()
@@ -176,7 +151,7 @@ class Server:
 
     async def _answered(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> web.StreamResponse:
+    ) -> Answer:
         """The answer, errors made answers too."""
         try:
             return await self._answer(request, info, query, tail)
@@ -193,7 +168,7 @@ class Server:
 
     async def _answer(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
-    ) -> web.StreamResponse:
+    ) -> Answer:
         user = await self._authenticate(request, info)
         event = None
         if self._auditor is not None:
@@ -231,7 +206,7 @@ class Server:
 
     async def _worked(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
-    ) -> web.StreamResponse:
+    ) -> Answer:
         info = context.info
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
@@ -239,11 +214,8 @@ class Server:
         return await finished(work, self._seconds)
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
-        transport = request.transport
-        tls = transport.get_extra_info("ssl_object") if transport is not None else None
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         try:
-            user = await self.authenticator.authenticate(request.headers, certificate)
+            user = await self.authenticator.authenticate(request.headers, request.certificate)
             if user is not None:
                 return user
             if not self._anonymous(info):
@@ -255,21 +227,21 @@ class Server:
             raise
         return ANONYMOUS
 
-    async def _other(self, request: web.BaseRequest, query: Mapping[str, str]) -> web.StreamResponse:
+    async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
         path = request.path
         excluded = {name for value in request.query.getall("exclude", []) for name in value.split(",")}
         health = await self._health.answer(path, query, excluded)
         if health is not None:
             return health
         if path == "/metrics":
-            return web.Response(
+            return Response(
                 body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
             )
         answer = self._openid.answer(path) or await self._documents.answer(request)
         return _no_page() if answer is None else answer
 
 
-def _no_page() -> web.Response:
+def _no_page() -> Response:
     """Of paths that no handler has, as Go's servers say it."""
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
-    return web.Response(status=404, text="404 page not found\n", headers=headers)
+    return Response(status=404, text="404 page not found\n", headers=headers)

@@ -12,7 +12,6 @@ from argparse import Namespace
 from typing import Any, Final
 
 import orjson
-from aiohttp import web
 
 from kprov.kube.apiserver.audit import event as events
 from kprov.kube.apiserver.audit import log as logs
@@ -24,6 +23,8 @@ from kprov.kube.apiserver.endpoints import body
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Auditor:
         self._levels = {level: _LEVELS.labels(name) for name, level in policies.LEVELS.items()}
         self._failures = 0
 
-    def begin(self, request: web.BaseRequest, info: RequestInfo, user: UserInfo | None) -> AuditEvent | None:
+    def begin(self, request: Request, info: RequestInfo, user: UserInfo | None) -> AuditEvent | None:
         """The request's event with its first stage written; None when nothing is to be recorded.
 
         Raises StatusError 500 in the mode blocking-strict when it could not be written.
@@ -132,7 +133,7 @@ class Auditor:
         document = events.document_of(
             recording,
             audit_id=audit_id(request),
-            uri=request.raw_path,
+            uri=request.target,
             verb=info.verb,
             user=user,
             addresses=addresses(request),
@@ -148,9 +149,7 @@ class Auditor:
             raise status.internal_error("failed to store audit event")
         return event
 
-    def refused(
-        self, request: web.BaseRequest, info: RequestInfo, error: status.StatusError
-    ) -> AuditEvent | None:
+    def refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> AuditEvent | None:
         """Credentials that were wrong: one event, of the answer."""
         event = self.begin(request, info, None)
         if event is not None:
@@ -160,7 +159,7 @@ class Auditor:
             event.started(error.code)
         return event
 
-    def end(self, event: AuditEvent, response: web.StreamResponse | None, *, is_long: bool) -> None:
+    def end(self, event: AuditEvent, response: Answer | None, *, is_long: bool) -> None:
         """Record what was asked and answered. response None: the client went away before there was one."""
         if event.level >= Level.METADATA and event.body:
             self._tell_request(event)
@@ -234,12 +233,12 @@ class Auditor:
             # The object was no such object; it has been refused.
             log.debug("a refused object is recorded as it came")
 
-    def _tell_response(self, event: AuditEvent, response: web.StreamResponse) -> None:
-        if not isinstance(response, web.Response) or not isinstance(response.body, bytes | bytearray):
+    def _tell_response(self, event: AuditEvent, response: Answer) -> None:
+        if not isinstance(response, Response):
             return
         is_error = response.status >= 400
         wants_all = event.level >= Level.REQUEST_RESPONSE and event.info.is_resource_request
-        data = bytes(response.body)
+        data = response.body
         is_status = is_error or b'"kind":"Status"' in data[:64]
         if not wants_all and not is_status:
             return
@@ -265,13 +264,13 @@ class Auditor:
             event.response_object(_plain(shown) if event.recording.omit_managed_fields else shown)
 
 
-def audit_id(request: web.BaseRequest) -> str:
+def audit_id(request: Request) -> str:
     """The client's Audit-ID, or a new one."""
     given = request.headers.get("Audit-ID", "")
     return given[:_ID_LENGTH] if given else str(uuid.uuid4())
 
 
-def addresses(request: web.BaseRequest) -> list[str]:
+def addresses(request: Request) -> list[str]:
     """Where the request comes from: what proxies say, then the peer."""
     found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):

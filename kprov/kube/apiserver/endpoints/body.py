@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from kprov.kube.apiserver.endpoints import foreign_kinds
 from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
 from kprov.kube.machinery.resources import api_version
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from kprov.kube.component_base.http11.request import Request
 
 Object = dict[str, Any]
 Gvk = tuple[str, str, str]
@@ -41,7 +42,7 @@ class NotAnObjectError(ValueError):
     """Something else than a JSON object."""
 
 
-async def read(request: web.BaseRequest) -> bytes:
+async def read(request: Request) -> bytes:
     """The whole body. Raises StatusError 413 above the limit."""
     length = request.content_length
     if length is not None and length > MAX_BYTES:
@@ -49,11 +50,14 @@ async def read(request: web.BaseRequest) -> bytes:
     if length is not None and length == 0:
         return b""
     pieces, size = [], 0
-    async for piece in request.content.iter_any():
-        size += len(piece)
-        if size > MAX_BYTES:
-            raise _too_large()
-        pieces.append(piece)
+    try:
+        async for piece in request.body.iter_any():
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise _too_large()
+            pieces.append(piece)
+    except BrokenBodyError as error:
+        raise status.bad_request(str(error)) from None
     data = b"".join(pieces)
     if request.headers.get("Content-Encoding") == "gzip":
         data = _unzipped(data)
@@ -81,7 +85,7 @@ def _too_large() -> status.StatusError:
     return status.request_entity_too_large(f"limit is {MAX_BYTES}")
 
 
-def media_type(request: web.BaseRequest) -> str:
+def media_type(request: Request) -> str:
     """Content-Type without parameters, in lower case; JSON when there is none, "" when it is malformed."""
     text = request.headers.get("Content-Type", "")
     if not text:

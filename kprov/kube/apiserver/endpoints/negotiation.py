@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from kprov.kube.machinery import status
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from kprov.kube.component_base.http11.request import Request
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -34,7 +34,7 @@ _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
 
-def of(request: web.BaseRequest, query: Mapping[str, str], *, transforms: bool = True) -> Form:
+def of(request: Request, query: Mapping[str, str], *, transforms: bool = True) -> Form:
     """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406.
 
     transforms: whether there are tables and metadata of what is asked; of reviews there are none.
@@ -48,7 +48,7 @@ def of(request: web.BaseRequest, query: Mapping[str, str], *, transforms: bool =
     return replace(found, pretty=True) if pretty and found.media_type == JSON else found
 
 
-def of_error(request: web.BaseRequest, query: Mapping[str, str]) -> Form:
+def of_error(request: Request, query: Mapping[str, str]) -> Form:
     """In which form a client gets a Status: as `of`, and JSON for who takes nothing of what there is."""
     try:
         return of(request, query, transforms=False)

@@ -11,10 +11,11 @@ from itertools import accumulate
 from typing import Any, Final
 
 import orjson
-from aiohttp import web
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, Form
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import printers
 from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError, failure
@@ -62,15 +63,15 @@ def shortened(texts: Iterable[str]) -> list[str]:
     return kept
 
 
-def raw(body: bytes, warnings: Iterable[str] = ()) -> web.Response:
+def raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
     """JSON bytes as they are."""
-    return web.Response(body=body, headers=headers(JSON, warnings))
+    return Response(body=body, headers=headers(JSON, warnings))
 
 
-async def compressed(request: web.BaseRequest, response: web.Response) -> web.Response:
+async def compressed(request: Request, response: Response) -> Response:
     """The same response, gzipped when it is large and the client takes that."""
     body = response.body
-    if not isinstance(body, bytes) or len(body) <= GZIP_BYTES:
+    if len(body) <= GZIP_BYTES:
         return response
     # Upstream knows no q values: "gzip;q=0" is as good as nothing.
     codings = request.headers.get("Accept-Encoding", "").split(",")
@@ -82,16 +83,16 @@ async def compressed(request: web.BaseRequest, response: web.Response) -> web.Re
     return response
 
 
-def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> web.Response:
+def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
     """Any JSON document in the form asked for."""
     if form.media_type == YAML:
         import yaml
 
         dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         text = yaml.dump(obj, Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
-        return web.Response(body=text.encode(), status=code, headers=headers(YAML, warnings))
+        return Response(body=text.encode(), status=code, headers=headers(YAML, warnings))
     option = orjson.OPT_INDENT_2 if form.pretty else 0
-    return web.Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
+    return Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
 
 
 def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> Object:
@@ -140,7 +141,7 @@ def versioned(table: Object, version: str) -> Object:
     return table
 
 
-def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> web.Response:
+def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
     """A Status, with Retry-After where it says so."""
     response = document(failure.status, form or Form(), code=failure.code, warnings=warnings)
     if failure.retry_after_seconds:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from aiohttp import web
-
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.endpoints import (
@@ -32,6 +30,8 @@ from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.component_base import durations
+from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import printers, status
 from kprov.kube.machinery.resources import Resource, find
 
@@ -67,8 +67,8 @@ class Verbs:
         )
 
     async def handle(
-        self, request: web.BaseRequest, context: RequestContext, query: Mapping[str, str], tail: str
-    ) -> web.StreamResponse:
+        self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
+    ) -> Answer:
         """Answer one authorized resource request. Raises StatusError."""
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
@@ -96,8 +96,8 @@ class Verbs:
             return found
 
     async def _get(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> web.StreamResponse:
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+    ) -> Answer:
         info, store = context.info, view.store
         form = negotiation.of(request, query)
         await listing.catch_up(store, parameters.revision(query.get("resourceVersion", "")))
@@ -113,8 +113,8 @@ class Verbs:
         return await respond.compressed(request, response)
 
     async def _list_or_watch(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> web.StreamResponse:
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+    ) -> Answer:
         form = negotiation.of(request, query)
         options = parameters.list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
@@ -152,8 +152,8 @@ class Verbs:
         return listed_as | {"items": [_item(obj) for obj in objects]}
 
     async def _write(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> web.StreamResponse:
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+    ) -> Answer:
         form = negotiation.of(request, query)
         info = context.info
         code = 200
@@ -175,7 +175,7 @@ class Verbs:
         return await respond.compressed(request, response)
 
     async def _create(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> Object:
         parameters.write_options(context, query, "CreateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
@@ -183,7 +183,7 @@ class Verbs:
         return view.outgoing(made)
 
     async def _update(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, bool]:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
@@ -201,7 +201,7 @@ class Verbs:
         return view.outgoing(made), created
 
     async def _patch(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, bool]:
         info = context.info
         parameters.write_options(context, query, "PatchOptions")
@@ -226,7 +226,7 @@ class Verbs:
         return view.outgoing(made), created
 
     async def _delete(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> tuple[Object, int]:
         info, store = context.info, view.store
         options, context.dry_run = await _delete_options(request, query)
@@ -239,7 +239,7 @@ class Verbs:
         return status.success({key: value for key, value in (details | {"uid": uid}).items() if value}), 200
 
     async def _delete_collection(
-        self, request: web.BaseRequest, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> Object:
         store = view.store
         selected = parameters.list_options(context.info, query, view.resource.gvk)
@@ -255,12 +255,12 @@ class Verbs:
 
     async def _subresource(
         self,
-        request: web.BaseRequest,
+        request: Request,
         context: RequestContext,
         resource: Resource,
         query: Mapping[str, str],
         tail: str,
-    ) -> web.StreamResponse:
+    ) -> Answer:
         info = context.info
         handler = self._handlers.get((resource.group, resource.plural, info.subresource))
         subresource = resource.subresource(info.subresource) if info.subresource else None
@@ -375,7 +375,7 @@ def _copyable(obj: Object) -> Any:
 
 
 async def _object(
-    request: web.BaseRequest, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
+    request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
 ) -> Object:
     content_type = body.media_type(request)
     data = await body.read(request)
@@ -383,7 +383,7 @@ async def _object(
     return body.check(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
 
 
-async def _delete_options(request: web.BaseRequest, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
+async def _delete_options(request: Request, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
     return delete_options.parse(query, await body.read(request), body.media_type(request))
 
 

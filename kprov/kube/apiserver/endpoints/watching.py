@@ -8,7 +8,6 @@ import random
 from typing import Any, Final
 
 import orjson
-from aiohttp import web
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Watcher
@@ -18,6 +17,10 @@ from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.component_base.http11 import websocket
+from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.websocket import WebSocket
 from kprov.kube.machinery import printers, status
 
 #: Seconds a watch lasts that names no timeout: this to twice this, as upstream's --min-request-timeout.
@@ -89,38 +92,39 @@ def _error_line(failure: status.StatusError) -> bytes:
     return orjson.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
 
 
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 class _HttpSink:
     """Writes to the connection once per turn of the event loop, whatever came in."""
 
-    def __init__(self, transport: asyncio.Transport, encoder: _Encoder) -> None:
+    def __init__(self, transport: asyncio.Transport, encoder: _Encoder, *, chunked: bool) -> None:
+        """chunked: False for a client of HTTP/1.0."""
         self._transport = transport
+        self._chunked = chunked
         self._encoder = encoder
         self._loop = asyncio.get_running_loop()
         self._pending: list[bytes] = []
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     def event(self, event: Event, type_: str) -> None:
-        if self._encoder.is_plain:
+        if self._encoder.is_plain and self._chunked:
             self._push(event.chunk(type_))
         else:
-            self._push(_chunk(self._encoder.event(event, type_)))
+            self.line(self._encoder.event(event, type_))
 
     def bookmark(self, revision: int) -> None:
-        self._push(_chunk(self._encoder.bookmark(revision)))
+        self.line(self._encoder.bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
-            self._push(_chunk(_error_line(status.expired(expired))))
+            self.line(_error_line(status.expired(expired)))
         self._finish()
 
-    def _push(self, chunk: bytes) -> None:
+    def line(self, data: bytes) -> None:
+        self._push(chunk(data) if self._chunked else data)
+
+    def _push(self, data: bytes) -> None:
         if not self._pending:
             self._loop.call_soon(self.flush)
-        self._pending.append(chunk)
+        self._pending.append(data)
 
     def flush(self) -> None:
         if self._pending and not self._transport.is_closing():
@@ -156,8 +160,8 @@ class _WebSocketSink:
 
 
 async def serve(
-    request: web.BaseRequest, view: Served, options: ListOptions, form: Form, include_object: str
-) -> web.StreamResponse:
+    request: Request, view: Served, options: ListOptions, form: Form, include_object: str
+) -> Answer:
     """Answer until the timeout, the client's or the server's end."""
     if form.media_type == negotiation.YAML:
         raise status.not_acceptable((f"{negotiation.JSON};stream=watch",))
@@ -172,7 +176,7 @@ async def serve(
             if error.reason != "Timeout":
                 raise
             failure = error
-    if request.headers.get("Upgrade", "").lower() == "websocket":
+    if websocket.is_asked(request):
         return await _serve_websocket(request, store, options, encoder, seconds, failure)
     return await _serve_http(request, store, options, encoder, seconds, failure)
 
@@ -201,24 +205,19 @@ def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watch
 
 
 async def _serve_http(
-    request: web.BaseRequest,
+    request: Request,
     store: Store,
     options: ListOptions,
     encoder: _Encoder,
     seconds: float,
     failure: status.StatusError | None,
-) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
-    )
-    response.enable_chunked_encoding()
-    writer = await response.prepare(request)
+) -> Answer:
+    response = Stream(headers={"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"})
+    # The answer's head reaches the client now, not with the first event.
+    response.start(request)
     transport = request.transport
-    if writer is None or transport is None:
-        return response
-    # The answer's head must reach the client now, not with the first event.
-    writer.send_headers()
-    sink = _HttpSink(transport, encoder)
+    assert transport is not None
+    sink = _HttpSink(transport, encoder, chunked=response.chunked)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:
         if failure is not None:
@@ -226,10 +225,9 @@ async def _serve_http(
         lines = _start(store, options, encoder, watcher) if seconds > 0 else []
     except status.StatusError as error:
         await response.write(_error_line(error))
-        await response.write_eof()
         return response
-    if lines:
-        transport.write(b"".join([_chunk(line) for line in lines]))
+    for line in lines:
+        sink.line(line)
     last = _last_bookmark(store, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
@@ -238,8 +236,6 @@ async def _serve_http(
         last.cancel()
         store.cache.remove_watcher(watcher)
     sink.flush()
-    if not transport.is_closing():
-        await response.write_eof()
     return response
 
 
@@ -254,15 +250,17 @@ def _last_bookmark(store: Store, watcher: Watcher, seconds: float) -> asyncio.Ti
 
 
 async def _serve_websocket(
-    request: web.BaseRequest,
+    request: Request,
     store: Store,
     options: ListOptions,
     encoder: _Encoder,
     seconds: float,
     failure: status.StatusError | None,
-) -> web.StreamResponse:
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
+) -> Answer:
+    try:
+        socket = WebSocket.accept(request)
+    except websocket.HandshakeError as error:
+        raise status.bad_request(str(error)) from None
     sink = _WebSocketSink(encoder)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:
@@ -270,28 +268,27 @@ async def _serve_websocket(
             raise failure
         lines = _start(store, options, encoder, watcher) if seconds > 0 else []
     except status.StatusError as error:
-        await socket.send_str(_error_line(error).decode())
+        await socket.send_text(_error_line(error).decode())
         await socket.close()
-        return socket
+        return socket.stream
     last = _last_bookmark(store, watcher, seconds)
     try:
         for line in lines:
-            await socket.send_str(line.decode())
+            await socket.send_text(line.decode())
         reader = asyncio.create_task(_drain(socket, sink))
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(seconds):
                 while (item := await sink.lines.get()) is not None:
-                    await socket.send_str(item.decode())
+                    await socket.send_text(item.decode())
         reader.cancel()
     finally:
         last.cancel()
         store.cache.remove_watcher(watcher)
     await socket.close()
-    return socket
+    return socket.stream
 
 
-async def _drain(socket: web.WebSocketResponse, sink: _WebSocketSink) -> None:
+async def _drain(socket: WebSocket, sink: _WebSocketSink) -> None:
     """A watch's client says nothing; when it closes, the watch is over."""
-    async for _ in socket:
-        pass
+    await socket.closed()
     sink.end("")

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
-from aiohttp import web
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -27,6 +26,7 @@ from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.http11.answer import Response
 
 Object = dict[str, Any]
 GROUP: Final = bootstrap.GROUP
@@ -64,7 +64,7 @@ _DROPPED: Final = metrics.counter(
 class FlowControl(Protocol):
     """Asked once a request, after authentication."""
 
-    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
         """Return when the request may go on, or the answer to one that may not.
 
         `request.seat` is to be left at its end.
@@ -86,10 +86,10 @@ def build(options: Namespace, registry: Registry) -> FlowControl:
     return PriorityAndFairness(registry, seats, options.request_timeout / 4)
 
 
-def too_many() -> web.Response:
+def too_many() -> Response:
     """429, as upstream's filters write it."""
     headers = {"Retry-After": str(_RETRY_SECONDS), "X-Content-Type-Options": "nosniff"}
-    return web.Response(status=429, text=_TEXT, headers=headers)
+    return Response(status=429, text=_TEXT, headers=headers)
 
 
 class PriorityAndFairness:
@@ -110,7 +110,7 @@ class PriorityAndFairness:
             [obj for kind, obj in mandatory if kind == bootstrap.SCHEMAS],
         )
 
-    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
         """See FlowControl. Connections are free; a watch has a seat until it is under way."""
         if request.is_long and info.verb != "watch":
             return None
@@ -294,7 +294,7 @@ class MaxInFlight:
         self._limits = [math.ceil(limit / workers.count()) for limit in (reading, writing)]
         self._running = [0, 0]
 
-    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> web.Response | None:
+    async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
         """See FlowControl."""
         kind = 0 if info.verb in _READS else 1
         limit = self._limits[kind]

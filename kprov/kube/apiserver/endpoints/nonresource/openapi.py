@@ -16,9 +16,10 @@ from functools import partial
 from typing import Final
 
 import orjson
-from aiohttp import web
 
 from kprov.kube.apiserver.endpoints.negotiation import media_types
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import openapi, openapi_proto
 from kprov.kube.machinery.resources import Resource
 
@@ -45,14 +46,14 @@ class OpenApi:
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._lock = asyncio.Lock()
 
-    async def answer(self, request: web.BaseRequest, path: str) -> web.Response | None:
+    async def answer(self, request: Request, path: str) -> Response | None:
         """The answer to a path below /openapi, None when there is none."""
         maker, etag = self._maker(path)
         if maker is None:
             return None
         media_type = _media_type(request.headers.get("Accept", ""), is_v2=path == V2)
         if not media_type:
-            return web.Response(status=406)
+            return Response(status=406)
         kept = await self._document(path, media_type, maker, etag)
         headers = {
             "Content-Type": media_type,
@@ -63,15 +64,15 @@ class OpenApi:
         asked = request.query.get("hash", "")
         if asked and etag:
             if asked != kept.etag:
-                return web.Response(status=301, headers={"Location": f"{path}?hash={kept.etag}"})
+                return Response(status=301, headers={"Location": f"{path}?hash={kept.etag}"})
             expires = datetime.now(UTC) + timedelta(days=365)
             headers["Cache-Control"] = "public, immutable"
             headers["Expires"] = format_datetime(expires, usegmt=True)
         if f'"{kept.etag}"' in request.headers.get("If-None-Match", ""):
-            return web.Response(status=304, headers=headers)
+            return Response(status=304, headers=headers)
         if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=kept.zipped, headers=headers | {"Content-Encoding": "gzip"})
-        return web.Response(body=await asyncio.to_thread(gzip.decompress, kept.zipped), headers=headers)
+            return Response(body=kept.zipped, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(body=await asyncio.to_thread(gzip.decompress, kept.zipped), headers=headers)
 
     async def _document(self, path: str, media_type: str, maker: Callable[[], bytes], etag: str) -> _Kept:
         async with self._lock:

@@ -12,10 +12,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
-from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authentication import service_accounts
+from kprov.kube.component_base.http11.answer import Response
 
 CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"
@@ -43,14 +43,14 @@ class OpenId:
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 
-    def answer(self, path: str) -> web.Response | None:
+    def answer(self, path: str) -> Response | None:
         """The answer to a path, None when it is none of the two."""
         found = self._documents.get(path)
         if found is None:
             return None
         body, media_type = found
         cached = f"public, max-age={_MAX_AGE_SECONDS}"
-        return web.Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})
+        return Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})
 
 
 def is_issuer_url(text: str) -> bool:

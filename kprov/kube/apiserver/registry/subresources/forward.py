@@ -11,27 +11,26 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
 from kprov.kube.apiserver.registry.subresources import headers, pages
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
 
 
-async def send(
-    request: web.BaseRequest, url: SplitResult, prefix: str, context: ssl.SSLContext
-) -> web.StreamResponse:
+async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext) -> Answer:
     """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
     sent = headers.for_request(request)
-    sent["X-Forwarded-Uri"] = request.rel_url.raw_path
+    sent["X-Forwarded-Uri"] = request.raw_path
     sent["X-Forwarded-Host"] = request.host
     sent["X-Forwarded-Proto"] = "https" if request.secure else "http"
     if request.remote:
         sent["X-Forwarded-For"] = ", ".join([*sent.getall("X-Forwarded-For", []), request.remote])
-    body: Any = request.content if request.can_read_body else None
+    body: Any = request.body.iter_any() if request.has_body else None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context),
@@ -55,9 +54,7 @@ async def send(
             return await _pass_on(request, answer, url, prefix)
 
 
-async def _pass_on(
-    request: web.BaseRequest, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str
-) -> web.StreamResponse:
+async def _pass_on(request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str) -> Answer:
     kept: CIMultiDict[str] = CIMultiDict()
     for name, value in answer.headers.items():
         if name.lower() not in headers.HOP_BY_HOP:
@@ -67,8 +64,8 @@ async def _pass_on(
         kept["Location"] = link(kept["Location"])
     elif request.method != "HEAD" and pages.is_page(kept):
         return await _page(answer, kept, link)
-    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=kept)
-    await response.prepare(request)
+    response = Stream(status=answer.status, reason=answer.reason or "", headers=kept)
+    response.start(request)
     try:
         async for piece in answer.content.iter_any():
             await response.write(piece)
@@ -76,17 +73,17 @@ async def _pass_on(
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(str(error)) from error
-    await response.write_eof()
+    response.end()
     return response
 
 
-async def _page(answer: aiohttp.ClientResponse, kept: CIMultiDict[str], link: pages.Link) -> web.Response:
+async def _page(answer: aiohttp.ClientResponse, kept: CIMultiDict[str], link: pages.Link) -> Response:
     try:
         body = pages.rewrite(await answer.read(), kept.get("Content-Encoding", ""), link)
     except (aiohttp.ClientError, ValueError) as error:
         raise status.service_unavailable(f"error trying to reach service: {error}") from error
     kept.popall("Content-Length", None)
-    return web.Response(status=answer.status, reason=answer.reason, headers=kept, body=body)
+    return Response(status=answer.status, reason=answer.reason or "", headers=kept, body=body)
 
 
 def rewritten(location: str, backend: str, host: str, prefix: str) -> str:

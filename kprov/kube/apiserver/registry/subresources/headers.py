@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
 from multidict import CIMultiDict
+
+from kprov.kube.component_base.http11.request import Request
 
 #: Between two neighbours only (RFC 9110, 7.6.1).
 HOP_BY_HOP: Final = frozenset(
@@ -26,7 +27,7 @@ _OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
 _TOKEN_PROTOCOL: Final = "base64url.bearer.authorization.k8s.io."  # noqa: S105  a prefix
 
 
-def for_request(request: web.BaseRequest) -> CIMultiDict[str]:
+def for_request(request: Request) -> CIMultiDict[str]:
     """For a plain HTTP request."""
     named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
     left_out = HOP_BY_HOP | _OWN | named
@@ -38,7 +39,7 @@ def for_request(request: web.BaseRequest) -> CIMultiDict[str]:
     return found
 
 
-def for_upgrade(request: web.BaseRequest) -> CIMultiDict[str]:
+def for_upgrade(request: Request) -> CIMultiDict[str]:
     """For a request that switches protocols: the switch is passed on, a token among its protocols is not."""
     found = for_request(request)
     found["Connection"] = "Upgrade"

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import web
 
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.registry.subresources import containers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.machinery import field, status
 
 Object = dict[str, Any]
@@ -31,14 +31,14 @@ class Logs:
     def __init__(self, kubelets: Kubelets) -> None:
         self._kubelets = kubelets
 
-    async def handle(self, call: Call) -> web.StreamResponse:
+    async def handle(self, call: Call) -> Answer:
         """GET; 204 for a pod without a node."""
         query = log_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
         container = containers.chosen(pod, call.query.get("container", ""))
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
-            return web.Response(status=204)
+            return Response(status=204)
         address = self._kubelets.address(node)
         url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
         context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
@@ -58,11 +58,9 @@ class Logs:
                 return await _pass_on(call, answer)
 
 
-async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"}
-    )
-    await response.prepare(call.request)
+async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
+    response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
+    response.start(call.request)
     try:
         async for piece in answer.content.iter_any():
             await response.write(piece)
@@ -71,7 +69,7 @@ async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> web.StreamResp
         if call.request.transport is not None:
             call.request.transport.abort()
         raise ConnectionResetError(str(error)) from error
-    await response.write_eof()
+    response.end()
     return response
 
 

@@ -11,11 +11,10 @@ import ssl
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.registry.subresources import forward, headers, splice
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets, unverified
+from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]
@@ -28,7 +27,7 @@ class Proxies:
         self._kubelets = kubelets
         self._unverified = unverified()
 
-    async def node(self, call: Call) -> web.StreamResponse:
+    async def node(self, call: Call) -> Answer:
         """To the kubelet of a node, or to another port of the node."""
         scheme, name, port = split_name(call.name, "node")
         address = self._kubelets.address(name)
@@ -39,13 +38,13 @@ class Proxies:
             context = self._unverified
         return await self._send(call, base, context)
 
-    async def pod(self, call: Call) -> web.StreamResponse:
+    async def pod(self, call: Call) -> Answer:
         """To a port of a pod; without one, to the first that its containers name."""
         scheme, name, port = split_name(call.name, "pod")
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
         return await self._send(call, pod_base(pod, scheme, port), self._unverified)
 
-    async def service(self, call: Call) -> web.StreamResponse:
+    async def service(self, call: Call) -> Answer:
         """To one of a service's ready pods."""
         scheme, name, port = split_name(call.name, "service")
         registry = call.registry
@@ -70,17 +69,17 @@ class Proxies:
         base = f"{scheme or 'http'}://{_host_port(address['ip'], str(number))}"
         return await self._send(call, base, self._unverified)
 
-    async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> web.StreamResponse:
+    async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> Answer:
         request = call.request
-        query = request.rel_url.raw_query_string
+        query = request.raw_query
         if not call.tail and not splice.is_upgrade(request.headers) and request.method in {"GET", "HEAD"}:
             # A page's relative links would miss the proxy's path without the slash.
-            target = f"{request.rel_url.raw_path}/" + (f"?{query}" if query else "")
-            return web.Response(status=301, headers={"Location": target})
+            target = f"{request.raw_path}/" + (f"?{query}" if query else "")
+            return Response(status=301, headers={"Location": target})
         url = urlsplit(f"{base}{call.tail or '/'}" + (f"?{query}" if query else ""))
         if splice.is_upgrade(request.headers):
             return await splice.through(request, url, headers.for_upgrade(request), context)
-        prefix = request.rel_url.raw_path.removesuffix(call.tail)
+        prefix = request.raw_path.removesuffix(call.tail)
         return await forward.send(request, url, prefix, context)
 
 

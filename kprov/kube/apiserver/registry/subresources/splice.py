@@ -8,22 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import SplitResult
 
-from aiohttp import web
 from multidict import CIMultiDict
 
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
 _HEAD_BYTES: Final = 64 * 1024
 _PIECE: Final = 64 * 1024
-#: A client is not read from while so many of its bytes wait for the backend.
-_PENDING_BYTES: Final = 256 * 1024
 _ERROR_BODY: Final = 32 * 1024
 
 
@@ -42,8 +40,8 @@ def is_upgrade(headers: Mapping[str, str]) -> bool:
 
 
 async def through(
-    request: web.BaseRequest, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None
-) -> web.StreamResponse:
+    request: Request, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None
+) -> Answer:
     """Pass an upgrade request on and then all bytes of both sides, until one of them ends.
 
     headers: what the backend gets, without Host. A refusal of the backend is given to the client as it came.
@@ -97,7 +95,7 @@ async def _ask(
         raise
 
 
-async def _refusal(head: Head, reader: asyncio.StreamReader) -> web.Response:
+async def _refusal(head: Head, reader: asyncio.StreamReader) -> Response:
     """The backend's error; a success is no answer to an upgrade."""
     if head.code < 400:
         raise status.internal_error(f"invalid upgrade response: status code {head.code}")
@@ -112,7 +110,7 @@ async def _refusal(head: Head, reader: asyncio.StreamReader) -> web.Response:
             else:
                 body = await reader.read(_ERROR_BODY)
     content_type = head.headers.get("Content-Type", "text/plain; charset=utf-8")
-    return web.Response(status=head.code, body=body, headers={"Content-Type": content_type})
+    return Response(status=head.code, body=body, headers={"Content-Type": content_type})
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
@@ -123,68 +121,22 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
     return body
 
 
-class _Incoming:
-    """Stands where aiohttp's parser was: takes the client's bytes, and slows the client when they pile up."""
-
-    def __init__(self, request: web.BaseRequest) -> None:
-        self._request = request
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
-        self._ended = False
-        self._paused = False
-        self._changed = asyncio.Event()
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self._pieces.append(bytes(data))
-        self._size += len(data)
-        self._changed.set()
-        if self._size > _PENDING_BYTES and not self._paused and self._request.transport is not None:
-            self._paused = True
-            self._request.transport.pause_reading()
-        return False, b""
-
-    def feed_eof(self) -> None:
-        self._ended = True
-        self._changed.set()
-
-    def set_exception(self, *_: Any) -> None:
-        self.feed_eof()
-
-    async def read(self) -> bytes:
-        """All that has come since; b"" at the end."""
-        while not self._pieces and not self._ended:
-            self._changed.clear()
-            await self._changed.wait()
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        self._size = 0
-        if self._paused and self._request.transport is not None:
-            self._paused = False
-            self._request.transport.resume_reading()
-        return data
-
-
 async def _join(
-    request: web.BaseRequest, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> web.StreamResponse:
-    incoming = _Incoming(request)
-    request.protocol.set_parser(incoming)  # type: ignore[arg-type]
-    response = web.StreamResponse(status=101, headers=head.headers)
-    response.force_close()
-    await response.prepare(request)
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError
+    request: Request, head: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> Answer:
+    assert request.connection is not None
+    tunnel = request.connection.tunnel()
+    response = Stream(status=101, headers=head.headers)
+    response.start(request)
 
     async def up() -> None:
-        while data := await incoming.read():
+        while data := await tunnel.read():
             writer.write(data)
             await writer.drain()
 
     async def down() -> None:
         while data := await reader.read(_PIECE):
-            transport.write(data)
-            await request.protocol._drain_helper()
+            await tunnel.write(data)
 
     tasks = {asyncio.ensure_future(up()), asyncio.ensure_future(down())}
     try:
@@ -193,5 +145,4 @@ async def _join(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        transport.close()
     return response

@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from aiohttp import web
-
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision
 from kprov.kube.apiserver.registry.subresources import containers, headers, splice
 from kprov.kube.apiserver.registry.subresources.kubelet import Address, Kubelets
+from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]
@@ -29,7 +28,7 @@ class Streams:
         self._kubelets = kubelets
         self._authorizer = authorizer
 
-    async def exec(self, call: Call) -> web.StreamResponse:
+    async def exec(self, call: Call) -> Answer:
         """Run a command in a container."""
         pod = await self._pod(call)
         query = stream_query(call.query) + [
@@ -37,13 +36,13 @@ class Streams:
         ]
         return await self._stream(call, pod, "exec", containers.chosen(pod, _container(call)), query)
 
-    async def attach(self, call: Call) -> web.StreamResponse:
+    async def attach(self, call: Call) -> Answer:
         """Take part in a container's first process."""
         pod = await self._pod(call)
         query = stream_query(call.query)
         return await self._stream(call, pod, "attach", containers.chosen(pod, _container(call)), query)
 
-    async def port_forward(self, call: Call) -> web.StreamResponse:
+    async def port_forward(self, call: Call) -> Answer:
         """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
         pod = await self._pod(call)
         ports = call.request.query.getall("ports", [])
@@ -64,7 +63,7 @@ class Streams:
 
     async def _stream(
         self, call: Call, pod: Object, kind: str, container: str, query: Sequence[tuple[str, str]]
-    ) -> web.StreamResponse:
+    ) -> Answer:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             raise status.bad_request(f"pod {call.name} does not have a host assigned")

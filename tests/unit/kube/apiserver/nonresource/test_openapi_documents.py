@@ -7,32 +7,33 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from kprov.kube.apiserver.endpoints.nonresource.openapi import OpenApi
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import openapi_proto
 from kprov.kube.machinery.resources import RESOURCES
 
 APPS = "/openapi/v3/apis/apps/v1"
-Get = Callable[..., Awaitable[web.Response]]
+Get = Callable[..., Awaitable[Response]]
 
 
 @pytest.fixture
 def get() -> Get:
     documents = OpenApi([each for each in RESOURCES if each.group == "apps"])
 
-    async def answer(path: str, **headers: str) -> web.Response:
+    async def answer(path: str, **headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = make_mocked_request("GET", path, headers=named)
+        request = Request("GET", path, CIMultiDict(named))
         found = await documents.answer(request, path.partition("?")[0])
-        return web.Response(status=404) if found is None else found
+        return Response(status=404) if found is None else found
 
     return answer
 
 
 async def test_the_index_leads_to_documents_that_may_be_kept_for_ever(get: Get) -> None:
-    index = orjson.loads((await get("/openapi/v3")).body)  # type: ignore[arg-type]
+    index = orjson.loads((await get("/openapi/v3")).body)
     url = index["paths"]["apis/apps/v1"]["serverRelativeURL"]
     response = await get(url, Accept_Encoding="gzip")
     assert response.headers["Cache-Control"] == "public, immutable"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict
 
 from kprov.kube.apiserver.registry.subresources import forward, headers, log, proxy, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Address, address_of
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery.status import StatusError
 
 
@@ -133,7 +134,7 @@ def test_credentials_and_headers_of_the_connection_stay_here() -> None:
         "Transfer-Encoding": "chunked",
         "Accept": "text/html",
     }
-    assert dict(headers.for_request(make_mocked_request("GET", "/", sent))) == {"Accept": "text/html"}
+    assert dict(headers.for_request(Request("GET", "/", CIMultiDict(sent)))) == {"Accept": "text/html"}
 
 
 def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None:
@@ -143,7 +144,7 @@ def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None
         "Sec-WebSocket-Key": "k",
         "Sec-WebSocket-Protocol": "base64url.bearer.authorization.k8s.io.dG9rZW4, v5.channel.k8s.io",
     }
-    assert dict(headers.for_upgrade(make_mocked_request("GET", "/", sent))) == {
+    assert dict(headers.for_upgrade(Request("GET", "/", CIMultiDict(sent)))) == {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
         "Sec-WebSocket-Key": "k",

@@ -11,9 +11,13 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from kprov.kube.apiserver.registry.subresources import forward, headers, kubelet, splice
+from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.request import Request
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[int]]
+Front = Callable[[Callable[[Request], Awaitable[Answer]]], Awaitable[int]]
 
 
 @pytest.fixture
@@ -33,15 +37,31 @@ async def serve() -> AsyncIterator[Serve]:
         await runner.cleanup()
 
 
-def tunnel_to(port: int) -> Handler:
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        url = urlsplit(f"http://127.0.0.1:{port}{request.rel_url.raw_path}")
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    """As `serve`, with the API server's own listener."""
+    listeners = []
+
+    async def start(handler: Callable[[Request], Awaitable[Answer]]) -> int:
+        listener = Listener(handler)
+        listeners.append(listener)
+        await listener.start("127.0.0.1", 0)
+        return listener.port
+
+    yield start
+    for listener in listeners:
+        await listener.close()
+
+
+def tunnel_to(port: int) -> Callable[[Request], Awaitable[Answer]]:
+    async def handle(request: Request) -> Answer:
+        url = urlsplit(f"http://127.0.0.1:{port}{request.raw_path}")
         return await splice.through(request, url, headers.for_upgrade(request), None)
 
     return handle
 
 
-async def test_a_websocket_goes_through_with_its_subprotocol(serve: Serve) -> None:
+async def test_a_websocket_goes_through_with_its_subprotocol(serve: Serve, front: Front) -> None:
     async def kubelet_side(request: web.BaseRequest) -> web.StreamResponse:
         socket = web.WebSocketResponse(protocols=("v5.channel.k8s.io",))
         await socket.prepare(request)
@@ -49,7 +69,7 @@ async def test_a_websocket_goes_through_with_its_subprotocol(serve: Serve) -> No
             await socket.send_bytes(message.data.upper())
         return socket
 
-    port = await serve(tunnel_to(await serve(kubelet_side)))
+    port = await front(tunnel_to(await serve(kubelet_side)))
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(f"http://127.0.0.1:{port}/exec", protocols=["v5.channel.k8s.io"]) as socket,
@@ -84,9 +104,9 @@ class Echo(asyncio.Protocol):
             )
 
 
-async def test_spdy_goes_through_byte_for_byte_and_slow_readers_lose_nothing(serve: Serve) -> None:
+async def test_spdy_goes_through_byte_for_byte_and_slow_readers_lose_nothing(front: Front) -> None:
     server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    port = await front(tunnel_to(server.sockets[0].getsockname()[1]))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
         b"POST /exec HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
@@ -103,14 +123,14 @@ async def test_spdy_goes_through_byte_for_byte_and_slow_readers_lose_nothing(ser
     server.close()
 
 
-async def test_the_end_of_the_backend_is_the_end_of_the_client(serve: Serve) -> None:
+async def test_the_end_of_the_backend_is_the_end_of_the_client(front: Front) -> None:
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbye")
         writer.close()
 
     server = await asyncio.start_server(backend, "127.0.0.1", 0)
-    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    port = await front(tunnel_to(server.sockets[0].getsockname()[1]))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
     assert (await reader.read()).endswith(b"bye")
@@ -118,7 +138,7 @@ async def test_the_end_of_the_backend_is_the_end_of_the_client(serve: Serve) -> 
     server.close()
 
 
-async def test_the_end_of_the_client_is_the_end_of_the_backend(serve: Serve) -> None:
+async def test_the_end_of_the_client_is_the_end_of_the_backend(front: Front) -> None:
     ended: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,7 +150,7 @@ async def test_the_end_of_the_client_is_the_end_of_the_backend(serve: Serve) -> 
         writer.close()
 
     server = await asyncio.start_server(backend, "127.0.0.1", 0)
-    port = await serve(tunnel_to(server.sockets[0].getsockname()[1]))
+    port = await front(tunnel_to(server.sockets[0].getsockname()[1]))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
@@ -141,11 +161,11 @@ async def test_the_end_of_the_client_is_the_end_of_the_backend(serve: Serve) -> 
     server.close()
 
 
-async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve) -> None:
+async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve, front: Front) -> None:
     async def kubelet_side(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=404, text='container not found ("c")\n')
 
-    port = await serve(tunnel_to(await serve(kubelet_side)))
+    port = await front(tunnel_to(await serve(kubelet_side)))
     sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
     async with (
         aiohttp.ClientSession() as session,
@@ -154,23 +174,23 @@ async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve) -> None:
         assert (answer.status, await answer.text()) == (404, 'container not found ("c")\n')
 
 
-def forward_to(port: int) -> Handler:
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        path = request.rel_url.raw_path_qs.removeprefix("/proxy")
+def forward_to(port: int) -> Callable[[Request], Awaitable[Answer]]:
+    async def handle(request: Request) -> Answer:
+        path = request.target.removeprefix("/proxy")
         url = urlsplit(f"http://127.0.0.1:{port}{path}")
         return await forward.send(request, url, "/proxy", kubelet.unverified())
 
     return handle
 
 
-async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Serve) -> None:
+async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Serve, front: Front) -> None:
     async def backend(request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         text = f"{request.method} {request.rel_url.raw_path_qs} {body.decode()}"
         forwarded = request.headers["X-Forwarded-Uri"]
         return web.Response(status=418, text=text, headers={"X-Saw": forwarded, "Location": "/next"})
 
-    port = await serve(forward_to(await serve(backend)))
+    port = await front(forward_to(await serve(backend)))
     async with (
         aiohttp.ClientSession() as session,
         session.put(
@@ -182,16 +202,16 @@ async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Se
         assert answer.headers["Location"] == "/proxy/next"
 
 
-async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve) -> None:
+async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve, front: Front) -> None:
     async def backend(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text='<a href="/next">\u00e9</a>', content_type="text/html")
 
-    port = await serve(forward_to(await serve(backend)))
+    port = await front(forward_to(await serve(backend)))
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
         assert await answer.text() == '<a href="/proxy/next">\u00e9</a>'
 
 
-async def test_a_stream_arrives_while_it_is_written(serve: Serve) -> None:
+async def test_a_stream_arrives_while_it_is_written(serve: Serve, front: Front) -> None:
     seen = asyncio.Event()
 
     async def backend(request: web.BaseRequest) -> web.StreamResponse:
@@ -202,7 +222,7 @@ async def test_a_stream_arrives_while_it_is_written(serve: Serve) -> None:
         await response.write(b"two")
         return response
 
-    port = await serve(forward_to(await serve(backend)))
+    port = await front(forward_to(await serve(backend)))
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
         assert await answer.content.readany() == b"one"
         seen.set()

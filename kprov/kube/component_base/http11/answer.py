@@ -1,0 +1,137 @@
+"""What a handler gives back: a whole response, or a stream that it has sent itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from multidict import CIMultiDict
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.connection import Connection
+    from kprov.kube.component_base.http11.request import Request
+
+_REASONS: Final = {each.value: each.phrase for each in HTTPStatus}
+
+
+class Answer:
+    """Status and headers. reason "": the one that the code has."""
+
+    __slots__ = ("headers", "reason", "status")
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | CIMultiDict[str] | None, reason: str = ""
+    ) -> None:
+        self.status = status
+        self.headers: CIMultiDict[str] = (
+            headers if type(headers) is CIMultiDict else CIMultiDict(headers or ())
+        )
+        self.reason = reason
+
+    @property
+    def content_type(self) -> str:
+        """Without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def head(self, *more: str) -> bytes:
+        """The status line and all headers; more: lines without their end.
+
+        ValueError: a line that would be two.
+        """
+        reason = self.reason or _REASONS.get(self.status, "Unknown")
+        lines = [f"HTTP/1.1 {self.status} {reason}", *more]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        text = "\r\n".join(lines)
+        if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+            raise ValueError("a header has a line break in it")
+        return (text + "\r\n\r\n").encode("utf-8", "replace")
+
+
+class Response(Answer):
+    """An answer that is there as a whole. text: instead of the body, as text/plain unless a header says else.
+
+    A CIMultiDict of headers is taken as it is, not copied.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        *,
+        status: int = 200,
+        text: str | None = None,
+        headers: Mapping[str, str] | CIMultiDict[str] | None = None,
+        reason: str = "",
+    ) -> None:
+        super().__init__(status, headers, reason)
+        self.body = body
+        if text is not None:
+            self.body = text.encode()
+            self.headers.setdefault("Content-Type", "text/plain; charset=utf-8")
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Stream(Answer):
+    """An answer that is sent piece by piece: `start`, `write` as often as there is something, `end`.
+
+    Where no Content-Length is among the headers it is chunked, or lasts until the connection ends (HTTP/1.0).
+    """
+
+    __slots__ = ("_connection", "_has_body", "_open", "chunked")
+
+    def __init__(
+        self,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | CIMultiDict[str] | None = None,
+        reason: str = "",
+    ) -> None:
+        super().__init__(status, headers, reason)
+        self._connection: Connection | None = None
+        self._open = False
+        self._has_body = False
+        self.chunked = False
+
+    def start(self, request: Request) -> None:
+        """Send the head. ConnectionResetError: the client is gone."""
+        connection = request.connection
+        if connection is None or connection.transport is None:
+            raise ConnectionResetError("the client is gone")
+        self._connection = connection
+        self._open = True
+        self.chunked = connection.begin(request, self)
+        self._has_body = request.method != "HEAD" and has_body(self.status)
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece, and wait while too much lies unsent. ConnectionResetError: the client is gone."""
+        connection: Any = self._connection
+        if connection.transport is None:
+            raise ConnectionResetError("the client is gone")
+        if not data or not self._has_body:
+            return
+        connection.transport.write(chunk(data) if self.chunked else data)
+        await connection.drain()
+
+    def end(self) -> None:
+        """Say that this was all. Harmless a second time."""
+        if not self._open:
+            return
+        self._open = False
+        transport = self._connection.transport if self._connection is not None else None
+        if transport is not None and self.chunked and self._has_body:
+            transport.write(b"0\r\n\r\n")
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def has_body(status: int) -> bool:
+    """Whether answers with that code have one at all."""
+    return status >= 200 and status not in {204, 304}

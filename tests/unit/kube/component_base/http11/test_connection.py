@@ -1,0 +1,275 @@
+"""What comes back for bytes on a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.body import BrokenBodyError
+from kprov.kube.component_base.http11.request import Request
+from tests.unit.kube.component_base.http11.conftest import Connect
+
+_GET: Final = b"GET /a?b=1 HTTP/1.1\r\nHost: x\r\n\r\n"
+_LARGE: Final = 4 * 1024 * 1024
+
+
+async def echo(request: Request) -> Answer:
+    """The request line and the body."""
+    body = b"".join([piece async for piece in request.body.iter_any()])
+    return Response(f"{request.method} {request.target} ".encode() + body)
+
+
+async def silent(request: Request) -> Answer:
+    """An answer without a look at the body."""
+    return Response(b"ok", status=403)
+
+
+async def test_requests_one_after_the_other(connect: Connect) -> None:
+    client = await connect(echo)
+    for _ in range(3):
+        client.send(_GET)
+        code, headers, body = await client.answer()
+        assert (code, body) == (200, b"GET /a?b=1 ")
+        assert headers["date"].endswith(" GMT")
+        assert "connection" not in headers
+
+
+async def test_requests_that_wait_for_no_answer_are_answered_in_their_order(connect: Connect) -> None:
+    client = await connect(echo)
+    count = 500
+    client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(count)))
+    for number in range(count):
+        assert (await client.answer())[2] == b"GET /%d " % number
+
+
+async def test_a_head_in_pieces(connect: Connect) -> None:
+    client = await connect(echo)
+    for place in range(len(_GET)):
+        client.send(_GET[place : place + 1])
+        await asyncio.sleep(0)
+    assert (await client.answer())[2] == b"GET /a?b=1 "
+
+
+async def test_headers_that_come_twice_or_empty_or_are_no_utf_8(connect: Connect) -> None:
+    async def show(request: Request) -> Answer:
+        values = request.headers.getall("A"), request.headers.get("B"), request.headers.get("C")
+        return Response(repr(values).encode())
+
+    client = await connect(show)
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\na: 2\r\nB:\r\nC: \xff\r\n\r\n")
+    assert (await client.answer())[2] == repr((["1", "2"], "", "\udcff")).encode()
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 6", "Transfer-Encoding: chunked"])
+async def test_a_body(connect: Connect, framing: str) -> None:
+    client = await connect(echo)
+    body = (
+        b"abcdef" if framing.startswith("Content") else b"2\r\nab\r\n4;x=y\r\ncdef\r\n0\r\nTrailer: t\r\n\r\n"
+    )
+    for _ in range(2):
+        client.send(f"POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
+        await asyncio.sleep(0.01)
+        client.send(body)
+        assert (await client.answer())[2] == b"POST / abcdef"
+
+
+async def test_a_body_that_is_larger_than_what_lies_unread(connect: Connect) -> None:
+    begin = asyncio.Event()
+
+    async def late(request: Request) -> Answer:
+        await begin.wait()
+        size = 0
+        async for piece in request.body.iter_any():
+            size += len(piece)
+        return Response(str(size).encode())
+
+    client = await connect(late)
+    client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {_LARGE}\r\n\r\n".encode() + b"x" * _LARGE)
+    await asyncio.sleep(0.05)
+    begin.set()
+    assert (await client.answer())[2] == str(_LARGE).encode()
+
+
+async def test_leave_to_send_is_given_when_the_body_is_read(connect: Connect) -> None:
+    client = await connect(echo)
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert await client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.send(b"ab")
+    assert (await client.answer())[2] == b"POST / ab"
+
+
+async def test_a_client_that_is_refused_leave_to_send(connect: Connect) -> None:
+    client = await connect(silent)
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    code, headers, _ = await client.answer()
+    assert (code, headers["connection"]) == (403, "close")
+    assert await client.rest() == b""
+
+
+async def test_a_small_body_that_nobody_reads_leaves_the_connection(connect: Connect) -> None:
+    client = await connect(silent)
+    for _ in range(2):
+        client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n")
+        assert (await client.answer())[0] == 403
+        client.send(b"x" * 50_000)
+
+
+async def test_a_large_one_ends_it_and_the_answer_arrives(connect: Connect) -> None:
+    client = await connect(silent)
+    client.send(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {_LARGE}\r\n\r\n".encode())
+    client.send(b"x" * (_LARGE // 2))
+    code, headers, _ = await client.answer()
+    assert (code, headers["connection"]) == (403, "close")
+    assert await client.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("request_line", "code"),
+    [
+        (b"\x16\x03\x01\x02\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 400),
+        (b"GET x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nB: " + b"c" * 2_000_000, 431),
+    ],
+)
+async def test_what_is_no_request_is_told_so(connect: Connect, request_line: bytes, code: int) -> None:
+    client = await connect(echo)
+    client.send(_GET + request_line)
+    assert (await client.answer())[0] == 200
+    assert (await client.answer())[:2][0] == code
+    assert await client.rest()
+
+
+async def test_a_body_that_breaks_is_told_to_who_reads_it(connect: Connect) -> None:
+    async def careful(request: Request) -> Answer:
+        try:
+            return await echo(request)
+        except BrokenBodyError as error:
+            return Response(str(error).encode(), status=400)
+
+    client = await connect(careful)
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    code, headers, body = await client.answer()
+    assert (code, headers["connection"], body) == (400, "close", b"the body is broken")
+    assert await client.rest() == b""
+
+
+async def test_head_has_the_length_and_no_body(connect: Connect) -> None:
+    client = await connect(echo)
+    client.send(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + _GET)
+    assert b"Content-Length: 7\r\n" in await client.until(b"\r\n\r\n")
+    assert (await client.answer())[2] == b"GET /a?b=1 "
+
+
+async def test_an_old_client(connect: Connect) -> None:
+    client = await connect(echo)
+    client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert (await client.answer())[1]["connection"] == "keep-alive"
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    assert (await client.answer())[1]["connection"] == "close"
+    assert await client.rest() == b""
+
+
+async def test_a_stream(connect: Connect) -> None:
+    async def stream(request: Request) -> Answer:
+        answer = Stream(headers={"Content-Type": "text/plain"})
+        answer.start(request)
+        for piece in (b"one", b"", b"two"):
+            await answer.write(piece)
+        return answer
+
+    client = await connect(stream)
+    for _ in range(2):
+        client.send(_GET)
+        assert (await client.answer())[2] == b"onetwo"
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    assert (await client.rest()).endswith(b"\r\n\r\nonetwo")
+
+
+async def test_a_slow_reader_slows_its_stream(connect: Connect) -> None:
+    written = 0
+
+    async def stream(request: Request) -> Answer:
+        nonlocal written
+        answer = Stream()
+        answer.start(request)
+        for _ in range(512):
+            await answer.write(b"x" * 65_536)
+            written += 1
+        return answer
+
+    client = await connect(stream)
+    client.send(_GET)
+    await client.until(b"\r\n\r\n")
+    await asyncio.sleep(0.2)
+    assert written < 512
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    await client.rest()
+    assert written == 1024
+
+
+async def test_a_client_that_goes_ends_its_handler(connect: Connect) -> None:
+    ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def endless(request: Request) -> Answer:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set_result("cancelled")
+            raise
+        return Response()
+
+    client = await connect(endless)
+    client.send(_GET)
+    await asyncio.sleep(0.05)
+    client.writer.close()
+    assert await asyncio.wait_for(ended, 5) == "cancelled"
+
+
+async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> None:
+    async def switch(request: Request) -> Answer:
+        assert request.connection is not None
+        tunnel = request.connection.tunnel()
+        answer = Stream(status=101, headers={"Connection": "Upgrade", "Upgrade": "shout"})
+        answer.start(request)
+        while data := await tunnel.read():
+            await tunnel.write(data.upper())
+            if data.endswith(b"."):
+                break
+        return answer
+
+    client = await connect(switch)
+    client.send(
+        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: shout\r\nContent-Length: 0\r\n\r\nhallo"
+    )
+    assert (await client.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert await client.until(b"O") == b"HALLO"
+    client.send(b" again.")
+    assert await client.rest() == b" AGAIN."
+
+
+async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
+    client = await connect(echo)
+    client.send(
+        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc"
+    )
+    code, headers, body = await client.answer()
+    assert (code, headers["connection"], body) == (200, "close", b"POST / abc")
+
+
+async def test_a_header_of_two_lines_is_never_sent(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def split(request: Request) -> Answer:
+        return Response(headers={"A": "b\r\nC: d"})
+
+    client = await connect(split)
+    client.send(_GET)
+    assert await client.rest() == b""
+    assert "line break" in caplog.text

@@ -1,0 +1,78 @@
+"""The port: idle connections, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from kprov.kube.component_base.http11 import listener as listeners
+from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.request import Request
+from tests.unit.kube.component_base.http11.conftest import Connect
+
+_GET: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def fine(request: Request) -> Answer:
+    return Response(b"fine")
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(b"", (0.1, 60.0)), (b"GET / HT", (0.1, 60.0)), (_GET, (60.0, 0.1))]
+)
+async def test_who_says_nothing_or_not_all_is_let_go(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, said: bytes, seconds: tuple[float, float]
+) -> None:
+    monkeypatch.setattr(listeners, "_SWEEP_SECONDS", 0.05)
+    client = await connect(fine, head_seconds=seconds[0], idle_seconds=seconds[1])
+    client.send(said)
+    assert (await client.rest()).endswith(b"fine" if said == _GET else b"")
+
+
+async def test_the_end_lets_answers_out_and_idle_clients_go() -> None:
+    asked, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Answer:
+        asked.set()
+        await leave.wait()
+        return Response(b"late")
+
+    listener = Listener(slow)
+    await listener.start("127.0.0.1", 0)
+    idle, unused = await asyncio.open_connection("127.0.0.1", listener.port)
+    busy, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(_GET)
+    await asyncio.wait_for(asked.wait(), 5)
+    port = listener.port
+    listener.stop_accepting()
+    assert await asyncio.wait_for(idle.read(), 5) == b""
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    leave.set()
+    answer = await asyncio.wait_for(busy.read(), 5)
+    assert b"Connection: close\r\n" in answer
+    assert answer.endswith(b"late")
+    writer.close()
+    unused.close()
+    await listener.close()
+
+
+async def test_the_end_of_all_cancels_what_runs() -> None:
+    asked = asyncio.Event()
+
+    async def endless(request: Request) -> Answer:
+        asked.set()
+        await asyncio.Event().wait()
+        return Response()
+
+    listener = Listener(endless)
+    await listener.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(_GET)
+    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(listener.close(), 5)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()

@@ -1,0 +1,90 @@
+"""WebSockets of the listener, against aiohttp's client."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from kprov.kube.component_base.http11 import websocket
+from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.listener import Listener
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.websocket import WebSocket
+from tests.unit.kube.component_base.http11.conftest import Connect
+
+
+async def talk(request: Request) -> Answer:
+    """Three texts, then until the client has closed."""
+    assert websocket.is_asked(request)
+    try:
+        socket = WebSocket.accept(request)
+    except websocket.HandshakeError as error:
+        return Response(str(error).encode(), status=400)
+    for text in ("one", "zwei", "\u4e09" * 50_000):
+        await socket.send_text(text)
+    await socket.closed()
+    return socket.stream
+
+
+async def test_texts_pings_and_the_clients_end() -> None:
+    listener = Listener(talk)
+    await listener.start("127.0.0.1", 0)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{listener.port}/", autoping=False) as socket,
+    ):
+        assert [await socket.receive_str(timeout=5) for _ in range(3)] == ["one", "zwei", "\u4e09" * 50_000]
+        await socket.send_str("passed over")
+        await socket.ping(b"there?")
+        answer = await socket.receive(timeout=5)
+        assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"there?")
+        await socket.close()
+        assert socket.close_code == 1000
+    await listener.close()
+
+
+async def test_the_servers_end() -> None:
+    async def short(request: Request) -> Answer:
+        socket = WebSocket.accept(request)
+        await socket.send_text("bye")
+        await socket.close()
+        return socket.stream
+
+    listener = Listener(short)
+    await listener.start("127.0.0.1", 0)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"http://127.0.0.1:{listener.port}/") as socket,
+    ):
+        assert await socket.receive_str(timeout=5) == "bye"
+        assert (await socket.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
+    await listener.close()
+
+
+@pytest.mark.parametrize("missing", ["Sec-WebSocket-Key: a", "Sec-WebSocket-Version: 13"])
+async def test_a_handshake_that_is_none(connect: Connect, missing: str) -> None:
+    client = await connect(talk)
+    lines = [
+        "Host: x",
+        "Connection: keep-alive, Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: a",
+        "Sec-WebSocket-Version: 13",
+    ]
+    lines.remove(missing)
+    client.send(("GET / HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode())
+    assert (await client.answer())[0] == 400
+
+
+async def test_frames_that_are_none_end_it(connect: Connect) -> None:
+    client = await connect(talk)
+    client.send(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    head = await client.until(b"\r\n\r\n")
+    assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
+    client.send(b"\xff" * 20)
+    await asyncio.wait_for(client.rest(), 5)
