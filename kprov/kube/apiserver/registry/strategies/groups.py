@@ -66,7 +66,7 @@ class EndpointSliceStrategy(ResourceStrategy):
             endpoint.pop("deprecatedTopology", None)
         for port in obj.get("ports") or ():
             _missing(port, "name", "")
-            port["protocol"] = port.get("protocol") or "TCP"
+            _missing(port, "protocol", "TCP")
 
     def is_new_generation(self, obj: Object, old: Object) -> bool:
         return super().is_new_generation(obj, old) or differs(obj, old, "labels")
@@ -94,7 +94,7 @@ class NetworkPolicyStrategy(ResourceStrategy):
             spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
         for rule in [*(spec.get("ingress") or ()), *(spec.get("egress") or ())]:
             for port in rule.get("ports") or ():
-                port["protocol"] = port.get("protocol") or "TCP"
+                _missing(port, "protocol", "TCP")
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(network_rules.network_policy(obj))

@@ -104,6 +104,18 @@ def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
     assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
 
 
+def test_a_changed_volume_is_judged_twice() -> None:
+    resource = find("", "v1", "persistentvolumes")
+    assert resource is not None
+    rules = strategies.for_resource(resource)
+    old: Object = copy.deepcopy({"metadata": {"name": "x"}, **GOOD["persistentvolumes"]})
+    rules.default(old)
+    new = copy.deepcopy(old)
+    del new["spec"]["accessModes"]
+    errors = [error.field for error in rules.validate_update(new, old)]
+    assert errors == ["spec.accessModes", "spec.accessModes"]
+
+
 @pytest.mark.parametrize("plural", GOOD)
 def test_a_good_object_of_each_kind_is_taken(plural: str) -> None:
     assert made(plural) == []
@@ -140,6 +152,11 @@ FIRST = ("spec", "containers", 0)
          "spec.podCIDRs", "may specify no more than one CIDR for each IP family"),
         ("persistentvolumes", (*SPEC, "volumeAttributesClassName"), "fast",
          "spec.csi", "has to be specified when using volumeAttributesClassName"),
+        ("persistentvolumes", ("metadata", "annotations"), {"volume.beta.kubernetes.io/mount-options": "ro"},
+         "metadata.annotations.volume.beta.kubernetes.io/mount-options", "may not specify mount options"),
+        ("networkpolicies", (*SPEC, "ingress", 0, "ports"), [{"protocol": ""}],
+         "spec.ingress[0].ports[0].protocol", 'Unsupported value: ""'),
+        ("endpointslices", ("ports",), [{"protocol": ""}], "ports[0].protocol", 'Unsupported value: ""'),
         ("persistentvolumeclaims", (*SPEC, "accessModes"), ["ReadWriteOncePod", "ReadWriteMany"],
          "spec.accessModes", "may not use ReadWriteOncePod with other access modes"),
         ("resourcequotas", (*SPEC, "scopes"), ["BestEffort", "NotBestEffort"],
