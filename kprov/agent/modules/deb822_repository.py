@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import textwrap
 import urllib.parse
 from typing import Any
 
-from kprov.agent import files, web
+from kprov.agent import files, hashing, web
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -67,7 +66,8 @@ def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
     there = [path for path in (dest, *keys) if os.path.exists(path)]
     for path in there if not context.check else ():
         os.unlink(path)
-    return {"repo": None, "changed": bool(there), "dest": dest, "key_filename": keys[-1]}
+    result = {"repo": None, "changed": bool(there), "dest": dest, "key_filename": keys[-1]}
+    return {**result, **files.path_info(dest)}
 
 
 def _field(name: str) -> str:
@@ -79,7 +79,7 @@ def _shown(value: Any) -> str:
         return " yes" if value else " no"
     text = " ".join(value) if isinstance(value, list) else str(value)
     if "\n" not in text:
-        return f" {text}"
+        return f" {text}" if text else ""
     lines = (line.strip() or "." for line in text.strip().splitlines())
     return "\n" + textwrap.indent("\n".join(lines), "    ")
 
@@ -101,12 +101,12 @@ def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str
     armoured = b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in data
     path = f"{_KEYRINGS}/{slug}.{'asc' if armoured else 'gpg'}"
     changed = False
-    if files.sha256(path) != hashlib.sha256(data).hexdigest():
+    if files.sha256(path) != hashing.digest("sha256", data):
         changed = True
         if not context.check:
             os.makedirs(_KEYRINGS, exist_ok=True)
             set_attributes(_KEYRINGS, {"owner": "root", "group": "root", "mode": "0755"}, check=False)
-            files.write(path, data, {"mode": "0644"})
+            files.write(path, data, {"mode": "0644", "follow": False})
     return set_attributes(path, {"mode": "0644"}, check=context.check) or changed, path, path
 
 

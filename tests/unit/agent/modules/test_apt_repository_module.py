@@ -12,6 +12,8 @@ from kprov.agent import apt_sources
 from kprov.agent.modules import deb822_repository
 
 Run = Callable[..., dict[str, Any]]
+#: conftest's Web.
+Web = Any
 
 
 def test_lines_are_sources_that_are_on_or_off() -> None:
@@ -74,3 +76,36 @@ def test_deb822_fields_are_sorted_and_folded(
     assert do("deb822_repository", check=True, name="My repo", state="absent")["changed"]
     assert do("deb822_repository", name="My repo", state="absent")["changed"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """deb822_repository works below this folder: `sources` and `keyrings`."""
+    for name in ("sources", "keyrings"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(deb822_repository, f"_{name.upper()}", str(tmp_path / name))
+    return tmp_path
+
+
+def test_an_empty_deb822_field_ends_with_its_colon(do: Run, places: Path) -> None:
+    result = do("deb822_repository", name="a", uris="http://x", suites="./", components=[])
+    assert result["repo"].startswith("Components:\nX-Repolib-Name: a\n")
+
+
+def test_check_mode_tells_of_the_deb822_file_that_would_go(do: Run, places: Path) -> None:
+    do("deb822_repository", name="a", uris="http://x", suites="./")
+    would = do("deb822_repository", check=True, name="a", state="absent")
+    assert (would["changed"], would["mode"], would["state"]) == (True, "0644", "file")
+    assert "mode" not in do("deb822_repository", name="a", state="absent")
+
+
+def test_a_key_takes_the_place_of_a_link(do: Run, places: Path, web: Web) -> None:
+    other = places / "other"
+    other.write_text("somebody's")
+    key = places / "keyrings" / "a.gpg"
+    key.symlink_to(other)
+    result = do("deb822_repository", name="a", uris="http://x", suites="./", signed_by=f"{web.url}/one")
+    assert (result["changed"], result["key_filename"]) == (True, str(key))
+    assert other.read_text() == "somebody's"
+    assert not key.is_symlink()
+    assert oct(key.stat().st_mode & 0o7777) == "0o644"
