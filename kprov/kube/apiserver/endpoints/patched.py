@@ -11,7 +11,7 @@ import orjson
 
 from kprov.kube.apiserver.endpoints import body
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import duplicates, field, go_json, patch, schema, status
+from kprov.kube.machinery import duplicates, field, go_json, patch, restoring, schema, status
 from kprov.kube.machinery.resources import api_version
 
 Object = dict[str, Any]
@@ -54,7 +54,9 @@ def check(
         raise _refusal(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
     report = schema.builtin().prune(found, gvk, None)
     if report.errors:
-        raise _refusal(whole, shown, report.errors[0])
+        # A strategic patch is merged as a document, and read as a type without any JSON.
+        why = restoring.problem(schema.builtin().node(gvk), found) if shown is not None else None
+        raise _refusal(whole, shown, why or report.errors[0])
     texts = remarked + report.strict_errors
     if texts and mode == "Strict":
         raise _refusal(whole, shown, f"strict decoding error: {', '.join(texts)}")
