@@ -281,9 +281,10 @@ class Connection(asyncio.Protocol):
             # A client that waits for leave to send may send or not: what comes next is not known.
             if body.on_first_read is not None or length is None or length - body.received > _REST_BYTES:
                 request.keep_alive = False
+        is_old = request.version == "1.0"
         if not request.keep_alive:
-            return ["Connection: close"]
-        return ["Connection: keep-alive"] if request.version == "1.0" else []
+            return [] if is_old else ["Connection: close"]
+        return ["Connection: keep-alive"] if is_old else []
 
     def _write_refusal(self, code: int) -> None:
         """As Go's server: the code's words, and the end."""
