@@ -123,11 +123,17 @@ def test_odd_paths(judge: Judge, share: Share) -> None:
 
 
 def test_objects_without_a_name(judge: Judge, server: ApiServer) -> None:
-    for group in server.get("/apis").json["groups"]:
-        version = group["preferredVersion"]["groupVersion"]
-        for resource in server.get(f"/apis/{version}").json["resources"]:
+    groups = server.get("/apis").json["groups"]
+    for version in ("api/v1", *(f"apis/{group['preferredVersion']['groupVersion']}" for group in groups)):
+        for resource in server.get(f"/{version}").json["resources"]:
             if "create" in resource["verbs"] and "/" not in resource["name"]:
                 scope = "/namespaces/fuzz" if resource["namespaced"] else ""
-                path = f"/apis/{version}{scope}/{resource['name']}?dryRun=All"
-                for body in (b"{}", b'{"spec":{}}', b'{"spec":{},"metadata":{"generateName":"a"}}'):
+                path = f"/{version}{scope}/{resource['name']}?dryRun=All"
+                for body in (
+                    b"null",
+                    b"{}",
+                    b'{"spec":{"clusterIP":"1.1.1.1"}}',
+                    b'{"spec":{}}',
+                    b'{"spec":{},"metadata":{"generateName":"a"}}',
+                ):
                     judge.play("POST", path, [("Content-Type", "application/json")], body)

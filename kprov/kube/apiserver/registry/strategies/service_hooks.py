@@ -98,7 +98,8 @@ class _Taking:
         self._addresses, self._ports = addresses, ports
         self._obj, self._spec = obj, obj["spec"]
         self._old: Object | None = old["spec"] if old else None
-        self._namespace, self._name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        # Before validation: a name may be missing.
+        self._namespace, self._name = obj["metadata"]["namespace"], obj["metadata"].get("name", "")
         self._dry_run = dry_run
         #: The ports that a dry run was told.
         self._pretended: set[int] | None = set() if dry_run else None
@@ -214,4 +215,4 @@ async def _all(releases: list[_Release]) -> None:
 
 def _refuse(obj: Object, errors: list[FieldError]) -> None:
     if errors:
-        raise status.invalid("", "Service", obj["metadata"]["name"], errors)
+        raise status.invalid("", "Service", obj["metadata"].get("name", ""), errors)
