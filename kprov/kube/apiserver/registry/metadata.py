@@ -96,6 +96,26 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
     metadata.setdefault("name", name)
 
 
+def single_owners(metadata: Object, *, is_patch: bool = False) -> list[str]:
+    """Leave out owners that are named twice; a warning if there were such.
+
+    Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
+    """
+    owners: list[Object] = metadata.get("ownerReferences") or []
+    single = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
+    if len(single) == len(owners):
+        return []
+    twice = [owner.get("uid", "") for index, owner in enumerate(owners) if owner in owners[:index]]
+    metadata["ownerReferences"] = single
+    when = " after mutating admission happens" if is_patch else ""
+    text = (
+        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in "
+        "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) "
+        f"observed: {', '.join(twice)}"
+    )
+    return [text]
+
+
 def name_check(resource: Resource) -> Callable[[str], list[str]]:
     """What a name of that resource must look like."""
     if resource.plural in _ANY_NAMES:

@@ -177,6 +177,7 @@ class Store:
         zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj)
         strategy.default(obj)
+        context.warnings += metadata.single_owners(obj["metadata"])
         manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
         if obj["metadata"].get("managedFields") is None or not context.applied:
             managed_fields.update(None, obj, self.resource.gvk, manager=manager, ignored=self._ignored(""))
@@ -289,10 +290,13 @@ class Store:
         self._identify(obj)
         zero_values.normalize(obj, self._node)
         self._check_version(obj, old, name)
-        metadata.prepare_for_update(self.resource, obj, old, is_patch=context.info.verb == "patch")
+        is_patch = context.info.verb == "patch"
+        metadata.prepare_for_update(self.resource, obj, old, is_patch=is_patch)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
         strategy.default(old)
+        warned = metadata.single_owners(obj["metadata"], is_patch=is_patch)
+        context.warnings += [text for text in warned if text not in context.warnings]
         if not context.applied:
             manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
             managed_fields.update(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry import metadata_update
+from kprov.kube.apiserver.registry import metadata, metadata_update
 from kprov.kube.machinery.resources import find
 
 Object = dict[str, Any]
@@ -51,3 +51,34 @@ def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:
     new, old = going | {"finalizers": ["a/b", "a/c"]}, going | {"finalizers": ["a/b"]}
     assert set(told("", "configmaps", new, old)) == {"metadata.finalizers"}
     assert told("", "configmaps", old, new) == []
+
+
+def test_a_deletion_timestamp_is_the_servers_to_write() -> None:
+    resource = find("", "v1", "configmaps")
+    assert resource is not None
+    old = {"metadata": {"name": "a", "uid": "u"}}
+    obj: Object = {"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    metadata.prepare_for_update(resource, obj, old)
+    errors = metadata_update.validate(resource, obj, old)
+    assert ("metadata.deletionTimestamp", "FieldValueInvalid") in [
+        (each.field, each.reason) for each in errors
+    ]
+
+
+def test_a_generated_name_is_what_the_last_write_says() -> None:
+    resource = find("", "v1", "configmaps")
+    assert resource is not None
+    obj: Object = {"metadata": {"name": "a"}}
+    metadata.prepare_for_update(resource, obj, {"metadata": {"name": "a", "uid": "u", "generateName": "x"}})
+    assert "generateName" not in obj["metadata"]
+
+
+@pytest.mark.parametrize(("is_patch", "words"), [(False, "entries; API"), (True, "after mutating admission")])
+def test_an_owner_named_twice_counts_once_and_is_warned_of(is_patch: bool, words: str) -> None:
+    one, two = {"name": "q", "uid": "u1"}, {"name": "q", "uid": "u2"}
+    owned: Object = {"ownerReferences": [one, two, dict(one)]}
+    (warning,) = metadata.single_owners(owned, is_patch=is_patch)
+    assert owned["ownerReferences"] == [one, two]
+    assert words in warning
+    assert warning.endswith("duplicate UID(s) observed: u1")
+    assert metadata.single_owners(owned) == []
