@@ -22,7 +22,7 @@ _SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
 
-#: Paths without a query are asked for again and again: leases, nodes, what is looked up by its name.
+#: The same paths are asked for again and again: leases, nodes, what is looked up by its name.
 _REMEMBERED: Final = 4096
 _SHORT: Final = 512
 
@@ -32,15 +32,19 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
 
     path: still percent-encoded.
     """
-    return _parse(method, path, query) if query or len(path) > _SHORT else _remembered(method, path)
+    watch, fields = (query.get("watch"), query.get("fieldSelector")) if query else (None, None)
+    if len(path) + len(fields or "") > _SHORT:
+        return _parse(method, path, watch, fields)
+    return _remembered(method, path, watch, fields)
 
 
 @lru_cache(_REMEMBERED)
-def _remembered(method: str, path: str) -> tuple[RequestInfo, str]:
-    return _parse(method, path, {})
+def _remembered(method: str, path: str, watch: str | None, fields: str | None) -> tuple[RequestInfo, str]:
+    return _parse(method, path, watch, fields)
 
 
-def _parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo, str]:
+def _parse(method: str, path: str, watch: str | None, selector: str | None) -> tuple[RequestInfo, str]:
+    """watch, selector: the query's watch and fieldSelector."""
     parts = [part for part in path.split("/") if part]
     plain = RequestInfo(path=unquote(path), verb=method.lower(), is_resource_request=False)
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:
@@ -67,10 +71,10 @@ def _parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInf
     verb = _VERBS.get(method, "") if not by_path else "watch"
     if not name and not by_path:
         if verb == "get":
-            verb = "watch" if is_true(query.get("watch")) else "list"
+            verb = "watch" if is_true(watch) else "list"
         elif verb == "delete":
             verb = "deletecollection"
-    fields = _selected(query) if verb in _SELECTING and "fieldSelector" in query else ()
+    fields = _selected(selector) if verb in _SELECTING and selector is not None else ()
     info = RequestInfo(
         path=unquote(path),
         verb=verb,
@@ -93,10 +97,10 @@ def is_watch_path(info: RequestInfo) -> bool:
     return info.verb == "watch" and info.path.startswith(f"{group}/{info.api_version}/watch/")
 
 
-def _selected(query: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _selected(text: str) -> tuple[tuple[str, str], ...]:
     """The equality terms of the field selector; one that cannot be read is refused later."""
     try:
-        selector = FieldSelector.parse(query["fieldSelector"])
+        selector = FieldSelector.parse(text)
     except SelectorError:
         return ()
     return tuple((term.field, term.value) for term in selector.terms if not term.negated)
