@@ -46,7 +46,7 @@ def changed(document: Any, drawn: list[tuple[int, str, Any, int]]) -> Any:
                 source, name = places[other % len(places)]
                 holder[key] = copy.deepcopy(source[name])
             case _:
-                holder[key] = value
+                holder[key] = copy.deepcopy(value)
         if not root:
             return None
     return root[0]
