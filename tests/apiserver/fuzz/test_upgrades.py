@@ -81,6 +81,23 @@ def test_a_watch_by_websocket(server: ApiServer) -> None:
         assert connection.ends()
 
 
+@pytest.mark.parametrize("change", [{"Sec-WebSocket-Key": ""}, {"Sec-WebSocket-Version": "8"}])
+def test_a_watch_by_a_wrong_handshake_is_refused(server: ApiServer, change: dict[str, str]) -> None:
+    headers = [(name, value) for name, value in (_WEBSOCKET | change).items() if value]
+    with asked(server, encoded("GET", _WATCH, headers)) as connection:
+        assert connection.answer().status == 400
+
+
+def test_a_watch_by_websocket_ends_its_connection(server: ApiServer) -> None:
+    with asked(
+        server, encoded("GET", f"{_PLACE}?watch=1&timeoutSeconds=1", _WEBSOCKET.items())
+    ) as connection:
+        assert connection.answer().status == 101
+        assert received(connection)[0] == _TEXT
+        assert received(connection)[0] == _CLOSE
+        assert connection.ends()
+
+
 def test_a_token_may_be_a_subprotocol(server: ApiServer) -> None:
     offer = "base64url.bearer.authorization.k8s.io.{}, base64.binary.k8s.io"
     for text, status in (("YWRtaW4tdG9rZW4", 101), ("YWRtaW4", 401), ("!", 401)):
