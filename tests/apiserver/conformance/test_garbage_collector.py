@@ -1,4 +1,4 @@
-"""What goes with its owner. Pods of replication controllers are the test's own, with their owner named."""
+"""What goes with its owner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.apiserver.servers import ApiServer
 
 Object = dict[str, Any]
 
-MADE = "replication controller's controller: the test makes its pods"
+PENDING = "kubelet: pods stay pending"
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _TEMPLATE = {"metadata": {"labels": {"app": "a"}}, "spec": _POD}
 COUNT = 6
@@ -34,19 +34,20 @@ def owner(obj: Object, kind: str, **more: Any) -> Object:
     } | more
 
 
-def controller(server: ApiServer, namespace: str, name: str) -> Object:
-    body = {"metadata": {"name": name}, "spec": {"replicas": COUNT, "template": _TEMPLATE}}
-    return ok(server, "POST", f"{root(namespace)}/replicationcontrollers", body)
+def controller(
+    server: ApiServer, namespace: str, name: str, replicas: int, finalizers: list[str] | None = None
+) -> Object:
+    """A replication controller, whose pods will have these finalizers."""
+    metadata = {"labels": {"app": name}, "finalizers": finalizers or []}
+    spec = {"replicas": replicas, "template": {"metadata": metadata, "spec": _POD}}
+    path = f"{root(namespace)}/replicationcontrollers"
+    return ok(server, "POST", path, {"metadata": {"name": name}, "spec": spec})
 
 
 def with_pods(server: ApiServer, namespace: str, name: str, finalizers: list[str] | None = None) -> Object:
-    """A replication controller and its pods."""
-    made = controller(server, namespace, name)
-    reference = owner(made, "ReplicationController", controller=True, blockOwnerDeletion=True)
-    for number in range(COUNT):
-        metadata = {"name": f"{name}-{number}", "labels": {"app": "a"}, "ownerReferences": [reference]}
-        body = {"metadata": metadata | {"finalizers": finalizers or []}, "spec": _POD}
-        ok(server, "POST", f"{root(namespace)}/pods", body)
+    """A replication controller whose pods are there."""
+    made = controller(server, namespace, name, COUNT, finalizers)
+    eventually(lambda: len(pods(server, namespace)) == COUNT)
     return made
 
 
@@ -59,7 +60,7 @@ def delete(server: ApiServer, path: str, policy: str, made: Object) -> Object:
     return ok(server, "DELETE", path, {"propagationPolicy": policy, "preconditions": preconditions})
 
 
-@pytest.mark.entry("Garbage collector should delete pods created by rc when not orphaning", without=MADE)
+@pytest.mark.entry("Garbage collector should delete pods created by rc when not orphaning", without=PENDING)
 def test_should_delete_pods_created_by_rc_when_not_orphaning(governed: ApiServer, home: str) -> None:
     made = with_pods(governed, home, "rc")
     path = f"{root(home)}/replicationcontrollers/rc"
@@ -69,7 +70,7 @@ def test_should_delete_pods_created_by_rc_when_not_orphaning(governed: ApiServer
 
 
 @pytest.mark.entry(
-    "Garbage collector should orphan pods created by rc if delete options say so", without=MADE
+    "Garbage collector should orphan pods created by rc if delete options say so", without=PENDING
 )
 def test_should_orphan_pods_created_by_rc_if_delete_options_say_so(governed: ApiServer, home: str) -> None:
     made = with_pods(governed, home, "rc")
@@ -110,7 +111,7 @@ def test_should_orphan_rs_created_by_deployment(governed: ApiServer, home: str) 
 
 @pytest.mark.entry(
     "Garbage collector should keep the rc around until all its pods are deleted if the deleteOptions says so",
-    without=MADE,
+    without=PENDING,
 )
 def test_should_keep_the_rc_around_until_all_its_pods_are_deleted(governed: ApiServer, home: str) -> None:
     made = with_pods(governed, home, "rc", ["e2e.example.com/held"])
@@ -128,14 +129,14 @@ def test_should_keep_the_rc_around_until_all_its_pods_are_deleted(governed: ApiS
 @pytest.mark.entry(
     "Garbage collector should not delete dependents that have both valid owner and owner that's waiting for "
     "dependents to be deleted",
-    without=MADE,
+    without=PENDING,
 )
 def test_should_not_delete_dependents_that_have_a_valid_owner_too(governed: ApiServer, home: str) -> None:
     made = with_pods(governed, home, "rc1")
-    stays = controller(governed, home, "rc2")
+    stays = controller(governed, home, "rc2", 0)
     patch = {"metadata": {"ownerReferences": [owner(stays, "ReplicationController")]}}
-    for number in range(COUNT // 2):
-        path = f"{root(home)}/pods/rc1-{number}"
+    for each in pods(governed, home)[: COUNT // 2]:
+        path = f"{root(home)}/pods/{each['metadata']['name']}"
         ok(governed, "PATCH", path, patch, content_type="application/strategic-merge-patch+json")
     path = f"{root(home)}/replicationcontrollers/rc1"
     delete(governed, path, "Foreground", made)
