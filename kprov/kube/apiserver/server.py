@@ -18,7 +18,7 @@ from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import impersonation
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
-from kprov.kube.apiserver.endpoints import negotiation, respond, verbs
+from kprov.kube.apiserver.endpoints import negotiation, permitted, respond, verbs
 from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.finishing import finished
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
@@ -189,7 +189,7 @@ class Server:
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
             refusal = respond.error(
-                verbs.denied(info, acting.name, reason), negotiation.of_error(request, query)
+                permitted.denied(info, acting.name, reason), negotiation.of_error(request, query)
             )
             refusal.headers["X-Content-Type-Options"] = "nosniff"
             return refusal

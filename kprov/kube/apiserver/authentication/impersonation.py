@@ -215,7 +215,7 @@ def _asking(
 
 def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
     # The endpoints import this folder.
-    from kprov.kube.apiserver.endpoints.verbs import denied
+    from kprov.kube.apiserver.endpoints.permitted import denied
 
     return denied(info, user.name, reason)
 

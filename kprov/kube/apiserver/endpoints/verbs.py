@@ -5,7 +5,7 @@ Source: apiserver/pkg/endpoints/handlers/{get,create,update,patch,delete}.go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import Attributes
@@ -18,18 +18,17 @@ from kprov.kube.apiserver.endpoints import (
     negotiation,
     parameters,
     patching,
+    permitted,
     respond,
     served,
     watching,
 )
-from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import RequestContext, RequestInfo
-from kprov.kube.component_base import durations
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import printers, status
@@ -39,7 +38,6 @@ Object = dict[str, Any]
 
 #: Subresources that the generic store answers for.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
-_CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
 
 
 #: Warned of in every answer.
@@ -74,8 +72,8 @@ class Verbs:
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
             raise status.path_not_found()
-        _check_method(request.method, info, resource)
-        _check_timeout(info, query)
+        permitted.check_method(request.method, info, resource)
+        permitted.check_timeout(info, query)
         context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
@@ -267,7 +265,7 @@ class Verbs:
         if handler is None or (info.subresource and subresource is None):
             raise status.path_not_found()
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-        if info.verb in kinds and info.subresource not in _CONNECT:
+        if info.verb in kinds and info.subresource not in permitted.CONNECT:
             parameters.write_options(context, query, kinds[info.verb])
         target = subresource or resource
         gvk = (target.group, target.version, target.kind)
@@ -282,7 +280,7 @@ class Verbs:
             )
             return change(old)
 
-        if info.subresource in _CONNECT and self._admission.handles(resource, "CONNECT"):
+        if info.subresource in permitted.CONNECT and self._admission.handles(resource, "CONNECT"):
             attributes = Attributes(
                 context=context,
                 operation="CONNECT",
@@ -327,40 +325,6 @@ def _has_tables(resource: Resource, subresource: str) -> bool:
     return "get" in resource.verbs if not subresource else subresource == "scale"
 
 
-_ITEM: Final = {"get", "update", "patch", "delete"}
-_EVERYWHERE: Final = {"list", "watch"}
-_COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
-
-
-def _check_method(method: str, info: RequestInfo, resource: Resource) -> None:
-    """Whether the path exists (404), and takes the method (405), as upstream's routes have it."""
-    if not resource.namespaced and info.namespace and resource.plural != "namespaces":
-        raise status.path_not_found()
-    has_name = bool(info.name) and info.verb not in {"list", "watch", "deletecollection"}
-    everywhere = resource.namespaced and not info.namespace
-    verbs: Collection[str] = resource.verbs
-    if has_name and everywhere:
-        raise status.path_not_found()
-    if info.subresource:
-        subresource = resource.subresource(info.subresource)
-        if subresource is None:
-            raise status.path_not_found()
-        if info.subresource == "proxy":
-            return
-        allowed = set(subresource.verbs)
-    elif has_name:
-        allowed = _ITEM.intersection(verbs)
-    else:
-        allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
-    if not allowed:
-        raise status.path_not_found()
-    by_path = request_info.is_watch_path(info)
-    if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
-        raise status.path_not_found()
-    if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
-        raise status.method_not_allowed()
-
-
 def _item(obj: Object) -> Object:
     """An item of a list says its kind by the list's."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
@@ -385,27 +349,3 @@ async def _object(
 
 async def _delete_options(request: Request, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
     return delete_options.parse(query, await body.read(request), body.media_type(request))
-
-
-def _check_timeout(info: RequestInfo, query: Mapping[str, str]) -> None:
-    """Of requests that end by themselves: a Go duration or nothing. Raises StatusError 400."""
-    text = query.get("timeout")
-    if not text or info.verb == "watch" or info.subresource in _CONNECT:
-        return
-    why = durations.refusal(text)
-    if why:
-        raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
-
-
-def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
-    """The 403 of an authorizer, in upstream's words."""
-    tail = f": {reason}" if reason else ""
-    if not info.is_resource_request:
-        return status.forbidden("", "", f'User "{user}" cannot {info.verb} path "{info.path}"{tail}')
-    plural = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    text = (
-        f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}{tail}'
-    )
-    printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return status.forbidden(printed, info.name, text)

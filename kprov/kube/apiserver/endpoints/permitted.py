@@ -1,0 +1,71 @@
+"""Whether a request may be what it is: its path, its method, its timeout, its user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from kprov.kube.apiserver.endpoints import info as request_info
+from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.component_base import durations
+from kprov.kube.machinery import status
+from kprov.kube.machinery.resources import Resource
+
+#: Subresources that are connections.
+CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
+_ITEM: Final = {"get", "update", "patch", "delete"}
+_EVERYWHERE: Final = {"list", "watch"}
+_COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
+
+
+def check_method(method: str, info: RequestInfo, resource: Resource) -> None:
+    """Whether the path exists (404), and takes the method (405), as upstream's routes have it."""
+    if not resource.namespaced and info.namespace and resource.plural != "namespaces":
+        raise status.path_not_found()
+    has_name = bool(info.name) and info.verb not in {"list", "watch", "deletecollection"}
+    everywhere = resource.namespaced and not info.namespace
+    verbs: Collection[str] = resource.verbs
+    if has_name and everywhere:
+        raise status.path_not_found()
+    if info.subresource:
+        subresource = resource.subresource(info.subresource)
+        if subresource is None:
+            raise status.path_not_found()
+        if info.subresource == "proxy":
+            return
+        allowed = set(subresource.verbs)
+    elif has_name:
+        allowed = _ITEM.intersection(verbs)
+    else:
+        allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
+    if not allowed:
+        raise status.path_not_found()
+    by_path = request_info.is_watch_path(info)
+    if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
+        raise status.path_not_found()
+    if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
+        raise status.method_not_allowed()
+
+
+def check_timeout(info: RequestInfo, query: Mapping[str, str]) -> None:
+    """Of requests that end by themselves: a Go duration or nothing. Raises StatusError 400."""
+    text = query.get("timeout")
+    if not text or info.verb == "watch" or info.subresource in CONNECT:
+        return
+    why = durations.refusal(text)
+    if why:
+        raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
+
+
+def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
+    """The 403 of an authorizer, in upstream's words."""
+    tail = f": {reason}" if reason else ""
+    if not info.is_resource_request:
+        return status.forbidden("", "", f'User "{user}" cannot {info.verb} path "{info.path}"{tail}')
+    plural = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+    scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
+    text = (
+        f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}{tail}'
+    )
+    printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+    return status.forbidden(printed, info.name, text)
