@@ -19,7 +19,9 @@ def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) 
     found = list(errors(node, document))
     if not found:
         return None
-    metadata = document.get("metadata") or {}
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
     about = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
     text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
     return status.bad_request(f"failed to create typed patch object ({about}): {text}")

@@ -82,3 +82,13 @@ def test_who_applies_what_is_there_already_has_no_time() -> None:
         ("n", None),
         ("m", "2026-01-01T00:00:00Z"),
     ]
+
+
+@pytest.mark.parametrize("metadata", ["text", [], 5, None, True])
+def test_metadata_that_are_none_name_no_object(metadata: Any) -> None:
+    refusal = structured_check.refusal(
+        schema.builtin().node(GVK), {**deployment(), "metadata": metadata, "other": 1}, GVK
+    )
+    assert refusal is not None
+    said = "failed to create typed patch object (/; apps/v1, Kind=Deployment): "
+    assert refusal.message.startswith(f"{said}.other: {UNKNOWN}")
