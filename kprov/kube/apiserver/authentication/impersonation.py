@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from kprov.kube.apiserver.authentication.service_accounts import PREFIX
+from kprov.kube.apiserver.endpoints import permitted
 from kprov.kube.apiserver.http_request import readable
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -214,10 +215,7 @@ def _asking(
 
 
 def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
-    # The endpoints import this folder.
-    from kprov.kube.apiserver.endpoints.permitted import denied
-
-    return denied(info, user.name, reason)
+    return permitted.denied(info, user.name, reason)
 
 
 def _in_go(user: UserInfo) -> str:
