@@ -107,8 +107,14 @@ class AccessReviews:
         if resource is None and path is None:
             text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
+        kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
+        metadata = review.get("metadata") or {}
+        if any(value for name, value in metadata.items() if name not in kept):
+            text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
+            errors = [*errors, field.invalid("metadata", metadata, text)]
         if errors:
-            raise status.invalid(call.resource.group, call.resource.kind, "", errors)
+            # Upstream names no kind here.
+            raise status.invalid(call.resource.group, "", "", errors)
         decision, reason = await ask(self._authorizer, user, resource, path)
         review["status"] = {"allowed": decision is Decision.ALLOW}
         if decision is Decision.DENY:

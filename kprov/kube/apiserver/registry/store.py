@@ -156,9 +156,9 @@ class Store:
                 return await self._create_once(context, namespace, obj)
             except KeyExistsError:
                 name = obj["metadata"]["name"]
-                if not generated:
+                if not generated and not obj["metadata"].get("generateName"):
                     raise await self._exists(namespace, name) from None
-                if attempt == _NAME_TRIES - 1:
+                if not generated or attempt == _NAME_TRIES - 1:
                     raise status.generate_name_conflict(self.resource, name) from None
                 obj = orjson.loads(base)
         raise AssertionError

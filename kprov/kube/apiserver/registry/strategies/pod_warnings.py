@@ -38,7 +38,7 @@ _ANNOTATIONS: Final = {
     "security.alpha.kubernetes.io/sysctls": _SYSCTLS,
     "security.alpha.kubernetes.io/unsafe-sysctls": _SYSCTLS,
 }
-_LABELS: Final = {
+DEPRECATED_LABELS: Final = {
     f"{old}{part}": f'deprecated since v1.{version}; use "{new}" instead'
     for old, part, version, new in (
         ("beta.kubernetes.io/", "arch", 14, "kubernetes.io/arch"),
@@ -63,14 +63,14 @@ def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
 
 def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
-        if key in _LABELS:
-            yield f"{prefix}spec.nodeSelector[{key}]: {_LABELS[key]}"
+        if key in DEPRECATED_LABELS:
+            yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
     for where, constraint in each(
         spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
     ):
         key = constraint.get("topologyKey", "")
-        if key in _LABELS:
-            yield f"{where}.topologyKey: {key} is {_LABELS[key]}"
+        if key in DEPRECATED_LABELS:
+            yield f"{where}.topologyKey: {key} is {DEPRECATED_LABELS[key]}"
         if constraint.get("labelSelector") is None:
             yield f"{where}.labelSelector: {_NULL_SELECTOR}"
     for key, text in _ANNOTATIONS.items():

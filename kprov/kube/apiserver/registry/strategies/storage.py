@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kprov.kube.apiserver.registry.checks import each
 from kprov.kube.apiserver.registry.strategies import claim_rules, persistent_volume_rules
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.pod_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
@@ -127,6 +129,14 @@ class StorageClassStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(rules.storage_class_update(obj, old))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return [
+            f"{where}.key: {DEPRECATED_LABELS[term.get('key', '')]}"
+            for path, topology in each(obj.get("allowedTopologies"), "allowedTopologies")
+            for where, term in each(topology.get("matchLabelExpressions"), f"{path}.matchLabelExpressions")
+            if term.get("key", "") in DEPRECATED_LABELS
+        ]
 
 
 class CsiDriverStrategy(ResourceStrategy):

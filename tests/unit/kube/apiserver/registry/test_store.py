@@ -40,6 +40,14 @@ async def test_a_name_is_generated_again_when_it_is_taken(
         assert made["metadata"]["name"] == expected
 
 
+async def test_a_name_that_is_taken_and_a_prefix_are_told_of_together(
+    config_maps: Store, context: RequestContext
+) -> None:
+    await config_maps.create(context, "default", config_map(name="a"))
+    with pytest.raises(StatusError, match="not able to generate a unique name"):
+        await config_maps.create(context, "default", config_map(name="a", generateName="w-"))
+
+
 @pytest.mark.parametrize(
     ("obj", "code", "text"),
     [

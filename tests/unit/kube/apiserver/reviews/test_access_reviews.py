@@ -96,3 +96,24 @@ async def test_the_rules_of_who_asks(ask: Ask) -> None:
     assert masters["status"]["resourceRules"][0]["verbs"] == ["*"]
     with pytest.raises(StatusError, match="no namespace on request"):
         await ask("selfsubjectrulesreviews", about())
+
+
+@pytest.mark.parametrize(
+    ("plural", "metadata", "words"),
+    [
+        ("subjectaccessreviews", {"name": "x"}, "must be empty"),
+        ("selfsubjectaccessreviews", {"labels": {"a": "b"}}, "must be empty"),
+        (
+            "localsubjectaccessreviews",
+            {"name": "x", "namespace": "default"},
+            "must be empty except for namespace",
+        ),
+    ],
+)
+async def test_a_review_has_no_metadata(ask: Ask, plural: str, metadata: dict[str, Any], words: str) -> None:
+    with pytest.raises(StatusError) as refused:
+        await ask(plural, {"metadata": metadata, **about(user="alice", resourceAttributes=READ_PODS)})
+    message = refused.value.message.removesuffix("]")
+    assert message.startswith('.authorization.k8s.io "" is invalid: ')
+    assert "metadata: Invalid value: {" in message
+    assert message.endswith(f": {words}")

@@ -104,6 +104,17 @@ def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
     assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
 
 
+def test_topologies_by_labels_of_old_are_warned_of() -> None:
+    resource = find("storage.k8s.io", "v1", "storageclasses")
+    assert resource is not None
+    terms = [{"key": "failure-domain.beta.kubernetes.io/zone", "values": ["z"]}, {"key": "other"}]
+    obj = {"allowedTopologies": [{"matchLabelExpressions": terms}]}
+    (warning,) = strategies.for_resource(resource).warnings(obj, None)
+    assert warning.startswith(
+        "allowedTopologies[0].matchLabelExpressions[0].key: deprecated since v1.17; use "
+    )
+
+
 def test_a_changed_volume_is_judged_twice() -> None:
     resource = find("", "v1", "persistentvolumes")
     assert resource is not None
