@@ -35,7 +35,7 @@ unit: $(VENV)/.dev ## unit tests
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
 	$(BIN)/pytest tests/apiserver -p no:randomly
 
-fuzz: $(VENV)/.dev ## ten thousand requests that no client should send (minutes)
+fuzz: $(VENV)/.dev ## ten thousand requests that no client should send (minutes; KPROV_FUZZ_SEED=n for others)
 	KPROV_FUZZ_CASES=10000 $(BIN)/pytest tests/apiserver/fuzz -p no:randomly
 
 lab: $(VENV)/.dev ## tests on real systemd hosts of this machine (root)
