@@ -13,30 +13,24 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import jwt
 import orjson
 
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
+if TYPE_CHECKING:
+    import aiohttp
+
 log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"]
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+_TIMEOUT_SECONDS: Final = 30
 _AGAIN_SECONDS: Final = 10.0
 _REMEMBERED: Final = 4096
-_FETCH_ERRORS: Final = (
-    aiohttp.ClientError,
-    TimeoutError,
-    ValueError,
-    LookupError,
-    TypeError,
-    jwt.PyJWTError,
-)
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
@@ -96,12 +90,16 @@ class Issuer:
 
     async def read_keys(self) -> None:
         """Ask the issuer; what it does not tell is tried again when a token needs it."""
+        # Only with other issuers: it is a tenth of a server's memory.
+        import aiohttp
+
         async with self._lock:
             if time.monotonic() - self._read_at < _AGAIN_SECONDS:
                 return
             self._read_at = time.monotonic()
+            timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
             try:
-                async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+                async with aiohttp.ClientSession(timeout=timeout) as session:
                     described = await self._fetch(session, self._discovery)
                     if described.get("issuer") != self.url:
                         raise ValueError(f"it says that its issuer is {described.get('issuer')!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -17,11 +17,12 @@ from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
-from kprov.kube.component_base.http11 import websocket
 from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.component_base.http11.websocket import WebSocket
 from kprov.kube.machinery import printers, status
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.websocket import WebSocket
 
 #: Seconds a watch lasts that names no timeout: this to twice this, as upstream's --min-request-timeout.
 MINIMUM_SECONDS: Final = 1800
@@ -176,7 +177,7 @@ async def serve(
             if error.reason != "Timeout":
                 raise
             failure = error
-    if websocket.is_asked(request):
+    if request.upgrade == "websocket":
         return await _serve_websocket(request, store, options, encoder, seconds, failure)
     return await _serve_http(request, store, options, encoder, seconds, failure)
 
@@ -257,9 +258,12 @@ async def _serve_websocket(
     seconds: float,
     failure: status.StatusError | None,
 ) -> Answer:
+    # Its library is only in servers that are asked for one.
+    from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
     try:
         socket = WebSocket.accept(request)
-    except websocket.HandshakeError as error:
+    except HandshakeError as error:
         raise status.bad_request(str(error)) from None
     sink = _WebSocketSink(encoder)
     watcher = Watcher(options.selection, sink, options.bookmarks)

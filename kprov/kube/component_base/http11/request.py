@@ -95,6 +95,12 @@ class Request:
         return bool(self.content_length) or "Transfer-Encoding" in self.headers
 
     @property
+    def upgrade(self) -> str:
+        """The protocol that the client would rather speak, in lower case; "" for none."""
+        tokens = (token.strip().lower() for token in self.headers.get("Connection", "").split(","))
+        return self.headers.get("Upgrade", "").lower() if "upgrade" in tokens else ""
+
+    @property
     def transport(self) -> asyncio.Transport | None:
         """None once the client is gone."""
         return None if self.connection is None else self.connection.transport

@@ -22,12 +22,6 @@ class HandshakeError(ValueError):
     """The request is no WebSocket's."""
 
 
-def is_asked(request: Request) -> bool:
-    """Whether a request would become a WebSocket."""
-    tokens = [token.strip().lower() for token in request.headers.get("Connection", "").split(",")]
-    return request.headers.get("Upgrade", "").lower() == "websocket" and "upgrade" in tokens
-
-
 class WebSocket:
     """The server's side. What a client sends is answered where the protocol asks for it, else passed over."""
 

@@ -10,8 +10,6 @@ import os
 import ssl
 from typing import Any, Final
 
-import aiohttp
-
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
@@ -62,6 +60,8 @@ async def _ask_etcd(registry: Registry) -> str:
 
 async def _ask(url: str) -> str:
     """Why a component is not healthy, "" when it is."""
+    import aiohttp
+
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -7,9 +7,7 @@ staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, Generi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.interfaces import Call
@@ -17,6 +15,9 @@ from kprov.kube.apiserver.registry.subresources import containers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.machinery import field, status
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Object = dict[str, Any]
 
@@ -33,6 +34,9 @@ class Logs:
 
     async def handle(self, call: Call) -> Answer:
         """GET; 204 for a pod without a node."""
+        # Here and below: only who is asked for a log needs its 11 MiB.
+        import aiohttp
+
         query = log_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
         container = containers.chosen(pod, call.query.get("container", ""))
@@ -59,6 +63,8 @@ class Logs:
 
 
 async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
+    import aiohttp
+
     response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     response.start(call.request)
     try:

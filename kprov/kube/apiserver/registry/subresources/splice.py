@@ -33,12 +33,6 @@ class Head:
     headers: CIMultiDict[str]
 
 
-def is_upgrade(headers: Mapping[str, str]) -> bool:
-    """Whether a request asks for another protocol."""
-    tokens = (token.strip().lower() for token in headers.get("Connection", "").split(","))
-    return "upgrade" in tokens and bool(headers.get("Upgrade"))
-
-
 async def through(
     request: Request, url: SplitResult, headers: Mapping[str, str], context: ssl.SSLContext | None
 ) -> Answer:

@@ -67,7 +67,7 @@ class Streams:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             raise status.bad_request(f"pod {call.name} does not have a host assigned")
-        if not splice.is_upgrade(call.request.headers):
+        if not call.request.upgrade:
             raise status.bad_request("Upgrade request required")
         url = location(self._kubelets.address(node), kind, call.namespace, call.name, container, query)
         return await splice.through(

@@ -17,7 +17,7 @@ from tests.unit.kube.component_base.http11.conftest import Connect
 
 async def talk(request: Request) -> Answer:
     """Three texts, then until the client has closed."""
-    assert websocket.is_asked(request)
+    assert request.upgrade == "websocket"
     try:
         socket = WebSocket.accept(request)
     except websocket.HandshakeError as error:
