@@ -91,7 +91,9 @@ def test_git_writes_it_there(tmp_path: Path) -> None:
     folder = tmp_path / module.parent
     folder.mkdir(parents=True)
     (tmp_path / ".gitattributes").write_bytes((root / ".gitattributes").read_bytes())
-    (tmp_path / module).write_bytes((root / module).read_bytes())
+    # Where these tests are themselves of an archive, it stands there already.
+    text = (root / module).read_text().replace(build_info._ARCHIVED, "$Format:%H %ct$")
+    (tmp_path / module).write_text(text)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
