@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
+from random import Random
 from typing import Final
 
 import pytest
 
 from tests.apiserver.fuzz.connection import CLOSED, NEXT, Connection, asked
+from tests.apiserver.fuzz.seeds import SEED
 from tests.apiserver.fuzz.wire import encoded
 from tests.apiserver.servers import ApiServer
 
@@ -74,6 +77,25 @@ def test_a_request_in_small_pieces_is_a_request(server: ApiServer, size: int) ->
     with asked(server, *(whole[at : at + size] for at in range(0, len(whole), size))) as connection:
         assert [connection.answer("POST").status for _ in range(2)] == [201, 201]
         assert connection.is_kept()
+
+
+def test_any_requests_in_any_pieces_are_answered_each_in_its_turn(server: ApiServer) -> None:
+    chance = Random(SEED)
+    kinds = (
+        ("GET", 200, NEXT), ("GET", 404, encoded("GET", "/nothing", [("X", "y" * 3_000)])), ("HEAD", 200, encoded("HEAD", "/livez")),
+        ("POST", 201, encoded("POST", _POST, [_JSON], _BODY)), ("POST", 201, encoded("POST", _POST, _CHUNKED, chunked(_BODY[:3], _BODY[3:]))),
+        ("POST", 400, encoded("POST", _POST, [_JSON], b"{" * 20_000)), ("GET", 200, encoded("GET", f"{_PLACE}?limit=1")),
+        ("POST", 401, encoded("POST", _POST, [("Authorization", "Bearer x"), _JSON], b"")),
+    )  # fmt: skip
+    for _ in range(20):
+        chosen = chance.choices(kinds, k=chance.randint(1, 12))
+        data = b"".join(request for _, _, request in chosen)
+        cuts = sorted(chance.sample(range(len(data)), min(len(data), chance.choice([0, 1, 5, 60]))))
+        with asked(server, *(data[a:b] for a, b in pairwise([0, *cuts, len(data)]))) as connection:
+            assert [connection.answer(method).status for method, _, _ in chosen] == [
+                code for _, code, _ in chosen
+            ]
+            assert connection.is_kept()
 
 
 @pytest.mark.parametrize(
