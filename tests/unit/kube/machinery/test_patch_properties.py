@@ -92,10 +92,20 @@ def test_the_difference_as_a_merge_patch_leads_to_the_other_document(before: Obj
     assert same(patch.merge_patch(before, merge_diff(before, after)), after)
 
 
+def clears(first: Obj, second: Obj) -> bool:
+    """Whether the second patch has an object where the first has put something else."""
+    return any(
+        clears(first[name], value) if isinstance(first[name], dict) else True
+        for name, value in second.items()
+        if isinstance(value, dict) and name in first
+    )
+
+
 @quick
 @given(objects, objects, objects)
 def test_merge_patches_one_after_the_other_are_their_merge(doc: Obj, first: Obj, second: Obj) -> None:
-    """Without removals, as these are, patching is associative."""
+    """Without removals, as these are, patching is associative (nor objects put where others were)."""
+    assume(not clears(first, second))
     one_by_one = patch.merge_patch(patch.merge_patch(doc, first), second)
     assert one_by_one == patch.merge_patch(doc, patch.merge_patch(first, second))
 
