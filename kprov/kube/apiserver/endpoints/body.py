@@ -36,6 +36,8 @@ _PARAMETER: Final = re.compile(rf'{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\]|\\.)*")')
 #: Of a body that nothing could be made of.
 _SHOWN_BYTES: Final = 30
 _VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
+#: Another version, of the same fields, in which a kind may come.
+_ALSO: Final[dict[Gvk, str]] = {("policy", "v1", "Eviction"): "policy/v1beta1"}
 
 
 class NotAnObjectError(ValueError):
@@ -202,6 +204,8 @@ def identified(obj: Any, gvk: Gvk) -> Object:
     group, version, kind = gvk
     expected = api_version(group, version)
     found_kind, found_version = obj.get("kind") or kind, obj.get("apiVersion") or expected
+    if found_version == _ALSO.get(gvk):
+        found_version = expected
     if found_version.count("/") > 1:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.endpoints import delete_options, info, negotiation, parameters
+from kprov.kube.apiserver.endpoints import body, delete_options, info, negotiation, parameters
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.machinery.status import StatusError
 
@@ -171,3 +171,11 @@ def test_delete_options_come_from_the_query_when_there_is_no_body() -> None:
     options, dry_run = delete_options.parse(query, b"", "application/json")
     assert options.propagation_policy == "Orphan"
     assert dry_run
+
+
+def test_an_eviction_may_come_in_its_old_version() -> None:
+    evicted = {"kind": "Eviction", "apiVersion": "policy/v1beta1", "metadata": {"name": "p"}}
+    found = body.identified(dict(evicted), ("policy", "v1", "Eviction"))
+    assert found["apiVersion"] == "policy/v1"
+    with pytest.raises(StatusError):
+        body.identified(dict(evicted), ("policy", "v1", "PodDisruptionBudget"))
