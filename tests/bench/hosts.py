@@ -93,6 +93,23 @@ def lab(name: str, hosts: int, subnet: str) -> Iterator[Bench]:
             subprocess.run(down, check=False, capture_output=True)
 
 
+def settle(seconds: float = 180.0) -> None:
+    """Wait until the machine is at rest: hosts that have just booted work for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = _idle_and_all()
+        time.sleep(5)
+        idle, total = (now - then for now, then in zip(_idle_and_all(), before, strict=True))
+        if idle > 0.9 * total:
+            return
+
+
+def _idle_and_all() -> tuple[int, int]:
+    """Ticks of all CPUs since boot: idle or waiting for a disk, and altogether."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
 def show(rows: list[tuple[str, str]]) -> None:
     """Figures under each other."""
     width = max(len(name) for name, _ in rows)

@@ -6,7 +6,7 @@ import contextlib
 
 import yaml
 
-from tests.bench.hosts import WORK, Bench, best, lab, mitogen, peak_mib, show
+from tests.bench.hosts import WORK, Bench, best, lab, mitogen, peak_mib, settle, show
 from tests.fault.slow import relay
 
 
@@ -68,6 +68,7 @@ def many() -> None:
     with lab("bench", 30, "10.68.0.0/24") as bench:
         site = WORK / "site.yml"
         bench.kprov("play", site, "-f", "30")
+        settle()
         three = best(5, lambda: bench.kprov("play", site, "-l", "node1,node2,node3"))
         thirty = best(5, lambda: bench.kprov("play", site, "-f", "30"))
         show(
