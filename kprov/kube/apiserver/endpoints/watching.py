@@ -14,6 +14,7 @@ from kprov.kube.apiserver.cacher.watcher import Watcher
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.listing import catch_up
 from kprov.kube.apiserver.endpoints.negotiation import Form
+from kprov.kube.apiserver.endpoints.pace import Pace
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
@@ -94,7 +95,7 @@ def _error_line(failure: status.StatusError) -> bytes:
 
 
 class _HttpSink:
-    """Writes to the connection once per turn of the event loop, whatever came in."""
+    """Writes to the connection whatever came in since it did, in its pace."""
 
     def __init__(self, transport: asyncio.Transport, encoder: _Encoder, *, chunked: bool) -> None:
         """chunked: False for a client of HTTP/1.0."""
@@ -103,6 +104,7 @@ class _HttpSink:
         self._encoder = encoder
         self._loop = asyncio.get_running_loop()
         self._pending: list[bytes] = []
+        self._pace = Pace()
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     def event(self, event: Event, type_: str) -> None:
@@ -124,7 +126,11 @@ class _HttpSink:
 
     def _push(self, data: bytes) -> None:
         if not self._pending:
-            self._loop.call_soon(self.flush)
+            wait = self._pace.wait(self._loop.time())
+            if wait:
+                self._loop.call_later(wait, self.flush)
+            else:
+                self._loop.call_soon(self.flush)
         self._pending.append(data)
 
     def flush(self) -> None:
