@@ -10,6 +10,7 @@ import asyncio
 import re
 import ssl
 import time
+from functools import cache
 from urllib.parse import urlsplit
 
 
@@ -56,15 +57,21 @@ class Watcher(asyncio.Protocol):
                 future.set_exception(SystemExit(why))
 
 
+@cache
+def _context() -> ssl.SSLContext:
+    """One for all: a default context reads all authorities of this machine, and a thousand take a minute."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 async def start(url: str, token: str, path: str, name: re.Pattern[bytes], wanted: int) -> Watcher:
     """A watch of a path (with its query) that has begun."""
     parts = urlsplit(url)
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\nAccept: application/json\r\n\r\n"
     loop = asyncio.get_running_loop()
     _, watcher = await loop.create_connection(
-        lambda: Watcher(head.encode(), name, wanted), parts.hostname or "", parts.port or 443, ssl=context
+        lambda: Watcher(head.encode(), name, wanted), parts.hostname or "", parts.port or 443, ssl=_context()
     )
     await asyncio.wait_for(watcher.begun, 60)
     return watcher
