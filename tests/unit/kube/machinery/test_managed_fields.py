@@ -170,7 +170,12 @@ def test_fields_that_are_none_are_not_taken_from_the_client(fields: Any) -> None
 
 
 def test_steps_of_later_versions_are_left_out() -> None:
-    fields: Any = {"f:a": {"x:y": {"f:b": {}}, "f:c": None, ".": 5}, "i:1": {}, 'k:{"name":"a"}': {}, "v:1": {}}
+    fields: Any = {
+        "f:a": {"x:y": {"f:b": {}}, "f:c": None, ".": 5},
+        "i:1": {},
+        'k:{"name":"a"}': {},
+        "v:1": {},
+    }
     assert field_set.decode(fields) == {("f:a", "f:c"), ("f:a",), ("i:1",), ('k:{"name":"a"}',), ("v:1",)}
 
 
