@@ -150,9 +150,7 @@ def _refuse_uncovered(
         )
         text = f"insufficient quota to match these scopes: [{shown}]"
         # Upstream gives an error without a Status here, which its handlers show as 500.
-        error = status.failure(500, "", text)
-        del error.status["reason"]
-        raise error
+        raise status.failure(500, "", text)
 
 
 def _in_scope(evaluator: Evaluator, obj: Object, scopes: Iterable[Scope]) -> list[Scope]:

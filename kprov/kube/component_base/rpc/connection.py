@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
 
     def _write_out(self) -> None:
         self._soon = False
-        if self._out and self._transport is not None:
+        if self._out and self._transport is not None and not self._transport.is_closing():
             data, self._out = b"".join(self._out), []
             self._transport.write(data)
 
