@@ -3,12 +3,14 @@
 A bundle has them in a file that its build writes, an archive of git in this module; git tells of a checkout.
 What cannot be known stays empty, as in upstream's builds without git.
 
-`python -m kprov.kube.component_base.build_info` prints them as JSON, for the bundle's build.
+`python -m kprov.kube.component_base.build_info` prints them as JSON, for the bundle's build: on an operator's
+machine, which need not have the components' libraries, so with the standard library only.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -17,8 +19,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-
-import orjson
 
 from kprov.kube.machinery import timestamps
 
@@ -50,7 +50,7 @@ def current() -> BuildInfo:
 def of(folder: Path, archived: str) -> BuildInfo:
     """Of the sources that this component_base is of; archived: what stands for %H and %ct in the module."""
     try:
-        return BuildInfo(**orjson.loads((folder / FILE).read_bytes()))
+        return BuildInfo(**json.loads((folder / FILE).read_bytes()))
     except FileNotFoundError:
         pass
     if not archived.startswith("$"):
@@ -96,4 +96,4 @@ def _shown(seconds: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(asdict(current())) + b"\n")
+    sys.stdout.write(json.dumps(asdict(current())) + "\n")

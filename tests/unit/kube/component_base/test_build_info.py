@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -121,3 +122,12 @@ def test_the_version_has_upstreams_fields() -> None:
     ]  # fmt: skip
     assert (found["gitCommit"], found["gitTreeState"]) == ("00ff", "clean")
     assert found["buildDate"] == "2026-01-01T12:00:00Z"
+
+
+def test_an_operator_without_the_components_libraries_can_ask() -> None:
+    # -S: none of what is installed, as where kprov is installed without its extra.
+    root = Path(build_info.__file__).parents[3]
+    command = [sys.executable, "-S", "-m", build_info.__name__]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert BuildInfo(**orjson.loads(done.stdout)) == build_info.current()
