@@ -14,7 +14,8 @@ from typing import Any, Final
 from kprov.kube.machinery import status
 
 _HEADER: Final = "Sec-WebSocket-Protocol"
-_PREFIX: Final = "base64url.bearer.authorization.k8s.io."
+#: What such a subprotocol begins with.
+PROTOCOL_PREFIX: Final = "base64url.bearer.authorization.k8s.io."
 _ENCODED: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
@@ -29,7 +30,9 @@ def websocket_token(headers: Mapping[str, str]) -> str:
     many: Any = headers
     lines: list[str] = many.getall(_HEADER) if hasattr(many, "getall") else [headers[_HEADER]]
     offered = [protocol.strip() for line in lines for protocol in line.split(",")]
-    found = [protocol.removeprefix(_PREFIX) for protocol in offered if protocol.startswith(_PREFIX)]
+    found = [
+        protocol.removeprefix(PROTOCOL_PREFIX) for protocol in offered if protocol.startswith(PROTOCOL_PREFIX)
+    ]
     if not found:
         return ""
     if len(found) > 1:

@@ -52,9 +52,7 @@ _MODIFIED: Final = (
 
 def unavailable(error: StorageError) -> status.StatusError:
     """The database did not answer: upstream passes on what it says, as an error of no kind."""
-    refusal = status.failure(500, "", str(error))
-    refusal.status.pop("reason", None)
-    return refusal
+    return status.failure(500, "", str(error))
 
 
 def initializing() -> status.StatusError:

@@ -80,6 +80,17 @@ class Body:
             elif self.ended:
                 return
 
+    async def read(self) -> bytes:
+        """All that has come since; b"" at the end. Raises what `end` was given."""
+        if not self._pieces and not self.ended:
+            await self._more()
+        if not self._pieces and self._error is not None:
+            raise self._error
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._read(len(data))
+        return data
+
     async def discard(self, most: int) -> bool:
         """Throw away what is left of it. False: it was more than that."""
         async for data in self.iter_any():

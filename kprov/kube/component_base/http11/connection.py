@@ -293,8 +293,8 @@ class Connection(asyncio.Protocol):
         response = Response(
             headers={"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}, status=code
         )
-        words = response.head().split(b"\r\n", 1)[0].split(b" ", 1)[1]
-        self.transport.write(response.head() + words)
+        head = response.head()
+        self.transport.write(head + head.split(b"\r\n", 1)[0].split(b" ", 1)[1])
 
     async def drain(self) -> None:
         """Wait until the client has taken most of what was written. ConnectionResetError: it is gone."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from multidict import CIMultiDict
 
+from kprov.kube.apiserver.authentication.websocket_tokens import PROTOCOL_PREFIX
 from kprov.kube.component_base.http11.request import Request
 
 #: Between two neighbours only (RFC 9110, 7.6.1).
@@ -24,7 +25,6 @@ HOP_BY_HOP: Final = frozenset(
 )
 _OWN: Final = frozenset({"authorization", "host"})
 _OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
-_TOKEN_PROTOCOL: Final = "base64url.bearer.authorization.k8s.io."  # noqa: S105  a prefix
 
 
 def for_request(request: Request) -> CIMultiDict[str]:
@@ -48,7 +48,7 @@ def for_upgrade(request: Request) -> CIMultiDict[str]:
         each.strip()
         for line in found.popall("Sec-WebSocket-Protocol", [])
         for each in line.split(",")
-        if not each.strip().startswith(_TOKEN_PROTOCOL)
+        if not each.strip().startswith(PROTOCOL_PREFIX)
     ]
     if offered:
         found["Sec-WebSocket-Protocol"] = ", ".join(offered)
