@@ -26,12 +26,20 @@ class FieldError:
         return self.detail
 
 
+class Verbatim(str):
+    """A value already as it is to be shown, without quotes."""
+
+    __slots__ = ()
+
+
 def _shown(value: Any) -> str:
     """Value as Go's %#v shows it in these messages: strings quoted, objects and lists as JSON."""
     import json
 
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Verbatim):
+        return value
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if value is None:

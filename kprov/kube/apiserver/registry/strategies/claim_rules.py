@@ -10,7 +10,8 @@ from typing import Final
 
 from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, nanos
-from kprov.kube.machinery import field, names
+from kprov.kube.apiserver.registry.strategies.generic import keep
+from kprov.kube.machinery import field, internal_types, names
 
 MODES: Final = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 VOLUME_MODES: Final = ["Block", "Filesystem"]
@@ -92,18 +93,18 @@ def claim_update(obj: Object, old: Object) -> Errors:
     yield from claim_spec(spec, "spec", new=not named_before)
     new, had = dict(spec), dict(before)
     if not before.get("volumeName"):
-        new.pop("volumeName", None)
+        keep(had, new, "volumeName")
     upgraded = _class_is_upgraded(obj, old)
     if not upgraded:
         yield from _beta_class(obj, old)
     if upgraded or (before.get("storageClassName") is None and _fits_annotation(spec, old)):
-        new.pop("storageClassName", None)
+        keep(new, had, "storageClassName")
     if (obj.get("status") or {}).get("phase") == "Bound":
-        for each in (new, had):
-            each.pop(_CLASS, None)
-            each["resources"] = _without_storage(each.get("resources") or {})
+        keep(new, had, _CLASS)
+        new["resources"] = _with_storage(new.get("resources") or {}, _requested(before))
     if new != had:
-        yield field.forbidden("spec", _CHANGED)
+        node = internal_types.at(("", "v1", _CLAIM), "spec")
+        yield field.forbidden("spec", f"{_CHANGED}\n{internal_types.difference(had, new, node)}")
     wanted, had_amount = _requested(spec), _requested(before)
     capacity = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
     if nanos(wanted or "0") < nanos(had_amount or "0") and nanos(wanted or "0") <= nanos(capacity):
@@ -122,9 +123,11 @@ def _requested(spec: Object) -> str | None:
     return amount
 
 
-def _without_storage(resources: Object) -> Object:
-    requests = {name: each for name, each in (resources.get("requests") or {}).items() if name != "storage"}
-    return resources | {"requests": requests}
+def _with_storage(resources: Object, amount: str | None) -> Object:
+    """Of a claim that asks for something: with the amount it asked for before."""
+    if not resources.get("requests"):
+        return resources
+    return resources | {"requests": resources["requests"] | {"storage": amount or "0"}}
 
 
 def _annotation(obj: Object) -> str | None:

@@ -11,7 +11,7 @@ from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, nanos
 from kprov.kube.apiserver.registry.strategies import claim_rules, scheduling_rules
 from kprov.kube.apiserver.registry.strategies import volume_rules as sources
-from kprov.kube.machinery import field, names
+from kprov.kube.machinery import field, internal_types, names
 
 _RECLAIM: Final = ["Delete", "Recycle", "Retain"]
 _CSI_SECRETS: Final = (
@@ -194,8 +194,11 @@ def persistent_volume_update(obj: Object, old: Object) -> Errors:
     yield from persistent_volume(obj)
     yield from _whole(obj)
     spec, before = obj["spec"], old["spec"]
-    if _source(spec, before) != _source(before, before):
-        text = "spec.persistentvolumesource is immutable after creation"
+    source, had = _source(spec, before), _source(before, before)
+    if source != had:
+        kind = internal_types.at(("", "v1", "PersistentVolume"), "spec")
+        shown = internal_types.difference(had, source, internal_types.part(kind, "PersistentVolumeSource"))
+        text = f"spec.persistentvolumesource is immutable after creation\n{shown}"
         yield field.forbidden("spec.persistentvolumesource", text)
     yield from checks.immutable(spec, before, "", "volumeMode")
     if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:

@@ -10,14 +10,16 @@ from typing import Final
 
 from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import INT32_MAX, Errors, Object, each
-from kprov.kube.apiserver.registry.strategies import annotation_rules, pod_rules, scheduling_rules
-from kprov.kube.machinery import field
+from kprov.kube.apiserver.registry.strategies import annotation_rules, generic, pod_rules, scheduling_rules
+from kprov.kube.machinery import field, internal_types
 
 _CHANGEABLE: Final = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
     "`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+#: Judged by themselves.
+_CHANGING: Final = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
 _GRACE: Final = "terminationGracePeriodSeconds"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -39,9 +41,11 @@ def pod_update(obj: Object, old: Object) -> Errors:
         return
     if before.get("schedulingGates"):
         yield from _placement(spec, before)
-    if _fixed(spec, before) != _fixed(before, before):
+    allowed = _as_allowed(spec, before)
+    if _filled(allowed) != _filled(before):
         text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
-        yield field.forbidden("spec", text + _difference(_fixed(spec, before), _fixed(before, before)))
+        node = internal_types.at(("", "v1", "Pod"), "spec")
+        yield field.forbidden("spec", text + internal_types.difference(before, allowed, node))
 
 
 def _images(containers: Sequence[Object], path: str) -> Errors:
@@ -116,25 +120,28 @@ def _only_adds(new: Object, old: Object) -> bool:
     return all((new.get(kind) or [])[: len(old[kind])] == old[kind] for kind in kinds if old.get(kind))
 
 
-def _fixed(spec: Object, before: Object) -> Object:
-    """The part of a spec that no update changes."""
-    free = {"activeDeadlineSeconds", "tolerations", "schedulingGates"}
-    fixed = {name: value for name, value in spec.items() if name not in free and value not in (None, [])}
+def _as_allowed(spec: Object, before: Object) -> Object:
+    """The new spec with what an update may change, as it was before."""
+    fixed = dict(spec)
     for kind in ("containers", "initContainers"):
         if fixed.get(kind):
-            fixed[kind] = [each | {"image": ""} for each in fixed[kind]]
+            pairs = zip(fixed[kind], before[kind], strict=True)
+            fixed[kind] = [new | {"image": old.get("image", "")} for new, old in pairs]
+    for name in _CHANGING:
+        generic.keep(fixed, before, name)
     seconds = before.get(_GRACE)
     if seconds is not None and seconds < 0 and fixed.get(_GRACE) == 1:
         fixed[_GRACE] = seconds
     if before.get("schedulingGates"):
-        fixed.pop("nodeSelector", None)
-        affinity = fixed.pop("affinity", None) or {}
-        rest = {key: value for key, value in affinity.items() if key != "nodeAffinity"}
-        if rest:
-            fixed["affinity"] = rest
+        generic.keep(fixed, before, "nodeSelector")
+        affinity, had = dict(fixed.get("affinity") or {}), before.get("affinity") or {}
+        generic.keep(affinity, had, "nodeAffinity")
+        if affinity or "affinity" in before:
+            fixed["affinity"] = affinity
+        else:
+            fixed.pop("affinity", None)
     return fixed
 
 
-def _difference(new: Object, old: Object) -> str:
-    changed = sorted(name for name in new.keys() | old.keys() if new.get(name) != old.get(name))
-    return "\n".join(f"spec.{name}" for name in changed)
+def _filled(spec: Object) -> Object:
+    return {name: value for name, value in spec.items() if value not in (None, [])}

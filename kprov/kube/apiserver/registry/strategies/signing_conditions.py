@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.machinery import field, timestamps
+from kprov.kube.machinery import field, internal_types, timestamps
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -15,6 +15,7 @@ Object = dict[str, Any]
 DECISIONS: Final = ("Approved", "Denied")
 _LASTING: Final = (*DECISIONS, "Failed")
 _PATH: Final = "status.conditions"
+_REQUEST: Final = ("certificates.k8s.io", "v1", "CertificateSigningRequest")
 _STATUSES: Final = ["False", "True", "Unknown"]
 
 
@@ -82,5 +83,8 @@ def validate_change(obj: Object, old: Object, *, decides: bool) -> list[FieldErr
         if len(new) > len(before):
             errors.append(field.forbidden(_PATH, f'updates may not add a condition of type "{kind}"'))
         elif len(new) == len(before) and new != before:
-            errors.append(field.forbidden(_PATH, f'updates may not modify a condition of type "{kind}"'))
+            item = internal_types.at(_REQUEST, "status", "conditions")
+            shown = internal_types.differing_lists(before, new, item)
+            text = f'updates may not modify a condition of type "{kind}"\n{shown}'
+            errors.append(field.forbidden(_PATH, text))
     return errors

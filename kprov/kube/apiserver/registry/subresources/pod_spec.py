@@ -14,7 +14,7 @@ from kprov.kube.apiserver.registry.strategies.generic import keep
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.subresources import change
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field
+from kprov.kube.machinery import field, internal_types
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import find
 
@@ -30,6 +30,7 @@ _METADATA: Final = (
     "annotations",
     "generation",
 )
+_POD: Final = ("", "v1", "Pod")
 _RESIZED: Final = ("resources", "resizePolicy")
 _KINDS: Final = ("containers", "initContainers")
 
@@ -81,6 +82,9 @@ class EphemeralContainers(PodStrategy):
             if new.get(name) != container:
                 done = "changed" if name in new else "removed"
                 text = f'existing ephemeral containers "{name}" may not be {done}\n'
+                if name in new:
+                    kind = internal_types.at(_POD, "spec", "ephemeralContainers")
+                    text += internal_types.difference(container, new[name], kind)
                 errors.append(field.forbidden(path, text))
         return errors
 
