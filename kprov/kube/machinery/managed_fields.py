@@ -13,6 +13,7 @@ from typing import Any
 from kprov.kube.machinery import field_set, status, structured_check, timestamps
 from kprov.kube.machinery import schema as schemas
 from kprov.kube.machinery.field_set import FieldSet, Path
+from kprov.kube.machinery.first_fields import first_fields
 from kprov.kube.machinery.resources import api_version
 from kprov.kube.machinery.schema_types import Node
 from kprov.kube.machinery.structured_merge import (
@@ -45,6 +46,8 @@ _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
         "resourceVersion",
     )
 }
+#: Of metadata there are owners of parts.
+_NOBODYS = frozenset(_UNOWNED - {("f:metadata",)})
 _Key = tuple[str, str, str, str]
 
 
@@ -103,9 +106,14 @@ def update(
         return  # made before anyone tracked it; tracking starts with the first apply
     node = (schema or schemas.builtin()).node(gvk)
     entry = _Entry(manager or "unknown", "Update", api_version(*gvk[:2]), subresource, None, set())
+    now = now or timestamps.now()
     try:
-        old = zero_of(node) if live is None else _bare(live)
-        _update(node, old, new, managers, entry, ignored, now or timestamps.now())
+        if live is None and not managers:
+            fields = first_fields(node, zero_of(node), new, _NOBODYS.union(ignored))
+            if fields:
+                metadata["managedFields"] = [_wire(replace(entry, time=now), fields)]
+            return
+        _update(node, zero_of(node) if live is None else _bare(live), new, managers, entry, ignored, now)
     except StructuredMergeError:
         return
     if managers == before and stored and sent in (None, stored):
@@ -331,15 +339,15 @@ def _store(metadata: Object, managers: _Managers) -> None:
         managers.values(),
         key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
     )
-    metadata["managedFields"] = [_encoded(entry) for entry in ordered]
+    metadata["managedFields"] = [_wire(entry, field_set.encode(entry.fields)) for entry in ordered]
 
 
-def _encoded(entry: _Entry) -> Object:
+def _wire(entry: _Entry, fields: Object) -> Object:
     wire: Object = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
     if entry.time is not None:
         wire["time"] = entry.time
     wire["fieldsType"] = "FieldsV1"
-    wire["fieldsV1"] = field_set.encode(entry.fields)
+    wire["fieldsV1"] = fields
     if entry.subresource:
         wire["subresource"] = entry.subresource
     return wire

@@ -42,11 +42,13 @@ def _is_map(node: Node, value: Any) -> bool:
     return isinstance(value, dict) and not node.atomic
 
 
-def _is_keyed_list(node: Node, value: Any) -> bool:
+def is_keyed_list(node: Node, value: Any) -> bool:
+    """Whether it is a list whose items have owners of their own."""
     return isinstance(value, list) and node.kind is Kind.LIST and node.list_type != "atomic"
 
 
-def _child(node: Node, name: str) -> Node:
+def child(node: Node, name: str) -> Node:
+    """The type of a field, ANY_NODE where nothing is known of it."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
     return (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
@@ -84,7 +86,7 @@ def _key_default(node: Node, name: str) -> Any:
     return fields.written.get(name) if fields else None
 
 
-def _by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
+def by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
     """Items by step; of several with one step the first counts (stored objects may hold such)."""
     found: dict[str, Any] = {}
     for item in items or ():
@@ -104,10 +106,10 @@ def _collect(node: Node, value: Any, path: Path, found: FieldSet) -> None:
         is_struct = node.kind is Kind.STRUCT
         for name, held in value.items():
             inner = (*path, f"f:{name}")
-            _collect(_child(node, name), held, inner, found)
+            _collect(child(node, name), held, inner, found)
             if held is None or held == {} or not (is_struct and name in node.fields):
                 found.add(inner)
-    elif _is_keyed_list(node, value):
+    elif is_keyed_list(node, value):
         for item in value:
             inner = (*path, item_step(node, item))
             _collect(node.item or ANY_NODE, item, inner, found)
@@ -132,7 +134,7 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
     elif _is_map(node, sample):
         walks = isinstance(old, dict | None | _Absent) and isinstance(new, dict | None | _Absent)
     else:
-        walks = _is_keyed_list(node, sample) and all(
+        walks = is_keyed_list(node, sample) and all(
             isinstance(each, list | None | _Absent) for each in (old, new)
         )
     if not walks:
@@ -141,13 +143,13 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
     if isinstance(sample, dict):
         before, after = old or {}, new or {}
         for name, value in after.items():
-            _compare(_child(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
+            _compare(child(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
         for name, value in before.items():
             if name not in after:
-                _compare(_child(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
+                _compare(child(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
     else:
         item = node.item or ANY_NODE
-        before, after = _by_step(node, old), _by_step(node, new)
+        before, after = by_step(node, old), by_step(node, new)
         for step, value in after.items():
             _compare(item, before.get(step, _ABSENT), value, (*path, step), result)
         for step, value in before.items():
@@ -176,9 +178,9 @@ def merge(node: Node, live: Any, applied: Any) -> Any:
         held = live if isinstance(live, dict) else {}
         result = dict(held)
         for name, value in applied.items():
-            result[name] = merge(_child(node, name), held.get(name), value)
+            result[name] = merge(child(node, name), held.get(name), value)
         return result
-    if _is_keyed_list(node, applied):
+    if is_keyed_list(node, applied):
         return _merge_list(node, live if isinstance(live, list) else [], applied)
     return applied
 
@@ -191,7 +193,7 @@ def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     if len(right) != len(applied):
         twice = next(step for index, step in enumerate(steps) if step in steps[:index])
         raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
-    left = _by_step(node, live)
+    left = by_step(node, live)
     result: list[Any] = []
     pending = list(right)
     for step, value in left.items():
@@ -217,9 +219,9 @@ def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet
             inner = (*path, f"f:{name}")
             if inner in paths:
                 continue
-            kept[name] = _remove(_child(node, name), held, inner, paths, heads) if inner in heads else held
+            kept[name] = _remove(child(node, name), held, inner, paths, heads) if inner in heads else held
         return kept
-    if _is_keyed_list(node, value):
+    if is_keyed_list(node, value):
         items = []
         for held in value:
             inner = (*path, item_step(node, held))
@@ -243,5 +245,5 @@ def with_named_parents(node: Node, paths: FieldSet) -> FieldSet:
 def _is_declared(node: Node, path: Path) -> bool:
     current = node
     for step in path[:-1]:
-        current = _child(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
+        current = child(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
     return current.kind is Kind.STRUCT and path[-1][2:] in current.fields
