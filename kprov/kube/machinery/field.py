@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +15,13 @@ class FieldError:
     `reason` is upstream's CauseType (FieldValueInvalid, FieldValueRequired, FieldValueDuplicate,
     FieldValueNotSupported, FieldValueForbidden, FieldValueTooLong, FieldValueTooMany, FieldValueNotFound,
     FieldValueTypeInvalid, InternalError); `detail` the whole text after the path, as upstream words it.
+    `document`: the object or list shown in it, so that it can be shown as upstream's type is.
     """
 
     reason: str
     field: str
     detail: str
+    document: Any = dataclasses.field(default=None, compare=False)
 
     @property
     def message(self) -> str:
@@ -32,7 +35,11 @@ class Verbatim(str):
     __slots__ = ()
 
 
-def _shown(value: Any) -> str:
+def _document(value: Any) -> Any:
+    return value if isinstance(value, (dict, list)) else None
+
+
+def shown(value: Any) -> str:
     """Value as Go's %#v shows it in these messages: strings quoted, objects and lists as JSON."""
     import json
 
@@ -54,8 +61,8 @@ OMITTED: Final = object()
 def invalid(field: str, value: Any, detail: str) -> FieldError:
     if value is OMITTED:
         return FieldError("FieldValueInvalid", field, f"Invalid value: {detail}")
-    text = f"Invalid value: {_shown(value)}"
-    return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text)
+    text = f"Invalid value: {shown(value)}"
+    return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text, _document(value))
 
 
 def required(field: str, detail: str = "") -> FieldError:
@@ -65,13 +72,13 @@ def required(field: str, detail: str = "") -> FieldError:
 
 
 def duplicate(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}")
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {shown(value)}", _document(value))
 
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
     names = ", ".join(f'"{name}"' for name in supported)
     return FieldError(
-        "FieldValueNotSupported", field, f"Unsupported value: {_shown(value)}: supported values: {names}"
+        "FieldValueNotSupported", field, f"Unsupported value: {shown(value)}: supported values: {names}"
     )
 
 
@@ -84,11 +91,11 @@ def too_long(field: str, limit: int) -> FieldError:
 
 
 def not_found(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueNotFound", field, f"Not found: {_shown(value)}")
+    return FieldError("FieldValueNotFound", field, f"Not found: {shown(value)}")
 
 
 def type_invalid(field: str, value: Any, detail: str) -> FieldError:
-    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {_shown(value)}: {detail}")
+    return FieldError("FieldValueTypeInvalid", field, f"Invalid value: {shown(value)}: {detail}")
 
 
 def too_many(field: str, actual: int, limit: int) -> FieldError:

@@ -11,17 +11,23 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from kprov.kube.machinery import schema
-from kprov.kube.machinery.field import Verbatim
+from kprov.kube.machinery import field, schema
+from kprov.kube.machinery.field import FieldError, Verbatim
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 Object = dict[str, Any]
 
 _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
+#: In a path: a place or a key.
+_BRACKETS: Final = re.compile(r"\[[^\]]*\]")
+_HOLDERS: Final = (Kind.LIST, Kind.MAP)
 _PREFIX: Final = "io.k8s."
 _ESCAPED: Final = {each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 #: Of a pod's spec on the wire, of its security context inside.
@@ -34,6 +40,25 @@ class _Field(NamedTuple):
     zero: str
     optional: bool
     inline: bool
+
+
+def retold(errors: Iterable[FieldError], node: Node) -> list[FieldError]:
+    """The same errors of an object of that type, each document in them as the type of its field shows it."""
+    return [each if each.document is None else _retold(each, node) for each in errors]
+
+
+def _retold(error: FieldError, node: Node) -> FieldError:
+    for name in _BRACKETS.sub("", error.field).split("."):
+        while node.kind in _HOLDERS:
+            node = node.item or ANY_NODE
+        node = node.fields.get(name, ANY_NODE)
+    if isinstance(error.document, dict):
+        while node.kind is Kind.LIST:
+            node = node.item or ANY_NODE
+    elif node.kind is not Kind.LIST:
+        return error
+    text = shown(error.document, node)
+    return replace(error, detail=error.detail.replace(field.shown(error.document), text, 1))
 
 
 def at(gvk: schema.Gvk, *path: str) -> Node:

@@ -9,6 +9,7 @@ Source: the Go types of staging/src/k8s.io/api, apimachinery, apiextensions-apis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -16,6 +17,8 @@ from typing import Any, Final
 from kprov.kube.machinery.schema_types import Kind, Node
 
 Object = dict[str, Any]
+#: Where an empty list or map was: its owner, its name, itself.
+Emptied = tuple[Object, str, Any]
 
 _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
 _PREFIX: Final = "io.k8s."
@@ -50,24 +53,43 @@ def of_definition(name: str) -> Fields | None:
     return _types().get(name.removeprefix(_PREFIX))
 
 
-def normalize(value: Object, node: Node) -> None:
-    """Change an object in place to what decoding into Go's types and encoding again would give."""
+def normalize(value: Object, node: Node) -> list[Emptied]:
+    """Change an object in place to what decoding into Go's types and encoding again would give.
+
+    Gives the empty lists and maps that went, for put_back.
+    """
+    gone: list[Emptied] = []
+    _normalize(value, node, gone)
+    return gone
+
+
+def put_back(gone: Sequence[Emptied]) -> None:
+    """What a client gave as empty is there again, where nothing has come in its place: refusals show it."""
+    for owner, name, held in gone:
+        if owner.get(name) is None:
+            owner[name] = held
+
+
+def _normalize(value: Object, node: Node, gone: list[Emptied]) -> None:
     fields = of(node)
     if fields is None:
         if node.kind is Kind.STRUCT:
             for name, held in value.items():
-                _descend(held, node.fields.get(name))
+                _descend(held, node.fields.get(name), gone)
         return
     dropped: list[str] | None = None
     for name, held in value.items():
         if type(held) is dict or type(held) is list:
-            _descend(held, node.fields.get(name))
+            _descend(held, node.fields.get(name), gone)
         if not held and name not in fields.kept and (held is not None or name in node.fields):
             dropped = [*(dropped or ()), name]
         elif held == [] and name in fields.written:
             value[name] = None
+            gone.append((value, name, held))
     for name in dropped or ():
-        del value[name]
+        held = value.pop(name)
+        if type(held) is dict or type(held) is list:
+            gone.append((value, name, held))
     for name, zero in fields.written.items():
         if name not in value:
             value[name] = zero
@@ -76,21 +98,21 @@ def normalize(value: Object, node: Node) -> None:
             value[name] = zero_of(node.fields[name])
 
 
-def _descend(value: Any, node: Node | None) -> None:
+def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
     if node is None:
         return
     if node.kind is Kind.STRUCT:
         if type(value) is dict:
-            normalize(value, node)
+            _normalize(value, node, gone)
     elif node.kind is Kind.LIST:
         assert node.item is not None
         if node.item.kind in {Kind.STRUCT, Kind.MAP}:
             for item in value:
-                _descend(item, node.item)
+                _descend(item, node.item, gone)
     elif node.kind is Kind.MAP and type(value) is dict:
         for item in value.values():
             if type(item) is dict:
-                _descend(item, node.item)
+                _descend(item, node.item, gone)
 
 
 def zero_of(node: Node) -> Object:

@@ -17,7 +17,7 @@ from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.interfaces import Admission
-from kprov.kube.apiserver.registry import deletion, metadata, metadata_update
+from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, refusal
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import Hooks, nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
@@ -33,6 +33,7 @@ from kprov.kube.apiserver.storage.interface import (
     UnreadableError,
 )
 from kprov.kube.machinery import field, managed_fields, schema, status, zero_values
+from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Store:
     async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         strategy = self.strategy
         self._identify(obj)
-        zero_values.normalize(obj, self._node)
+        emptied = zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj)
         strategy.default(obj)
         context.warnings += metadata.single_owners(obj["metadata"])
@@ -188,7 +189,13 @@ class Store:
         stored = False
         try:
             strategy.prepare_for_create(context, obj)
-            self._refuse_invalid(name, metadata.validate(self.resource, obj) + strategy.validate(obj))
+            refusal.of_invalid(
+                self.resource,
+                self._node,
+                name,
+                lambda: metadata.validate(self.resource, obj) + strategy.validate(obj),
+                emptied,
+            )
             context.warnings += strategy.warnings(obj, None)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
@@ -286,7 +293,7 @@ class Store:
         obj = change(self._decode(current))
         name = old["metadata"]["name"]
         self._identify(obj)
-        zero_values.normalize(obj, self._node)
+        emptied = zero_values.normalize(obj, self._node)
         self._check_version(obj, old, name)
         is_patch = context.info.verb == "patch"
         metadata.prepare_for_update(self.resource, obj, old, is_patch=is_patch)
@@ -315,7 +322,7 @@ class Store:
         finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
         stored = False
         try:
-            self._judge_update(context, obj, old, subresource, strategy)
+            self._judge_update(context, obj, old, subresource, strategy, emptied)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
             if _same(obj, old) and not self.storage.is_stale(current.key):
@@ -332,17 +339,27 @@ class Store:
         return obj
 
     def _judge_update(
-        self, context: RequestContext, obj: Object, old: Object, subresource: str, strategy: Strategy
+        self,
+        context: RequestContext,
+        obj: Object,
+        old: Object,
+        subresource: str,
+        strategy: Strategy,
+        emptied: Sequence[zero_values.Emptied],
     ) -> None:
         """The strategy's preparation and rules. Invalid."""
         if subresource == "status":
             strategy.prepare_for_status_update(context, obj, old)
-            errors = strategy.validate_status_update(obj, old)
+            rules = strategy.validate_status_update
         else:
             strategy.prepare_for_update(context, obj, old)
-            errors = strategy.validate_update(obj, old)
-        judged = metadata_update.validate(self.resource, obj, old, subresource)
-        self._refuse_invalid(old["metadata"]["name"], judged + errors)
+            rules = strategy.validate_update
+
+        def judge() -> Sequence[FieldError]:
+            found = rules(obj, old)
+            return metadata_update.validate(self.resource, obj, old, subresource) + found
+
+        refusal.of_invalid(self.resource, self._node, old["metadata"]["name"], judge, emptied)
         if subresource == "status":
             context.warnings += strategy.status_warnings(obj)
         else:
@@ -476,10 +493,6 @@ class Store:
             old=old,
             options={},
         )
-
-    def _refuse_invalid(self, name: str, errors: Sequence[field.FieldError]) -> None:
-        if errors:
-            raise status.invalid(self.resource.group, self.resource.kind, name, errors)
 
 
 def _same(obj: Object, old: Object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kprov.kube.machinery import internal_types
+from kprov.kube.machinery import field, internal_types, schema
 
 POD = ("", "v1", "Pod")
 SPEC = internal_types.at(POD, "spec")
@@ -44,3 +44,17 @@ def test_a_difference_is_that_of_the_two_documents() -> None:
         "@@ -1,6 +1,6 @@\n {\n"
         '  "Name": "e",\n- "Image": "a",\n+ "Image": "b",\n  "Command": [\n   "x"\n  ],\n'
     )
+
+
+def test_errors_are_told_again_with_the_type_of_their_field() -> None:
+    role = schema.builtin().node(("rbac.authorization.k8s.io", "v1", "RoleBinding"))
+    errors = [
+        field.invalid("roleRef", {"name": "n", "kind": "Role", "apiGroup": "g"}, "cannot change roleRef"),
+        field.invalid("metadata.labels[a.b/c]", {"b": "1", "a": "2"}, "no"),
+        field.invalid("metadata.name", "x", "no"),
+    ]
+    assert [each.detail for each in internal_types.retold(errors, role)] == [
+        'Invalid value: {"APIGroup":"g","Kind":"Role","Name":"n"}: cannot change roleRef',
+        'Invalid value: {"a":"2","b":"1"}: no',
+        'Invalid value: "x": no',
+    ]

@@ -34,3 +34,12 @@ def test_a_new_object_owns_pointers_to_structs_but_no_structs() -> None:
     managed_fields.update(None, obj, DEPLOYMENT, manager="m", now="2026-01-01T00:00:00Z")
     owned = obj["metadata"]["managedFields"][0]["fieldsV1"]  # type: ignore[index]
     assert owned == {"f:spec": {"f:strategy": {"f:rollingUpdate": {".": {}, "f:maxSurge": {}}}}}
+
+
+def test_what_was_given_empty_is_put_back_where_nothing_took_its_place() -> None:
+    obj: dict[str, Any] = {"spec": {"containers": [{"name": "c", "args": []}], "nodeSelector": {}}}
+    gone = zero_values.normalize(obj, POD)
+    assert "nodeSelector" not in obj["spec"]
+    obj["spec"]["nodeSelector"] = {"a": "b"}
+    zero_values.put_back(gone)
+    assert (obj["spec"]["containers"][0]["args"], obj["spec"]["nodeSelector"]) == ([], {"a": "b"})

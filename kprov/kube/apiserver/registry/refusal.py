@@ -1,0 +1,32 @@
+"""422 of an object: what its rules say of it, with values shown as upstream's types show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from kprov.kube.machinery import internal_types, status, zero_values
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema_types import Node
+
+Judge = Callable[[], Sequence[FieldError]]
+
+
+def of_invalid(
+    resource: Resource, node: Node, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]
+) -> None:
+    """Invalid, where `judge` finds errors. emptied: what normalizing took from the object."""
+    errors = judge()
+    if not errors:
+        return
+    if emptied:
+        # What was given as empty is shown so.
+        zero_values.put_back(emptied)
+        again = judge()
+        if _places(again) == _places(errors):
+            errors = again
+    raise status.invalid(resource.group, resource.kind, name, internal_types.retold(errors, node))
+
+
+def _places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:
+    return [(each.reason, each.field) for each in errors]
