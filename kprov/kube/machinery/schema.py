@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from kprov.kube.machinery import definitions, timestamps
-from kprov.kube.machinery.duplicates import by_name, in_order, is_as_long
+from kprov.kube.machinery.duplicates import by_name, has_as_many, in_order
 from kprov.kube.machinery.quantity import QuantityError, canonical
 from kprov.kube.machinery.schema_types import ANY_NODE, Compiler, Kind, Node
 
@@ -100,7 +100,7 @@ class Schema:
     def _run(self, obj: dict[str, Any], gvk: Gvk, body: bytes | None, *, prune: bool) -> SchemaReport:
         report = SchemaReport()
         # Before what is unknown is dropped from it.
-        is_whole = body is None or is_as_long(body, obj)
+        is_whole = body is None or has_as_many(body, obj)
         node = self.node(gvk)
         if node.kind is Kind.STRUCT:
             try:

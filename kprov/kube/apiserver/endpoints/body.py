@@ -139,10 +139,10 @@ def from_yaml(data: bytes) -> Any:
 
 
 def typed(data: bytes, content_type: str, gvk: Gvk) -> Object:
-    """What a body of that kind says, with kind and version. Raises StatusError 400, 415."""
+    """What a body of that kind says. Raises StatusError 400, 415."""
     try:
         found = _decoded(data, content_type)
-        return identified({} if found is None else found, gvk)
+        return of_kind({} if found is None else found, gvk)
     except ValueError as error:
         text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summary(data)})"
         raise status.bad_request(text) from None
@@ -157,25 +157,23 @@ def _summary(data: bytes) -> str:
 
 
 def check(
-    obj: Any,
+    obj: Object,
     gvk: Gvk,
     context: RequestContext,
     validation: str,
     data: bytes | None = None,
     content_type: str = JSON,
 ) -> Object:
-    """An object of that kind, pruned as Go's decoding would; unknown fields are warned of or refused.
+    """What `typed` gave, with kind and version, pruned as Go's decoding would.
+
+    Unknown fields are warned of or refused.
 
     validation: the fieldValidation parameter; data: what it was made of, for duplicate fields.
     """
     mode = validation_mode(validation)
-    try:
-        found = identified(obj, gvk)
-    except ValueError as error:
-        raise status.bad_request(str(error)) from None
     if mode == "Ignore":
         data = None
-    report = schema.builtin().prune(found, gvk, data if content_type == JSON else None)
+    report = schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
     if data is not None and content_type == YAML:
         report.duplicate_keys = duplicates.yaml_duplicates(data)
     refusal = report.bad_request_text(gvk, strict=mode == "Strict")
@@ -183,8 +181,9 @@ def check(
         raise status.bad_request(refusal)
     if mode == "Warn":
         context.warnings += report.warnings
-    found.setdefault("metadata", {})
-    return found
+    named = _named(obj, gvk)
+    named.setdefault("metadata", {})
+    return named
 
 
 def validation_mode(validation: str) -> str:
@@ -196,7 +195,12 @@ def validation_mode(validation: str) -> str:
 
 
 def identified(obj: Any, gvk: Gvk) -> Object:
-    """The object with kind and version; where it lacks them they are those of the path.
+    """The object with kind and version; where it lacks them they are those of the path. Raises as of_kind."""
+    return _named(of_kind(obj, gvk), gvk)
+
+
+def of_kind(obj: Any, gvk: Gvk) -> Object:
+    """The same object, which says that it is of that kind or says nothing.
 
     Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
     """
@@ -211,8 +215,12 @@ def identified(obj: Any, gvk: Gvk) -> Object:
     if (found_kind, found_version) != (kind, expected):
         raise status.bad_request(foreign_kinds.refusal(found_version, found_kind, gvk))
     found: Object = obj
-    found["kind"], found["apiVersion"] = kind, expected
     return found
+
+
+def _named(obj: Object, gvk: Gvk) -> Object:
+    obj["kind"], obj["apiVersion"] = gvk[2], api_version(*gvk[:2])
+    return obj
 
 
 def check_shape(obj: Any) -> None:

@@ -26,7 +26,7 @@ def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
     if content_type == patch.JSON_PATCH and isinstance(document, list):
         for index, operation in enumerate(document):
             unknown |= {f"[{index}].{name}" for name in operation if name not in _OPERATION}
-    if not unknown and duplicates.is_as_long(data, document):
+    if not unknown and duplicates.has_as_many(data, document):
         return []
     found = duplicates.in_order(data, unknown)
     return [f"json patch {text}" for text in found] if content_type == patch.JSON_PATCH else found

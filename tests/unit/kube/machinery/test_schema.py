@@ -83,6 +83,20 @@ def test_spaces_in_the_body_are_no_duplicates() -> None:
     assert schema.builtin().check(orjson.loads(body), DEPLOYMENT, body).strict_errors == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"metadata":{"name":"a","name":"x\\u003Ay"}}',
+        b'{"metadata":{"name":"a","name":"x\\u003ay"}}',
+        b'{"metadata":{"name" : "x:y", "name":"a"}}',
+        b'{"metadata":{"name":"a","na\\u006de":"b"}}',
+    ],
+)
+def test_a_duplicate_is_found_whatever_colons_and_escapes_are_beside_it(body: bytes) -> None:
+    report = schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
+    assert report.strict_errors == ['duplicate field "metadata.name"']
+
+
 def test_pruning_leaves_what_go_would_leave() -> None:
     obj = {
         "metadata": {"name": "a", "creationTimestamp": None, "labels": {"a": None}},
