@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from argparse import Namespace
 from collections.abc import Coroutine, Sequence
@@ -227,6 +228,8 @@ async def _tell_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> 
     await registry.cacher.loaded.wait()
     for done in finished:
         await done.wait()
+    # Schemas, rules and modules stay: full collections need not go through them again and again.
+    gc.freeze()
     sd_notify.notify("READY=1")
     log.info("ready")
 

@@ -5,6 +5,7 @@ Source: upstream plugin/pkg/admission/limitranger/admission.go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission import limits
@@ -29,14 +30,14 @@ class LimitRanger(AdmissionPlugin):
     async def admit(self, attributes: Attributes) -> None:
         if attributes.resource.plural != "pods" or not _looks_at(attributes) or attributes.obj is None:
             return
-        for limit_range in self._ranges.list(attributes.namespace):
+        for limit_range in self._ranges.look_at_all(attributes.namespace):
             _fill_in(attributes.obj, limit_range)
 
     async def validate(self, attributes: Attributes) -> None:
         if not _looks_at(attributes) or attributes.obj is None:
             return
         check = _broken_by_pod if attributes.resource.plural == "pods" else _broken_by_claim
-        for limit_range in self._ranges.list(attributes.namespace):
+        for limit_range in self._ranges.look_at_all(attributes.namespace):
             errors = [
                 text
                 for item in limit_range["spec"].get("limits") or ()
@@ -57,7 +58,7 @@ def _looks_at(attributes: Attributes) -> bool:
     return attributes.operation == "CREATE" or attributes.resource.plural != "pods"
 
 
-def _fill_in(pod: Object, limit_range: Object) -> None:
+def _fill_in(pod: Object, limit_range: Mapping[str, Any]) -> None:
     """Defaults of a range's Container items, and an annotation that tells which."""
     defaults: dict[str, dict[str, str]] = {"requests": {}, "limits": {}}
     for item in limit_range["spec"].get("limits") or ():

@@ -5,6 +5,7 @@ Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 Object = dict[str, Any]
@@ -13,7 +14,7 @@ _KINDS: Final = (("initContainers", "init container"), ("containers", "container
 _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 
-def broken(account: Object, spec: Object, *, only_ephemeral: bool) -> str:
+def broken(account: Mapping[str, Any], spec: Object, *, only_ephemeral: bool) -> str:
     """The first one, as a text; "" when there is none."""
     allowed = {each.get("name") for each in account.get("secrets") or ()}
     name = account["metadata"]["name"]
@@ -32,7 +33,7 @@ def broken(account: Object, spec: Object, *, only_ephemeral: bool) -> str:
     return "" if only_ephemeral else _of_pulls(account, spec, end)
 
 
-def _of_pulls(account: Object, spec: Object, end: str) -> str:
+def _of_pulls(account: Mapping[str, Any], spec: Object, end: str) -> str:
     pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
     for index, each in enumerate(spec.get("imagePullSecrets") or ()):
         if each.get("name") not in pulled:

@@ -38,10 +38,10 @@ class NamespaceLifecycle(AdmissionPlugin):
             return
         if not attributes.namespace or attributes.operation != "CREATE":
             return
-        namespace = self._namespaces.lister.get("", attributes.namespace)
+        namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None or self._was_deleted(attributes.namespace):
             await self._namespaces.fresh()
-            namespace = self._namespaces.lister.get("", attributes.namespace)
+            namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None:
             raise status.not_found(self._namespaces.resource, attributes.namespace)
         if (namespace.get("status") or {}).get("phase") == "Terminating":

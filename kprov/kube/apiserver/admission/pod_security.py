@@ -108,10 +108,10 @@ class PodSecurity(WantsConfiguration):
         return False
 
     async def _policy_of(self, attributes: Attributes) -> tuple[Policy | None, Sequence[Any]]:
-        namespace = self._namespaces.lister.get("", attributes.namespace)
+        namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None:
             await self._namespaces.fresh()
-            namespace = self._namespaces.lister.get("", attributes.namespace)
+            namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None:
             if attributes.resource.plural != "pods":
                 return None, ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, refused
@@ -72,17 +73,17 @@ class Priority(AdmissionPlugin):
             text = f"PriorityClass {name} is already marked as default. Only one default can exist"
             raise refused(attributes, text)
 
-    def _default(self) -> Object | None:
-        defaults = [found for found in self._classes.lister.list() if found.get("globalDefault")]
+    def _default(self) -> Mapping[str, Any] | None:
+        defaults = [found for found in self._classes.lister.look_at_all() if found.get("globalDefault")]
         return min(defaults, key=lambda found: found["value"], default=None)
 
-    async def _class_of(self, attributes: Attributes, spec: Object) -> Object | None:
+    async def _class_of(self, attributes: Attributes, spec: Object) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")
         if name:
-            found = self._classes.lister.get("", name)
+            found = self._classes.lister.look("", name)
             if found is None:
                 await self._classes.fresh()
-                found = self._classes.lister.get("", name)
+                found = self._classes.lister.look("", name)
             if found is None:
                 text = f"no PriorityClass with name {name} was found"
                 raise refused(attributes, text)

@@ -6,7 +6,9 @@ Source: upstream plugin/pkg/admission/serviceaccount/admission.go.
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission import mountable_secrets
@@ -47,7 +49,7 @@ class ServiceAccount(AdmissionPlugin):
         spec["serviceAccount"] = spec["serviceAccountName"]
         account = await self._find(attributes, spec["serviceAccountName"])
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-            spec["imagePullSecrets"] = account["imagePullSecrets"]
+            spec["imagePullSecrets"] = copy.deepcopy(account["imagePullSecrets"])
         wanted = spec.get("automountServiceAccountToken")
         if wanted is None:
             wanted = account.get("automountServiceAccountToken", True)
@@ -74,16 +76,16 @@ class ServiceAccount(AdmissionPlugin):
             if reason:
                 raise refused(attributes, reason)
 
-    async def _find(self, attributes: Attributes, name: str) -> Object:
+    async def _find(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
         """The account; the default one of a new namespace is waited for."""
-        found = self._accounts.lister.get(attributes.namespace, name)
+        found = self._accounts.lister.look(attributes.namespace, name)
         for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
             if found is not None:
                 return found
             if attempt:
                 await asyncio.sleep(_PAUSE_SECONDS)
             await self._accounts.fresh()
-            found = self._accounts.lister.get(attributes.namespace, name)
+            found = self._accounts.lister.look(attributes.namespace, name)
         if found is not None:
             return found
         where = f"{attributes.namespace}/{name}"

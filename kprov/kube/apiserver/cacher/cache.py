@@ -75,6 +75,12 @@ class ResourceCache:
         obj: Object = orjson.loads(self.head + entry.tail)
         return obj
 
+    def look(self, entry: Entry) -> Mapping[str, Any]:
+        """An entry's object, the same one for all: for reading only."""
+        if entry.shown is None:
+            entry.shown = self.object(entry)
+        return entry.shown
+
     # watching
 
     def history_after(self, revision: int) -> list[Event] | None:

@@ -25,7 +25,10 @@ _EMPTY: Final[Mapping[str, str]] = {}
 
 @dataclass(slots=True)
 class Entry:
-    """`tail`: see above, it ends with the object's closing brace. `fields`: what field selectors look at."""
+    """`tail`: see above, it ends with the object's closing brace. `fields`: what field selectors look at.
+
+    `shown`: the object, once somebody has looked at it.
+    """
 
     key: str
     namespace: str
@@ -34,6 +37,7 @@ class Entry:
     revision: int
     labels: Mapping[str, str]
     fields: Mapping[str, str]
+    shown: Mapping[str, Any] | None = None
 
 
 class Event:

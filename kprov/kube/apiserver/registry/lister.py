@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -41,6 +41,16 @@ class Lister:
     def list(self, namespace: str | None = None) -> list[Object]:
         cache = self._cache
         return [cache.object(entry) for entry in cache.select(Selection(namespace or ""))]
+
+    def look(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """As `get`, for reading only: everybody gets the same."""
+        entry = self._cache.get(keys.key(self._cache.resource, namespace, name))
+        return None if entry is None else self._cache.look(entry)
+
+    def look_at_all(self, namespace: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """As `list`, for reading only: everybody gets the same."""
+        cache = self._cache
+        return [cache.look(entry) for entry in cache.select(Selection(namespace or ""))]
 
     def on_change(self, callback: OnChange) -> None:
         """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""

@@ -72,6 +72,8 @@ def parse_level(text: str) -> str:
 
 def of_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list[FieldError]]:
     """The policy of a namespace; wrong labels enforce the strictest level and warn of nothing."""
+    if not any(name.startswith(PREFIX) for name in labels):
+        return defaults, []
     errors: list[FieldError] = []
     modes = {mode: _of_mode(mode, labels, getattr(defaults, mode), errors) for mode in MODES}
     enforce, warn = modes["enforce"], modes["warn"]

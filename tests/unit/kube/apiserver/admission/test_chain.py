@@ -113,6 +113,16 @@ async def test_a_pod_gets_its_account_token_tolerations_and_priority(admit: Admi
     assert {toleration["tolerationSeconds"] for toleration in spec["tolerations"]} == {300}
 
 
+async def test_the_pull_secrets_of_an_account_are_each_pods_own(admit: Admit, put: Put) -> None:
+    account = {"metadata": {"name": "puller", "namespace": "default"}, "imagePullSecrets": [{"name": "s"}]}
+    await put("", "serviceaccounts", account)
+    for _ in range(2):
+        made = await admit("CREATE", "", "pods", pod(serviceAccountName="puller"))
+        assert made is not None
+        assert made["spec"]["imagePullSecrets"] == [{"name": "s"}]
+        made["spec"]["imagePullSecrets"][0]["name"] = "other"
+
+
 async def test_what_is_disabled_does_not_run(registry: Registry, put: Put) -> None:
     await put("", "namespaces", {"metadata": {"name": "default"}})
     admit = Admit(registry, options(disabled=("ServiceAccount", "DefaultTolerationSeconds")))

@@ -119,6 +119,20 @@ def test_a_deletion_carries_the_last_state_at_its_own_revision(cache: ResourceCa
     assert seen.events[-1][1]["metadata"]["resourceVersion"] == "3"
 
 
+def test_a_look_shows_what_is_there_now_and_the_same_until_it_changes(cache: ResourceCache) -> None:
+    def look() -> Mapping[str, Any]:
+        entry = cache.get("/registry/pods/default/a")
+        assert entry is not None
+        return cache.look(entry)
+
+    cache.apply(put(2, pod("a", node="x"), is_create=True))
+    first = look()
+    assert first["spec"] == {"nodeName": "x"}
+    assert look() is first
+    cache.apply(put(3, pod("a", node="y")))
+    assert (look()["spec"], look()["metadata"]["resourceVersion"]) == ({"nodeName": "y"}, "3")
+
+
 def test_fields_select_too(cache: ResourceCache) -> None:
     seen = watch(cache, Selection(fields=FieldSelector.parse("spec.nodeName=n1")))
     cache.apply(put(2, pod("a", node="n2"), is_create=True))
