@@ -105,15 +105,15 @@ def update(
     if not managers and live is not None:
         return  # made before anyone tracked it; tracking starts with the first apply
     node = (schema or schemas.builtin()).node(gvk)
-    entry = _Entry(manager or "unknown", "Update", api_version(*gvk[:2]), subresource, None, set())
     now = now or timestamps.now()
+    entry = _Entry(manager or "unknown", "Update", api_version(*gvk[:2]), subresource, now, set())
     try:
         if live is None and not managers:
             fields = first_fields(node, zero_of(node), new, _NOBODYS.union(ignored))
             if fields:
-                metadata["managedFields"] = [_wire(replace(entry, time=now), fields)]
+                metadata["managedFields"] = [_wire(entry, fields)]
             return
-        _update(node, zero_of(node) if live is None else _bare(live), new, managers, entry, ignored, now)
+        _update(node, zero_of(node) if live is None else _bare(live), new, managers, entry, ignored)
     except StructuredMergeError:
         return
     if managers == before and stored and sent in (None, stored):
@@ -158,8 +158,8 @@ def apply(
     try:
         managers = _decoded((live or {}).get("metadata", {}).get("managedFields"))
         if not managers and live is not None:
-            first = _Entry(_BEFORE_APPLY, "Update", version, "", None, set())
-            _update(node, zero_of(node), before, managers, first, (), now)
+            first = _Entry(_BEFORE_APPLY, "Update", version, "", now, set())
+            _update(node, zero_of(node), before, managers, first, ())
         entry = _Entry(manager, "Apply", version, subresource, now, set())
         result = _apply(node, before, applied, managers, entry, force, tuple(ignored))
     except StructuredMergeError as error:
@@ -193,7 +193,6 @@ def _update(
     managers: _Managers,
     entry: _Entry,
     ignored: Iterable[Path],
-    now: str,
 ) -> None:
     """Give what changed to `entry`, and take it from everyone else."""
     changes = compare(node, old, new)
@@ -209,7 +208,7 @@ def _update(
     previous = managers.get(entry.key)
     if previous is not None:
         owned |= previous.fields
-    managers[entry.key] = replace(entry, fields=owned, time=now)
+    managers[entry.key] = replace(entry, fields=owned)
 
 
 def _take_away(managers: _Managers, paths: FieldSet, but: _Key | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 
 _RFC3339 = re.compile(
@@ -12,7 +13,7 @@ _RFC3339 = re.compile(
 
 def now() -> str:
     """Now as metav1.Time: "2026-01-02T03:04:05Z"."""
-    return show(datetime.now(UTC))
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def micro_now() -> str:
@@ -20,14 +21,14 @@ def micro_now() -> str:
     return show_micro(datetime.now(UTC))
 
 
-def show(time: datetime) -> str:
+def show(moment: datetime) -> str:
     """An aware datetime as metav1.Time; parts of a second are dropped."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
-def show_micro(time: datetime) -> str:
+def show_micro(moment: datetime) -> str:
     """An aware datetime as metav1.MicroTime."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse(text: str) -> datetime:

@@ -63,16 +63,12 @@ class Etcd3:
             start = answer.kvs[-1].key + b"\x00"
 
     async def create(self, key: str, value: bytes, *, ttl: int = 0) -> int:
-        put = pb.PutRequest(key=key.encode(), value=value, lease=await self._lease(ttl))
+        wanted, lease = key.encode(), await self._lease(ttl)
         seen = self._client.revision
         fence = self._fence
 
         def request() -> pb.TxnRequest:
-            return pb.TxnRequest(
-                compare=[_unchanged(put.key, 0), fence.stands()],
-                success=[pb.RequestOp(request_put=put)],
-                failure=[pb.RequestOp(request_range=pb.RangeRequest(key=put.key)), fence.look()],
-            )
+            return _creation(wanted, value, lease, fence)
 
         async def again(seconds: float) -> pb.TxnRequest:
             await fence.lift(seconds)
@@ -90,7 +86,7 @@ class Etcd3:
             found = answer.responses[0].response_range.kvs
             if found:
                 current = _stored(found[0])
-                revision = await self._settle(put.key, value, current, 0, seen) if repeated else 0
+                revision = await self._settle(wanted, value, current, 0, seen) if repeated else 0
                 if revision:
                     return revision
                 raise KeyExistsError(key)
@@ -205,6 +201,18 @@ class Etcd3:
             return await settled(self._client, key, value, after=max(expected, seen), until=until)
         except UnsettledError as error:
             raise UnavailableError(str(error), ambiguous=True) from error
+
+
+def _creation(key: bytes, value: bytes, lease: int, fence: Fence) -> pb.TxnRequest:
+    """Built in place: messages that others are made of are copied."""
+    request = pb.TxnRequest()
+    request.compare.add(target=pb.Compare.MOD, key=key, mod_revision=0)
+    request.compare.append(fence.stands)
+    put = request.success.add().request_put
+    put.key, put.value, put.lease = key, value, lease
+    request.failure.add().request_range.key = key
+    request.failure.append(fence.look)
+    return request
 
 
 def _unchanged(key: bytes, revision: int) -> pb.Compare:
