@@ -21,6 +21,7 @@ Object = dict[str, Any]
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
+_ANY_FINALIZERS: Final = {("coordination.k8s.io", "leases"), ("node.k8s.io", "runtimeclasses")}
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
 _KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 #: Of them what a client may not write where the server has not; validation says so.
@@ -56,10 +57,7 @@ def prepare_for_create(resource: Resource, namespace: str, obj: Object) -> None:
         metadata.pop(name, None)
     given = metadata.get("namespace", "")
     if resource.namespaced:
-        if given and given != namespace:
-            raise status.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
+        check_namespace(given, namespace)
         metadata["namespace"] = namespace
     elif given:
         raise status.bad_request("namespace should not be set on a cluster-scoped resource")
@@ -94,6 +92,14 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
     if "namespace" in before:
         metadata["namespace"] = before["namespace"]
     metadata.setdefault("name", name)
+
+
+def check_namespace(given: str | None, namespace: str) -> None:
+    """BadRequest for an object that says another namespace than its path."""
+    if given and given != namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
 
 
 def single_owners(metadata: Object, *, is_patch: bool = False) -> list[str]:
@@ -143,6 +149,14 @@ def _path_segment(name: str) -> list[str]:
     return [f"may not contain '{illegal}'" for illegal in ("/", "%") if illegal in name]
 
 
+def judges_finalizers(resource: Resource) -> bool:
+    """Whether a finalizer without a domain has to be one of Kubernetes' own."""
+    return (
+        resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
+        and (resource.group, resource.plural) not in _ANY_FINALIZERS
+    )
+
+
 def validate(resource: Resource, obj: Object) -> list[FieldError]:
     """Metadata of a new object."""
     metadata = obj["metadata"]
@@ -158,7 +172,7 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
         errors.append(field.required("metadata.name", "name or generateName is required"))
     else:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
-    own = resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
+    own = judges_finalizers(resource)
     return [*errors, *common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
 
 
@@ -196,14 +210,21 @@ def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
 
 
 def finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
-    """`own`: whether a name without a domain has to be one of Kubernetes' own."""
+    """`own`: own_finalizers as well."""
     path = "metadata.finalizers"
     for value in values:
         yield from checks.named(value, path, names.is_qualified_name)
     if {"orphan", "foregroundDeletion"} <= set(values):
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         yield field.invalid(path, values, text)
-    for index, value in enumerate(values if own else ()):
+    if own:
+        yield from own_finalizers(values)
+
+
+def own_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
+    """Names without a domain are Kubernetes' own."""
+    path = "metadata.finalizers"
+    for index, value in enumerate(values):
         if "/" not in value and value not in _STANDARD_FINALIZERS:
             text = "name is neither a standard finalizer name nor is it fully qualified"
             yield field.invalid(f"{path}[{index}]", value, text)

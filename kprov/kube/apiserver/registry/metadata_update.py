@@ -31,10 +31,12 @@ _AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("", "nodes"): _BOTH,
     ("", "persistentvolumeclaims"): _BOTH,
     ("", "persistentvolumes"): (2, 0),
+    ("", "pods"): _BOTH,
     ("", "secrets"): _BOTH,
     ("", "serviceaccounts"): _BOTH,
     ("apps", "controllerrevisions"): _BOTH,
-    ("batch", "jobs"): _BOTH,
+    # Its own rules stand between the two, and ask for them.
+    ("batch", "jobs"): _NEVER,
     ("discovery.k8s.io", "endpointslices"): _NEW,
     ("networking.k8s.io", "ingressclasses"): _BOTH,
     ("networking.k8s.io", "ingresses"): _BOTH,
@@ -51,20 +53,49 @@ _AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("storage.k8s.io", "volumeattachments"): _NEW,
     ("storage.k8s.io", "volumeattributesclasses"): _BOTH,
 }
+#: They judge the whole before the change.
+_NEW_FIRST: Final = {
+    ("", "namespaces"),
+    ("", "nodes"),
+    ("networking.k8s.io", "ipaddresses"),
+    ("node.k8s.io", "runtimeclasses"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("storage.k8s.io", "csistoragecapacities"),
+    ("storage.k8s.io", "storageclasses"),
+}
 _STATUS_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("batch", "cronjobs"): _NEVER,
     ("policy", "poddisruptionbudgets"): _NEVER,
     ("storage.k8s.io", "volumeattachments"): _NEVER,
 }
+#: Of other parts: static pods have one error only.
+_PART_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {("", "pods"): _NEVER}
 
 
 def validate(resource: Resource, obj: Object, old: Object, subresource: str = "") -> list[FieldError]:
     """Metadata of a changed object; subresource: what of it was written."""
     whole, change = _whole(obj["metadata"], own=False), _change(obj["metadata"], old["metadata"])
-    table = _STATUS_AGAIN if subresource == "status" else _AGAIN if not subresource else {}
+    table = _STATUS_AGAIN if subresource == "status" else _AGAIN if not subresource else _PART_AGAIN
     as_new, as_change = table.get((resource.group, resource.plural), _CHANGE)
-    own = _whole(obj["metadata"], own=True) if as_new else []
-    return [*whole, *change, *(own * as_new), *(change * as_change)]
+    own = metadata.judges_finalizers(resource)
+    new = _whole(obj["metadata"], own=own) * as_new
+    changed = (as_change_again(obj, old) if own else _change(obj["metadata"], old["metadata"])) * as_change
+    if (resource.group, resource.plural) in _NEW_FIRST:
+        return [*whole, *change, *new, *changed]
+    return [*whole, *change, *changed, *new]
+
+
+def as_new_again(obj: Object) -> list[FieldError]:
+    """For kinds whose own rules stand between the two."""
+    return _whole(obj["metadata"], own=True)
+
+
+def as_change_again(obj: Object, old: Object) -> list[FieldError]:
+    own = metadata.own_finalizers(obj["metadata"].get("finalizers") or ())
+    return [*_change(obj["metadata"], old["metadata"]), *own]
 
 
 def _whole(new: Object, *, own: bool) -> list[FieldError]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.authentication.service_accounts import TokenSigner, bound_claims
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import field, status, timestamps
 
@@ -40,15 +41,18 @@ class TokenRequest:
         if self._signer is None:
             raise status.internal_error("this API server has no --service-account-signing-key-file")
         request = await call.read_object()
-        account = await self._registry.store("", "serviceaccounts").get(
-            call.context, call.namespace, call.name
-        )
-        self._check_metadata(request.get("metadata") or {}, account["metadata"])
         attributes = Attributes(
             context=call.context, operation="CREATE", resource=call.resource, subresource="token",
             namespace=call.namespace, name=call.name, obj=request, old=None, options={},
         )  # fmt: skip
+        given = request.get("metadata") or {}
+        metadata.check_namespace(given.get("namespace"), call.namespace)
         await call.admission.admit(attributes)
+        _check_name(given, call)
+        account = await self._registry.store("", "serviceaccounts").get(
+            call.context, call.namespace, call.name
+        )
+        _check_uid(given, account["metadata"])
         spec = request.setdefault("spec", {})
         seconds = spec.get("expirationSeconds")
         seconds = _DEFAULT if seconds is None else seconds
@@ -80,22 +84,6 @@ class TokenRequest:
         meta.update({"name": call.name, "namespace": call.namespace, "creationTimestamp": timestamps.now()})
         meta["uid"] = account["metadata"]["uid"]
         return Reply(request, 201)
-
-    def _check_metadata(self, given: Object, account: Object) -> None:
-        """What the request says of the account must be so: a client may have another one in mind."""
-        errors = [
-            field.invalid(f"metadata.{key}", given[key], f"must match the service account {key} if specified")
-            for key in ("name", "namespace")
-            if given.get(key) and given[key] != account[key]
-        ]
-        if errors:
-            raise status.invalid("authentication.k8s.io", "TokenRequest", account["name"], errors[:1])
-        if given.get("uid") and given["uid"] != account["uid"]:
-            text = (
-                f"the UID in the token request ({given['uid']}) does not match the UID of the service "
-                f"account ({account['uid']})"
-            )
-            raise status.conflict("TokenRequest.authentication.k8s.io", account["name"], text)
 
     def _check(self, seconds: int) -> None:
         errors = []
@@ -150,3 +138,20 @@ class TokenRequest:
 def _group(reference: Object) -> str:
     """API group of a reference's apiVersion, "" for the core group."""
     return str(reference.get("apiVersion", "")).rpartition("/")[0]
+
+
+def _check_name(given: Object, call: Call) -> None:
+    """What the request says of the account must be so: a client may have another one in mind."""
+    if given.get("name") and given["name"] != call.name:
+        text = "must match the service account name if specified"
+        error = field.invalid("metadata.name", given["name"], text)
+        raise status.invalid("authentication.k8s.io", "TokenRequest", call.name, [error])
+
+
+def _check_uid(given: Object, account: Object) -> None:
+    if given.get("uid") and given["uid"] != account["uid"]:
+        text = (
+            f"the UID in the token request ({given['uid']}) does not match the UID of the service "
+            f"account ({account['uid']})"
+        )
+        raise status.conflict("TokenRequest.authentication.k8s.io", account["name"], text)

@@ -123,3 +123,4 @@ def kept_annotations(obj: Object, old: Object) -> Errors:
     for key in new:
         if key.startswith(_APPARMOR) and key not in before:
             yield field.forbidden(f"{_PATH}[{key}]", "may not add AppArmor annotations")
+    yield from pod_annotations(obj["metadata"], obj["spec"])

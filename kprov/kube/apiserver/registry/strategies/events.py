@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import metadata_update
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, names, status
+from kprov.kube.machinery import field, internal_types, names, status
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -19,14 +20,14 @@ _GROUP: Final = "events.k8s.io"
 _SHORT, _LONG = 128, 1024
 _MISMATCH: Final = "does not match event.namespace"
 _MICRO: Final = len("2006-01-02T15:04:05.000000")
-#: What no update by events.k8s.io may change: (core's name, name in the error).
+#: What no update by events.k8s.io may change: (core's name, name in the error), in upstream's order.
 _FIXED: Final = tuple(
     (name, shown)
     for name, shown in (
         *(("involvedObject", "involvedObject"), ("reason", "reason"), ("message", "message")),
         *(("source", "source"), ("firstTimestamp", "firstTimestamp"), ("lastTimestamp", "lastTimestamp")),
-        *(("count", "count"), ("type", "type"), ("eventTime", "eventTime"), ("action", "action")),
-        *(("related", "related"), ("reportingComponent", "reportingController")),
+        *(("count", "count"), ("reason", "reason"), ("type", "type"), ("eventTime", "eventTime")),
+        *(("action", "action"), ("related", "related"), ("reportingComponent", "reportingController")),
         ("reportingInstance", "reportingInstance"),
     )
 )
@@ -51,13 +52,15 @@ class EventStrategy(ResourceStrategy):
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_update(context, obj, old)
         if context.info.api_group == _GROUP:
-            errors = _legacy(obj, is_new=True)
+            errors = metadata_update.validate(self.resource, obj, old) + _legacy(obj, is_new=True)
+            errors += metadata_update.as_change_again(obj, old)
             if obj.get("series") != old.get("series"):
                 errors += _series(obj)
             self._refuse(obj, errors + _changed(obj, old))
 
     def _refuse(self, obj: Object, errors: list[FieldError]) -> None:
         if errors:
+            errors = internal_types.retold(errors, internal_types.at(("", "v1", "Event")))
             raise status.invalid(self.resource.group, "Event", obj["metadata"].get("name", ""), errors)
 
     def validate(self, obj: Object) -> list[FieldError]:
@@ -142,5 +145,6 @@ def _changed(obj: Object, old: Object) -> list[FieldError]:
         if name == "eventTime" and new and before and new[:_MICRO] == before[:_MICRO]:
             continue
         if (new or None) != (before or None):
-            errors.append(field.invalid(shown, new, "field is immutable"))
+            value = "" if new is None and isinstance(before, str) else new
+            errors.append(field.invalid(shown, value, "field is immutable"))
     return errors

@@ -21,10 +21,13 @@ _ACTIONS: Final = ["Count", "FailIndex", "FailJob", "Ignore"]
 _PREFIX: Final = "batch.kubernetes.io/"
 
 
-def job(obj: Object) -> Errors:
+def job(obj: Object, old: Object | None = None) -> Errors:
+    """A new job's rules, which one that changes (`old`) has, too."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
-        yield from _generated(obj)
+        had = template_rules.labels(old["spec"]) if old else None
+        prefixed = had is None or {f"{_PREFIX}job-name", f"{_PREFIX}controller-uid"} <= had.keys()
+        yield from _generated(obj, prefixed=prefixed)
     yield from own_job_spec(spec)
     completions = spec.get("completions") or 0
     if spec.get("completionMode") == "Indexed" and completions > 0:
@@ -34,11 +37,12 @@ def job(obj: Object) -> Errors:
             yield field.invalid("metadata.name", obj["metadata"].get("name", ""), text)
 
 
-def _generated(obj: Object) -> Errors:
-    """Labels that the server made for the job's pods."""
+def _generated(obj: Object, *, prefixed: bool) -> Errors:
+    """Labels that the server made for the job's pods; `prefixed`: those of newer servers as well."""
     labels, uid = template_rules.labels(obj["spec"]), obj["metadata"].get("uid", "")
     wanted = {"controller-uid": uid, "job-name": obj["metadata"].get("name", "")}
-    wanted |= {f"{_PREFIX}{key}": value for key, value in wanted.items()}
+    if prefixed:
+        wanted |= {f"{_PREFIX}{key}": value for key, value in wanted.items()}
     for key, value in wanted.items():
         path = f"spec.template.metadata.labels[{key}]"
         if key not in labels:
@@ -202,7 +206,7 @@ def _exit_codes(codes: Object, known: set[str], path: str) -> Errors:
         text = "must be one of the container or initContainer names in the pod template"
         yield field.invalid(f"{path}.containerName", name, text)
     if not values:
-        yield field.invalid(f"{path}.values", None, "at least one value is required")
+        yield field.invalid(f"{path}.values", codes.get("values"), "at least one value is required")
     elif len(values) > 255:
         yield field.too_many(f"{path}.values", len(values), 255)
     for index, (where, value) in enumerate(each(values, f"{path}.values")):
@@ -257,30 +261,39 @@ def job_update(obj: Object, old: Object) -> Errors:
             text = "can only be modified in tandem with spec.parallelism"
             yield field.invalid("spec.completions", wanted, text)
     yield from checks.immutable(spec, before, "spec", "selector")
-    # Where the pods of a suspended job go may change until it starts.
-    waiting = before.get("suspend") and not (old.get("status") or {}).get("startTime")
-    if _template(spec, waiting) != _template(before, waiting):
-        yield field.invalid("spec.template", spec["template"], checks.IMMUTABLE)
+    if not _may_be_placed_anew(old):
+        yield from checks.immutable(spec, before, "spec", "template")
+    elif _unplaced(spec["template"]["spec"]) != _unplaced(before["template"]["spec"]):
+        yield field.invalid("spec.template.spec", spec["template"]["spec"], checks.IMMUTABLE)
     parts = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
     yield from checks.immutable(spec, before, "spec", *parts)
 
 
+#: Of a pod's spec: where it goes.
 _DIRECTIVES: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
-def _template(spec: Object, waiting: object) -> Object:
-    """What of a template may not change."""
-    template: Object = spec["template"]
-    if not waiting:
-        return template
-    pods = {name: value for name, value in template["spec"].items() if name not in _DIRECTIVES}
+def _may_be_placed_anew(job: Object) -> bool:
+    """Where the pods of a suspended job go and what they need may change while it has none."""
+    found = job.get("status") or {}
+    suspended = any(
+        each.get("type") == "Suspended" and each.get("status") == "True"
+        for each in found.get("conditions") or ()
+    )
+    waiting = suspended or not found.get("startTime")
+    return bool(job["spec"].get("suspend") and waiting and not found.get("active"))
+
+
+def _unplaced(spec: Object) -> Object:
+    """What of a pod's spec may not change even then."""
+    pods = {name: value for name, value in spec.items() if name not in _DIRECTIVES}
     affinity = {
         name: value for name, value in (pods.pop("affinity", None) or {}).items() if name != "nodeAffinity"
     }
     for kind in ("containers", "initContainers"):
         if pods.get(kind):
             pods[kind] = [{**each, "resources": None} for each in pods[kind]]
-    return {"spec": pods | ({"affinity": affinity} if affinity else {})}
+    return pods | ({"affinity": affinity} if affinity else {})
 
 
 def cron_job(obj: Object, old: Object | None = None) -> Errors:

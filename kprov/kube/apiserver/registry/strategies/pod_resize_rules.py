@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import metadata_update
 from kprov.kube.apiserver.registry.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies import pod_rules
 from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
@@ -28,7 +29,7 @@ def pod_resize(obj: Object, old: Object) -> list[FieldError]:
         return [field.forbidden("[]", "static pods cannot be resized")]
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("[]", "windows pods cannot be resized")]
-    errors = [*pod_rules.pod(obj), *_whole(obj, old)]
+    errors = [*metadata_update.as_change_again(obj, old), *pod_rules.pod(obj), *_whole(obj, old)]
     wrong = list(_order(obj["spec"], before))
     if wrong:
         return errors + wrong

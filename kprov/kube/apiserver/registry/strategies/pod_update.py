@@ -27,7 +27,6 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 def pod_update(obj: Object, old: Object) -> Errors:
     yield from pod_rules.pod(obj)
     yield from annotation_rules.kept_annotations(obj, old)
-    yield from annotation_rules.pod_annotations(obj["metadata"], obj["spec"])
     spec, before = obj["spec"], old["spec"]
     for kind in ("containers", "initContainers"):
         if len(spec.get(kind) or ()) != len(before.get(kind) or ()):

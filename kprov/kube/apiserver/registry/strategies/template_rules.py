@@ -70,4 +70,5 @@ def labels(spec: Object) -> dict[str, str]:
 
 
 def no_match(spec: Object) -> field.FieldError:
-    return field.invalid("spec.template.metadata.labels", labels(spec) or None, NO_MATCH)
+    shown = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    return field.invalid("spec.template.metadata.labels", shown, NO_MATCH)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import checks, metadata_update
 from kprov.kube.apiserver.registry.strategies import (
     apps_rules,
     claim_rules,
@@ -249,7 +249,12 @@ class JobStrategy(WorkloadStrategy):
         return list(job_rules.job(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*job_rules.job(obj), *job_rules.job_update(obj, old)]
+        return [
+            *metadata_update.as_new_again(obj),
+            *job_rules.job(obj, old),
+            *metadata_update.as_change_again(obj, old),
+            *job_rules.job_update(obj, old),
+        ]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(job_status_rules.job_status(obj, old))

@@ -10,6 +10,7 @@ from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.registry.store import precondition_failed
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.subresources.conditions import set_condition
@@ -25,11 +26,7 @@ async def bind(call: Call) -> Reply:
     name = binding["metadata"].get("name", "")
     if call.name and name != call.name:
         raise status.bad_request("name in URL does not match name in Binding object")
-    given = binding["metadata"].get("namespace")
-    if given and given != call.namespace:
-        raise status.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
+    metadata.check_namespace(binding["metadata"].get("namespace"), call.namespace)
     if not call.context.info.subresource:
         # What is created has none yet: only the subresource takes it as a precondition.
         binding["metadata"].pop("uid", None)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
+from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
 DEFAULT_PORT: Final = 10250
@@ -39,12 +40,15 @@ class Kubelets:
         self._contexts: dict[bool, tuple[tuple[int, ...], ssl.SSLContext]] = {}
         self.context()
 
-    def address(self, node_name: str) -> Address:
-        """Of a node's kubelet, as its node says. NotFound, or InternalError without an address."""
+    def address(self, node_name: str, asked: Resource | None = None) -> Address:
+        """Of a node's kubelet, as its node says. InternalError without an address.
+
+        NotFound, which speaks of the resource asked for: upstream says so of a pod whose node is missing.
+        """
         store = self._registry.store("", "nodes")
         node = store.lister.get("", node_name)
         if node is None:
-            raise status.not_found(store.resource, node_name)
+            raise status.not_found(asked or store.resource, node_name)
         return address_of(node, self._types)
 
     def context(self, *, verify: bool = True) -> ssl.SSLContext:

@@ -14,17 +14,18 @@ from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.registry.subresources import containers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
-from kprov.kube.machinery import field, status
+from kprov.kube.machinery import field, status, timestamps
 
 if TYPE_CHECKING:
     import aiohttp
 
 Object = dict[str, Any]
 
-_STREAMS: Final = ("All", "Stderr", "Stdout")
 _FLAGS: Final = ("follow", "previous", "timestamps")
 #: So much of a kubelet's refusal is told to the client.
 _ERROR_BYTES: Final = 50_000
+#: As Go says of a time that it cannot read.
+_LAYOUT, _YEAR = '"2006-01-02T15:04:05Z07:00"', '"2006"'
 _CONNECT_SECONDS: Final = 30.0
 
 
@@ -43,7 +44,7 @@ class Logs:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             return Response(status=204)
-        address = self._kubelets.address(node)
+        address = self._kubelets.address(node, call.resource)
         url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
         context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
@@ -85,7 +86,9 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     errors = []
     numbers = {each: _integer(query.get(each)) for each in ("sinceSeconds", "tailLines", "limitBytes")}
     since_time = query.get("sinceTime")
-    stream = query.get("stream") or "All"
+    if since_time and not timestamps.is_valid(since_time):
+        shown = status.quoted(since_time)
+        raise status.bad_request(f"parsing time {shown} as {_LAYOUT}: cannot parse {shown} as {_YEAR}")
     if (numbers["tailLines"] or 0) < 0:
         text = "must be greater than or equal to 0"
         errors.append(field.invalid("tailLines", numbers["tailLines"], text))
@@ -94,19 +97,18 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     if numbers["sinceSeconds"] is not None:
         if since_time:
             text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
-            errors.append(field.forbidden("", text))
+            errors.append(field.forbidden("[]", text))
         elif numbers["sinceSeconds"] < 1:
             errors.append(field.invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
-    if stream not in _STREAMS:
-        errors.append(field.not_supported("stream", stream, list(_STREAMS)))
-    elif stream != "All" and numbers["tailLines"] is not None:
-        errors.append(field.forbidden("", "`tailLines` and specific `stream` are mutually exclusive for now"))
+    if query.get("stream"):
+        # Upstream's feature gate for it is off.
+        errors.append(field.forbidden("stream", "may not be specified"))
     if errors:
         raise status.invalid("", "PodLogOptions", name, errors)
     found += [(each, str(value)) for each, value in numbers.items() if value is not None]
     if since_time:
         found.append(("sinceTime", since_time))
-    return [*found, ("stream", stream)]
+    return found
 
 
 def _integer(text: str | None) -> int | None:

@@ -9,6 +9,7 @@ import copy
 from typing import Any, Final
 
 from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry import metadata_update
 from kprov.kube.apiserver.registry.strategies import annotation_rules, pod_resize_rules, pod_rules
 from kprov.kube.apiserver.registry.strategies.generic import keep
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
@@ -75,7 +76,11 @@ class EphemeralContainers(PodStrategy):
         if _MIRROR in (old["metadata"].get("annotations") or {}):
             return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
-        errors = [*pod_rules.pod(obj), *annotation_rules.kept_annotations(obj, old)]
+        errors = [
+            *metadata_update.as_change_again(obj, old),
+            *pod_rules.pod(obj),
+            *annotation_rules.kept_annotations(obj, old),
+        ]
         new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}
         for container in old["spec"].get("ephemeralContainers") or ():
             name = container["name"]

@@ -51,7 +51,12 @@ class Proxies:
         if port.isdecimal():
             service = await registry.store("", "services").get(call.context, call.namespace, name)
             port = port_name(service, int(port))
-        endpoints = await registry.store("", "endpoints").get(call.context, call.namespace, name)
+        try:
+            endpoints = await registry.store("", "endpoints").get(call.context, call.namespace, name)
+        except status.StatusError as error:
+            if error.reason != "NotFound":
+                raise
+            raise status.not_found(call.resource, name) from None
         pods = registry.store("", "pods").lister
 
         def is_pod(address: Object) -> bool:

@@ -44,8 +44,12 @@ class Streams:
 
     async def port_forward(self, call: Call) -> Answer:
         """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
-        pod = await self._pod(call)
         ports = call.request.query.getall("ports", [])
+        for port in ports:
+            if not port.isdecimal():
+                problem = f"strconv.ParseUint: parsing {status.quoted(port)}: invalid syntax"
+                raise status.bad_request(f"cannot convert to []int32: {problem}")
+        pod = await self._pod(call)
         return await self._stream(call, pod, "portForward", "", [("port", ",".join(ports))] if ports else [])
 
     async def _pod(self, call: Call) -> Object:
@@ -67,9 +71,10 @@ class Streams:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
             raise status.bad_request(f"pod {call.name} does not have a host assigned")
+        address = self._kubelets.address(node, call.resource)
         if not call.request.upgrade:
             raise status.bad_request("Upgrade request required")
-        url = location(self._kubelets.address(node), kind, call.namespace, call.name, container, query)
+        url = location(address, kind, call.namespace, call.name, container, query)
         return await splice.through(
             call.request, urlsplit(url), headers.for_upgrade(call.request), self._kubelets.context()
         )

@@ -30,7 +30,10 @@ def told(group: str, plural: str, new: Object, old: Object, subresource: str = "
         ("", "configmaps", "status", 1, 2),
         ("batch", "cronjobs", "status", 1, 1),
         ("storage.k8s.io", "volumeattachments", "status", 1, 1),
-        ("", "pods", "resize", 1, 2),
+        ("", "pods", "", 2, 2),
+        # Their rules stand between the two and ask for them.
+        ("", "pods", "resize", 1, 1),
+        ("batch", "jobs", "", 1, 1),
     ],
 )
 def test_wrong_metadata_is_told_as_often_as_upstream_tells_it(
@@ -44,6 +47,30 @@ def test_wrong_metadata_is_told_as_often_as_upstream_tells_it(
 
 def test_finalizers_of_a_changed_object_are_names() -> None:
     assert told("policy", "poddisruptionbudgets", {"finalizers": ["a b"]}, {}) == ["metadata.finalizers"]
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "subresource", "times"),
+    [
+        ("", "services", "", 1),
+        ("", "pods", "", 2),
+        ("", "pods", "status", 1),
+        ("apps", "deployments", "", 1),
+        ("coordination.k8s.io", "leases", "", 0),
+        ("node.k8s.io", "runtimeclasses", "", 0),
+    ],
+)
+def test_a_finalizer_without_a_domain_is_kubernetes_own(
+    group: str, plural: str, subresource: str, times: int
+) -> None:
+    assert told(group, plural, {"finalizers": ["x"]}, {}, subresource) == ["metadata.finalizers[0]"] * times
+
+
+@pytest.mark.parametrize(("plural", "first"), [("configmaps", "uid"), ("nodes", "labels")])
+def test_which_of_change_and_whole_is_judged_first(plural: str, first: str) -> None:
+    fields = told("", plural, {"uid": "x", "labels": {"a b": "c"}}, {"uid": "y"})
+    assert fields[:3] == ["metadata.labels", "metadata.uid", "metadata.labels"]
+    assert fields[3] == f"metadata.{first}"
 
 
 def test_no_finalizer_is_added_to_what_is_being_deleted() -> None:

@@ -44,7 +44,7 @@ def test_streams_under_the_kubelets_names() -> None:
 
 def test_log_parameters() -> None:
     query = {"follow": "true", "previous": "false", "tailLines": "0", "container": "c"}
-    assert log.log_query("p", query) == [("follow", "true"), ("tailLines", "0"), ("stream", "All")]
+    assert log.log_query("p", query) == [("follow", "true"), ("tailLines", "0")]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def test_log_parameters() -> None:
         ({"limitBytes": "0"}, 422),
         ({"sinceSeconds": "0"}, 422),
         ({"sinceSeconds": "1", "sinceTime": "2026-01-01T00:00:00Z"}, 422),
-        ({"stream": "Stdin"}, 422),
+        ({"stream": "Stdout"}, 422),
+        ({"sinceTime": "x"}, 400),
         ({"stream": "Stdout", "tailLines": "1"}, 422),
         ({"tailLines": "x"}, 400),
     ],

@@ -1,0 +1,73 @@
+"""Refusals that show what a client sent, and which of several wrong things is told first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.conformance.calls import ok
+from tests.apiserver.servers import ApiServer
+
+Object = dict[str, Any]
+
+POD: Object = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+DEPLOYMENT: Object = {
+    "metadata": {"name": "d"},
+    "spec": {
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {}}, "spec": POD["spec"]},
+    },
+}
+
+
+def refused(server: ApiServer, method: str, path: str, body: Object | None = None) -> tuple[int, str]:
+    answer = server.ask(method, path, body)
+    return answer.status, answer.json["message"]
+
+
+def test_a_change_of_an_ephemeral_container_is_shown(server: ApiServer, namespace: str) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    ok(server, "POST", pods, POD)
+    path = f"{pods}/p/ephemeralcontainers"
+    debugged = {**POD, "spec": {**POD["spec"], "ephemeralContainers": [{"name": "e", "image": "i"}]}}
+    ok(server, "PUT", path, debugged)
+    debugged["spec"]["ephemeralContainers"] = [{"name": "e", "image": "i", "command": []}]
+    assert server.ask("PUT", path, debugged).status == 200
+    debugged["spec"]["ephemeralContainers"] = [{"name": "e", "image": "other", "command": []}]
+    status, text = refused(server, "PUT", path, debugged)
+    assert status == 422
+    assert text.endswith(
+        'may not be changed\n@@ -1,7 +1,7 @@\n {\n  "Name": "e",\n- "Image": "i",\n- "Command": null,\n'
+        '+ "Image": "other",\n+ "Command": [],\n  "Args": null,\n  "WorkingDir": "",\n  "Ports": null,\n'
+    )
+
+
+def test_what_was_given_empty_is_shown_empty(server: ApiServer, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    status, text = refused(server, "POST", path, DEPLOYMENT)
+    assert (status, "Invalid value: {}: `selector` does not match" in text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status"), [({"name": "other"}, 422), ({"namespace": "other"}, 400), ({}, 404)]
+)
+def test_a_token_request_is_looked_at_before_its_account(
+    server: ApiServer, namespace: str, metadata: Object, status: int
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/nobody/token"
+    assert refused(server, "POST", path, {"metadata": metadata, "spec": {}})[0] == status
+
+
+def test_a_proxy_to_a_service_without_endpoints_speaks_of_the_service(
+    server: ApiServer, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/services/nothing/proxy/"
+    assert refused(server, "GET", path) == (404, 'services "nothing" not found')
+
+
+def test_wrong_options_of_a_log_are_told_before_a_missing_pod(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods/nothing/log"
+    status, text = refused(server, "GET", f"{path}?sinceTime=x")
+    assert (status, text.startswith('parsing time "x" as')) == (400, True)
+    assert refused(server, "GET", path)[0] == 404
