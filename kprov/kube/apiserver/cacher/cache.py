@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.apiserver.cacher import keys
-from kprov.kube.apiserver.cacher.entry import Entry, Event, at_revision, head, make_entry
+from kprov.kube.apiserver.cacher.entry import Entry, Event, Source
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
 from kprov.kube.machinery.resources import Resource
@@ -35,8 +35,8 @@ class ResourceCache:
     ) -> None:
         self.resource = resource
         self.prefix = keys.prefix(resource)
-        self.head = head(resource)
-        self._fields_of = fields_of
+        self.source = Source(resource, fields_of)
+        self.head = self.source.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
         self._history: deque[Event] = deque()
@@ -151,16 +151,7 @@ class ResourceCache:
                 return
             del self._entries[change.key]
             del self._keys[bisect_left(self._keys, change.key)]
-            gone = Entry(
-                previous.key,
-                previous.namespace,
-                previous.name,
-                at_revision(previous.tail, change.revision),
-                change.revision,
-                previous.labels,
-                previous.fields,
-            )
-            event = Event("DELETED", self.head, gone, previous)
+            event = Event("DELETED", self.head, previous.at(change.revision), previous)
         else:
             if previous is not None and previous.revision >= change.revision:
                 return
@@ -183,7 +174,9 @@ class ResourceCache:
             del self._keys[bisect_left(self._keys, change.key)]
 
     def _entry(self, stored: Stored) -> Entry:
-        return make_entry(self.head, stored.key, stored.value, stored.revision, self._fields_of)
+        # Listeners get objects, all of them.
+        read = bool(self._listeners)
+        return self.source.entry(stored.key, stored.value, stored.revision, read=read)
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:

@@ -7,7 +7,8 @@ tails.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,11 @@ import orjson
 
 from kprov.kube.machinery.resources import Resource
 
+log = logging.getLogger(__name__)
+
 Object = dict[str, Any]
+#: Labels, and what field selectors look at.
+Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
 #: How upstream's protobuf begins.
 _PROTOBUF: Final = b"k8s\x00"
@@ -23,11 +28,52 @@ _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
+class Source:
+    """What the entries of a resource share. `fields_of`: Strategy.selectable_fields."""
+
+    __slots__ = ("_begin", "_fields_of", "_namespaced", "head")
+
+    def __init__(self, resource: Resource, fields_of: Callable[[Object], Mapping[str, str]]) -> None:
+        self.head = head(resource)
+        #: How everything begins that `encode` gave.
+        self._begin = self.head + _METADATA + b'"'
+        self._namespaced = resource.namespaced
+        self._fields_of = fields_of
+
+    def entry(self, key: str, value: bytes, revision: int, *, read: bool = False) -> Entry:
+        """Of what etcd holds. What we wrote is, but for `read`, only read when somebody selects.
+
+        Raises ValueError, KeyError, TypeError for what is no object.
+        """
+        if not read and value.startswith(self._begin) and value.endswith(b"}"):
+            place, _, name = key.rpartition("/")
+            namespace = place.rpartition("/")[2] if self._namespaced else ""
+            return Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
+        value = as_json(value)
+        obj = orjson.loads(value)
+        namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+        found = Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
+        found.selected = self._selected(found, obj)
+        return found
+
+    def select(self, entry: Entry) -> Selected:
+        """Labels and fields of an entry; none of one that cannot be read."""
+        try:
+            return self._selected(entry, orjson.loads(self.head + entry.tail))
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("what etcd holds at %s is no object: %s", entry.key, error)
+            return _EMPTY, _EMPTY
+
+    def _selected(self, entry: Entry, obj: Object) -> Selected:
+        names = {"metadata.name": entry.name, "metadata.namespace": entry.namespace}
+        return obj["metadata"].get("labels") or _EMPTY, {**names, **self._fields_of(obj)}
+
+
 @dataclass(slots=True)
 class Entry:
-    """`tail`: see above, it ends with the object's closing brace. `fields`: what field selectors look at.
+    """`tail`: see above, it ends with the object's closing brace.
 
-    `shown`: the object, once somebody has looked at it.
+    `selected` and `shown` (the object) are there once somebody has asked for them.
     """
 
     key: str
@@ -35,9 +81,28 @@ class Entry:
     name: str
     tail: bytes
     revision: int
-    labels: Mapping[str, str]
-    fields: Mapping[str, str]
+    source: Source
+    selected: Selected | None = None
     shown: Mapping[str, Any] | None = None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self._select()[0]
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What field selectors look at."""
+        return self._select()[1]
+
+    def _select(self) -> Selected:
+        if self.selected is None:
+            self.selected = self.source.select(self)
+        return self.selected
+
+    def at(self, revision: int) -> Entry:
+        """The same with another resourceVersion."""
+        tail = at_revision(self.tail, revision)
+        return Entry(self.key, self.namespace, self.name, tail, revision, self.source, self.selected)
 
 
 class Event:
@@ -110,24 +175,3 @@ def at_revision(tail: bytes, revision: int) -> bytes:
     """The same tail with another resourceVersion."""
     start = len(b'"metadata":{"resourceVersion":"')
     return b"%b%d%b" % (tail[:start], revision, tail[tail.index(b'"', start) :])
-
-
-def make_entry(resource_head: bytes, key: str, value: bytes, revision: int, fields_of: Any) -> Entry:
-    """Take out what selectors look at, once, on arrival. `fields_of`: Strategy.selectable_fields.
-
-    Raises ValueError for what is no object.
-    """
-    value = as_json(value)
-    obj = orjson.loads(value)
-    metadata = obj["metadata"]
-    namespace, name = metadata.get("namespace", ""), metadata["name"]
-    fields = {"metadata.name": name, "metadata.namespace": namespace, **fields_of(obj)}
-    return Entry(
-        key,
-        namespace,
-        name,
-        tail_of(resource_head, value, revision),
-        revision,
-        metadata.get("labels") or _EMPTY,
-        fields,
-    )

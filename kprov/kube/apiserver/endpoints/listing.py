@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from kprov.kube.apiserver.cacher.cacher import NotFreshError
-from kprov.kube.apiserver.cacher.entry import Entry, make_entry
+from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.registry.store import Store, initializing, unavailable
@@ -143,4 +143,4 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
 
 
 def _entry(store: Store, item: Stored) -> Entry:
-    return make_entry(store.cache.head, item.key, item.value, item.revision, store.strategy.selectable_fields)
+    return store.cache.source.entry(item.key, item.value, item.revision)

@@ -140,6 +140,43 @@ def test_fields_select_too(cache: ResourceCache) -> None:
     assert [obj["metadata"]["name"] for _, obj in seen.events] == ["b"]
 
 
+def as_we_write(revision: int, obj: dict[str, Any], *, broken: bool = False) -> Change:
+    assert isinstance(PODS, Resource)
+    value = encode(head(PODS), obj)
+    if broken:
+        value = value.replace(b'"spec":', b'"spec"')
+    return Change(put(revision, obj).key, value, revision, is_create=True)
+
+
+def test_what_we_wrote_is_read_when_somebody_selects(cache: ResourceCache) -> None:
+    cache.apply(as_we_write(2, pod("a", node="x", app="web")))
+    entry = cache.get("/registry/pods/default/a")
+    assert entry is not None
+    assert (entry.namespace, entry.name, entry.selected) == ("default", "a", None)
+    seen = watch(cache, Selection(fields=FieldSelector.parse("spec.nodeName=x,metadata.name=a")))
+    cache.apply(gone(3, "a"))
+    assert seen.types == ["DELETED"]
+    assert entry.labels == {"app": "web"}
+
+
+def test_what_cannot_be_read_is_selected_by_nobody_and_keeps_nothing_up(cache: ResourceCache) -> None:
+    seen = watch(cache, Selection(labels=LabelSelector.parse("x=y")))
+    cache.apply(as_we_write(2, pod("a", x="y"), broken=True))
+    cache.apply(as_we_write(3, pod("b", x="y")))
+    assert [event["metadata"]["name"] for _, event in seen.events] == ["b"]
+
+
+def test_listeners_get_only_what_can_be_read(cache: ResourceCache) -> None:
+    told: list[str] = []
+    cache.add_listener(lambda _, event: told.append(event.entry.name))
+    broken = as_we_write(2, pod("a"), broken=True)
+    assert broken.value is not None
+    cache.replace([Stored(broken.key, broken.value, 2)], 2)
+    cache.apply(as_we_write(3, pod("b")))
+    assert told == ["b"]
+    assert list(cache.unreadable) == [broken.key]
+
+
 def test_a_change_that_was_seen_already_is_not_told_again(cache: ResourceCache) -> None:
     seen = watch(cache, Selection())
     cache.apply(put(2, pod("a"), is_create=True))
