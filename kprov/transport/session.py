@@ -115,19 +115,21 @@ class Session:
         """Seconds that the host's clock is ahead of this machine's."""
         return float(self._hello["skew"])
 
-    def close(self, timeout: float = 3.0) -> None:
-        """End the agent, and wait for its end: closed too early, sshd drops the goodbye."""
+    def close(self, timeout: float = 3.0) -> bool:
+        """End the agent, and wait for its end: closed too early, sshd drops the goodbye. Whether it came."""
         wire = self._wire
+        ended = wire is None
         if not self._closed:
             self.end()
         if wire is not None:
             # A message that runs ends with the agent.
             if self._lock.acquire(timeout=max(0.0, timeout)):
                 try:
-                    wire.ended(timeout)
+                    ended = wire.ended(timeout)
                 finally:
                     self._lock.release()
             wire.stream.close()
+        return ended
 
     def _connect(self, lost: Wire | None) -> None:
         self._name = uuid.uuid4().hex

@@ -6,16 +6,16 @@ import contextlib
 import logging
 import socket
 import subprocess
+from typing import cast
 
 import paramiko
 
 from kprov.errors import PreflightError, UnreachableError
-from kprov.transport import hostkeys
+from kprov.transport import hostkeys, kept
 from kprov.transport.login import log_in
 from kprov.transport.options import Options
+from kprov.transport.resumable import Transport
 
-#: Bytes in flight on a channel: enough for a bundle over a slow line, see RFC 4254 5.2.
-_WINDOW = 16 << 20
 #: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 _KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
@@ -54,12 +54,12 @@ class ProxySocket(socket.socket):
         self.process.wait(5)
 
 
-def connect(options: Options) -> list[paramiko.Transport]:
+def connect(options: Options) -> list[Transport]:
     """Transports to every jump and then the host itself (the last).
 
     Raises UnreachableError (refused, timeout, name) or PreflightError (host key, login refused).
     """
-    opened: list[paramiko.Transport] = []
+    opened: list[Transport] = []
     try:
         for index, hop in enumerate([*options.jumps, options]):
             through = opened[-1] if opened else None
@@ -78,7 +78,17 @@ def connect(options: Options) -> list[paramiko.Transport]:
     return opened
 
 
-def close(transports: list[paramiko.Transport]) -> None:
+def resume(options: Options) -> list[Transport]:
+    """The same for a connection that an earlier run has left; none when there is none, or it is dead."""
+    transport = kept.take(options)
+    if transport is None:
+        return []
+    transport.channel_timeout = max(options.timeout, 30)
+    transport.sock.settimeout(_LOOKS)
+    return [transport]
+
+
+def close(transports: list[Transport]) -> None:
     """Close a chain, the host first."""
     for transport in reversed(transports):
         if isinstance(transport.sock, socket.socket):
@@ -88,12 +98,10 @@ def close(transports: list[paramiko.Transport]) -> None:
         transport.close()
 
 
-def _open(
-    hop: Options, through: paramiko.Transport | None, command: str | None, name: str
-) -> paramiko.Transport:
+def _open(hop: Options, through: Transport | None, command: str | None, name: str) -> Transport:
     where = f"{hop.address} port {hop.port}"
     sock = _socket(hop, through, command, name)
-    transport = paramiko.Transport(sock, default_window_size=_WINDOW)
+    transport = Transport(sock)
     limit = max(hop.timeout, 15)
     transport.banner_timeout = transport.handshake_timeout = limit
     transport.auth_timeout = transport.channel_timeout = max(hop.timeout, 30)
@@ -125,13 +133,15 @@ def _open(
 
 
 def _socket(
-    hop: Options, through: paramiko.Transport | None, command: str | None, name: str
+    hop: Options, through: Transport | None, command: str | None, name: str
 ) -> paramiko.Channel | socket.socket:
     where = f"{hop.address} port {hop.port}"
     try:
         if through is not None:
             target, origin = (hop.address, hop.port), ("127.0.0.1", 0)
-            return through.open_channel("direct-tcpip", target, origin, timeout=hop.timeout)
+            return cast(
+                "paramiko.Channel", through.open_channel("direct-tcpip", target, origin, timeout=hop.timeout)
+            )
         if command is not None:
             return ProxySocket.run(command)
         sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
@@ -149,7 +159,7 @@ def _socket(
     return sock
 
 
-def _tune(transport: paramiko.Transport, known: list[str]) -> None:
+def _tune(transport: Transport, known: list[str]) -> None:
     """Fast algorithms first, and the kinds of host keys that known_hosts has."""
     security = transport.get_security_options()
     kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known

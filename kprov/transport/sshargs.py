@@ -40,6 +40,8 @@ KNOWN = frozenset(
         "proxycommand",
         "hashknownhosts",
         "pubkeyauthentication",
+        "controlmaster",
+        "controlpersist",
     ]
 )
 _HARMLESS = frozenset(
@@ -51,9 +53,7 @@ _HARMLESS = frozenset(
         "clearallforwardings",
         "compression",
         "connectionattempts",
-        "controlmaster",
         "controlpath",
-        "controlpersist",
         "enableescapecommandline",
         "escapechar",
         "exitonforwardfailure",

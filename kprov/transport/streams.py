@@ -7,11 +7,11 @@ import os
 import select
 import subprocess
 import threading
+from typing import cast
 
 import paramiko
 
-#: Bytes of data in a packet: what OpenSSH's server takes (CHAN_SES_PACKET_DEFAULT) without its head.
-_PACKET = 32768 - 64
+from kprov.transport.resumable import Transport
 
 
 class ChannelStream:
@@ -23,11 +23,9 @@ class ChannelStream:
 
     def send(self, data: bytes, timeout: float) -> None:
         self._channel.settimeout(timeout)
-        # One packet at a time: `sendall` would copy all that is left for each.
-        for start in range(0, len(data), _PACKET):
-            part = data[start : start + _PACKET]
-            while part:
-                part = part[self._channel.send(part) :]
+        transport, left = self.transport(), memoryview(data)
+        while left:
+            left = left[transport.send_data(self._channel, left) :]
 
     def receive(self, size: int, timeout: float) -> bytes:
         self._channel.settimeout(timeout)
@@ -62,9 +60,9 @@ class ChannelStream:
         code = self._channel.recv_exit_status()
         return code if code >= 0 else None
 
-    def transport(self) -> paramiko.Transport:
+    def transport(self) -> Transport:
         """The connection it runs over."""
-        return self._channel.get_transport()
+        return cast("Transport", self._channel.get_transport())
 
 
 class ProcessStream:

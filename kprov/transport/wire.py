@@ -129,15 +129,16 @@ class Wire:
             finally:
                 self._sending.release()
 
-    def ended(self, timeout: float) -> None:
-        """Wait for the agent's end."""
+    def ended(self, timeout: float) -> bool:
+        """Wait for the agent's end; whether it came."""
         until = time.monotonic() + timeout
         while (left := until - time.monotonic()) > 0:
             try:
                 if not self.stream.receive(65536, left):
-                    return
+                    return True
             except (OSError, EOFError):
-                return
+                break
+        return False
 
     def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:

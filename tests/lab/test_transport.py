@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -308,6 +309,32 @@ def test_host_keys(lab: Lab, tmp_path: Path) -> None:
     assert log_in(f"@cert-authority * {' '.join(other)}\n", "accept-new") == "kprov"
 
 
+# Connections that outlive a run
+
+
+def login(values: dict[str, Any]) -> str:
+    """The connection that a run comes over: its port on this side."""
+    with connections(values) as made:
+        found = made.get("node1").agent().run("command", [line("echo $SSH_CONNECTION")])[0]
+        # More than a window of sshd's, so that what it grants is counted on from run to run.
+        large = os.urandom(3 << 20)
+        sha = hashlib.sha256(large).hexdigest()
+        item = {"args": {"dest": "/tmp/kprov-kept", "_sha256": sha}}
+        assert made.get("node1").agent().run("copy", [item], {sha: large})[0]["changed"]
+    return str(found["stdout"].split()[1])
+
+
+def test_later_runs_go_on_with_the_connection(lab: Lab) -> None:
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    first = login(values)
+    assert {login(values) for _ in range(5)} == {first}
+    assert login({**values, "ansible_ssh_extra_args": "-o ControlPersist=no"}) != first
+    assert login(values) == first
+    lab.ssh("node1", kill(SSHD_OF_USER), check=False)
+    assert login(values) != first
+    lab.ssh("node1", "rm /tmp/kprov-kept")
+
+
 # Lost connections
 
 SSHD_OF_USER = "sshd-session: kprov@notty"
@@ -388,9 +415,7 @@ def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
 
 
 def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
-    import hashlib
-
-    data = os.urandom(80 << 20)
+    data = os.urandom(160 << 20)
     (tmp_path / "data").write_bytes(data)
     sha256 = hashlib.sha256(data).hexdigest()
     values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))

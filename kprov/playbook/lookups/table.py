@@ -9,6 +9,13 @@ from kprov.playbook.lookups import files, lists, machine, passwords
 from kprov.playbook.scope import Scope
 
 
+def _ini(scope: Scope, terms: list[Any], **options: Any) -> list[Any]:
+    # Its parser compiles expressions for some milliseconds, in every run.
+    from kprov.playbook.lookups.ini import ini
+
+    return ini(scope, terms, **options)
+
+
 def _url(scope: Scope, terms: list[Any], **options: Any) -> list[Any]:
     # Its libraries are many, its uses few.
     from kprov.playbook.lookups.web import url
@@ -22,6 +29,7 @@ LOOKUPS: dict[str, Callable[..., list[Any]]] = {
     **files.LOOKUPS,
     **machine.LOOKUPS,
     "password": passwords.password,
+    "ini": _ini,
     "url": _url,
 }
 

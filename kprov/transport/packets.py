@@ -1,0 +1,200 @@
+"""SSH's packets under AES-GCM (RFC 5647): many in one write, read ahead, and a state that can be handed on.
+
+paramiko's own way for everything else (the first key exchange, other ciphers) is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from typing import Any, cast
+
+import paramiko
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from paramiko.packet import NeedRekeyException, Packetizer
+
+_BLOCK, _TAG, _LENGTH = 16, 16, struct.Struct(">I")
+#: Bytes of the largest packet that is read; OpenSSH sends no more (PACKET_MAX_SIZE).
+_LARGEST = 256 * 1024
+_AHEAD = 65536
+#: What a packet carries, in parts.
+Payload = list[bytes | memoryview]
+_DATA = 94  # SSH_MSG_CHANNEL_DATA
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A channel's data that goes out as several packets: `largest` bytes of it in each."""
+
+    channel: int
+    data: memoryview
+    largest: int
+
+    def payloads(self) -> list[Payload]:
+        """Each packet's payload, in parts."""
+        parts = [self.data[start : start + self.largest] for start in range(0, len(self.data), self.largest)]
+        return [[struct.pack(">BII", _DATA, self.channel, len(part)), part] for part in parts]
+
+
+class Sealed:
+    """One direction: its key, and the number of its next packet in the nonce."""
+
+    def __init__(self, engine: AESGCM, nonce: bytes) -> None:
+        self._engine = engine
+        self._fixed, self._count = nonce[:4], int.from_bytes(nonce[4:], "big")
+
+    @property
+    def nonce(self) -> bytes:
+        """That of the next packet."""
+        return self._fixed + (self._count & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
+
+    def seal(self, payload: Payload) -> bytes:
+        """A packet of this payload."""
+        size = 1 + sum(len(part) for part in payload)
+        padding = _BLOCK - size % _BLOCK
+        padding += _BLOCK if padding < 4 else 0
+        length = _LENGTH.pack(size + padding)
+        plain = b"".join([bytes((padding,)), *payload, os.urandom(padding)])
+        sealed = self._engine.encrypt(self.nonce, plain, length)
+        self._count += 1
+        return length + sealed
+
+    def opened(self, length: bytes, sealed: bytes) -> bytes:
+        """The payload of a packet. Raises SSHException when it was changed on its way."""
+        try:
+            plain = self._engine.decrypt(self.nonce, sealed, length)
+        except InvalidTag:
+            raise paramiko.SSHException("a packet was damaged on its way") from None
+        self._count += 1
+        return plain[1 : len(plain) - plain[0]]
+
+
+#: Its stubs leave out what is used of it here.
+_Packetizer: Any = Packetizer
+
+
+class Packets(_Packetizer):  # type: ignore[misc]
+    """What paramiko's Transport sends and receives packets with.
+
+    `stop` ends reading as if the connection had ended, once everything that has come until then is read;
+    the socket stays open in `stopped` for who goes on with it.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self._sock = sock
+        self._out: Sealed | None = None
+        self._in: Sealed | None = None
+        self._ahead = bytearray()
+        self._sent = self._received = 0
+        self._writing = threading.RLock()
+        #: Between the start of a thread that goes on with a connection and its first packet.
+        self.resuming = False
+        self.stop = False
+        self.stopped: socket.socket | None = None
+
+    def set_outbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
+        super().set_outbound_cipher(block_engine, *args, **options)
+        self._sent = 0
+        self._out = self._sealed(self._out, block_engine, options.get("iv_out"))
+
+    def set_inbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
+        super().set_inbound_cipher(block_engine, *args, **options)
+        self._received = 0
+        self._in = self._sealed(self._in, block_engine, options.get("iv_in"))
+
+    @staticmethod
+    def _sealed(before: Sealed | None, engine: Any, nonce: bytes | None) -> Sealed | None:
+        if isinstance(engine, AESGCM) and nonce is not None:
+            return Sealed(engine, nonce)
+        if before is not None:
+            # paramiko has not counted the packets since, which other ciphers need.
+            raise paramiko.SSHException("the host wants to go on with another cipher")
+        return None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether both directions are under AES-GCM, and stay under these keys for now."""
+        return self._out is not None and self._in is not None and not self.need_rekey()
+
+    def state(self) -> dict[str, str]:
+        """What `resume` needs to go on with these packets: nonces, and what was read ahead, in hex."""
+        assert self._out is not None
+        assert self._in is not None
+        return {"out": self._out.nonce.hex(), "in": self._in.nonce.hex(), "ahead": self._ahead.hex()}
+
+    def read_ahead(self, data: bytes) -> None:
+        """Bytes that somebody else has read of this connection already."""
+        self._ahead += data
+
+    def start_handshake(self, timeout: float) -> None:
+        if not self.resuming:
+            super().start_handshake(timeout)
+
+    def write_all(self, out: bytes) -> None:
+        # The first line of a connection, which has been said long ago.
+        if not self.resuming:
+            super().write_all(memoryview(out))
+
+    def send_message(self, data: paramiko.Message | Pieces) -> None:
+        if self._out is None:
+            for message in _messages(data) if isinstance(data, Pieces) else [data]:
+                super().send_message(message)
+            return
+        payloads: list[Payload] = data.payloads() if isinstance(data, Pieces) else [[data.asbytes()]]
+        with self._writing:
+            packets = b"".join([self._out.seal(payload) for payload in payloads])
+            self.write_all(packets)
+            self._sent += len(packets)
+            if self._sent >= self.REKEY_BYTES and not self.need_rekey():
+                self._trigger_rekey()
+
+    def read_message(self) -> tuple[int, paramiko.Message]:
+        if self._in is None:
+            return cast("tuple[int, paramiko.Message]", super().read_message())
+        length = self._take(_LENGTH.size, between=True)
+        size = _LENGTH.unpack(length)[0]
+        if not _BLOCK <= size <= _LARGEST or size % _BLOCK:
+            raise paramiko.SSHException(f"a packet of {size} bytes")
+        payload = self._in.opened(length, self._take(size + _TAG, between=False))
+        self._received += size
+        if self._received >= self.REKEY_BYTES and not self.need_rekey():
+            self._trigger_rekey()
+        message = paramiko.Message(payload[1:])
+        message.seqno = 0
+        return payload[0], message
+
+    def _take(self, size: int, *, between: bool) -> bytes:
+        """Bytes of the connection; `between` two packets it may stop, or begin another key exchange."""
+        ahead = self._ahead
+        while len(ahead) < size:
+            if between and not ahead and self.stop:
+                self.stopped = self._sock.dup()
+                raise EOFError
+            try:
+                part = self._sock.recv(_AHEAD)
+            except TimeoutError:
+                if self.closed:
+                    raise EOFError from None
+                if between and not ahead and self.need_rekey():
+                    raise NeedRekeyException from None
+                self._check_keepalive()
+                continue
+            except OSError:
+                if self.closed:
+                    raise EOFError from None
+                raise
+            if not part:
+                raise EOFError
+            ahead += part
+        taken = bytes(ahead[:size])
+        del ahead[:size]
+        return taken
+
+
+def _messages(pieces: Pieces) -> list[paramiko.Message]:
+    return [paramiko.Message(b"".join(payload)) for payload in pieces.payloads()]
