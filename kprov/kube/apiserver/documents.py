@@ -32,7 +32,8 @@ class Documents:
 
     async def answer(self, request: Request) -> Response | None:
         """The answer to a path, None when there is none."""
-        path = request.path.rstrip("/") or "/"
+        # "" is the path of who names only the host; it is not the list's.
+        path = request.path.rstrip("/") or request.path[:1]
         if path.startswith("/openapi/"):
             return await self._openapi.answer(request, path)
         if path in _ANY_METHOD or path == "/version" or self._discovery.has(path):

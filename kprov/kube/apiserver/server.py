@@ -237,7 +237,7 @@ class Server:
             return Response(
                 body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
             )
-        answer = self._openid.answer(path) or await self._documents.answer(request)
+        answer = self._openid.answer(path, request.method) or await self._documents.answer(request)
         return _no_page() if answer is None else answer
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.apiserver.fuzz.connection import CLOSED, Connection, asked
+from tests.apiserver.fuzz.connection import CLOSED, NEXT, Connection, asked
 from tests.apiserver.fuzz.wire import encoded, refused_badly
 from tests.apiserver.servers import ApiServer
 
@@ -170,11 +170,30 @@ def test_broken_frames_cost_one_connection_at_most(server: ApiServer, data: byte
 def test_an_upgrade_that_is_not_offered_is_an_ordinary_request(
     server: ApiServer, path: str, headers: dict[str, str]
 ) -> None:
-    with asked(server, encoded("GET", path, headers.items())) as connection:
-        answer = connection.answer()
-        assert answer.status in {200, 400, 404}
-        assert not refused_badly(answer, "GET")
-        assert "Upgrade" not in answer.headers
+    """Its connection stays, for what came with it and for what comes after."""
+    request = encoded("GET", path, headers.items())
+    with asked(server, NEXT + request + request + NEXT) as connection:
+        assert connection.answer().status == 200
+        for _ in range(2):
+            answer = connection.answer()
+            assert answer.status in {200, 400, 404}
+            assert not refused_badly(answer, "GET")
+            assert "Upgrade" not in answer.headers
+            assert "Connection" not in answer.headers
+        assert connection.answer().status == 200
+        assert connection.is_kept()
+
+
+@pytest.mark.parametrize("framing", [("Content-Length", "25"), ("Transfer-Encoding", "chunked")])
+def test_a_body_beside_an_upgrade_is_a_body(server: ApiServer, framing: tuple[str, str]) -> None:
+    data = b'{"metadata":{"name":"a"}}'
+    body = data if framing[0] == "Content-Length" else b"19\r\n" + data + b"\r\n0\r\n\r\n"
+    headers = [("Content-Type", "application/json"), ("Connection", "Upgrade"), ("Upgrade", "x"), framing]
+    request = encoded("POST", f"{_PLACE}?dryRun=All", headers, body)
+    with asked(server, request + request + NEXT) as connection:
+        assert [connection.answer("POST").status for _ in range(2)] == [201, 201]
+        assert connection.answer().status == 200
+        assert connection.is_kept()
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST"])

@@ -112,7 +112,8 @@ class Judge:
         """One that does not: refused by whatever answer, or the connection closed."""
         answer = self.line.send(request, alone=True)
         self.played += 1
-        if answer is not None and answer.status >= 500:
+        # 501: a transfer coding nobody knows, as Go says it.
+        if answer is not None and answer.status >= 500 and answer.status != 501:
             self._note(f"{answer.status} {answer.body[:300]!r}", request)
 
     def _note(self, complaint: str, request: bytes) -> None:

@@ -86,6 +86,10 @@ class Body:
             await self._more()
         if not self._pieces and self._error is not None:
             raise self._error
+        return self.taken()
+
+    def taken(self) -> bytes:
+        """What has come since."""
         data = b"".join(self._pieces)
         self._pieces.clear()
         self._read(len(data))

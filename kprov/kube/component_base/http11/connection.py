@@ -32,6 +32,8 @@ _KEEPALIVE_SECONDS: Final = 180
 _QUEUED: Final = 64
 #: Bodies up to this size travel in one piece with their head.
 _JOINED_BYTES: Final = 64 * 1024
+#: What Go tells beside a code, where that is not the code's own words.
+_WORDS: Final = {417: b"", 501: b"Unsupported transfer encoding"}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -204,14 +206,27 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Stream):
             answer.end()
         else:
+            if not request.body.ended:
+                await self._settle(request)
             self._send(request, answer)
         if self._drained is not None:
             await self.drain()
         if self._tunnel is not None and not self._queue:
-            return False
+            if answer.status == 101 or not request.keep_alive:
+                return False
+            tunnel, self._tunnel = self._tunnel, None
+            self._parser.resume(tunnel.taken())
         if not request.body.ended and not await self._rest(request):
             return False
         return request.keep_alive
+
+    async def _settle(self, request: Request) -> None:
+        """Take in a body that nobody has read and that does not say how long it is: then it is known."""
+        body = request.body
+        if request.keep_alive and body.on_first_read is None and request.content_length is None:
+            with contextlib.suppress(TimeoutError, BrokenBodyError):
+                async with asyncio.timeout(self._listener.head_seconds):
+                    await body.discard(_REST_BYTES)
 
     async def _rest(self, request: Request) -> bool:
         """Take in what the handler has not read. Whether the connection stays."""
@@ -274,7 +289,7 @@ class Connection(asyncio.Protocol):
     def _connection_line(self, request: Request) -> list[str]:
         """The header that tells whether the connection stays."""
         body = request.body
-        if self._listener.stopping or (self._tunnel is not None and not self._queue):
+        if self._listener.stopping or request.method == "CONNECT":
             request.keep_alive = False
         elif not body.ended:
             length = request.content_length
@@ -290,11 +305,12 @@ class Connection(asyncio.Protocol):
         """As Go's server: the code's words, and the end."""
         if self.transport is None:
             return
-        response = Response(
-            headers={"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}, status=code
-        )
-        head = response.head()
-        self.transport.write(head + head.split(b"\r\n", 1)[0].split(b" ", 1)[1])
+        words = _WORDS.get(code)
+        headers = {"Content-Type": "text/plain; charset=utf-8"} if words != b"" else {"Content-Length": "0"}
+        head = Response(headers=headers | {"Connection": "close"}, status=code).head()
+        if words is None:
+            words = head.split(b"\r\n", 1)[0].split(b" ", 1)[1]
+        self.transport.write(head + words)
 
     async def drain(self) -> None:
         """Wait until the client has taken most of what was written. ConnectionResetError: it is gone."""

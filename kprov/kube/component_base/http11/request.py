@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Query = MultiDictProxy[str]
 
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 #: Queries that are asked again and again are short: those of lists and watches.
 _SHORT: Final = 512
 
@@ -49,7 +52,7 @@ class Request:
         version: str = "1.1",
         keep_alive: bool = True,
     ) -> None:
-        """target: of the request line, a path or a whole URL. ValueError: it is neither."""
+        """target: of the request line, a path, a whole URL, or of CONNECT a host. ValueError: it is none."""
         self.method = method
         self.headers = headers
         self.body = Body.of(b"") if body is None else body
@@ -57,9 +60,11 @@ class Request:
         self.version = version
         self.keep_alive = keep_alive
         if not target.startswith("/"):
-            target = _origin_form(target)
+            target = _origin_form("connect://" + target if method == "CONNECT" else target)
         #: Still percent-encoded, both.
         self.raw_path, _, self.raw_query = target.partition("?")
+        if "%" in self.raw_path and _BAD_ESCAPE.search(self.raw_path):
+            raise ValueError("the path has a % that escapes nothing")
         #: Decoded; a name may come more than once.
         self.query = _parsed(self.raw_query) if self.raw_query else _NO_QUERY
 
@@ -121,13 +126,14 @@ class Request:
 
 
 def _origin_form(target: str) -> str:
-    """Path and query of an absolute URL; "*" is of the server as a whole."""
+    """Path and query of an absolute URL, "" where it has no path; "*" is of the server as a whole."""
     if target == "*":
         return "/*"
-    url: Any = urlsplit(target)
-    if not url.scheme or not url.netloc:
+    if not _SCHEME.match(target):
         raise ValueError("the target is no path and no URL")
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
+    url: Any = urlsplit(target)
+    path = url.path if url.path.startswith("/") else ""
+    return path + (f"?{url.query}" if url.query else "")
 
 
 def _parsed(text: str) -> Query:

@@ -19,6 +19,8 @@ class Tunnel:
         self.feed, self.end = incoming.feed, incoming.end
         #: All that has come since; b"" at the end.
         self.read = incoming.read
+        #: The same without waiting.
+        self.taken = incoming.taken
 
     async def write(self, data: bytes) -> None:
         """Send, and wait while too much lies unsent. ConnectionResetError: the client is gone."""

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authentication import service_accounts
 from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.machinery import status
 
 CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"
@@ -43,11 +44,13 @@ class OpenId:
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 
-    def answer(self, path: str) -> Response | None:
-        """The answer to a path, None when it is none of the two."""
+    def answer(self, path: str, method: str = "GET") -> Response | None:
+        """The answer to a path, None when it is none of the two. Raises StatusError 405."""
         found = self._documents.get(path)
         if found is None:
             return None
+        if method != "GET":
+            raise status.method_not_allowed()
         body, media_type = found
         cached = f"public, max-age={_MAX_AGE_SECONDS}"
         return Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})
