@@ -81,11 +81,33 @@ def test_a_watch_by_websocket(server: ApiServer) -> None:
         assert connection.ends()
 
 
-@pytest.mark.parametrize("change", [{"Sec-WebSocket-Key": ""}, {"Sec-WebSocket-Version": "8"}])
-def test_a_watch_by_a_wrong_handshake_is_refused(server: ApiServer, change: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        ({"Sec-WebSocket-Key": ""}, 400, "mismatch challenge/response"), ({"Sec-WebSocket-Version": "8"}, 400, "missing or bad WebSocket Version"),
+        ({"Sec-WebSocket-Version": ""}, 400, "missing or bad WebSocket Version"), ({"Origin": ""}, 403, ""), ({"Origin": "null"}, 403, ""),
+        ({"Origin": "http://a/%zz"}, 403, ""), ({"Sec-WebSocket-Protocol": "a, b"}, 400, ""), ({"Sec-WebSocket-Protocol": ","}, 400, ""),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_watch_by_a_wrong_handshake_is_refused(
+    server: ApiServer, change: dict[str, str], code: int, said: str
+) -> None:
     headers = [(name, value) for name, value in (_WEBSOCKET | change).items() if value]
     with asked(server, encoded("GET", _WATCH, headers)) as connection:
-        assert connection.answer().status == 400
+        answer = connection.answer()
+        assert (answer.status, answer.body.decode()) == (code, said)
+        assert answer.headers.get("Sec-WebSocket-Version") == ("13" if said.startswith("missing") else None)
+        assert connection.ends()
+
+
+@pytest.mark.parametrize("protocol", ["x", "base64.binary.k8s.io", "v4.channel.k8s.io"])
+def test_the_only_protocol_that_a_watcher_offers_is_spoken(server: ApiServer, protocol: str) -> None:
+    headers = [*_WEBSOCKET.items(), ("Sec-WebSocket-Protocol", protocol)]
+    with asked(server, encoded("GET", _WATCH, headers)) as connection:
+        answer = connection.answer()
+        assert (answer.status, answer.headers["Sec-WebSocket-Protocol"]) == (101, protocol)
+        assert received(connection)[1][:15] == b'{"type":"ADDED"'
 
 
 def test_a_watch_by_websocket_ends_its_connection(server: ApiServer) -> None:
@@ -109,6 +131,8 @@ def test_a_token_may_be_a_subprotocol(server: ApiServer) -> None:
         with asked(server, request.replace(b"Authorization: Bearer admin-token\r\n", b"")) as connection:
             answer = connection.answer()
             assert answer.status == status
+            spoken = answer.headers.get("Sec-WebSocket-Protocol")
+            assert spoken == ("base64.binary.k8s.io" if status == 101 else None)
             assert status == 101 or answer.json["reason"] == "Unauthorized"
 
 

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.authentication.service_accounts import (
     load_public_keys,
 )
 from kprov.kube.apiserver.authentication.static_tokens import load_static_tokens
-from kprov.kube.apiserver.authentication.websocket_tokens import websocket_token
+from kprov.kube.apiserver.authentication.websocket_tokens import take_out, websocket_token
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
@@ -61,7 +61,11 @@ class Union:
             user = self._certificates.authenticate(peer_certificate)
             if user is not None:
                 return user
-        token = bearer_token(headers) or websocket_token(headers)
+        token = bearer_token(headers)
+        if not token:
+            token = websocket_token(headers)
+            if token:
+                take_out(headers)
         if token:
             user, _ = await self.by_token(token)
             return user

@@ -27,9 +27,7 @@ def websocket_token(headers: Mapping[str, str]) -> str:
     """
     if _HEADER not in headers or headers.get("Upgrade", "").lower() != "websocket":
         return ""
-    many: Any = headers
-    lines: list[str] = many.getall(_HEADER) if hasattr(many, "getall") else [headers[_HEADER]]
-    offered = [protocol.strip() for line in lines for protocol in line.split(",")]
+    offered = _offered(headers)
     found = [
         protocol.removeprefix(PROTOCOL_PREFIX) for protocol in offered if protocol.startswith(PROTOCOL_PREFIX)
     ]
@@ -41,6 +39,20 @@ def websocket_token(headers: Mapping[str, str]) -> str:
     if token and len(offered) == 1:
         raise status.unauthorized()
     return token
+
+
+def take_out(headers: Mapping[str, str]) -> None:
+    """Leave the other subprotocols: one of those is spoken, and nobody else has to know the token."""
+    changed: Any = headers
+    changed[_HEADER] = ", ".join(
+        protocol for protocol in _offered(headers) if not protocol.startswith(PROTOCOL_PREFIX)
+    )
+
+
+def _offered(headers: Mapping[str, str]) -> list[str]:
+    many: Any = headers
+    lines: list[str] = many.getall(_HEADER) if hasattr(many, "getall") else [headers[_HEADER]]
+    return [protocol.strip() for line in lines for protocol in line.split(",")]
 
 
 def _decoded(text: str) -> str:

@@ -270,7 +270,8 @@ async def _serve_websocket(
     try:
         socket = WebSocket.accept(request)
     except HandshakeError as error:
-        raise status.bad_request(str(error)) from None
+        request.keep_alive = False
+        return error.answer
     sink = _WebSocketSink(encoder)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:

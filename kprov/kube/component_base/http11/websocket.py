@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from typing import Final
 
 from wsproto.connection import Connection as Frames
@@ -11,15 +12,23 @@ from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
-from kprov.kube.component_base.http11.answer import Stream
+from kprov.kube.component_base.http11.answer import Response, Stream
 from kprov.kube.component_base.http11.request import Request
 
 _VERSION: Final = "13"
+#: A URL, or a path: where a browser says its page is from. Whether that may be, the API server does not ask.
+_ORIGIN: Final = re.compile("(?:[A-Za-z][A-Za-z0-9+.-]*:|/)(?:[^%]|%[0-9A-Fa-f]{2})*$")
+_BAD_VERSION: Final = "missing or bad WebSocket Version"
 _CLOSE_SECONDS: Final = 1.0
 
 
 class HandshakeError(ValueError):
-    """The request is no WebSocket's."""
+    """The request is no WebSocket's, in the words of Go's x/net/websocket; `answer` says it to the client."""
+
+    def __init__(self, status: int, text: str = "") -> None:
+        super().__init__(text or "the handshake of a WebSocket is refused")
+        headers = {"Sec-WebSocket-Version": _VERSION} if text == _BAD_VERSION else {}
+        self.answer = Response(text.encode(), status=status, headers=headers)
 
 
 class WebSocket:
@@ -33,15 +42,30 @@ class WebSocket:
 
     @classmethod
     def accept(cls, request: Request) -> WebSocket:
-        """Answer the handshake. HandshakeError: it is none; ConnectionResetError: the client is gone."""
-        key = request.headers.get("Sec-WebSocket-Key", "")
-        if request.method != "GET" or not key or request.headers.get("Sec-WebSocket-Version") != _VERSION:
-            raise HandshakeError("the handshake of a WebSocket needs GET, a key and version 13")
+        """Answer the handshake. HandshakeError: it is none; ConnectionResetError: the client is gone.
+
+        The one subprotocol that a client may offer is the one spoken, whatever it is.
+        """
+        given = request.headers
+        key = given.get("Sec-WebSocket-Key", "")
+        if request.method != "GET":
+            raise HandshakeError(405, "bad method")
+        if not key:
+            raise HandshakeError(400, "mismatch challenge/response")
+        if given.get("Sec-WebSocket-Version") != _VERSION:
+            raise HandshakeError(400, _BAD_VERSION)
+        if not _ORIGIN.match(given.get("Origin", "")):
+            raise HandshakeError(403)
         headers = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Accept": generate_accept_token(key.encode("utf-8", "surrogateescape")).decode(),
         }
+        protocol = given.get("Sec-WebSocket-Protocol", "").strip()
+        if "," in protocol:
+            raise HandshakeError(400)
+        if protocol:
+            headers["Sec-WebSocket-Protocol"] = protocol
         made = cls(request, Stream(status=101, headers=headers))
         made.stream.start(request)
         return made

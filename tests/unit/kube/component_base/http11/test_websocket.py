@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from kprov.kube.component_base.http11 import websocket
-from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.websocket import WebSocket
@@ -21,7 +21,7 @@ async def talk(request: Request) -> Answer:
     try:
         socket = WebSocket.accept(request)
     except websocket.HandshakeError as error:
-        return Response(str(error).encode(), status=400)
+        return error.answer
     for text in ("one", "zwei", "\u4e09" * 50_000):
         await socket.send_text(text)
     await socket.closed()
@@ -33,7 +33,7 @@ async def test_texts_pings_and_the_clients_end() -> None:
     await listener.start("127.0.0.1", 0)
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"http://127.0.0.1:{listener.port}/", autoping=False) as socket,
+        session.ws_connect(f"http://127.0.0.1:{listener.port}/", autoping=False, origin="http://a") as socket,
     ):
         assert [await socket.receive_str(timeout=5) for _ in range(3)] == ["one", "zwei", "\u4e09" * 50_000]
         await socket.send_str("passed over")
@@ -56,7 +56,7 @@ async def test_the_servers_end() -> None:
     await listener.start("127.0.0.1", 0)
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"http://127.0.0.1:{listener.port}/") as socket,
+        session.ws_connect(f"http://127.0.0.1:{listener.port}/", origin="http://a") as socket,
     ):
         assert await socket.receive_str(timeout=5) == "bye"
         assert (await socket.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
@@ -82,7 +82,7 @@ async def test_frames_that_are_none_end_it(connect: Connect) -> None:
     client = await connect(talk)
     client.send(
         b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://a\r\n\r\n"
     )
     head = await client.until(b"\r\n\r\n")
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in head
