@@ -77,9 +77,8 @@ def duplicate(field: str, value: Any) -> FieldError:
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
     names = ", ".join(f'"{name}"' for name in supported)
-    return FieldError(
-        "FieldValueNotSupported", field, f"Unsupported value: {shown(value)}: supported values: {names}"
-    )
+    text = f"Unsupported value: {shown(value)}: supported values: {names}"
+    return FieldError("FieldValueNotSupported", field, text, _document(value))
 
 
 def forbidden(field: str, detail: str) -> FieldError:

@@ -52,10 +52,12 @@ def _retold(error: FieldError, node: Node) -> FieldError:
         while node.kind in _HOLDERS:
             node = node.item or ANY_NODE
         node = node.fields.get(name, ANY_NODE)
+    kinds: tuple[Kind, ...] = (Kind.LIST,)
     if isinstance(error.document, dict):
+        kinds = (Kind.STRUCT, Kind.MAP)
         while node.kind is Kind.LIST:
             node = node.item or ANY_NODE
-    elif node.kind is not Kind.LIST:
+    if node.kind not in kinds:
         return error
     text = shown(error.document, node)
     return replace(error, detail=error.detail.replace(field.shown(error.document), text, 1))

@@ -56,15 +56,7 @@ def _deployment_strategy(strategy: Object) -> Errors:
             yield field.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
     else:
-        yield field.not_supported("spec.strategy", _as_go(strategy), ["Recreate", _ROLLING])
-
-
-def _as_go(strategy: Object) -> Object:
-    """A strategy as upstream's errors show it."""
-    rolling = strategy.get("rollingUpdate")
-    parts = ("maxUnavailable", "maxSurge")
-    shown = None if rolling is None else {name[0].upper() + name[1:]: rolling.get(name) for name in parts}
-    return {"Type": strategy["type"], "RollingUpdate": shown}
+        yield field.not_supported("spec.strategy", strategy, ["Recreate", _ROLLING])
 
 
 def count_or_percent(value: Any, path: str) -> Errors:
@@ -122,7 +114,7 @@ def daemon_set(obj: Object) -> Errors:
     if strategy["type"] == _ROLLING:
         yield from _rolling_daemon(strategy["rollingUpdate"], f"{path}.rollingUpdate")
     elif strategy["type"] != "OnDelete":
-        yield field.not_supported(path, _as_go(strategy), [_ROLLING, "OnDelete"])
+        yield field.not_supported(path, strategy, [_ROLLING, "OnDelete"])
     yield from not_negative(spec, "spec", "revisionHistoryLimit")
 
 

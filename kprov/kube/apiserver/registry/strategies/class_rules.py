@@ -25,9 +25,9 @@ def runtime_class(obj: Object) -> Errors:
     seen: list[Object] = []
     for where, toleration in each(scheduling.get("tolerations"), "scheduling.tolerations"):
         parts = ("key", "operator", "value", "effect")
-        known = {part.title(): toleration.get(part, "") for part in parts}
+        known = {part: toleration.get(part, "") for part in parts}
         if known in seen:
-            shown = known | {"TolerationSeconds": toleration.get("tolerationSeconds")}
+            shown = known | {"tolerationSeconds": toleration.get("tolerationSeconds")}
             yield field.duplicate(where, shown)
         seen.append(known)
 
@@ -47,7 +47,8 @@ def service_cidr(obj: Object) -> Errors:
     wrong = [error for where, text in each(ranges, "spec.cidrs") for error in _strict_cidr(text, where)]
     versions = {text.count(":") > 0 for text in ranges}
     if len(ranges) == 2 and not wrong and len(versions) < 2:
-        yield field.invalid("spec.cidrs", ranges, "may specify no more than one IP for each IP family")
+        text = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        yield field.invalid("spec.cidrs", ranges, text)
     yield from wrong
 
 
@@ -63,8 +64,20 @@ def _strict_cidr(text: str, path: str) -> Errors:
 
 def service_cidr_update(obj: Object, old: Object) -> Errors:
     new, had = ((each.get("spec") or {}).get("cidrs") or [] for each in (obj, old))
-    if new[: len(had)] != had:
-        yield field.invalid("spec.cidrs", new, checks.IMMUTABLE)
+    if len(new) == len(had):
+        yield from _same_ranges(new, had)
+    elif (len(had), len(new)) == (1, 2):
+        # The second family may come later.
+        yield from _same_ranges(new, had)
+        yield from service_cidr(obj)
+    else:
+        yield field.invalid("spec.cidrs", (obj.get("spec") or {}).get("cidrs"), checks.IMMUTABLE)
+
+
+def _same_ranges(new: list[str], had: list[str]) -> Errors:
+    for index, (text, before) in enumerate(zip(new, had, strict=False)):
+        if text != before:
+            yield field.invalid(f"spec.cidrs[{index}]", text, checks.IMMUTABLE)
 
 
 def ip_address(obj: Object) -> Errors:

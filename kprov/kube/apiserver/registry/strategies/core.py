@@ -98,6 +98,9 @@ class SecretStrategy(ResourceStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return rules.secret(obj) + rules.secret_update(obj, old)
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return rules.secret_warnings(obj)
+
 
 class EndpointsStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:

@@ -6,12 +6,10 @@ Source: upstream pkg/apis/core/validation/validation.go.
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
-from kprov.kube.machinery import field, names
+from kprov.kube.machinery import field, go_json, names
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -69,12 +67,20 @@ def secret(obj: Object) -> list[FieldError]:
     return errors
 
 
-def _json(path: str, text: str) -> list[FieldError]:
-    try:
-        json.loads(base64.b64decode(text))
-    except (ValueError, binascii.Error) as error:
-        return [field.invalid(path, _REDACTED, str(error))]
+def secret_warnings(obj: Object) -> list[str]:
+    """Of a secret for TLS whose certificate or key is none."""
+    if obj.get("type") != "kubernetes.io/tls":
+        return []
+    data = obj.get("data") or {}
+    for key, name in (("tls.crt", "certificate"), ("tls.key", "key")):
+        if b"-----BEGIN " not in base64.b64decode(data.get(key, "")):
+            return [f"tls: failed to find any PEM data in {name} input"]
     return []
+
+
+def _json(path: str, text: str) -> list[FieldError]:
+    wrong = go_json.error(base64.b64decode(text))
+    return [field.invalid(path, _REDACTED, wrong)] if wrong else []
 
 
 def immutable_flag(obj: Object, old: Object, *parts: str) -> list[FieldError]:

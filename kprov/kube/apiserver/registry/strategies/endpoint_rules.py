@@ -21,6 +21,12 @@ _CONTROLLERS: Final = {"endpointslice-controller.k8s.io", "endpointslicemirrorin
 _ENDPOINTS_MAX, _ADDRESSES_MAX, _PORTS_MAX, _HINTS_MAX = 1000, 100, 20000, 8
 
 
+def drop_topology(obj: Object) -> None:
+    """Of this field of old only reads of old versions know."""
+    for endpoint in obj.get("endpoints") or ():
+        endpoint.pop("deprecatedTopology", None)
+
+
 def endpoints(obj: Object) -> Errors:
     for where, subset in each(obj.get("subsets"), "subsets"):
         if not subset.get("addresses") and not subset.get("notReadyAddresses"):
@@ -143,8 +149,9 @@ def _domain(text: str, path: str) -> Errors:
     if not text:
         yield field.required(path)
         return
-    yield from checks.named(text.removesuffix("."), path, names.is_dns1123_subdomain)
-    if "." not in text:
+    wrong = list(checks.named(text.removesuffix("."), path, names.is_dns1123_subdomain))
+    yield from wrong
+    if not wrong and "." not in text:
         yield field.invalid(path, text, "should be a domain with at least two segments separated by dots")
 
 

@@ -145,6 +145,6 @@ def _changed(obj: Object, old: Object) -> list[FieldError]:
         if name == "eventTime" and new and before and new[:_MICRO] == before[:_MICRO]:
             continue
         if (new or None) != (before or None):
-            value = "" if new is None and isinstance(before, str) else new
+            value = "" if new is None and isinstance(before, str) and not name.endswith("Time") else new
             errors.append(field.invalid(shown, value, "field is immutable"))
     return errors

@@ -61,12 +61,18 @@ class BindingStrategy(ResourceStrategy):
 
 class EndpointSliceStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
-        for endpoint in obj.get("endpoints") or ():
-            # Of the field of old only reads of old versions know.
-            endpoint.pop("deprecatedTopology", None)
         for port in obj.get("ports") or ():
             _missing(port, "name", "")
             _missing(port, "protocol", "TCP")
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        endpoint_rules.drop_topology(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        # What is dropped counts as a change all the same.
+        super().prepare_for_update(context, obj, old)
+        endpoint_rules.drop_topology(obj)
 
     def is_new_generation(self, obj: Object, old: Object) -> bool:
         return super().is_new_generation(obj, old) or differs(obj, old, "labels")
@@ -138,7 +144,8 @@ class IpAddressStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         wanted, had = obj["spec"].get("parentRef"), old["spec"].get("parentRef")
-        return [] if wanted == had else [rules.immutable("spec.parentRef", wanted)]
+        errors = list(class_rules.ip_address(obj))
+        return errors if wanted == had else [*errors, rules.immutable("spec.parentRef", wanted)]
 
 
 class PodDisruptionBudgetStrategy(ResourceStrategy):

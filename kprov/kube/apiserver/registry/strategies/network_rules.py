@@ -220,5 +220,7 @@ def ingress_class(obj: Object) -> Errors:
 
 
 def ingress_class_update(obj: Object, old: Object) -> Errors:
-    yield from checks.immutable(obj["spec"], old["spec"], "spec", "controller")
+    controller = obj["spec"].get("controller", "")
+    if controller != old["spec"].get("controller", ""):
+        yield field.invalid("spec.controller", controller, checks.IMMUTABLE)
     yield from ingress_class(obj)

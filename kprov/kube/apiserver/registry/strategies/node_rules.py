@@ -97,8 +97,7 @@ def _addresses(status: Object) -> Errors:
     seen: list[Object] = []
     for path, address in each(status.get("addresses"), "status.addresses"):
         if address in seen:
-            shown = {"Type": address.get("type", ""), "Address": address.get("address", "")}
-            yield field.duplicate(path, shown)
+            yield field.duplicate(path, address)
         seen.append(address)
 
 

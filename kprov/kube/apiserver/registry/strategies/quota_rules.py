@@ -108,7 +108,7 @@ def quota_update(obj: Object, old: Object) -> Errors:
     yield from quota(obj)
     scopes = obj["spec"].get("scopes") or []
     if set(scopes) != set(old["spec"].get("scopes") or ()):
-        yield field.invalid("spec.scopes", scopes or None, checks.IMMUTABLE)
+        yield field.invalid("spec.scopes", obj["spec"].get("scopes"), checks.IMMUTABLE)
 
 
 def quota_status(obj: Object) -> Errors:

@@ -102,16 +102,10 @@ def _all_ports(ports: Sequence[Object], kind: str) -> Errors:
                 shown = (
                     (f"{path}.nodePort", number)
                     if part == "nodePort"
-                    else (path, _port_key(protocol, number))
+                    else (path, {"protocol": protocol, "port": number})
                 )
                 yield field.duplicate(*shown)
             seen.add((protocol, number))
-
-
-def _port_key(protocol: str, number: int) -> Object:
-    """As upstream shows a port of which only these two are told."""
-    zero: Object = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number}
-    return zero | {"TargetPort": 0, "NodePort": 0}
 
 
 def _affinity(spec: Object) -> Errors:

@@ -6,7 +6,7 @@ Source: upstream pkg/apis/storage/validation/validation.go.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
@@ -46,8 +46,8 @@ def _parameters(values: dict[str, str]) -> Errors:
 
 
 def _topologies(terms: Sequence[Object]) -> Errors:
-    # Upstream compares a term with empty ones, too, so that an empty term is a double of nothing.
-    before: list[Any] = [{}]
+    # Upstream compares a term with as many empty ones, too, so that an empty term is a double of nothing.
+    before: list[dict[str, set[str]]] = [{} for _ in terms]
     for where, term in each(terms, "allowedTopologies"):
         values: dict[str, set[str]] = {}
         for place, need in each(term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"):
@@ -61,15 +61,15 @@ def _topologies(terms: Sequence[Object]) -> Errors:
             if key in values:
                 yield field.duplicate(f"{place}.key", key)
             values[key] = set(given)
-        if values in before:
+        for _ in range(before.count(values)):
             yield field.duplicate(f"{where}.matchLabelExpressions", "")
         before.append(values)
 
 
 def storage_class_update(obj: Object, old: Object) -> Errors:
+    yield from storage_class(obj)
     parts = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
     yield from checks.immutable(obj, old, "", *parts)
-    yield from _topologies(obj.get("allowedTopologies") or ())
 
 
 def attributes_class(obj: Object) -> Errors:

@@ -10,6 +10,7 @@ import pytest
 from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.machinery import internal_types, schema
 from kprov.kube.machinery.resources import find
 
 Object = dict[str, Any]
@@ -28,7 +29,10 @@ def found(group: str, plural: str, new: Object, old: Object | None = None, **spe
     """What upstream would say of that status of an object with that spec."""
     version = "v2" if plural == "horizontalpodautoscalers" else "v1"
     objects = [{"metadata": {"name": "a"}, "spec": spec, "status": each} for each in (new, old or {})]
-    errors = strategy(group, plural, version).validate_status_update(*objects)
+    resource = find(group, version, plural)
+    assert resource is not None
+    judged = for_resource(resource).validate_status_update(*objects)
+    errors = internal_types.retold(judged, schema.builtin().node(resource.gvk))
     return [f"{error.field}: {error.detail}" for error in errors]
 
 
@@ -171,7 +175,7 @@ def test_addresses_of_a_pod_are_one_of_each_family() -> None:
     assert pod({"podIPs": [{"ip": "1.2.3.4"}, {"ip": "fd00::1"}]}) == []
     assert pod({"podIPs": [{"ip": "1.2.3.4"}, {"ip": "1.2.3.5"}]}) == [
         (
-            'status.podIPs: Invalid value: [{"ip":"1.2.3.4"},{"ip":"1.2.3.5"}]: '
+            'status.podIPs: Invalid value: [{"IP":"1.2.3.4"},{"IP":"1.2.3.5"}]: '
             "may specify no more than one IP for each IP family"
         )
     ]
