@@ -20,6 +20,7 @@ from kprov.kube.machinery.resources import Resource
 
 #: Upstream's handlers of these do not look at the method.
 _ANY_METHOD: Final = {"/", "/apis"}
+_LISTS: Final = {"/", "/index.html"}
 
 
 class Documents:
@@ -32,10 +33,13 @@ class Documents:
 
     async def answer(self, request: Request) -> Response | None:
         """The answer to a path, None when there is none."""
-        # "" is the path of who names only the host; it is not the list's.
-        path = request.path.rstrip("/") or request.path[:1]
+        path = request.path.rstrip("/")
+        if request.path in _LISTS:
+            path = "/"
+        elif not path:
+            return None
         if path.startswith("/openapi/"):
-            return await self._openapi.answer(request, path)
+            return await self._openapi.answer(request, request.path)
         if path in _ANY_METHOD or path == "/version" or self._discovery.has(path):
             if request.method != "GET" and path not in _ANY_METHOD:
                 raise status.method_not_allowed()

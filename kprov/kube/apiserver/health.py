@@ -28,16 +28,15 @@ class Health:
 
     async def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> Response | None:
         """The answer to a health path, None when it is none."""
-        parts = path.strip("/").split("/", 1)
-        base, name = parts[0], parts[1] if len(parts) > 1 else ""
+        base, slash, name = path[1:].partition("/")
         if base not in {"healthz", "livez", "readyz"}:
             return None
         checks = self._live
         if base == "readyz":
             checks = checks | self._ready | {"shutdown": self._shutdown}
-        if name:
-            if name not in checks:
-                return Response(status=404, text="404 page not found\n")
+        if slash and name not in checks:
+            return None
+        if slash:
             reason = await _result(checks[name])
             return _text(200, "ok") if reason is None else _text(500, f"internal server error: {reason}\n")
         names = [label for label in checks if label not in excluded]

@@ -237,11 +237,7 @@ class Server:
             return Response(
                 body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
             )
-        answer = self._openid.answer(path, request.method) or await self._documents.answer(request)
-        return _no_page() if answer is None else answer
-
-
-def _no_page() -> Response:
-    """Of paths that no handler has, as Go's servers say it."""
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
-    return Response(status=404, text="404 page not found\n", headers=headers)
+        answer = self._openid.answer(path.rstrip("/"), request.method) or await self._documents.answer(
+            request
+        )
+        return permitted.no_route(path) if answer is None else answer

@@ -187,6 +187,28 @@ def test_a_method_that_nobody_knows_may_come_in_pieces_and_with_chunks(server: A
         assert connection.is_kept()
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "is_page"),
+    [
+        ("//api/v1/pods", 404, True), ("/api/v1//pods", 404, False), ("/api//v1/pods", 404, False), ("/api/v1/namespaces//pods", 200, False),
+        (f"{_PLACE}//fuzz", 404, False), ("/api/v1/namespaces/fuzz//configmaps", 404, False), ("/api/v1/pods//", 200, False), ("//", 404, True),
+        ("///", 404, True), ("/version//", 200, False), ("//version", 404, True), ("/api//", 200, False), ("/livez/", 404, True),
+        ("/livez//ping", 404, True), ("/livez/ping/", 404, True), ("/readyz/none", 404, True), ("/openapi/v2/", 404, True),
+        ("/api/v1%2Fpods", 200, False), ("/api/v1/namespaces/a%2fb/pods", 404, False), (f"{_PLACE}/a%2Fb", 404, False),
+        ("/apis/foo/v1/x", 404, True), ("/apis/foo/v1", 404, True), ("/apis/foo", 404, True), ("/apis/apps/v2", 404, False),
+        ("/apis/apps/v2/deployments", 404, False), ("/api/v2", 404, False), ("/api/v2/pods", 404, False), ("/api/v1x", 404, False), ("/x", 404, True),
+        ("/api/v1/watch", 404, False), ("/index.html", 200, False), ("/openid/v1/jwks/", 200, False),
+    ],
+)  # fmt: skip
+def test_paths_that_are_nearly_others(server: ApiServer, path: str, code: int, is_page: bool) -> None:
+    with asked(server, encoded("GET", path)) as connection:
+        answer = connection.answer()
+        assert answer.status == code
+        if code == 404:
+            assert (answer.body == b"404 page not found\n") == is_page
+            assert is_page or answer.json["reason"] == "NotFound"
+
+
 def test_connect_finds_nothing_and_ends_the_connection(server: ApiServer) -> None:
     for target in ("a:1", "a", "http://a/b", "*", "/nothing"):
         with asked(server, encoded("CONNECT", target) + NEXT) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -18,6 +19,7 @@ _VERBS: Final = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
+_SLASH: Final = re.compile("%2[fF]")
 _SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
@@ -45,7 +47,10 @@ def _remembered(method: str, path: str, watch: str | None, fields: str | None) -
 
 def _parse(method: str, path: str, watch: str | None, selector: str | None) -> tuple[RequestInfo, str]:
     """watch, selector: the query's watch and fieldSelector."""
-    parts = [part for part in path.split("/") if part]
+    if "%2" in path and "/proxy/" not in path:
+        path = _SLASH.sub("/", path)
+    # Two slashes have nothing between them, which is no part of any path that there is.
+    parts = path.strip("/").split("/")
     plain = RequestInfo(path=unquote(path), verb=method.lower(), is_resource_request=False)
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:
         return plain, ""
@@ -81,7 +86,8 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
         is_resource_request=True,
         api_prefix=prefix,
         api_group=group,
-        api_version=version,
+        # Where no path begins so, no version is served.
+        api_version="" if path.startswith("//") else version,
         namespace=namespace,
         resource=resource,
         subresource=subresource,

@@ -8,11 +8,13 @@ from typing import Final
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.component_base import durations
+from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.machinery import status
-from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.resources import Resource, group_versions
 
 #: Subresources that are connections.
 CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
+_GROUPS: Final = {group for group, _ in group_versions() if group}
 _ITEM: Final = {"get", "update", "patch", "delete"}
 _EVERYWHERE: Final = {"list", "watch"}
 _COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
@@ -45,6 +47,15 @@ def check_method(method: str, info: RequestInfo, resource: Resource) -> None:
         raise status.path_not_found()
     if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
         raise status.method_not_allowed()
+
+
+def no_route(path: str) -> Response:
+    """The 404 of a path that leads to nothing: below what is served a Status (raised), elsewhere a page."""
+    first, _, rest = path.removeprefix("/").partition("/")
+    if first == "api" or (first == "apis" and rest.partition("/")[0] in _GROUPS):
+        raise status.path_not_found()
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
+    return Response(status=404, text="404 page not found\n", headers=headers)
 
 
 def check_timeout(info: RequestInfo, query: Mapping[str, str]) -> None:

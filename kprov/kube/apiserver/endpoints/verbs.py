@@ -71,7 +71,7 @@ class Verbs:
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
-            raise status.path_not_found()
+            return permitted.no_route(info.path)
         permitted.check_method(request.method, info, resource)
         permitted.check_timeout(info, query)
         context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
