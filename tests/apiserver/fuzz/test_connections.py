@@ -209,6 +209,51 @@ def test_paths_that_are_nearly_others(server: ApiServer, path: str, code: int, i
             assert is_page or answer.json["reason"] == "NotFound"
 
 
+_AS_LIST: Final = ("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+
+
+def test_a_watch_as_a_list_of_metadata_ends_with_its_first_event(server: ApiServer) -> None:
+    """No event is a list; upstream cannot write it and lets go, without a word."""
+    watch = f"{_PLACE}?watch=1&timeoutSeconds=60&fieldSelector=metadata.name%3D"
+    for query in ("fuzz", "fuzz&resourceVersion=0"):
+        with asked(server, encoded("GET", watch + query, [_AS_LIST]) + NEXT) as connection:
+            answer = connection.answer()
+            assert (answer.status, answer.body) == (200, b"")
+            assert connection.answer().status == 200
+    with asked(server, encoded("GET", f"{watch}listed", [_AS_LIST])) as connection:
+        server.post(_PLACE, {"metadata": {"name": "listed"}})
+        assert connection.answer().body == b""
+
+
+def test_a_list_of_no_metadata_has_no_items(server: ApiServer) -> None:
+    with asked(server, encoded("GET", f"{_PLACE}?labelSelector=none", [_AS_LIST])) as connection:
+        assert connection.answer().json["items"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "said"),
+    [
+        (_PLACE, "application/json;as=Foo", "only the following media types are accepted: application/json, application/yaml"),
+        (_PLACE, "text/html", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml"),
+        (f"{_PLACE}?watch=1", "application/yaml", "only the following media types are accepted: application/json;stream=watch"),
+        ("/apis", "application/json;as=Foo", "only the following media types are accepted: application/json"),
+        ("/apis", "text/html", "406: Not Acceptable\n\nAvailable representations: application/json"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_given_is_told_by_how_near_it_is(
+    server: ApiServer, path: str, accept: str, said: str
+) -> None:
+    with asked(server, encoded("GET", path, [("Accept", accept)])) as connection:
+        answer = connection.answer()
+        assert answer.status == 406
+        if accept == "application/yaml":
+            assert said in answer.body.decode()
+        else:
+            assert answer.json["message"] == said
+            # Nobody has said how the refusal should look: it is as a person reads it.
+            assert answer.body.startswith(b'{\n  "kind": "Status"')
+
+
 def test_connect_finds_nothing_and_ends_the_connection(server: ApiServer) -> None:
     for target in ("a:1", "a", "http://a/b", "*", "/nothing"):
         with asked(server, encoded("CONNECT", target) + NEXT) as connection:

@@ -110,6 +110,14 @@ def test_the_only_protocol_that_a_watcher_offers_is_spoken(server: ApiServer, pr
         assert received(connection)[1][:15] == b'{"type":"ADDED"'
 
 
+def test_a_watch_as_a_list_of_metadata_ends_with_its_first_event(server: ApiServer) -> None:
+    accept = ("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1")
+    with asked(server, encoded("GET", _WATCH, [*_WEBSOCKET.items(), accept])) as connection:
+        assert connection.answer().status == 101
+        assert received(connection)[0] == _CLOSE
+        assert connection.ends()
+
+
 def test_a_watch_by_websocket_ends_its_connection(server: ApiServer) -> None:
     with asked(
         server, encoded("GET", f"{_PLACE}?watch=1&timeoutSeconds=1", _WEBSOCKET.items())

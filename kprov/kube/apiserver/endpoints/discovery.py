@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.endpoints.negotiation import JSON, clauses
+from kprov.kube.apiserver.endpoints.negotiation import JSON, clauses, refused
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
@@ -46,14 +46,16 @@ class Discovery:
         found = self._documents.get(path)
         if found is None:
             return None
+        is_known = False
         for media_type, values in clauses(accept or "*/*"):
             if media_type not in _MEDIA_TYPES:
                 continue
+            is_known = True
             if not values.get("as"):
                 return found[0], JSON, found[1]
             if path in self._aggregated and values.items() >= _AGGREGATED.items():
                 return self._aggregated[path][0], AGGREGATED_TYPE, self._aggregated[path][1]
-        raise status.not_acceptable([JSON])
+        raise refused([JSON]) if is_known else status.not_acceptable([JSON])
 
     def _plain(self, address: str) -> dict[str, tuple[bytes, str]]:
         documents: dict[str, Json] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -29,6 +29,7 @@ class Form:
 
 #: JSON of the object itself; forms that equal it are it.
 PLAIN: Final = Form()
+_INDENTED: Final = Form(pretty=True)
 #: Programs that people read with; upstream indents for them.
 _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
@@ -49,11 +50,11 @@ def of(request: Request, query: Mapping[str, str], *, transforms: bool = True) -
 
 
 def of_error(request: Request, query: Mapping[str, str]) -> Form:
-    """In which form a client gets a Status: as `of`, and JSON for who takes nothing of what there is."""
+    """In which form a client gets a Status: as `of`; who takes nothing of what there is may be a person."""
     try:
         return of(request, query, transforms=False)
     except status.StatusError:
-        return PLAIN
+        return _INDENTED
 
 
 @lru_cache(maxsize=256)
@@ -61,10 +62,12 @@ def form(accept: str, *, transforms: bool = True) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
+    is_known = False
     for named, values in clauses(accept):
         media_type = JSON if named in {"*/*", "application/*"} else named
         if media_type not in _SERVED:
             continue
+        is_known = True
         wanted = values.get("as", "")
         if wanted and not transforms:
             continue
@@ -74,7 +77,13 @@ def form(accept: str, *, transforms: bool = True) -> Form:
             continue
         made = Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
         return PLAIN if made == PLAIN else made
-    raise status.not_acceptable(_SERVED)
+    raise refused(_SERVED) if is_known else status.not_acceptable(_SERVED)
+
+
+def refused(served: Iterable[str]) -> status.StatusError:
+    """The 406 of who takes a media type there is, in a form there is not."""
+    text = f"only the following media types are accepted: {', '.join(served)}"
+    return status.failure(406, "NotAcceptable", text)
 
 
 def media_types(accept: str) -> list[str]:

@@ -117,7 +117,7 @@ def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> 
         if form.kind == "PartialObjectMetadata":
             raise _other_form(form, "a list", resource, obj)
         items = [printers.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
-        return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items}
+        return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items or None}
     if form.kind == "PartialObjectMetadataList":
         raise _other_form(form, "not a list", resource, obj)
     return printers.partial_metadata(obj) | {"apiVersion": version}

@@ -43,6 +43,8 @@ class _Encoder:
         self._include = include_object or "Metadata"
         self._columns_sent = False
         self.is_plain = not form.kind and view.is_stored
+        #: No event is a list: as upstream, the first one that there would be ends the watch, without a word.
+        self.is_mute = form.kind == "PartialObjectMetadataList"
 
     def added(self, entry: Entry) -> bytes:
         if self.is_plain:
@@ -110,11 +112,16 @@ class _HttpSink:
     def event(self, event: Event, type_: str) -> None:
         if self._encoder.is_plain and self._chunked:
             self._push(event.chunk(type_))
+        elif self._encoder.is_mute:
+            self._finish()
         else:
             self.line(self._encoder.event(event, type_))
 
     def bookmark(self, revision: int) -> None:
-        self.line(self._encoder.bookmark(revision))
+        if self._encoder.is_mute:
+            self._finish()
+        else:
+            self.line(self._encoder.bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
@@ -155,10 +162,10 @@ class _WebSocketSink:
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def event(self, event: Event, type_: str) -> None:
-        self.lines.put_nowait(self._encoder.event(event, type_))
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.event(event, type_))
 
     def bookmark(self, revision: int) -> None:
-        self.lines.put_nowait(self._encoder.bookmark(revision))
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
@@ -171,7 +178,7 @@ async def serve(
 ) -> Answer:
     """Answer until the timeout, the client's or the server's end."""
     if form.media_type == negotiation.YAML:
-        raise status.not_acceptable((f"{negotiation.JSON};stream=watch",))
+        raise negotiation.refused((f"{negotiation.JSON};stream=watch",))
     store = view.store
     encoder = _Encoder(view, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
@@ -208,6 +215,9 @@ def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watch
         for event in past:
             watcher.offer(event)
     store.cache.add_watcher(watcher)
+    if lines and encoder.is_mute:
+        watcher.sink.end("")
+        return []
     return lines
 
 
