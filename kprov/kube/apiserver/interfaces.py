@@ -23,7 +23,6 @@ from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.resources import Resource, Subresource
 
 if TYPE_CHECKING:
-    from kprov.kube.apiserver.admission.plugin import Attributes
     from kprov.kube.apiserver.registry.registry import Registry
     from kprov.kube.component_base.http11.answer import Answer
     from kprov.kube.component_base.http11.request import Request
@@ -58,6 +57,25 @@ class Authorizer(Protocol):
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """The decision and its reason (shown to the user in the 403's text)."""
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One operation on its way to storage.
+
+    operation: CREATE, UPDATE, DELETE or CONNECT. obj is the new object (None for DELETE), changed in place by
+    mutating plugins; old the stored one (None for CREATE). options: the decoded CreateOptions and so on.
+    """
+
+    context: RequestContext
+    operation: str
+    resource: Resource
+    subresource: str
+    namespace: str
+    name: str
+    obj: Object | None
+    old: Object | None
+    options: Object
 
 
 class Admission(Protocol):

@@ -65,6 +65,8 @@ _LABEL_RE = re.compile(_LABEL)
 _SUBDOMAIN_RE = re.compile(_SUBDOMAIN)
 _KEY_RE = re.compile(_KEY)
 _VALUE_RE = re.compile(_VALUE)
+_CONFIG_KEY_RE = re.compile(_CONFIG_KEY)
+_RELAXED_ENV_RE = re.compile("[ -<>-~]+")
 
 
 def regex_error(text: str, pattern: str, *examples: str) -> str:
@@ -155,7 +157,7 @@ def is_label_value(value: str) -> list[str]:
 
 def is_config_map_key(value: str) -> list[str]:
     errors = _too_long(value, SUBDOMAIN_MAX)
-    if not re.fullmatch(_CONFIG_KEY, value):
+    if not _CONFIG_KEY_RE.fullmatch(value):
         errors.append(regex_error(_CONFIG_KEY_TEXT, _CONFIG_KEY, "key.name", "KEY_NAME", "key-name"))
     return errors + _climbs(value)
 
@@ -169,7 +171,7 @@ def is_env_var_name(value: str) -> list[str]:
 
 def is_relaxed_env_var_name(value: str) -> list[str]:
     errors = [] if value else ["environment variable name must be non-empty"]
-    if any(not " " <= character <= "~" or character == "=" for character in value):
+    if value and not _RELAXED_ENV_RE.fullmatch(value):
         errors.append(_RELAXED_ENV_TEXT)
     return errors
 

@@ -43,6 +43,7 @@ def _types() -> dict[str, Fields]:
     return {words[0]: Fields(words[1:]) for words in lines}
 
 
+@cache
 def of(node: Node) -> Fields | None:
     """None for types that are not known: custom resources, schemas of schemas."""
     return _types().get(node.definition.removeprefix(_PREFIX)) if node.kind is Kind.STRUCT else None

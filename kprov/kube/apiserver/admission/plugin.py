@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.interfaces import Attributes, Authorizer
 from kprov.kube.machinery import status
-from kprov.kube.machinery.resources import Resource
 
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.interfaces import Authorizer
-
-Object = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Attributes:
-    """One operation on its way to storage.
-
-    operation: CREATE, UPDATE, DELETE or CONNECT. obj is the new object (None for DELETE), changed in place by
-    mutating plugins; old the stored one (None for CREATE). options: the decoded CreateOptions and so on.
-    """
-
-    context: RequestContext
-    operation: str
-    resource: Resource
-    subresource: str
-    namespace: str
-    name: str
-    obj: Object | None
-    old: Object | None
-    options: Object
+__all__ = ["AdmissionPlugin", "Attributes", "WantsAuthorizer", "WantsOptions", "refused"]
 
 
 class AdmissionPlugin:

@@ -7,7 +7,7 @@ apiserver/pkg/endpoints/handlers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -16,7 +16,7 @@ from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
 from kprov.kube.apiserver.cacher.watcher import Selection
-from kprov.kube.apiserver.interfaces import Admission
+from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, refusal
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import Hooks, nothing
@@ -35,9 +35,6 @@ from kprov.kube.apiserver.storage.interface import (
 from kprov.kube.machinery import field, managed_fields, schema, status, zero_values
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
-
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.admission.plugin import Attributes
 
 __all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
 
@@ -479,9 +476,6 @@ class Store:
     ) -> Attributes | None:
         if self.admission is None or not self.admission.handles(self.resource, operation):
             return None
-        # Admission plugins import this module.
-        from kprov.kube.apiserver.admission.plugin import Attributes
-
         return Attributes(
             context=context,
             operation=operation,
