@@ -6,12 +6,26 @@ Source: sigs.k8s.io/structured-merge-diff/v6/typed/{validate,helpers}.go.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
-from kprov.kube.machinery import field_set, status
+from kprov.kube.machinery import field_set, go_json, status
 from kprov.kube.machinery.field_set import Path
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 from kprov.kube.machinery.structured_merge import StructuredMergeError, item_step
+
+_HOLDERS: Final[dict[Kind, tuple[str, type]]] = {
+    Kind.STRUCT: ("map", dict),
+    Kind.MAP: ("map", dict),
+    Kind.LIST: ("list", list),
+}
+_NUMBERS: Final = (Kind.INT32, Kind.INT64, Kind.NUMBER)
+_TEXTS: Final = (Kind.STRING, Kind.BYTES)
+_GO_TYPES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "bool",
+    dict: "map[string]interface {}",
+    list: "[]interface {}",
+}
 
 
 def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) -> status.StatusError | None:
@@ -19,17 +33,27 @@ def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) 
     found = list(errors(node, document))
     if not found:
         return None
+    text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
+    return status.bad_request(f"failed to create typed patch object ({about(document, gvk)}): {text}")
+
+
+def about(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
+    """Which object refusals speak of: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {}
-    about = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
-    text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
-    return status.bad_request(f"failed to create typed patch object ({about}): {text}")
+    namespace, name = (
+        value if isinstance(value := metadata.get(each), str) else "" for each in ("namespace", "name")
+    )
+    return f"{namespace}/{name}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
 
 
 def errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
-    """Fields that the type does not have; list items without a key, or with that of another item."""
-    if isinstance(value, dict) and node.kind in {Kind.STRUCT, Kind.MAP}:
+    """Fields that the type does not have; list items without a key, or with that of another; wrong types."""
+    mismatch = _mismatch(node.kind, value)
+    if mismatch:
+        yield f"{field_set.shown(path)}: {mismatch}"
+    elif isinstance(value, dict) and node.kind in {Kind.STRUCT, Kind.MAP}:
         for name, held in value.items():
             inner = (*path, f"f:{name}")
             if node.kind is Kind.STRUCT and node.fields and name not in node.fields:
@@ -57,3 +81,36 @@ def _items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
             yield f"{field_set.shown(path)}: duplicate entries for key {field_set.shown((step,))}"
         seen.add(step)
         yield from errors(node.item or ANY_NODE, item, (*path, step))
+
+
+def _mismatch(kind: Kind, value: Any) -> str:
+    """What is said of a value of another type, "" for a right one and for null."""
+    if value is None or kind is Kind.ANY:
+        return ""
+    pointed = f"&{{{go_json.printed(value)}}}"
+    if kind in _HOLDERS:
+        name, holder = _HOLDERS[kind]
+        return "" if isinstance(value, holder) else f"expected {name}, got {pointed}"
+    if kind in _NUMBERS:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number else f"expected numeric (int or float), got {_GO_TYPES[type(value)]}"
+    if kind is Kind.BOOL:
+        return "" if isinstance(value, bool) else f"expected boolean, got {pointed}"
+    if kind in _TEXTS:
+        text = f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        return "" if isinstance(value, str) else text
+    if kind is Kind.INT_OR_STRING:
+        return ""
+    return f"expected any scalar, got {pointed}" if isinstance(value, dict | list) else ""
+
+
+def _go_syntax(value: Any) -> str:
+    """A document as Go's %#v shows it."""
+    if isinstance(value, dict):
+        held = ", ".join(f"{status.quoted(name)}:{_go_syntax(value[name])}" for name in sorted(value))
+        return f"map[string]interface {{}}{{{held}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_go_syntax, value))}}}"
+    if value is None:
+        return "interface {}(nil)"
+    return status.quoted(value) if isinstance(value, str) else go_json.printed(value)

@@ -59,6 +59,22 @@ def test_a_token_request_is_looked_at_before_its_account(
     assert refused(server, "POST", path, {"metadata": metadata, "spec": {}})[0] == status
 
 
+def test_a_null_in_a_secret_is_empty(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    assert ok(server, "POST", path, {"metadata": {"name": "s"}, "data": {"a": None}})["data"] == {"a": ""}
+
+
+def test_an_applied_value_that_its_type_cannot_hold_is_refused(server: ApiServer, namespace: str) -> None:
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/d?fieldManager=m"
+    body = '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"d"},"spec":{"replicas":1.5}}'
+    answer = server.ask("PATCH", path, body.encode(), content_type="application/apply-patch+yaml")
+    text = (
+        "failed to convert new object (/d; apps/v1, Kind=Deployment) to proper version: unable to convert "
+        "unstructured object to apps/v1, Kind=Deployment: cannot convert float64 to int32"
+    )
+    assert (answer.status, answer.json["message"]) == (400, text)
+
+
 def test_a_proxy_to_a_service_without_endpoints_speaks_of_the_service(
     server: ApiServer, namespace: str
 ) -> None:

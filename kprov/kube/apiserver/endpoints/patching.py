@@ -17,6 +17,7 @@ from kprov.kube.machinery import (
     go_json,
     managed_fields,
     patch,
+    restoring,
     schema,
     status,
     structured_check,
@@ -131,12 +132,18 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)
     refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
+    why = restoring.problem(schema.builtin().node(gvk), applied)
     report = schema.builtin().prune(applied, gvk, None)
-    if report.errors:
-        raise status.bad_request(report.bad_request_text(gvk, strict=False) or "")
-    applied.setdefault("metadata", {})
-    if report.unknown_fields and refusal is not None:
+    if refusal is not None and (report.errors or report.unknown_fields):
         raise refusal
+    if report.errors:
+        about = structured_check.about(applied, gvk)
+        kind = about.partition("; ")[2]
+        raise status.bad_request(
+            f"failed to convert new object ({about}) to proper version: "
+            f"unable to convert unstructured object to {kind}: {why or report.errors[0]}"
+        )
+    applied.setdefault("metadata", {})
     twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
@@ -144,4 +151,6 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
         if mode == "Strict":
             raise status.bad_request(text)
         context.warnings += twice
+    if refusal is not None:
+        raise refusal
     return applied

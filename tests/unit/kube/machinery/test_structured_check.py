@@ -44,6 +44,32 @@ PORT = {"containerPort": 80}
             f"{FIRST}.imagee: {UNKNOWN}",
         ),
         (
+            deployment({"name": "c", "command": "a"}),
+            f"{FIRST}.command: expected list, got &{{a}}",
+        ),
+        (
+            deployment({"name": "c", "image": {"a": [1, None]}}),
+            (
+                f"{FIRST}.image: expected string, got &value.valueUnstructured"
+                '{Value:map[string]interface {}{"a":[]interface {}{1, interface {}(nil)}}}'
+            ),
+        ),
+        (
+            deployment({"name": "c", "stdin": 1, "terminationMessagePath": None}),
+            f"{FIRST}.stdin: expected boolean, got &{{1}}",
+        ),
+        (
+            deployment({"name": "c", "ports": [{"containerPort": "80"}]}),
+            (
+                f'{FIRST}.ports[containerPort="80",protocol="TCP"].containerPort: '
+                "expected numeric (int or float), got string"
+            ),
+        ),
+        (
+            deployment({"name": "c", "resources": {"limits": {"cpu": []}}}),
+            f"{FIRST}.resources.limits.cpu: expected any scalar, got &{{[]}}",
+        ),
+        (
             deployment({"name": "c", "command": ["a"], "x": 1}, foo=1),
             f"errors:\n  {FIRST}.x: {UNKNOWN}\n  .foo: {UNKNOWN}",
         ),
@@ -91,4 +117,5 @@ def test_metadata_that_are_none_name_no_object(metadata: Any) -> None:
     )
     assert refusal is not None
     said = "failed to create typed patch object (/; apps/v1, Kind=Deployment): "
-    assert refusal.message.startswith(f"{said}.other: {UNKNOWN}")
+    assert refusal.message.startswith(said)
+    assert refusal.message.endswith(f".other: {UNKNOWN}")

@@ -79,6 +79,9 @@ class SecretStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         obj["type"] = obj.get("type") or "Opaque"
         plain = obj.pop("stringData", None)
+        for key, text in (obj.get("data") or {}).items():
+            if text is None:
+                obj["data"][key] = ""
         if plain:
             data: Object = obj.setdefault("data", {})
             for key, text in plain.items():
