@@ -26,7 +26,7 @@ from kprov.transport.options import Options
 from kprov.transport.resumable import Transport
 
 #: Seconds in which the host answers what ends a run, and the keeper whatever it is asked.
-_HOST, _KEEPER = 1.0, 2.0
+_HOST, _KEEPER = 2.0, 2.0
 #: The keeper's socket. The number changes with what is kept: two versions of kprov share nothing.
 _NAME = "connections-1"
 #: What has nothing to do with who logs in where.
@@ -47,12 +47,13 @@ def take(options: Options) -> Transport | None:
         return None
     sock = socket.socket(fileno=fds[0])
     try:
-        transport = Transport.resume(sock, data[1:])
+        transport = Transport.restored(sock, data[1:])
         hostkeys.check(options, transport.host_key, hostkeys.known(options))
     except (ValueError, KeyError, AttributeError, paramiko.SSHException, PreflightError):
         # A new one tells what is wrong.
         sock.close()
         return None
+    transport.resume()
     return transport
 
 

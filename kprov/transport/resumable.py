@@ -50,8 +50,8 @@ class Transport(_Paramiko):  # type: ignore[misc]
         self._parking = False
 
     @classmethod
-    def resume(cls, sock: socket.socket, state: bytes) -> Transport:
-        """Go on with a connection that `parked` gave; ValueError, KeyError for what it did not give."""
+    def restored(cls, sock: socket.socket, state: bytes) -> Transport:
+        """A connection that `parked` gave, for `resume`; ValueError, KeyError for what it did not give."""
         found = json.loads(state)
         self = cls(sock)
         for name in _AGREED:
@@ -64,10 +64,13 @@ class Transport(_Paramiko):  # type: ignore[misc]
         self.channels_seen = dict.fromkeys(range(found["_channel_counter"]), True)
         self._sealed(found["packets"])
         self.initial_kex_done = self.packetizer._initial_kex_done = True
+        return self
+
+    def resume(self) -> None:
+        """Go on with it."""
         self.authenticated = self.active = self.packetizer.resuming = True
         self.clear_to_send.set()
         self.start()
-        return self
 
     def _sealed(self, packets: dict[str, str]) -> None:
         out, into = self._cipher_info[self.local_cipher], self._cipher_info[self.remote_cipher]
@@ -109,7 +112,7 @@ class Transport(_Paramiko):  # type: ignore[misc]
         return True
 
     def parked(self, timeout: float) -> tuple[socket.socket, bytes] | None:
-        """The connection and its state for `resume`, in another process too; None when it has ended."""
+        """The connection and its state for `restored`, in another process too; None when it has ended."""
         self.join(timeout)
         sock = self.packetizer.stopped
         if sock is None or self.is_alive():

@@ -35,7 +35,9 @@ def handed_over(transport: Transport) -> Transport:
     assert transport.park()
     state = transport.parked(5)
     assert state is not None
-    return Transport.resume(*state)
+    other = Transport.restored(*state)
+    other.resume()
+    return other
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 32703, 32704, 32705, 5 << 20])
@@ -95,7 +97,8 @@ def test_what_the_host_said_meanwhile_is_read(server: Server, connected: Transpo
         answered.set()
 
     threading.Thread(target=ask, daemon=True).start()
-    second = Transport.resume(*state)
+    second = Transport.restored(*state)
+    second.resume()
     assert answered.wait(5)
     assert summed(second, b"x")
     second.close()
