@@ -48,15 +48,19 @@ def retold(errors: Iterable[FieldError], node: Node) -> list[FieldError]:
 
 
 def _retold(error: FieldError, node: Node) -> FieldError:
+    owner = ANY_NODE
     for name in _BRACKETS.sub("", error.field).split("."):
         while node.kind in _HOLDERS:
             node = node.item or ANY_NODE
-        node = node.fields.get(name, ANY_NODE)
+        owner, node = node, node.fields.get(name, ANY_NODE)
     kinds: tuple[Kind, ...] = (Kind.LIST,)
     if isinstance(error.document, dict):
         kinds = (Kind.STRUCT, Kind.MAP)
         while node.kind is Kind.LIST:
             node = node.item or ANY_NODE
+        if node.kind not in kinds and owner.fields.keys() >= error.document.keys():
+            # Some rules show the whole of which a field is wrong.
+            node = owner
     if node.kind not in kinds:
         return error
     text = shown(error.document, node)

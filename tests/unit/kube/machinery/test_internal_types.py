@@ -52,9 +52,11 @@ def test_errors_are_told_again_with_the_type_of_their_field() -> None:
         field.invalid("roleRef", {"name": "n", "kind": "Role", "apiGroup": "g"}, "cannot change roleRef"),
         field.invalid("metadata.labels[a.b/c]", {"b": "1", "a": "2"}, "no"),
         field.invalid("metadata.name", "x", "no"),
+        field.invalid("roleRef.kind", {"kind": "Role"}, "no"),
     ]
     assert [each.detail for each in internal_types.retold(errors, role)] == [
         'Invalid value: {"APIGroup":"g","Kind":"Role","Name":"n"}: cannot change roleRef',
         'Invalid value: {"a":"2","b":"1"}: no',
         'Invalid value: "x": no',
+        'Invalid value: {"APIGroup":"","Kind":"Role","Name":""}: no',
     ]
