@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ Headers = Iterable[tuple[str, str | bytes]]
 _SECONDS: Final = 20.0
 #: For what may leave the server waiting for more.
 _PATIENCE: Final = 1.0
+#: Of a path, which is no HTTP then.
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 #: A 5xx that upstream gives too, and that its clients know: reason and the beginning of the message.
 _KNOWN: Final = {
     ("Timeout", "Timeout: Too large resource version"),
@@ -102,6 +105,9 @@ class Judge:
     ) -> None:
         """One request that keeps to HTTP: a Status says why it is refused."""
         request = encoded(method, target, headers, body)
+        if _BAD_ESCAPE.search(request.split(b"\r\n", 1)[0].partition(b"?")[0]):
+            self.play_broken(request)
+            return
         answer = self.line.send(request, method=method)
         self.played += 1
         complaint = "no answer" if answer is None else refused_badly(answer, method)
