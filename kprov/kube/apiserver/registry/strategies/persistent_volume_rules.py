@@ -47,7 +47,7 @@ def _mount_options(obj: Object) -> Errors:
 def _whole(obj: Object) -> Errors:
     spec = obj["spec"]
     yield from claim_rules.access_modes(spec, "spec")
-    yield from _capacity(spec.get("capacity") or {})
+    yield from _capacity(spec.get("capacity"))
     yield from checks.one_of(spec[_POLICY], f"spec.{_POLICY}", _RECLAIM)
     affinity = spec.get("nodeAffinity")
     if affinity is not None:
@@ -69,11 +69,12 @@ def _whole(obj: Object) -> Errors:
             yield field.required("spec.csi", "has to be specified when using volumeAttributesClassName")
 
 
-def _capacity(capacity: Object) -> Errors:
+def _capacity(given: Object | None) -> Errors:
+    capacity = given or {}
     if not capacity:
         yield field.required("spec.capacity")
     if "storage" not in capacity or len(capacity) > 1:
-        yield field.not_supported("spec.capacity", capacity or None, ["storage"])
+        yield field.not_supported("spec.capacity", given, ["storage"])
     for name, amount in capacity.items():
         if nanos(amount) < 0:
             whole = -(-nanos(amount) // 10**9)
@@ -203,7 +204,10 @@ def persistent_volume_update(obj: Object, old: Object) -> Errors:
     yield from checks.immutable(spec, before, "", "volumeMode")
     if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:
         text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
-        yield field.invalid("nodeAffinity", spec.get("nodeAffinity"), text)
+        # Its path does not name the spec, so its type is said here.
+        node = internal_types.at(("", "v1", "PersistentVolume"), "spec", "nodeAffinity")
+        shown = internal_types.shown(spec.get("nodeAffinity"), node)
+        yield field.invalid("nodeAffinity", shown, text)
     if before.get(_CLASS) is not None and spec.get(_CLASS) is None:
         yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
 

@@ -76,6 +76,7 @@ def _only_added_tolerations(spec: Object, before: Object) -> Errors:
         if identity(toleration) not in now:
             text = "existing toleration can not be modified except its tolerationSeconds"
             yield field.forbidden("spec.tolerations", text)
+            return
     yield from scheduling_rules.tolerations(spec.get("tolerations"), "spec.tolerations")
 
 
@@ -94,12 +95,12 @@ def _placement(spec: Object, before: Object) -> Errors:
     for key, value in had.items():
         if wanted.get(key) != value:
             text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
-            yield field.invalid("spec.nodeSelector", wanted, text)
+            yield field.invalid("spec.nodeSelector", spec.get("nodeSelector"), text)
     path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
     terms, terms_before = _terms(spec), _terms(before)
     if terms_before and len(terms) != len(terms_before):
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        yield field.invalid(path, terms, text)
+        yield field.invalid(path, terms or None, text)
         return
     for index, (new, old) in enumerate(zip(terms, terms_before, strict=False)):
         if not _only_adds(new, old):

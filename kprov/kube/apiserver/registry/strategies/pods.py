@@ -88,7 +88,8 @@ class PodStrategy(ResourceStrategy):
         }
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        return pod_warnings.pod_warnings(obj["metadata"], obj["spec"])
+        # People seldom change pods themselves.
+        return pod_warnings.pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(pod_rules.new_pod(obj))

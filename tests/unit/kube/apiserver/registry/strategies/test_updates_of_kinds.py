@@ -83,3 +83,21 @@ def test_a_certificate_that_is_none_is_warned_of(certificate: str, key: str, war
     assert strategy("", "secrets").warnings(secret, None) == [
         f"tls: failed to find any PEM data in {warned} input"
     ]
+
+
+def test_a_pods_tolerations_are_told_of_once_and_its_changes_are_not_warned_of() -> None:
+    pods = strategy("", "pods")
+    containers = [{"name": "c", "image": "i"}]
+    tolerations = [{"key": key, "operator": "Exists"} for key in ("a", "b")]
+    old: Object = {"metadata": {"name": "a"}, "spec": {"containers": containers, "tolerations": tolerations}}
+    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    new: Object = {
+        "metadata": {"name": "a"},
+        "spec": {"containers": containers, "topologySpreadConstraints": [constraint]},
+    }
+    for pod in (old, new):
+        pods.default(pod)
+    fields = [error.field for error in pods.validate_update(new, old)]
+    assert fields == ["spec.tolerations", "spec"]
+    assert pods.warnings(new, None)
+    assert pods.warnings(new, old) == []
