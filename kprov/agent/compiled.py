@@ -1,7 +1,8 @@
 """The agent's code, compiled for the Python that runs here, kept for the next start.
 
 transport's archive.BOOTSTRAP, which imports the agent, reads the file made here: marshal of
-{module: (is a package, marshal of its code)}. Compiling is most of the time of a start.
+{module: (is a package, marshal of its code, True) or (is a package, its source, False)}. Compiling is most
+of the time of a start, so what a run compiled is kept, and what no run has needed yet stays a source.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ import sys
 
 
 def keep() -> None:
-    """Compile all modules when this agent ran from sources, and remove what other versions left."""
+    """Add what this agent had to compile, and remove what other versions left."""
     loader = getattr(sys.modules["kprov"].__spec__, "loader", None)
     folder = getattr(loader, "folder", None)
-    if loader is None or folder is None or not loader.sources:
+    if loader is None or folder is None or not loader.fresh:
         return
-    code = {
-        name: (package, marshal.dumps(compile(source, loader.path(name), "exec", dont_inherit=True)))
-        for name, (package, source) in loader.modules.items()
-    }
+    new = {name: (loader.modules[name][0], marshal.dumps(code), True) for name, code in loader.fresh.items()}
+    code = {**loader.modules, **new}
     path = os.path.join(folder, loader.compiled)
     temporary = f"{path}.{os.getpid()}"
     try:

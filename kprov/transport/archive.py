@@ -37,22 +37,24 @@ def get(d,f):
    with open(d+'/'+f,'rb') as r:return r.read()
  except OSError:pass
 class L:
- archive='agent-'+h;compiled=archive+'.'+sys.implementation.cache_tag;folder=None;sources=False
+ archive='agent-'+h;compiled=archive+'.'+sys.implementation.cache_tag;folder=None;fresh={}
  def path(s,n):return '<kprov>/'+n.replace('.','/')+'.py'
  def find_spec(s,n,p=None,t=None):
   if n in s.modules:return type(sys.__spec__)(n,s,origin=s.path(n),is_package=s.modules[n][0])
  def create_module(s,p):pass
  def exec_module(s,m):
-  n=m.__name__;b=s.modules[n][1]
-  exec(compile(b,s.path(n),'exec',dont_inherit=True) if s.sources else marshal.loads(b),m.__dict__)
+  n=m.__name__;p,b,c=s.modules[n]
+  if c:c=marshal.loads(b)
+  else:c=s.fresh[n]=compile(b,s.path(n),'exec',dont_inherit=True)
+  exec(c,m.__dict__)
 l=L();b=l.modules=None
 for d in D:
  b=get(d,l.compiled)
  if b:
-  try:l.modules=marshal.loads(b);break
+  try:l.modules=marshal.loads(b);l.folder=d;break
   except Exception:pass
 if not l.modules:
- import zlib;l.sources=True
+ import zlib
  def take(n):
   b=b''
   while len(b)<n:
@@ -60,10 +62,11 @@ if not l.modules:
    if not c:sys.exit(3)
    b+=c
   return b
+ def use(b):l.modules={n:(p,s,0) for n,(p,s) in marshal.loads(zlib.decompress(b)).items()}
  for d in D:
   b=get(d,l.archive)
   if b:
-   try:l.modules=marshal.loads(zlib.decompress(b));l.folder=d;break
+   try:use(b);l.folder=d;break
    except Exception:pass
  else:
   say('need');b=take(int.from_bytes(take(8),'big'))
@@ -79,7 +82,7 @@ if not l.modules:
    except OSError:
     try:os.unlink(t)
     except OSError:pass
-  l.modules=marshal.loads(zlib.decompress(b))
+  use(b)
 sys.meta_path.insert(0,l)
 from kprov.agent.main import main
 say('ok');main(i)
