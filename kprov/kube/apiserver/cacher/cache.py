@@ -44,7 +44,8 @@ class ResourceCache:
         self.floor = 0
         #: Why the value of a key cannot be decrypted, by key; such keys have no entry.
         self.unreadable: dict[str, str] = {}
-        self._watchers: dict[Watcher, None] = {}
+        #: Those that select the same are asked once.
+        self._watchers: dict[Selection, dict[Watcher, None]] = {}
         self._listeners: list[Listener] = []
 
     # reading
@@ -90,13 +91,15 @@ class ResourceCache:
         return [event for event in self._history if event.revision > revision]
 
     def add_watcher(self, watcher: Watcher) -> None:
-        self._watchers[watcher] = None
+        self._watchers.setdefault(watcher.selection, {})[watcher] = None
 
     def remove_watcher(self, watcher: Watcher) -> None:
-        self._watchers.pop(watcher, None)
+        same = self._watchers.get(watcher.selection, {})
+        if same.pop(watcher, False) is None and not same:
+            del self._watchers[watcher.selection]
 
     def watchers(self) -> list[Watcher]:
-        return list(self._watchers)
+        return [watcher for same in self._watchers.values() for watcher in same]
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -163,8 +166,11 @@ class ResourceCache:
         self._history.append(event)
         if len(self._history) > HISTORY:
             self.floor = self._history.popleft().revision
-        for watcher in self._watchers:
-            watcher.offer(event)
+        for selection, watchers in self._watchers.items():
+            if type_ := selection.told(event):
+                for watcher in watchers:
+                    if event.revision > watcher.after:
+                        watcher.sink.event(event, type_)
         self._tell(event)
 
     def _lose(self, change: Change) -> None:

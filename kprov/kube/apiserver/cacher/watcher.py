@@ -29,6 +29,13 @@ class Selection:
             return False
         return self.fields is None or self.fields.matches(entry.fields)
 
+    def told(self, event: Event) -> str:
+        """The event's type in these terms, "" for none: an object that begins to match is ADDED."""
+        before = event.previous is not None and self.matches(event.previous)
+        if event.type != "DELETED" and self.matches(event.entry):
+            return "MODIFIED" if before else "ADDED"
+        return "DELETED" if before else ""
+
 
 class Sink(Protocol):
     """Where a watch's events go. Neither call may block; both come on the event loop, in order."""
@@ -52,16 +59,6 @@ class Watcher:
     after: int = field(default=0)
 
     def offer(self, event: Event) -> None:
-        """Pass the event on in this watcher's terms: an object that begins to match is ADDED to it."""
-        if event.revision <= self.after:
-            return
-        before = event.previous is not None and self.selection.matches(event.previous)
-        if event.type == "DELETED":
-            if before:
-                self.sink.event(event, "DELETED")
-            return
-        now = self.selection.matches(event.entry)
-        if now:
-            self.sink.event(event, "MODIFIED" if before else "ADDED")
-        elif before:
-            self.sink.event(event, "DELETED")
+        """Pass the event on in this watcher's terms."""
+        if event.revision > self.after and (type_ := self.selection.told(event)):
+            self.sink.event(event, type_)

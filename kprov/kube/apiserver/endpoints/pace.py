@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 #: Writes a second in the long run, and how many may come at once.
@@ -13,6 +14,7 @@ class Pace:
     """A token bucket: who sees few events gets each at once, who sees many gets several in one write.
 
     A write costs both sides the same for one event as for ten (TLS, system calls, the client's wake-up).
+    What waits is written at the same moments for all: who reads many watches wakes up once for them.
     """
 
     __slots__ = ("_credit", "_then")
@@ -26,4 +28,6 @@ class Pace:
         self._credit = min(BURST, self._credit + (now - self._then) * RATE)
         self._then = now
         self._credit -= 1
-        return max(0.0, -self._credit / RATE)
+        if self._credit >= 0:
+            return 0.0
+        return (math.floor(now * RATE) + 1) / RATE - now

@@ -147,7 +147,7 @@ async def test_a_pod_of_another_account_is_refused(request_token: Request, put: 
 
 
 @pytest.mark.parametrize(
-    ("metadata", "code"), [({"name": "x"}, 422), ({"namespace": "x"}, 422), ({"uid": "x"}, 409)]
+    ("metadata", "code"), [({"name": "x"}, 422), ({"namespace": "x"}, 400), ({"uid": "x"}, 409)]
 )
 async def test_a_request_that_means_another_account_is_refused(
     request_token: Request, metadata: dict[str, str], code: int
