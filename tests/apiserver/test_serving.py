@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -79,29 +80,39 @@ def test_headers_have_a_limit(server: ApiServer) -> None:
     assert server.get("/version").status == 200
 
 
-def test_metrics_have_upstreams_names_and_labels(server: ApiServer) -> None:
-    server.post(MAPS, {"metadata": {"name": "counted"}})
-    server.get(f"{MAPS}/counted")
-    server.get(MAPS)
+def metrics(server: ApiServer) -> tuple[dict[tuple[Any, ...], float], str]:
+    """Values by name and labels, and the text they stand in."""
     text = server.get("/metrics").body.decode()
-    samples = {
+    samples: dict[tuple[Any, ...], float] = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+    return samples, text
+
+
+def test_metrics_have_upstreams_names_and_labels(server: ApiServer) -> None:
+    before, _ = metrics(server)
+    server.post(MAPS, {"metadata": {"name": "counted"}})
+    server.get(f"{MAPS}/counted")
+    server.get(MAPS)
+    after, text = metrics(server)
 
     def value(name: str, **labels: str) -> float:
-        return samples[name, *sorted(labels.items())]
+        return after[name, *sorted(labels.items())]
+
+    def more(name: str, **labels: str) -> float:
+        return value(name, **labels) - before.get((name, *sorted(labels.items())), 0)
 
     place = {
         "dry_run": "", "group": "", "version": "v1", "resource": "configmaps", "subresource": "",
         "component": "apiserver",
     }  # fmt: skip
-    assert value("apiserver_request_total", verb="POST", scope="resource", code="201", **place) == 1
-    assert value("apiserver_request_total", verb="GET", scope="resource", code="200", **place) == 1
+    assert more("apiserver_request_total", verb="POST", scope="resource", code="201", **place) == 1
+    assert more("apiserver_request_total", verb="GET", scope="resource", code="200", **place) == 1
     duration = "apiserver_request_duration_seconds"
-    assert value(f"{duration}_count", verb="LIST", scope="namespace", **place) == 1
-    assert value(f"{duration}_bucket", verb="LIST", scope="namespace", le="60", **place) == 1
+    assert more(f"{duration}_count", verb="LIST", scope="namespace", **place) == 1
+    assert more(f"{duration}_bucket", verb="LIST", scope="namespace", le="60", **place) == 1
     assert value("apiserver_current_inflight_requests", request_kind="mutating") == 0
     assert value("apiserver_resource_objects", group="", resource="configmaps") >= 1
     assert value("apiserver_storage_objects", resource="deployments.apps") == 0
