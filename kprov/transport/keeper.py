@@ -73,7 +73,8 @@ class Keeper:
             client = self._clients[fd]
             try:
                 more = self._answer(client)
-            except (OSError, ValueError, KeyError):
+            except (OSError, ValueError, KeyError, TypeError):
+                # What others are kept for does not end with a request that makes no sense.
                 more = False
             if not more:
                 self._poll.unregister(fd)
@@ -85,10 +86,11 @@ class Keeper:
         data, fds, _, _ = socket.recv_fds(client, LARGEST, 1)
         if not data:
             return False
+        given = [socket.socket(fileno=fd) for fd in fds]
         header, _, state = data.partition(b"\n")
         request = json.loads(header)
-        if "keep" in request:
-            sock = socket.socket(fileno=fds[0])
+        if "keep" in request and given:
+            sock = given[0]
             until = time.monotonic() + float(request["seconds"])
             self._kept[sock.fileno()] = Kept(request["keep"], state, sock, until)
             self._poll.register(sock, select.POLLRDHUP)

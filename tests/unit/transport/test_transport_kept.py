@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,21 @@ def test_a_killed_keeper_is_replaced(folder: Path, server: Server) -> None:
     until(lambda: not keepers(folder))
     assert taken(options) is None
     left(options)
+    assert taken(options) is not None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"", b"{", b"1", b'{"keep": "x", "seconds": 1}\n{}', b'{"take": []}', b'{"other": 1}', b"x" * 70000],
+)
+def test_a_request_without_sense_ends_nothing(folder: Path, server: Server, request_: bytes) -> None:
+    options = server.options()
+    left(options)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.connect(str(folder / "connections-1"))
+        client.send(request_)
+        client.settimeout(5)
+        assert client.recv(100) in {b"", b"0"}
     assert taken(options) is not None
 
 
