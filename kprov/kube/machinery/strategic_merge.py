@@ -17,6 +17,8 @@ _PATCH = "$patch"
 _RETAIN_KEYS = "$retainKeys"
 _DELETE_FROM_LIST = "$deleteFromPrimitiveList/"
 _SET_ORDER = "$setElementOrder/"
+#: Elements that Go's sort.Stable inserts one by one.
+_FEW = 20
 
 
 class StrategicMergeError(ValueError):
@@ -64,7 +66,7 @@ def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
     if isinstance(held, dict) and isinstance(value, dict):
         original[name] = value if "replace" in node.strategies else merge(held, value, node)
     elif isinstance(held, list) and isinstance(value, list):
-        original[name] = _merge_list(held, value, node) if "merge" in node.strategies else _plain(value)
+        original[name] = _merged_list(held, value, node)
     else:
         plain = _plain(value)
         if plain is None:
@@ -105,10 +107,13 @@ def _retain_keys(original: Object, patch: Object) -> None:
 
 
 def _delete_from_list(original: Object, name: str, values: Any) -> None:
-    if not isinstance(values, list):
-        raise StrategicMergeError("invalid patch format of primitive list")
+    """Passed over where it is no list, or there is none to delete from."""
     held = original.get(name)
-    if isinstance(held, list):
+    if values is None:
+        original.pop(name, None)
+    elif isinstance(held, list) and isinstance(values, list):
+        if len({type(value) for value in (*held, *values)}) > 1:
+            raise StrategicMergeError(f"list element types are not identical: {printed([held, values])}")
         original[name] = [value for value in held if value not in values]
 
 
@@ -127,15 +132,11 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
             raise StrategicMergeError("expected a slice, but received a map")
         _check_order(sent or [], order, child)
         if sent is not None:
-            merged = _plain(sent) if held is None else _merge_list(held, sent, child)
+            merged = _plain(sent) if held is None else _merged_list(held, sent, child)
         elif held is not None:
             merged = list(held)
         else:
             continue
-        if directive_removed := patch.get(_DELETE_FROM_LIST + name):
-            if not isinstance(directive_removed, list):
-                raise StrategicMergeError("invalid patch format of primitive list")
-            merged = [value for value in merged if value not in directive_removed]
         original[name] = _in_order(
             merged, order, held or [], _identity(child, [*merged, *order, *(held or [])])
         )
@@ -144,6 +145,8 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
 
 
 def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
+    if not order:
+        return
     identity = _identity(node, [*sent, *order])
     ranks = [identity(value) for value in order]
     position = 0
@@ -183,6 +186,10 @@ def _hashable(value: Any) -> Any:
     return printed(value) if isinstance(value, dict | list) else value
 
 
+def _merged_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
+    return _merge_list(held, sent, node) if "merge" in node.strategies else list(_plain(sent))
+
+
 def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
     if not held and not sent:
         return held
@@ -207,7 +214,7 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
             raise StrategicMergeError(f"unknown patch type: {printed(directive)} in map: {printed(value)}")
     if replaced:
         return [_plain(value) for value in changes]
-    places = {identity(value): index for index, value in reversed(list(enumerate(kept)))}
+    places = _places(kept, identity)
     item = node.item or ANY_NODE
     for value in changes:
         place = places.get(identity(value))
@@ -227,10 +234,9 @@ def _in_order(
     As upstream merges the two sorted lists: an element that only the server has goes first when the next
     ordered one stood behind it before.
     """
-    ranks = {identity(value): index for index, value in enumerate(order)}
-    places = {identity(value): index for index, value in enumerate(before)}
+    ranks, places = _places(order, identity), _places(before, identity)
     listed = sorted((value for value in merged if identity(value) in ranks), key=lambda v: ranks[identity(v)])
-    others = [value for value in merged if identity(value) not in ranks]
+    others = _stable([value for value in merged if identity(value) not in ranks], places, identity)
     result: list[Any] = []
     right = 0
     for other in others:
@@ -243,3 +249,24 @@ def _in_order(
             right += 1
         result.append(other)
     return result + listed[right:]
+
+
+def _stable(values: list[Any], places: dict[Any, int], identity: Callable[[Any], Any]) -> list[Any]:
+    """As Go's stable sort of a few elements has them, where what has no place is less than anything."""
+    if len(values) > _FEW:
+        return values
+    result: list[Any] = []
+    for value in values:
+        place, at = places.get(identity(value)), len(result)
+        while at:
+            before = places.get(identity(result[at - 1]))
+            if place is not None and before is not None and place >= before:
+                break
+            at -= 1
+        result.insert(at, value)
+    return result
+
+
+def _places(values: list[Any], identity: Callable[[Any], Any]) -> dict[Any, int]:
+    """Where each stands; of several that are the same, the first."""
+    return {identity(value): index for index, value in reversed(list(enumerate(values)))}

@@ -199,3 +199,43 @@ def test_keys_with_a_dollar_that_are_no_directives_are_kept() -> None:
     gvk = ("example.com", "v1", "Thing")
     change = {"schema": {"$ref": "#/x", "$retainKeys": ["$ref"]}}
     assert patch.strategic_merge_patch({}, change, gvk) == {"schema": {"$ref": "#/x"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({"$deleteFromPrimitiveList/finalizers": ["a"]}, ["d"]),
+        ({"$deleteFromPrimitiveList/finalizers": "a"}, ["a", "d"]),
+        ({"$deleteFromPrimitiveList/finalizers": None}, None),
+        ({"$deleteFromPrimitiveList/labels": "x"}, ["a", "d"]),
+        ({"$setElementOrder/finalizers": ["d", "a"]}, ["d", "a"]),
+        ({"$setElementOrder/finalizers": [], "finalizers": ["g"]}, ["a", "d", "g"]),
+        ({"$setElementOrder/finalizers": [], "finalizers": ["g", "j"]}, ["a", "d", "j", "g"]),
+        ({"finalizers": ["d", "n"]}, ["a", "d", "n"]),
+        ({"finalizers": ["n", "a"]}, ["n", "a", "d"]),
+    ],
+)
+def test_what_orders_and_deletes_does_as_upstreams_does(change: Obj, left: list[str] | None) -> None:
+    merged = patch.strategic_merge_patch({"metadata": {"finalizers": ["a", "d"]}}, {"metadata": change}, POD)
+    assert merged["metadata"].get("finalizers") == left
+
+
+def test_an_order_of_ports_that_share_their_number() -> None:
+    ports = [{"port": 1}, {"port": 2, "protocol": "TCP"}, {"port": 2, "protocol": "UDP"}, {"port": 4}]
+    order = {"$setElementOrder/ports": [{"port": 2}, {"port": 1}, {"port": 2}, {"port": 4}]}
+    service = ("", "v1", "Service")
+    merged = patch.strategic_merge_patch({"spec": {"ports": ports}}, {"spec": order}, service)
+    assert [port["port"] for port in merged["spec"]["ports"]] == [2, 2, 1, 4]
+
+
+def test_an_atomic_list_with_an_order_is_replaced() -> None:
+    change = {"spec": {"$setElementOrder/externalIPs": ["6", "4"], "externalIPs": ["6"]}}
+    service = ("", "v1", "Service")
+    merged = patch.strategic_merge_patch({"spec": {"externalIPs": ["4", "5"]}}, change, service)
+    assert merged["spec"]["externalIPs"] == ["6"]
+
+
+def test_a_strategic_patch_of_many_elements_takes_as_long_as_it_is() -> None:
+    change = {"$setElementOrder/finalizers": [], "finalizers": [f"n{index}" for index in range(100_000)]}
+    merged = patch.strategic_merge_patch({"metadata": {"finalizers": ["a"]}}, {"metadata": change}, POD)
+    assert len(merged["metadata"]["finalizers"]) == 100_001
