@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.endpoints.info import is_true
+from kprov.kube.apiserver.endpoints.parameters import integer
 from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.registry.subresources import containers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
@@ -84,7 +85,7 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
     found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
-    numbers = {each: _integer(query.get(each)) for each in ("sinceSeconds", "tailLines", "limitBytes")}
+    numbers = {each: integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
     since_time = query.get("sinceTime")
     if since_time and not timestamps.is_valid(since_time):
         shown = status.quoted(since_time)
@@ -109,15 +110,6 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     if since_time:
         found.append(("sinceTime", since_time))
     return found
-
-
-def _integer(text: str | None) -> int | None:
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax") from None
 
 
 def refusal(code: int, text: str, name: str) -> status.StatusError:

@@ -58,6 +58,7 @@ def test_log_parameters() -> None:
         ({"sinceTime": "x"}, 400),
         ({"stream": "Stdout", "tailLines": "1"}, 422),
         ({"tailLines": "x"}, 400),
+        ({"tailLines": ""}, 400),
     ],
 )
 def test_log_parameters_that_make_no_sense(query: dict[str, str], code: int) -> None:
