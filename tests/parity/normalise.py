@@ -18,6 +18,7 @@ _OF_A_UNIT = frozenset({"ActiveState", "SubState", "LoadState", "UnitFileState",
 _WORDS = (
     (re.compile(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~"), ".BACKUP~"),
     (re.compile(r"(/[\w./-]+)?/(\.ansible/tmp|home/tmp|tmp)/(ansible-(tmp|local)-?|ansible\.|kprov)[\w.-]*(/ansible-tmp-[\w.-]+|/tmp\w+)*"), "/TEMPORARY"),
+    (re.compile(r"(\b\d{4}-\d\d-\d\d )?\b\d+:\d\d:\d\d\.\d{3,}\b"), "TIME"),
     (re.compile(r"\bj?\d+\.\d{3,}\b"), "NUMBER"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
     # The fingerprint of a key that was made in the run.

@@ -92,6 +92,7 @@ def test_both_sides_refusing_is_a_difference_unless_the_playbook_says_so() -> No
         ("/etc/x.1234.2026-01-02@03:04:05~", "/etc/x.BACKUP~"),
         ("at 192.0.2.1 in /srv/kprov/corpus", "at HOST in /WORK/corpus"),
         ("/root/.ansible/tmp/ansible-tmp-1.2-3-4/.source", "/TEMPORARY/.source"),
+        ("'end': '2026-01-02 05:10:59.998877', 'delta': '0:00:01.002003'", "'end': 'TIME', 'delta': 'TIME'"),
     ],
 )
 def test_what_differs_between_any_two_runs_is_taken_out(text: str, plain: str) -> None:
