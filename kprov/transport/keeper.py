@@ -69,7 +69,7 @@ class Keeper:
         elif fd in self._kept:
             # Its host has closed it.
             self._drop(fd)
-        else:
+        elif fd in self._clients:  # and not what was taken in the same moment as its host closed it
             client = self._clients[fd]
             try:
                 more = self._answer(client)

@@ -58,7 +58,7 @@ def take(options: Options) -> Transport | None:
 
 
 def keep(found: Sequence[tuple[Options, Transport]]) -> None:
-    """Leave connections without channels for later runs; those that cannot be kept are closed."""
+    """Leave connections without channels for later runs. What cannot be kept, the caller has to close."""
     parking = [(options, one) for options, one in found if _direct(options) and one.park()]
     until = time.monotonic() + _HOST
     parked = [(options, one.parked(max(0.0, until - time.monotonic()))) for options, one in parking]

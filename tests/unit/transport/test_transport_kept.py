@@ -13,7 +13,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from kprov.transport import kept, ssh
+from kprov.transport import keeper, kept, ssh
 from kprov.transport.options import Options, from_variables
 from kprov.transport.resumable import Transport
 from tests.keepers import end, keepers
@@ -137,6 +137,12 @@ def test_a_request_without_sense_ends_nothing(folder: Path, server: Server, requ
         client.settimeout(5)
         assert client.recv(100) in {b"", b"0"}
     assert taken(options) is not None
+
+
+def test_news_of_a_connection_that_was_just_taken_is_none(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        keeper.Keeper(listening)._serve(listening.fileno() + 1000)
 
 
 def test_a_host_key_that_is_no_longer_known_is_not_trusted(
