@@ -1,33 +1,62 @@
-"""How often a watch is written to."""
+"""When watches are written to."""
 
 from __future__ import annotations
 
-import math
-from typing import Final
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
 
-#: Writes a second in the long run, and how many may come at once.
-RATE: Final = 60.0
-BURST: Final = 5.0
+log = logging.getLogger(__name__)
+
+#: After a round the next one waits for so many times the CPU time that it took,
+REST: Final = 24.0
+#: but no longer than so many seconds.
+LONGEST: Final = 1 / 60
 
 
-class Pace:
-    """A token bucket: who sees few events gets each at once, who sees many gets several in one write.
+class Waiting(Protocol):
+    def flush(self) -> None:
+        """Write what has come."""
+
+
+class Rounds:
+    """All watches of a process are written to together, in rounds.
 
     A write costs both sides the same for one event as for ten (TLS, system calls, the client's wake-up).
-    What waits is written at the same moments for all: who reads many watches wakes up once for them.
+    Where rounds cost little, for few watches or few events, each event goes at once; where they cost much,
+    events wait for company.
     """
 
-    __slots__ = ("_credit", "_then")
+    __slots__ = ("_clock", "_cost", "_next", "_waiting")
 
-    def __init__(self) -> None:
-        self._credit = BURST
-        self._then = 0.0
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, cost: Callable[[], float] = time.thread_time
+    ) -> None:
+        """clock: seconds; cost: CPU seconds of this thread."""
+        self._clock = clock
+        self._cost = cost
+        self._next = 0.0
+        self._waiting: list[Waiting] = []
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next write may be made, which is counted; 0: at once. now: seconds of a clock."""
-        self._credit = min(BURST, self._credit + (now - self._then) * RATE)
-        self._then = now
-        self._credit -= 1
-        if self._credit >= 0:
-            return 0.0
-        return (math.floor(now * RATE) + 1) / RATE - now
+    def join(self, waiting: Waiting) -> None:
+        """Have it flushed, once, in the next round."""
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            loop = asyncio.get_running_loop()
+            rest = self._next - self._clock()
+            if rest > 0:
+                loop.call_later(rest, self._write)
+            else:
+                loop.call_soon(self._write)
+
+    def _write(self) -> None:
+        begin = self._cost()
+        round_, self._waiting = self._waiting, []
+        for waiting in round_:
+            try:
+                waiting.flush()
+            except Exception:
+                log.exception("a watch could not be written to")
+        self._next = self._clock() + min(REST * (self._cost() - begin), LONGEST)

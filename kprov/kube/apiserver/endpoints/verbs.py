@@ -24,6 +24,7 @@ from kprov.kube.apiserver.endpoints import (
     watching,
 )
 from kprov.kube.apiserver.endpoints.negotiation import Form
+from kprov.kube.apiserver.endpoints.pace import Rounds
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
@@ -54,6 +55,7 @@ class Verbs:
         self._registry = registry
         self._admission = admission
         self._handlers = handlers
+        self._rounds = Rounds()
         #: By the identity of the table's entries: they are large, and hashed for every request.
         self._served: dict[int, Served | None] = {}
 
@@ -123,7 +125,7 @@ class Verbs:
                 "must be 'Metadata', 'Object', 'None', or empty"
             )
         if context.info.verb == "watch":
-            return await watching.serve(request, view, options, form, include)
+            return await watching.serve(request, view, options, form, include, self._rounds)
         listed = await listing.find(view.store, options)
         if form is _PLAIN and view.is_stored:
             response = respond.raw(listing.render(view.store, listed), context.warnings)

@@ -14,7 +14,7 @@ from kprov.kube.apiserver.cacher.watcher import Watcher
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.listing import catch_up
 from kprov.kube.apiserver.endpoints.negotiation import Form
-from kprov.kube.apiserver.endpoints.pace import Pace
+from kprov.kube.apiserver.endpoints.pace import Rounds
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
@@ -97,17 +97,18 @@ def _error_line(failure: status.StatusError) -> bytes:
 
 
 class _HttpSink:
-    """Writes to the connection whatever came in since it did, in its pace."""
+    """Writes to the connection whatever came in since it did, when its round comes."""
 
-    def __init__(self, transport: asyncio.Transport, encoder: _Encoder, *, chunked: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, encoder: _Encoder, rounds: Rounds, *, chunked: bool
+    ) -> None:
         """chunked: False for a client of HTTP/1.0."""
         self._transport = transport
         self._chunked = chunked
         self._encoder = encoder
-        self._loop = asyncio.get_running_loop()
         self._pending: list[bytes] = []
-        self._pace = Pace()
-        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._rounds = rounds
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def event(self, event: Event, type_: str) -> None:
         if self._encoder.is_plain and self._chunked:
@@ -133,11 +134,7 @@ class _HttpSink:
 
     def _push(self, data: bytes) -> None:
         if not self._pending:
-            wait = self._pace.wait(self._loop.time())
-            if wait:
-                self._loop.call_later(wait, self.flush)
-            else:
-                self._loop.call_soon(self.flush)
+            self._rounds.join(self)
         self._pending.append(data)
 
     def flush(self) -> None:
@@ -174,9 +171,14 @@ class _WebSocketSink:
 
 
 async def serve(
-    request: Request, view: Served, options: ListOptions, form: Form, include_object: str
+    request: Request,
+    view: Served,
+    options: ListOptions,
+    form: Form,
+    include_object: str,
+    rounds: Rounds,
 ) -> Answer:
-    """Answer until the timeout, the client's or the server's end."""
+    """Answer until the timeout, the client's or the server's end. rounds: of all watches."""
     if form.media_type == negotiation.YAML:
         raise negotiation.refused((f"{negotiation.JSON};stream=watch",))
     store = view.store
@@ -192,7 +194,7 @@ async def serve(
             failure = error
     if request.upgrade == "websocket":
         return await _serve_websocket(request, store, options, encoder, seconds, failure)
-    return await _serve_http(request, store, options, encoder, seconds, failure)
+    return await _serve_http(request, store, options, encoder, rounds, seconds, failure)
 
 
 def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
@@ -226,6 +228,7 @@ async def _serve_http(
     store: Store,
     options: ListOptions,
     encoder: _Encoder,
+    rounds: Rounds,
     seconds: float,
     failure: status.StatusError | None,
 ) -> Answer:
@@ -234,7 +237,7 @@ async def _serve_http(
     response.start(request)
     transport = request.transport
     assert transport is not None
-    sink = _HttpSink(transport, encoder, chunked=response.chunked)
+    sink = _HttpSink(transport, encoder, rounds, chunked=response.chunked)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:
         if failure is not None:

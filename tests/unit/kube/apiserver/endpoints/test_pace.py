@@ -1,39 +1,87 @@
-"""How often a watch is written to."""
+"""Rounds of writes to watches: how many there are, and how long an event waits."""
 
-from kprov.kube.apiserver.endpoints.pace import BURST, RATE, Pace
+import asyncio
+import logging
 
+import pytest
 
-def writes(gap: float, events: int) -> tuple[int, float]:
-    """Writes for events that come so many seconds after one another, and the longest that one of them waits."""
-    pace, count, longest, due = Pace(), 0, 0.0, 0.0
-    for number in range(events):
-        now = 1000 + number * gap
-        if now < due:
-            continue  # goes with the write that waits
-        wait = pace.wait(now)
-        due = now + wait
-        longest = max(longest, wait)
-        count += 1
-    return count, longest
+from kprov.kube.apiserver.endpoints.pace import LONGEST, REST, Rounds
 
 
-def test_few_events_go_at_once() -> None:
-    assert writes(1.01 / RATE, 1000) == (1000, 0.0)
+class Costs:
+    """A clock of CPU time that flushes move on."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
-def test_a_burst_goes_at_once() -> None:
-    assert writes(0.0, int(BURST))[1] == 0.0
+class Watch:
+    """Counts its flushes; each costs so many seconds of CPU."""
+
+    def __init__(self, costs: Costs, seconds: float) -> None:
+        self._costs = costs
+        self._seconds = seconds
+        self.flushed = 0
+
+    def flush(self) -> None:
+        self.flushed += 1
+        self._costs.seconds += self._seconds
 
 
-def test_many_events_share_writes_that_keep_the_rate() -> None:
-    count, longest = writes(0.001, 10_000)
-    assert count <= 10 * RATE + BURST + 1
-    assert longest <= 1.01 / RATE
+async def _turn() -> None:
+    """Whatever is due now has been done."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
-def test_credit_comes_back() -> None:
-    pace = Pace()
-    for _ in range(200):
-        pace.wait(1.0)
-    assert pace.wait(1.0) > 0
-    assert pace.wait(1000.0) == 0.0
+async def test_events_go_at_once_where_rounds_cost_nothing() -> None:
+    costs = Costs()
+    rounds, watch = Rounds(cost=costs), Watch(costs, 0.0)
+    for number in range(100):
+        rounds.join(watch)
+        await _turn()
+        assert watch.flushed == number + 1
+
+
+async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
+    now, costs = 1000.0, Costs()
+    rounds, watches = Rounds(lambda: now, costs), [Watch(costs, 0.0001) for _ in range(5)]
+    for watch in watches:
+        rounds.join(watch)
+    await _turn()
+    assert [watch.flushed for watch in watches] == [1] * 5
+    rounds.join(watches[0])
+    await _turn()
+    assert watches[0].flushed == 1
+    now += REST * 0.0005
+    await asyncio.sleep(REST * 0.0005 + 0.005)
+    assert watches[0].flushed == 2
+
+
+async def test_no_event_waits_longer_than_the_longest() -> None:
+    now, costs = 1000.0, Costs()
+    rounds, watch = Rounds(lambda: now, costs), Watch(costs, 10.0)
+    rounds.join(watch)
+    await _turn()
+    now += LONGEST
+    rounds.join(watch)
+    await _turn()
+    assert watch.flushed == 2
+
+
+async def test_one_that_fails_does_not_keep_the_others_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def flush(self) -> None:
+            raise ValueError("no way to it")
+
+    costs = Costs()
+    rounds, watch = Rounds(cost=costs), Watch(costs, 0.0)
+    with caplog.at_level(logging.ERROR):
+        rounds.join(Broken())
+        rounds.join(watch)
+        await _turn()
+    assert watch.flushed == 1
+    assert "no way to it" in caplog.text
