@@ -183,7 +183,7 @@ class ResourceQuota(WantsConfiguration):
             self._take(written)
         return True
 
-    def _changed(self, kind: str, obj: Document, _: Document | None) -> None:
+    def _changed(self, kind: str, obj: Document) -> None:
         if kind != "DELETED":
             self._take(obj)
             return

@@ -47,7 +47,7 @@ class Graph:
         return False
 
     def _change(self, plural: str, edges: Callable[[Object], Iterator[tuple[Vertex, Vertex]]]) -> Any:
-        def changed(kind: str, obj: Object, _previous: Object | None) -> None:
+        def changed(kind: str, obj: Object) -> None:
             metadata = obj["metadata"]
             source = (plural, metadata.get("namespace", ""), metadata["name"])
             self.set_edges(source, () if kind == "DELETED" else tuple(edges(obj)))

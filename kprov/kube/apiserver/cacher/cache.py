@@ -20,8 +20,8 @@ from kprov.kube.machinery.resources import Resource
 log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
-#: (type, event) for each change, in order.
-Listener = Callable[[str, Event], None]
+#: (type, object) for each change, in order; the object is the same one for all: for reading only.
+Listener = Callable[[str, Object], None]
 
 #: How many changes can be watched from the past.
 HISTORY: Final = 2000
@@ -122,7 +122,7 @@ class ResourceCache:
                 self._entries[item.key] = known
                 continue
             try:
-                self._entries[item.key] = self._entry(item)
+                self._entries[item.key], _ = self._entry(item)
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("what etcd holds at %s is no object: %s", item.key, error)
                 self.unreadable[item.key] = str(error)
@@ -135,11 +135,13 @@ class ResourceCache:
         if self._listeners:
             for key, entry in old.items():
                 if key not in self._entries:
-                    self._tell(Event("DELETED", self.head, entry, entry))
+                    obj = self._last(entry)
+                    if obj is not None:
+                        self._tell("DELETED", obj)
             for key, entry in self._entries.items():
                 before = old.get(key)
                 if before is not entry:
-                    self._tell(Event("MODIFIED" if before else "ADDED", self.head, entry, before))
+                    self._tell("MODIFIED" if before else "ADDED", self.object(entry))
 
     def apply(self, change: Change) -> None:
         """One change from the feed."""
@@ -155,10 +157,11 @@ class ResourceCache:
             del self._entries[change.key]
             del self._keys[bisect_left(self._keys, change.key)]
             event = Event("DELETED", self.head, previous.at(change.revision), previous)
+            obj = self._last(event.entry)
         else:
             if previous is not None and previous.revision >= change.revision:
                 return
-            entry = self._entry(Stored(change.key, change.value, change.revision))
+            entry, obj = self._entry(Stored(change.key, change.value, change.revision))
             self._entries[change.key] = entry
             if previous is None:
                 insort(self._keys, change.key)
@@ -171,7 +174,8 @@ class ResourceCache:
                 for watcher in watchers:
                     if event.revision > watcher.after:
                         watcher.sink.event(event, type_)
-        self._tell(event)
+        if obj is not None:
+            self._tell(event.type, obj)
 
     def _lose(self, change: Change) -> None:
         """It cannot be read any more: neither its old state nor its end may be told."""
@@ -179,11 +183,25 @@ class ResourceCache:
         if self._entries.pop(change.key, None) is not None:
             del self._keys[bisect_left(self._keys, change.key)]
 
-    def _entry(self, stored: Stored) -> Entry:
-        # Listeners get objects, all of them.
-        read = bool(self._listeners)
-        return self.source.entry(stored.key, stored.value, stored.revision, read=read)
+    def _entry(self, stored: Stored) -> tuple[Entry, Object | None]:
+        """And its object, where there are listeners."""
+        entry = self.source.entry(stored.key, stored.value, stored.revision)
+        if not self._listeners:
+            return entry, None
+        obj = self.object(entry)
+        self.source.know(entry, obj)
+        return entry, obj
 
-    def _tell(self, event: Event) -> None:
+    def _last(self, entry: Entry) -> Object | None:
+        """What listeners are told of an end; None without listeners, or of what never could be read."""
+        if not self._listeners:
+            return None
+        try:
+            return self.object(entry)
+        except ValueError as error:
+            log.warning("what etcd holds at %s is no object: %s", entry.key, error)
+            return None
+
+    def _tell(self, type_: str, obj: Object) -> None:
         for listener in self._listeners:
-            listener(event.type, event)
+            listener(type_, obj)

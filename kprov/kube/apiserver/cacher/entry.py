@@ -40,12 +40,12 @@ class Source:
         self._namespaced = resource.namespaced
         self._fields_of = fields_of
 
-    def entry(self, key: str, value: bytes, revision: int, *, read: bool = False) -> Entry:
-        """Of what etcd holds. What we wrote is, but for `read`, only read when somebody selects.
+    def entry(self, key: str, value: bytes, revision: int) -> Entry:
+        """Of what etcd holds. What we wrote is only read when somebody selects.
 
         Raises ValueError, KeyError, TypeError for what is no object.
         """
-        if not read and value.startswith(self._begin) and value.endswith(b"}"):
+        if value.startswith(self._begin) and value.endswith(b"}"):
             place, _, name = key.rpartition("/")
             namespace = place.rpartition("/")[2] if self._namespaced else ""
             return Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
@@ -53,8 +53,12 @@ class Source:
         obj = orjson.loads(value)
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         found = Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
-        found.selected = self._selected(found, obj)
+        self.know(found, obj)
         return found
+
+    def know(self, entry: Entry, obj: Object) -> None:
+        """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""
+        entry.selected = self._selected(entry, obj)
 
     def select(self, entry: Entry) -> Selected:
         """Labels and fields of an entry; none of one that cannot be read."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.cacher.entry import Event
 from kprov.kube.apiserver.cacher.watcher import Selection
 
 Object = dict[str, Any]
-#: (type, object, previous object or None); type is ADDED, MODIFIED or DELETED.
-OnChange = Callable[[str, Object, Object | None], None]
+#: (type, object); type is ADDED, MODIFIED or DELETED, the object the same one for all: for reading only.
+OnChange = Callable[[str, Object], None]
 
 
 class Lister:
@@ -54,12 +51,6 @@ class Lister:
 
     def on_change(self, callback: OnChange) -> None:
         """Call for all that is there (ADDED) and for each change from now on, in order, on the event loop."""
-        cache = self._cache
         for obj in self.list():
-            callback("ADDED", obj, None)
-
-        def changed(type_: str, event: Event) -> None:
-            previous = None if event.previous is None else orjson.loads(cache.head + event.previous.tail)
-            callback(type_, orjson.loads(cache.head + event.entry.tail), previous)
-
-        cache.add_listener(changed)
+            callback("ADDED", obj)
+        self._cache.add_listener(callback)

@@ -168,13 +168,28 @@ def test_what_cannot_be_read_is_selected_by_nobody_and_keeps_nothing_up(cache: R
 
 def test_listeners_get_only_what_can_be_read(cache: ResourceCache) -> None:
     told: list[str] = []
-    cache.add_listener(lambda _, event: told.append(event.entry.name))
+    cache.add_listener(lambda _, obj: told.append(obj["metadata"]["name"]))
     broken = as_we_write(2, pod("a"), broken=True)
     assert broken.value is not None
     cache.replace([Stored(broken.key, broken.value, 2)], 2)
     cache.apply(as_we_write(3, pod("b")))
     assert told == ["b"]
     assert list(cache.unreadable) == [broken.key]
+
+
+def test_the_end_of_what_cannot_be_read_reaches_those_who_watch(cache: ResourceCache) -> None:
+    class Types(Seen):
+        def event(self, event: Event, type_: str) -> None:
+            self.events.append((type_, {}))
+
+    cache.apply(as_we_write(2, pod("a"), broken=True))
+    told: list[str] = []
+    cache.add_listener(lambda type_, _: told.append(type_))
+    seen = Types()
+    cache.add_watcher(Watcher(Selection(), seen))
+    cache.apply(gone(3, "a"))
+    assert seen.types == ["DELETED"]
+    assert told == []
 
 
 def test_a_change_that_was_seen_already_is_not_told_again(cache: ResourceCache) -> None:

@@ -154,7 +154,7 @@ async def test_listeners_hear_what_is_there_and_what_changes(
     await config_maps.create(context, "default", config_map())
     await config_maps.fresh()
     heard: list[tuple[str, str]] = []
-    config_maps.lister.on_change(lambda type_, obj, _: heard.append((type_, obj["metadata"]["name"])))
+    config_maps.lister.on_change(lambda type_, obj: heard.append((type_, obj["metadata"]["name"])))
     await config_maps.create(context, "default", config_map(name="b"))
     await config_maps.delete(context, "default", "a")
     await config_maps.fresh()
