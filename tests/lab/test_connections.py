@@ -1,0 +1,204 @@
+"""Connections that outlive a run, are lost or refused, and agents that are killed, against real sshd."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kprov.errors import UnreachableError
+from kprov.transport.options import Become
+
+from .conftest import ROOT, Lab
+from .ways import connections, lab_key, line, variables, who
+
+SSHD_OF_USER = "sshd-session: kprov@notty"
+
+
+def login(values: dict[str, Any]) -> str:
+    """The connection that a run comes over: its port on this side."""
+    with connections(values) as made:
+        found = made.get("node1").agent().run("command", [line("echo $SSH_CONNECTION")])[0]
+        # More than a window of sshd's, so that what it grants is counted on from run to run.
+        large = os.urandom(3 << 20)
+        sha = hashlib.sha256(large).hexdigest()
+        item = {"args": {"dest": "/tmp/kprov-kept", "_sha256": sha}}
+        assert made.get("node1").agent().run("copy", [item], {sha: large})[0]["changed"]
+    return str(found["stdout"].split()[1])
+
+
+def test_later_runs_go_on_with_the_connection(lab: Lab) -> None:
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    first = login(values)
+    assert {login(values) for _ in range(5)} == {first}
+    assert login({**values, "ansible_ssh_extra_args": "-o ControlPersist=no"}) != first
+    assert login(values) == first
+    lab.ssh("node1", kill(SSHD_OF_USER), check=False)
+    assert login(values) != first
+    lab.ssh("node1", "rm /tmp/kprov-kept")
+
+
+def soon(lab: Lab, command: str, delay: float = 0.7) -> threading.Timer:
+    """A command on node1 a little later, while a task runs there; over a connection of its own user."""
+    timer = threading.Timer(delay, lambda: lab.ssh("node1", command, check=False))
+    timer.start()
+    return timer
+
+
+def agents(lab: Lab) -> str:
+    return lab.ssh("node1", "pgrep -f '[K]PROV1' || true; ls /run/kprov | grep session || true").strip()
+
+
+@pytest.fixture
+def fresh(lab: Lab) -> Lab:
+    """Nothing of earlier agents on node1."""
+    lab.ssh("node1", "rm -f /run/kprov/session-*")
+    return lab
+
+
+def kill(pattern: str) -> str:
+    # Not the connection over which this command comes.
+    return f"for p in $(pgrep -f {shlex.quote(pattern)} | head -1); do kill -9 $p; done"
+
+
+def test_a_task_goes_on_when_its_connection_is_cut(fresh: Lab) -> None:
+    notices: list[str] = []
+    values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
+    with connections(values, notices=notices) as made:
+        agent = made.get("node1").agent(Become())
+        soon(fresh, kill(SSHD_OF_USER))
+        items = [
+            line("rm -f /tmp/t; echo a >> /tmp/t"),
+            line("sleep 2; echo b >> /tmp/t"),
+            line("cat /tmp/t"),
+        ]
+        results = agent.run("command", items)
+        assert results[2]["stdout"] == "a\nb"
+        assert "connecting again" in notices[0]
+    assert agents(fresh) == ""
+
+
+def test_an_agent_that_is_killed_fails_its_item(fresh: Lab) -> None:
+    values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
+    with connections(values) as made:
+        agent = made.get("node1").agent(Become())
+        results = agent.run("command", [line("echo 0"), line("kill -9 $PPID"), line("echo 2")])
+        assert [result.get("stdout") for result in results] == ["0", None, "2"]
+        assert "died while it did command in item 2 of 3" in results[1]["msg"]
+    assert agents(fresh) == ""
+
+
+def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
+    """As behind a jump host whose plug was pulled: nothing is closed, and the old agent notices nothing."""
+    values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
+    values["ansible_ssh_extra_args"] = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+    notices: list[str] = []
+    stopped = "$(pgrep -f '^sshd-session: kprov@notty' | head -1)"
+    with connections(values, notices=notices) as made:
+        agent = made.get("node1").agent(Become())
+        stop = f"(sleep 0.5; kill -STOP {stopped}; sleep 6; kill -KILL {stopped}) >/dev/null 2>&1 &"
+        lines = [
+            stop + " sleep 4; echo a > /tmp/kprov-silent",
+            "echo b >> /tmp/kprov-silent; cat /tmp/kprov-silent",
+        ]
+        results = agent.run("command", [line(text) for text in lines])
+        assert results[1]["stdout"] == "a\nb"
+        assert "no sign of life" in notices[0]
+        agent.run("command", [line("rm /tmp/kprov-silent")])
+    assert agents(fresh) == ""
+
+
+def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
+    data = os.urandom(160 << 20)
+    (tmp_path / "data").write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
+    with connections(values) as made:
+        agent = made.get("node1").agent(Become())
+        soon(fresh, kill(SSHD_OF_USER), 0.2)
+        item = {"args": {"dest": "/tmp/kprov-big", "_sha256": sha256}}
+        result = agent.run("copy", [item], {sha256: tmp_path / "data"})[0]
+        assert result["changed"], result
+        assert fresh.ssh(
+            "node1", "sha256sum </tmp/kprov-big; ls -a /tmp | grep '^.kprov-' || true; rm /tmp/kprov-big"
+        ).split() == [
+            sha256,
+            "-",
+        ]
+    # The record may stay: on a fast line the connection is cut when the answer is there already.
+    assert not [word for word in agents(fresh).split() if word.isdigit()]
+
+
+#: A kprov of its own: variables, then lines to run in one message.
+PROGRAM = """
+import sys
+from kprov.transport.connection import Connections
+from kprov.transport.options import Become, from_variables
+with Connections(lambda host: from_variables(host, eval(sys.argv[1]))) as made:
+    agent = made.get("node1").agent(Become())
+    print("up", flush=True)
+    agent.run("command", [{"args": {"cmd": text, "_shell": True}} for text in sys.argv[2:]])
+"""
+
+
+def other_kprov(lab: Lab, *lines: str) -> subprocess.Popen[bytes]:
+    """Started, and its agent at work since a moment."""
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, repr(values), *lines], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(0.5)
+    return process
+
+
+def test_kprov_that_is_killed_leaves_no_agent(fresh: Lab) -> None:
+    with other_kprov(fresh, "sleep 1; echo whole > /tmp/kprov-whole", "touch /tmp/kprov-next") as process:
+        process.kill()
+    look = "cat /tmp/kprov-whole; ls /tmp/kprov-next; pgrep -f '[K]PROV1'; rm -f /tmp/kprov-whole"
+    time.sleep(1.5)
+    assert fresh.ssh("node1", look) == "whole\n"
+
+
+def test_two_runs_take_turns(lab: Lab) -> None:
+    values, notices = variables(lab, ansible_ssh_private_key_file=lab_key(lab)), list[str]()
+    with (
+        other_kprov(lab, "echo 1 > /tmp/turn; sleep 6; echo 2 >> /tmp/turn"),
+        connections(values, notices=notices) as made,
+    ):
+        result = made.get("node1").agent(Become()).run("command", [line("cat /tmp/turn; rm /tmp/turn")])[0]
+    assert result["stdout"] == "1\n2"
+    assert "another kprov is at work" in notices[0]
+
+
+def test_a_host_without_space_or_with_read_only_disks_takes_the_agent(lab: Lab) -> None:
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    full = "mount -t tmpfs -o size=4k,mode=755 t /root/.cache; "
+    hidden = "mkdir -p /root/.cache /var/tmp; for d in /var/tmp /dev/shm /run/kprov; do mkdir -p $d; mount -t tmpfs -o ro t $d; done"
+    lab.ssh("node1", "mkdir -p /root/.cache; " + full + hidden)
+    try:
+        with connections(values) as made:
+            result = made.get("node1").agent(Become()).run("command", [{"args": {"cmd": "id -un"}}])[0]
+            assert result["stdout"] == "root"
+    finally:
+        lab.ssh("node1", "umount /root/.cache /var/tmp /dev/shm /run/kprov")
+
+
+def test_hosts_that_do_not_answer(lab: Lab) -> None:
+    values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    with (
+        connections({**values, "ansible_port": 1}) as made,
+        pytest.raises(UnreachableError, match=r"port 1.*refused"),
+    ):
+        made.get("node1").agent()
+    with pytest.raises(UnreachableError, match="does not resolve"):
+        who({**values, "ansible_host": "no.such.host.invalid"})
