@@ -96,6 +96,34 @@ def without(paths: FieldSet, excluded: Iterable[Path]) -> FieldSet:
     return {path for path in paths if all(path[:length] != head for head, length in heads)}
 
 
+def in_order(paths: FieldSet) -> list[Path]:
+    """As upstream walks a set: an object's members, by name, before what is below any of them."""
+    return sorted(paths, key=_walked)
+
+
+def _walked(path: Path) -> list[tuple[bool, tuple[Any, ...]]]:
+    last = len(path) - 1
+    return [(index < last, _rank(step)) for index, step in enumerate(path)]
+
+
+def _rank(step: str) -> tuple[Any, ...]:
+    """Fields by name, items by their keys and then those of sets by value: numbers as numbers."""
+    kind, text = step[0], step[2:]
+    if kind == "f":
+        return 0, text
+    if kind == "k":
+        return 1, [(name, *_value_rank(value)) for name, value in sorted(orjson.loads(text).items())]
+    return (2, *_value_rank(orjson.loads(text))) if kind == "v" else (3, int(text))
+
+
+def _value_rank(value: Any) -> tuple[int, Any]:
+    if isinstance(value, bool):
+        return 2, value
+    if isinstance(value, int | float):
+        return 0, value
+    return (1, value) if isinstance(value, str) else (3, _json(value))
+
+
 def shown(path: Path) -> str:
     """As conflicts name a field: .spec.containers[name="a"].image."""
     return "".join(map(_shown_step, path))

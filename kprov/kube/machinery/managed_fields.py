@@ -7,18 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from kprov.kube.machinery import field_set, status, structured_check, timestamps
+from kprov.kube.machinery import (
+    apply_conflicts,
+    field_set,
+    last_applied,
+    status,
+    structured_check,
+    timestamps,
+)
 from kprov.kube.machinery import schema as schemas
+from kprov.kube.machinery.apply_conflicts import ConflictError
 from kprov.kube.machinery.field_set import FieldSet, Path
 from kprov.kube.machinery.first_fields import first_fields
+from kprov.kube.machinery.kind_versions import Differences, KindVersions, Versioned
+from kprov.kube.machinery.managed_entries import Entry, Key, Managers, cap, decoded, store, wire
 from kprov.kube.machinery.resources import api_version
-from kprov.kube.machinery.schema_types import Node
 from kprov.kube.machinery.structured_merge import (
     StructuredMergeError,
-    compare,
     merge,
     remove,
     with_named_parents,
@@ -28,8 +36,6 @@ from kprov.kube.machinery.zero_values import zero_of
 
 Object = dict[str, Any]
 
-_MAX_UPDATE_MANAGERS = 10
-_ANCIENT = "ancient-changes"
 _BEFORE_APPLY = "before-first-apply"
 #: Fields that belong to nobody, as upstream strips them.
 _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
@@ -48,36 +54,6 @@ _UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
 }
 #: Of metadata there are owners of parts.
 _NOBODYS = frozenset(_UNOWNED - {("f:metadata",)})
-_Key = tuple[str, str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One of metadata.managedFields. time is None where the wire had none."""
-
-    manager: str
-    operation: str
-    version: str
-    subresource: str
-    time: str | None
-    fields: FieldSet
-
-    @property
-    def key(self) -> _Key:
-        """Applied sets are one a manager; updates are one a manager and version."""
-        version = self.version if self.operation == "Update" else ""
-        return self.manager, self.operation, version, self.subresource
-
-    @property
-    def shown(self) -> str:
-        """As conflicts name it: "kubectl" with subresource "scale" using apps/v1."""
-        text = status.quoted(self.manager)
-        if self.subresource:
-            text += f" with subresource {status.quoted(self.subresource)}"
-        return f"{text} using {self.version}" if self.operation == "Update" else text
-
-
-_Managers = dict[_Key, _Entry]
 
 
 def update(
@@ -104,23 +80,24 @@ def update(
     before = dict(managers)
     if not managers and live is not None:
         return  # made before anyone tracked it; tracking starts with the first apply
-    node = (schema or schemas.builtin()).node(gvk)
+    kind = KindVersions(gvk, schema)
     now = now or timestamps.now()
-    entry = _Entry(manager or "unknown", "Update", api_version(*gvk[:2]), subresource, now, set())
+    entry = Entry(manager or "unknown", "Update", kind.own, subresource, now, set())
     try:
         if live is None and not managers:
-            fields = first_fields(node, zero_of(node), new, _NOBODYS.union(ignored))
+            fields = first_fields(kind.node, zero_of(kind.node), new, _NOBODYS.union(ignored))
             if fields:
-                metadata["managedFields"] = [_wire(entry, fields)]
+                metadata["managedFields"] = [wire(entry, fields)]
             return
-        _update(node, zero_of(node) if live is None else _bare(live), new, managers, entry, ignored)
+        old = zero_of(kind.node) if live is None else _bare(live)
+        managers = _update(kind, old, new, managers, entry, ignored)
     except StructuredMergeError:
         return
     if managers == before and stored and sent in (None, stored):
         metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
         return
-    _cap(managers)
-    _store(metadata, managers)
+    cap(managers)
+    store(metadata, managers)
 
 
 def apply(
@@ -149,25 +126,33 @@ def apply(
         )
     if (applied.get("metadata") or {}).get("managedFields") is not None:
         raise status.bad_request("metadata.managedFields must be nil")
-    node = (schema or schemas.builtin()).node(gvk)
-    refusal = structured_check.refusal(node, applied, gvk)
+    kind = KindVersions(gvk, schema)
+    refusal = structured_check.refusal(kind.node, applied, gvk)
     if refusal is not None:
         raise refusal
     now = now or timestamps.now()
     before = _bare(live)
+    ignored = tuple(ignored)
     try:
-        managers = _decoded((live or {}).get("metadata", {}).get("managedFields"))
+        managers = decoded((live or {}).get("metadata", {}).get("managedFields"))
         if not managers and live is not None:
-            first = _Entry(_BEFORE_APPLY, "Update", version, "", now, set())
-            _update(node, zero_of(node), before, managers, first, ())
-        entry = _Entry(manager, "Apply", version, subresource, now, set())
-        result = _apply(node, before, applied, managers, entry, force, tuple(ignored))
+            first = Entry(_BEFORE_APPLY, "Update", version, "", now, set())
+            managers = _update(kind, zero_of(kind.node), before, managers, first, ignored)
+        entry = Entry(manager, "Apply", version, subresource, now, set())
+        try:
+            result, managers = _apply(kind, before, applied, managers, entry, ignored, force=force)
+        except ConflictError as error:
+            # Who applied on the client before is not in his own way.
+            left = last_applied.conflicts(kind, before, manager, error)
+            if left:
+                raise apply_conflicts.refusal(left) from None
+            result, managers = _apply(kind, before, applied, managers, entry, ignored, force=True)
     except StructuredMergeError as error:
         raise status.bad_request(f"failed to create typed patch object: {error}") from None
     if result is before or result is applied:
         result = dict(result)
     result["metadata"] = dict(result.get("metadata") or {})
-    _store(result["metadata"], managers)
+    store(result["metadata"], managers)
     return result
 
 
@@ -187,35 +172,34 @@ def _bare(obj: Object | None) -> Object:
 
 
 def _update(
-    node: Node,
+    kind: KindVersions,
     old: Object,
     new: Object,
-    managers: _Managers,
-    entry: _Entry,
+    managers: Managers,
+    entry: Entry,
     ignored: Iterable[Path],
-) -> None:
-    """Give what changed to `entry`, and take it from everyone else."""
-    changes = compare(node, old, new)
-    ignored = tuple(ignored)
-    changed = field_set.without(changes.modified | changes.added, ignored)
-    removed = field_set.without(changes.removed, ignored)
-    if not changed and not removed:
-        return
-    _take_away(managers, changed | removed)
-    owned = changed - _UNOWNED
-    if not owned:
-        return
-    previous = managers.get(entry.key)
-    if previous is not None:
-        owned |= previous.fields
-    managers[entry.key] = replace(entry, fields=owned)
+) -> Managers:
+    """The owners after what changed went to `entry`, and away from everyone else."""
+    managers = kind.reconciled(managers)
+    differences = Differences(kind, old, new, ignored)
+    _take_away(managers, differences)
+    owned = differences.of(kind.own)[0] - _UNOWNED
+    if owned:
+        previous = managers.get(entry.key)
+        if previous is not None:
+            owned |= previous.fields
+        managers[entry.key] = replace(entry, fields=owned)
+    return managers
 
 
-def _take_away(managers: _Managers, paths: FieldSet, but: _Key | None = None) -> None:
+def _take_away(managers: Managers, differences: Differences, but: Key | None = None) -> None:
     for key, entry in list(managers.items()):
-        if key == but or entry.fields.isdisjoint(paths):
+        if key == but:
             continue
-        left = entry.fields - paths
+        given, removed = differences.of(entry.version)
+        if entry.fields and entry.fields.isdisjoint(given) and entry.fields.isdisjoint(removed):
+            continue
+        left = entry.fields - given - removed
         if left:
             managers[key] = replace(entry, fields=left)
         else:
@@ -223,144 +207,90 @@ def _take_away(managers: _Managers, paths: FieldSet, but: _Key | None = None) ->
 
 
 def _apply(
-    node: Node,
+    kind: KindVersions,
     live: Object,
     applied: Object,
-    managers: _Managers,
-    entry: _Entry,
-    force: bool,
+    managers: Managers,
+    entry: Entry,
     ignored: tuple[Path, ...],
-) -> Object:
-    merged: Object = merge(node, live, applied)
-    owned = field_set.without(fields_of(node, applied), ignored)
+    *,
+    force: bool,
+) -> tuple[Object, Managers]:
+    """The object that results, and who owns it then. ConflictError."""
+    # Even an owner that is gone for its version keeps its time.
+    before = managers.get(entry.key)
+    managers = kind.reconciled(managers)
+    result: Object = merge(kind.node, live, applied)
+    owned = field_set.without(fields_of(kind.node, applied), ignored)
     last = managers.get(entry.key)
     managers[entry.key] = replace(entry, fields=owned)
-    result = _pruned(node, merged, managers, last.fields) if last is not None and last.fields else merged
-    changes = compare(node, live, result)
-    changed = field_set.without(changes.modified | changes.added, ignored)
+    if last is not None and last.fields:
+        result = _pruned(kind, result, managers, last)
+    differences = Differences(kind, live, result, ignored)
     conflicts = {
-        key: held.fields & changed
+        key: held.fields & differences.of(held.version)[0]
         for key, held in managers.items()
-        if key != entry.key and not held.fields.isdisjoint(changed)
+        if key != entry.key
     }
-    if conflicts and not force:
-        raise _conflict([(managers[key], paths) for key, paths in sorted(conflicts.items())])
-    _take_away(managers, changed | field_set.without(changes.removed, ignored), but=entry.key)
+    found = [(managers[key], paths) for key, paths in conflicts.items() if paths]
+    if found and not force:
+        raise ConflictError(found)
+    _take_away(managers, differences, but=entry.key)
     owned -= _UNOWNED
     if not owned:
         managers.pop(entry.key, None)
     else:
         # Who changes nothing gets no new time; one who has applied nothing before has none.
-        unchanged_time = last.time if last is not None else None
+        unchanged_time = before.time if before is not None else None
         time = unchanged_time if result == live else entry.time
         managers[entry.key] = replace(entry, fields=owned, time=time)
-    return result
+    return result, managers
 
 
-def _pruned(node: Node, merged: Object, managers: _Managers, last: FieldSet) -> Object:
-    """`merged` without what the manager applied before, applies no more, and nobody else owns."""
-    last = with_named_parents(node, last)
-    everything = with_named_parents(node, fields_of(node, merged))
-    managed: FieldSet = set()
+def _pruned(kind: KindVersions, merged: Object, managers: Managers, last: Entry) -> Object:
+    """`merged` without what the manager applied before, applies no more, and nobody else owns.
+
+    It is taken apart in the version of that last time, what others own is put back in each one's own.
+    """
+    managed: dict[str, FieldSet] = {last.version: set()}
     for entry in managers.values():
-        managed |= entry.fields
-    kept = with_named_parents(node, fields_of(node, remove(node, merged, last)))
-    kept |= with_named_parents(node, managed)
-    pruned = remove(node, merged, everything - kept)
-    left = with_named_parents(node, fields_of(node, pruned))
+        managed[entry.version] = managed.get(entry.version, set()) | entry.fields
+    node = kind.node_of(last.version)
+    assert node is not None, "owners in other versions are gone before"
+    applied = with_named_parents(node, last.fields)
+    whole = kind.converted(Versioned(kind.own, merged), last.version)
+    kept = Versioned(last.version, remove(node, whole.document, applied))
+    around = whole
+    for version, fields in managed.items():
+        around, kept = kind.converted(around, version), kind.converted(kept, version)
+        kept = Versioned(version, _with_owned(kind, around, kept, fields))
+    left = with_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
+    everything = with_named_parents(node, fields_of(node, whole.document))
     # Only what was applied before may go: fields of nobody inside it stay.
-    result: Object = remove(node, merged, (everything - left) & last)
+    result = remove(node, whole.document, (everything - left) & applied)
+    return kind.converted(Versioned(last.version, result), kind.own).document
+
+
+def _with_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> Object:
+    """What is kept, and of the whole what is owned."""
+    node = kind.node_of(whole.version)
+    assert node is not None, "owners in other versions are gone before"
+    everything = with_named_parents(node, fields_of(node, whole.document))
+    stays = with_named_parents(node, fields_of(node, kept.document)) | with_named_parents(node, owned)
+    result: Object = remove(node, whole.document, everything - stays)
     return result
 
 
-def _conflict(conflicts: list[tuple[_Entry, FieldSet]]) -> status.StatusError:
-    listed = [(entry, path) for entry, paths in conflicts for path in sorted(paths)]
-    causes = [
-        {
-            "reason": "FieldManagerConflict",
-            "message": f"conflict with {entry.shown}",
-            "field": field_set.shown(path),
-        }
-        for entry, path in listed
-    ]
-    if len(listed) == 1:
-        entry, path = listed[0]
-        text = f"Apply failed with 1 conflict: conflict with {entry.shown}: {field_set.shown(path)}"
-        return status.apply_conflict(causes, text)
-    lines: list[str] = []
-    for entry, paths in conflicts:
-        lines.append(f"conflicts with {entry.shown}:")
-        lines += [f"- {field_set.shown(path)}" for path in sorted(paths)]
-    return status.apply_conflict(causes, f"Apply failed with {len(listed)} conflicts: " + "\n".join(lines))
-
-
-def _live_or_new(live: Object | None, metadata: Object, subresource: str) -> _Managers:
+def _live_or_new(live: Object | None, metadata: Object, subresource: str) -> Managers:
     """A client may write managedFields itself; an empty entry in them clears all."""
     sent = metadata.get("managedFields")
     stored = (live or {}).get("metadata", {}).get("managedFields")
-    if sent and not subresource:
-        if sent == [{}]:
+    if sent is not None and not subresource:
+        if sent in ([], [{}]):
             return {}
         with suppress(ValueError):
-            return _decoded(sent)
+            return decoded(sent)
     try:
-        return _decoded(stored)
+        return decoded(stored)
     except ValueError:
         return {}
-
-
-def _decoded(entries: list[Object] | None) -> _Managers:
-    managers: _Managers = {}
-    for index, each in enumerate(entries or ()):
-        if each.get("operation") not in {"Apply", "Update"}:
-            raise StructuredMergeError("operation must be `Apply` or `Update`")
-        if not each.get("apiVersion"):
-            raise StructuredMergeError("apiVersion must not be empty")
-        if each.get("fieldsType") != "FieldsV1":
-            raise StructuredMergeError(f"missing fieldsType in managed fields entry {index}")
-        entry = _Entry(
-            manager=each.get("manager", ""),
-            operation=each["operation"],
-            version=each["apiVersion"],
-            subresource=each.get("subresource", ""),
-            time=each.get("time"),
-            fields=field_set.decode(each.get("fieldsV1")),
-        )
-        managers[entry.key] = entry
-    return managers
-
-
-def _store(metadata: Object, managers: _Managers) -> None:
-    if not managers:
-        metadata.pop("managedFields", None)
-        return
-    ordered = sorted(
-        managers.values(),
-        key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
-    )
-    metadata["managedFields"] = [_wire(entry, field_set.encode(entry.fields)) for entry in ordered]
-
-
-def _wire(entry: _Entry, fields: Object) -> Object:
-    wire: Object = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
-    if entry.time is not None:
-        wire["time"] = entry.time
-    wire["fieldsType"] = "FieldsV1"
-    wire["fieldsV1"] = fields
-    if entry.subresource:
-        wire["subresource"] = entry.subresource
-    return wire
-
-
-def _cap(managers: _Managers) -> None:
-    """Join the oldest updaters once there are more than ten, so that objects do not grow without end."""
-    updaters = sorted(
-        (entry for entry in managers.values() if entry.operation == "Update"),
-        key=lambda each: (each.time or "", each.manager),
-    )
-    while len(updaters) > _MAX_UPDATE_MANAGERS:
-        oldest, second = updaters[:2]
-        joined = replace(second, manager=_ANCIENT, subresource="", fields=oldest.fields | second.fields)
-        del managers[oldest.key], managers[second.key]
-        managers[joined.key] = joined
-        updaters[:2] = [joined]

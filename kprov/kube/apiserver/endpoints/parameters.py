@@ -12,6 +12,7 @@ from multidict import MultiMapping
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.info import is_true
+from kprov.kube.apiserver.registry import field_managers
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
 from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
@@ -22,7 +23,6 @@ _NO_CONTINUE: Final = "resourceVersionMatch is forbidden when continue is provid
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 _INT64: Final = 1 << 63
 _META: Final = "meta.k8s.io"
-_MANAGER_MAX: Final = 128
 _VALIDATION: Final = ["", "Ignore", "Strict", "Warn"]
 
 
@@ -136,14 +136,7 @@ def write_options(context: RequestContext, query: Mapping[str, str], kind: str) 
     """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
     dry_run, manager = given(query, "dryRun"), query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
-    errors = []
-    if len(manager) > _MANAGER_MAX:
-        errors.append(field.too_long("fieldManager", _MANAGER_MAX))
-    for place, character in enumerate(manager):
-        if not character.isprintable():
-            text = f"invalid character U+{ord(character):04X} (at position {place})"
-            errors.append(field.invalid("fieldManager", manager, text))
-    errors += dry_run_errors(dry_run)
+    errors = [*field_managers.name(manager, "fieldManager"), *dry_run_errors(dry_run)]
     if validation not in _VALIDATION:
         errors.append(field.not_supported("fieldValidation", validation, _VALIDATION))
     if errors:

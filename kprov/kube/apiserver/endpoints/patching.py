@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.endpoints import body, patched
 from kprov.kube.apiserver.endpoints.info import is_true
+from kprov.kube.apiserver.registry import reset_fields
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import (
     duplicates,
     field,
     go_json,
+    last_applied,
     managed_fields,
     patch,
     restoring,
@@ -22,6 +24,7 @@ from kprov.kube.machinery import (
     status,
     structured_check,
 )
+from kprov.kube.machinery.resources import find
 
 Object = dict[str, Any]
 Gvk = tuple[str, str, str]
@@ -101,7 +104,10 @@ def _applier(
             f"{go_json.kind(document)} into Go value of type map[string]interface {{}}"
         )
     _check_kind(document, gvk)
+    annotation = last_applied.text_of(document, manager)
     applied = _typed(context, gvk, document, data, validation)
+    resource = find(context.info.api_group, context.info.api_version, context.info.resource)
+    ignored = reset_fields.of(resource, subresource) if resource is not None else ()
     force = is_true(query.get("force"))
     context.applied = True
 
@@ -114,7 +120,12 @@ def _applier(
                 resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
-        return managed_fields.apply(old, applied, gvk, manager=manager, force=force, subresource=subresource)
+        result = managed_fields.apply(
+            old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
+        )
+        if annotation is not None:
+            last_applied.keep_up(result, annotation)
+        return result
 
     return change
 

@@ -11,6 +11,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
+from kprov.kube.machinery.managed_fields import without_managed_fields
 from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
@@ -41,6 +42,21 @@ class Served:
     def incoming(self, obj: Object) -> Object:
         """From the client's version to the stored one."""
         return obj if self.conversion is None else self.conversion.to_stored(obj)
+
+    def applied(self, old: Object | None, shown: Object | None, obj: Object) -> Object:
+        """What comes of an apply, stored. old, shown: what was there, as stored and as a client sees it.
+
+        An apply that changes owners only leaves the rest as it is stored: the way through another version
+        may bring it into another order.
+        """
+        if self.conversion is None or old is None or shown is None:
+            return self.incoming(obj)
+        if without_managed_fields(shown) != without_managed_fields(obj):
+            return self.incoming(obj)
+        kept = without_managed_fields(old)
+        if "managedFields" in obj["metadata"]:
+            kept["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
+        return kept
 
     def outgoing(self, obj: Object) -> Object:
         """From the stored version to the client's; a Status stays one."""

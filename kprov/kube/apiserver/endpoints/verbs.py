@@ -211,9 +211,10 @@ class Verbs:
         )
 
         def changed(old: Object | None) -> Object:
-            new = change(None if old is None else view.outgoing(old))
+            shown = None if old is None else view.outgoing(old)
+            new = change(shown)
             identity.check(new, info)
-            return view.incoming(new)
+            return view.applied(old, shown, new) if context.applied else view.incoming(new)
 
         made, created = await view.store.update(
             context,

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry import checks, field_managers
 from kprov.kube.machinery import field, names, status, timestamps
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
@@ -173,7 +173,8 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
     else:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
     own = judges_finalizers(resource)
-    return [*errors, *common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
+    errors += [*common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
+    return [*errors, *field_managers.entries(metadata.get("managedFields"))]
 
 
 def common(metadata: Object) -> list[FieldError]:

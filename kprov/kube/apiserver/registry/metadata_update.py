@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import metadata
+from kprov.kube.apiserver.registry import field_managers, metadata
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
@@ -99,7 +99,8 @@ def as_change_again(obj: Object, old: Object) -> list[FieldError]:
 
 
 def _whole(new: Object, *, own: bool) -> list[FieldError]:
-    return [*metadata.common(new), *metadata.finalizers(new.get("finalizers") or (), own=own)]
+    finalizers = metadata.finalizers(new.get("finalizers") or (), own=own)
+    return [*metadata.common(new), *finalizers, *field_managers.entries(new.get("managedFields"))]
 
 
 def _change(new: Object, before: Object) -> list[FieldError]:
@@ -115,4 +116,4 @@ def _change(new: Object, before: Object) -> list[FieldError]:
         for name in ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
         if new.get(name) != before.get(name)
     ]
-    return errors + metadata.common(new)
+    return [*errors, *metadata.common(new), *field_managers.entries(new.get("managedFields"))]

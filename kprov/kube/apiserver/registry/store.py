@@ -21,6 +21,7 @@ from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, r
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import Hooks, nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
+from kprov.kube.apiserver.registry.ownership import Ownership
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import (
@@ -93,7 +94,7 @@ class Store:
         self.storage = storage
         self._ttl = ttl
         self._node = schema.builtin().node(resource.gvk)
-        self._tracks_status = resource.subresource("status") is not None
+        self._ownership = Ownership(resource)
 
     # reading
 
@@ -174,9 +175,8 @@ class Store:
         metadata.prepare_for_create(self.resource, namespace, obj)
         strategy.default(obj)
         context.warnings += metadata.single_owners(obj["metadata"])
-        manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
         if obj["metadata"].get("managedFields") is None or not context.applied:
-            managed_fields.update(None, obj, self.resource.gvk, manager=manager, ignored=self._ignored(""))
+            self._ownership.note(context, None, obj)
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
         if attributes is not None and self.admission is not None:
@@ -300,15 +300,9 @@ class Store:
         warned = metadata.single_owners(obj["metadata"], is_patch=is_patch)
         context.warnings += [text for text in warned if text not in context.warnings]
         if not context.applied:
-            manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
-            managed_fields.update(
-                old,
-                obj,
-                self.resource.gvk,
-                manager=manager,
-                subresource=subresource,
-                ignored=self._ignored(subresource),
-            )
+            if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
+                obj["metadata"]["managedFields"] = []  # given empty it says that nobody owns anything
+            self._ownership.note(context, old, obj, subresource)
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -444,12 +438,6 @@ class Store:
     def _identify(self, obj: Object) -> None:
         obj["kind"] = self.resource.kind
         obj["apiVersion"] = self.resource.api_version
-
-    def _ignored(self, subresource: str) -> tuple[tuple[str, ...], ...]:
-        """Fields that a write to this path cannot own."""
-        if not self._tracks_status:
-            return ()
-        return () if subresource == "status" else (("f:status",),)
 
     def _check_version(self, obj: Object, old: Object, name: str) -> None:
         version = (obj.get("metadata") or {}).get("resourceVersion") or ""

@@ -19,6 +19,7 @@ _NAMES: Final = (
     ("deprecatedLastTimestamp", "lastTimestamp"),
     ("deprecatedCount", "count"),
 )
+_REPORTER: Final = {"reportingComponent", "reportingInstance"}
 _TO_CORE: Final = dict(_NAMES)
 _TO_EVENTS: Final = {core: events for events, core in _NAMES}
 
@@ -32,8 +33,7 @@ def to_core(obj: Object) -> Object:
 
 
 def to_events(obj: Object) -> Object:
-    """As events.k8s.io/v1 has it."""
-    return {_TO_EVENTS.get(name, name): value for name, value in obj.items()} | {
-        "kind": "Event",
-        "apiVersion": "events.k8s.io/v1",
-    }
+    """As events.k8s.io/v1 has it, which leaves out what core/v1 shows empty."""
+    return {
+        _TO_EVENTS.get(name, name): value for name, value in obj.items() if value or name not in _REPORTER
+    } | {"kind": "Event", "apiVersion": "events.k8s.io/v1"}

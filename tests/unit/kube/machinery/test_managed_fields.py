@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kprov.kube.machinery import field_set, managed_fields
+from kprov.kube.machinery import field_set, managed_entries, managed_fields
 from kprov.kube.machinery.status import StatusError
 
 Obj = dict[str, Any]
@@ -220,3 +220,42 @@ def test_a_sole_managers_last_apply_is_what_is_there(first: dict[str, str], seco
 @given(st.sets(st.lists(st.sampled_from(["f:a", "f:b", 'k:{"n":1}']), min_size=1, max_size=3).map(tuple)))
 def test_sets_of_fields_survive_the_wire(paths: set[tuple[str, ...]]) -> None:
     assert field_set.decode(field_set.encode(paths)) == paths
+
+
+def test_conflicts_are_told_members_first_and_numbers_as_numbers() -> None:
+    ports = [{"containerPort": each, "name": f"p{each}"} for each in (443, 80, 8080)]
+    live = created(deployment(**containers({"name": "c", "image": "i", "ports": ports}), replicas=1))
+    other = [port | {"name": "other"} for port in ports]
+    wanted = deployment(**containers({"name": "c", "image": "j", "ports": other}), replicas=2)
+    with pytest.raises(StatusError) as caught:
+        apply(live, wanted)
+    told = [each["field"] for each in caught.value.status["details"]["causes"]]
+    container = '.spec.template.spec.containers[name="c"]'
+    assert told == [
+        ".spec.replicas",
+        f"{container}.image",
+        *(f'{container}.ports[containerPort={each},protocol="TCP"].name' for each in (80, 443, 8080)),
+    ]
+
+
+def test_the_oldest_updaters_of_one_version_are_joined_and_others_left() -> None:
+    versions = ["v1", "v2", *["v1"] * 10]
+    obj = config(**{f"k{n}": "v" for n in range(12)})
+    obj["metadata"]["managedFields"] = [
+        {
+            "manager": f"m{n:02}",
+            "operation": "Update",
+            "apiVersion": f"autoscaling/{version}",
+            "time": f"2026-01-02T03:04:{n:02}Z",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {f"f:k{n}": {}}},
+        }
+        for n, version in enumerate(versions)
+    ]
+    managers = managed_entries.decoded(obj["metadata"]["managedFields"])
+    managed_entries.cap(managers)
+    assert len(managers) == 10
+    assert [entry.manager for entry in managers.values() if entry.version == "autoscaling/v2"] == ["m01"]
+    joined = managers["ancient-changes", "Update", "autoscaling/v1", ""]
+    assert joined.fields == {("f:spec", f"f:k{n}") for n in (0, 2, 3)}
+    assert joined.time == "2026-01-02T03:04:03Z"
