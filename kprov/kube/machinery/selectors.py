@@ -247,6 +247,8 @@ class _Parser:
         opening = self._next()
         if opening != "(":
             raise SelectorError(f"found '{opening}' expected: '('")
+        if self._peek() == _END or self._peek() in _SPECIAL - {",", ")"}:
+            raise SelectorError(f"found '{self._peek()}', expected: ',', ')' or identifier")
         values: set[str] = set()
         expects_value = True
         while True:
@@ -259,13 +261,13 @@ class _Parser:
                 if expects_value:
                     values.add("")
                 expects_value = True
+            elif not expects_value:
+                raise SelectorError(f"found '{word}', expected: ',' or ')'")
             elif word == _END or word in _SPECIAL:
                 raise SelectorError(f"found '{word}', expected: ',', or identifier")
-            elif expects_value:
+            else:
                 values.add(word)
                 expects_value = False
-            else:
-                raise SelectorError(f"found '{word}', expected: ',' or ')'")
 
 
 def _lex(text: str) -> list[str]:
@@ -308,8 +310,10 @@ class FieldSelector:
             match = re.search(r"!=|==|=", part)
             if match is None:
                 raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
-            value = _unescape(part[match.end() :])
-            terms.append(FieldTerm(part[: match.start()], value, match.group() == "!="))
+            term = FieldTerm(part[: match.start()], _unescape(part[match.end() :]), match.group() == "!=")
+            # Nothing that equals nothing selects everything, as upstream has it.
+            if term.field or term.value:
+                terms.append(term)
         return cls(tuple(terms))
 
     @property

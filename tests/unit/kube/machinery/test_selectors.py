@@ -39,6 +39,10 @@ def test_selectors_that_do_not_match(text: str) -> None:
         ("a in b", "unable to parse requirement: found 'b' expected: '('"),
         (",a", "found ',', expected: !, identifier, or 'end of string'"),
         ("a,", "found '', expected: identifier after ','"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("a in (", "unable to parse requirement: found '', expected: ',', ')' or identifier"),
+        ("a in ((b))", "unable to parse requirement: found '(', expected: ',', ')' or identifier"),
+        ("a in (,(", "unable to parse requirement: found '(', expected: ',', or identifier"),
         ("a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"),
     ],
 )
@@ -88,3 +92,9 @@ def test_field_selectors_compare_and_escape() -> None:
 def test_a_field_selector_without_operator_is_refused() -> None:
     with pytest.raises(SelectorError, match="invalid selector: 'a'; can't understand 'a'"):
         FieldSelector.parse("a")
+
+
+@pytest.mark.parametrize("text", ["=", "==", "!=", "=,!="])
+def test_nothing_that_equals_nothing_selects_every_object(text: str) -> None:
+    assert FieldSelector.parse(text).is_empty
+    assert not FieldSelector.parse(f"{text},a=b").is_empty

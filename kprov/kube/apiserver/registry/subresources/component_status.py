@@ -13,7 +13,8 @@ from typing import Any, Final
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
-from kprov.kube.machinery import status
+from kprov.kube.machinery import field_labels, status
+from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
 Object = dict[str, Any]
 
@@ -36,8 +37,20 @@ async def component_statuses(call: Call) -> Reply:
             raise status.not_found("componentstatus", call.name)
         found = await _look(call.registry, call.name)
         return Reply({"kind": "ComponentStatus", "apiVersion": "v1", **found})
-    items = await asyncio.gather(*(_look(call.registry, name) for name in names))
+    selected = [name for name in names if _is_selected(call, name)]
+    items = await asyncio.gather(*(_look(call.registry, name) for name in selected))
     return Reply({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": list(items)})
+
+
+def _is_selected(call: Call, name: str) -> bool:
+    """Whether the list's selectors take a component: it has a name, no labels. Raises StatusError 400."""
+    try:
+        labels = LabelSelector.parse(call.query.get("labelSelector", ""))
+        fields = FieldSelector.parse(call.query.get("fieldSelector", ""))
+        fields = field_labels.stored_selector(call.resource.gvk, fields)
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None
+    return labels.matches({}) and fields.matches({"metadata.name": name})
 
 
 async def _look(registry: Registry, name: str) -> Object:
