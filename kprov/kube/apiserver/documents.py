@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.endpoints import negotiation, respond
-from kprov.kube.apiserver.endpoints.discovery import Discovery
+from kprov.kube.apiserver.endpoints.discovery import Discovery, is_routed
 from kprov.kube.apiserver.endpoints.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo
@@ -18,8 +18,8 @@ from kprov.kube.component_base.options import VERSION
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
 
-#: Upstream's handlers of these do not look at the method.
-_ANY_METHOD: Final = {"/", "/apis"}
+#: Neither of the version nor of the paths is there another form.
+_INDENTED: Final = negotiation.Form(pretty=True)
 _LISTS: Final = {"/", "/index.html"}
 
 
@@ -40,31 +40,37 @@ class Documents:
             return None
         if path.startswith("/openapi/"):
             return await self._openapi.answer(request, request.path)
-        if path in _ANY_METHOD or path == "/version" or self._discovery.has(path):
-            if request.method != "GET" and path not in _ANY_METHOD:
+        if path in {"/", "/version"} or self._discovery.has(path):
+            # Upstream's handlers of the others do not look at the method.
+            if request.method != "GET" and path != "/" and is_routed(path):
                 raise status.method_not_allowed()
         elif request.method not in {"GET", "HEAD"}:
             return None
         if path == "/version":
+            negotiation.check_route(request.headers.get("Accept") or "*/*", (negotiation.JSON,))
             made_of = await asyncio.to_thread(build_info.current)
-            return respond.document(version(made_of), negotiation.of(request, request.query))
+            return respond.document(version(made_of), _INDENTED)
         if path == "/":
-            return respond.document({"paths": self._paths()}, negotiation.of(request, request.query))
-        found = self._discovery.document(path, request.headers.get("Accept", ""))
-        if found is None:
+            return respond.document({"paths": self._paths()}, _INDENTED)
+        return await self._discovered(request, path)
+
+    async def _discovered(self, request: Request, path: str) -> Response | None:
+        plain = self._discovery.plain(path)
+        if plain is None:
             return None
-        body, media_type, etag = found
+        found = self._discovery.aggregated(path, request.headers.get("Accept", ""))
+        if found is None:
+            routed = is_routed(path)
+            form = negotiation.of(request, request.query, transforms=False, is_routed=routed)
+            return await respond.compressed(request, respond.document(plain, form))
+        document, media_type, etag = found
+        headers = {"ETag": etag, "Vary": "Accept", "Cache-Control": "public"}
         if request.headers.get("If-None-Match") == etag:
-            return Response(status=304, headers={"ETag": etag})
-        response = Response(
-            body=body,
-            headers={
-                "Content-Type": media_type,
-                "ETag": etag,
-                "Vary": "Accept",
-                "Cache-Control": "no-cache, private",
-            },
-        )
+            return Response(status=304, headers=headers)
+        indented = negotiation.is_read(request, request.query)
+        form = negotiation.Form(media_type.partition(";")[0], pretty=indented)
+        response = respond.document(document, form)
+        response.headers.update(headers | {"Content-Type": media_type})
         return await respond.compressed(request, response)
 
     def _paths(self) -> list[str]:

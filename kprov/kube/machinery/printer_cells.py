@@ -149,7 +149,8 @@ def length(*path: str) -> Callable[[Object], int]:
     return lambda obj: len(field(*path, default=())(obj))
 
 
-def default_marked(obj: Object, annotation: str) -> str:
-    """The name, and whether an annotation makes it the default of its kind."""
-    marked = (obj["metadata"].get("annotations") or {}).get(annotation) == "true"
+def default_marked(obj: Object, *names: str) -> str:
+    """The name, and whether an annotation of these names makes it the default of its kind."""
+    annotations = obj["metadata"].get("annotations") or {}
+    marked = any(annotations.get(each) == "true" for each in names)
     return f"{name(obj)} (default)" if marked else name(obj)

@@ -163,7 +163,23 @@ def param_ref(obj: Object) -> str:
         return UNSET
     if reference.get("name"):
         return f"{reference.get('namespace') or '*'}/{reference['name']}"
-    return cells.selector(reference.get("selector")) if reference.get("selector") else UNSET
+    selector = reference.get("selector")
+    return UNSET if selector is None else _go_selector(selector)
+
+
+def _go_selector(selector: Object) -> str:
+    """A LabelSelector in the form that its Go type prints itself in."""
+    labels = selector.get("matchLabels") or {}
+    pairs = "".join(f"{key}: {labels[key]}," for key in sorted(labels))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{each.get('key', '')},Operator:{each.get('operator', '')},"
+        f"Values:[{' '.join(each.get('values') or ())}],}},"
+        for each in selector.get("matchExpressions") or ()
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 
 
 def claim_state(obj: Object) -> str:

@@ -94,8 +94,12 @@ def endpoints(obj: Object) -> str:
     return cells.joined(found[:3], len(found), 3)
 
 
+def _endpoint_port(port: Object) -> str:
+    return next((str(port[name]) for name in ("port", "name") if port.get(name) is not None), "*")
+
+
 def endpoint_slice(obj: Object, now: float) -> Cells:
-    ports = [str(each.get("port") or each.get("name") or "*") for each in obj.get("ports") or ()]
+    ports = [_endpoint_port(each) for each in obj.get("ports") or ()]
     addresses = [a for each in obj.get("endpoints") or () for a in each.get("addresses") or ()]
     return [
         cells.name(obj),

@@ -9,6 +9,12 @@ from kprov.kube.machinery import printer_cells as cells
 from kprov.kube.machinery.printer_cells import NONE, UNSET, Cells, Object
 from kprov.kube.machinery.quantity import canonical
 
+#: The annotation of the default class, and its name before it was stable.
+_DEFAULT_CLASS = (
+    "storageclass.kubernetes.io/is-default-class",
+    "storageclass.beta.kubernetes.io/is-default-class",
+)
+
 
 def _phase(obj: Object) -> str:
     return "Terminating" if obj["metadata"].get("deletionTimestamp") else cells.status(obj).get("phase", "")
@@ -55,7 +61,7 @@ def persistent_volume_claim(obj: Object, now: float) -> Cells:
 
 def storage_class(obj: Object, now: float) -> Cells:
     return [
-        cells.default_marked(obj, "storageclass.kubernetes.io/is-default-class"),
+        cells.default_marked(obj, *_DEFAULT_CLASS),
         obj.get("provisioner", ""),
         obj.get("reclaimPolicy") or "Delete",
         obj.get("volumeBindingMode") or "Immediate",

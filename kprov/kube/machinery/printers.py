@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,11 @@ Table = dict[str, Any]
 Column = dict[str, Any]
 
 _FLOW_SCHEMA = ("flowcontrol.apiserver.k8s.io", "FlowSchema")
+#: Upstream takes metadata from its internal type, which has a field where v1 has this annotation.
+_FIELDS_AS_ANNOTATIONS = {
+    "DaemonSet": "deprecated.daemonset.template.generation",
+    "Deployment": "deprecated.deployment.rollback.revision",
+}
 _SHARED = {("events.k8s.io", "Event"): ("", "Event")}
 
 
@@ -30,6 +35,7 @@ def table(
     now: float | None = None,
     *,
     kind: tuple[str, str] | None = None,
+    shown: Callable[[Any], Object] | None = None,
 ) -> Table:
     """The Table of some objects of one resource.
 
@@ -37,7 +43,8 @@ def table(
     include_object: "Metadata" (as upstream's default), "Object" or "None". columns: column definitions to
     send, [] for the later events of a watch; None for the kind's own. Kinds without a printer get Name and
     Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects where it is not the
-    resource's: what a subresource gives.
+    resource's: what a subresource gives. shown: makes of an object what a row holds of it with "Object",
+    where that is another version than the one that cells are made of.
     """
     now = time.time() if now is None else now
     kind = kind or (resource.group, resource.kind)
@@ -53,7 +60,7 @@ def table(
         if include_object == "Metadata":
             row["object"] = partial_metadata(obj)
         elif include_object == "Object":
-            row["object"] = obj
+            row["object"] = obj if shown is None else shown(obj)
         else:
             row["object"] = None
         rows.append(row)
@@ -68,11 +75,15 @@ def table(
 
 def partial_metadata(obj: Object) -> dict[str, Any]:
     """The object as PartialObjectMetadata."""
-    return {
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": obj.get("metadata") or {},
-    }
+    metadata = obj.get("metadata") or {}
+    annotations = metadata.get("annotations")
+    internal = _FIELDS_AS_ANNOTATIONS.get(obj.get("kind", ""))
+    if internal and annotations and internal in annotations:
+        kept = {name: value for name, value in annotations.items() if name != internal}
+        metadata = {name: value for name, value in metadata.items() if name != "annotations"}
+        if kept:
+            metadata["annotations"] = kept
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
 
 
 def columns(resource: Resource) -> list[Column]:

@@ -222,4 +222,4 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
 
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
     text = f"406: Not Acceptable\n\nAvailable representations: {', '.join(accepted)}"
-    return failure(406, "NotAcceptable", text)
+    return failure(406, "NotAcceptable", text, {})

@@ -12,15 +12,14 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.endpoints.negotiation import JSON, clauses, refused
-from kprov.kube.machinery import status
+from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, check_route, clauses
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
 Json = dict[str, Any]
 
 _AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
-_MEDIA_TYPES: Final = {JSON, "application/*", "*/*"}
-AGGREGATED_TYPE: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_PARAMETERS: Final = ";".join(f"{name}={value}" for name, value in _AGGREGATED.items())
+AGGREGATED_TYPE: Final = f"{JSON};{_PARAMETERS}"
 
 
 class Discovery:
@@ -31,33 +30,35 @@ class Discovery:
         for resource in resources:
             self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
         self._documents = self._plain(address)
-        self._aggregated = {
-            "/api": _encoded(self._aggregate({"": self._versions.get("", {})})),
-            "/apis": _encoded(self._aggregate({name: held for name, held in self._versions.items() if name})),
-        }
+        core = self._aggregate({"": self._versions.get("", {})})
+        named = self._aggregate({name: held for name, held in self._versions.items() if name})
+        self._aggregated = {path: (each, _etag(each)) for path, each in (("/api", core), ("/apis", named))}
 
     def has(self, path: str) -> bool:
         """Whether there is a document at a path without a slash at its end."""
         return path in self._documents
 
-    def document(self, path: str, accept: str) -> tuple[bytes, str, str] | None:
-        """(body, media type, ETag) of a discovery path, None when it is none. StatusError 406."""
-        path = path.rstrip("/")
-        found = self._documents.get(path)
+    def plain(self, path: str) -> Json | None:
+        """The document of a path in its old form, None when there is none. Shared: not to be changed."""
+        return self._documents.get(path)
+
+    def aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
+        """(document, media type, ETag), None where there is none of a path or it is not asked for.
+
+        Who takes both forms gets this one, whatever stands first. Raises StatusError 406.
+        """
+        found = self._aggregated.get(path)
         if found is None:
             return None
-        is_known = False
-        for media_type, values in clauses(accept or "*/*"):
-            if media_type not in _MEDIA_TYPES:
-                continue
-            is_known = True
-            if not values.get("as"):
-                return found[0], JSON, found[1]
-            if path in self._aggregated and values.items() >= _AGGREGATED.items():
-                return self._aggregated[path][0], AGGREGATED_TYPE, self._aggregated[path][1]
-        raise refused([JSON]) if is_known else status.not_acceptable([JSON])
+        if is_routed(path) and accept:
+            check_route(accept)
+        for named, values in clauses(accept):
+            for media_type in (JSON, YAML):
+                if named in {media_type, "application/*", "*/*"} and values.items() >= _AGGREGATED.items():
+                    return found[0], f"{media_type};{_PARAMETERS}", found[1]
+        return None
 
-    def _plain(self, address: str) -> dict[str, tuple[bytes, str]]:
+    def _plain(self, address: str) -> dict[str, Json]:
         documents: dict[str, Json] = {
             "/api": {
                 "kind": "APIVersions",
@@ -77,7 +78,7 @@ class Discovery:
                 described = _group(group, list(versions))
                 documents["/apis"]["groups"].append(described)
                 documents[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **described}
-        return {path: _encoded(document) for path, document in documents.items()}
+        return documents
 
     def _aggregate(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
         items = [
@@ -102,9 +103,14 @@ class Discovery:
         }
 
 
-def _encoded(document: Json) -> tuple[bytes, str]:
-    body = orjson.dumps(document)
-    return body, '"' + hashlib.sha512(body, usedforsecurity=False).hexdigest().upper() + '"'
+def is_routed(path: str) -> bool:
+    """Whether upstream serves a document by a route that has media types; the lists of groups are not."""
+    return not (path == "/apis" or (path.startswith("/apis/") and path.count("/") == 2))
+
+
+def _etag(document: Json) -> str:
+    digest = hashlib.sha512(orjson.dumps(document), usedforsecurity=False)
+    return f'"{digest.hexdigest().upper()}"'
 
 
 def _group(group: str, versions: list[str]) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -32,52 +32,75 @@ PLAIN: Final = Form()
 _INDENTED: Final = Form(pretty=True)
 #: Programs that people read with; upstream indents for them.
 _READERS: Final = ("curl", "Wget", "Mozilla/5.0")
+_CONVERSION: Final = {"as", "g", "v"}
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
 
-def of(request: Request, query: Mapping[str, str], *, transforms: bool = True) -> Form:
+def of(
+    request: Request, query: Mapping[str, str], *, transforms: bool = True, is_routed: bool = True
+) -> Form:
     """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406.
 
-    transforms: whether there are tables and metadata of what is asked; of reviews there are none.
+    transforms, is_routed: as of form().
     """
-    headers = request.headers
-    found = form(headers.get("Accept", ""), transforms=transforms)
+    found = form(request.headers.get("Accept", ""), transforms=transforms, is_routed=is_routed)
+    return replace(found, pretty=True) if found.media_type == JSON and is_read(request, query) else found
+
+
+def is_read(request: Request, query: Mapping[str, str]) -> bool:
+    """Whether it says that it is to be indented, or a person reads it."""
     if "pretty" in query:
-        pretty = query["pretty"].lower() in {"1", "t", "true"}
-    else:
-        pretty = headers.get("User-Agent", "").startswith(_READERS)
-    return replace(found, pretty=True) if pretty and found.media_type == JSON else found
+        return query["pretty"].lower() in {"1", "t", "true"}
+    return request.headers.get("User-Agent", "").startswith(_READERS)
 
 
 def of_error(request: Request, query: Mapping[str, str]) -> Form:
     """In which form a client gets a Status: as `of`; who takes nothing of what there is may be a person."""
     try:
-        return of(request, query, transforms=False)
+        return of(request, query, transforms=False, is_routed=False)
     except status.StatusError:
         return _INDENTED
 
 
 @lru_cache(maxsize=256)
-def form(accept: str, *, transforms: bool = True) -> Form:
-    """What an Accept header asks for. Raises StatusError 406 when none of its forms is served."""
+def form(accept: str, *, transforms: bool = True, is_routed: bool = True) -> Form:
+    """What an Accept header asks for. Raises StatusError 406 when none of its forms is served.
+
+    transforms: whether there are tables and metadata of what is asked; of reviews there are none. is_routed:
+    all but /apis and its groups, where upstream's routes want one of their types by its very name first.
+    """
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
-    is_known = False
+    if is_routed:
+        check_route(accept)
     for named, values in clauses(accept):
-        media_type = JSON if named in {"*/*", "application/*"} else named
-        if media_type not in _SERVED:
-            continue
-        is_known = True
-        wanted = values.get("as", "")
-        if wanted and not transforms:
-            continue
-        if wanted and (wanted not in _TRANSFORMS or values.get("g", "meta.k8s.io") != "meta.k8s.io"):
-            continue
-        if wanted and values.get("v", "v1") not in {"v1", "v1beta1"}:
-            continue
-        made = Form(media_type, wanted, values.get("v", "v1"), values.get("pretty") == "1")
-        return PLAIN if made == PLAIN else made
-    raise refused(_SERVED) if is_known else status.not_acceptable(_SERVED)
+        for media_type in _SERVED:
+            if named not in {media_type, "application/*", "*/*"}:
+                continue
+            wanted = _transform(values)
+            if wanted is None or (wanted and not transforms):
+                continue
+            if values.get("stream", "watch") not in {"", "watch"} or values.get("sv"):
+                continue
+            made = Form(media_type, wanted, values.get("v", ""), values.get("pretty") == "1")
+            return PLAIN if made == PLAIN else made
+    raise refused(_SERVED)
+
+
+def _transform(values: Mapping[str, str]) -> str | None:
+    """The kind that a clause wants, "" for what there is, None for one that is none."""
+    if not _CONVERSION.intersection(values):
+        return ""
+    named = values.get("g"), values.get("v"), values.get("as")
+    is_known = named[0] == "meta.k8s.io" and named[1] in {"v1", "v1beta1"} and named[2] in _TRANSFORMS
+    return named[2] if is_known else None
+
+
+def check_route(accept: str, served: Sequence[str] = _SERVED) -> None:
+    """Raises StatusError 406 for an Accept header that names no type of a route, nor all types."""
+    named = {clause.partition(";")[0].strip() for clause in accept.split(",")}
+    if named.isdisjoint({*served, "*/*"}):
+        raise status.not_acceptable(served)
 
 
 def refused(served: Iterable[str]) -> status.StatusError:
@@ -93,13 +116,52 @@ def media_types(accept: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
-    """Media types of an Accept header with their parameters, best first. Shared: not to be changed."""
-    found = []
-    for position, clause in enumerate(accept.split(",")):
-        media_type, *parameters = (part.strip() for part in clause.split(";"))
-        values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
-        found.append((-_quality(values.get("q", "1")), position, media_type.lower(), values))
-    return [(named, values) for _, _, named, values in sorted(found, key=lambda each: each[:2])]
+    """Media types of an Accept header with their parameters, best first. Shared: not to be changed.
+
+    Source: goautoneg. Its order is no order: what is named goes before what is not, whatever their q say, so
+    it depends on how it is sorted, which for as few as these is by insertion.
+    """
+    found: list[_Clause] = []
+    for text in accept.split(","):
+        clause = _clause(text)
+        if clause is None:
+            continue
+        place = len(found)
+        while place and _precedes(clause, found[place - 1]):
+            place -= 1
+        found.insert(place, clause)
+    return [(f"{clause.kind}/{clause.subtype}", clause.values) for clause in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    kind: str
+    subtype: str
+    quality: float
+    values: dict[str, str]
+
+
+def _clause(text: str) -> _Clause | None:
+    media_type, *parameters = text.split(";")
+    kind, slash, subtype = (part.strip(" ") for part in media_type.partition("/"))
+    if not subtype and kind == "*":
+        subtype = "*"
+    if not subtype or "/" in subtype or (slash and not media_type.partition("/")[2]):
+        return None
+    values: dict[str, str] = {}
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if value and "=" not in value:
+            values[name.strip(" ")] = value.strip(" ")
+    return _Clause(kind, subtype, _quality(values.pop("q", "1")), values)
+
+
+def _precedes(one: _Clause, other: _Clause) -> bool:
+    return (
+        one.quality > other.quality
+        or (one.kind != "*" and other.kind == "*")
+        or (one.subtype != "*" and other.subtype == "*")
+    )
 
 
 def _quality(text: str) -> float:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import printers
 from kprov.kube.machinery.resources import Resource, split_api_version
-from kprov.kube.machinery.status import StatusError, failure
+from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
 
 Object = dict[str, Any]
 
@@ -29,6 +29,7 @@ _WARNINGS_RUNES: Final = 4096
 _WARNING_RUNES: Final = 256
 _NO_STORE: Final = "no-cache, private"
 _PLAIN: Final = CIMultiDict({"Content-Type": JSON, "Cache-Control": _NO_STORE})
+_INCLUDES: Final = {"", "Metadata", "Object", "None"}
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -95,22 +96,44 @@ def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str
     return Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
 
 
-def formed(resource: Resource, obj: Object, form: Form, include_object: str) -> Object:
-    """One object as Table or PartialObjectMetadata, or itself.
+def check_include(form: Form, include_object: str) -> None:
+    """Raises StatusError 400 for a Table with an unknown ?includeObject."""
+    if form.kind == "Table" and include_object not in _INCLUDES:
+        raise bad_request(
+            "Unable to convert to Table as requested: "
+            f"includeObject: Invalid value: {quoted(include_object)}: must be "
+            "'Metadata', 'Object', 'None', or empty"
+        )
 
-    resource: what it was asked of; an answer of another kind (Scale) has the columns of its own.
+
+def formed(
+    resource: Resource,
+    obj: Object,
+    form: Form,
+    include_object: str,
+    shown: Callable[[Object], Object] | None = None,
+) -> Object:
+    """One object as Table or PartialObjectMetadata, or itself. Raises StatusError 400 and 406.
+
+    resource: what it was asked of; an answer of another kind (Scale) has the columns of its own. shown: as of
+    printers.table.
     """
+    check_include(form, include_object)
     if not form.kind or obj.get("kind") == "Status":
         return obj
     if form.kind == "Table":
         group, _ = split_api_version(obj.get("apiVersion", ""))
         kind: tuple[str, str] | None = (group, obj.get("kind", ""))
         objects = [obj]
-        metadata = {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")}
+        revision = obj.get("metadata", {}).get("resourceVersion", "")
+        metadata = {"resourceVersion": revision} if revision else {}
         if kind in {(resource.group, resource.kind), (resource.group, resource.list_kind)}:
-            objects = obj.get("items", objects)
+            # Items of a list do not say their kind; rows do.
+            named = {"kind": resource.kind, "apiVersion": resource.api_version}
+            objects = [named | item for item in obj["items"]] if "items" in obj else objects
             kind = None
-        table = printers.table(resource, objects, metadata, include_object or "Metadata", kind=kind)
+        include = include_object or "Metadata"
+        table = printers.table(resource, objects, metadata, include, kind=kind, shown=shown)
         return versioned(table, form.version)
     version = f"meta.k8s.io/{form.version}"
     if "items" in obj:

@@ -34,10 +34,10 @@ class Served:
         """A fresh dict of a cache entry, in the client's version."""
         return self.outgoing(self.store.cache.object(entry))
 
-    def shown(self, entry: Entry, form: Form, include_object: str) -> Object:
+    def shown(self, entry: Entry, form: Form) -> Object:
         """What the client's form is made of: tables and metadata come from the object as it is stored."""
         obj = self.store.cache.object(entry)
-        return obj if form.kind and include_object != "Object" else self.outgoing(obj)
+        return obj if form.kind else self.outgoing(obj)
 
     def incoming(self, obj: Object) -> Object:
         """From the client's version to the stored one."""

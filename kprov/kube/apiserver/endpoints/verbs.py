@@ -108,7 +108,7 @@ class Verbs:
             response = respond.raw(store.cache.head + entry.tail, context.warnings)
             return await respond.compressed(request, response)
         include = query.get("includeObject", "")
-        obj = respond.formed(view.resource, view.shown(entry, form, include), form, include)
+        obj = respond.formed(view.resource, view.shown(entry, form), form, include, view.outgoing)
         response = respond.document(obj, form, warnings=context.warnings)
         return await respond.compressed(request, response)
 
@@ -118,12 +118,7 @@ class Verbs:
         form = negotiation.of(request, query)
         options = parameters.list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
-        if form.kind == "Table" and include not in {"", "Metadata", "Object", "None"}:
-            quoted = status.quoted(include)
-            raise status.bad_request(
-                f"Unable to convert to Table as requested: includeObject: Invalid value: {quoted}: "
-                "must be 'Metadata', 'Object', 'None', or empty"
-            )
+        respond.check_include(form, include)
         if context.info.verb == "watch":
             return await watching.serve(request, view, options, form, include, self._rounds)
         listed = await listing.find(view.store, options)
@@ -141,11 +136,10 @@ class Verbs:
             metadata["continue"] = listed.token.encoded()
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
-        objects = (view.shown(entry, form, include) for entry in listed.entries)
+        objects = (view.shown(entry, form) for entry in listed.entries)
         if form.kind == "Table":
-            return respond.versioned(
-                printers.table(resource, objects, metadata, include or "Metadata"), form.version
-            )
+            table = printers.table(resource, objects, metadata, include or "Metadata", shown=view.outgoing)
+            return respond.versioned(table, form.version)
         listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:
             return respond.formed(resource, listed_as | {"items": objects}, form, include)

@@ -49,14 +49,14 @@ class _Encoder:
     def added(self, entry: Entry) -> bytes:
         if self.is_plain:
             return b'{"type":"ADDED","object":%b%b}\n' % (self._view.store.cache.head, entry.tail)
-        return self.made("ADDED", self._view.shown(entry, self._form, self._include))
+        return self.made("ADDED", self._view.shown(entry, self._form))
 
     def event(self, event: Event, type_: str) -> bytes:
         line = event.line(type_)
         if self.is_plain:
             return line
         obj = orjson.loads(line)["object"]
-        if not self._form.kind or self._include == "Object":
+        if not self._form.kind:
             obj = self._view.outgoing(obj)
         return self.made(type_, obj)
 
@@ -87,7 +87,9 @@ class _Encoder:
         if self._include == "Metadata":
             made["rows"][0]["object"] = printers.partial_metadata(obj)
         elif self._include == "Object":
-            made["rows"][0]["object"] = obj
+            # A bookmark is of the client's version already.
+            served = obj["apiVersion"] == self._view.resource.api_version
+            made["rows"][0]["object"] = obj if served else self._view.outgoing(obj)
         self._columns_sent = True
         return respond.versioned(made, self._form.version)
 

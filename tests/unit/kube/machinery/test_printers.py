@@ -191,3 +191,67 @@ def test_rows_carry_metadata_the_object_or_nothing() -> None:
     assert printers.table(resource, [obj], now=NOW)["rows"][0]["object"]["kind"] == "PartialObjectMetadata"
     assert printers.table(resource, [obj], include_object="Object", now=NOW)["rows"][0]["object"] == obj
     assert printers.table(resource, [obj], include_object="None", now=NOW)["rows"][0]["object"] is None
+
+
+@pytest.mark.parametrize(
+    ("port", "shown"),
+    [
+        ({"name": "", "protocol": "TCP"}, "<unset>"),
+        ({"name": "web"}, "web"),
+        ({"name": "web", "port": 80}, "80"),
+        ({}, "*"),
+    ],
+)
+def test_a_port_of_a_slice_without_a_number_is_shown_by_its_name(port: Obj, shown: str) -> None:
+    assert cells("discovery.k8s.io", "v1", "endpointslices", ports=[port])["Ports"] == shown
+
+
+@pytest.mark.parametrize("prefix", ["storageclass", "storageclass.beta"])
+def test_the_default_storage_class_is_marked_by_either_annotation(prefix: str) -> None:
+    annotations = {f"{prefix}.kubernetes.io/is-default-class": "true"}
+    row = cells("storage.k8s.io", "v1", "storageclasses", metadata={**META, "annotations": annotations})
+    assert row["Name"] == "web (default)"
+
+
+@pytest.mark.parametrize(
+    ("selector", "shown"),
+    [
+        (
+            {"matchLabels": {"b": "2", "a": "1"}},
+            "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{},}",
+        ),
+        (
+            {"matchExpressions": [{"key": "k", "operator": "In", "values": ["x", "y"]}]},
+            (
+                "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{"
+                "LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}"
+            ),
+        ),
+        (
+            {},
+            "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{},}",
+        ),
+    ],
+)
+def test_parameters_by_selector_are_shown_as_their_type_prints_itself(selector: Obj, shown: str) -> None:
+    spec = {"policyName": "p", "paramRef": {"selector": selector}}
+    row = cells("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", spec=spec)
+    assert row["ParamRef"] == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "annotation"),
+    [
+        ("DaemonSet", "deprecated.daemonset.template.generation"),
+        ("Deployment", "deprecated.deployment.rollback.revision"),
+    ],
+)
+def test_metadata_leave_out_what_upstreams_type_has_as_a_field(kind: str, annotation: str) -> None:
+    annotations = {annotation: "1", "a": "b"}
+    obj = {"kind": kind, "metadata": {"name": "x", "annotations": annotations}}
+    assert printers.partial_metadata(obj)["metadata"] == {"name": "x", "annotations": {"a": "b"}}
+    del annotations["a"]
+    assert printers.partial_metadata(obj)["metadata"] == {"name": "x"}
+    assert obj["metadata"] == {"name": "x", "annotations": annotations}
+    other = {"kind": "Pod", "metadata": {"annotations": annotations}}
+    assert printers.partial_metadata(other)["metadata"] == other["metadata"]

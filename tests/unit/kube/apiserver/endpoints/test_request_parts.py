@@ -77,6 +77,11 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
         ("application/vnd.kubernetes.protobuf,application/json", "application/json", ""),
         ("application/json;as=Unheard;v=v1;g=meta.k8s.io,application/json", "application/json", ""),
         ("application/json;q=0.1,application/yaml;q=0.9", "application/yaml", ""),
+        ("*/*;q=0.9,application/yaml;q=0.8", "application/yaml", ""),
+        ("application/json;stream=watch", "application/json", ""),
+        ("application/json;as=Table,application/yaml", "application/yaml", ""),
+        ("application/json;v=v1,application/yaml", "application/yaml", ""),
+        (" application/yaml ; q=0.5", "application/yaml", ""),
     ],
 )
 def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None:
@@ -84,10 +89,26 @@ def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None
     assert (form.media_type, form.kind) == (media_type, kind)
 
 
-def test_protobuf_alone_is_not_acceptable() -> None:
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/vnd.kubernetes.protobuf",
+        "application/*",
+        "Application/JSON",
+        "application/json/x",
+        "application/json;as=Table",
+        "application/json;v=v2",
+        "application/json;stream=x",
+    ],
+)
+def test_a_form_that_there_is_none_of_is_not_acceptable(accept: str) -> None:
     with pytest.raises(StatusError) as refused:
-        negotiation.form("application/vnd.kubernetes.protobuf")
+        negotiation.form(accept)
     assert refused.value.code == 406
+
+
+def test_beside_routes_a_media_type_may_be_any_of_its_kind() -> None:
+    assert negotiation.form("application/*", is_routed=False) is negotiation.PLAIN
 
 
 def list_options(verb: str, query: dict[str, str]) -> Any:

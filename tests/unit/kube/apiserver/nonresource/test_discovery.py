@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
 
 from kprov.kube.apiserver.endpoints.discovery import AGGREGATED_TYPE, Discovery
@@ -16,9 +15,8 @@ AGGREGATED = f"{AGGREGATED_TYPE},application/json"
 
 
 def read(path: str, accept: str = "application/json") -> Any:
-    found = DISCOVERY.document(path, accept)
-    assert found is not None
-    return orjson.loads(found[0])
+    found = DISCOVERY.aggregated(path, accept)
+    return DISCOVERY.plain(path) if found is None else found[0]
 
 
 def plain(group_version: str) -> set[tuple[str, str, bool, tuple[str, ...]]]:
@@ -74,13 +72,30 @@ def test_a_scale_says_its_own_group() -> None:
     assert (entry["group"], entry["version"], entry["kind"]) == ("autoscaling", "v1", "Scale")
 
 
-def test_media_type_and_etag_go_with_the_form() -> None:
-    one, two = DISCOVERY.document("/apis", AGGREGATED), DISCOVERY.document("/apis/", "*/*")
-    assert one is not None
-    assert two is not None
-    assert (one[1], two[1]) == (AGGREGATED_TYPE, "application/json")
-    assert one[2] != two[2]
-    assert DISCOVERY.document("/apis/none", "*/*") is None
+@pytest.mark.parametrize(
+    "accept",
+    [
+        AGGREGATED_TYPE,
+        f"application/json,{AGGREGATED_TYPE}",
+        f"{AGGREGATED_TYPE};q=0.1,application/json;q=0.9",
+        f"{AGGREGATED_TYPE};profile=nopeer",
+    ],
+)
+def test_who_takes_the_aggregated_form_gets_it_whatever_stands_first(accept: str) -> None:
+    found = DISCOVERY.aggregated("/apis", accept)
+    assert found is not None
+    assert found[1] == AGGREGATED_TYPE
+    assert found[2].startswith('"')
+
+
+def test_the_aggregated_form_is_there_as_yaml_and_only_of_both_roots() -> None:
+    as_yaml = AGGREGATED_TYPE.replace("json", "yaml")
+    found = DISCOVERY.aggregated("/api", as_yaml)
+    assert found is not None
+    assert found[1] == as_yaml
+    assert DISCOVERY.aggregated("/apis", "*/*") is None
+    assert DISCOVERY.aggregated("/apis/apps", AGGREGATED_TYPE) is None
+    assert DISCOVERY.plain("/apis/none") is None
 
 
 def test_versions_of_one_storage_say_the_same_storage_version() -> None:
@@ -104,8 +119,13 @@ def test_the_aggregated_form_leaves_out_the_lists_own_group_and_version() -> Non
     assert kinds["scale"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
 
 
-def test_a_form_that_there_is_none_of_is_refused() -> None:
-    for accept in ("text/html", AGGREGATED_TYPE.replace("v=v2", "v=v2beta1")):
+def test_a_version_of_the_aggregated_form_that_is_gone_is_not_it() -> None:
+    assert DISCOVERY.aggregated("/apis", AGGREGATED_TYPE.replace("v=v2", "v=v2beta1")) is None
+
+
+def test_a_route_wants_a_media_type_by_its_name() -> None:
+    for accept in ("text/html", "application/*", "Application/JSON"):
         with pytest.raises(StatusError) as caught:
-            DISCOVERY.document("/apis", accept)
+            DISCOVERY.aggregated("/api", accept)
         assert caught.value.code == 406
+        assert DISCOVERY.aggregated("/apis", accept) is None
