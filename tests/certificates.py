@@ -31,15 +31,17 @@ class Issuer:
         serves: bool = False,
         asks: bool = False,
         usage: ObjectIdentifier | None = None,
+        more: Sequence[x509.NameAttribute[str]] = (),
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         """A certificate and its key: a client's, or (`serves`) one of 127.0.0.1; negative days: it has ended.
 
-        asks: what serves is also a client, as members of an etcd are to each other.
+        asks: what serves is also a client, as members of an etcd are to each other. more: of its subject.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         if name:
             subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
+        subject += more
         own = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = self._builder(x509.Name(subject), key, days=days, is_ca=False)
         usages = [usage or own, *([ExtendedKeyUsageOID.CLIENT_AUTH] if asks else [])]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from kprov.kube.component_base.http11.answer import Response
 
 #: None: well; otherwise the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
 
 
 class Health:
@@ -63,4 +65,4 @@ async def _result(check: Check) -> str | None:
 
 
 def _text(code: int, text: str) -> Response:
-    return Response(status=code, text=text, headers={"X-Content-Type-Options": "nosniff"})
+    return Response(status=code, text=text, headers=_HEADERS)

@@ -16,6 +16,7 @@ from typing import Final
 from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import impersonation
+from kprov.kube.apiserver.authentication.union import is_spaced
 from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.endpoints import info as request_info
 from kprov.kube.apiserver.endpoints import negotiation, permitted, respond, verbs
@@ -175,7 +176,10 @@ class Server:
             event = request.audit = self._auditor.begin(request, info, user)
         acting = user
         if impersonation.is_asked(request.headers):
-            acting, constraint = await self._impersonator.act(user, request.headers, info)
+            try:
+                acting, constraint = await self._impersonator.act(user, request.headers, info)
+            except status.StatusError as error:
+                return _refusal(error, request, query)
             if event is not None and acting is not user:
                 event.impersonated(acting, constraint)
         if self._flow is not None:
@@ -188,11 +192,7 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            refusal = respond.error(
-                permitted.denied(info, acting.name, reason), negotiation.of_error(request, query)
-            )
-            refusal.headers["X-Content-Type-Options"] = "nosniff"
-            return refusal
+            return _refusal(permitted.denied(info, acting.name, reason), request, query)
         if not info.is_resource_request:
             return await self._other(request, query)
         agent = http_request.readable(request.headers.get("User-Agent", ""))
@@ -225,6 +225,7 @@ class Server:
                 event = self._auditor.refused(request, info, error)
                 request.audit_id = "" if event is None else event.id
             raise
+        request.has_spaced_token = is_spaced(request.headers)
         return ANONYMOUS
 
     async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
@@ -241,3 +242,10 @@ class Server:
             request
         )
         return permitted.no_route(path) if answer is None else answer
+
+
+def _refusal(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:
+    """Of who may not do that, which no browser takes for a page."""
+    response = respond.error(error, negotiation.of_error(request, query))
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -46,13 +46,12 @@ class BootstrapTokenAuthenticator:
             and data.get("usage-bootstrap-authentication") == b"true"
             and not _expired(data.get("expiration", b"").decode("utf-8", "replace"))
         )
-        extra = [
-            name for name in data.get("auth-extra-groups", b"").decode("utf-8", "replace").split(",") if name
-        ]
+        groups = data.get("auth-extra-groups", b"").decode("utf-8", "replace")
+        extra = groups.split(",") if groups else []
         if not holds or not all(_EXTRA_GROUP.fullmatch(name) for name in extra):
             return None
-        groups = (*sorted({GROUP, *extra}), "system:authenticated")
-        return UserInfo(name=f"system:bootstrap:{identity}", groups=groups)
+        named = (*sorted({GROUP, *extra}), "system:authenticated")
+        return UserInfo(name=f"system:bootstrap:{identity}", groups=named)
 
 
 def _decoded(value: str) -> bytes:

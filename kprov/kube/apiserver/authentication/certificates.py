@@ -16,6 +16,10 @@ from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
 _REMEMBERED: Final = 1024
+#: The attribute of a subject that has the user's uid.
+_UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
+#: Groups that say whether somebody is authenticated; with one of them, none is added.
+SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 
 
 def load_authorities(path: str) -> list[x509.Certificate]:
@@ -78,20 +82,33 @@ def _for_clients(certificate: x509.Certificate) -> bool:
 
 
 def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:
-    """CN and O of the subject; the credential's id is the certificate's fingerprint."""
+    """CN, O and uid of the subject; the credential's id is the certificate's fingerprint.
+
+    Raises StatusError 401 for an empty uid, and for several.
+    """
     name = common_name(certificate)
     groups = [
         str(attribute.value)
         for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     ]
+    if name != "system:anonymous" and not SAID.intersection(groups):
+        groups.append("system:authenticated")
     return UserInfo(
         name=name,
-        groups=(*groups, "system:authenticated"),
+        groups=tuple(groups),
+        uid=_uid(certificate),
         extra={"authentication.kubernetes.io/credential-id": (f"X509SHA256={sha256(der).hexdigest()}",)},
     )
 
 
 def common_name(certificate: x509.Certificate) -> str:
-    """The subject's CN, "" when it has none."""
+    """The subject's CN, the last of several, "" when it has none."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else ""
+    return str(names[-1].value) if names else ""
+
+
+def _uid(certificate: x509.Certificate) -> str:
+    uids = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(_UID)]
+    if len(uids) > 1 or "" in uids:
+        raise status.unauthorized()
+    return uids[0] if uids else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
+from kprov.kube.apiserver.authentication.certificates import SAID, CertificateAuthenticator, load_authorities
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -23,6 +23,10 @@ class FrontProxyAuthenticator:
         self._group_headers = options.requestheader_group_headers
         self._extra_prefixes = [prefix.lower() for prefix in options.requestheader_extra_headers_prefix]
 
+    def trusts(self, der: bytes) -> bool:
+        """Whether the certificate is of the front proxies' authority, and for clients."""
+        return not self._proxies.is_foreign(der)
+
     def authenticate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
         """The user that the proxy names; None when the certificate is not a proxy's or no user is named."""
         name = next((headers[header] for header in self._user_headers if headers.get(header)), "")
@@ -34,7 +38,7 @@ class FrontProxyAuthenticator:
         if self._names and proxy.name not in self._names:
             raise status.unauthorized()
         groups = [value for header in self._group_headers for value in _all(headers, header)]
-        if "system:authenticated" not in groups and name != "system:anonymous":
+        if SAID.isdisjoint(groups) and name != "system:anonymous":
             groups.append("system:authenticated")
         extra: dict[str, tuple[str, ...]] = {}
         for header, value in headers.items():

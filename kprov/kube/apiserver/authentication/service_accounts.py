@@ -7,12 +7,10 @@ every time.
 
 from __future__ import annotations
 
-import binascii
 import hashlib
-import hmac
 import time
 import uuid
-from base64 import b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,24 +20,21 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kprov.kube.apiserver.cacher import keys
-from kprov.kube.apiserver.cacher.cache import ResourceCache
-from kprov.kube.apiserver.cacher.entry import Entry
+from kprov.kube.apiserver.authentication import token_claims
+from kprov.kube.apiserver.authentication.legacy_tokens import ISSUER, LegacyTokens
+from kprov.kube.apiserver.authentication.token_claims import LEEWAY_SECONDS, RefusedTokenError
+from kprov.kube.apiserver.authentication.token_objects import Need, find, has_ended
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
-from kprov.kube.machinery import status, timestamps
+from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
-_ALGORITHMS: Final = ["RS256", "ES256", "ES384", "ES512"]
-_LEGACY_ISSUER: Final = "kubernetes/serviceaccount"
-#: Set by the cleaner of legacy tokens on what has not been used for long.
-_INVALID_SINCE: Final = "kubernetes.io/legacy-token-invalid-since"
-_LEGACY: Final = "kubernetes.io/serviceaccount/"
-#: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
-_LEEWAY_SECONDS: Final = 60
+#: Of the library the signature only: the claims are checked here, as upstream does.
+_JWS: Final = jwt.PyJWS()
+_INVALIDATED: Final = "service account token has been invalidated"
 
 
 def key_id(key: PublicKey) -> str:
@@ -113,28 +108,8 @@ def bound_claims(
     }
 
 
-class WrongAudienceError(status.StatusError):
-    """A token that holds, but for others; 401. `text` is what a TokenReview says."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(status.unauthorized().status)
-        self.text = text
-
-
 def _quoted(values: list[str]) -> str:
     return f"[{' '.join(status.quoted(value) for value in values)}]"
-
-
-class _Need:
-    """An object that a token depends on, as it was when the token was checked."""
-
-    __slots__ = ("cache", "ends", "entry", "key")
-
-    def __init__(self, cache: ResourceCache, key: str, entry: Entry | None, *, ends: bool) -> None:
-        self.cache = cache
-        self.key = key
-        self.entry = entry
-        self.ends = ends
 
 
 class _Hit:
@@ -142,7 +117,7 @@ class _Hit:
 
     __slots__ = ("_needs", "_until", "audiences", "user")
 
-    def __init__(self, user: UserInfo, audiences: list[str], until: float, needs: tuple[_Need, ...]) -> None:
+    def __init__(self, user: UserInfo, audiences: list[str], until: float, needs: tuple[Need, ...]) -> None:
         self.user = user
         self.audiences = audiences
         self._until = until
@@ -161,9 +136,10 @@ class ServiceAccountAuthenticator:
         self, keys: list[PublicKey], issuers: list[str], audiences: list[str], registry: Registry
     ) -> None:
         self.keys = {key_id(key): key for key in keys}
-        self._issuers = [*issuers, _LEGACY_ISSUER]
+        self._issuers = [*issuers, ISSUER]
         self.audiences = audiences
         self._registry = registry
+        self._legacy = LegacyTokens(registry)
         self._verified: OrderedDict[str, Object] = OrderedDict()
         self._hits: dict[str, _Hit] = {}
 
@@ -181,148 +157,112 @@ class ServiceAccountAuthenticator:
         claims = self._verify(token)
         if claims is None:
             return None
-        needs: list[_Need] = []
-        user, common = await self._found(claims, token, audiences, needs)
+        needs: list[Need] = []
+        common = self._audiences_of(claims, audiences)
+        user = await self._found(claims, token, needs)
         if audiences is None:
             if len(self._hits) >= _REMEMBERED:
                 self._hits.clear()
-            until = claims.get("exp", float("inf")) + _LEEWAY_SECONDS
+            until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
             # What is being deleted ends by the clock, not with a change.
             if not any(need.ends for need in needs):
                 self._hits[token] = _Hit(user, common, until, tuple(needs))
         return user, common
 
-    async def _found(
-        self, claims: Object, token: str, audiences: list[str] | None, needs: list[_Need]
-    ) -> tuple[UserInfo, list[str]]:
+    async def _found(self, claims: Object, token: str, needs: list[Need]) -> UserInfo:
         """The user of verified claims; what they depend on is added to needs."""
-        if claims["iss"] == _LEGACY_ISSUER:
-            return await self._legacy(claims, token, needs), audiences or self.audiences
+        if claims["iss"] == ISSUER:
+            namespace, name, uid = await self._legacy.account(claims, token, needs)
+            return account_user(namespace, name, uid, {})
+        token_claims.check_times(claims)
+        return await self._bound(claims, needs)
+
+    def _audiences_of(self, claims: Object, audiences: list[str] | None) -> list[str]:
+        """Those that both sides know; a token that names none is for this API server."""
         wanted = audiences or self.audiences
-        given = claims.get("aud", [])
-        common = [
-            audience for audience in ([given] if isinstance(given, str) else given) if audience in wanted
-        ]
+        given = claims.get("aud") or self.audiences
+        shown = [given] if isinstance(given, str) else list(given)
+        common = [audience for audience in shown if audience in wanted]
         if not common:
-            shown = [given] if isinstance(given, str) else list(given)
             text = f"token audiences {_quoted(shown)} is invalid for the target audiences {_quoted(wanted)}"
-            raise WrongAudienceError(text)
-        return await self._bound(claims, needs), common
+            raise RefusedTokenError(text)
+        return common
 
     def _verify(self, token: str) -> Object | None:
         claims = self._verified.get(token)
         if claims is not None:
-            if "exp" in claims and claims["exp"] <= time.time() - _LEEWAY_SECONDS:
-                del self._verified[token]
-                raise status.unauthorized()
             return claims
         try:
             header = jwt.get_unverified_header(token)
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
         except jwt.PyJWTError:
             return None
-        if issuer not in self._issuers:
+        if not isinstance(issuer, str) or issuer not in self._issuers:
             return None
-        candidates = (
-            [self.keys[header["kid"]]] if header.get("kid") in self.keys else list(self.keys.values())
-        )
+        key_name = header.get("kid") or ""
+        if key_name and key_name not in self.keys:
+            raise RefusedTokenError("invalid signature, no keys found")
+        candidates = [self.keys[key_name]] if key_name else list(self.keys.values())
         for key in candidates:
             try:
-                claims = jwt.decode(
-                    token,
-                    key,
-                    algorithms=[algorithm_of(key)],
-                    leeway=_LEEWAY_SECONDS,
-                    options={"verify_aud": False, "verify_iat": False},
-                )
-            except jwt.InvalidSignatureError:
+                payload = _JWS.decode(token, key, algorithms=[algorithm_of(key)])
+            except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
                 continue
             except jwt.PyJWTError:
                 raise status.unauthorized() from None
+            claims = token_claims.read(payload)
             self._verified[token] = claims
             if len(self._verified) > _REMEMBERED:
                 self._verified.popitem(last=False)
             return claims
-        raise status.unauthorized()
+        raise RefusedTokenError("go-jose/go-jose: error in cryptographic primitive")
 
-    async def _bound(self, claims: Object, needs: list[_Need]) -> UserInfo:
+    async def _bound(self, claims: Object, needs: list[Need]) -> UserInfo:
         private = claims.get("kubernetes.io") or {}
-        namespace = private.get("namespace", "")
-        account = private.get("serviceaccount") or {}
-        await self._exists("serviceaccounts", namespace, account, needs)
-        extra = {"authentication.kubernetes.io/credential-id": (f"JTI={claims.get('jti', '')}",)}
-        pod, node = private.get("pod"), private.get("node")
-        if pod:
-            await self._exists("pods", namespace, pod, needs)
-            extra["authentication.kubernetes.io/pod-name"] = (pod["name"],)
-            extra["authentication.kubernetes.io/pod-uid"] = (pod["uid"],)
-        if private.get("secret"):
-            await self._exists("secrets", namespace, private["secret"], needs)
-        if node:
-            if not pod:
-                await self._exists("nodes", "", node, needs)
-            extra["authentication.kubernetes.io/node-name"] = (node["name"],)
-            extra["authentication.kubernetes.io/node-uid"] = (node.get("uid", ""),)
-        return account_user(namespace, account["name"], account.get("uid", ""), extra)
-
-    async def _legacy(self, claims: Object, token: str, needs: list[_Need]) -> UserInfo:
-        """A token of a Secret: it holds as long as the secret has it."""
-        names = ("namespace", "secret.name", "service-account.name", "service-account.uid")
-        namespace, secret_name, name, uid = (str(claims.get(f"{_LEGACY}{part}", "")) for part in names)
-        if not all((namespace, secret_name, name, uid)) or claims.get("sub") != f"{PREFIX}{namespace}:{name}":
-            raise status.unauthorized()
-        account = await self._find("serviceaccounts", namespace, name, needs, uid)
-        secret = await self._find("secrets", namespace, secret_name, needs)
-        if account is None or secret is None or any(map(_deletion, (account, secret))):
-            raise status.unauthorized()
-        if (secret["metadata"].get("labels") or {}).get(_INVALID_SINCE):
-            raise status.unauthorized()
-        try:
-            held = b64decode((secret.get("data") or {}).get("token", ""))
-        except binascii.Error:
-            raise status.unauthorized() from None
-        if not hmac.compare_digest(held, token.encode()):
-            raise status.unauthorized()
-        return account_user(namespace, name, uid, {})
-
-    async def _exists(self, plural: str, namespace: str, reference: Object, needs: list[_Need]) -> None:
-        """The object is there, the same one, and not past its deletion. Raises StatusError 401."""
-        name, uid = reference.get("name", ""), reference.get("uid", "")
-        found = await self._find(plural, namespace, name, needs, uid)
+        namespace, account = private.get("namespace") or "", private.get("serviceaccount") or {}
+        name, uid = account.get("name") or "", account.get("uid") or ""
+        found = await find(self._registry, "serviceaccounts", namespace, account, needs)
         if found is None:
-            raise status.unauthorized()
-        # A finalizer may keep an object for long; what it stood for ended at its deletion time.
-        deletion = _deletion(found)
-        if deletion and timestamps.seconds(deletion) < time.time() - _LEEWAY_SECONDS:
-            raise status.unauthorized()
+            raise RefusedTokenError(f'serviceaccounts "{name}" not found')
+        if found["metadata"]["uid"] != uid:
+            there = found["metadata"]["uid"]
+            raise RefusedTokenError(f"service account UID ({there}) does not match claim ({uid})")
+        if has_ended(found):
+            raise RefusedTokenError(f"service account {namespace}/{name} has been deleted")
+        extra = {}
+        if claims.get("jti"):
+            extra["authentication.kubernetes.io/credential-id"] = (f"JTI={claims['jti']}",)
+        pod, node, secret = private.get("pod"), private.get("node"), private.get("secret")
+        if secret is not None:
+            await self._exists("secret", namespace, secret, needs)
+        if pod is not None:
+            await self._exists("pod", namespace, pod, needs)
+            extra["authentication.kubernetes.io/pod-name"] = (pod.get("name") or "",)
+            extra["authentication.kubernetes.io/pod-uid"] = (pod.get("uid") or "",)
+        if node is not None:
+            if pod is None:
+                await self._exists("node", "", node, needs)
+            extra["authentication.kubernetes.io/node-name"] = (node.get("name") or "",)
+            extra["authentication.kubernetes.io/node-uid"] = (node.get("uid") or "",)
+        return account_user(namespace, name, uid, extra)
 
-    async def _find(
-        self, plural: str, namespace: str, name: str, needs: list[_Need], uid: str = ""
-    ) -> Object | None:
-        """From the cache; asks storage before it says no, for the cache may be behind an instant."""
-        store = self._registry.store("", plural)
-        found = store.lister.get(namespace, name)
-        if found is None or (uid and found["metadata"]["uid"] != uid):
-            await store.fresh()
-            found = store.lister.get(namespace, name)
-        if found is None or (uid and found["metadata"]["uid"] != uid):
-            return None
-        key = keys.key(store.resource, namespace, name)
-        entry = store.cache.get(key)
-        # An entry that is newer already than what was looked at is no ground to remember anything.
-        same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
-        needs.append(_Need(store.cache, key, entry, ends=not same or bool(_deletion(found))))
-        return found
+    async def _exists(self, kind: str, namespace: str, reference: Object, needs: list[Need]) -> None:
+        """What a token is bound to is there, the same one, and not past its deletion."""
+        found = await find(self._registry, f"{kind}s", namespace, reference, needs)
+        if found is None:
+            raise RefusedTokenError(_INVALIDATED)
+        there, uid = found["metadata"]["uid"], reference.get("uid") or ""
+        if there != uid:
+            text = f"{kind} UID ({there}) does not match service account {kind} ref claim ({uid})"
+            raise RefusedTokenError(text)
+        if has_ended(found):
+            raise RefusedTokenError(_INVALIDATED)
 
 
 def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
     """The user that a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
-
-
-def _deletion(obj: Object) -> str:
-    return obj["metadata"].get("deletionTimestamp") or ""
 
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:

@@ -26,7 +26,7 @@ from kprov.kube.machinery import status
 
 
 class Union:
-    """The first that knows the request's credentials decides."""
+    """The first that takes the request's credentials says who it is."""
 
     def __init__(
         self,
@@ -52,26 +52,46 @@ class Union:
     async def authenticate(
         self, headers: Mapping[str, str], peer_certificate: bytes | None
     ) -> UserInfo | None:
-        """See interfaces.Authenticator."""
+        """See interfaces.Authenticator. What is wrong of several credentials counts only if none is right."""
+        refusal: status.StatusError | None = None
         if peer_certificate is not None:
-            if self._front_proxy is not None:
-                user = self._front_proxy.authenticate(headers, peer_certificate)
+            try:
+                user = self._by_certificate(headers, peer_certificate)
                 if user is not None:
                     return user
-            user = self._certificates.authenticate(peer_certificate)
-            if user is not None:
-                return user
-        token = bearer_token(headers)
-        if not token:
-            token = websocket_token(headers)
-            if token:
-                take_out(headers)
-        if token:
-            user, _ = await self.by_token(token)
-            return user
-        if peer_certificate is not None and self._certificates.is_foreign(peer_certificate):
-            raise status.unauthorized()
+            except status.StatusError as error:
+                refusal = error
+        for credential in (bearer_token, _websocket_token):
+            try:
+                token = credential(headers)
+                if token:
+                    return (await self.by_token(token))[0]
+            except status.StatusError as error:
+                refusal = error
+        if refusal is None and peer_certificate is not None and self._is_wrong(peer_certificate):
+            refusal = status.unauthorized()
+        if refusal is not None:
+            raise refusal
         return None
+
+    def _by_certificate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
+        refusal: status.StatusError | None = None
+        if self._front_proxy is not None:
+            try:
+                user = self._front_proxy.authenticate(headers, der)
+                if user is not None:
+                    return user
+            except status.StatusError as error:
+                refusal = error
+        user = self._certificates.authenticate(der)
+        if user is None and refusal is not None:
+            raise refusal
+        return user
+
+    def _is_wrong(self, der: bytes) -> bool:
+        """Whether a certificate that has named nobody was refused by one of who look at it."""
+        proxies = self._front_proxy
+        return self._certificates.is_foreign(der) or (proxies is not None and not proxies.trusts(der))
 
     async def by_token(
         self, token: str, audiences: Sequence[str] | None = None
@@ -107,11 +127,22 @@ class Union:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
-    """The token of an Authorization header, "" without one."""
-    scheme, _, token = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return token.strip()
-    return ""
+    """The token of an Authorization header, "" without one. What stands behind it is passed over."""
+    scheme, *rest = headers.get("Authorization", "").strip().split(" ", 2)
+    return rest[0] if rest and scheme.lower() == "bearer" else ""
+
+
+def is_spaced(headers: Mapping[str, str]) -> bool:
+    """Whether a bearer token is passed over because there are spaces before it."""
+    value = headers.get("Authorization", "").strip()
+    return value[:8].lower() == "bearer  "
+
+
+def _websocket_token(headers: Mapping[str, str]) -> str:
+    token = websocket_token(headers)
+    if token:
+        take_out(headers)
+    return token
 
 
 def build(options: Namespace, registry: Registry) -> Union:

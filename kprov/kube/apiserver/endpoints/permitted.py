@@ -72,11 +72,15 @@ def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
     """The 403 of an authorizer, in upstream's words."""
     tail = f": {reason}" if reason else ""
     if not info.is_resource_request:
-        return status.forbidden("", "", f'User "{user}" cannot {info.verb} path "{info.path}"{tail}')
+        text = f'User "{user}" cannot {info.verb} path "{info.path}"'
+        return status.forbidden("", "", _as_text(text) + tail)
     plural = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    text = (
-        f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}{tail}'
-    )
+    text = f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}'
     printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return status.forbidden(printed, info.name, text)
+    return status.forbidden(printed, info.name, _as_text(text) + tail)
+
+
+def _as_text(said: str) -> str:
+    """What a client said itself, in a form that no browser takes for HTML."""
+    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

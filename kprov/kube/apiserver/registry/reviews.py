@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver import authentication, authorization
-from kprov.kube.apiserver.authentication.service_accounts import WrongAudienceError
+from kprov.kube.apiserver.authentication.token_claims import RefusedTokenError
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
+from kprov.kube.apiserver.registry import review_selectors
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.token import TokenRequest
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -58,15 +60,16 @@ class AccessReviews:
         review = await call.read_object()
         spec = review.get("spec") or {}
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-        errors = _subject_errors(spec)
+        review.setdefault("metadata", {}).setdefault("namespace", call.namespace)
+        later = []
         if resource is not None and resource.get("namespace", "") != call.namespace:
             named = resource.get("namespace", "")
             text = "must match metadata.namespace"
-            errors.append(field.invalid("spec.resourceAttributes.namespace", named, text))
+            later.append(field.invalid("spec.resourceAttributes.namespace", named, text))
         if path is not None:
             text = "disallowed on this kind of request"
-            errors.append(field.invalid("spec.nonResourceAttributes", path, text))
-        return await self._answer(call, review, _user_of(spec), errors)
+            later.append(field.invalid("spec.nonResourceAttributes", _as_in_go(path), text))
+        return await self._answer(call, review, _user_of(spec), _subject_errors(spec), later)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectAccessReview: about who asks."""
@@ -85,6 +88,8 @@ class AccessReviews:
                 {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
                 {"verbs": ["*"], "nonResourceURLs": ["*"]},
             ]
+        # Upstream answers without what it was asked.
+        review["metadata"], review["spec"] = {}, {}
         review["status"] = {
             "resourceRules": [_resource_rule(rule) for rule in rules if rule.get("resources")],
             "nonResourceRules": [
@@ -97,21 +102,28 @@ class AccessReviews:
         return Reply(review, 201)
 
     async def _answer(
-        self, call: Call, review: Object, user: UserInfo, errors: list[field.FieldError]
+        self,
+        call: Call,
+        review: Object,
+        user: UserInfo,
+        errors: list[field.FieldError],
+        later: Sequence[field.FieldError] = (),
     ) -> Reply:
         spec = review.get("spec") or {}
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
         if resource is not None and path is not None:
             text = "cannot be specified in combination with resourceAttributes"
-            errors = [field.invalid("spec.nonResourceAttributes", path, text), *errors]
+            errors = [field.invalid("spec.nonResourceAttributes", _as_in_go(path), text), *errors]
         if resource is None and path is None:
             text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
+        errors = [*errors, *review_selectors.validate(resource)]
         kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
         metadata = review.get("metadata") or {}
         if any(value for name, value in metadata.items() if name not in kept):
             text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
             errors = [*errors, field.invalid("metadata", metadata, text)]
+        errors += later
         if errors:
             # Upstream names no kind here.
             raise status.invalid(call.resource.group, "", "", errors)
@@ -121,6 +133,8 @@ class AccessReviews:
             review["status"]["denied"] = True
         if reason:
             review["status"]["reason"] = reason
+        if resource is not None and (unread := review_selectors.selected(resource).errors):
+            review["status"]["evaluationError"] = "; ".join(unread)
         return Reply(review, 201)
 
 
@@ -139,6 +153,7 @@ async def ask(
             resource=resource.get("resource", ""),
             subresource=resource.get("subresource", ""),
             name=resource.get("name", ""),
+            selected_fields=review_selectors.selected(resource).fields,
         )
     else:
         assert path is not None
@@ -158,23 +173,28 @@ class IdentityReviews:
         spec = review.get("spec") or {}
         if not spec.get("token"):
             raise status.bad_request("token is required for TokenReview in authentication")
+        review.setdefault("metadata", {})
         try:
             user, audiences = await self._authenticator.by_token(spec["token"], spec.get("audiences"))
         except status.StatusError as error:
             if error.code != 401:
                 raise
             told = "invalid bearer token"
-            if isinstance(error, WrongAudienceError):
+            if isinstance(error, RefusedTokenError):
                 told = f"[{told}, {error.text}]"
             review["status"] = {"user": {}, "error": told}
         else:
             review["status"] = {"authenticated": True, "user": user.document(), "audiences": audiences}
+        for system in ("namespace", "uid"):
+            review["metadata"].pop(system, None)
+        if not spec.get("audiences"):
+            spec.pop("audiences", None)
         return Reply(review, 201)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectReview: `kubectl auth whoami`."""
         review = await call.read_object()
-        review.setdefault("metadata", {})["creationTimestamp"] = timestamps.now()
+        review["metadata"] = {"creationTimestamp": timestamps.now()}
         review["status"] = {"userInfo": call.context.user.document()}
         return Reply(review, 201)
 
@@ -184,13 +204,18 @@ def _user_of(spec: Object) -> UserInfo:
         name=spec.get("user", ""),
         groups=tuple(spec.get("groups") or ()),
         uid=spec.get("uid", ""),
-        extra={key: tuple(values) for key, values in (spec.get("extra") or {}).items()},
+        extra={key: tuple(values or ()) for key, values in (spec.get("extra") or {}).items()},
     )
 
 
 def _resource_rule(rule: Object) -> Object:
     fields = ("verbs", "apiGroups", "resources", "resourceNames")
     return {name: rule[name] for name in fields if rule.get(name)}
+
+
+def _as_in_go(path: Object) -> Object:
+    """The nonResourceAttributes as upstream's refusals show them: its own type has no names of the wire."""
+    return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 
 def _subject_errors(spec: Object) -> list[field.FieldError]:

@@ -104,7 +104,7 @@ class TokenRequest:
 
     async def _bound(self, call: Call, reference: Object | None) -> tuple[Object | None, Object | None]:
         """The object that the token is bound to, and a pod's node."""
-        if not reference:
+        if reference is None:
             return None, None
         kind, group = reference.get("kind", ""), _group(reference)
         plural = "" if group else _BINDABLE.get(kind, "")
@@ -113,6 +113,8 @@ class TokenRequest:
             text = f"cannot bind token to object of type {group}/{version}, Kind={kind}"
             raise status.bad_request(text)
         store = self._registry.store("", plural)
+        if not reference.get("name"):
+            raise status.bad_request("Name parameter required.")
         namespace = "" if plural == "nodes" else call.namespace
         bound = {**await store.get(call.context, namespace, reference.get("name", "")), "kind": kind}
         if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:
@@ -136,8 +138,9 @@ class TokenRequest:
 
 
 def _group(reference: Object) -> str:
-    """API group of a reference's apiVersion, "" for the core group."""
-    return str(reference.get("apiVersion", "")).rpartition("/")[0]
+    """API group of a reference's apiVersion, "" for the core group and for what is no apiVersion."""
+    parts = str(reference.get("apiVersion") or "").split("/")
+    return parts[0] if len(parts) == 2 else ""
 
 
 def _check_name(given: Object, call: Call) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from cryptography.x509 import NameAttribute
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator
@@ -19,12 +20,14 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
 from tests.certificates import Issuer
 
+UID = ObjectIdentifier("1.3.6.1.4.1.57683.2")
+
 
 class Authority(Issuer):
     """A CA that issues client certificates."""
 
-    def client(self, name: str, *groups: str, days: int = 1, usage: ObjectIdentifier | None = None) -> bytes:
-        certificate, _ = self.issued(name, groups, days=days, usage=usage)
+    def client(self, name: str, *groups: str, days: int = 1, **more: Any) -> bytes:
+        certificate, _ = self.issued(name, groups, days=days, **more)
         return certificate.public_bytes(serialization.Encoding.DER)
 
 
@@ -69,6 +72,39 @@ def test_a_certificate_without_a_name_is_nobody_whatever_its_groups(
     authority: Authority, certificates: CertificateAuthenticator
 ) -> None:
     assert certificates.authenticate(authority.client("", "system:masters")) is None
+
+
+def test_a_certificate_has_a_uid_and_its_last_name_counts(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    more = [NameAttribute(UID, "u-1"), NameAttribute(NameOID.COMMON_NAME, "bob")]
+    user = certificates.authenticate(authority.client("alice", more=more))
+    assert user is not None
+    assert (user.name, user.uid) == ("bob", "u-1")
+
+
+def test_a_certificate_of_two_uids_is_refused(
+    authority: Authority, certificates: CertificateAuthenticator
+) -> None:
+    more = [NameAttribute(UID, "u-1"), NameAttribute(UID, "u-2")]
+    with pytest.raises(StatusError):
+        certificates.authenticate(authority.client("alice", more=more))
+
+
+@pytest.mark.parametrize(
+    ("name", "groups"),
+    [
+        ("system:anonymous", ()),
+        ("alice", ("system:unauthenticated",)),
+        ("alice", ("system:authenticated", "dev")),
+    ],
+)
+def test_who_says_whether_they_are_authenticated_is_believed(
+    authority: Authority, certificates: CertificateAuthenticator, name: str, groups: tuple[str, ...]
+) -> None:
+    user = certificates.authenticate(authority.client(name, *groups))
+    assert user is not None
+    assert user.groups == groups
 
 
 @pytest.fixture

@@ -88,8 +88,9 @@ async def test_a_bootstrap_token_is_a_bootstrapper(bootstrap: BootstrapTokenAuth
         {"expiration": "2000-01-01T00:00:00Z"},
         {"expiration": "tomorrow"},
         {"auth-extra-groups": "system:masters"},
+        {"auth-extra-groups": "system:bootstrappers:workers,"},
     ],
-    ids=lambda changed: next(iter(changed)),
+    ids=lambda changed: "=".join(*changed.items()),
 )
 async def test_a_bootstrap_token_does_not_hold(
     bootstrap: BootstrapTokenAuthenticator, put: Put, changed: dict[str, str]

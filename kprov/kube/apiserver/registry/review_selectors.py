@@ -1,0 +1,109 @@
+"""Selectors in access reviews: the rules of their fields, and what authorizers are told of them.
+
+Source: upstream pkg/apis/authorization/validation and pkg/registry/authorization/util. What cannot be read is
+left out, which asks for more than the request is, never for less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
+
+Object = dict[str, Any]
+_WITH_VALUES: Final = {"In", "NotIn"}
+_WITHOUT_VALUES: Final = {"Exists", "DoesNotExist"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The equality terms of a field selector, and what is to be told of those that could not be read."""
+
+    fields: tuple[tuple[str, str], ...]
+    errors: tuple[str, ...]
+
+
+def validate(attributes: Object | None) -> Iterator[FieldError]:
+    """All rules of resourceAttributes' two selectors. Operators that nobody knows yet are taken."""
+    for name in ("fieldSelector", "labelSelector"):
+        selector = (attributes or {}).get(name)
+        if selector is not None:
+            yield from _selector(selector, f"spec.resourceAttributes.{name}", of_labels=name[0] == "l")
+
+
+def _selector(selector: Object, at: str, *, of_labels: bool) -> Iterator[FieldError]:
+    raw, requirements = selector.get("rawSelector") or "", selector.get("requirements") or []
+    if raw and requirements:
+        yield field.invalid(f"{at}.rawSelector", raw, "may not specified at the same time as requirements")
+    if not raw and not requirements:
+        text = f"when {at} is specified, requirements or rawSelector is required"
+        yield field.required(f"{at}.requirements", text)
+    for index, requirement in enumerate(requirements):
+        place = f"{at}.requirements[{index}]"
+        key, values = requirement.get("key") or "", requirement.get("values") or []
+        if not of_labels and not key:
+            yield field.required(f"{place}.key", "must be specified")
+        operator = requirement.get("operator") or ""
+        if operator in _WITH_VALUES and not values:
+            yield field.required(f"{place}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        if operator in _WITHOUT_VALUES and values:
+            text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+            yield field.forbidden(f"{place}.values", text)
+        if of_labels:
+            for text in names.is_qualified_name(key):
+                yield field.invalid(f"{place}.key", key, text)
+            for number, value in enumerate(values):
+                for text in names.is_label_value(value):
+                    yield field.invalid(f"{place}.values[{number}]", value, text)
+
+
+def selected(attributes: Object) -> Selected:
+    """What an authorizer may know of the selectors of valid resourceAttributes."""
+    errors = []
+    fields, wrong = _fields(attributes.get("fieldSelector") or {})
+    if wrong:
+        errors.append(_ignored("fieldSelector", some=bool(fields)))
+    read, wrong = _labels(attributes.get("labelSelector") or {})
+    if wrong:
+        errors.append(_ignored("labelSelector", some=read))
+    equal = tuple((name, value) for name, value, is_equal in fields if is_equal)
+    return Selected(equal, tuple(errors))
+
+
+def _ignored(name: str, *, some: bool) -> str:
+    part = "partially ignored" if some else "ignored"
+    return f"spec.resourceAttributes.{name} {part} due to parse error"
+
+
+def _fields(selector: Object) -> tuple[list[tuple[str, str, bool]], bool]:
+    """Field, value and whether it must have it, of all terms that can be read; whether one could not."""
+    requirements = selector.get("requirements") or []
+    if not requirements:
+        try:
+            terms = FieldSelector.parse(selector.get("rawSelector") or "").terms
+        except SelectorError:
+            return [], True
+        return [(term.field, term.value, not term.negated) for term in terms], False
+    found = [
+        (requirement.get("key") or "", requirement["values"][0], requirement["operator"] == "In")
+        for requirement in requirements
+        if requirement.get("operator") in _WITH_VALUES and len(requirement.get("values") or ()) == 1
+    ]
+    return found, len(found) < len(requirements)
+
+
+def _labels(selector: Object) -> tuple[bool, bool]:
+    """Whether any term could be read, and whether one could not."""
+    requirements = selector.get("requirements") or []
+    if not requirements:
+        raw = selector.get("rawSelector") or ""
+        try:
+            return not LabelSelector.parse(raw).is_empty, False
+        except SelectorError:
+            return False, True
+    known = [each for each in requirements if each.get("operator") in _WITH_VALUES | _WITHOUT_VALUES]
+    return bool(known), len(known) < len(requirements)
