@@ -76,6 +76,8 @@ class Attributes:
     obj: Object | None
     old: Object | None
     options: Object
+    #: While there is no name: mutating plugins run before one is made of it.
+    generate_name: str = ""
 
 
 class Admission(Protocol):

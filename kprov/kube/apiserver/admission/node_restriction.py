@@ -157,7 +157,8 @@ class NodeRestriction(WantsAuthorizer):
             await store.fresh()
             found = store.lister.get(namespace, name)
         if found is None:
-            raise status.not_found(store.resource, name)
+            # Upstream's listers name what they look for in the singular.
+            raise status.not_found(store.resource.singular, name)
         return found
 
 
@@ -184,13 +185,19 @@ async def _node(attributes: Attributes, node: str) -> None:
         raise refused(attributes, f'node "{node}" is not allowed to modify node "{name}"')
     if obj is None:
         return
-    labels = obj["metadata"].get("labels") or {}
+    labels, source = obj["metadata"].get("labels") or {}, (obj.get("spec") or {}).get("configSource")
     if attributes.operation == "CREATE":
+        if source is not None:
+            text = f'node "{node}" is not allowed to create pods with a non-nil configSource'
+            raise refused(attributes, text)
         bad = forbidden_labels(labels, {})
         if bad:
             text = f'node "{node}" is not allowed to set the following labels: {", ".join(bad)}'
             raise refused(attributes, text)
     elif old is not None:
+        if source is not None and source != (old.get("spec") or {}).get("configSource"):
+            text = f'node "{node}" is not allowed to update configSource to a new non-nil configSource'
+            raise refused(attributes, text)
         if (old.get("spec") or {}).get("taints") != (obj.get("spec") or {}).get("taints"):
             raise refused(attributes, f'node "{node}" is not allowed to modify taints')
         if old["metadata"].get("ownerReferences") != obj["metadata"].get("ownerReferences"):

@@ -57,7 +57,8 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         if kind is None:
             text = (
                 "cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion "
-                f"{owner.get('apiVersion', '')} Kind {owner.get('kind', '')}"
+                f"{owner.get('apiVersion', '')} Kind {owner.get('kind', '')}: no matches for kind "
+                f'"{owner.get("kind", "")}" in version "{owner.get("apiVersion", "")}"'
             )
             raise refused(attributes, text)
         namespace = attributes.namespace if kind.namespaced else ""

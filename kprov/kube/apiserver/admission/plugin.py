@@ -42,5 +42,13 @@ class WantsOptions(AdmissionPlugin):
 def refused(attributes: Attributes, text: str) -> status.StatusError:
     """The 403 of a plugin, in upstream's form."""
     metadata = (attributes.obj or {}).get("metadata") or {}
-    name = attributes.name or metadata.get("name") or metadata.get("generateName") or ""
+    name = (
+        attributes.generate_name
+        or attributes.name
+        or metadata.get("name")
+        or metadata.get("generateName")
+        or ""
+    )
+    if not name and attributes.operation == "CREATE":
+        name = "Unknown"
     return status.forbidden(attributes.resource, name, text)

@@ -13,7 +13,10 @@ from kprov.kube.apiserver.registry.registry import Registry
 
 
 class RBACEscalation(WantsAuthorizer):
-    """Not a plugin of upstream's list: no flag turns it off."""
+    """Not a plugin of upstream's list: no flag turns it off.
+
+    The last of the mutating phase, since who may not is told so before what is wrong with it.
+    """
 
     name = "RBACEscalation"
     resources = frozenset({
@@ -26,7 +29,7 @@ class RBACEscalation(WantsAuthorizer):
     def __init__(self, registry: Registry) -> None:
         del registry
 
-    async def validate(self, attributes: Attributes) -> None:
+    async def admit(self, attributes: Attributes) -> None:
         user, obj = attributes.context.user, attributes.obj
         if obj is None or MASTERS in user.groups or not isinstance(self.authorizer, Union):
             return

@@ -58,18 +58,24 @@ class Escalation:
     async def of_binding(self, user: UserInfo, binding: Object, old: Object | None) -> str:
         """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
 
-        Raises StatusError 404 for a role that is not there.
+        Raises StatusError 404 for a role that is not there, 400 for a reference that names none.
         """
         namespace, reference = binding["metadata"].get("namespace", ""), binding["roleRef"]
         plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.get("kind", ""), "")
         name = reference.get("name", "")
-        if _is_garbage_collection(binding, old):
+        if _is_garbage_collection(binding, old) or not plural:
+            return ""  # what no role can be, validation refuses
+        if await self._may("bind", user, plural, namespace, name):
             return ""
-        if plural and await self._may("bind", user, plural, namespace, name):
-            return ""
+        if plural == "roles" and not namespace:
+            raise status.bad_request("Namespace parameter required.")
+        if not name:
+            raise status.bad_request("Name parameter required.")
         rbac = self._authorizer.rbac
         if rbac is None or not rbac.knows(reference, namespace):
-            raise status.not_found(f"{plural}.{GROUP}", name)
+            # Upstream names what the request is about, not what is missing.
+            what = "rolebindings" if namespace else "clusterrolebindings"
+            raise status.not_found(f"{what}.{GROUP}", name)
         return self._missing(user, rbac.rules_of(reference, namespace), namespace)
 
     async def _may(self, verb: str, user: UserInfo, plural: str, namespace: str, name: str) -> bool:

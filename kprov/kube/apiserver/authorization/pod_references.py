@@ -62,9 +62,9 @@ def references(pod: Object) -> set[Reference]:
 def api_object_kept_by(pod: Object) -> str:
     """The first kind of API object that a pod refers to, "" for none: what a mirror pod may not have."""
     spec = pod["spec"]
+    referred = {plural for plural, _ in references(pod)}
     for kind in ("serviceaccounts", "secrets", "configmaps"):
-        with_volumes = references({"metadata": pod["metadata"], "spec": spec | {"volumes": []}})
-        if any(plural == kind for plural, _ in with_volumes):
+        if kind in referred:
             return kind
     if spec.get("resourceClaims"):
         return "resourceclaims"

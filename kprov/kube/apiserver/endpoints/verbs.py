@@ -225,6 +225,9 @@ class Verbs:
     ) -> tuple[Object, int]:
         info, store = context.info, view.store
         options, context.dry_run = await _delete_options(request, query)
+        reason = store.strategy.deletion_refusal(info.name)
+        if reason:
+            raise status.forbidden(view.resource, info.name, reason)
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         context.warnings += store.strategy.deletion_warnings(options.raw)
         if not gone or store.strategy.returns_deleted:

@@ -189,9 +189,8 @@ def common(metadata: Object) -> list[FieldError]:
 def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
     path, controller = "metadata.ownerReferences", ""
     for owner in owners:
-        group, slash, version = owner.get("apiVersion", "").rpartition("/")
-        del group, slash
-        if not version:
+        parts = owner.get("apiVersion", "").split("/")
+        if len(parts) > 2 or not parts[-1]:
             text = "version must not be empty"
             yield field.invalid(f"{path}.apiVersion", owner.get("apiVersion", ""), text)
         for part in ("kind", "name", "uid"):

@@ -170,6 +170,7 @@ class Store:
 
     async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         strategy = self.strategy
+        generated = not (obj.get("metadata") or {}).get("name")
         self._identify(obj)
         emptied = zero_values.normalize(obj, self._node)
         metadata.prepare_for_create(self.resource, namespace, obj)
@@ -180,7 +181,10 @@ class Store:
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
         if attributes is not None and self.admission is not None:
+            if generated:
+                attributes.generate_name = obj["metadata"].get("generateName", "")
             await self.admission.admit(attributes)
+            attributes.generate_name = ""
             strategy.default(obj)
         finish = await self.hooks.begin_create(context, obj)
         stored = False

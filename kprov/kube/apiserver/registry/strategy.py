@@ -71,6 +71,10 @@ class Strategy:
         """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []
 
+    def deletion_refusal(self, name: str) -> str:
+        """Why nobody may delete that one by its name (403), "" where that may be."""
+        return ""
+
     def grace_period(self, obj: Object, requested: int | None) -> int | None:
         """Grace in seconds that a deletion gets; None or 0: remove at once. Pods without a node get 0."""
         return None

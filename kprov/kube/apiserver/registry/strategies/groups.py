@@ -112,8 +112,22 @@ class NetworkPolicyStrategy(ResourceStrategy):
         return list(network_rules.policy_warnings(obj))
 
 
+_CLASS: Final = "kubernetes.io/ingress.class"
+_SYSTEM_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
+
+
 class IngressStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        annotations = obj["metadata"].get("annotations") or {}
+        if (
+            old is not None
+            or _CLASS not in annotations
+            or (obj.get("spec") or {}).get("ingressClassName") is not None
+        ):
+            return []
+        return [f"annotation \"{_CLASS}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(network_rules.ingress(obj))
@@ -167,6 +181,11 @@ class PodDisruptionBudgetStrategy(ResourceStrategy):
 
 
 class PriorityClassStrategy(ResourceStrategy):
+    def deletion_refusal(self, name: str) -> str:
+        if name not in _SYSTEM_CLASSES:
+            return ""
+        return "this is a system priority class and cannot be deleted"
+
     def default(self, obj: Object) -> None:
         _missing(obj, "preemptionPolicy", "PreemptLowerPriority")
         obj.setdefault("value", 0)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.strategies import (
+    apparmor,
     pod_defaults,
     pod_rules,
     pod_status_rules,
@@ -50,6 +51,7 @@ class PodStrategy(ResourceStrategy):
             obj["status"]["conditions"] = [_GATED | {"lastTransitionTime": timestamps.now()}]
         pod_defaults.merge_label_keys(obj)
         pod_template.drop_disabled(obj["spec"])
+        context.warnings += apparmor.take_over(obj)
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)

@@ -32,8 +32,6 @@ async def evict(call: Call) -> Reply:
     """POST of an Eviction; the answer is a Status. 429 while a budget protects the pod."""
     eviction = await call.read_object()
     name = eviction["metadata"].get("name", "")
-    if name != call.name:
-        raise status.bad_request("name in URL does not match name in Eviction object")
     asked = eviction.get("deleteOptions") or {}
     if asked.get("ignoreStoreReadErrorWithClusterBreakingPotential"):
         text = "can not be set for pod eviction, try after removing the option"
@@ -49,12 +47,14 @@ async def evict(call: Call) -> Reply:
         resource=call.resource,
         subresource="eviction",
         namespace=call.namespace,
-        name=name,
+        name=call.name,
         obj=eviction,
         old=None,
         options=asked,
     )
     await call.admission.admit(attributes)
+    if name != call.name:
+        raise status.bad_request("name in URL does not match name in Eviction object")
     await call.admission.validate(attributes)
     pod = await _unprotected(call, options)
     if pod is None:
