@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from kprov.kube.machinery import definitions
+from kprov.kube.machinery import definitions, openapi_enums
 from kprov.kube.machinery.openapi_defaults import default_of
-from kprov.kube.machinery.openapi_paths import PARAMETERS, PATCH_BODY, Operation, operations
+from kprov.kube.machinery.openapi_paths import CONNECT, PARAMETERS, PATCH_BODY, Operation, operations
 from kprov.kube.machinery.patch import PATCH_TYPES
 from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
 
@@ -24,6 +24,8 @@ Json = dict[str, Any]
 V2_MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+json"
 _INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
 _MEDIA_TYPES = ("application/json", "application/yaml")
+#: What lists give beside, when they are watched.
+_STREAMS = ("application/json;stream=watch",)
 _SCHEMES = {
     "BearerToken": {
         "description": "Bearer Token authentication",
@@ -33,7 +35,7 @@ _SCHEMES = {
     }
 }
 #: To be raised with any change of what documents look like: clients keep those of a hash for ever.
-_FORM = 2
+_FORM = 3
 _CODES = {200: "OK", 201: "Created", 202: "Accepted"}
 _OLD_REF = "#/$defs/"
 _INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
@@ -82,7 +84,9 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
         "paths": paths,
         "components": {
             "schemas": {
-                name: _schema(name, raw[name], "#/components/schemas/", v3=True)
+                name: _of_group(
+                    _schema(name, raw[name], "#/components/schemas/", v3=True), {("", "v1"), (group, version)}
+                )
                 for name in _closure(used, raw)
             },
             "securitySchemes": _SCHEMES,
@@ -141,6 +145,15 @@ def _closure(used: set[str], raw: definitions.Definitions) -> list[str]:
     return sorted(found)
 
 
+def _of_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
+    """A type that many groups share (DeleteOptions) says only the kinds of the document's own."""
+    kinds = schema.get("x-kubernetes-group-version-kind", ())
+    if len(kinds) > 1:
+        kept = [kind for kind in kinds if (kind["group"], kind["version"]) in versions]
+        schema["x-kubernetes-group-version-kind"] = kept
+    return schema
+
+
 def _references(schema: Json) -> Iterator[str]:
     if "$ref" in schema:
         yield schema["$ref"].removeprefix(_OLD_REF)
@@ -160,6 +173,7 @@ def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
         kinds = {"oneOf": [{"type": "string"}, {"type": "number"}]} if v3 else {"type": "string"}
         return {"description": schema.get("description", ""), **kinds}
     result = _converted(schema, prefix, v3=v3)
+    openapi_enums.add(name, result)
     if v3:
         _add_defaults(name, result)
     return result
@@ -206,11 +220,20 @@ def _path_names(path: str) -> list[str]:
     return [name for name in ("name", "namespace") if f"{{{name}}}" in path]
 
 
+def _pretty(path: str) -> bool:
+    """Whether a path takes ?pretty: all but connections."""
+    return path.rpartition("/")[2] not in CONNECT
+
+
 def _v3_path_parameters(path: str) -> Iterator[Json]:
     for name in _path_names(path):
         text = _PATH_PARAMETERS[name]
         schema = {"type": "string", "uniqueItems": True}
         yield {"name": name, "in": "path", "description": text, "required": True, "schema": schema}
+    if _pretty(path):
+        kind, text = PARAMETERS["pretty"]
+        schema = {"type": kind, "uniqueItems": True}
+        yield {"name": "pretty", "in": "query", "description": text, "schema": schema}
 
 
 def _v2_path_parameters(path: str) -> Iterator[Json]:
@@ -224,6 +247,9 @@ def _v2_path_parameters(path: str) -> Iterator[Json]:
             "type": "string",
             "uniqueItems": True,
         }
+    if _pretty(path):
+        kind, text = PARAMETERS["pretty"]
+        yield {"name": "pretty", "in": "query", "description": text, "type": kind, "uniqueItems": True}
 
 
 def _common(operation: Operation) -> Json:
@@ -257,7 +283,8 @@ def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) 
         result["requestBody"] = {"content": body}
         if operation.method != "delete":
             result["requestBody"]["required"] = True
-    answer = content(operation.response, _MEDIA_TYPES)
+    streams = _STREAMS if operation.action == "list" else ()
+    answer = content(operation.response, (*_MEDIA_TYPES, *streams))
     result["responses"] = _responses(operation, {} if answer is None else {"content": answer})
     return result
 
@@ -270,7 +297,7 @@ def _responses(operation: Operation, answer: Json) -> Json:
 def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
     result = _common(operation)
     result["consumes"] = list(PATCH_TYPES) if operation.body == PATCH_BODY else ["*/*"]
-    result["produces"] = list(_MEDIA_TYPES)
+    result["produces"] = [*_MEDIA_TYPES, *(_STREAMS if operation.action == "list" else ())]
     result["schemes"] = ["https"]
     result["parameters"] = [
         {"name": name, "in": "query", "description": text, "type": kind, "uniqueItems": True}

@@ -9,7 +9,7 @@ from kprov.kube.machinery.resources import Resource, Subresource
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 PATCH_BODY, DELETE_OPTIONS, STATUS = f"{_META}.Patch", f"{_META}.DeleteOptions", f"{_META}.Status"
-_CONNECT = frozenset({"exec", "attach", "portforward", "proxy"})
+CONNECT = frozenset({"exec", "attach", "portforward", "proxy"})
 _METHODS = {"get": "get", "list": "get", "create": "post", "update": "put", "patch": "patch"}
 _TITLES = {"get": "read", "update": "replace", "list": "list", "create": "create", "patch": "patch"}
 
@@ -93,7 +93,14 @@ class Operation:
     def tag(self) -> str:
         """The group version that the path is of: "apps_v1", "core_v1"."""
         parts = self.path.split("/")
-        return f"{parts[2].split('.')[0]}_{parts[3]}" if parts[1] == "apis" else f"core_{parts[2]}"
+        group, version = parts[2:4] if parts[1] == "apis" else ("", parts[2])
+        first, *others = group_words(group)
+        return f"{first}{''.join(map(str.capitalize, others))}_{version}"
+
+
+def group_words(group: str) -> list[str]:
+    """What ids and tags call a group: ["rbac", "authorization"] of rbac.authorization.k8s.io."""
+    return group.removesuffix(".k8s.io").split(".") if group else ["core"]
 
 
 def operations(resource: Resource) -> Iterator[Operation]:
@@ -116,8 +123,7 @@ def operations(resource: Resource) -> Iterator[Operation]:
 
 
 def _group_id(resource: Resource) -> str:
-    group = resource.group.split(".")[0] or "core"
-    return group.capitalize() + resource.version.capitalize()
+    return "".join(map(str.capitalize, group_words(resource.group))) + resource.version.capitalize()
 
 
 def _operation(resource: Resource, path: str, verb: str, suffix: str = "") -> Operation:
@@ -155,7 +161,7 @@ def _connected(verb: str, kind: str, part: str) -> str:
 
 def _suboperation(resource: Resource, subresource: Subresource, path: str, verb: str) -> Operation:
     kind = (subresource.group, subresource.version, subresource.kind)
-    connects = subresource.name in _CONNECT
+    connects = subresource.name in CONNECT
     namespaced = "Namespaced" if resource.namespaced else ""
     title = f"connect{verb.capitalize()}" if connects else _TITLES.get(verb, verb)
     body: tuple[str, str, str] | str | None = kind if verb in {"create", "update"} else None

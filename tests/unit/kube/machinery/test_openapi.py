@@ -58,3 +58,57 @@ def test_operations_say_what_they_answer() -> None:
     post = paths["/apis/apps/v1/namespaces/{namespace}/deployments"]["post"]
     assert (post["description"], post["tags"]) == ("create a Deployment", ["apps_v1"])
     assert set(post["responses"]) == {"200", "201", "202", "401"}
+
+
+def test_enumerated_fields_say_their_values_in_both_versions() -> None:
+    third = orjson.loads(openapi.v3("", "v1"))["components"]["schemas"]
+    second = orjson.loads(openapi.v2())["definitions"]
+    for schemas in (third, second):
+        effect = schemas["io.k8s.api.core.v1.Taint"]["properties"]["effect"]
+        assert effect["enum"] == ["NoExecute", "NoSchedule", "PreferNoSchedule"]
+        assert effect["description"].endswith(
+            'Possible enum values:\n - `"NoExecute"`\n - `"NoSchedule"`\n - `"PreferNoSchedule"`'
+        )
+        families = schemas["io.k8s.api.core.v1.ServiceSpec"]["properties"]["ipFamilies"]
+        assert families["items"]["enum"] == ["", "IPv4", "IPv6"]
+        statuses = schemas["io.k8s.api.core.v1.PersistentVolumeClaimStatus"]["properties"]
+        assert len(statuses["allocatedResourceStatuses"]["additionalProperties"]["enum"]) == 5
+    usages = orjson.loads(openapi.v3("certificates.k8s.io", "v1"))["components"]["schemas"]
+    spec = usages["io.k8s.api.certificates.v1.CertificateSigningRequestSpec"]["properties"]
+    assert "digital signature" in spec["usages"]["items"]["enum"]
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "operation", "tag"),
+    [
+        (
+            "rbac.authorization.k8s.io",
+            "clusterroles",
+            "listRbacAuthorizationV1ClusterRole",
+            "rbacAuthorization_v1",
+        ),
+        (
+            "flowcontrol.apiserver.k8s.io",
+            "flowschemas",
+            "listFlowcontrolApiserverV1FlowSchema",
+            "flowcontrolApiserver_v1",
+        ),
+        ("storage.k8s.io", "csinodes", "listStorageV1CSINode", "storage_v1"),
+    ],
+)
+def test_operations_are_named_after_all_words_of_their_group(
+    group: str, plural: str, operation: str, tag: str
+) -> None:
+    item = orjson.loads(openapi.v3(group, "v1"))["paths"][f"/apis/{group}/v1/{plural}"]
+    assert (item["get"]["operationId"], item["get"]["tags"]) == (operation, [tag])
+    assert "application/json;stream=watch" in item["get"]["responses"]["200"]["content"]
+    assert [each["name"] for each in item["parameters"]] == ["pretty"]
+
+
+def test_shared_types_say_only_the_kinds_of_their_document() -> None:
+    schemas = orjson.loads(openapi.v3("apps", "v1"))["components"]["schemas"]
+    options = schemas["io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"]
+    assert options["x-kubernetes-group-version-kind"] == [
+        {"group": "", "kind": "DeleteOptions", "version": "v1"},
+        {"group": "apps", "kind": "DeleteOptions", "version": "v1"},
+    ]
