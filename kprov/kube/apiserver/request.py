@@ -38,7 +38,7 @@ class RequestInfo:
     For resource requests verb is one of get, list, watch, create, update, patch, delete, deletecollection;
     otherwise it is the lower-case HTTP method. Empty strings mean absent. For list, watch and
     deletecollection with a field selector, `selected_fields` has its equality terms, and `name` is the one
-    of metadata.name.
+    of metadata.name. in_namespace: the path says "namespaces/NAMESPACE", where NAMESPACE may be empty.
     """
 
     path: str
@@ -52,6 +52,7 @@ class RequestInfo:
     subresource: str = ""
     name: str = ""
     selected_fields: tuple[tuple[str, str], ...] = ()
+    in_namespace: bool = False
 
 
 @dataclass(slots=True)

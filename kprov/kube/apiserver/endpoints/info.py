@@ -64,11 +64,11 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
     by_path = rest[0] == "watch" and len(rest) > 1
     if by_path:
         rest = rest[1:]
-    namespace = ""
+    namespace, in_namespace = "", False
     if rest[0] == "namespaces" and len(rest) > 1:
         namespace = unquote(rest[1])
         if len(rest) > 2 and rest[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:
-            rest = rest[2:]
+            rest, in_namespace = rest[2:], True
     resource, name, subresource = [*map(unquote, rest[:3]), "", "", ""][:3]
     tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else ""
     if path.endswith("/") and subresource == "proxy":
@@ -93,6 +93,7 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
         subresource=subresource,
         name=name or next((value for field, value in fields if field == "metadata.name"), ""),
         selected_fields=fields,
+        in_namespace=in_namespace,
     )
     return info, tail
 

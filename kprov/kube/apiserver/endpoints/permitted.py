@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from kprov.kube.apiserver.endpoints import info as request_info
+from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.http11.answer import Response
@@ -20,22 +21,31 @@ _EVERYWHERE: Final = {"list", "watch"}
 _COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
 
 
-def check_method(method: str, info: RequestInfo, resource: Resource) -> None:
-    """Whether the path exists (404), and takes the method (405), as upstream's routes have it."""
-    if not resource.namespaced and info.namespace and resource.plural != "namespaces":
+#: What a request without a name was meant to be, where its path goes on behind the name.
+_NAMED: Final = {"list": "get", "watch": "get", "deletecollection": "delete"}
+
+
+def check_method(method: str, info: RequestInfo, resource: Resource, tail: str = "") -> None:
+    """Whether the path exists (404), takes the method (405) and has its names (400), as upstream's routes.
+
+    tail: what of the path follows a subresource.
+    """
+    if info.in_namespace and not resource.namespaced and resource.plural != "namespaces":
         raise status.path_not_found()
     has_name = bool(info.name) and info.verb not in {"list", "watch", "deletecollection"}
-    everywhere = resource.namespaced and not info.namespace
+    everywhere = resource.namespaced and not info.in_namespace
     verbs: Collection[str] = resource.verbs
-    if has_name and everywhere:
+    if everywhere and (has_name or info.subresource):
         raise status.path_not_found()
+    verb = info.verb
     if info.subresource:
         subresource = resource.subresource(info.subresource)
         if subresource is None:
             raise status.path_not_found()
-        if info.subresource == "proxy":
-            return
-        allowed = set(subresource.verbs)
+        verb = verb if info.name else _NAMED.get(verb, verb)
+        allowed = {verb} if info.subresource == "proxy" else set(subresource.verbs)
+    elif tail:
+        raise status.path_not_found()
     elif has_name:
         allowed = _ITEM.intersection(verbs)
     else:
@@ -45,8 +55,13 @@ def check_method(method: str, info: RequestInfo, resource: Resource) -> None:
     by_path = request_info.is_watch_path(info)
     if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
         raise status.path_not_found()
-    if info.verb not in allowed or method == "HEAD" or (by_path and method != "GET"):
+    is_head = method == "HEAD" and info.subresource != "proxy"
+    if verb not in allowed or is_head or (by_path and method != "GET"):
         raise status.method_not_allowed()
+    if info.subresource and not info.name:
+        raise status.bad_request("name must be provided")
+    if has_name and resource.namespaced and not info.namespace:
+        raise metadata.no_namespace()
 
 
 def no_route(path: str) -> Response:

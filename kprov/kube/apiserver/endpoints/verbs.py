@@ -28,6 +28,7 @@ from kprov.kube.apiserver.endpoints.pace import Rounds
 from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
+from kprov.kube.apiserver.registry.metadata import no_namespace
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.answer import Answer
@@ -74,7 +75,7 @@ class Verbs:
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
             return permitted.no_route(info.path)
-        permitted.check_method(request.method, info, resource)
+        permitted.check_method(request.method, info, resource, tail)
         permitted.check_timeout(info, query)
         context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
@@ -243,6 +244,8 @@ class Verbs:
         selected = parameters.list_options(context.info, query, view.resource.gvk)
         options, context.dry_run = await _delete_options(request, query)
         listed = await listing.find(store, selected)
+        if listed.entries and context.info.in_namespace and not context.info.namespace:
+            raise no_namespace()
         for entry in listed.entries:
             try:
                 await store.delete(context, entry.namespace, entry.name, options)

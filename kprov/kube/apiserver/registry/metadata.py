@@ -94,9 +94,14 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
     metadata.setdefault("name", name)
 
 
+def no_namespace() -> status.StatusError:
+    """Of a path that has nothing where the namespace stands, and means one object."""
+    return status.bad_request("Namespace parameter required.")
+
+
 def check_namespace(given: str | None, namespace: str) -> None:
     """BadRequest for an object that says another namespace than its path."""
-    if given and given != namespace:
+    if given and namespace and given != namespace:
         raise status.bad_request(
             "the namespace of the provided object does not match the namespace sent on the request"
         )
@@ -172,6 +177,8 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
         errors.append(field.required("metadata.name", "name or generateName is required"))
     else:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
+    if resource.namespaced and not metadata.get("namespace"):
+        errors.append(field.required("metadata.namespace"))
     own = judges_finalizers(resource)
     errors += [*common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
     return [*errors, *field_managers.entries(metadata.get("managedFields"))]

@@ -69,7 +69,10 @@ class AccessReviews:
         if path is not None:
             text = "disallowed on this kind of request"
             later.append(field.invalid("spec.nonResourceAttributes", _as_in_go(path), text))
-        return await self._answer(call, review, _user_of(spec), _subject_errors(spec), later)
+        errors = _subject_errors(spec)
+        if not errors and not later and not call.namespace:
+            raise status.bad_request("namespace is required on this type: ")
+        return await self._answer(call, review, _user_of(spec), errors, later)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectAccessReview: about who asks."""

@@ -144,8 +144,6 @@ class Store:
 
     async def create(self, context: RequestContext, namespace: str, obj: Object) -> Object:
         """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid."""
-        if self.resource.namespaced and not namespace:
-            raise status.bad_request("an empty namespace may not be set during creation")
         generated = not (obj.get("metadata") or {}).get("name")
         base = orjson.dumps(obj) if generated else b""
         for attempt in range(_NAME_TRIES):

@@ -49,6 +49,8 @@ async def bind(call: Call) -> Reply:
     )
     await call.admission.admit(attributes)
     await call.admission.validate(attributes)
+    if not call.namespace:
+        raise metadata.no_namespace()
     # Upstream binds below the field manager: spec.nodeName has no owner.
     context = replace(call.context, applied=True)
     await call.registry.store("", "pods").update(
