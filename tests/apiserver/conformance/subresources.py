@@ -126,8 +126,8 @@ STATUSES = (
         "volumeattachments",
         _ATTACHMENT,
         False,
-        update={"attached": False},
-        patch={"attached": True},
+        update={"attached": True},
+        patch={"attached": False},
         not_through_status={"attacher": "another.example.com"},
     ),
     Status(
