@@ -11,7 +11,7 @@ from typing import Any
 
 from kprov.kube.machinery.field_set import Path
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
-from kprov.kube.machinery.structured_merge import by_step, child, is_keyed_list
+from kprov.kube.machinery.structured_merge import Repeated, by_step, child, is_keyed_list
 
 Object = dict[str, Any]
 Fields = dict[str, Any]
@@ -71,4 +71,7 @@ def _whole(node: Node, value: Any) -> Fields:
 
 def _items(node: Node, values: list[Any]) -> Fields:
     items = by_step(node, values)
-    return {step: _whole(node.item or ANY_NODE, items[step]) for step in sorted(items)}
+    item = node.item or ANY_NODE
+    return {
+        step: {} if type(items[step]) is Repeated else _whole(item, items[step]) for step in sorted(items)
+    }

@@ -31,7 +31,7 @@ class StructuredMergeError(ValueError):
 
 @dataclass(slots=True)
 class Comparison:
-    """What differs between two documents; the three sets share no path."""
+    """What differs between two documents."""
 
     added: FieldSet = field(default_factory=set)
     removed: FieldSet = field(default_factory=set)
@@ -86,11 +86,21 @@ def _key_default(node: Node, name: str) -> Any:
     return fields.written.get(name) if fields else None
 
 
+class Repeated(list[Any]):
+    """Items of one list that have the same step: stored objects may hold such, and they are one value."""
+
+
 def by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
-    """Items by step; of several with one step the first counts (stored objects may hold such)."""
+    """Items by step; several with one step are Repeated."""
     found: dict[str, Any] = {}
     for item in items or ():
-        found.setdefault(item_step(node, item), item)
+        step = item_step(node, item)
+        if step not in found:
+            found[step] = item
+        elif type(found[step]) is Repeated:
+            found[step].append(item)
+        else:
+            found[step] = Repeated((found[step], item))
     return found
 
 
@@ -110,9 +120,10 @@ def _collect(node: Node, value: Any, path: Path, found: FieldSet) -> None:
             if held is None or held == {} or not (is_struct and name in node.fields):
                 found.add(inner)
     elif is_keyed_list(node, value):
-        for item in value:
-            inner = (*path, item_step(node, item))
-            _collect(node.item or ANY_NODE, item, inner, found)
+        for step, item in by_step(node, value).items():
+            inner = (*path, step)
+            if type(item) is not Repeated:
+                _collect(node.item or ANY_NODE, item, inner, found)
             found.add(inner)
     else:
         found.add(path)
@@ -151,14 +162,31 @@ def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> 
         item = node.item or ANY_NODE
         before, after = by_step(node, old), by_step(node, new)
         for step, value in after.items():
-            _compare(item, before.get(step, _ABSENT), value, (*path, step), result)
+            _compare_items(item, before.get(step, _ABSENT), value, (*path, step), result)
         for step, value in before.items():
             if step not in after:
-                _compare(item, value, _ABSENT, (*path, step), result)
+                _compare_items(item, value, _ABSENT, (*path, step), result)
     if old is _ABSENT:
         result.added.add(path)
     elif new is _ABSENT:
         result.removed.add(path)
+
+
+def _compare_items(item: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
+    """Items of one step; repeated ones come, go and change together, and a single one instead is new."""
+    if type(old) is not Repeated and type(new) is not Repeated:
+        _compare(item, old, new, path, result)
+    elif type(old) is type(new):
+        if old != new:
+            result.modified.add(path)
+    elif type(old) is Repeated:
+        if new is not _ABSENT:
+            _compare(item, _ABSENT, new, path, result)
+        result.removed.add(path)
+    else:
+        if old is not _ABSENT:
+            _compare(item, old, _ABSENT, path, result)
+        result.added.add(path)
 
 
 def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
@@ -193,10 +221,12 @@ def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
     if len(right) != len(applied):
         twice = next(step for index, step in enumerate(steps) if step in steps[:index])
         raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
-    left = by_step(node, live)
+    # Nothing is laid over items that are repeated.
+    left = {step: value for step, value in by_step(node, live).items() if type(value) is not Repeated}
     result: list[Any] = []
     pending = list(right)
-    for step, value in left.items():
+    for value in live:
+        step = item_step(node, value)
         if step not in right:
             result.append(value)
             continue

@@ -13,6 +13,7 @@ from kprov.kube.apiserver.registry.strategies import (
     class_rules,
     endpoint_rules,
     network_rules,
+    node_label_warnings,
     status_rules,
 )
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
@@ -142,8 +143,8 @@ class IngressStrategy(ResourceStrategy):
 class IngressClassStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         parameters = obj.setdefault("spec", {}).get("parameters")
-        if parameters:
-            parameters["scope"] = parameters.get("scope") or "Cluster"
+        if parameters is not None and parameters.get("scope") is None:
+            parameters["scope"] = "Cluster"
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(network_rules.ingress_class(obj))
@@ -254,6 +255,9 @@ def _drop_coordination(obj: Object) -> None:
 
 
 class RuntimeClassStrategy(ResourceStrategy):
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return list(node_label_warnings.runtime_class(obj))
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(class_rules.runtime_class(obj))
 

@@ -25,6 +25,13 @@ _CSI_SECRETS: Final = (
 _POLICY: Final = "persistentVolumeReclaimPolicy"
 _CLASS: Final = "volumeAttributesClassName"
 
+_REPLACED: Final = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
 _OPTIONS: Final = "volume.beta.kubernetes.io/mount-options"
 _MOUNTED: Final = {
     *("gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "nfs", "rbd", "quobyte", "iscsi", "cinder"),
@@ -190,6 +197,35 @@ _SOURCES: Final[dict[str, sources.Source]] = {
 }
 
 
+def _is_same(affinity: Object | None, before: Object) -> bool:
+    """Whether no more has changed than keys of labels to those that replaced them.
+
+    To none at all, too, from a key that has not been replaced, as upstream has it.
+    """
+    if affinity is None:
+        return False
+    wanted, had = (
+        [
+            (term.get("matchFields") or [], term.get("matchExpressions") or [])
+            for term in (each.get("required") or {}).get("nodeSelectorTerms") or ()
+        ]
+        for each in (affinity, before)
+    )
+    if len(wanted) != len(had):
+        return False
+    return all(
+        fields == old_fields and len(needs) == len(old_needs) and all(map(_is_renamed, needs, old_needs))
+        for (fields, needs), (old_fields, old_needs) in zip(wanted, had, strict=True)
+    )
+
+
+def _is_renamed(need: Object, before: Object) -> bool:
+    key, had = need.get("key", ""), before.get("key", "")
+    if key != had and _REPLACED.get(had, "") == key:
+        before = before | {"key": key}
+    return need == before
+
+
 def persistent_volume_update(obj: Object, old: Object) -> Errors:
     """Upstream judges the whole twice, and clients see both."""
     yield from persistent_volume(obj)
@@ -202,11 +238,12 @@ def persistent_volume_update(obj: Object, old: Object) -> Errors:
         text = f"spec.persistentvolumesource is immutable after creation\n{shown}"
         yield field.forbidden("spec.persistentvolumesource", text)
     yield from checks.immutable(spec, before, "", "volumeMode")
-    if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:
+    near, was_near = spec.get("nodeAffinity"), before.get("nodeAffinity")
+    if was_near is not None and not _is_same(near, was_near):
         text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
         # Its path does not name the spec, so its type is said here.
         node = internal_types.at(("", "v1", "PersistentVolume"), "spec", "nodeAffinity")
-        shown = internal_types.shown(spec.get("nodeAffinity"), node)
+        shown = internal_types.shown(near, node)
         yield field.invalid("nodeAffinity", shown, text)
     if before.get(_CLASS) is not None and spec.get(_CLASS) is None:
         yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")

@@ -29,7 +29,7 @@ def pod_resize(obj: Object, old: Object) -> list[FieldError]:
         return [field.forbidden("[]", "static pods cannot be resized")]
     if (before.get("os") or {}).get("name") == "windows":
         return [field.forbidden("[]", "windows pods cannot be resized")]
-    errors = [*metadata_update.as_change_again(obj, old), *pod_rules.pod(obj), *_whole(obj, old)]
+    errors = [*metadata_update.as_change_again(obj, old), *pod_rules.pod(obj, old["spec"]), *_whole(obj, old)]
     wrong = list(_order(obj["spec"], before))
     if wrong:
         return errors + wrong

@@ -29,11 +29,14 @@ _DNS: Final = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
 
 
-def pod(obj: Object) -> Errors:
-    """A pod's spec and the annotations that say something of it; its metadata is the store's."""
+def pod(obj: Object, before: Object | None = None) -> Errors:
+    """A pod's spec and the annotations that say something of it; its metadata is the store's.
+
+    before: the spec that an update changes.
+    """
     spec, metadata = obj["spec"], obj["metadata"]
     yield from annotation_rules.pod_annotations(metadata, spec)
-    yield from pod_spec(spec, "spec", metadata=metadata, is_pod=True)
+    yield from pod_spec(spec, "spec", metadata=metadata, is_pod=True, before=before)
     if not spec.get("serviceAccountName"):
         for where, volume in each(spec.get("volumes"), "spec.volumes"):
             for place, source in each(
@@ -68,8 +71,15 @@ def facts(spec: Object, volumes: Mapping[str, Object]) -> container_rules.PodFac
     )
 
 
-def pod_spec(spec: Object, path: str, *, metadata: Object | None = None, is_pod: bool = False) -> Errors:
-    """`metadata`: the pod's, where it is no template."""
+def pod_spec(
+    spec: Object,
+    path: str,
+    *,
+    metadata: Object | None = None,
+    is_pod: bool = False,
+    before: Object | None = None,
+) -> Errors:
+    """`metadata`: the pod's, where it is no template. before: the spec that is changed to this one."""
     wrong, volumes = volume_rules.volumes(
         spec.get("volumes") or (), (metadata or {}).get("name", ""), f"{path}.volumes", is_pod=is_pod
     )
@@ -82,7 +92,7 @@ def pod_spec(spec: Object, path: str, *, metadata: Object | None = None, is_pod:
     yield from checks.one_of_required(spec["restartPolicy"], f"{path}.restartPolicy", _RESTART)
     yield from checks.one_of_required(spec["dnsPolicy"], f"{path}.dnsPolicy", _DNS)
     yield from checks.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
-    yield from security_rules.pod_security_context(spec, f"{path}.securityContext")
+    yield from security_rules.pod_security_context(spec, f"{path}.securityContext", before)
     yield from scheduling_rules.affinity(spec.get("affinity"), f"{path}.affinity")
     yield from _dns_config(spec, f"{path}.dnsConfig")
     for where, gate in each(spec.get("readinessGates"), f"{path}.readinessGates"):

@@ -25,7 +25,7 @@ _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def pod_update(obj: Object, old: Object) -> Errors:
-    yield from pod_rules.pod(obj)
+    yield from pod_rules.pod(obj, old["spec"])
     yield from annotation_rules.kept_annotations(obj, old)
     spec, before = obj["spec"], old["spec"]
     for kind in ("containers", "initContainers"):
@@ -100,7 +100,7 @@ def _placement(spec: Object, before: Object) -> Errors:
     terms, terms_before = _terms(spec), _terms(before)
     if terms_before and len(terms) != len(terms_before):
         text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        yield field.invalid(path, terms or None, text)
+        yield field.invalid(path, _given_terms(spec), text)
         return
     for index, (new, old) in enumerate(zip(terms, terms_before, strict=False)):
         if not _only_adds(new, old):
@@ -109,8 +109,13 @@ def _placement(spec: Object, before: Object) -> Errors:
 
 
 def _terms(spec: Object) -> list[Object]:
+    return list(_given_terms(spec) or ())
+
+
+def _given_terms(spec: Object) -> list[Object] | None:
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
-    return list(required.get("nodeSelectorTerms") or ())
+    found: list[Object] | None = required.get("nodeSelectorTerms")
+    return found
 
 
 def _only_adds(new: Object, old: Object) -> bool:
@@ -134,13 +139,23 @@ def _as_allowed(spec: Object, before: Object) -> Object:
         fixed[_GRACE] = seconds
     if before.get("schedulingGates"):
         generic.keep(fixed, before, "nodeSelector")
-        affinity, had = dict(fixed.get("affinity") or {}), before.get("affinity") or {}
-        generic.keep(affinity, had, "nodeAffinity")
-        if affinity or "affinity" in before:
-            fixed["affinity"] = affinity
-        else:
-            fixed.pop("affinity", None)
+        _keep_node_affinity(fixed, before)
     return fixed
+
+
+def _keep_node_affinity(fixed: Object, before: Object) -> None:
+    """The node affinity is as it was; what holds it comes and goes only with one."""
+    affinity, had = fixed.get("affinity"), before.get("affinity")
+    kept = (had or {}).get("nodeAffinity")
+    if (affinity or {}).get("nodeAffinity") == kept:
+        return
+    if affinity is None:
+        fixed["affinity"] = {"nodeAffinity": kept}
+    elif had is None and not affinity.get("podAffinity") and not affinity.get("podAntiAffinity"):
+        del fixed["affinity"]
+    else:
+        fixed["affinity"] = dict(affinity)
+        generic.keep(fixed["affinity"], had or {}, "nodeAffinity")
 
 
 def _filled(spec: Object) -> Object:

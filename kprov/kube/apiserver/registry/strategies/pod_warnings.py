@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry import addresses
 from kprov.kube.apiserver.registry.checks import each, nanos
-from kprov.kube.apiserver.registry.strategies import claim_rules, volume_warnings
+from kprov.kube.apiserver.registry.strategies import claim_rules, node_label_warnings, volume_warnings
+from kprov.kube.apiserver.registry.strategies.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.strategies.windows_rules import visit
 from kprov.kube.machinery import status
 
@@ -38,16 +39,6 @@ _ANNOTATIONS: Final = {
     "security.alpha.kubernetes.io/sysctls": _SYSCTLS,
     "security.alpha.kubernetes.io/unsafe-sysctls": _SYSCTLS,
 }
-DEPRECATED_LABELS: Final = {
-    f"{old}{part}": f'deprecated since v1.{version}; use "{new}" instead'
-    for old, part, version, new in (
-        ("beta.kubernetes.io/", "arch", 14, "kubernetes.io/arch"),
-        ("beta.kubernetes.io/", "os", 14, "kubernetes.io/os"),
-        ("failure-domain.beta.kubernetes.io/", "region", 17, "topology.kubernetes.io/region"),
-        ("failure-domain.beta.kubernetes.io/", "zone", 17, "topology.kubernetes.io/zone"),
-        ("beta.kubernetes.io/", "instance-type", 17, "node.kubernetes.io/instance-type"),
-    )
-}
 
 
 def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
@@ -65,6 +56,15 @@ def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
+    near = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    path = f"{prefix}spec.affinity.nodeAffinity"
+    terms = (near.get(_REQUIRED) or {}).get("nodeSelectorTerms")
+    for where, term in each(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
+        yield from node_label_warnings.term(term, where)
+    for where, preferred in each(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from node_label_warnings.term(
+            preferred.get("preference") or {}, f"{where}.preference", values=True
+        )
     for where, constraint in each(
         spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
     ):

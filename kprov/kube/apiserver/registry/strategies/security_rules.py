@@ -32,7 +32,8 @@ def is_id(value: int) -> list[str]:
     return names.is_in_range(value, 0, _ID_MAX)
 
 
-def pod_security_context(spec: Object, path: str) -> Errors:
+def pod_security_context(spec: Object, path: str, before: Object | None = None) -> Errors:
+    """before: the spec that is changed to this one; what it uses of new features stays usable."""
     context = spec.get("securityContext") or {}
     yield from _ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
     for where, group in each(context.get("supplementalGroups"), f"{path}.supplementalGroups"):
@@ -48,7 +49,9 @@ def pod_security_context(spec: Object, path: str) -> Errors:
     yield from apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
     policy = context.get("supplementalGroupsPolicy")
     yield from one_of(policy, f"{path}.supplementalGroupsPolicy", ["Merge", "Strict"])
-    yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", ["Recursive"])
+    had = ((before or {}).get("securityContext") or {}).get("seLinuxChangePolicy")
+    policies = ["Recursive"] if had is None else ["MountOption", "Recursive"]
+    yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", policies)
 
 
 def _sysctls(sysctls: Sequence[Object], spec: Object, path: str) -> Errors:

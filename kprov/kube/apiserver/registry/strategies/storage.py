@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from kprov.kube.apiserver.registry.checks import each
-from kprov.kube.apiserver.registry.strategies import claim_rules, persistent_volume_rules
+from kprov.kube.apiserver.registry.strategies import (
+    claim_rules,
+    node_label_warnings,
+    persistent_volume_rules,
+)
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies.pod_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.strategies.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
@@ -37,6 +41,9 @@ class PersistentVolumeStrategy(ResourceStrategy):
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         super().prepare_for_create(context, obj)
         obj["status"]["lastPhaseTransitionTime"] = timestamps.now()
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return list(node_label_warnings.persistent_volume(obj))
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         """When a volume came into the phase it is in."""
@@ -181,6 +188,9 @@ class CsiNodeStrategy(ResourceStrategy):
 
 
 class CsiStorageCapacityStrategy(ResourceStrategy):
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return list(node_label_warnings.node_topology(obj.get("nodeTopology")))
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(rules.storage_capacity(obj))
 

@@ -44,9 +44,14 @@ class WorkloadStrategy(ResourceStrategy):
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         template = obj["spec"].get("template")
-        if template is None:
+        if template is None or (old is not None and not self.warns_again(obj, old)):
             return []
         return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "spec.template")
+
+    def warns_again(self, obj: Object, old: Object) -> bool:
+        """Whether an update tells what is to be said of the template."""
+        generation: bool = obj["metadata"].get("generation") != old["metadata"].get("generation")
+        return generation
 
 
 class DeploymentStrategy(WorkloadStrategy):
@@ -107,6 +112,12 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
             if not obj["metadata"].get("labels"):
                 obj["metadata"]["labels"] = dict(labels)
 
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        """Upstream warns of the template that an update replaces."""
+        if old is None:
+            return super().warnings(obj, None)
+        return super().warnings(old, None) if self.warns_again(obj, old) else []
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(apps_rules.replication_controller(obj))
 
@@ -118,6 +129,10 @@ _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 
 
 class DaemonSetStrategy(WorkloadStrategy):
+    def warns_again(self, obj: Object, old: Object) -> bool:
+        different: bool = obj["spec"]["template"] != old["spec"]["template"]
+        return different
+
     new_status: Mapping[str, Any] | None = {
         "currentNumberScheduled": 0,
         "numberMisscheduled": 0,
