@@ -184,6 +184,7 @@ def _server(
         flow=flow,
         request_seconds=options.request_timeout,
     )
+    chain.timing.register()
     server.metrics.register(
         lambda: [
             (store.resource.group, store.resource.plural, store.cache.count())
@@ -202,7 +203,7 @@ def _run_hooks(
 ) -> list[asyncio.Task[None]]:
     tasks = []
     for hook, done in zip(hooks, finished, strict=True):
-        health.add(f"poststarthook/{hook.name}", partial(_unfinished, done), ready_only=True)
+        health.add_hook(hook.name, partial(_unfinished, done))
         tasks.append(group.create_task(_run_hook(hook, done, registry), name=hook.name))
     return tasks
 

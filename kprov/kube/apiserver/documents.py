@@ -74,7 +74,18 @@ class Documents:
         return await respond.compressed(request, response)
 
     def _paths(self) -> list[str]:
-        paths = {"/api", "/apis", "/healthz", "/livez", "/metrics", V2, V3, "/readyz", "/version"}
+        paths = {
+            "/api",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/metrics/slis",
+            V2,
+            V3,
+            "/readyz",
+            "/version",
+        }
         for resource in self._resources:
             paths.add(resource.api_path)
             if resource.group:

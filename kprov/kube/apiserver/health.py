@@ -1,16 +1,21 @@
-"""/healthz, /livez, /readyz with named checks, as upstream's healthz package."""
+"""/healthz, /livez, /readyz with named checks, and /metrics/slis of them, as upstream's healthz package."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from kprov.kube.component_base.http11.answer import Response
 
 #: None: well; otherwise the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]
-_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
+
+_PLAIN: Final = {"Cache-Control": "no-cache, private"}
+_SNIFFED: Final = _PLAIN | {"X-Content-Type-Options": "nosniff"}
 
 
 class Health:
@@ -19,34 +24,59 @@ class Health:
     def __init__(self) -> None:
         self._live: dict[str, Check] = {"ping": lambda: None, "log": lambda: None}
         self._ready: dict[str, Check] = {}
+        self._hooks: dict[str, Check] = {}
         #: Set when the server is stopping: ready no more, but alive.
         self.stopping = False
+        self._registry = CollectorRegistry()
+        self._last = Gauge(
+            "kubernetes_healthcheck",
+            "[STABLE] This metric records the result of a single healthcheck.",
+            ("name", "type"),
+            registry=self._registry,
+        )
+        self._all = Counter(
+            "kubernetes_healthchecks_total",
+            "[STABLE] This metric records the results of all healthcheck.",
+            ("name", "type", "status"),
+            registry=self._registry,
+        )
 
     def add(self, name: str, check: Check, *, ready_only: bool = False) -> None:
         (self._ready if ready_only else self._live)[name] = check
 
+    def add_hook(self, name: str, check: Check) -> None:
+        """Work done at start: until it is, nothing that needs it may be served, nor is the server alive."""
+        self._hooks[f"poststarthook/{name}"] = check
+
     def _shutdown(self) -> str | None:
         return "process is shutting down" if self.stopping else None
 
-    async def answer(self, path: str, query: Mapping[str, str], excluded: set[str]) -> Response | None:
+    def slis(self) -> bytes:
+        """What the checks said so far, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    async def answer(self, path: str, query: Mapping[str, str], excluded: Collection[str]) -> Response | None:
         """The answer to a health path, None when it is none."""
         base, slash, name = path[1:].partition("/")
         if base not in {"healthz", "livez", "readyz"}:
             return None
-        checks = self._live
         if base == "readyz":
-            checks = checks | self._ready | {"shutdown": self._shutdown}
+            checks = self._live | self._ready | self._hooks | {"shutdown": self._shutdown}
+        else:
+            checks = self._live | self._hooks
         if slash and name not in checks:
             return None
         if slash:
             reason = await _result(checks[name])
-            return _text(200, "ok") if reason is None else _text(500, f"internal server error: {reason}\n")
+            if reason is None:
+                return Response(text="ok", headers=_PLAIN)
+            return Response(status=500, text=f"internal server error: {reason}\n", headers=_SNIFFED)
         names = [label for label in checks if label not in excluded]
         found = await asyncio.gather(*(_result(checks[label]) for label in names))
         results = dict.fromkeys(checks) | dict(zip(names, found, strict=True))
-        failed = [label for label, reason in results.items() if reason is not None]
+        failed = self._observed(base, {label: results[label] for label in names})
         if not failed and "verbose" not in query:
-            return _text(200, "ok")
+            return Response(text="ok", headers=_SNIFFED)
         lines = [
             f"[-]{label} failed: reason withheld"
             if reason is not None
@@ -55,14 +85,21 @@ class Health:
             else f"[+]{label} ok"
             for label, reason in results.items()
         ]
+        unknown = sorted(set(excluded) - checks.keys())
+        if unknown:
+            quoted = ",".join(json.dumps(label) for label in unknown)
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}")
         lines.append(f"{base} check {'failed' if failed else 'passed'}")
-        return _text(500 if failed else 200, "\n".join(lines) + "\n")
+        return Response(status=500 if failed else 200, text="\n".join(lines) + "\n", headers=_SNIFFED)
+
+    def _observed(self, base: str, results: Mapping[str, str | None]) -> bool:
+        """Counts them; whether any failed."""
+        for name, reason in results.items():
+            self._last.labels(name, base).set(reason is None)
+            self._all.labels(name, base, "success" if reason is None else "error").inc()
+        return any(reason is not None for reason in results.values())
 
 
 async def _result(check: Check) -> str | None:
     found = check()
     return await found if isinstance(found, Awaitable) else found
-
-
-def _text(code: int, text: str) -> Response:
-    return Response(status=code, text=text, headers=_HEADERS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import REGISTRY
@@ -17,6 +18,9 @@ from kprov.kube.apiserver.request import RequestInfo
 _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
+_SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
+#: Of these a request is a warning; none says in which release they end.
+_DEPRECATED: Final = {("", "endpoints"), ("", "componentstatuses")}
 _VERBS: Final = {"create": "POST", "update": "PUT"}
 _LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
 _MOST: Final = 5000
@@ -31,6 +35,8 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self._entries: dict[_Key, list[float]] = {}
+        #: Of gets and lists that have been answered, by what they are of.
+        self._sizes: dict[tuple[str, ...], list[float]] = {}
         #: Running now: reading, writing, and by labels those that go on long.
         self.reading = 0
         self.writing = 0
@@ -57,6 +63,17 @@ class RequestMetrics:
         entry[bisect_left(_BOUNDS, seconds)] += 1
         entry[-1] += seconds
 
+    def count_size(self, info: RequestInfo, size: int) -> None:
+        """The bytes of the answer to a get or list, whatever its code."""
+        key = (info.verb, info.api_group, info.api_version, info.resource, info.subresource, _scope(info))
+        entry = self._sizes.get(key)
+        if entry is None:
+            if len(self._sizes) >= _MOST:
+                return
+            entry = self._sizes[key] = [0.0] * (len(_SIZES) + 2)
+        entry[bisect_left(_SIZES, size)] += 1
+        entry[-1] += size
+
     def began(self, info: RequestInfo) -> tuple[str, ...]:
         """A watch or a connection; give what it returns to `ended`."""
         key = (_verb(info.verb, info.subresource), *_place(info))
@@ -74,7 +91,7 @@ class RequestMetrics:
         """For prometheus-client."""
         total = CounterMetricFamily(
             "apiserver_request_total",
-            "Counter of apiserver requests broken out for each verb, dry run value, group, version, "
+            "[STABLE] Counter of apiserver requests broken out for each verb, dry run value, group, version, "
             "resource, scope, component, and HTTP response code.",
             labels=(*_LABELS, "code"),
         )
@@ -90,11 +107,14 @@ class RequestMetrics:
                     have[index] += value
         yield total
         yield _histogram(
-            sums, "apiserver_request_duration_seconds", "Response latency distribution in seconds"
+            sums, "apiserver_request_duration_seconds", "[STABLE] Response latency distribution in seconds"
         )
+        yield self._answered_sizes()
+        yield self._deprecated()
         inflight = GaugeMetricFamily(
             "apiserver_current_inflight_requests",
-            "Maximal number of currently used inflight request limit of this apiserver per request kind.",
+            "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request "
+            "kind in last second.",
             labels=("request_kind",),
         )
         inflight.add_metric(("mutating",), self.writing)
@@ -102,14 +122,39 @@ class RequestMetrics:
         yield inflight
         running = GaugeMetricFamily(
             "apiserver_longrunning_requests",
-            "Gauge of all active long-running apiserver requests broken out by verb, group, version, "
-            "resource, scope and component. Not all requests are tracked this way.",
+            "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, "
+            "version, resource, scope and component. Not all requests are tracked this way.",
             labels=("verb", "group", "version", "resource", "subresource", "scope", "component"),
         )
         for key, count in self._long.items():
             running.add_metric(key, count)
         yield running
         yield from self._stored()
+
+    def _answered_sizes(self) -> Metric:
+        family = HistogramMetricFamily(
+            "apiserver_response_sizes",
+            "[STABLE] Response size distribution in bytes for each group, version, verb, resource, "
+            "subresource, scope and component.",
+            labels=("verb", "group", "version", "resource", "subresource", "scope", "component"),
+        )
+        for (verb, *place), entry in self._sizes.items():
+            family.add_metric(
+                (verb.upper(), *place, "apiserver"), _cumulated(_SIZES, entry), sum_value=entry[-1]
+            )
+        return family
+
+    def _deprecated(self) -> Metric:
+        family = GaugeMetricFamily(
+            "apiserver_requested_deprecated_apis",
+            "[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, "
+            "resource, subresource, and removed_release.",
+            labels=("group", "version", "resource", "subresource", "removed_release"),
+        )
+        asked = {key[2:6] for key in self._entries if (key[2], key[4]) in _DEPRECATED}
+        for place in sorted(asked):
+            family.add_metric((*place, ""), 1)
+        return family
 
     def _stored(self) -> Iterable[Metric]:
         text = "[STABLE] Number of stored objects at the time of last check split by kind."
@@ -125,12 +170,14 @@ class RequestMetrics:
 def _histogram(sums: Mapping[tuple[str, ...], list[float]], name: str, text: str) -> Metric:
     family = HistogramMetricFamily(name, text, labels=_LABELS)
     for labels, entry in sums.items():
-        running, buckets = 0.0, []
-        for bound, value in zip((*map(_bound, _BOUNDS), "+Inf"), entry[:-1], strict=True):
-            running += value
-            buckets.append((bound, running))
-        family.add_metric(labels, buckets, sum_value=entry[-1])
+        family.add_metric(labels, _cumulated(_BOUNDS, entry), sum_value=entry[-1])
     return family
+
+
+def _cumulated(bounds: Iterable[float], entry: list[float]) -> list[tuple[str, float]]:
+    """Buckets as Prometheus has them. entry: a count for each bound and for beyond, then the sum."""
+    names = (*map(_bound, bounds), "+Inf")
+    return list(zip(names, accumulate(entry[:-1]), strict=True))
 
 
 def _bound(number: float) -> str:

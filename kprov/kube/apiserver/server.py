@@ -120,6 +120,8 @@ class Server:
         seconds = perf_counter() - begin
         if reads:
             metrics.count(info, response.status, seconds)
+            if info.is_resource_request and isinstance(response, Response):
+                metrics.count_size(info, len(response.body))
         else:
             applies = info.verb == "patch" and request.content_type.startswith("application/apply-patch")
             verb = "apply" if applies else ""
@@ -230,14 +232,12 @@ class Server:
 
     async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
         path = request.path
-        excluded = {name for value in request.query.getall("exclude", []) for name in value.split(",")}
-        health = await self._health.answer(path, query, excluded)
+        health = await self._health.answer(path, query, set(request.query.getall("exclude", [])))
         if health is not None:
             return health
-        if path == "/metrics":
-            return Response(
-                body=component_metrics.render(), headers={"Content-Type": component_metrics.CONTENT_TYPE}
-            )
+        if path in {"/metrics", "/metrics/slis"}:
+            body = component_metrics.render() if path == "/metrics" else self._health.slis()
+            return Response(body=body, headers={"Content-Type": component_metrics.CONTENT_TYPE})
         answer = self._openid.answer(path.rstrip("/"), request.method) or await self._documents.answer(
             request
         )

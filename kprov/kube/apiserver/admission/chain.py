@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from kprov.kube.apiserver import authorization
 from kprov.kube.apiserver.admission import configuration
@@ -38,6 +38,7 @@ from kprov.kube.apiserver.admission.storage import (
     PersistentVolumeClaimResize,
     StorageObjectInUseProtection,
 )
+from kprov.kube.apiserver.admission.timing import Timing
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
@@ -103,36 +104,64 @@ MISSING: Final = frozenset({
 })  # fmt: skip
 
 
+class _Looking(NamedTuple):
+    """Plugins that look at an operation of a resource, and those that have something to do in each phase."""
+
+    plugins: tuple[AdmissionPlugin, ...]
+    admitting: tuple[AdmissionPlugin, ...]
+    validating: tuple[AdmissionPlugin, ...]
+
+
 class Chain:
     """Runs all plugins that look at an operation."""
 
     def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
         self._plugins = plugins
-        self._looking: dict[tuple[str, str, str], tuple[AdmissionPlugin, ...]] = {}
+        self._looking: dict[tuple[str, str, str], _Looking] = {}
+        self.timing = Timing()
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutating phase."""
-        for plugin in self._at(attributes.resource, attributes.operation):
-            await plugin.admit(attributes)
+        clock = self.timing.begin("admit", attributes.operation)
+        for plugin in self._at(attributes.resource, attributes.operation).admitting:
+            try:
+                await plugin.admit(attributes)
+            except status.StatusError:
+                clock.refused(plugin.name)
+                raise
+            clock.done(plugin.name)
+        clock.end()
 
     async def validate(self, attributes: Attributes) -> None:
         """Validating phase."""
-        for plugin in self._at(attributes.resource, attributes.operation):
-            await plugin.validate(attributes)
+        clock = self.timing.begin("validate", attributes.operation)
+        for plugin in self._at(attributes.resource, attributes.operation).validating:
+            try:
+                await plugin.validate(attributes)
+            except status.StatusError:
+                clock.refused(plugin.name)
+                raise
+            clock.done(plugin.name)
+        clock.end()
 
     def handles(self, resource: Resource, operation: str) -> bool:
         """Whether any plugin looks at that operation."""
-        return bool(self._at(resource, operation))
+        return bool(self._at(resource, operation).plugins)
 
-    def _at(self, resource: Resource, operation: str) -> tuple[AdmissionPlugin, ...]:
+    def _at(self, resource: Resource, operation: str) -> _Looking:
         key = (resource.group, resource.plural, operation)
         found = self._looking.get(key)
         if found is None:
-            found = self._looking[key] = tuple(
+            plugins = tuple(
                 plugin
                 for plugin in self._plugins
                 if operation in plugin.operations
                 and (plugin.resources is None or key[:2] in plugin.resources)
+            )
+            found = self._looking[key] = _Looking(
+                plugins,
+                tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit),
+                tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate),
             )
         return found
 

@@ -27,16 +27,15 @@ __all__ = ["post_start_hooks"]
 
 
 def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostStartHook]:
-    """Upstream's post-start hooks that this server has, under upstream's names."""
+    """Upstream's post-start hooks that this server has, under upstream's names and in its order."""
     return [
-        PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
-        PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
         PostStartHook(
-            "start-service-ip-repair-controllers",
-            Repair(registry, *allocators.build(options, registry)).run,
+            "priority-and-fairness-config-consumer", partial(flow_objects.follow_schemas, registry)
         ),
+        PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook(
-            "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+            "start-cluster-authentication-info-controller",
+            partial(cluster_facts.authentication_trust, options, registry),
         ),
         PostStartHook(
             "start-kube-apiserver-identity-lease-controller", partial(server_identity.run, options, registry)
@@ -49,16 +48,17 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
             "start-legacy-token-tracking-controller", partial(cluster_facts.token_tracking, registry)
         ),
         PostStartHook(
-            "start-cluster-authentication-info-controller",
-            partial(cluster_facts.authentication_trust, options, registry),
+            "start-service-ip-repair-controllers",
+            Repair(registry, *allocators.build(options, registry)).run,
         ),
-        PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
-        PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
-        PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
-        PostStartHook(
-            "priority-and-fairness-config-consumer", partial(flow_objects.follow_schemas, registry)
-        ),
+        PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
         PostStartHook(
             "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
         ),
+        PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
+        PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
+        PostStartHook(
+            "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+        ),
+        PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
     ]
