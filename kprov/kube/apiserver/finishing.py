@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from kprov.kube.component_base.http11.body import ClientGoneError
 from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
     """The result of a write; StatusError 504 when it takes longer.
 
     Cancelled or too late, the write goes on: hooks must hear of what it did. How it ends then is only logged
-    where it is no answer of this server's.
+    where it is no answer of this server's, and not that it could not begin since its client left.
     """
     task = asyncio.ensure_future(work)
     try:
@@ -35,5 +36,5 @@ async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
 
 def _alone(task: asyncio.Future[Any]) -> None:
     error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, status.StatusError):
+    if error is not None and not isinstance(error, status.StatusError | ClientGoneError):
         log.error("a write whose client did not wait failed", exc_info=error)

@@ -118,8 +118,8 @@ class Judge:
         """One that does not: refused by whatever answer, or the connection closed."""
         answer = self.line.send(request, alone=True)
         self.played += 1
-        # 501: a transfer coding nobody knows, as Go says it.
-        if answer is not None and answer.status >= 500 and answer.status != 501:
+        # 501: a transfer coding nobody knows, 505: another version, as Go says it.
+        if answer is not None and answer.status >= 500 and answer.status not in {501, 505}:
             self._note(f"{answer.status} {answer.body[:300]!r}", request)
 
     def _note(self, complaint: str, request: bytes) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kprov.kube.component_base.http11.connection import Connection
     from kprov.kube.component_base.http11.request import Request
 
-_REASONS: Final = {each.value: each.phrase for each in HTTPStatus}
+REASONS: Final = {each.value: each.phrase for each in HTTPStatus}
 
 
 class Answer:
@@ -34,13 +34,13 @@ class Answer:
         """Without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    def head(self, *more: str) -> bytes:
-        """The status line and all headers; more: lines without their end.
+    def head(self, *more: str, version: str = "1.1") -> bytes:
+        """The status line and all headers; more: lines without their end. version: the client's.
 
         ValueError: a line that would be two.
         """
-        reason = self.reason or _REASONS.get(self.status, "Unknown")
-        lines = [f"HTTP/1.1 {self.status} {reason}", *more]
+        reason = self.reason or REASONS.get(self.status, "Unknown")
+        lines = [f"HTTP/{version} {self.status} {reason}", *more]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         text = "\r\n".join(lines)
         if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:

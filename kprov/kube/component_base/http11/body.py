@@ -14,6 +14,10 @@ class BrokenBodyError(ValueError):
     """What the client sends as a body is no HTTP any more."""
 
 
+class ClientGoneError(ConnectionResetError):
+    """The client left before its body was there."""
+
+
 class Body:
     """Pieces in their order. `on_first_read` is called once: a client may wait for leave to send."""
 
@@ -68,6 +72,7 @@ class Body:
 
     async def iter_any(self) -> AsyncIterator[bytes]:
         """The pieces that are left. Raises what `end` was given."""
+        self._begin()
         while True:
             if not self._pieces and not self.ended:
                 await self._more()
@@ -82,6 +87,7 @@ class Body:
 
     async def read(self) -> bytes:
         """All that has come since; b"" at the end. Raises what `end` was given."""
+        self._begin()
         if not self._pieces and not self.ended:
             await self._more()
         if not self._pieces and self._error is not None:
@@ -103,10 +109,12 @@ class Body:
                 return False
         return True
 
-    async def _more(self) -> None:
+    def _begin(self) -> None:
         if self.on_first_read is not None:
             self.on_first_read()
             self.on_first_read = None
+
+    async def _more(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter

@@ -10,8 +10,9 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream, has_body
-from kprov.kube.component_base.http11.body import Body, BrokenBodyError
+from kprov.kube.component_base.http11.answer import REASONS, Answer, Response, Stream, has_body
+from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
+from kprov.kube.component_base.http11.head import HeadError
 from kprov.kube.component_base.http11.parser import Parser
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.tunnel import Tunnel
@@ -34,16 +35,9 @@ _QUEUED: Final = 64
 _JOINED_BYTES: Final = 64 * 1024
 #: What Go tells beside a code, where that is not the code's own words.
 _WORDS: Final = {417: b"", 501: b"Unsupported transfer encoding"}
+#: Of a body that comes with `OPTIONS *`.
+_OPTIONS_BYTES: Final = 4096
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class _Refusal:
-    """Stands in the queue where a request would that was none."""
-
-    __slots__ = ("code",)
-
-    def __init__(self, code: int) -> None:
-        self.code = code
 
 
 class Connection(asyncio.Protocol):
@@ -53,7 +47,7 @@ class Connection(asyncio.Protocol):
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._parser = Parser(self, listener.request_class)
-        self._queue: deque[Request | _Refusal] = deque()
+        self._queue: deque[Request | HeadError] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._pauses = 0
@@ -95,7 +89,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self._listener.connections.discard(self)
-        gone = ConnectionResetError("the client is gone")
+        gone = ClientGoneError("the client is gone")
         self._parser.end(gone)
         if self._tunnel is not None:
             self._tunnel.end()
@@ -129,9 +123,9 @@ class Connection(asyncio.Protocol):
         """A head has come; its body follows."""
         self._enqueue(request)
 
-    def refused(self, code: int) -> None:
+    def refused(self, error: HeadError) -> None:
         """What came is no request: answered when those before it have been."""
-        self._enqueue(_Refusal(code))
+        self._enqueue(error)
 
     def switched(self, data: bytes) -> None:
         """What follows the last request is no HTTP; data is the first of it."""
@@ -156,7 +150,7 @@ class Connection(asyncio.Protocol):
 
     # requests
 
-    def _enqueue(self, request: Request | _Refusal) -> None:
+    def _enqueue(self, request: Request | HeadError) -> None:
         self._queue.append(request)
         if len(self._queue) == _QUEUED:
             self.pause(True)
@@ -196,11 +190,14 @@ class Connection(asyncio.Protocol):
         self._is_new = False
         if len(self._queue) == _QUEUED - 1:
             self.pause(False)
-        if isinstance(request, _Refusal):
-            self._write_refusal(request.code)
+        if isinstance(request, HeadError):
+            self._write_refusal(request)
             await self._linger(None)
             return False
-        answer = await self._listener.handler(request)
+        if request.raw_path == "*" and request.method == "OPTIONS":
+            answer: Answer = await self._server_options(request)
+        else:
+            answer = await self._listener.handler(request)
         if self.transport is None:
             return False
         if isinstance(answer, Stream):
@@ -219,6 +216,13 @@ class Connection(asyncio.Protocol):
         if not request.body.ended and not await self._rest(request):
             return False
         return request.keep_alive
+
+    async def _server_options(self, request: Request) -> Answer:
+        """Of the server as a whole: it has none to tell, as Go's."""
+        with contextlib.suppress(BrokenBodyError):
+            if request.has_body and not await request.body.discard(_OPTIONS_BYTES):
+                request.keep_alive = False
+        return Response()
 
     async def _settle(self, request: Request) -> None:
         """Take in a body that nobody has read and that does not say how long it is: then it is known."""
@@ -263,7 +267,7 @@ class Connection(asyncio.Protocol):
                 else:
                     request.keep_alive = False
             lines += self._connection_line(request)
-        self.transport.write(stream.head(*lines))
+        self.transport.write(stream.head(*lines, version=request.version))
         return chunked
 
     def _send(self, request: Request, answer: Answer) -> None:
@@ -277,7 +281,7 @@ class Connection(asyncio.Protocol):
         else:
             body = b""
         lines += self._connection_line(request)
-        head = answer.head(*lines)
+        head = answer.head(*lines, version=request.version)
         if request.method == "HEAD":
             body = b""
         if len(body) <= _JOINED_BYTES:
@@ -301,13 +305,14 @@ class Connection(asyncio.Protocol):
             return [] if is_old else ["Connection: close"]
         return ["Connection: keep-alive"] if is_old else []
 
-    def _write_refusal(self, code: int) -> None:
+    def _write_refusal(self, error: HeadError) -> None:
         """As Go's server: the code's words, and the end."""
         if self.transport is None:
             return
-        words = _WORDS.get(code)
+        words = _WORDS.get(error.code)
         headers = {"Content-Type": "text/plain; charset=utf-8"} if words != b"" else {"Content-Length": "0"}
-        head = Response(headers=headers | {"Connection": "close"}, status=code).head()
+        reason = f"{REASONS.get(error.code)}: {error.text}" if error.text else ""
+        head = Response(headers=headers | {"Connection": "close"}, status=error.code, reason=reason).head()
         if words is None:
             words = head.split(b"\r\n", 1)[0].split(b" ", 1)[1]
         self.transport.write(head + words)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import httptools
-from multidict import CIMultiDict, istr
-
+from kprov.kube.component_base.http11 import head as heads
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError
+from kprov.kube.component_base.http11.chunks import Chunks
+from kprov.kube.component_base.http11.head import HeadError
 from kprov.kube.component_base.http11.request import Request
 
 if TYPE_CHECKING:
@@ -17,23 +17,10 @@ if TYPE_CHECKING:
 #: Of a request's head, as Go's http.DefaultMaxHeaderBytes.
 HEAD_BYTES: Final = 1 << 20
 
-#: Names of headers that were seen; clients send the same few.
-_names: dict[bytes, istr] = {}
-_NAMES: Final = 512
-#: How requests begin whose methods need no second look.
-_USUAL: Final = tuple(
-    name + b" " for name in (b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"CONNECT")
-)
-#: A method that httptools may not know is read in the guise of this one.
-_GUISE: Final = b"POST "
-_METHOD_BYTES: Final = 4096
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SEPARATORS: Final = re.compile(r"[ ,\t]+")
-#: Of a body in chunks: what may come beside data is this, so much for each chunk, and twice the data. A line
-#: of Go's has 4 KiB and all trailers, too; here that is looked at in slices of this size.
-_EXTRA_BYTES: Final = 16 * 1024
-_EXTRA_OF_CHUNK: Final = 18
-_SLICE_BYTES: Final = 4096
+_LINE_ENDS: Final = b"\r\n"
+#: Some clients send an empty line after a body that they POST.
+_TOLERATED: Final = 4
 
 
 class Parser:
@@ -42,56 +29,32 @@ class Parser:
     def __init__(self, connection: Connection, request_class: type[Request]) -> None:
         self._connection = connection
         self._request_class = request_class
-        self._parser = httptools.HttpRequestParser(self)
         #: No more requests: what comes is not looked at.
         self._is_deaf = False
-        self._url = b""
-        self._headers: CIMultiDict[str] = CIMultiDict()
         self._last: Request | None = None
-        self._is_upgrade = False
-        self._head_bytes = 0
-        #: Nothing of the next request has come. What has come of a method that may be none of the usual ones.
-        self._is_between = True
-        self._begun = b""
-        self._method = ""
-        #: While a body comes in chunks: bytes beside its data, less what they may be.
-        self._is_chunked = False
-        self._extra = 0
-        #: A parser is being put before a body: its head is no request.
-        self._is_posing = False
+        #: Of a body: how much is to come, or how it comes.
+        self._left = 0
+        self._chunks: Chunks | None = None
+        #: What has come of a head, and up to where its lines are known to be good.
+        self._begun = bytearray()
+        self._checked = 0
+        #: Clients send the same again and again: method, protocol and the other lines of the last head.
+        self._same = ("", "", b"")
+        self._fields: heads.Fields
         self.in_head = False
 
     def feed(self, data: bytes) -> None:
-        if self._is_chunked and len(data) > _SLICE_BYTES:
-            for at in range(0, len(data), _SLICE_BYTES):
-                self._connection.data_received(data[at : at + _SLICE_BYTES])
-            return
-        if self._is_deaf:
-            return
-        if self._is_between and (self._begun or not data.startswith(_USUAL)):
-            data = self._begin(data)
-        if self._is_chunked:
-            self._extra += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._switch(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            text = str(error)
-            is_coding = "Transfer-Encoding" in text and "Content-Length" not in text
-            self._refuse(501 if is_coding else 400)
-        if self._is_chunked and self._extra > _EXTRA_BYTES:
-            self._refuse(400)
-        if self.in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse(431)
+        while data and not self._is_deaf:
+            if self._left:
+                data = self._counted(data)
+            elif self._chunks is not None:
+                data = self._chunked(self._chunks, data)
+            else:
+                data = self._head(data)
 
     def resume(self, data: bytes) -> None:
         """After a protocol that was not switched to: data is HTTP again."""
-        self._parser = httptools.HttpRequestParser(self)
-        self._is_upgrade = self._is_deaf = False
-        self._is_between = True
+        self._is_deaf = False
         if data:
             self._connection.data_received(data)
 
@@ -100,146 +63,151 @@ class Parser:
         if self._last is not None and not self._last.body.ended:
             self._last.body.end(error)
 
-    # httptools' callbacks
-
-    def on_message_begin(self) -> None:
-        self._url = b""
-        self._headers = CIMultiDict()
-        self._is_between = False
-        self.in_head = True
-
-    def on_url(self, data: bytes) -> None:
-        self._url += data
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_head:
-            return  # a trailer
-        known = _names.get(name)
-        if known is None:
-            known = istr(name.decode("latin-1"))
-            if len(_names) < _NAMES:
-                _names[name] = known
-        self._headers.add(known, value.decode("utf-8", "surrogateescape"))
-
-    def on_headers_complete(self) -> None:
+    def _head(self, data: bytes) -> bytes:
+        """What follows the head in data, b"" while it is not there as a whole."""
+        if self.in_head:
+            begun = self._begun
+            known = max(len(begun) - 2, 0)
+            begun += data
+            start, end = _end_of_head(begun, known)
+            if start < 0:
+                self._wait_for_more()
+                return b""
+            data = bytes(begun)
+            begun.clear()
+        else:
+            if data[0] in _LINE_ENDS and not (data := self._after_empty_line(data)):
+                return b""
+            start, end = _end_of_head(data)
+            if start < 0:
+                self._begun += data
+                self._checked = 0
+                self.in_head = True
+                self._wait_for_more()
+                return b""
         self.in_head = False
-        self._head_bytes = 0
-        if self._is_posing:
-            return
-        parser, headers = self._parser, self._headers
-        version = parser.get_http_version()
-        hosts = headers.getall("Host", ())
-        if version not in {"1.1", "1.0"} or len(hosts) > 1 or (not hosts and version == "1.1"):
-            self._refuse(400)
-            return
-        if "Transfer-Encoding" in headers and not self._takes_chunks(headers, version):
-            return
-        body = Body(self._connection.pause)
+        if start > HEAD_BYTES:
+            self._refuse(HeadError(431))
+            return b""
         try:
-            request = self._request_class(
-                self._method or parser.get_method().decode("latin-1"),
-                self._url.decode("utf-8", "surrogateescape"),
-                headers,
-                body=body,
-                connection=self._connection,
-                version=version,
-                keep_alive=parser.should_keep_alive(),
-            )
+            self._take(data, start)
+        except HeadError as error:
+            self._refuse(error)
+            return b""
         except ValueError:
-            self._refuse(400)
-            return
-        self._method = ""
-        if "Expect" in headers and not self._takes_expectation(request):
-            return
+            self._refuse(HeadError())
+            return b""
+        rest = data[end:]
+        if self._is_deaf:
+            # The request asks for another protocol, of which this may be the first.
+            self._connection.switched(rest)
+            return b""
+        return rest
+
+    def _after_empty_line(self, data: bytes) -> bytes:
+        if self._last is None or self._last.method != "POST":
+            self._refuse(HeadError())
+            return b""
+        return data[:_TOLERATED].lstrip(_LINE_ENDS) + data[_TOLERATED:]
+
+    def _wait_for_more(self) -> None:
+        """Refuse what can become no head any more."""
+        begun = self._begun
+        end = begun.rfind(b"\n") + 1
+        if end > self._checked:
+            try:
+                heads.check_begun(bytes(begun[self._checked : end]), is_first=not self._checked)
+            except HeadError as error:
+                self._refuse(error)
+                return
+            self._checked = end
+        if len(begun) > HEAD_BYTES:
+            self._refuse(HeadError(431))
+
+    def _take(self, data: bytes, end: int) -> None:
+        """A whole head up to its last line's feed: its request goes on. HeadError, ValueError: it is none."""
+        first = data.find(b"\n", 0, end + 1)
+        line = data[:first].decode("utf-8", "surrogateescape").removesuffix("\r")
+        method, target, proto = heads.request_line(line)
+        block = data[first + 1 : end].removesuffix(b"\r")
+        of_what = (method, proto, block)
+        if of_what != self._same:
+            self._fields = heads.fields(block.decode("utf-8", "surrogateescape"), method, proto)
+            self._same = of_what
+        found = self._fields
+        headers = found.headers.copy()
+        body = Body(self._connection.pause)
+        request = self._request_class(
+            method,
+            target,
+            headers,
+            body=body,
+            connection=self._connection,
+            version=found.version,
+            keep_alive=found.keep_alive,
+        )
+        has_body = found.length != 0
+        if "Expect" in headers:
+            self._expect(request, has_body=has_body)
         self._last = request
-        self._is_upgrade = parser.should_upgrade()
+        if found.length is None:
+            self._chunks = Chunks(body.feed)
+        elif has_body:
+            self._left = found.length
+        else:
+            body.end()
+            # Nobody asks for another protocol with a body.
+            self._is_deaf = method == "CONNECT" or ("Upgrade" in headers and bool(request.upgrade))
         self._connection.requested(request)
 
-    def on_chunk_header(self) -> None:
-        self._extra = max(self._extra - _EXTRA_OF_CHUNK, 0)
-
-    def on_body(self, data: bytes) -> None:
-        if self._last is not None and not self._is_deaf:
-            self._last.body.feed(data)
-            if self._is_chunked:
-                self._extra -= 3 * len(data)
-
-    def on_message_complete(self) -> None:
-        self._is_between = True
-        self._is_chunked = False
-        if self._last is not None and not self._is_upgrade and not self._is_deaf:
-            self._last.body.end()
-
-    def _begin(self, data: bytes) -> bytes:
-        """The beginning of a request as httptools reads it, b"" until its method is there as a whole."""
-        data = self._begun + data
-        method, space, rest = data.partition(b" ")
-        is_method = _TOKEN.fullmatch(method) is not None
-        if is_method and not space and len(data) <= _METHOD_BYTES:
-            self._begun = data
-            self.in_head = True
-            return b""
-        self._begun = b""
-        if not is_method or data.startswith(_USUAL):
-            return data
-        self._method = method.decode()
-        return _GUISE + rest
-
-    def _takes_chunks(self, headers: CIMultiDict[str], version: str) -> bool:
-        """Whether a body's coding is the one there is, of which HTTP/1.0 knows nothing; refused otherwise."""
-        codings = headers.getall("Transfer-Encoding")
-        if len(codings) > 1 or codings[0].strip().lower() != "chunked" or version == "1.0":
-            self._refuse(501)
-            return False
-        self._is_chunked = True
-        self._extra = 0
-        return True
-
-    def _takes_expectation(self, request: Request) -> bool:
-        """Whether it is the one that there is, or none; refused otherwise."""
+    def _expect(self, request: Request, *, has_body: bool) -> None:
+        """HeadError: it is not the expectation that there is, or none."""
         text = request.headers["Expect"].lower()
         if text and "100-continue" not in _SEPARATORS.split(text):
-            self._refuse(417)
-            return False
-        if text and request.version == "1.1":
+            raise HeadError(417)
+        if text and has_body and request.version != "1.0":
             request.body.on_first_read = self._connection.leave_to_send
-        return True
 
-    def _refuse(self, code: int) -> None:
-        if self._is_deaf:
-            return
+    def _counted(self, data: bytes) -> bytes:
+        assert self._last is not None
+        body = self._last.body
+        left = self._left
+        rest = b""
+        if len(data) > left:
+            data, rest = data[:left], data[left:]
+        self._left = left - len(data)
+        body.feed(data)
+        if not self._left:
+            body.end()
+        return rest
+
+    def _chunked(self, chunks: Chunks, data: bytes) -> bytes:
+        assert self._last is not None
+        try:
+            rest = chunks.feed(data)
+        except BrokenBodyError as error:
+            # Its handler answers, told why.
+            self._is_deaf = True
+            self._last.keep_alive = False
+            self._last.body.end(error)
+            return b""
+        if rest is None:
+            return b""
+        self._chunks = None
+        self._last.body.end()
+        return rest
+
+    def _refuse(self, error: HeadError) -> None:
         self._is_deaf = True
         self.in_head = False
-        last = self._last
-        if last is not None and not last.body.ended:
-            # Its handler answers, told why.
-            last.keep_alive = False
-            last.body.end(BrokenBodyError("the body is broken"))
-        elif last is None or last.keep_alive:
-            self._connection.refused(code)
+        self._begun.clear()
+        if self._last is None or self._last.keep_alive:
+            self._connection.refused(error)
 
-    def _switch(self, data: bytes) -> None:
-        """After a request that asks for another protocol."""
-        last = self._last
-        if last is None or self._is_deaf:
-            return
-        if last.has_body:
-            # httptools leaves such a body alone; and nobody upgrades with one.
-            self._is_upgrade = False
-            self._pose(last)
-            if data:
-                self._connection.data_received(data)
-            return
-        last.body.end()
-        self._is_deaf = True
-        self._connection.switched(data)
 
-    def _pose(self, request: Request) -> None:
-        """Have a parser that stands at the beginning of that request's body."""
-        length = request.content_length
-        framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-        self._parser = httptools.HttpRequestParser(self)
-        self._is_posing = True
-        self._parser.feed_data(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
-        self._is_posing = False
-        self._is_chunked = length is None
+def _end_of_head(data: bytes | bytearray, start: int = 0) -> tuple[int, int]:
+    """Where its last line's feed stands (-1: nowhere), and where what follows begins."""
+    # A line feed alone ends a line, too.
+    found = data.find(b"\n\r\n", start)
+    alone = data.find(b"\n\n", start, found + 1 if found >= 0 else len(data))
+    return (alone, alone + 2) if alone >= 0 else (found, found + 3)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote
 
 from multidict import CIMultiDict, MultiDict, MultiDictProxy
 
+from kprov.kube.component_base.http11 import target as targets
 from kprov.kube.component_base.http11.body import Body
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 Query = MultiDictProxy[str]
 
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
-_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
-_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 #: Queries that are asked again and again are short: those of lists and watches.
 _SHORT: Final = 512
 
@@ -59,12 +57,10 @@ class Request:
         self.connection = connection
         self.version = version
         self.keep_alive = keep_alive
-        if not target.startswith("/"):
-            target = _origin_form("connect://" + target if method == "CONNECT" else target)
         #: Still percent-encoded, both.
-        self.raw_path, _, self.raw_query = target.partition("?")
-        if "%" in self.raw_path and _BAD_ESCAPE.search(self.raw_path):
-            raise ValueError("the path has a % that escapes nothing")
+        self.raw_path, self.raw_query, host = targets.parse(target, method)
+        if host:
+            headers["Host"] = host
         #: Decoded; a name may come more than once.
         self.query = _parsed(self.raw_query) if self.raw_query else _NO_QUERY
 
@@ -123,17 +119,6 @@ class Request:
     @property
     def secure(self) -> bool:
         return self.connection is not None and self.connection.tls is not None
-
-
-def _origin_form(target: str) -> str:
-    """Path and query of an absolute URL, "" where it has no path; "*" is of the server as a whole."""
-    if target == "*":
-        return "/*"
-    if not _SCHEME.match(target):
-        raise ValueError("the target is no path and no URL")
-    url: Any = urlsplit(target)
-    path = url.path if url.path.startswith("/") else ""
-    return path + (f"?{url.query}" if url.query else "")
 
 
 def _parsed(text: str) -> Query:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.finishing import finished
+from kprov.kube.component_base.http11.body import ClientGoneError
 from kprov.kube.machinery import status
 
 
@@ -48,7 +49,9 @@ async def test_a_result_and_an_error_are_the_works() -> None:
         await finished(failing.work(), 5)
 
 
-@pytest.mark.parametrize("error", [None, status.unauthorized(), ValueError("broken")])
+@pytest.mark.parametrize(
+    "error", [None, status.unauthorized(), ClientGoneError("in the middle of its body"), ValueError("broken")]
+)
 async def test_without_its_client_it_goes_on(
     error: Exception | None, complaints: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:

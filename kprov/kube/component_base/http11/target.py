@@ -1,0 +1,62 @@
+"""What a request line asks for: a path, a whole URL, "*", or of CONNECT a host.
+
+Source: Go's net/url (ParseRequestURI), net/http (readRequest).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
+#: Bytes below 0x80 have no escape in a host.
+_HOST: Final = re.compile(
+    r"(?:[A-Za-z0-9._~!$&'()*+,;=<>\"\x80-\U0010ffff-]|%[89A-Fa-f][0-9A-Fa-f])*(?::[0-9]*)?"
+    r"|\[[0-9A-Fa-f:.]+(?:%25[^\]%]+)?\](?::[0-9]*)?"
+)
+_USER: Final = re.compile(r"(?:[A-Za-z0-9._:~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})*")
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def parse(text: str, method: str = "") -> tuple[str, str, str]:
+    """Path and query, still percent-encoded, and the host it names, or "". ValueError: it is no target.
+
+    text: bytes that are no UTF-8 are surrogates.
+    """
+    if text.startswith("/") and text.isascii() and text.isprintable():
+        path, _, query = text.partition("?")
+        if "%" in path and _BAD_ESCAPE.search(path):
+            raise ValueError("the path has a % that escapes nothing")
+        return path, query, ""
+    return _other(text, method)
+
+
+def _other(text: str, method: str) -> tuple[str, str, str]:
+    if method == "CONNECT" and not text.startswith("/"):
+        text = "http://" + text
+    if not text.isascii():
+        text = quote(text, safe=_ASCII, errors="surrogateescape")
+    if _CONTROL.search(text):
+        raise ValueError("the target has a control character")
+    if text == "*":
+        return "*", "", ""
+    scheme = _SCHEME.match(text)
+    rest, _, query = text[scheme.end() if scheme else 0 :].partition("?")
+    if not rest.startswith("/"):
+        if not scheme:
+            raise ValueError("the target is no path and no URL")
+        # Such as mailto:a, which has no path.
+        return "", query, ""
+    host = ""
+    if scheme and rest.startswith("//"):
+        authority, slash, rest = rest[2:].partition("/")
+        rest = slash + rest
+        user, _, host = authority.rpartition("@")
+        if not _HOST.fullmatch(host) or not _USER.fullmatch(user):
+            raise ValueError("the target's host is none")
+    if _BAD_ESCAPE.search(rest):
+        raise ValueError("the path has a % that escapes nothing")
+    return rest, query, host

@@ -1,0 +1,51 @@
+"""Bodies in chunks, as they should be and not."""
+
+from __future__ import annotations
+
+import pytest
+
+from kprov.kube.component_base.http11.body import BrokenBodyError
+from kprov.kube.component_base.http11.chunks import Chunks
+
+
+def read(data: bytes, size: int) -> tuple[bytes, bytes | None]:
+    """The body, and what follows it; fed in pieces of that size."""
+    found: list[bytes] = []
+    chunks = Chunks(found.append)
+    for at in range(0, len(data), size):
+        rest = chunks.feed(data[at : at + size])
+        if rest is not None:
+            return b"".join(found), rest + data[at + size :]
+    return b"".join(found), None
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100_000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", b"0000000000000003;x=y\r\nabc\r\n0;z\r\n\r\n", b"3 \t\r\nabc\r\n0\r\nA: b\r\n c\r\nD : e\r\n\r\n",
+        b"3;" + b"x" * 4092 + b"\r\nabc\r\n0\r\nA: " + b"b" * 4089 + b"\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_a_body(data: bytes, size: int) -> None:
+    assert read(data + b"GET", size) == (b"abc", b"GET")
+    assert read(data[:-1], size) == (b"abc", None)
+
+
+@pytest.mark.parametrize("size", [1, 5, 100_000])
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"\r\n", "empty hex number for chunk length"), (b"+2\r\n", "invalid byte in chunk length"), (b"2 ;a\r\n", "invalid byte in chunk length"),
+        (b"0" * 17 + b"\r\n", "http chunk length too large"), (b"2\nab\n", "chunked line ends with bare LF"), (b"2;a\rb\r\n", "invalid CR in chunked line"),
+        (b"2\r\nabc\r\n", "malformed chunked encoding"), (b"2;" + b"x" * 4095 + b"\r\n", "header line too long"),
+        ((b"1;" + b"x" * 4000 + b"\r\na\r\n") * 5, "chunked encoding contains too much non-data"),
+        (b"0\r\nA: " + b"b" * 4090 + b"\r\n\r\n", "http: suspiciously long trailer after chunked body"),
+        (b"0\r\nA b\r\n\r\n", 'malformed MIME header: missing colon: "A b"'), (b"0\r\n A: b\r\n\r\n", "malformed MIME header initial line:  A: b"),
+        (b"0\r\nA(: b\r\n\r\n", "malformed MIME header line: A(: b"),
+    ],
+)  # fmt: skip
+def test_what_breaks_it(data: bytes, text: str, size: int) -> None:
+    with pytest.raises(BrokenBodyError) as caught:
+        read(data, size)
+    assert str(caught.value) == text

@@ -1,0 +1,119 @@
+"""What is a request's head, and what is refused in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from kprov.kube.component_base.http11 import head, target
+from kprov.kube.component_base.http11.head import Fields, HeadError
+
+
+def fields(*lines: str, proto: str = "HTTP/1.1", method: str = "GET", end: str = "\r\n") -> Fields:
+    return head.fields(end.join(lines), method, proto)
+
+
+def test_names_are_the_same_in_any_case_and_values_have_no_space_around() -> None:
+    found = fields("host:x", "A:  b c\t", "a: \udcff")
+    assert found.headers["HOST"] == "x"
+    assert found.headers.getall("A") == ["b c", "\udcff"]
+
+
+def test_lines_may_end_in_a_line_feed_alone_and_go_on_in_the_next() -> None:
+    assert fields("Host: x", "A: b", end="\n").headers["A"] == "b"
+    assert fields("Host: x", "A: b", " c", "\td", "B:", " e").headers.getall("A") == ["b c d"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["A", ": b", "A\t: b", "A(: b", "Ä: b", "A: b\x00", "A: b\rc", "A: b\x7f", "Host: y", "Content-Length: ",
+     "Content-Length: +1", "Content-Length: 1, 1", "Content-Length: 9223372036854775808"],
+)  # fmt: skip
+def test_what_is_no_header(line: str) -> None:
+    with pytest.raises(HeadError) as caught:
+        fields("Host: x", line)
+    assert (caught.value.code, caught.value.text) == (400, "")
+
+
+def test_a_first_line_goes_on_from_none() -> None:
+    with pytest.raises(HeadError) as caught:
+        fields(" Host: x")
+    assert caught.value.text == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["A: b"], "missing required Host header"), (["Host : x"], "missing required Host header"), (["Host: x", "A : b"], "invalid header name"),
+        (["Host: x/y"], "malformed Host header"), (["Host: x y"], "malformed Host header"), (["Host: ü"], "malformed Host header"),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_head(lines: list[str], text: str) -> None:
+    with pytest.raises(HeadError) as caught:
+        fields(*lines)
+    assert (caught.value.code, caught.value.text) == (400, text)
+
+
+@pytest.mark.parametrize(
+    ("line", "version", "code"), [("HTTP/1.0", "1.0", 0), ("HTTP/1.7", "1.1", 0), ("HTTP/2.0", "", 505), ("HTTP/0.9", "", 505)]
+)  # fmt: skip
+def test_versions(line: str, version: str, code: int) -> None:
+    if not code:
+        assert fields("Host: x", proto=line).version == version
+        return
+    with pytest.raises(HeadError) as caught:
+        fields("Host: x", proto=line)
+    assert (caught.value.code, caught.value.text) == (code, "unsupported protocol version")
+
+
+@pytest.mark.parametrize(
+    ("lines", "proto", "length", "stays"),
+    [
+        ([], "HTTP/1.1", 0, True), (["Content-Length: 007", "Content-Length: 007"], "HTTP/1.1", 7, True),
+        (["Transfer-Encoding: Chunked"], "HTTP/1.1", None, True), (["Transfer-Encoding: gzip", "Connection: keep-alive"], "HTTP/1.0", 0, False),
+        (["Connection: a, Close"], "HTTP/1.1", 0, False), (["Connection: Keep-Alive"], "HTTP/1.0", 0, True), ([], "HTTP/1.0", 0, False),
+    ],
+)  # fmt: skip
+def test_the_body_and_whether_the_connection_stays(
+    lines: list[str], proto: str, length: int | None, stays: bool
+) -> None:
+    found = fields("Host: x", *lines, proto=proto)
+    assert (found.length, found.keep_alive) == (length, stays)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (["Transfer-Encoding: gzip"], 501), (["Transfer-Encoding: chunked"] * 2, 501), (["Content-Length: 1", "Content-Length: 2"], 400),
+        (["Content-Length: 1", "Transfer-Encoding: chunked"], 400), (["Transfer-Encoding: chunked", "Trailer: a, content-length"], 400),
+    ],
+)  # fmt: skip
+def test_bodies_of_no_clear_length(lines: list[str], code: int) -> None:
+    with pytest.raises(HeadError) as caught:
+        fields("Host: x", *lines)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "line", ["GET  / HTTP/1.1", "GET /  HTTP/1.1", "GET /", "GET /a b HTTP/1.1", "G(T / HTTP/1.1", "GET / http/1.1", "GET / HTTP/1.10", "GET\t/ HTTP/1.1", ""]
+)  # fmt: skip
+def test_what_is_no_request_line(line: str) -> None:
+    with pytest.raises(HeadError):
+        head.request_line(line)
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "found"),
+    [
+        ("GET", "/a?b?c", ("/a", "b?c", "")), ("GET", "//a", ("//a", "", "")), ("GET", "*", ("*", "", "")), ("GET", "a:1?b", ("", "b", "")),
+        ("GET", "http:/a", ("/a", "", "")), ("GET", "a+b://u:p@x:1/c?d", ("/c", "d", "x:1")), ("GET", "http://x?y", ("", "y", "x")),
+        ("GET", "/\udcff\u00fc?\udcff", ("/%FF%C3%BC", "%FF", "")), ("CONNECT", "a:1", ("", "", "a:1")), ("CONNECT", "/a", ("/a", "", "")),
+        ("GET", "http://[::1]:1/", ("/", "", "[::1]:1")), ("GET", "a", None), ("GET", "?a", None), ("GET", "1a://x/", None), ("GET", "/%zz", None),
+        ("GET", "/a\x7f", None), ("GET", "http://x:y/", None), ("GET", "http://[::1/", None), ("GET", "", None),
+    ],
+)  # fmt: skip
+def test_targets(method: str, text: str, found: tuple[str, str, str] | None) -> None:
+    if found is not None:
+        assert target.parse(text, method) == found
+        return
+    with pytest.raises(ValueError, match=r"target|path"):
+        target.parse(text, method)
