@@ -236,8 +236,8 @@ def test_a_list_of_no_metadata_has_no_items(server: ApiServer) -> None:
         (_PLACE, "application/json;as=Foo", "only the following media types are accepted: application/json, application/yaml"),
         (_PLACE, "text/html", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml"),
         (f"{_PLACE}?watch=1", "application/yaml", "only the following media types are accepted: application/json;stream=watch"),
-        ("/apis", "application/json;as=Foo", "only the following media types are accepted: application/json"),
-        ("/apis", "text/html", "406: Not Acceptable\n\nAvailable representations: application/json"),
+        ("/apis", "application/json;as=Foo", "only the following media types are accepted: application/json, application/yaml"),
+        ("/apis", "text/html", "only the following media types are accepted: application/json, application/yaml"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_given_is_told_by_how_near_it_is(
@@ -389,6 +389,20 @@ def test_who_expects_100_gets_it_before_the_body(server: ApiServer) -> None:
         connection.send(_BODY)
         assert connection.answer("POST").status == 201
         assert connection.is_kept()
+
+
+def test_who_sends_another_type_need_not_send_it(server: ApiServer) -> None:
+    told = [("Content-Type", "x/y"), ("Expect", "100-continue"), ("Content-Length", "25")]
+    with asked(server, encoded("POST", _POST, told)) as connection:
+        assert connection.read(12) == b"HTTP/1.1 415"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("Bearer admin-token x", 200), ("BEARER admin-token", 200), ("Bearer  admin-token", 403), ("Bearer\tadmin-token", 403)]
+)  # fmt: skip
+def test_a_token_stands_between_two_spaces(server: ApiServer, value: str, code: int) -> None:
+    with asked(server, encoded("GET", _PLACE, [("Authorization", value)])) as connection:
+        assert connection.answer().status == code
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,12 @@ def _parsed_media_type(text: str) -> str:
     return "" if any(not each.strip() for each in rest[:-1]) else named
 
 
+def check_type(content_type: str) -> None:
+    """Raises StatusError 415 for what is not read here."""
+    if content_type not in ACCEPTED:
+        raise status.unsupported_media_type(ACCEPTED)
+
+
 def decode(data: bytes, content_type: str) -> Any:
     """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
     try:

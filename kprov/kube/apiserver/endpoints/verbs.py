@@ -345,6 +345,8 @@ async def _object(
     request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
 ) -> Object:
     content_type = body.media_type(request)
+    # Before the body is asked for: its client may wait for leave to send it.
+    body.check_type(content_type)
     data = await body.read(request)
     document = body.typed(data, content_type, gvk)
     return body.check(document, gvk, context, query.get("fieldValidation", ""), data, content_type)

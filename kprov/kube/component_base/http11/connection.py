@@ -295,10 +295,12 @@ class Connection(asyncio.Protocol):
         body = request.body
         if self._listener.stopping or request.method == "CONNECT":
             request.keep_alive = False
+        elif body.on_first_read is not None:
+            # A client that waits for leave to send may send or not: what comes next is not known.
+            request.keep_alive = False
         elif not body.ended:
             length = request.content_length
-            # A client that waits for leave to send may send or not: what comes next is not known.
-            if body.on_first_read is not None or length is None or length - body.received > _REST_BYTES:
+            if length is None or length - body.received > _REST_BYTES:
                 request.keep_alive = False
         is_old = request.version == "1.0"
         if not request.keep_alive:

@@ -25,6 +25,8 @@ _NAMED_HOST: Final = re.compile("[A-Za-z0-9!$%&'()*+,.:;=_~\\[\\]-]*")
 _DIGITS: Final = re.compile("0*[0-9]{1,19}")
 _LINE_END: Final = re.compile("\r?\n")
 _MOST: Final = (1 << 63) - 1
+#: Lines of a head, as upstream's server has it.
+_HEADERS: Final = 500
 #: What no trailer may be.
 _FRAMING: Final = frozenset({"transfer-encoding", "trailer", "content-length"})
 
@@ -57,6 +59,8 @@ def fields(text: str, method: str, proto: str) -> Fields:
     lines = text.split("\r\n") if text else []
     if text and text.count("\n") >= len(lines):
         lines = _LINE_END.split(text)
+    if len(lines) > _HEADERS:
+        raise HeadError(431)
     headers, is_odd = _headers(lines)
     version = "1.1" if proto == "HTTP/1.1" else _version(proto)
     hosts = headers.getall(_HOST, ())

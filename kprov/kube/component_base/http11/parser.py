@@ -14,8 +14,8 @@ from kprov.kube.component_base.http11.request import Request
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.connection import Connection
 
-#: Of a request's head, as Go's http.DefaultMaxHeaderBytes.
-HEAD_BYTES: Final = 1 << 20
+#: Of a request's head: Go's http.DefaultMaxHeaderBytes and its reader's buffer.
+HEAD_BYTES: Final = (1 << 20) + 4096
 
 _SEPARATORS: Final = re.compile(r"[ ,\t]+")
 _LINE_ENDS: Final = b"\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Query = MultiDictProxy[str]
 
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _NO_QUERY: Final[Query] = MultiDictProxy(MultiDict())
 #: Queries that are asked again and again are short: those of lists and watches.
 _SHORT: Final = 512
@@ -131,4 +133,7 @@ def _remembered(text: str) -> Query:
 
 
 def _query(text: str) -> Query:
+    if ";" in text or ("%" in text and _BAD_ESCAPE.search(text)):
+        # As Go's server: what cannot be read is passed over, and so is what once parted two.
+        text = "&".join(each for each in text.split("&") if ";" not in each and not _BAD_ESCAPE.search(each))
     return MultiDictProxy(MultiDict(parse_qsl(text, keep_blank_values=True)))

@@ -108,6 +108,23 @@ async def test_leave_to_send_is_given_where_the_body_is_there_already(connect: C
     assert (await client.answer())[2] == b"POST / ab"
 
 
+async def test_who_was_not_given_leave_to_send_is_let_go_though_the_body_is_there(connect: Connect) -> None:
+    client = await connect(silent)
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nab" + _GET)
+    code, headers, _ = await client.answer()
+    assert (code, headers["connection"]) == (403, "close")
+    assert await client.rest() == b""
+
+
+async def test_what_cannot_be_read_of_a_query_is_passed_over(connect: Connect) -> None:
+    async def show(request: Request) -> Answer:
+        return Response(repr(list(request.query.items())).encode())
+
+    client = await connect(show)
+    client.send(b"GET /?a=1;b=2&c=%zz&%=d&e=%20&f;&=g&h HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await client.answer())[2] == repr([("e", " "), ("", "g"), ("h", "")]).encode()
+
+
 @pytest.mark.parametrize(("size", "stays"), [(0, True), (4096, True), (4097, False)])
 async def test_options_of_the_server_as_a_whole(connect: Connect, size: int, stays: bool) -> None:
     client = await connect(silent)

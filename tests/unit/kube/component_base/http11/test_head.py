@@ -34,6 +34,13 @@ def test_what_is_no_header(line: str) -> None:
     assert (caught.value.code, caught.value.text) == (400, "")
 
 
+def test_lines_have_a_limit() -> None:
+    assert len(fields("Host: x", *["A: b"] * 499).headers) == 500
+    with pytest.raises(HeadError) as caught:
+        fields("Host: x", *["A: b"] * 500)
+    assert caught.value.code == 431
+
+
 def test_a_first_line_goes_on_from_none() -> None:
     with pytest.raises(HeadError) as caught:
         fields(" Host: x")
