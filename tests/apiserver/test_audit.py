@@ -25,6 +25,7 @@ POLICY = {
             "omitManagedFields": True,
         },
         {"level": "Request", "verbs": ["create"], "resources": [{"group": "", "resources": ["namespaces"]}]},
+        {"level": "Request", "resources": [{"group": "authentication.k8s.io"}]},
         {"level": "None", "userGroups": ["developers"], "namespaces": ["default"]},
         {"level": "Metadata"},
     ],
@@ -171,3 +172,22 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, flags: list[str], said: 
         assert said in server.refused()
     finally:
         etcd.stop()
+
+
+def test_an_object_that_does_not_say_its_kind_is_recorded_with_it(server: ApiServer, folder: Path) -> None:
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    (event,) = events(folder, server.post(path, {}))
+    assert event["requestObject"]["kind"] == "SelfSubjectReview"
+    assert event["requestObject"]["apiVersion"] == "authentication.k8s.io/v1"
+
+
+def test_a_privileged_pods_policy_and_a_deprecated_resource_are_annotated(
+    server: ApiServer, folder: Path
+) -> None:
+    server.post("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+    pod = {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    (event,) = events(folder, server.post("/api/v1/namespaces/default/pods", pod))
+    enforced = event["annotations"]["pod-security.kubernetes.io/enforce-policy"]
+    assert enforced == "privileged:latest"
+    (event,) = events(folder, server.get("/api/v1/componentstatuses"))
+    assert event["annotations"]["k8s.io/deprecated"] == "true"

@@ -293,3 +293,12 @@ def test_a_rules_review_answers_without_what_it_was_asked(server: ApiServer) -> 
     assert found["spec"] == {}
     assert "labels" not in found["metadata"]
     assert found["status"]["resourceRules"]
+
+
+def test_a_local_review_is_of_its_paths_namespace(server: ApiServer) -> None:
+    attributes = {"verb": "get", "resource": "pods", "namespace": "default"}
+    body = {"metadata": {"namespace": "other"}, "spec": {"user": "bob", "resourceAttributes": attributes}}
+    local = server.post(f"{ACCESS}/namespaces/default/localsubjectaccessreviews", body)
+    text = "the namespace of the provided object does not match the namespace sent on the request"
+    assert (local.status, local.json["message"]) == (400, text)
+    assert server.post(f"{ACCESS}/subjectaccessreviews", body).status == 201

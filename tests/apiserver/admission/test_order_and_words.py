@@ -159,3 +159,43 @@ def test_the_annotation_of_an_ingress_class_is_warned_of(server: ApiServer) -> N
     made = server.post("/apis/networking.k8s.io/v1/namespaces/default/ingresses", ingress)
     (warning,) = made.warnings
     assert "is deprecated, please use 'spec.ingressClassName' instead" in warning
+
+
+def test_an_aggregation_selects_something(server: ApiServer) -> None:
+    role = {"metadata": {"name": "sum"}, "aggregationRule": {"clusterRoleSelectors": []}}
+    refused = server.post(f"{RBAC}/clusterroles", role)
+    (cause,) = refused.json["details"]["causes"]
+    assert cause["field"] == "aggregationRule.clusterRoleSelectors"
+    assert cause["message"].endswith(
+        "at least one clusterRoleSelector required if aggregationRule is non-nil"
+    )
+
+
+def test_too_much_in_a_config_map_is_told_of_no_field(server: ApiServer) -> None:
+    body = {"metadata": {"name": "big"}, "data": {"a": "x" * (2**20 + 1)}}
+    message = server.post(f"{DEFAULT}/configmaps", body).json["message"]
+    assert message == 'ConfigMap "big" is invalid: []: Too long: may not be more than 1048576 bytes'
+
+
+@pytest.mark.parametrize(
+    ("path", "spec", "but"),
+    [
+        ("flowschemas/catch-all", {"matchingPrecedence": 5}, ""),
+        ("prioritylevelconfigurations/catch-all", {"limited": {"lendablePercent": 5}}, ""),
+        ("prioritylevelconfigurations/exempt", {"limited": {}}, " except the 'spec.exempt' field"),
+    ],
+)
+def test_what_the_server_cannot_do_without_stays_as_it_is(
+    server: ApiServer, path: str, spec: dict[str, Any], but: str
+) -> None:
+    url = f"/apis/flowcontrol.apiserver.k8s.io/v1/{path}"
+    refused = server.ask("PATCH", url, {"spec": spec}, content_type=MERGE)
+    assert refused.status == 422
+    name = path.partition("/")[2]
+    assert refused.json["message"].rstrip("]").endswith(f"spec of '{name}'{but} must equal the fixed value")
+
+
+def test_the_exempt_level_may_lend(server: ApiServer) -> None:
+    url = "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations/exempt"
+    body = {"spec": {"exempt": {"lendablePercent": 5}}}
+    assert server.ask("PATCH", f"{url}?dryRun=All", body, content_type=MERGE).status == 200

@@ -80,7 +80,11 @@ class PodSecurity(WantsConfiguration):
         if self._is_exempt(attributes):
             return
         policy, errors = await self._policy_of(attributes)
-        if policy is None or (not errors and policy.is_privileged):
+        if policy is None:
+            return
+        if not errors and policy.is_privileged:
+            if is_pod:
+                _annotate(attributes, "enforce-policy", "privileged:latest")
             return
         if errors:
             texts = ", ".join(f"{each.field}: {each.message}" for each in errors)

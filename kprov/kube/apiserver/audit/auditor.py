@@ -25,7 +25,7 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import status
+from kprov.kube.machinery import resources, status
 
 log = logging.getLogger(__name__)
 
@@ -212,8 +212,10 @@ class Auditor:
                 }
             )
         if event.level >= Level.REQUEST:
-            if info.verb in {"create", "update"} and not info.subresource:
-                self._default(info, obj)
+            if info.verb in {"create", "update"}:
+                _name_kind(info, obj)
+                if not info.subresource:
+                    self._default(info, obj)
             elif info.verb in {"delete", "deletecollection"}:
                 obj = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"} | {
                     name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}
@@ -225,8 +227,6 @@ class Auditor:
         store = self._registry.find(info.api_group, info.resource)
         if store is None or store.resource.version != info.api_version:
             return
-        obj.setdefault("kind", store.resource.kind)
-        obj.setdefault("apiVersion", store.resource.api_version)
         try:
             store.strategy.default(obj)
         except (TypeError, AttributeError, KeyError, ValueError):
@@ -257,7 +257,7 @@ class Auditor:
             names = ("status", "message", "reason", "details")
             event.response_status = {
                 "metadata": {},
-                **{name: obj[name] for name in names if obj.get(name)},
+                **{name: obj[name] for name in names if obj.get(name) or obj.get(name) == {}},
                 "code": obj.get("code") or response.status,
             }
         if wants_all:
@@ -277,6 +277,16 @@ def addresses(request: Request) -> list[str]:
         if more and (not found or found[-1] != more):
             found.append(more)
     return found
+
+
+def _name_kind(info: RequestInfo, obj: Object) -> None:
+    """Who sends an object may leave out what the path says of it."""
+    resource = resources.find(info.api_group, info.api_version, info.resource)
+    named = resource.subresource(info.subresource) if resource and info.subresource else resource
+    if named is not None and named.kind:
+        obj.setdefault("kind", named.kind)
+        obj.setdefault("apiVersion", resources.api_version(named.group, named.version))
+        obj.setdefault("metadata", {})
 
 
 def _patch(data: bytes, content_type: str) -> Any:

@@ -77,7 +77,10 @@ class Verbs:
             return permitted.no_route(info.path)
         permitted.check_method(request.method, info, resource, tail)
         permitted.check_timeout(info, query)
-        context.warnings += _DEPRECATED.get((resource.group, resource.plural), ())
+        deprecated = _DEPRECATED.get((resource.group, resource.plural))
+        if deprecated:
+            context.warnings += deprecated
+            context.annotate("k8s.io/deprecated", "true")
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
         view = self._find(resource)

@@ -125,12 +125,12 @@ class Level:
         self.dispatch()
 
     def seat(self, ticket: Ticket) -> bool:
-        """Take seats if there are, and none waits for them."""
+        """Take seats if there are, and none waits for them; of a level without any, one request at a time."""
         seats = ticket.seats
         if self.is_exempt:
             self.running += 1
             self.in_use += seats
-        elif not self.waiting and (self.in_use + seats <= self.limit or (not self.in_use and self.limit)):
+        elif not self.waiting and (self.in_use + seats <= self.limit or not self.in_use):
             self.running += 1
             self.in_use += seats
             self.demand = max(self.demand, self.in_use)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from kprov.kube.apiserver import authentication, authorization
 from kprov.kube.apiserver.authentication.token_claims import RefusedTokenError
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
-from kprov.kube.apiserver.registry import review_selectors
+from kprov.kube.apiserver.registry import metadata, review_selectors
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.token import TokenRequest
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -60,7 +60,9 @@ class AccessReviews:
         review = await call.read_object()
         spec = review.get("spec") or {}
         resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-        review.setdefault("metadata", {}).setdefault("namespace", call.namespace)
+        given = review.setdefault("metadata", {})
+        metadata.check_namespace(given.get("namespace"), call.namespace)
+        given["namespace"] = call.namespace
         later = []
         if resource is not None and resource.get("namespace", "") != call.namespace:
             named = resource.get("namespace", "")
@@ -122,10 +124,12 @@ class AccessReviews:
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
         errors = [*errors, *review_selectors.validate(resource)]
         kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
-        metadata = review.get("metadata") or {}
-        if any(value for name, value in metadata.items() if name not in kept):
+        given = review.get("metadata") or {}
+        if not call.resource.namespaced:
+            given.pop("namespace", None)
+        if any(value for name, value in given.items() if name not in kept):
             text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
-            errors = [*errors, field.invalid("metadata", metadata, text)]
+            errors = [*errors, field.invalid("metadata", given, text)]
         errors += later
         if errors:
             # Upstream names no kind here.

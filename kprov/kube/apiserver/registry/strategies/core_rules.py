@@ -37,7 +37,7 @@ def config_map(obj: Object) -> list[FieldError]:
         _decoded_size(text) for text in binary.values()
     )
     if size > _MAX_BYTES:
-        errors.append(field.too_long("", _MAX_BYTES))
+        errors.append(field.too_long("[]", _MAX_BYTES))
     return errors
 
 

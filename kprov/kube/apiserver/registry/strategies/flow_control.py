@@ -31,10 +31,15 @@ class FlowSchemaStrategy(ResourceStrategy):
         spec["matchingPrecedence"] = spec.get("matchingPrecedence") or 1000
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_flow_schema(obj["spec"])]
+        return [*_flow_schema(obj["spec"]), *self._mandatory(obj)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*_flow_schema(obj["spec"])]
+        return self.validate(obj)
+
+    def _mandatory(self, obj: Object) -> Errors:
+        name, fixed = _fixed("flowschemas", obj, self)
+        if fixed is not None and fixed != obj["spec"]:
+            yield field.invalid("spec", obj["spec"], f"spec of '{name}' must equal the fixed value")
 
 
 class PriorityLevelStrategy(ResourceStrategy):
@@ -54,10 +59,35 @@ class PriorityLevelStrategy(ResourceStrategy):
                 queuing.update({part: queuing.get(part) or value for part, value in _QUEUING.items()})
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_priority_level(obj["metadata"].get("name", ""), obj["spec"])]
+        found = _priority_level(obj["metadata"].get("name", ""), obj["spec"])
+        return [*found, *self._mandatory(obj)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*_priority_level(obj["metadata"].get("name", ""), obj["spec"])]
+        return self.validate(obj)
+
+    def _mandatory(self, obj: Object) -> Errors:
+        name, fixed = _fixed("prioritylevelconfigurations", obj, self)
+        if fixed is None:
+            return
+        spec, but = obj["spec"], ""
+        if name == "exempt":
+            fixed, but = {**fixed, "exempt": spec.get("exempt")}, " except the 'spec.exempt' field"
+        if fixed != {**spec, **({"exempt": spec.get("exempt")} if but else {})}:
+            yield field.invalid("spec", spec, f"spec of '{name}'{but} must equal the fixed value")
+
+
+def _fixed(plural: str, obj: Object, strategy: ResourceStrategy) -> tuple[str, Object | None]:
+    """Its name, and the spec that it must have where the server cannot do without it."""
+    from kprov.kube.apiserver.flowcontrol import bootstrap
+
+    name = obj["metadata"].get("name", "")
+    if name not in bootstrap.MANDATORY:
+        return name, None
+    for kind, wanted in bootstrap.objects():
+        if kind == plural and wanted["metadata"]["name"] == name:
+            strategy.default(wanted)
+            return name, wanted["spec"]
+    return name, None
 
 
 def _flow_schema(spec: Object) -> Errors:

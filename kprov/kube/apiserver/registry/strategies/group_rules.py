@@ -47,6 +47,10 @@ def role(obj: Object) -> list[FieldError]:
         if not rule.get("resources"):
             text = "resource rules must supply at least one resource"
             errors.append(field.required(f"{path}.resources", text))
+    aggregation = obj.get("aggregationRule")
+    if aggregation is not None and not aggregation.get("clusterRoleSelectors"):
+        text = "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        errors.append(field.required("aggregationRule.clusterRoleSelectors", text))
     return errors
 
 

@@ -12,6 +12,7 @@ from kprov.kube.apiserver.flowcontrol import bootstrap
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.machinery.status import StatusError
 
 
 @pytest.fixture
@@ -70,9 +71,19 @@ async def test_all_are_made_and_a_second_round_changes_nothing(made: Registry) -
     assert [obj["metadata"]["resourceVersion"] for obj in store.lister.list()] == before
 
 
-async def test_a_mandatory_one_is_put_right_whatever_its_annotation_says(made: Registry) -> None:
-    await change(made, "catch-all", 99, "false")
-    assert await shares(made, "catch-all") == (5, "true")
+def test_a_mandatory_one_of_another_version_is_put_right_whatever_its_annotation_says() -> None:
+    wanted = next(obj for _, obj in bootstrap.objects() if obj["metadata"]["name"] == "catch-all")
+    stored = {**wanted, "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 99}}}
+    stored["metadata"] = {"name": "catch-all", "annotations": {bootstrap.ANNOTATION: "false"}}
+    revised = bootstrap.revise(stored, wanted, is_mandatory=True)
+    assert revised is not None
+    assert revised["spec"] == wanted["spec"]
+    assert revised["metadata"]["annotations"][bootstrap.ANNOTATION] == "true"
+
+
+async def test_a_mandatory_one_is_nobodys_to_change(made: Registry) -> None:
+    with pytest.raises(StatusError, match="spec of 'catch-all' must equal the fixed value"):
+        await change(made, "catch-all", 99, "false")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,15 @@ async def test_free_seats_are_taken_at_once_and_given_back_once() -> None:
     assert (at.in_use, at.running, at.waiting) == (2, 2, 0)
 
 
+async def test_a_level_without_seats_serves_one_after_the_other() -> None:
+    at = level(queues=0)
+    first, refusal = ask(at, "a")
+    assert (is_seated(first), refusal) == (True, "")
+    assert ask(at, "a")[1] == "concurrency-limit"
+    first.leave()
+    assert ask(at, "a")[1] == ""
+
+
 async def test_a_flow_that_asks_for_much_waits_behind_itself() -> None:
     at = level(queues=64, hand=1)
     at.set_limit(1)
