@@ -64,10 +64,8 @@ def item_step(node: Node, item: Any) -> str:
         raise StructuredMergeError("associative list with keys may not have non-map elements")
     keys = {}
     for name in node.map_keys:
-        value = item.get(name)
-        if value is None:
-            value = _key_default(node, name)
-        if value is not None:
+        value = item[name] if name in item else _key_default(node, name)
+        if value is not None or name in item:
             keys[name] = value
     if not keys:
         missing = " ".join(f'"{name}"' for name in node.map_keys)
@@ -198,10 +196,17 @@ def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
         result.modified.add(path)
 
 
+def _has_parts(node: Node) -> bool:
+    """Whether null in its place means none of its parts; else it is a value as others are."""
+    if node.kind in {Kind.STRUCT, Kind.MAP}:
+        return not node.atomic
+    return node.kind is Kind.LIST and node.list_type != "atomic"
+
+
 def merge(node: Node, live: Any, applied: Any) -> Any:
     """`applied` laid over `live`; neither is changed (parts are shared)."""
     if applied is None:
-        return live
+        return live if live and _has_parts(node) else None
     if _is_map(node, applied):
         held = live if isinstance(live, dict) else {}
         result = dict(held)

@@ -206,3 +206,35 @@ def test_kubectl_may_change_what_it_applied_on_the_client(server: ApiServer, nam
     assert refused.json["message"] == (
         'Apply failed with 1 conflict: conflict with "scaler" using apps/v1: .spec.replicas'
     )
+
+
+def test_what_is_applied_is_compared_as_it_was_sent(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/nodes/{namespace}"
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": namespace}}
+    server.post("/api/v1/nodes", node)
+    patch(server, f"{path}/status", "one", {"status": {"capacity": {"cpu": "1"}}})
+    assert (
+        patch(server, f"{path}/status", "two", node | {"status": {"capacity": {"cpu": "1"}}}, APPLY).status
+        == 200
+    )
+    refused = patch(
+        server, f"{path}/status", "three", node | {"status": {"capacity": {"cpu": "1000m"}}}, APPLY
+    )
+    assert refused.status == 409
+    assert [each["field"] for each in refused.json["details"]["causes"]] == [".status.capacity.cpu"] * 2
+
+
+def test_null_is_a_value_where_there_are_no_parts(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a"
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    patch(server, path, "one", config | {"data": {"a": "1"}}, APPLY)
+    refused = patch(server, path, "two", config | {"data": {"a": None}}, APPLY)
+    assert refused.json["message"] == 'Apply failed with 1 conflict: conflict with "one": .data.a'
+    whole = patch(server, path, "two", config | {"data": None}, APPLY)
+    assert (whole.status, whole.json["data"]) == (200, {"a": "1"})
+    assert owners(whole.json)["two", "v1"] == {"f:data": {}}
+    forced = patch(server, path, "two", config | {"data": {"a": None}}, APPLY, "&force=true")
+    assert forced.json["data"] == {"a": ""}, "Go reads it so"
+    patch(server, path, "three", config | {"binaryData": None}, APPLY)
+    refused = patch(server, path, "four", config | {"binaryData": None}, APPLY)
+    assert "1 conflict" in refused.json["message"], "what is not there is added, again and again"

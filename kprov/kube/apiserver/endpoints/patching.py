@@ -120,9 +120,12 @@ def _applier(
                 resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
-        result = managed_fields.apply(
+        merged = managed_fields.apply(
             old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
         )
+        # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
+        result: Object = patch.copied(merged)
+        schema.builtin().prune(result, gvk, None)
         if annotation is not None:
             last_applied.keep_up(result, annotation)
         return result
@@ -144,7 +147,7 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     applied = body.identified(document, gvk)
     refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
     why = restoring.problem(schema.builtin().node(gvk), applied)
-    report = schema.builtin().prune(applied, gvk, None)
+    report = schema.builtin().prune(patch.copied(applied), gvk, None)
     if refusal is not None and (report.errors or report.unknown_fields):
         raise refusal
     if report.errors:
@@ -154,7 +157,7 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
             f"failed to convert new object ({about}) to proper version: "
             f"unable to convert unstructured object to {kind}: {why or report.errors[0]}"
         )
-    applied.setdefault("metadata", {})
+    applied["metadata"] = applied.get("metadata") or {}
     twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
