@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.apiserver.servers import ApiServer, running
 
@@ -111,6 +116,42 @@ def test_a_kubelet_evicts_no_pod_that_is_not_there(server: ApiServer) -> None:
     eviction = {"metadata": {"name": "other"}}
     refused = server.post(f"{DEFAULT}/pods/none/eviction", eviction, token="node-token")
     assert (refused.status, refused.json["message"]) == (404, 'pod "none" not found')
+
+
+def signing_request(*names: str) -> dict[str, Any]:
+    """What asks for a kubelet's serving certificate; names: the common names of its subject."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    request = b64encode(made.public_bytes(serialization.Encoding.PEM) if names else b"x").decode()
+    spec = {"request": request, "signerName": "kubernetes.io/kubelet-serving", "usages": ["server auth"]}
+    return {"metadata": {"generateName": "csr-"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (("system:node:n1", "system:node:n2"), "can only create a node CSR with CN=system:node:n1"),
+        ((), "unable to parse csr: PEM block type must be CERTIFICATE REQUEST"),
+    ],
+)
+def test_a_kubelet_asks_for_its_own_certificate_only(
+    server: ApiServer, names: tuple[str, ...], text: str
+) -> None:
+    path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    refused = server.post(path, signing_request(*names), token="node-token")
+    message = f'certificatesigningrequests.certificates.k8s.io "csr-" is forbidden: {text}'
+    assert (refused.status, refused.json["message"]) == (403, message)
+
+
+def test_nothing_new_in_a_namespace_that_ends(server: ApiServer) -> None:
+    server.post("/api/v1/namespaces", {"metadata": {"name": "ending", "finalizers": ["a/b"]}})
+    server.ask("DELETE", "/api/v1/namespaces/ending")
+    refused = server.post("/api/v1/namespaces/ending/configmaps", {"metadata": {"generateName": "x-"}})
+    assert refused.status == 403
+    assert refused.json["message"].startswith('configmaps "x-" is forbidden: unable to create new content')
+    (cause,) = refused.json["details"]["causes"]
+    assert cause["reason"] == "NamespaceTerminating"
 
 
 def test_the_servers_own_priority_classes_stay(server: ApiServer) -> None:

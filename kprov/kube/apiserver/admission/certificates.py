@@ -98,15 +98,21 @@ def _signed(request: Object) -> tuple[Any, Any]:
     return status.get("certificate"), status.get("conditions") or []
 
 
-def parse_request(attributes: Attributes, text: str) -> x509.CertificateSigningRequest:
-    """A CSR from spec.request (base64 of PEM). Raises StatusError 403 for something else."""
+def parse_request(
+    attributes: Attributes, text: str, *, failed: str = "failed to parse CSR"
+) -> x509.CertificateSigningRequest:
+    """A CSR from spec.request (base64 of PEM). Raises StatusError 403, in the plugin's words, else."""
     try:
-        return x509.load_pem_x509_csr(base64.b64decode(text, validate=True))
+        pem = base64.b64decode(text, validate=True)
+        if b"-----BEGIN CERTIFICATE REQUEST-----" not in pem:
+            raise ValueError("PEM block type must be CERTIFICATE REQUEST")
+        return x509.load_pem_x509_csr(pem)
     except (ValueError, binascii.Error) as error:
-        raise refused(attributes, f"failed to parse CSR: {error}") from error
+        raise refused(attributes, f"{failed}: {error}") from error
 
 
 def common_name_of_request(attributes: Attributes, text: str) -> str:
-    """The CN of spec.request, "" when it has none."""
-    names = parse_request(attributes, text).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else ""
+    """The CN of spec.request, the last of several, "" when it has none."""
+    request = parse_request(attributes, text, failed="unable to parse csr")
+    names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[-1].value) if names else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
@@ -54,7 +54,7 @@ class NamespaceLifecycle(AdmissionPlugin):
 
 def _terminating(attributes: Attributes) -> status.StatusError:
     text = f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
-    error = status.forbidden(attributes.resource, attributes.name, text)
+    error = refused(attributes, text)
     error.status.setdefault("details", {})["causes"] = [
         {
             "reason": "NamespaceTerminating",
