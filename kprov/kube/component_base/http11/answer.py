@@ -39,7 +39,7 @@ class Answer:
 
         ValueError: a line that would be two.
         """
-        reason = self.reason or REASONS.get(self.status, "Unknown")
+        reason = self.reason or REASONS.get(self.status, f"status code {self.status}")
         lines = [f"HTTP/{version} {self.status} {reason}", *more]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         text = "\r\n".join(lines)

@@ -14,7 +14,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from kprov.kube.apiserver.registry.subresources import headers, pages
+from kprov.kube.apiserver.registry.subresources import dialing, headers, pages
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
@@ -26,8 +26,6 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
     """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
     sent = headers.for_request(request)
     sent["X-Forwarded-Uri"] = request.raw_path
-    sent["X-Forwarded-Host"] = request.host
-    sent["X-Forwarded-Proto"] = "https" if request.secure else "http"
     if request.remote:
         sent["X-Forwarded-For"] = ", ".join([*sent.getall("X-Forwarded-For", []), request.remote])
     body: Any = request.body.iter_any() if request.has_body else None
@@ -47,24 +45,24 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
                 data=body,
                 allow_redirects=False,
             )
+        except aiohttp.ServerDisconnectedError as error:
+            raise status.service_unavailable("error trying to reach service: EOF") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            text = f"error trying to reach service: {error or type(error).__name__}"
+            text = f"error trying to reach service: {dialing.problem(error, url)}"
             raise status.service_unavailable(text) from error
         async with answer:
             return await _pass_on(request, answer, url, prefix)
 
 
 async def _pass_on(request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str) -> Answer:
-    kept: CIMultiDict[str] = CIMultiDict()
-    for name, value in answer.headers.items():
-        if name.lower() not in headers.HOP_BY_HOP:
-            kept.add(name, value)
+    kept = headers.of_answer(CIMultiDict(answer.headers))
+    kept.add("Cache-Control", "no-cache, private")
     link = partial(rewritten, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
         kept["Location"] = link(kept["Location"])
     elif request.method != "HEAD" and pages.is_page(kept):
         return await _page(answer, kept, link)
-    response = Stream(status=answer.status, reason=answer.reason or "", headers=kept)
+    response = Stream(status=answer.status, headers=kept)
     response.start(request)
     try:
         async for piece in answer.content.iter_any():
@@ -83,7 +81,7 @@ async def _page(answer: aiohttp.ClientResponse, kept: CIMultiDict[str], link: pa
     except (aiohttp.ClientError, ValueError) as error:
         raise status.service_unavailable(f"error trying to reach service: {error}") from error
     kept.popall("Content-Length", None)
-    return Response(status=answer.status, reason=answer.reason or "", headers=kept, body=body)
+    return Response(status=answer.status, headers=kept, body=body)
 
 
 def rewritten(location: str, backend: str, host: str, prefix: str) -> str:

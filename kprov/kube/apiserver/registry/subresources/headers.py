@@ -27,6 +27,20 @@ _OWN: Final = frozenset({"authorization", "host"})
 _OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
 
 
+_CORS: Final = "access-control-"
+
+
+def of_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
+    """A backend's headers as the client sees them: this server says who may read an answer."""
+    named = {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in given.items():
+        lower = name.lower()
+        if lower not in HOP_BY_HOP and lower not in named and not lower.startswith(_CORS):
+            kept.add(name, value)
+    return kept
+
+
 def for_request(request: Request) -> CIMultiDict[str]:
     """For a plain HTTP request."""
     named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.endpoints.parameters import integer
 from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.apiserver.registry.subresources import containers, streams
+from kprov.kube.apiserver.registry.subresources import containers, dialing, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.machinery import field, status, timestamps
@@ -55,7 +56,7 @@ class Logs:
             try:
                 answer = await session.get(url, allow_redirects=False)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                text = f'Get "{url}": {error or type(error).__name__}'
+                text = f'Get "{url}": {dialing.problem(error, urlsplit(url))}'
                 raise status.failure(500, "InternalError", text) from error
             async with answer:
                 if not 200 <= answer.status <= 206:

@@ -12,13 +12,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.apiserver.registry.subresources import headers, splice
+from kprov.kube.apiserver.registry.subresources import dialing, headers, splice
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets, unverified
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 
+_METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SCHEMES: Final = {"", "http", "https"}
 
 
@@ -76,12 +77,16 @@ class Proxies:
 
     async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> Answer:
         request = call.request
+        if request.method not in _METHODS:
+            raise status.method_not_allowed()
         query = request.raw_query
         if not call.tail and not request.upgrade and request.method in {"GET", "HEAD"}:
             # A page's relative links would miss the proxy's path without the slash.
             target = f"{request.raw_path}/" + (f"?{query}" if query else "")
             return Response(status=301, headers={"Location": target})
         url = urlsplit(f"{base}{call.tail or '/'}" + (f"?{query}" if query else ""))
+        if nowhere := dialing.port_problem(url):
+            raise status.service_unavailable(f"error trying to reach service: {nowhere}")
         if request.upgrade:
             return await splice.through(request, url, headers.for_upgrade(request), context)
         prefix = request.raw_path.removesuffix(call.tail)

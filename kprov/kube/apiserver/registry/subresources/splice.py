@@ -15,6 +15,7 @@ from urllib.parse import SplitResult
 
 from multidict import CIMultiDict
 
+from kprov.kube.apiserver.registry.subresources import dialing
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
@@ -45,9 +46,11 @@ async def through(
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, writer = await _dial(url, context)
             head = await _ask(request.method, url, headers, reader, writer)
-    except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
-        text = f"error dialing backend: {error or type(error).__name__}"
-        raise status.failure(500, "InternalError", text) from error
+    except EOFError as error:
+        raise status.failure(500, "", "unexpected EOF") from error
+    except (OSError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
+        text = f"error dialing backend: {dialing.problem(error, url)}"
+        raise status.failure(500, "", text) from error
     try:
         if head.code != 101:
             return await _refusal(head, reader)
@@ -92,7 +95,7 @@ async def _ask(
 async def _refusal(head: Head, reader: asyncio.StreamReader) -> Response:
     """The backend's error; a success is no answer to an upgrade."""
     if head.code < 400:
-        raise status.internal_error(f"invalid upgrade response: status code {head.code}")
+        raise status.failure(500, "", f"invalid upgrade response: status code {head.code}")
     length = head.headers.get("Content-Length")
     body = b""
     with contextlib.suppress(EOFError, TimeoutError, ValueError):

@@ -19,6 +19,7 @@ from kprov.kube.machinery import status
 
 Object = dict[str, Any]
 
+_MOST_PORTS: Final = 65535
 #: The API's names of streams, and the kubelet's.
 _STREAMS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 
@@ -48,6 +49,9 @@ class Streams:
         for port in ports:
             if not port.isdecimal():
                 problem = f"strconv.ParseUint: parsing {status.quoted(port)}: invalid syntax"
+                raise status.bad_request(f"cannot convert to []int32: {problem}")
+            if int(port) > _MOST_PORTS:
+                problem = f"strconv.ParseUint: parsing {status.quoted(port)}: value out of range"
                 raise status.bad_request(f"cannot convert to []int32: {problem}")
         pod = await self._pod(call)
         return await self._stream(call, pod, "portForward", "", [("port", ",".join(ports))] if ports else [])

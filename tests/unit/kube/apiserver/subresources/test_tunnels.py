@@ -10,10 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
 
-from kprov.kube.apiserver.registry.subresources import forward, headers, kubelet, splice
-from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.apiserver.registry.subresources import dialing, forward, headers, kubelet, splice
+from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import status
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[int]]
@@ -200,6 +201,81 @@ async def test_a_request_is_forwarded_with_body_query_and_encoded_path(serve: Se
         assert (answer.status, await answer.text()) == (418, "PUT /a%20b?q=1 x")
         assert answer.headers["X-Saw"] == "/proxy/a%20b"
         assert answer.headers["Location"] == "/proxy/next"
+
+
+async def test_a_backend_does_not_say_who_may_read_and_nothing_of_its_connection(
+    serve: Serve, front: Front
+) -> None:
+    async def backend(request: web.BaseRequest) -> web.StreamResponse:
+        assert "X-Forwarded-Host" not in request.headers
+        assert "X-Forwarded-Proto" not in request.headers
+        headers = {"Connection": "X-Hop", "X-Hop": "1", "X-Kept": "2", "Access-Control-Allow-Origin": "*"}
+        return web.Response(status=299, reason="Odd", headers=headers)
+
+    port = await front(forward_to(await serve(backend)))
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
+        assert (answer.status, answer.reason) == (299, "status code 299")
+        assert answer.headers["X-Kept"] == "2"
+        assert answer.headers["Cache-Control"] == "no-cache, private"
+        assert not {"X-Hop", "Access-Control-Allow-Origin"} & set(answer.headers)
+
+
+@pytest.mark.parametrize("way", ["forwarded", "upgraded"])
+async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_port: int, way: str) -> None:
+    go_on = forward_to if way == "forwarded" else tunnel_to
+
+    async def told(request: Request) -> Answer:
+        try:
+            return await go_on(unused_tcp_port)(request)
+        except status.StatusError as error:
+            return Response(str(error).encode(), status=error.code)
+
+    port = await front(told)
+    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if way == "upgraded" else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/proxy/", headers=sent) as answer,
+    ):
+        text = await answer.text()
+    assert text.endswith(f": dial tcp 127.0.0.1:{unused_tcp_port}: connect: connection refused")
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [(b"", "unexpected EOF"), (b"HTTP/1.1 302 Found\r\nLocation: /a\r\n\r\n", "invalid upgrade response: status code 302")],
+)  # fmt: skip
+async def test_a_backend_that_hangs_up_or_leads_elsewhere_switches_nothing(
+    front: Front, said: bytes, text: str
+) -> None:
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    async def told(request: Request) -> Answer:
+        with pytest.raises(status.StatusError) as caught:
+            await tunnel_to(server.sockets[0].getsockname()[1])(request)
+        return Response(f"{caught.value.code} {caught.value.reason}{caught.value}".encode())
+
+    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{await front(told)}/exec", headers=sent) as answer,
+    ):
+        assert await answer.text() == f"500 {text}"
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("10.0.0.1:80", ""), ("[fd00::1]:80", ""), ("10.0.0.1", ""), ("[fd00::1]", ""),
+        ("10.0.0.1:99999", "dial tcp: address 99999: invalid port"), ("[fd00::1]:abc", "dial tcp: lookup tcp/abc: unknown port"),
+    ],
+)  # fmt: skip
+def test_ports_that_are_none(place: str, problem: str) -> None:
+    assert dialing.port_problem(urlsplit(f"http://{place}/a")) == problem
 
 
 async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve, front: Front) -> None:

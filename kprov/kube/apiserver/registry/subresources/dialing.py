@@ -1,0 +1,29 @@
+"""Why a backend was not reached, in the words of Go's net package, which clients show."""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult
+
+
+def problem(error: BaseException, url: SplitResult) -> str:
+    """error: of a connection to that URL."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return f"dial tcp {_place(url)}: connect: connection refused"
+        cause = cause.__cause__ or getattr(cause, "os_error", None)
+    return str(error) or type(error).__name__
+
+
+def port_problem(url: SplitResult) -> str:
+    """Why nothing can listen there, "" where something may."""
+    place, _, port = url.netloc.rpartition(":")
+    if not place or not port or port.endswith("]"):
+        return ""
+    if not port.isdecimal():
+        return f"dial tcp: lookup tcp/{port}: unknown port"
+    return f"dial tcp: address {port}: invalid port" if int(port) > 65535 else ""
+
+
+def _place(url: SplitResult) -> str:
+    return url.netloc if url.port is not None else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"
