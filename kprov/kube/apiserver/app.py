@@ -176,7 +176,7 @@ def _server(
         authenticator=authenticator,
         authorizer=authorizer,
         resources=verbs,
-        documents=Documents(served, address),
+        documents=Documents(served, address, options.flags),
         openid=OpenId(options, address),
         health=health,
         anonymous=authentication_configuration.anonymous(options, authentication_configuration.load(options)),

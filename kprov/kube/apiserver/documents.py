@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.endpoints import negotiation, respond
 from kprov.kube.apiserver.endpoints.discovery import Discovery, is_routed
+from kprov.kube.apiserver.endpoints.nonresource import zpages
 from kprov.kube.apiserver.endpoints.nonresource.openapi import V2, V3, OpenApi
+from kprov.kube.apiserver.endpoints.nonresource.zpages import Zpages
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo
 from kprov.kube.component_base.http11.answer import Response
@@ -26,10 +28,12 @@ _LISTS: Final = {"/", "/index.html"}
 class Documents:
     """All of it, made once."""
 
-    def __init__(self, resources: Sequence[Resource], address: str) -> None:
+    def __init__(self, resources: Sequence[Resource], address: str, flags: Mapping[str, str]) -> None:
+        """flags: the server's, as text by name."""
         self._resources = tuple(resources)
         self._discovery = Discovery(self._resources, address)
         self._openapi = OpenApi(self._resources)
+        self._zpages = Zpages(flags, self._paths())
 
     async def answer(self, request: Request) -> Response | None:
         """The answer to a path, None when there is none."""
@@ -38,6 +42,8 @@ class Documents:
             path = "/"
         elif not path:
             return None
+        if request.path in zpages.PATHS:
+            return self._zpages.answer(request)
         if path.startswith("/openapi/"):
             return await self._openapi.answer(request, request.path)
         if path in {"/", "/version"} or self._discovery.has(path):
@@ -85,6 +91,7 @@ class Documents:
             V3,
             "/readyz",
             "/version",
+            *zpages.PATHS,
         }
         for resource in self._resources:
             paths.add(resource.api_path)

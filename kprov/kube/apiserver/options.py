@@ -100,6 +100,8 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.string_map("feature-gates", "accepted, without effect")
     flags.string_map("runtime-config", "accepted, without effect")
     options = flags.parse(argv)
+    #: Told at /flagz; what follows from them stands beside it.
+    options.flags = flags.shown(options)
     given = sys.argv[1:] if argv is None else argv
     options.anonymous_auth_given = _is_given("anonymous-auth", given)
     options.authorization_mode_given = _is_given("authorization-mode", given)

@@ -35,6 +35,7 @@ class FlagSet:
         self._parser = _Parser(prog=component, description=description, allow_abbrev=False)
         self._multiple: dict[str, Callable[[str], Any]] = {}
         self._known: set[str] = set()
+        self._durations: set[str] = set()
         self._parser.add_argument("--version", action="version", version=f"Kubernetes {VERSION}")
         self.integer("v", 0, "number for the log level verbosity")
 
@@ -49,6 +50,7 @@ class FlagSet:
 
     def duration(self, name: str, default: float = 0.0, text: str = "") -> None:
         """A value such as 1m30s, given as float seconds."""
+        self._durations.add(name)
         self._add(name, default, text, _duration)
 
     def boolean(self, name: str, default: bool = False, text: str = "") -> None:
@@ -78,6 +80,14 @@ class FlagSet:
                 setattr(options, attribute, dict(value))
         return options
 
+    def shown(self, options: argparse.Namespace) -> dict[str, str]:
+        """Parsed flags as text in Go's forms, by name."""
+        return {
+            name: durations.render(value) if name in self._durations else _shown(value)
+            for name in sorted(self._known)
+            for value in (getattr(options, _attribute(name)),)
+        }
+
     def _add(self, name: str, default: Any, text: str, kind: Callable[[str], Any], **extra: Any) -> None:
         self._known.add(name)
         self._parser.add_argument(
@@ -96,6 +106,16 @@ class FlagSet:
         name, separator, value = argument.lstrip("-").partition("=")
         dashed = name.replace("_", "-")
         return f"--{dashed}{separator}{value}" if dashed in self._known else argument
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{','.join(value)}]"
+    if isinstance(value, dict):
+        return ",".join(f"{key}={text}" for key, text in sorted(value.items()))
+    return str(value)
 
 
 def _attribute(name: str) -> str:

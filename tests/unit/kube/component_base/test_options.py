@@ -57,3 +57,17 @@ def test_durations(text: str, seconds: float) -> None:
 
 def test_durations_are_written_as_go_does() -> None:
     assert [render(s) for s in (0, 0.15, 40, 90, 3600)] == ["0s", "150ms", "40s", "1m30s", "1h0m0s"]
+
+
+def test_flags_are_shown_as_go_shows_them() -> None:
+    made = flags()
+    argv = "--dry --node-monitor-period=90s --controllers=a,b --node-labels=c=d,a=b --kubeconfig=/x"
+    assert made.shown(made.parse(argv.split())) == {
+        "controllers": "[a,b]",
+        "dry": "true",
+        "kubeconfig": "/x",
+        "leader-elect": "true",
+        "node-labels": "a=b,c=d",
+        "node-monitor-period": "1m30s",
+        "v": "0",
+    }
