@@ -99,7 +99,9 @@ class Request:
 
     @property
     def upgrade(self) -> str:
-        """The protocol that the client would rather speak, in lower case; "" for none."""
+        """The protocol that the client would rather speak, in lower case; "" for none, and with a body."""
+        if self.has_body:
+            return ""
         tokens = (token.strip().lower() for token in self.headers.get("Connection", "").split(","))
         return self.headers.get("Upgrade", "").lower() if "upgrade" in tokens else ""
 

@@ -312,7 +312,11 @@ async def test_bytes_behind_a_request_for_another_protocol(connect: Connect) -> 
 
 
 async def test_another_protocol_that_is_not_spoken(connect: Connect) -> None:
-    client = await connect(echo)
+    async def unasked(request: Request) -> Answer:
+        assert request.upgrade == ""
+        return await echo(request)
+
+    client = await connect(unasked)
     client.send(
         b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc"
     )
