@@ -29,6 +29,8 @@ _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0
 _BRACKETS: Final = re.compile(r"\[[^\]]*\]")
 _HOLDERS: Final = (Kind.LIST, Kind.MAP)
 _PREFIX: Final = "io.k8s."
+#: JSON that is held as it was sent.
+_RAW: Final = ".RawExtension"
 _ESCAPED: Final = {each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 #: Of a pod's spec on the wire, of its security context inside.
 _HOST: Final = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
@@ -58,6 +60,8 @@ def _retold(error: FieldError, node: Node) -> FieldError:
         kinds = (Kind.STRUCT, Kind.MAP)
         while node.kind is Kind.LIST:
             node = node.item or ANY_NODE
+        if node.item and node.item.kind is Kind.STRUCT and error.field.endswith("]"):
+            node = node.item
         if node.kind not in kinds and owner.fields.keys() >= error.document.keys():
             # Some rules show the whole of which a field is wrong.
             node = owner
@@ -108,7 +112,7 @@ def inside(value: Any, node: Node) -> Any:
     """The JSON document of the internal type for a value as it is on the wire; fields in their order."""
     if node.kind is Kind.LIST and isinstance(value, list):
         return [inside(each, node.item or ANY_NODE) for each in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or node.definition.endswith(_RAW):
         return value
     if node.kind is not Kind.STRUCT or (fields := _types().get(node.definition)) is None:
         item = node.item or ANY_NODE

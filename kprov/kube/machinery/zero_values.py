@@ -84,7 +84,7 @@ def _normalize(value: Object, node: Node, gone: list[Emptied]) -> None:
             _descend(held, node.fields.get(name), gone)
         if not held and name not in fields.kept and (held is not None or name in node.fields):
             dropped = [*(dropped or ()), name]
-        elif held == [] and name in fields.written:
+        elif held == [] and name in fields.written and node.fields[name].kind is Kind.LIST:
             value[name] = None
             gone.append((value, name, held))
     for name in dropped or ():

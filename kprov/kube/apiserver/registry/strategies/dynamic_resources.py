@@ -1,29 +1,32 @@
-"""Device classes, claims and slices: defaults and field rules.
+"""Device classes, claims and slices: defaults, and what of them a client may not set.
 
-Source: upstream pkg/apis/resource/v1/defaults.go, pkg/apis/resource/validation, pkg/registry/resource.
+Source: upstream pkg/apis/resource/v1/defaults.go, pkg/registry/resource.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, immutable, named
+from kprov.kube.apiserver.registry.checks import Object, immutable
+from kprov.kube.apiserver.registry.strategies import (
+    device_allocation_rules,
+    device_claim_rules,
+    device_slice_rules,
+)
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.machinery import field, names
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
-
-_MODES: Final = ["All", "ExactCount"]
-_PLACES: Final = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
-_DEVICES_MAX: Final = 128
+from kprov.kube.machinery.status import quoted
 
 
 class DeviceClassStrategy(ResourceStrategy):
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_selectors((obj.get("spec") or {}).get("selectors"), "spec.selectors")]
+        return [*device_claim_rules.device_class(_spec(obj), None)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return self.validate(obj)
+        return [*device_claim_rules.device_class(_spec(obj), _spec(old))]
 
 
 class ResourceClaimStrategy(ResourceStrategy):
@@ -31,12 +34,22 @@ class ResourceClaimStrategy(ResourceStrategy):
 
     def default(self, obj: Object) -> None:
         _claim_defaults(obj.setdefault("spec", {}))
+        allocation = (obj.get("status") or {}).get("allocation") or {}
+        for result in (allocation.get("devices") or {}).get("results") or ():
+            _toleration_defaults(result)
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_claim(obj["spec"], "spec")]
+        return [*device_claim_rules.claim(obj["spec"], "spec")]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*immutable(obj, old, "", "spec")]
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        device_allocation_rules.drop_deallocated(obj, old)
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return [*device_allocation_rules.status(obj, old)]
 
 
 class ResourceClaimTemplateStrategy(ResourceStrategy):
@@ -44,10 +57,10 @@ class ResourceClaimTemplateStrategy(ResourceStrategy):
         _claim_defaults(obj.setdefault("spec", {}).setdefault("spec", {}))
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_claim(obj["spec"]["spec"], "spec.spec")]
+        return [*device_claim_rules.template(obj["spec"])]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*immutable(obj, old, "", "spec")]
+        return [*self.validate(obj), *immutable(obj, old, "", "spec")]
 
 
 class ResourceSliceStrategy(ResourceStrategy):
@@ -55,17 +68,40 @@ class ResourceSliceStrategy(ResourceStrategy):
         spec = obj.get("spec") or {}
         return {"spec.nodeName": spec.get("nodeName") or "", "spec.driver": spec.get("driver", "")}
 
+    def default(self, obj: Object) -> None:
+        for device in _spec(obj).get("devices") or ():
+            for mapping in (device.get("nodeAllocatableResourceMappings") or {}).values():
+                if mapping.get("allocationMultiplier") is None:
+                    mapping["allocationMultiplier"] = "1"
+            for taint in device.get("taints") or ():
+                if taint.get("timeAdded") is None:
+                    taint["timeAdded"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        device_slice_rules.drop_disabled(_spec(obj), {})
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        device_slice_rules.drop_disabled(_spec(obj), _spec(old))
+
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_slice(obj.get("spec") or {})]
+        return [*device_slice_rules.spec(_spec(obj), None)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        new, before = obj.get("spec") or {}, old.get("spec") or {}
-        pools = [held.get("pool") or {} for held in (new, before)]
-        return [
-            *_slice(new),
-            *immutable(new, before, "spec", "driver", "nodeName"),
-            *immutable(pools[0], pools[1], "spec.pool", "name"),
-        ]
+        return [*device_slice_rules.spec(_spec(obj), _spec(old))]
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        driver = _spec(obj).get("driver", "")
+        if driver == driver.lower():
+            return []
+        shown = quoted(driver)
+        text = f"driver names should be lowercase; {shown} contains uppercase characters"
+        return [f"spec.driver: {text}"]
+
+
+def _spec(obj: Object) -> Object:
+    return obj.get("spec") or {}
 
 
 def _claim_defaults(spec: Object) -> None:
@@ -76,85 +112,10 @@ def _claim_defaults(spec: Object) -> None:
             wanted["allocationMode"] = wanted.get("allocationMode") or "ExactCount"
             if wanted["allocationMode"] == "ExactCount":
                 wanted["count"] = wanted.get("count") or 1
+            _toleration_defaults(wanted)
 
 
-def _claim(spec: Object, path: str) -> Errors:
-    requests = (spec.get("devices") or {}).get("requests")
-    seen: set[str] = set()
-    for where, request in each(requests, f"{path}.devices.requests"):
-        name = request.get("name", "")
-        if not name:
-            yield field.required(f"{where}.name")
-        else:
-            yield from named(name, f"{where}.name", names.is_dns1123_label)
-        exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
-        if bool(exactly) is bool(alternatives):
-            text = "exactly one of `exactly` or `firstAvailable` is required"
-            yield field.required(where, text)
-        if exactly:
-            yield from _request(exactly, f"{where}.exactly")
-        for place, wanted in each(alternatives, f"{where}.firstAvailable"):
-            yield from _request(wanted, place)
-        if name in seen:
-            yield field.duplicate(where, name)
-        seen.add(name)
-
-
-def _request(wanted: Object, path: str) -> Errors:
-    device_class = wanted.get("deviceClassName", "")
-    if not device_class:
-        yield field.required(f"{path}.deviceClassName")
-    else:
-        yield from named(device_class, f"{path}.deviceClassName", names.is_dns1123_subdomain)
-    mode, count = wanted["allocationMode"], wanted.get("count") or 0
-    if mode not in _MODES:
-        yield field.not_supported(f"{path}.allocationMode", mode, _MODES)
-    elif mode == "All" and count:
-        text = "must not be specified when allocationMode is 'All'"
-        yield field.invalid(f"{path}.count", count, text)
-    elif mode == "ExactCount" and count <= 0:
-        yield field.invalid(f"{path}.count", count, "must be greater than zero")
-    yield from _selectors(wanted.get("selectors"), f"{path}.selectors")
-
-
-def _selectors(selectors: Any, path: str) -> Errors:
-    for where, selector in each(selectors, path):
-        if not selector.get("cel"):
-            yield field.required(f"{where}.cel")
-        elif not selector["cel"].get("expression"):
-            yield field.required(f"{where}.cel.expression")
-
-
-def _slice(spec: Object) -> Errors:
-    given = [part for part in _PLACES if spec.get(part)]
-    if not spec.get("driver"):
-        yield field.required("spec.driver")
-    else:
-        yield from named(spec["driver"], "spec.driver", names.is_dns1123_subdomain)
-    pool = spec.get("pool") or {}
-    if not pool.get("name"):
-        yield field.required("spec.pool.name")
-    if (pool.get("resourceSliceCount") or 0) <= 0:
-        count = pool.get("resourceSliceCount") or 0
-        yield field.invalid("spec.pool.resourceSliceCount", count, "must be greater than zero")
-    if (pool.get("generation") or 0) < 0:
-        text = "must be greater than or equal to zero"
-        yield field.invalid("spec.pool.generation", pool["generation"], text)
-    listed = "`nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection`"
-    if not given:
-        yield field.required("spec", f"exactly one of {listed} is required")
-    elif len(given) > 1:
-        shown = "{" + ", ".join(f"`{part}`" for part in given) + "}"
-        yield field.invalid(
-            "spec", shown, f"exactly one of {listed} is required, but multiple fields are set"
-        )
-    devices = spec.get("devices") or []
-    if len(devices) > _DEVICES_MAX:
-        yield field.too_many("spec.devices", len(devices), _DEVICES_MAX)
-    seen: set[str] = set()
-    for where, device in each(devices, "spec.devices"):
-        name = device.get("name", "")
-        yield from named(name, f"{where}.name", names.is_dns1123_label)
-        if name in seen:
-            yield field.duplicate(f"{where}.name", name)
-        seen.add(name)
+def _toleration_defaults(owner: Object) -> None:
+    tolerations: Iterable[Object] = owner.get("tolerations") or ()
+    for toleration in tolerations:
+        toleration["operator"] = toleration.get("operator") or "Equal"

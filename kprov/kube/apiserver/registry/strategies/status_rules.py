@@ -134,6 +134,7 @@ def conditions(values: Sequence[Object] | None, path: str) -> Errors:
         if generation < 0:
             text = "must be greater than or equal to zero"
             yield field.invalid(f"{where}.observedGeneration", generation, text)
+        yield from checks.required(condition, where, "lastTransitionTime")
         yield from checks.needed(condition, where, "reason", _is_reason)
         if len(condition.get("reason", "").encode()) > _REASON_MAX:
             yield field.too_long(f"{where}.reason", _REASON_MAX)
