@@ -138,7 +138,10 @@ def is_qualified_name(value: str) -> list[str]:
     if slash and not prefix:
         errors.append("prefix part must be non-empty")
     elif slash:
-        errors += [f"prefix part {text}" for text in is_dns1123_subdomain(prefix)]
+        if len(prefix.encode()) > SUBDOMAIN_MAX:
+            errors.append(f"prefix part must be no more than {SUBDOMAIN_MAX} bytes")
+        if not _SUBDOMAIN_RE.fullmatch(prefix):
+            errors.append(f"prefix part {regex_error(_SUBDOMAIN_TEXT, _SUBDOMAIN, 'example.com')}")
     if not name:
         errors.append("name part must be non-empty")
     elif len(name.encode()) > LABEL_MAX:

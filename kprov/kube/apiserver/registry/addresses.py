@@ -24,7 +24,7 @@ def ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[Fie
     """Any spelling of an address without leading zeros; `kept`: what the object had before stays valid."""
     if text in kept:
         return
-    address = _parsed(text)
+    address = parsed(text)
     if address is None:
         yield field.invalid(path, text, _NOT_AN_ADDRESS)
     elif _parsed_strictly(text) is None:
@@ -38,7 +38,7 @@ def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldErro
     if text in kept:
         return
     head, _, length = text.partition("/")
-    address = _parsed(head)
+    address = parsed(head)
     if address is None or not (
         length.isascii() and length.isdecimal() and int(length) <= address.max_prefixlen
     ):
@@ -53,7 +53,7 @@ def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldErro
 
 def ip_warnings(text: str, path: str) -> Iterator[str]:
     """Of an address that was not refused: spellings that programs read in different ways."""
-    address = _parsed(text)
+    address = parsed(text)
     if address is None:
         return
     if _parsed_strictly(text) is None or _is_mapped(text):
@@ -66,7 +66,7 @@ def ip_warnings(text: str, path: str) -> Iterator[str]:
 def cidr_warnings(text: str, path: str) -> Iterator[str]:
     """Of a range that was not refused."""
     head, _, length = text.partition("/")
-    address = _parsed(head)
+    address = parsed(head)
     if address is None or not length.isdecimal():
         return
     network = ipaddress.ip_network(f"{address}/{int(length)}", strict=False)
@@ -79,7 +79,7 @@ def cidr_warnings(text: str, path: str) -> Iterator[str]:
         yield f"{path}: IPv6 CIDR value {quoted(text)} should be in RFC 5952 canonical format ({shown})"
 
 
-def _parsed(text: str) -> _Address | None:
+def parsed(text: str) -> _Address | None:
     """As Go's old parser, which passes over leading zeros."""
     return _parsed_strictly(_ZEROS.sub("", text) if ":" not in text else text)
 

@@ -229,9 +229,14 @@ def finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
 
 
 def own_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
-    """Names without a domain are Kubernetes' own."""
     path = "metadata.finalizers"
     for index, value in enumerate(values):
-        if "/" not in value and value not in _STANDARD_FINALIZERS:
-            text = "name is neither a standard finalizer name nor is it fully qualified"
-            yield field.invalid(f"{path}[{index}]", value, text)
+        yield from own_finalizer(value, f"{path}[{index}]")
+
+
+def own_finalizer(value: str, path: str) -> Iterator[FieldError]:
+    """A name without a domain is one of Kubernetes' own."""
+    if "/" not in value and value not in _STANDARD_FINALIZERS:
+        yield field.invalid(
+            path, value, "name is neither a standard finalizer name nor is it fully qualified"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategies import core_rules as rules
 from kprov.kube.apiserver.registry.strategies import endpoint_rules, node_rules, quota_rules, status_rules
@@ -39,6 +39,10 @@ class NamespaceStrategy(ResourceStrategy):
         if context.info.subresource != "finalize":
             keep(obj, old, "spec")
 
+    def validate(self, obj: Object) -> list[FieldError]:
+        """Of a new one: an update cannot change them."""
+        return list(rules.namespace(obj))
+
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
 
@@ -49,17 +53,27 @@ class NamespaceStrategy(ResourceStrategy):
 class NodeStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
-        # The first range and the list that came after it say the same.
-        if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        # The first range and the list that came after it say the same; the first one wins.
+        ranges = spec.get("podCIDRs")
+        if spec.get("podCIDR") and (not ranges or ranges[0] != spec["podCIDR"]):
             spec["podCIDRs"] = [spec["podCIDR"]]
-        elif spec.get("podCIDRs"):
-            spec["podCIDRs"][0] = spec["podCIDR"] = spec.get("podCIDR") or spec["podCIDRs"][0]
+        elif ranges:
+            spec["podCIDR"] = ranges[0]
         status = obj.get("status") or {}
         if status.get("capacity") and not status.get("allocatable"):
             status["allocatable"] = dict(status["capacity"])
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         """A kubelet registers its node with the status it has, and that is kept."""
+        _drop_config_source(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        _drop_config_source(obj)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        _drop_config_source(obj)
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
@@ -73,6 +87,17 @@ class NodeStrategy(ResourceStrategy):
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(node_rules.node_update(obj, old))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        if not (obj.get("spec") or {}).get("externalID"):
+            return []
+        return ["spec.externalID: this field is deprecated, and is unused by Kubernetes"]
+
+
+def _drop_config_source(obj: Object) -> None:
+    """Of kubelets that took their configuration from the API, and its state."""
+    (obj.get("spec") or {}).pop("configSource", None)
+    (obj.get("status") or {}).pop("config", None)
 
 
 class SecretStrategy(ResourceStrategy):
@@ -103,6 +128,37 @@ class SecretStrategy(ResourceStrategy):
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         return rules.secret_warnings(obj)
+
+
+_MOUNTABLE_SECRETS: Final = "kubernetes.io/enforce-mountable-secrets"
+
+
+class ServiceAccountStrategy(ResourceStrategy):
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        _names_only(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        _names_only(obj)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        """Of an annotation that is new."""
+        has, had = (_MOUNTABLE_SECRETS in _annotations(one) for one in (obj, old or {}))
+        if had or not has:
+            return []
+        text = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"
+        return [f"metadata.annotations[{_MOUNTABLE_SECRETS}]: {text}"]
+
+
+def _annotations(obj: Object) -> Object:
+    return (obj.get("metadata") or {}).get("annotations") or {}
+
+
+def _names_only(obj: Object) -> None:
+    """Of the secrets, which are of the account's namespace."""
+    for index, secret in enumerate(obj.get("secrets") or ()):
+        obj["secrets"][index] = {"name": secret["name"]} if secret.get("name") else {}
 
 
 class EndpointsStrategy(ResourceStrategy):

@@ -6,8 +6,12 @@ Source: upstream pkg/apis/core/validation/validation.go.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any, Final
 
+import orjson
+
+from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
 from kprov.kube.machinery import field, go_json, names
 from kprov.kube.machinery.field import FieldError
@@ -23,6 +27,14 @@ _NEEDED: Final = {
     "kubernetes.io/ssh-auth": ["ssh-privatekey"],
     "kubernetes.io/tls": ["tls.crt", "tls.key"],
 }
+
+
+def namespace(obj: Object) -> Iterator[FieldError]:
+    path = "spec.finalizers"
+    for value in (obj.get("spec") or {}).get("finalizers") or ():
+        for text in names.is_qualified_name(value):
+            yield field.invalid(path, value, text)
+        yield from metadata.own_finalizer(value, path)
 
 
 def config_map(obj: Object) -> list[FieldError]:
@@ -79,7 +91,13 @@ def secret_warnings(obj: Object) -> list[str]:
 
 
 def _json(path: str, text: str) -> list[FieldError]:
-    wrong = go_json.error(base64.b64decode(text))
+    """What is wrong with a document that is to be an object; null is an empty one."""
+    document = base64.b64decode(text)
+    wrong = go_json.error(document)
+    if not wrong and not isinstance(value := orjson.loads(document), dict) and value is not None:
+        wrong = (
+            f"json: cannot unmarshal {go_json.kind(value)} into Go value of type map[string]interface {{}}"
+        )
     return [field.invalid(path, _REDACTED, wrong)] if wrong else []
 
 

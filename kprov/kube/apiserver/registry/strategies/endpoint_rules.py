@@ -56,9 +56,8 @@ def _port(port: Object, path: str, *, needs_name: bool) -> Errors:
 
 def endpoint_ip(text: str, path: str) -> Errors:
     """An address that traffic can be sent to."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
+    address = addresses.parsed(text)
+    if address is None:
         yield field.invalid(path, text, "must be a valid IP address")
         return
     if address.is_unspecified:

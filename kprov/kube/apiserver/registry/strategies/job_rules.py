@@ -232,6 +232,8 @@ def _success_policy(spec: Object, path: str) -> Errors:
             yield field.required(where, text)
         total = 0
         if indexes is not None:
+            if len(indexes) > 65536:
+                yield field.too_long(f"{where}.succeededIndexes", 65536)
             total, problem = schedules.indexes(indexes, completions)
             if problem:
                 text = f"error parsing succeededIndexes: {problem}"

@@ -55,6 +55,8 @@ def node_update(obj: Object, old: Object) -> Errors:
         text = 'node updates may not change providerID except from "" to valid'
         yield field.forbidden("spec.providerID", text)
     yield from _taints(spec)
+    if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+        yield field.forbidden("spec.externalID", "may not be updated")
 
 
 def _taints(spec: Object) -> Errors:

@@ -16,7 +16,7 @@ from kprov.kube.apiserver.registry.strategies.resource_rules import (
     quantity_value,
     resource_name,
 )
-from kprov.kube.machinery import field, names
+from kprov.kube.machinery import field, internal_types, names
 from kprov.kube.machinery.quantity import Quantity
 
 _PAIRS: Final = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
@@ -46,7 +46,8 @@ def quota(obj: Object) -> Errors:
 
 def quota_amount(name: str, amount: str, path: str) -> Errors:
     yield from resource_name(name, path)
-    if "/" not in name and not is_standard(name):
+    # What claims ask for together is requests.storage.
+    if "/" not in name and (name == "storage" or not is_standard(name)):
         yield field.invalid(path, name, "must be a standard resource for quota")
     yield from quantity_value(name, amount, path)
 
@@ -87,7 +88,8 @@ def _scope_selector(spec: Object, path: str) -> Errors:
             yield field.invalid(f"{path}.scopeName", scope, "unsupported scope")
         for name in sorted(spec.get("hard") or ()):
             if not _fits(scope, name):
-                yield field.invalid(path, spec["scopeSelector"], _UNSUPPORTED)
+                node = internal_types.at(("", "v1", "ResourceQuota"), "spec", "scopeSelector")
+                yield field.invalid(path, internal_types.shown(spec["scopeSelector"], node), _UNSUPPORTED)
         if scope in _EXISTS_ONLY and operator != "Exists":
             yield field.invalid(f"{path}.operator", operator, _ONLY_EXISTS_TEXT)
         if operator in {"In", "NotIn"}:

@@ -100,9 +100,20 @@ def _integer(text: str) -> int:
         raise _WrongError(
             f"failed to parse int from {text}: strconv.Atoi: parsing {status.quoted(text)}: invalid syntax"
         )
+    if not _is_int64(text):
+        shown = status.quoted(text)
+        raise _WrongError(
+            f"failed to parse int from {text}: strconv.Atoi: parsing {shown}: value out of range"
+        )
     if int(text) < 0:
         raise _WrongError(f"negative number ({int(text)}) not allowed: {text}")
     return int(text)
+
+
+def _is_int64(digits: str) -> bool:
+    """Python refuses to read integers of thousands of digits."""
+    short = digits.lstrip("+-0")
+    return len(short) < 20 and -(2**63) <= int(digits if len(digits) < 100 else short or "0") < 2**63
 
 
 def _is_zone(name: str) -> bool:
@@ -128,6 +139,8 @@ def time_zone(name: str, path: str) -> Errors:
     if name.lower() == "local":
         text = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         yield field.invalid(path, name, text)
+    if ".." in name:
+        yield field.invalid(path, name, "time: invalid location name")
     elif not _is_zone(name):
         yield field.invalid(path, name, f"unknown time zone {name}")
 
@@ -145,7 +158,7 @@ def indexes(text: str, completions: int) -> tuple[int, str]:
             )
         numbers: list[int] = []
         for limit in limits:
-            if not limit.isdecimal():
+            if not re.fullmatch("[-+]?[0-9]+", limit, re.ASCII) or not _is_int64(limit):
                 return 0, f"cannot convert string to integer for index: {status.quoted(limit)}"
             if int(limit) >= completions:
                 return 0, f"too large index: {status.quoted(limit)}"

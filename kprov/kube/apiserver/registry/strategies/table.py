@@ -35,6 +35,7 @@ STRATEGIES: Final[dict[tuple[str, str], type[ResourceStrategy]]] = {
     ("", "replicationcontrollers"): workloads.ReplicationControllerStrategy,
     ("", "resourcequotas"): core.ResourceQuotaStrategy,
     ("", "secrets"): core.SecretStrategy,
+    ("", "serviceaccounts"): core.ServiceAccountStrategy,
     ("", "services"): ServiceStrategy,
     ("admissionregistration.k8s.io", "mutatingadmissionpolicies"): admission_policies.AdmissionPolicyStrategy,
     ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"): (

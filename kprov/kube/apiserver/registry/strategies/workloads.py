@@ -167,6 +167,10 @@ class DaemonSetStrategy(WorkloadStrategy):
             rolling: Object = strategy.setdefault("rollingUpdate", {})
             _missing(rolling, "maxUnavailable", 1)
             _missing(rolling, "maxSurge", 0)
+        elif strategy.get("rollingUpdate") is not None:
+            # Upstream's internal type has numbers here, not pointers.
+            _missing(strategy["rollingUpdate"], "maxUnavailable", 0)
+            _missing(strategy["rollingUpdate"], "maxSurge", 0)
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(apps_rules.daemon_set(obj))
@@ -299,6 +303,10 @@ def default_job_spec(spec: Object) -> None:
         spec, "podReplacementPolicy", "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
     )
     _missing(spec, "manualSelector", False)
+    _default_failure_policy(spec)
+
+
+def _default_failure_policy(spec: Object) -> None:
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             pattern["status"] = pattern.get("status") or "True"
@@ -317,6 +325,7 @@ class CronJobStrategy(ResourceStrategy):
         template.setdefault("metadata", {})
         job: Object = template.setdefault("spec", {})
         pod_template.default_template(job.setdefault("template", {}))
+        _default_failure_policy(job)
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(job_rules.cron_job(obj))
@@ -328,6 +337,12 @@ class CronJobStrategy(ResourceStrategy):
 class PodTemplateStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
         pod_template.default_template(obj.setdefault("template", {}))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        if old is not None and obj["metadata"].get("generation") == old["metadata"].get("generation"):
+            return []
+        template = obj["template"]
+        return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "template")
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(template_rules.template(obj["template"], "template"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import schema, zero_values
 from kprov.kube.machinery.resources import find
 
@@ -17,6 +18,11 @@ SELECTOR = {"matchLabels": {"a": "b"}}
 CONTAINER = {"name": "c", "image": "i"}
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [CONTAINER]}}
 GROUPS = {
+    "namespaces": ("", "v1"),
+    "secrets": ("", "v1"),
+    "serviceaccounts": ("", "v1"),
+    "endpoints": ("", "v1"),
+    "podtemplates": ("", "v1"),
     "pods": ("", "v1"),
     "services": ("", "v1"),
     "nodes": ("", "v1"),
@@ -39,6 +45,9 @@ GROUPS = {
 BACKEND = {"service": {"name": "s", "port": {"number": 80}}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 GOOD: dict[str, Object] = {
+    "namespaces": {},
+    "secrets": {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": "e30="}},
+    "endpoints": {"subsets": [{"addresses": [{"ip": "1.2.3.4"}]}]},
     "pods": {"spec": {"containers": [CONTAINER]}},
     "services": {"spec": {"ports": [{"port": 80}]}},
     "nodes": {"spec": {}},
@@ -172,6 +181,18 @@ FIRST = ("spec", "containers", 0)
          "spec.accessModes", "may not use ReadWriteOncePod with other access modes"),
         ("resourcequotas", (*SPEC, "scopes"), ["BestEffort", "NotBestEffort"],
          "spec.scopes", "conflicting scopes"),
+        ("resourcequotas", (*SPEC, "hard"), {"storage": "1"},
+         "spec.hard[storage]", "must be a standard resource for quota"),
+        ("namespaces", (*SPEC, "finalizers"), ["x"],
+         "spec.finalizers", "name is neither a standard finalizer name nor is it fully qualified"),
+        ("secrets", ("data",), {".dockercfg": "Ingi"}, "data[.dockercfg]",
+         "json: cannot unmarshal string into Go value of type map[string]interface {}"),
+        ("endpoints", ("subsets", 0, "addresses", 0, "ip"), "010.0.0.1",
+         "subsets[0].addresses[0].ip", "must not have leading 0s"),
+        ("deployments", (*SPEC, "template", "metadata"), {"labels": {"a": "b", f"{'a' * 254}/x": "x"}},
+         "spec.template.labels", "prefix part must be no more than 253 bytes"),
+        ("cronjobs", (*SPEC, "schedule"), f"{'9' * 20} * * * *", "spec.schedule", "value out of range"),
+        ("cronjobs", (*SPEC, "timeZone"), "a..b", "spec.timeZone", "time: invalid location name"),
         ("limitranges", (*SPEC, "limits", 0, "min"), {"cpu": "3"},
          "spec.limits[0].min[cpu]", "min value 3 is greater than max value 2"),
         ("deployments", (*SPEC, "strategy"), {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}},
@@ -209,3 +230,75 @@ def test_a_wrong_field_is_named_in_upstreams_words(
     assert [(name, words in text) for name, text in made(plural, *path, value=value) if name == field] == [
         (field, True)
     ]
+
+
+def test_indexes_with_thousands_of_digits_are_refused_in_two_ways() -> None:
+    policy = {"rules": [{"succeededIndexes": "1" * 70000}]}
+    template = {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}
+    job = {"completions": 3, "completionMode": "Indexed", "successPolicy": policy, "template": template}
+    texts = [text for _, text in made("cronjobs", "spec", "jobTemplate", "spec", value=job)]
+    assert texts[0] == "Too long: may not be more than 65536 bytes"
+    assert "error parsing succeededIndexes: cannot convert string to integer for index" in texts[1]
+
+
+def test_conditions_of_failed_pods_are_true_in_templates_of_jobs() -> None:
+    policy = {"rules": [{"action": "Count", "onPodConditions": [{"type": "x"}]}]}
+    assert made("cronjobs", "spec", "jobTemplate", "spec", "podFailurePolicy", value=policy) == []
+
+
+@pytest.mark.parametrize(
+    ("plural", "obj", "wanted"),
+    [
+        (
+            "serviceaccounts",
+            {"metadata": {"annotations": {"kubernetes.io/enforce-mountable-secrets": "true"}}},
+            "metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer",
+        ),
+        (
+            "podtemplates",
+            {"template": {"spec": {"terminationGracePeriodSeconds": -1, "containers": []}}},
+            "template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid",
+        ),
+        (
+            "nodes",
+            {"spec": {"externalID": "x"}},
+            "spec.externalID: this field is deprecated",
+        ),
+    ],
+)
+def test_new_objects_are_warned_of(plural: str, obj: Object, wanted: str) -> None:
+    resource = find(*GROUPS[plural], plural)
+    assert resource is not None
+    (warning,) = strategies.for_resource(resource).warnings({"metadata": {}} | obj, None)
+    assert warning.startswith(wanted)
+
+
+def test_the_first_range_of_a_node_wins() -> None:
+    resource = find("", "v1", "nodes")
+    assert resource is not None
+    ranges = ["10.2.0.0/24", "fd00::/64"]
+    obj: Object = {"metadata": {}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ranges}}
+    strategies.for_resource(resource).default(obj)
+    assert obj["spec"]["podCIDRs"] == ["10.1.0.0/24"]
+
+
+def test_a_daemon_set_without_rolling_updates_shows_their_zeros() -> None:
+    resource = find("apps", "v1", "daemonsets")
+    assert resource is not None
+    strategy: Object = {"type": "OnDelete", "rollingUpdate": {}}
+    spec = copy.deepcopy({"selector": SELECTOR, "template": TEMPLATE, "updateStrategy": strategy})
+    obj: Object = {"metadata": {}, "spec": spec}
+    strategies.for_resource(resource).default(obj)
+    assert obj["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 0}
+
+
+def test_accounts_name_secrets_only() -> None:
+    resource = find("", "v1", "serviceaccounts")
+    assert resource is not None
+    obj: Object = {
+        "metadata": {},
+        "secrets": [{"name": "a", "namespace": "b", "kind": "Secret"}, {"uid": "x"}],
+    }
+    rules = strategies.for_resource(resource)
+    rules.prepare_for_create(system_context("create", resource), obj)
+    assert obj["secrets"] == [{"name": "a"}, {}]
