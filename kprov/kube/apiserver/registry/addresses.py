@@ -15,6 +15,7 @@ from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.status import quoted
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NOT_AN_ADDRESS: Final = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
@@ -31,6 +32,22 @@ def ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[Fie
         yield field.invalid(path, text, "must not have leading 0s")
     elif _is_mapped(text):
         yield field.invalid(path, text, "must not be an IPv4-mapped IPv6 address")
+
+
+def canonical_address(text: str, path: str) -> Iterator[FieldError]:
+    """An address in the one spelling that Go writes."""
+    wrong = list(ip_address(text, path))
+    yield from wrong
+    if not wrong and str(address := parsed(text)) != text:
+        yield field.invalid(path, text, f"must be in canonical form ({quoted(str(address))})")
+
+
+def network(text: str) -> _Network | None:
+    """The range of a CIDR, however it is written; None when it is none."""
+    if any(error.detail.endswith(_NOT_A_CIDR) for error in cidr(text, "")):
+        return None
+    head, _, length = text.partition("/")
+    return ipaddress.ip_network(f"{parsed(head)}/{int(length)}", strict=False)
 
 
 def cidr(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:

@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
@@ -64,13 +65,14 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         return conditions.validate_change(obj, old, decides=False)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
-        errors = conditions.validate(obj) + conditions.validate_change(obj, old, decides=False)
+        errors = conditions.validate(obj)
         new, before = ((each.get("status") or {}).get("certificate") for each in (obj, old))
+        if new and (text := _certificate_fault(new)):
+            errors.append(field.invalid("status.certificate", "<certificate data>", text))
+        errors += conditions.validate_change(obj, old, decides=False)
         if before and new != before:
             text = "updates may not modify existing certificate content"
             errors.append(field.forbidden("status.certificate", text))
-        if new and (text := _certificate_fault(new)):
-            errors.append(field.invalid("status.certificate", "<certificate data>", text))
         return errors
 
 
@@ -79,7 +81,7 @@ def _spec(spec: Object) -> list[FieldError]:
     request = spec.get("request") or ""
     fault = _request_fault(request)
     if fault:
-        errors.append(field.invalid("spec.request", request, fault))
+        errors.append(field.invalid("spec.request", spec.get("request"), fault))
     usages = spec.get("usages") or []
     if not usages:
         errors.append(field.required("spec.usages"))
@@ -97,8 +99,8 @@ def _spec(spec: Object) -> list[FieldError]:
     if signer == "kubernetes.io/legacy-unknown":
         text = "the legacy signerName is not allowed via this API version"
         errors.append(field.invalid("spec.signerName", signer, text))
-    elif not signer:
-        errors.append(field.required("spec.signerName"))
+    else:
+        errors += signer_name(signer, "spec.signerName")
     seconds = spec.get("expirationSeconds")
     if seconds is not None and seconds < _SECONDS_MIN:
         text = "may not specify a duration less than 600 seconds (10 minutes)"

@@ -33,6 +33,7 @@ def runtime_class(obj: Object) -> Errors:
 
 
 def runtime_class_update(obj: Object, old: Object) -> Errors:
+    yield from runtime_class(obj)
     yield from checks.immutable(obj, old, "", "handler")
 
 

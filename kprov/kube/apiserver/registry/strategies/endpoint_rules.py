@@ -73,11 +73,14 @@ def endpoint_ip(text: str, path: str) -> Errors:
         )
 
 
-def endpoint_slice(obj: Object) -> Errors:
+def endpoint_slice(obj: Object, old: Object | None = None) -> Errors:
+    """Endpoints that stay as they are, are let be."""
     family = obj.get("addressType") or ""
     yield from checks.one_of_required(family, "addressType", _FAMILIES)
     yield from _slice_ports(obj.get("ports") or ())
-    values = obj.get("endpoints") or ()
+    values = obj.get("endpoints") or []
+    if old is not None and values == (old.get("endpoints") or []):
+        return
     if len(values) > _ENDPOINTS_MAX:
         yield field.too_many("endpoints", len(values), _ENDPOINTS_MAX)
         return
@@ -112,7 +115,8 @@ def _endpoint(endpoint: Object, family: str, path: str) -> Errors:
         if family == "FQDN":
             yield from _domain(text, place)
         elif family in _FAMILIES:
-            wrong = list(addresses.ip_address(text, place))
+            judge = addresses.canonical_address if family == "IPv6" else addresses.ip_address
+            wrong = list(judge(text, place))
             yield from wrong
             if not wrong:
                 if f"IPv{ipaddress.ip_address(text).version}" != family:

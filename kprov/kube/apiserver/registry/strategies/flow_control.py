@@ -21,6 +21,7 @@ _QUEUES_MAX: Final = 10_000_000
 _SUBJECTS: Final = {"User": "user", "Group": "group", "ServiceAccount": "serviceAccount"}
 _QUEUING: Final = {"handSize": 8, "queues": 64, "queueLengthLimit": 50}
 _SHARES: Final = 30
+_NAMESPACES: Final = "each member of this list must be '*' or a DNS-1123 label"
 
 
 class FlowSchemaStrategy(ResourceStrategy):
@@ -31,7 +32,11 @@ class FlowSchemaStrategy(ResourceStrategy):
         spec["matchingPrecedence"] = spec.get("matchingPrecedence") or 1000
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_flow_schema(obj["spec"]), *self._mandatory(obj)]
+        found = _flow_schema(obj["metadata"].get("name", ""), obj["spec"])
+        return [*found, *self._mandatory(obj), *_status(obj)]
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(_status(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
@@ -60,7 +65,10 @@ class PriorityLevelStrategy(ResourceStrategy):
 
     def validate(self, obj: Object) -> list[FieldError]:
         found = _priority_level(obj["metadata"].get("name", ""), obj["spec"])
-        return [*found, *self._mandatory(obj)]
+        return [*found, *self._mandatory(obj), *_status(obj)]
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(_status(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
@@ -90,12 +98,26 @@ def _fixed(plural: str, obj: Object, strategy: ResourceStrategy) -> tuple[str, O
     return name, None
 
 
-def _flow_schema(spec: Object) -> Errors:
+def _status(obj: Object) -> Errors:
+    seen: set[str] = set()
+    for where, condition in each((obj.get("status") or {}).get("conditions"), "status.conditions"):
+        kind = condition.get("type", "")
+        if kind in seen:
+            yield field.duplicate(f"{where}.type", kind)
+        seen.add(kind)
+        if not kind:
+            yield field.required(f"{where}.type")
+
+
+def _flow_schema(name: str, spec: Object) -> Errors:
     precedence = spec["matchingPrecedence"]
     if precedence <= 0:
         yield field.invalid("spec.matchingPrecedence", precedence, "must be a positive value")
     if precedence > _PRECEDENCE_MAX:
         text = f"must not be greater than {_PRECEDENCE_MAX}"
+        yield field.invalid("spec.matchingPrecedence", precedence, text)
+    if precedence == 1 and name != "exempt":
+        text = "only the schema named 'exempt' may have matchingPrecedence 1"
         yield field.invalid("spec.matchingPrecedence", precedence, text)
     method = spec.get("distinguisherMethod")
     if method is not None and method.get("type") not in {"ByUser", "ByNamespace"}:
@@ -189,7 +211,8 @@ def _resource_rule(rule: Object, path: str) -> Errors:
         yield from _alone(namespaces, f"{path}.namespaces", "namespaces")
     else:
         for where, namespace in each(namespaces, f"{path}.namespaces"):
-            yield from named(namespace, where, names.is_dns1123_label)
+            for text in names.is_dns1123_label(namespace):
+                yield field.invalid(where, namespace, f"{_NAMESPACES}; {text}")
 
 
 def _urls(urls: Sequence[str], path: str) -> Errors:
@@ -201,7 +224,9 @@ def _urls(urls: Sequence[str], path: str) -> Errors:
             yield field.invalid(path, list(urls), text)
         return
     for where, url in each(urls, path):
-        if not url.startswith("/"):
+        if not url:
+            yield field.invalid(where, url, "must not be empty")
+        elif not url.startswith("/"):
             yield field.invalid(where, url, "must start with slash")
         elif " " in url:
             yield field.invalid(where, url, "must not contain white-space")

@@ -51,6 +51,11 @@ def role(obj: Object) -> list[FieldError]:
     if aggregation is not None and not aggregation.get("clusterRoleSelectors"):
         text = "at least one clusterRoleSelector required if aggregationRule is non-nil"
         errors.append(field.required("aggregationRule.clusterRoleSelectors", text))
+    selectors = (aggregation or {}).get("clusterRoleSelectors")
+    for path, selector in checks.each(selectors, "aggregationRule.clusterRoleSelectors"):
+        if wrong := list(checks.label_selector(selector, path)):
+            # Upstream shows what it could not make of it.
+            errors += [*wrong, field.invalid(path, None, "invalid label selector.")]
     return errors
 
 

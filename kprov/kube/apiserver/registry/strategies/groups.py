@@ -87,7 +87,7 @@ class EndpointSliceStrategy(ResourceStrategy):
         return list(endpoint_rules.endpoint_slice(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        errors = list(endpoint_rules.endpoint_slice(obj))
+        errors = list(endpoint_rules.endpoint_slice(obj, old))
         if obj.get("addressType") != old.get("addressType"):
             errors.append(rules.immutable("addressType", obj.get("addressType")))
         return errors
@@ -138,6 +138,9 @@ class IngressStrategy(ResourceStrategy):
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.ingress(obj, old))
+
+    def status_warnings(self, obj: Object) -> list[str]:
+        return list(status_rules.ingress_warnings(obj))
 
 
 class IngressClassStrategy(ResourceStrategy):

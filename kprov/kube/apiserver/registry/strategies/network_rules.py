@@ -5,7 +5,6 @@ Source: upstream pkg/apis/networking/validation/validation.go.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
@@ -56,6 +55,7 @@ def network_policy(obj: Object, kept: Collection[str] = ()) -> Errors:
     types = spec.get("policyTypes") or []
     if len(types) > len(_TYPES):
         yield field.invalid("spec.policyTypes", types, "may not specify more than two policyTypes")
+        return
     for where, kind in each(types, "spec.policyTypes"):
         yield from checks.one_of(kind, where, _TYPES)
 
@@ -98,17 +98,15 @@ def _block(block: Object, path: str, kept: Collection[str]) -> Errors:
     if not whole:
         yield field.required(f"{path}.cidr")
         return
-    wrong = list(addresses.cidr(whole, f"{path}.cidr", kept))
-    yield from wrong
-    if wrong:
+    yield from addresses.cidr(whole, f"{path}.cidr", kept)
+    outer = addresses.network(whole)
+    if outer is None:
         return
-    outer = ipaddress.ip_network(whole, strict=False)
     for where, text in each(block.get("except"), f"{path}.except"):
-        wrong = list(addresses.cidr(text, where, kept))
-        yield from wrong
-        if wrong:
+        yield from addresses.cidr(text, where, kept)
+        inner: Any = addresses.network(text)
+        if inner is None:
             continue
-        inner: Any = ipaddress.ip_network(text, strict=False)
         if inner.version != outer.version or not inner.subnet_of(outer) or inner == outer:
             yield field.invalid(where, text, "must be a strict subset of `cidr`")
 
@@ -141,7 +139,7 @@ def _host_check(host: str) -> checks.Check:
 def _rule(rule: Object, path: str) -> Errors:
     host = rule.get("host", "")
     if host:
-        if not list(addresses.ip_address(host, "")):
+        if addresses.parsed(host) is not None:
             yield field.invalid(f"{path}.host", host, "must be a DNS name, not an IP address")
         yield from checks.named(host, f"{path}.host", _host_check(host))
     if rule.get("http") is None:

@@ -24,6 +24,7 @@ _CSI_SECRETS: Final = (
 )
 _POLICY: Final = "persistentVolumeReclaimPolicy"
 _CLASS: Final = "volumeAttributesClassName"
+_INLINE: Final = "in the context of inline volumes"
 
 _REPLACED: Final = {
     "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
@@ -52,28 +53,62 @@ def _mount_options(obj: Object) -> Errors:
 
 
 def _whole(obj: Object) -> Errors:
-    spec = obj["spec"]
-    yield from claim_rules.access_modes(spec, "spec")
-    yield from _capacity(spec.get("capacity"))
-    yield from checks.one_of(spec[_POLICY], f"spec.{_POLICY}", _RECLAIM)
-    affinity = spec.get("nodeAffinity")
-    if affinity is not None:
-        if affinity.get("required") is None:
-            yield field.required("spec.nodeAffinity.required", "must specify required node constraints")
-        else:
-            yield from scheduling_rules.node_selector(affinity["required"], "spec.nodeAffinity.required")
-    yield from _sources(obj, spec)
+    yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""))
+
+
+def volume_spec(spec: Object, path: str, name: str = "", *, inline: bool = False) -> Errors:
+    """Of a volume with that name, or of one that an attachment describes itself."""
+    if inline:
+        yield from _inline(spec, path)
+    yield from claim_rules.access_modes(spec, path)
+    policy, mode = spec.get(_POLICY) or "", spec.get("volumeMode")
+    if inline:
+        yield from _only(policy or None, f"{path}.{_POLICY}", "may only be Retain", "Retain")
+        if spec.get("nodeAffinity") is not None:
+            yield field.forbidden(f"{path}.nodeAffinity", f"may not be specified {_INLINE}")
+    else:
+        yield from _capacity(spec.get("capacity"))
+        yield from checks.one_of(policy or None, f"{path}.{_POLICY}", _RECLAIM)
+        yield from _node_affinity(spec.get("nodeAffinity"), f"{path}.nodeAffinity")
+    yield from _sources(spec, path, name)
     root = set((spec.get("hostPath") or {}).get("path") or "-") == {"/"}
-    if root and spec[_POLICY] == "Recycle":
-        yield field.forbidden(f"spec.{_POLICY}", "may not be 'recycle' for a hostPath mount of '/'")
-    yield from checks.given(spec, "spec", "storageClassName", names.is_dns1123_subdomain)
-    yield from checks.one_of(spec.get("volumeMode"), "spec.volumeMode", claim_rules.VOLUME_MODES)
+    if root and policy == "Recycle":
+        yield field.forbidden(f"{path}.{_POLICY}", "may not be 'recycle' for a hostPath mount of '/'")
+    yield from checks.given(spec, path, "storageClassName", names.is_dns1123_subdomain)
+    if inline:
+        only = "may not specify volumeMode other than Filesystem"
+        yield from _only(mode, f"{path}.volumeMode", only, "Filesystem")
+        # Classes of attributes are not looked at there.
+        return
+    yield from checks.one_of(mode, f"{path}.volumeMode", claim_rules.VOLUME_MODES)
     if spec.get(_CLASS) is not None:
         if not spec[_CLASS]:
-            yield field.required(f"spec.{_CLASS}", "an empty string is disallowed")
-        yield from checks.given(spec, "spec", _CLASS, names.is_dns1123_subdomain)
+            yield field.required(f"{path}.{_CLASS}", "an empty string is disallowed")
+        yield from checks.given(spec, path, _CLASS, names.is_dns1123_subdomain)
         if spec.get("csi") is None:
-            yield field.required("spec.csi", "has to be specified when using volumeAttributesClassName")
+            yield field.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName")
+
+
+def _inline(spec: Object, path: str) -> Errors:
+    for part in ("claimRef", "capacity"):
+        if spec.get(part) if part == "capacity" else spec.get(part) is not None:
+            yield field.forbidden(f"{path}.{part}", f"may not be specified {_INLINE}")
+    if spec.get("csi") is None:
+        yield field.required(f"{path}.csi", f"has to be specified {_INLINE}")
+
+
+def _only(value: str | None, path: str, text: str, allowed: str) -> Errors:
+    if value is not None and value != allowed:
+        yield field.forbidden(path, f"{text} {_INLINE}")
+
+
+def _node_affinity(affinity: Object | None, path: str) -> Errors:
+    if affinity is None:
+        return
+    if affinity.get("required") is None:
+        yield field.required(f"{path}.required", "must specify required node constraints")
+    else:
+        yield from scheduling_rules.node_selector(affinity["required"], f"{path}.required")
 
 
 def _capacity(given: Object | None) -> Errors:
@@ -90,7 +125,7 @@ def _capacity(given: Object | None) -> Errors:
             yield field.invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
 
 
-def _sources(obj: Object, spec: Object) -> Errors:
+def _sources(spec: Object, path: str, volume: str) -> Errors:
     found = 0
     for kind, check in _SOURCES.items():
         source = spec.get(kind)
@@ -99,18 +134,18 @@ def _sources(obj: Object, spec: Object) -> Errors:
         found += 1
         if found > 1 and kind != "flexVolume":
             shown = "cephFS" if kind == "cephfs" else kind
-            yield field.forbidden(f"spec.{shown}", "may not specify more than 1 volume type")
+            yield field.forbidden(f"{path}.{shown}", "may not specify more than 1 volume type")
             continue
-        yield from check(source, "spec.persistentDisk" if kind == "gcePersistentDisk" else f"spec.{kind}")
+        shown = "persistentDisk" if kind == "gcePersistentDisk" else kind
+        yield from check(source, f"{path}.{shown}")
         if kind == "iscsi" and source.get("initiatorName") is not None:
-            name = obj["metadata"].get("name", "")
             target = source.get("targetPortal", "")
-            if len(f"{name}:{target}") > 64:
-                yield field.invalid("spec.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
+            if len(f"{volume}:{target}") > 64:
+                yield field.invalid(f"{path}.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
         if kind == "local" and spec.get("nodeAffinity") is None:
-            yield field.required("spec.nodeAffinity", "Local volume requires node affinity")
+            yield field.required(f"{path}.nodeAffinity", "Local volume requires node affinity")
     if not found:
-        yield field.required("spec", "must specify a volume type")
+        yield field.required(path, "must specify a volume type")
 
 
 def _azure_file(source: Object, path: str) -> Errors:

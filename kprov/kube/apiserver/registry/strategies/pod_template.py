@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.strategies.volume_defaults import default_source
+
 Object = dict[str, Any]
 
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
@@ -117,8 +119,7 @@ def _volume(volume: Object) -> None:
     source = volume[name]
     if name in {"configMap", "secret", "projected", "downwardAPI"} and source.get("defaultMode") is None:
         source["defaultMode"] = _FILE_MODE
-    if name == "hostPath" and source.get("type") is None:
-        source["type"] = ""
+    default_source(name, source)
     if name == "downwardAPI":
         _items(source)
     elif name == "projected":
@@ -126,26 +127,12 @@ def _volume(volume: Object) -> None:
             if part.get("serviceAccountToken") is not None:
                 part["serviceAccountToken"].setdefault("expirationSeconds", _TOKEN_SECONDS)
             _items(part.get("downwardAPI") or {})
-    elif name in _SOURCE_DEFAULTS:
-        for part, value in _SOURCE_DEFAULTS[name].items():
-            if source.get(part) is None or (source[part] == "" and part not in _POINTERS):
-                source[part] = value
     elif name == "image" and not source.get("pullPolicy"):
         source["pullPolicy"] = pull_policy(source.get("reference", ""))
     elif name == "ephemeral":
         template = (source.get("volumeClaimTemplate") or {}).get("spec")
         if template is not None and template.get("volumeMode") is None:
             template["volumeMode"] = "Filesystem"
-
-
-_SOURCE_DEFAULTS: Final[dict[str, Object]] = {
-    "iscsi": {"iscsiInterface": "default"},
-    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
-    "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
-    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
-}
-#: Of these an empty text is a value.
-_POINTERS: Final = {"cachingMode", "kind"}
 
 
 def drop_disabled(spec: Object) -> None:

@@ -6,9 +6,8 @@ Source: upstream pkg/apis/{apps,autoscaling,core,networking,policy}/validation/v
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry import addresses, checks
@@ -176,6 +175,11 @@ def ingress(obj: Object, old: Object) -> Errors:
         yield from _host(one, where)
 
 
+def ingress_warnings(obj: Object) -> Iterator[str]:
+    for where, one in each(_balancers(obj), "status.loadBalancer.ingress"):
+        yield from addresses.ip_warnings(one.get("ip", ""), where)
+
+
 def _balancers(obj: Object) -> list[Object]:
     return ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
 
@@ -188,12 +192,9 @@ def _address(one: Object, known: Collection[str], path: str) -> Errors:
 
 def _host(one: Object, path: str) -> Errors:
     yield from checks.given(one, path, "hostname", names.is_dns1123_subdomain)
-    try:
-        ipaddress.ip_address(one.get("hostname") or "")
-    except ValueError:
-        return
-    text = "must be a DNS name, not an IP address"
-    yield field.invalid(f"{path}.hostname", one["hostname"], text)
+    if addresses.parsed(one.get("hostname") or "") is not None:
+        text = "must be a DNS name, not an IP address"
+        yield field.invalid(f"{path}.hostname", one["hostname"], text)
 
 
 def namespace(obj: Object) -> Errors:

@@ -17,6 +17,7 @@ from kprov.kube.apiserver.registry.strategies import (
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.node_label_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.strategies.volume_defaults import default_source
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
@@ -32,9 +33,9 @@ class PersistentVolumeStrategy(ResourceStrategy):
         spec["persistentVolumeReclaimPolicy"] = spec.get("persistentVolumeReclaimPolicy") or "Retain"
         if spec.get("volumeMode") is None:
             spec["volumeMode"] = "Filesystem"
-        host_path = spec.get("hostPath")
-        if host_path and host_path.get("type") is None:
-            host_path["type"] = ""
+        for kind, source in spec.items():
+            if isinstance(source, dict):
+                default_source(kind, source)
         status: Object = obj.setdefault("status", {})
         status["phase"] = status.get("phase") or "Pending"
 
@@ -163,7 +164,9 @@ class CsiDriverStrategy(ResourceStrategy):
             spec["volumeLifecycleModes"] = ["Persistent"]
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        spec = obj["spec"]
+        spec, before = obj["spec"], (old or {"spec": {}})["spec"]
+        if (before.get("tokenRequests") or []) == (spec.get("tokenRequests") or []):
+            return []
         if not spec.get("tokenRequests") or spec.get("serviceAccountTokenInSecrets") is not None:
             return []
         text = (
@@ -171,6 +174,12 @@ class CsiDriverStrategy(ResourceStrategy):
             "prevent possible logging of tokens in volume attributes"
         )
         return [text]
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """Generations begin with the first change, as upstream counts them."""
+        super().prepare_for_update(context, obj, old)
+        if self.is_new_generation(obj, old):
+            obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(rules.csi_driver(obj))

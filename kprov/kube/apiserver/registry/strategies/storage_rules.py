@@ -10,11 +10,12 @@ from typing import Final
 
 from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.strategies.persistent_volume_rules import volume_spec
 from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
 from kprov.kube.machinery import field, names
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES = 512, 256 * 1024
-_NODE_ID_MAX: Final = 192
+_NODE_ID_MAX: Final = 256
 _FS_GROUP: Final = ["File", "None", "ReadWriteOnceWithFSType"]
 _ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
@@ -98,6 +99,8 @@ def volume_attachment(obj: Object) -> Errors:
     elif name == "":
         text = "must specify non empty persistentVolumeName"
         yield field.required("spec.source.persistentVolumeName", text)
+    elif inline is not None:
+        yield from volume_spec(inline, "spec.source.inlineVolumeSpec", inline=True)
     yield from checks.named(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
     if name is not None:
         yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
@@ -182,8 +185,7 @@ def storage_capacity(obj: Object, old: Object | None = None) -> Errors:
     yield from checks.label_selector(obj.get("nodeTopology"), "nodeTopology")
     name = obj.get("storageClassName", "")
     yield from checks.named(name, "storageClassName", names.is_dns1123_subdomain)
-    for part in ("capacity", "maximumVolumeSize"):
-        if obj.get(part) is not None and nanos(obj[part]) < 0:
-            yield field.invalid(part, obj[part], checks.NOT_NEGATIVE)
+    if obj.get("capacity") is not None and nanos(obj["capacity"]) < 0:
+        yield field.invalid("capacity", obj["capacity"], checks.NOT_NEGATIVE)
     if old is not None:
         yield from checks.immutable(obj, old, "", "nodeTopology", "storageClassName")

@@ -100,6 +100,6 @@ async def test_status_neither_approves_nor_takes_what_is_no_certificate(
     with pytest.raises(StatusError) as caught:
         await store.update(context, "", "csr", change, subresource="status")
     assert [each["field"] for each in caught.value.status["details"]["causes"]] == [
-        "status.conditions",
         "status.certificate",
+        "status.conditions",
     ]

@@ -1,0 +1,28 @@
+"""Defaults of volume sources, of pods and of persistent volumes alike.
+
+Source: upstream pkg/apis/core/v1/defaults.go and the defaults in staging/src/k8s.io/api/core/v1/types.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Object = dict[str, Any]
+
+_DEFAULTS: Final[dict[str, Object]] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
+#: Its fields are pointers: an empty text is a value.
+_POINTERS: Final = "azureDisk"
+
+
+def default_source(kind: str, source: Object) -> None:
+    """Fill in what a source of that kind ("iscsi") leaves out."""
+    if kind == "hostPath" and source.get("type") is None:
+        source["type"] = ""
+    for part, value in _DEFAULTS.get(kind, {}).items():
+        if source.get(part) is None or (source[part] == "" and kind != _POINTERS):
+            source[part] = value
