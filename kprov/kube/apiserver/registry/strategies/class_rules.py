@@ -45,12 +45,12 @@ def service_cidr(obj: Object) -> Errors:
     if len(ranges) > 2:
         yield field.invalid("spec.cidrs", ranges, "may only hold up to 2 values")
         return
-    wrong = [error for where, text in each(ranges, "spec.cidrs") for error in _strict_cidr(text, where)]
-    versions = {text.count(":") > 0 for text in ranges}
-    if len(ranges) == 2 and not wrong and len(versions) < 2:
+    for where, text in each(ranges, "spec.cidrs"):
+        yield from _strict_cidr(text, where)
+    networks = [addresses.network(text) for text in ranges]
+    if len({network and network.version for network in networks}) < len(ranges) and all(networks):
         text = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
         yield field.invalid("spec.cidrs", ranges, text)
-    yield from wrong
 
 
 def _strict_cidr(text: str, path: str) -> Errors:

@@ -223,3 +223,6 @@ class VolumeAttachmentStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(rules.volume_attachment_update(obj, old))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.attachment_status(obj))

@@ -15,6 +15,7 @@ from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_nam
 from kprov.kube.machinery import field, names
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES = 512, 256 * 1024
+_METADATA_BYTES, _MESSAGE_MAX = 256 * 1024, 1024
 _NODE_ID_MAX: Final = 256
 _FS_GROUP: Final = ["File", "None", "ReadWriteOnceWithFSType"]
 _ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
@@ -104,6 +105,20 @@ def volume_attachment(obj: Object) -> Errors:
     yield from checks.named(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
     if name is not None:
         yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
+
+
+def attachment_status(obj: Object) -> Errors:
+    status = obj.get("status") or {}
+    metadata = status.get("attachmentMetadata") or {}
+    if sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items()) > _METADATA_BYTES:
+        yield field.too_long("status.attachmentMetadata", _METADATA_BYTES)
+    for part in ("attachError", "detachError"):
+        error = status.get(part) or {}
+        if len(error.get("message", "").encode()) > _MESSAGE_MAX:
+            # Upstream tells the other limit here.
+            yield field.too_long(f"status.{part}.message", _METADATA_BYTES)
+        code = error.get("errorCode")
+        yield from checks.in_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)
 
 
 def volume_attachment_update(obj: Object, old: Object) -> Errors:

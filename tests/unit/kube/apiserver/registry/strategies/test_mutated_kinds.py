@@ -220,3 +220,22 @@ def test_conditions_of_budgets_tell_since_when() -> None:
     assert status_told("policy", "poddisruptionbudgets", {"conditions": [condition]}) == [
         "status.conditions[0].lastTransitionTime: Required value"
     ]
+
+
+def test_errors_of_attachments_have_bounds() -> None:
+    error = {"message": "x" * 1025, "errorCode": -1}
+    status = {"attachmentMetadata": {"a": "x" * 256 * 1024}, "detachError": error}
+    assert status_told(STORAGE, "volumeattachments", status) == [
+        "status.attachmentMetadata: Too long: may not be more than 262144 bytes",
+        "status.detachError.message: Too long: may not be more than 262144 bytes",
+        "status.detachError.errorCode: Invalid value: -1: must be between 0 and 2147483647, inclusive",
+    ]
+
+
+def test_ranges_of_services_are_of_two_families_however_they_are_written() -> None:
+    def wrong(*ranges: str) -> list[str]:
+        return [text.split(":")[0] for text in told(NETWORK, "servicecidrs", {"spec": {"cidrs": ranges}})]
+
+    assert wrong("10.0.0.0/16", "fd00::/64") == []
+    assert wrong("10.0.0.0/16", "10.0.0.1/8") == ["spec.cidrs[1]", "spec.cidrs"]
+    assert wrong("10.0.0.0/16", "a") == ["spec.cidrs[1]"]
