@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
 
@@ -29,6 +30,12 @@ class Hooks:
 
     async def begin_update(self, context: RequestContext, obj: Object, old: Object) -> Finish:
         return nothing
+
+    async def judge(
+        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+    ) -> Sequence[FieldError]:
+        """Field rules that need storage or the user; of a prepared object, told before all other rules."""
+        return ()
 
     async def after_delete(self, context: RequestContext, obj: Object) -> None:
         """The object is gone from storage."""

@@ -188,11 +188,12 @@ class Store:
         stored = False
         try:
             strategy.prepare_for_create(context, obj)
+            first = await self.hooks.judge(context, obj, None, "")
             refusal.of_invalid(
                 self.resource,
                 self._node,
                 name,
-                lambda: metadata.validate(self.resource, obj) + strategy.validate(obj),
+                lambda: [*first, *metadata.validate(self.resource, obj), *strategy.validate(obj)],
                 emptied,
             )
             context.warnings += strategy.warnings(obj, None)
@@ -315,7 +316,12 @@ class Store:
         finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
         stored = False
         try:
-            self._judge_update(context, obj, old, subresource, strategy, emptied)
+            if subresource == "status":
+                strategy.prepare_for_status_update(context, obj, old)
+            else:
+                strategy.prepare_for_update(context, obj, old)
+            first = await self.hooks.judge(context, obj, old, subresource)
+            self._judge_update(context, obj, old, subresource, strategy, emptied, first)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
             if _same(obj, old) and not self.storage.is_stale(current.key):
@@ -339,21 +345,18 @@ class Store:
         subresource: str,
         strategy: Strategy,
         emptied: Sequence[zero_values.Emptied],
+        first: Sequence[FieldError],
     ) -> None:
-        """The strategy's preparation and rules. Invalid."""
-        if subresource == "status":
-            strategy.prepare_for_status_update(context, obj, old)
-            rules = strategy.validate_status_update
-        else:
-            strategy.prepare_for_update(context, obj, old)
-            rules = strategy.validate_update
+        """The strategy's rules behind those of the hooks, of a prepared object. Invalid."""
+        is_status = subresource == "status"
+        rules = strategy.validate_status_update if is_status else strategy.validate_update
 
         def judge() -> Sequence[FieldError]:
             found = rules(obj, old)
-            return metadata_update.validate(self.resource, obj, old, subresource) + found
+            return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
 
         refusal.of_invalid(self.resource, self._node, old["metadata"]["name"], judge, emptied)
-        if subresource == "status":
+        if is_status:
             context.warnings += strategy.status_warnings(obj)
         else:
             context.warnings += strategy.warnings(obj, old)

@@ -1,16 +1,19 @@
 """The rules of each kind: defaults, what a client may set, validation. The stores call them.
 
-May import: registry.strategy, registry.hooks, allocators, machinery. A kind's file is named after it.
+May import: registry.strategy, registry.hooks, allocators, authorization, machinery.
+A kind's file is named after it.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 
+from kprov.kube.apiserver import authorization
 from kprov.kube.apiserver.registry import allocators
 from kprov.kube.apiserver.registry.hooks import Hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import capabilities
+from kprov.kube.apiserver.registry.strategies.device_hooks import AdminAccessHooks, ClaimHooks
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.service_hooks import ServiceHooks
 from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
@@ -30,4 +33,8 @@ def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hoo
     capabilities.setup(allow_privileged=getattr(options, "allow_privileged", True))
     if (resource.group, resource.plural) == ("", "services"):
         return ServiceHooks(*allocators.build(options, registry))
+    if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaims"):
+        return ClaimHooks(registry, authorization.build(options, registry))
+    if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaimtemplates"):
+        return AdminAccessHooks(registry)
     return Hooks()

@@ -54,6 +54,7 @@ def options() -> Namespace:
         bind_address="0.0.0.0",
         secure_port=6443,
         endpoint_reconciler_type="lease",
+        authorization_mode=["AlwaysAllow"],
     )
 
 

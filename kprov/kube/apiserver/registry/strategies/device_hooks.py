@@ -1,0 +1,163 @@
+"""Who may have devices: admin access by the namespace's label, parts of a claim's status by permission.
+
+Source: upstream pkg/registry/resource/utils.go, pkg/registry/resource/resourceclaim/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
+from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.registry.strategies.device_allocation_rules import DeviceId, device_id
+from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.machinery import field, names, status
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+
+_LABEL: Final = "resource.kubernetes.io/admin-access"
+_NODE_NAME: Final = "authentication.kubernetes.io/node-name"
+_SERVICE_ACCOUNT: Final = "system:serviceaccount:"
+
+
+class AdminAccessHooks(Hooks):
+    """Of claims' templates: none asks for admin access where the namespace does not give it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def judge(
+        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+    ) -> Sequence[FieldError]:
+        if old is not None:
+            # The spec does not change.
+            return ()
+        spec = obj["spec"].get("spec") or {} if obj["kind"] == "ResourceClaimTemplate" else obj["spec"]
+        wanted = ((one.get("exactly") or {}) for one in (spec.get("devices") or {}).get("requests") or ())
+        # Upstream names this place of templates, too.
+        return await self._admin(obj, wanted, "spec.devices.requests")
+
+    async def _admin(self, obj: Object, owners: Iterable[Object], path: str) -> Sequence[FieldError]:
+        place = next((index for index, one in enumerate(owners) if one.get("adminAccess")), None)
+        if place is None:
+            return ()
+        path = f"{path}[{place}].adminAccess"
+        try:
+            found = await self._namespace(obj["metadata"].get("namespace", ""))
+        except StatusError as error:
+            why = error.status["message"]
+            return [field.internal(path, f"could not retrieve namespace to verify admin access: {why}")]
+        if (found["metadata"].get("labels") or {}).get(_LABEL) == "true":
+            return ()
+        text = f"admin access to devices requires the `{_LABEL}: true` label on the containing namespace"
+        return [field.forbidden(path, text)]
+
+    async def _namespace(self, name: str) -> Object:
+        store = self._registry.store("", "namespaces")
+        await store.fresh()
+        found: Object | None = store.lister.get("", name)
+        if found is None:
+            raise status.not_found("namespaces", name)
+        return found
+
+
+class ClaimHooks(AdminAccessHooks):
+    """Of claims: their allocation is the scheduler's to write, the status of devices their drivers'."""
+
+    def __init__(self, registry: Registry, authorizer: Authorizer) -> None:
+        super().__init__(registry)
+        self._authorizer = authorizer
+
+    async def judge(
+        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+    ) -> Sequence[FieldError]:
+        if old is None or subresource != "status":
+            return await super().judge(context, obj, old, subresource)
+        new, before = obj.get("status") or {}, old.get("status") or {}
+        errors: list[FieldError] = []
+        if not any(one.get("adminAccess") for one in _results(before)):
+            errors += await self._admin(obj, _results(new), "status.allocation.devices.results")
+        errors += await self._binding(context, new, before)
+        if new.get("allocation") is not None:
+            errors += await self._devices(context, new, before)
+        return errors
+
+    async def _binding(self, context: RequestContext, new: Object, before: Object) -> Sequence[FieldError]:
+        parts = ("allocation", "reservedFor")
+        if all((new.get(part) or None) == (before.get(part) or None) for part in parts):
+            return ()
+        info = replace(context.info, subresource="binding", namespace="", name="")
+        refused = await self._refusal(context.user, info)
+        if refused is None:
+            return ()
+        text = (
+            'changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", '
+            f'verb="{info.verb}" permission: {refused}'
+        )
+        return [field.forbidden("status.allocation", text)]
+
+    async def _devices(self, context: RequestContext, new: Object, before: Object) -> Sequence[FieldError]:
+        verb = context.info.verb
+        verbs = [f"arbitrary-node:{verb}"]
+        if _is_beside(context.user, _node(new["allocation"])):
+            verbs.insert(0, f"associated-node:{verb}")
+        errors = []
+        for driver in sorted(_changed_drivers(new, before)):
+            infos = [replace(context.info, verb=each, subresource="driver", name=driver) for each in verbs]
+            refusals = [await self._refusal(context.user, info) for info in infos]
+            if None not in refusals:
+                text = (
+                    'changing status.devices requires resource="resourceclaims/driver", '
+                    f'verb="[{" ".join(verbs)}]" permission: {refusals[0]}'
+                )
+                errors.append(field.forbidden("status.devices", text))
+        return errors
+
+    async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
+        """None when the user may; otherwise the 403's text."""
+        from kprov.kube.apiserver.endpoints.permitted import denied
+
+        decision, reason = await self._authorizer.authorize(user, info)
+        if decision is Decision.ALLOW:
+            return None
+        message: str = denied(info, user.name, reason).status["message"]
+        return message
+
+
+def _results(status: Object) -> Sequence[Object]:
+    results: Sequence[Object] = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
+    return results
+
+
+def _changed_drivers(new: Object, before: Object) -> set[str]:
+    """Of devices whose status is new, another or gone."""
+    now, then = _states(new), _states(before)
+    return {key[0] for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
+
+
+def _states(status: Object) -> dict[DeviceId, Object]:
+    return {device_id(device): device for device in status.get("devices") or ()}
+
+
+def _node(allocation: Object) -> str:
+    """The one node that an allocation is of; "" of others."""
+    terms: list[Object] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
+    if len(terms) != 1 or terms[0].get("matchExpressions") or len(terms[0].get("matchFields") or ()) != 1:
+        return ""
+    need = terms[0]["matchFields"][0]
+    values: list[str] = need.get("values") or []
+    if need.get("key") != "metadata.name" or need.get("operator") != "In" or len(values) != 1:
+        return ""
+    return values[0]
+
+
+def _is_beside(user: UserInfo, node: str) -> bool:
+    """Whether it is a service account of a pod on that node."""
+    if not user.name.startswith(_SERVICE_ACCOUNT) or user.name.count(":") != _SERVICE_ACCOUNT.count(":") + 1:
+        return False
+    return bool(node) and user.extra.get(_NODE_NAME, ()) == (node,) and not names.is_dns1123_subdomain(node)
