@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from kprov.kube.apiserver import admission, authentication, authorization, workers
+from kprov.kube.apiserver import admission, authentication, authorization, options_rules, workers
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import configuration as authentication_configuration
@@ -63,6 +63,11 @@ def stored_resources() -> list[Resource]:
 
 async def serve(options: Namespace, stop: asyncio.Event) -> int:
     """Run until `stop` is set; gives the exit code."""
+    wrong = options_rules.problems(options)
+    for text in wrong:
+        log.error("%s", text)
+    if wrong:
+        return 1
     try:
         urls = parse_urls(options.etcd_servers)
         tls = ServingTls(options)

@@ -37,6 +37,8 @@ def read(path: str, known: Collection[str]) -> dict[str, Object]:
     if document.get("kind") != "AdmissionConfiguration" or document.get("apiVersion") not in _VERSIONS:
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
+    for field in document.keys() - {"kind", "apiVersion", "plugins"}:
+        raise ConfigurationError(f'{path}: unknown field "{field}"')
     found: dict[str, Object] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
