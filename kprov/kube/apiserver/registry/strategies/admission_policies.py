@@ -5,6 +5,8 @@ Source: upstream pkg/apis/admissionregistration/v1/defaults.go, pkg/apis/admissi
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.checks import (
@@ -17,12 +19,26 @@ from kprov.kube.apiserver.registry.checks import (
     one_of_required,
 )
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies.webhooks import FAILURES, MATCHES, missing, rule
+from kprov.kube.apiserver.registry.strategies.webhooks import (
+    FAILURES,
+    MATCHES,
+    match_conditions,
+    missing,
+    rule,
+)
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
 
 _ACTIONS: Final = ["Audit", "Deny", "Warn"]
+_REASONS: Final = ["Forbidden", "Invalid", "RequestEntityTooLarge"]
+_AUDIT_ANNOTATIONS_MAX: Final = 20
+_VALUE_EXPRESSION_MAX: Final = 5 * 1024
+_NO_EXPRESSION: Final = "expression is not specified"
+_CEL_WORDS: Final = {
+    *("true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"),
+    *("import", "let", "loop", "package", "namespace", "return", "var", "void", "while"),
+}
 
 
 class AdmissionPolicyStrategy(ResourceStrategy):
@@ -39,7 +55,8 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         _match_defaults(spec.get("matchConstraints"))
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_policy(obj["spec"], is_mutating=self.resource.plural.startswith("mutating"))]
+        is_mutating = self.resource.plural.startswith("mutating")
+        return [*_policy(obj["spec"], obj["metadata"].get("name") or "", is_mutating=is_mutating)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
@@ -65,7 +82,7 @@ def _match_defaults(constraints: Object | None) -> None:
             missing(each_rule, scope="*")
 
 
-def _policy(spec: Object, *, is_mutating: bool) -> Errors:
+def _policy(spec: Object, name: str, *, is_mutating: bool) -> Errors:
     yield from one_of(spec["failurePolicy"], "spec.failurePolicy", FAILURES)
     kind = spec.get("paramKind")
     if kind is not None:
@@ -77,15 +94,75 @@ def _policy(spec: Object, *, is_mutating: bool) -> Errors:
         yield from _match(constraints, "spec.matchConstraints")
         if not constraints.get("resourceRules"):
             yield field.required("spec.matchConstraints.resourceRules")
+        if is_mutating:
+            yield from _mutated_operations(constraints, "spec.matchConstraints")
+    yield from match_conditions(spec.get("matchConditions"), "spec.matchConditions")
+    for path, variable in each(spec.get("variables"), "spec.variables"):
+        yield from _variable(variable, path)
     if is_mutating:
         yield from _mutations(spec)
         return
     if not spec.get("validations") and not spec.get("auditAnnotations"):
-        text = "validations or auditAnnotations must be non-empty"
-        yield field.required("spec.validations", f"{text}; at least one of the fields must contain an item")
+        text = "validations or auditAnnotations must contain at least one item"
+        yield field.required("spec.validations", text)
+        yield field.required("spec.auditAnnotations", text)
     for path, validation in each(spec.get("validations"), "spec.validations"):
-        if not (validation.get("expression") or "").strip():
-            yield field.required(f"{path}.expression", "expression is not specified")
+        yield from _validation(validation, path)
+    yield from _audit_annotations(spec.get("auditAnnotations") or [], name)
+
+
+def _mutated_operations(constraints: Object, path: str) -> Errors:
+    for held in constraints.get("resourceRules") or ():
+        for operation in held.get("operations") or ():
+            yield from one_of(
+                operation, f"{path}.resourceRules.operations", ["*", "CONNECT", "CREATE", "UPDATE"]
+            )
+
+
+def _variable(variable: Object, path: str) -> Errors:
+    name = variable.get("name", "")
+    if not name.strip():
+        yield field.required(f"{path}.name", "name is not specified")
+    elif not re.fullmatch("[_a-zA-Z][_a-zA-Z0-9]*", name) or name in _CEL_WORDS:
+        yield field.invalid(f"{path}.name", name, "must be a valid CEL identifier")
+    if not variable.get("expression", "").strip():
+        yield field.required(f"{path}.expression", _NO_EXPRESSION)
+
+
+def _validation(validation: Object, path: str) -> Errors:
+    if not validation.get("expression", "").strip():
+        yield field.required(f"{path}.expression", _NO_EXPRESSION)
+    for part in ("messageExpression", "message"):
+        text = validation.get(part) or ""
+        if text and not text.strip():
+            yield field.invalid(f"{path}.{part}", text, "must be non-empty if specified")
+    message = validation.get("message") or ""
+    if re.search("[\n\r]", message.strip()):
+        yield field.invalid(f"{path}.message", message, "must not contain line breaks")
+    yield from one_of(validation.get("reason"), f"{path}.reason", _REASONS)
+
+
+def _audit_annotations(annotations: Sequence[Object], name: str) -> Errors:
+    """`name`: of the policy, with which the keys are to be names."""
+    path = "spec.auditAnnotations"
+    if len(annotations) > _AUDIT_ANNOTATIONS_MAX:
+        text = f"must not have more than {_AUDIT_ANNOTATIONS_MAX} auditAnnotations"
+        yield field.invalid(path, annotations, text)
+    seen: set[str] = set()
+    for where, annotation in each(annotations, path):
+        key, expression = annotation.get("key", ""), annotation.get("valueExpression", "").strip()
+        if name:
+            yield from named(f"{name}/{key}", f"{where}.key", names.is_qualified_name)
+        else:
+            yield field.invalid(f"{where}.key", key, "requires metadata.name be non-empty")
+        if not expression:
+            yield field.required(f"{where}.valueExpression", "valueExpression is not specified")
+        elif len(expression.encode()) > _VALUE_EXPRESSION_MAX:
+            text = f"must not exceed {_VALUE_EXPRESSION_MAX} bytes in length"
+            yield field.required(f"{where}.valueExpression", text)
+        if key in seen:
+            yield field.duplicate(f"{where}.key", key)
+        seen.add(key)
 
 
 def _mutations(spec: Object) -> Errors:
@@ -99,7 +176,11 @@ def _mutations(spec: Object) -> Errors:
         elif mutation.get(part) is None:
             yield field.required(f"{path}.{part}", f"must be specified when patchType is {kind}")
         elif not (mutation[part].get("expression") or "").strip():
-            yield field.required(f"{path}.{part}.expression", "expression is not specified")
+            yield field.required(f"{path}.{part}.expression")
+        other = {"applyConfiguration": "jsonPatch", "jsonPatch": "applyConfiguration"}.get(part or "")
+        if other and mutation.get(other) is not None:
+            text = f"must not be specified when patchType is {kind}"
+            yield field.invalid(f"{path}.{other}", f"{{{other}}}", text)
     if not spec.get("reinvocationPolicy"):
         yield field.required("spec.reinvocationPolicy")
     else:
@@ -110,10 +191,26 @@ def _mutations(spec: Object) -> Errors:
 def _param_kind(kind: Object) -> Errors:
     if not kind.get("apiVersion"):
         yield field.required("spec.paramKind.apiVersion")
+    else:
+        yield from _group_version(kind["apiVersion"], "spec.paramKind.apiVersion")
     if not kind.get("kind"):
         yield field.required("spec.paramKind.kind")
-    else:
-        yield from named(kind["kind"].lower(), "spec.paramKind.kind", names.is_dns1035_label)
+    elif wrong := names.is_dns1035_label(kind["kind"].lower()):
+        text = f"may have mixed case, but should otherwise match: {','.join(wrong)}"
+        yield field.invalid("spec.paramKind.kind", kind["kind"], text)
+
+
+def _group_version(text: str, path: str) -> Errors:
+    group, _, version = text.rpartition("/")
+    if "/" in group:
+        yield field.invalid(path, text, f"unexpected GroupVersion string: {text}")
+        return
+    if group and (wrong := names.is_dns1123_subdomain(group)):
+        yield field.invalid(path, group, ",".join(wrong))
+    if not version:
+        yield field.invalid(path, text, "version must be specified")
+    elif wrong := names.is_dns1035_label(version):
+        yield field.invalid(path, version, ",".join(wrong))
 
 
 def _match(constraints: Object, path: str) -> Errors:
@@ -122,7 +219,17 @@ def _match(constraints: Object, path: str) -> Errors:
     yield from label_selector(constraints["objectSelector"], f"{path}.objectSelector")
     for part in ("resourceRules", "excludeResourceRules"):
         for where, each_rule in each(constraints.get(part), f"{path}.{part}"):
+            yield from _resource_names(each_rule.get("resourceNames") or (), f"{where}.resourceNames")
             yield from rule(each_rule, where)
+
+
+def _resource_names(values: Sequence[str], path: str) -> Errors:
+    seen: set[str] = set()
+    for where, value in each(values, path):
+        yield from named(value, where, names.is_path_segment_name)
+        if value in seen:
+            yield field.duplicate(where, value)
+        seen.add(value)
 
 
 def _binding(spec: Object, *, is_mutating: bool) -> Errors:
@@ -136,13 +243,19 @@ def _binding(spec: Object, *, is_mutating: bool) -> Errors:
         yield from _param_reference(reference)
     if spec.get("matchResources") is not None:
         yield from _match(spec["matchResources"], "spec.matchResources")
+        if is_mutating:
+            yield from _mutated_operations(spec["matchResources"], "spec.matchResources")
     if is_mutating:
         return
     actions = spec.get("validationActions") or []
-    if not actions:
-        yield field.required("spec.validationActions")
+    seen: set[str] = set()
     for where, action in each(actions, "spec.validationActions"):
         yield from one_of(action, where, _ACTIONS)
+        if action in seen:
+            yield field.duplicate(where, action)
+        seen.add(action)
+    if not actions:
+        yield field.required("spec.validationActions", "at least one validation action is required")
     if {"Deny", "Warn"} <= set(actions):
         text = (
             "must not contain both Deny and Warn (repeating the same validation failure information in the "
@@ -153,13 +266,17 @@ def _binding(spec: Object, *, is_mutating: bool) -> Errors:
 
 def _param_reference(reference: Object) -> Errors:
     path = "spec.paramRef"
-    if not reference.get("name") and reference.get("selector") is None:
+    both = "name and selector are mutually exclusive"
+    name, selector = reference.get("name"), reference.get("selector")
+    if name:
+        yield from named(name, f"{path}.name", names.is_path_segment_name)
+        if selector is not None:
+            yield field.forbidden(f"{path}.name", both)
+    if selector is not None:
+        yield from label_selector(selector, f"{path}.selector")
+        if name:
+            yield field.forbidden(f"{path}.selector", both)
+    elif not name:
         yield field.required(path, "one of name or selector must be specified")
-    if reference.get("name") and reference.get("selector") is not None:
-        text = "name and selector are mutually exclusive"
-        yield field.forbidden(f"{path}.name", text)
     action = reference.get("parameterNotFoundAction")
-    if action is None:
-        yield field.required(f"{path}.parameterNotFoundAction")
-    else:
-        yield from one_of(action, f"{path}.parameterNotFoundAction", ["Allow", "Deny"])
+    yield from one_of_required(action, f"{path}.parameterNotFoundAction", ["Deny", "Allow"])

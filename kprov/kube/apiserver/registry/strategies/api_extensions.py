@@ -6,6 +6,7 @@ Source: upstream kube-aggregator pkg/apis/apiregistration, apiextensions-apiserv
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -88,9 +89,12 @@ def _api_service(name: str, spec: Object) -> Errors:
             yield field.invalid(f"spec.{part}", value, f"must be positive and less than {limit}")
     service = spec.get("service")
     if service is None:
-        for part, what in (("caBundle", "bundle"), ("insecureSkipTLSVerify", "insecureSkipTLSVerify")):
-            if spec.get(part):
-                yield field.invalid(f"spec.{part}", what, "local APIServices may not have it")
+        if spec.get("caBundle"):
+            size = len(base64.b64decode(spec["caBundle"]))
+            yield field.invalid("spec.caBundle", f"{size} bytes", "local APIServices may not have a caBundle")
+        if spec.get("insecureSkipTLSVerify"):
+            text = "local APIServices may not have insecureSkipTLSVerify"
+            yield field.invalid("spec.insecureSkipTLSVerify", True, text)
         return
     yield from required(service, "spec.service", "namespace", "name")
     port = service["port"]

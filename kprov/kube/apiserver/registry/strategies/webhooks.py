@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
@@ -16,7 +17,6 @@ from kprov.kube.apiserver.registry.checks import (
     label_selector,
     named,
     one_of,
-    one_of_required,
 )
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -27,6 +27,7 @@ _SCOPES: Final = ["*", "Cluster", "Namespaced"]
 FAILURES: Final = ["Fail", "Ignore"]
 MATCHES: Final = ["Equivalent", "Exact"]
 _REVIEWS: Final = {"v1", "v1beta1"}
+_CONDITIONS_MAX: Final = 64
 
 
 def missing(owner: Object, **values: Any) -> None:
@@ -92,20 +93,48 @@ def _webhook(hook: Object, path: str) -> Errors:
         policies = ["IfNeeded", "Never"]
         yield from one_of(hook["reinvocationPolicy"], f"{path}.reinvocationPolicy", policies)
     yield from _client(hook.get("clientConfig") or {}, f"{path}.clientConfig")
-    versions = hook.get("admissionReviewVersions") or []
-    where = f"{path}.admissionReviewVersions"
+    yield from match_conditions(hook.get("matchConditions"), f"{path}.matchConditions")
+    yield from _review_versions(hook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
+
+
+def _review_versions(versions: Sequence[str], path: str) -> Errors:
     if not versions:
-        yield field.required(where, "must specify one of v1, v1beta1")
-    elif not _REVIEWS & set(versions):
-        yield field.invalid(where, versions, "must include at least one of v1, v1beta1")
+        yield field.required(path, "must specify one of v1, v1beta1")
+        return
+    seen: set[str] = set()
+    for where, version in each(versions, path):
+        if version in seen:
+            yield field.invalid(where, version, "duplicate version")
+            continue
+        seen.add(version)
+        yield from named(version, where, names.is_dns1035_label)
+    if not _REVIEWS & seen:
+        yield field.invalid(path, versions, "must include at least one of v1, v1beta1")
+
+
+def match_conditions(conditions: Sequence[Object] | None, path: str) -> Errors:
+    """Names and that there are expressions; those are not compiled."""
+    if len(conditions or ()) > _CONDITIONS_MAX:
+        yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
+    seen: set[str] = set()
+    for where, condition in each(conditions, path):
+        if not condition.get("expression", "").strip():
+            yield field.required(f"{where}.expression")
+        yield from checks.needed(condition, where, "name", names.is_qualified_name)
+        name = condition.get("name")
+        if name and name in seen:
+            yield field.duplicate(f"{where}.name", name)
+        seen.add(name or "")
 
 
 def _qualified(name: str, path: str) -> Errors:
     if not name:
         yield field.required(path)
         return
-    yield from named(name, path, names.is_dns1123_subdomain)
-    if name.count(".") < 2:
+    wrong = names.is_dns1123_subdomain(name)
+    if wrong:
+        yield field.invalid(path, name, ",".join(wrong))
+    elif name.count(".") < 2:
         text = "should be a domain with at least three segments separated by dots"
         yield field.invalid(path, name, text)
 
@@ -125,10 +154,10 @@ def _url(url: str, path: str) -> Errors:
     parts = urlsplit(url)
     if parts.scheme != "https":
         yield field.invalid(path, parts.scheme, f"'https' is the only allowed URL scheme{form}")
-    if not parts.netloc:
+    if not parts.netloc.rpartition("@")[2]:
         yield field.invalid(path, "", f"host must be specified{form}")
     for part, text in (
-        (parts.username, "user information is not permitted in the URL"),
+        (parts.netloc.rpartition("@")[0], "user information is not permitted in the URL"),
         (parts.fragment, "fragments are not permitted in the URL"),
         (parts.query, "query parameters are not permitted in the URL"),
     ):
@@ -137,16 +166,30 @@ def _url(url: str, path: str) -> Errors:
 
 
 def _service(service: Object, path: str) -> Errors:
-    for part, text in (("name", "service name is required"), ("namespace", "service namespace is required")):
-        if not service.get(part):
-            yield field.required(f"{path}.{part}", text)
-    where = service.get("path")
-    if where and not where.startswith("/"):
-        yield field.invalid(f"{path}.path", where, "must start with a '/'")
+    # Upstream hands over one for the other.
+    for part, other in (("name", "namespace"), ("namespace", "name")):
+        if not service.get(other):
+            yield field.required(f"{path}.{part}")
     port = service["port"]
     if not 1 <= port <= 65535:
         text = "port is not valid: must be between 1 and 65535, inclusive"
         yield field.invalid(f"{path}.port", port, text)
+    where = service.get("path") or "/"
+    if where != "/":
+        yield from _url_path(where, f"{path}.path")
+
+
+def _url_path(text: str, path: str) -> Errors:
+    if text == "//":
+        yield field.invalid(path, text, "segment[0] may not be empty")
+        return
+    if not text.startswith("/"):
+        yield field.invalid(path, text, "must start with a '/'")
+    for index, step in enumerate(text[1:].removesuffix("/").split("/")):
+        for wrong in (
+            [f": {fault}" for fault in names.is_dns1123_subdomain(step)] if step else [" may not be empty"]
+        ):
+            yield field.invalid(path, text, f"segment[{index}]{wrong}")
 
 
 def _alone(values: Sequence[str], path: str, what: str) -> Errors:
@@ -163,7 +206,7 @@ def rule(held: Object, path: str) -> Errors:
         yield field.required(where)
     yield from _alone(operations, where, "operations")
     for place, operation in each(operations, where):
-        yield from one_of_required(operation, place, _OPERATIONS)
+        yield from one_of(operation, place, _OPERATIONS)
     for part, what in (("apiGroups", "API groups"), ("apiVersions", "API versions")):
         values = held.get(part) or []
         if not values:
@@ -180,22 +223,31 @@ def rule(held: Object, path: str) -> Errors:
 def _resources(resources: Sequence[str], path: str) -> Errors:
     if not resources:
         yield field.required(path)
-    whole, parts = set(), set()
+    whole: set[str] = set()
+    parts: set[str] = set()
+    has_plain = False
     for place, resource in each(resources, path):
         name, slash, part = resource.partition("/")
         if not resource:
             yield field.required(place)
             continue
-        if resource == "*/*" and len(resources) > 1:
-            text = "if '*/*' is present, must not specify other resources"
-            yield field.invalid(path, list(resources), text)
-        if slash and name != "*" and f"{name}/*" in whole:
+        if not slash:
+            # Upstream remembers the last one only.
+            has_plain = resource != "*"
+            continue
+        if name in whole:
             text = f"if '{name}/*' is present, must not specify {resource}"
             yield field.invalid(place, resource, text)
-        if slash and part != "*" and f"*/{part}" in parts:
+        if part in parts:
             text = f"if '*/{part}' is present, must not specify {resource}"
             yield field.invalid(place, resource, text)
-        if slash and part == "*":
-            whole.add(resource)
-        if slash and name == "*":
-            parts.add(resource)
+        if part == "*":
+            whole.add(name)
+        if name == "*":
+            parts.add(part)
+    if len(resources) > 1 and "*/*" in resources:
+        text = "if '*/*' is present, must not specify other resources"
+        yield field.invalid(path, list(resources), text)
+    if "*" in resources and has_plain:
+        text = "if '*' is present, must not specify other resources without subresources"
+        yield field.invalid(path, list(resources), text)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]
@@ -230,5 +232,109 @@ async def test_a_slice_is_of_one_place(registry: Registry) -> None:
         (
             "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
             "`perDeviceNodeSelection` is required"
+        ),
+    }
+
+
+async def test_webhooks_name_their_service_versions_and_conditions_rightly(registry: Registry) -> None:
+    hook = HOOK | {
+        "name": "Up.b.c",
+        "clientConfig": {"service": {"name": "s", "path": "a//b"}},
+        "admissionReviewVersions": ["v1", "v1", "V2"],
+        "rules": [DEPLOYMENTS | {"operations": [""], "resources": ["*", "pods", "*/x", "a/x"]}],
+        "matchConditions": [{"name": "c", "expression": " "}, {"name": "c", "expression": "true"}, {}],
+    }
+    where = "webhooks[0]"
+    found = await causes(registry, ADMISSION, "validatingwebhookconfigurations", {"webhooks": [hook]})
+    assert {text.partition("a DNS-1035")[0].partition("a lowercase")[0] for text in found} == {
+        f'{where}.name: Invalid value: "Up.b.c": ',
+        # Upstream hands over the namespace for the name.
+        f"{where}.clientConfig.service.name: Required value",
+        f"{where}.clientConfig.service.path: Invalid value: \"a//b\": must start with a '/'",
+        f'{where}.clientConfig.service.path: Invalid value: "a//b": segment[0] may not be empty',
+        f'{where}.clientConfig.service.path: Invalid value: "a//b": segment[1] may not be empty',
+        f'{where}.admissionReviewVersions[1]: Invalid value: "v1": duplicate version',
+        f'{where}.admissionReviewVersions[2]: Invalid value: "V2": ',
+        (
+            f'{where}.rules[0].operations[0]: Unsupported value: "": supported values: '
+            '"*", "CONNECT", "CREATE", "DELETE", "UPDATE"'
+        ),
+        (f"{where}.rules[0].resources[3]: Invalid value: \"a/x\": if '*/x' is present, must not specify a/x"),
+        (
+            f'{where}.rules[0].resources: Invalid value: ["*","pods","*/x","a/x"]: '
+            "if '*' is present, must not specify other resources without subresources"
+        ),
+        f"{where}.matchConditions[0].expression: Required value",
+        f'{where}.matchConditions[1].name: Duplicate value: "c"',
+        f"{where}.matchConditions[2].expression: Required value",
+        f"{where}.matchConditions[2].name: Required value",
+    }
+
+
+async def test_the_parts_of_a_policy(registry: Registry) -> None:
+    spec = {
+        "paramKind": {"apiVersion": "a/b/c", "kind": "K"},
+        "matchConstraints": {"resourceRules": [DEPLOYMENTS | {"resourceNames": ["a%b", "x", "x"]}]},
+        "variables": [{"name": "if", "expression": "1"}, {"name": "a"}],
+        "validations": [{"expression": "true", "message": "a\nb", "messageExpression": " ", "reason": "No"}],
+        "auditAnnotations": [{"key": "k", "valueExpression": "'v'"}, {"key": "k"}],
+        "matchConditions": [{"name": "c"}],
+    }
+    names = "spec.matchConstraints.resourceRules[0].resourceNames"
+    assert await causes(registry, ADMISSION, "validatingadmissionpolicies", {"spec": spec}) == {
+        'spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+        f"{names}[0]: Invalid value: \"a%b\": may not contain '%'",
+        f'{names}[2]: Duplicate value: "x"',
+        "spec.matchConditions[0].expression: Required value",
+        'spec.variables[0].name: Invalid value: "if": must be a valid CEL identifier',
+        "spec.variables[1].expression: Required value: expression is not specified",
+        'spec.validations[0].messageExpression: Invalid value: " ": must be non-empty if specified',
+        'spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks',
+        (
+            'spec.validations[0].reason: Unsupported value: "No": supported values: '
+            '"Forbidden", "Invalid", "RequestEntityTooLarge"'
+        ),
+        "spec.auditAnnotations[1].valueExpression: Required value: valueExpression is not specified",
+        'spec.auditAnnotations[1].key: Duplicate value: "k"',
+    }
+
+
+async def test_bindings_name_one_parameter_and_each_action_once(registry: Registry) -> None:
+    both = "Forbidden: name and selector are mutually exclusive"
+    reference = {"name": "a/b", "selector": {}, "parameterNotFoundAction": ""}
+    spec = {"policyName": "p", "paramRef": reference, "validationActions": ["Warn", "Warn"]}
+    assert await causes(registry, ADMISSION, "validatingadmissionpolicybindings", {"spec": spec}) == {
+        "spec.paramRef.name: Invalid value: \"a/b\": may not contain '/'",
+        f"spec.paramRef.name: {both}",
+        f"spec.paramRef.selector: {both}",
+        "spec.paramRef.parameterNotFoundAction: Required value",
+        'spec.validationActions[1]: Duplicate value: "Warn"',
+    }
+
+
+def test_who_mutates_does_not_delete() -> None:
+    resource = find(ADMISSION, "v1", "mutatingadmissionpolicybindings")
+    assert resource is not None
+    spec = {
+        "policyName": "p",
+        "matchResources": {"resourceRules": [DEPLOYMENTS | {"operations": ["DELETE"]}]},
+    }
+    rules, obj = strategies.for_resource(resource), {"metadata": {"name": "a"}, "spec": spec}
+    rules.default(obj)
+    (error,) = rules.validate(obj)
+    assert (error.field, error.message) == (
+        "spec.matchResources.resourceRules.operations",
+        'Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"',
+    )
+
+
+async def test_local_api_services_have_no_certificates(registry: Registry) -> None:
+    spec = {"group": "b", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}
+    obj = {"metadata": {"name": "v1.b"}, "spec": spec | {"caBundle": "YWI=", "insecureSkipTLSVerify": True}}
+    assert await causes(registry, "apiregistration.k8s.io", "apiservices", obj) == {
+        'spec.caBundle: Invalid value: "2 bytes": local APIServices may not have a caBundle',
+        (
+            "spec.insecureSkipTLSVerify: Invalid value: true: "
+            "local APIServices may not have insecureSkipTLSVerify"
         ),
     }
