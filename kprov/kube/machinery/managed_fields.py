@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from kprov.kube.machinery import (
@@ -85,7 +86,7 @@ def update(
     entry = Entry(manager or "unknown", "Update", kind.own, subresource, now, set())
     try:
         if live is None and not managers:
-            fields = first_fields(kind.node, zero_of(kind.node), new, _NOBODYS.union(ignored))
+            fields = first_fields(kind.node, zero_of(kind.node), new, _nobodys(tuple(ignored)))
             if fields:
                 metadata["managedFields"] = [wire(entry, fields)]
             return
@@ -165,6 +166,11 @@ def without_managed_fields(obj: Object) -> Object:
     """A copy that differs in metadata only, for comparing writes: a changed time alone is no change."""
     metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}
     return {**obj, "metadata": metadata}
+
+
+@lru_cache(maxsize=256)
+def _nobodys(ignored: tuple[Path, ...]) -> frozenset[Path]:
+    return _NOBODYS.union(ignored)
 
 
 def _bare(obj: Object | None) -> Object:

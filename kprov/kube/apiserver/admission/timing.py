@@ -19,22 +19,30 @@ _BOUNDS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 _STEP: Final = "apiserver_admission_step_admission_duration_seconds"
 _CONTROLLER: Final = "apiserver_admission_controller_admission_duration_seconds"
 
-#: The plugin, "" for the whole phase; admit or validate; the operation; whether it was refused.
-_Key = tuple[str, str, str, bool]
+#: The plugin, "" for the whole phase; whether it was refused.
+_Key = tuple[str, bool]
+#: Counts by bucket and the sum of seconds.
+_Entry = list[float]
+#: Most are within the first bucket.
+_FIRST: Final = _BOUNDS[0]
 
 
 class Timing:
     """One for the process; register() makes it part of /metrics."""
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, list[float]] = {}
+        #: By phase (admit or validate) and operation.
+        self._entries: dict[tuple[str, str], dict[_Key, _Entry]] = {}
 
     def register(self) -> None:
         REGISTRY.register(self)
 
     def begin(self, phase: str, operation: str) -> Clock:
         """phase: admit or validate."""
-        return Clock(self._entries, phase, operation)
+        entries = self._entries.get((phase, operation))
+        if entries is None:
+            entries = self._entries[phase, operation] = {}
+        return Clock(entries)
 
     def describe(self) -> Iterable[Metric]:
         """None, so that registering asks for nothing."""
@@ -55,12 +63,13 @@ class Timing:
             "for each operation and API resource and type (validate or admit).",
             labels=("name", *labels),
         )
-        for (name, phase, operation, is_rejected), entry in self._entries.items():
-            values = (phase, operation, str(is_rejected).lower())
-            bounds = (*(f"{each:g}" for each in _BOUNDS), "+Inf")
-            buckets = list(zip(bounds, accumulate(entry[:-1]), strict=True))
-            family, shown = (controller, (name, *values)) if name else (step, values)
-            family.add_metric(shown, buckets, sum_value=entry[-1])
+        bounds = (*(f"{each:g}" for each in _BOUNDS), "+Inf")
+        for (phase, operation), entries in self._entries.items():
+            for (name, is_rejected), entry in entries.items():
+                values = (phase, operation, str(is_rejected).lower())
+                buckets = list(zip(bounds, accumulate(entry[:-1]), strict=True))
+                family, shown = (controller, (name, *values)) if name else (step, values)
+                family.add_metric(shown, buckets, sum_value=entry[-1])
         yield step
         yield controller
 
@@ -68,31 +77,28 @@ class Timing:
 class Clock:
     """Of one phase of one request: `done` after each plugin, `end` after all, `refused` instead of both."""
 
-    __slots__ = ("_begin", "_entries", "_last", "_operation", "_phase")
+    __slots__ = ("_begin", "_entries", "_last")
 
-    def __init__(self, entries: dict[_Key, list[float]], phase: str, operation: str) -> None:
+    def __init__(self, entries: dict[_Key, _Entry]) -> None:
         self._entries = entries
-        self._phase = phase
-        self._operation = operation
         self._begin = self._last = perf_counter()
 
     def done(self, plugin: str) -> None:
         now = perf_counter()
-        self._count(plugin, now - self._last, is_rejected=False)
+        self._count((plugin, False), now - self._last)
         self._last = now
 
     def end(self) -> None:
-        self._count("", self._last - self._begin, is_rejected=False)
+        self._count(("", False), self._last - self._begin)
 
     def refused(self, plugin: str) -> None:
         now = perf_counter()
-        self._count(plugin, now - self._last, is_rejected=True)
-        self._count("", now - self._begin, is_rejected=True)
+        self._count((plugin, True), now - self._last)
+        self._count(("", True), now - self._begin)
 
-    def _count(self, plugin: str, seconds: float, *, is_rejected: bool) -> None:
-        key = (plugin, self._phase, self._operation, is_rejected)
+    def _count(self, key: _Key, seconds: float) -> None:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = [0.0] * (len(_BOUNDS) + 2)
-        entry[bisect_left(_BOUNDS, seconds)] += 1
+        entry[0 if seconds <= _FIRST else bisect_left(_BOUNDS, seconds)] += 1
         entry[-1] += seconds

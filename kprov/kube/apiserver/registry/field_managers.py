@@ -17,6 +17,8 @@ _SUBRESOURCE_MAX: Final = 256
 
 def name(manager: str, path: str) -> Iterator[FieldError]:
     """Of a request's parameter or of an entry; "" is none given."""
+    if manager.isascii() and manager.isprintable() and len(manager) <= _NAME_MAX:
+        return
     if len(manager.encode()) > _NAME_MAX:
         yield field.too_long(path, _NAME_MAX)
     place = 0
