@@ -112,6 +112,12 @@ def canonical(text: str | int | float) -> str:
     return str(Quantity.parse(text))
 
 
+def canonical_milli(text: str | int | float) -> str:
+    """As `canonical`, rounded up to thousandths, as amounts in core's resource lists are: "1500u" > "2m"."""
+    found = Quantity.parse(text)
+    return str(Quantity.of_milli(found.milli_value, found.format) if found.nanos % 10**6 else found)
+
+
 def _round_up(nanos: int, unit: int) -> int:
     return -(-nanos // unit) if nanos >= 0 else nanos // unit
 

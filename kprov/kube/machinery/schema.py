@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 from kprov.kube.machinery import definitions, timestamps
 from kprov.kube.machinery.duplicates import by_name, has_as_many, in_order
-from kprov.kube.machinery.quantity import QuantityError, canonical
+from kprov.kube.machinery.quantity import QuantityError, canonical, canonical_milli
 from kprov.kube.machinery.schema_types import ANY_NODE, Compiler, Kind, Node
 
 Gvk = tuple[str, str, str]
 #: A place in a document, innermost first: (parent, struct field or None, text of the step); () is the root.
 _Path = tuple[Any, ...]
 
+#: So many are told, as upstream's decoder has it.
+_STRICT_ERRORS = 100
 _INT32, _INT64 = 2**31, 2**63
 _TIME_LAYOUTS = {Kind.TIME: "2006-01-02T15:04:05Z07:00", Kind.MICRO_TIME: "2006-01-02T15:04:05.000000Z07:00"}
 
@@ -110,7 +113,7 @@ class Schema:
         if body is None:
             report.strict_errors = by_name(report.unknown_fields)
         elif report.unknown_fields or not is_whole:
-            report.strict_errors = in_order(body, report.unknown_fields)
+            report.strict_errors = in_order(body, report.unknown_fields)[:_STRICT_ERRORS]
         return report
 
     def merge_key(self, gvk: Gvk, *path: str) -> str | None:
@@ -213,7 +216,13 @@ def _map(owner: Node, node: Node, value: Any, path: _Path, report: SchemaReport,
 
 def _zero(node: Node) -> Any:
     """What Go leaves for a null in a list or map."""
-    zeros: dict[Kind, Any] = {Kind.STRING: "", Kind.BOOL: False, Kind.STRUCT: {}, Kind.QUANTITY: "0"}
+    zeros: dict[Kind, Any] = {
+        Kind.STRING: "",
+        Kind.BOOL: False,
+        Kind.STRUCT: {},
+        Kind.QUANTITY: "0",
+        Kind.MILLI_QUANTITY: "0",
+    }
     if node.kind in {Kind.INT32, Kind.INT64, Kind.NUMBER, Kind.INT_OR_STRING}:
         return 0
     return zeros.get(node.kind)
@@ -236,7 +245,9 @@ def _scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
             return value
         raise _RefusedError(f"json: cannot unmarshal {_go_value(value)} into Go value of type int32")
     elif kind is Kind.QUANTITY:
-        return _quantity(value)
+        return _quantity(value, canonical)
+    elif kind is Kind.MILLI_QUANTITY:
+        return _quantity(value, canonical_milli)
     else:
         return _formatted(owner, node, value, path)
     if not fits:
@@ -244,11 +255,11 @@ def _scalar(owner: Node, node: Node, value: Any, path: _Path) -> Any:
     return value
 
 
-def _quantity(value: Any) -> str:
+def _quantity(value: Any, form: Callable[[str | int | float], str]) -> str:
     try:
         if type(value) is str:
-            return canonical(value.strip())
-        return canonical(value if type(value) in {int, float} else "")
+            return form(value.strip())
+        return form(value if type(value) in {int, float} else "")
     except QuantityError as error:
         raise _RefusedError(str(error)) from None
 

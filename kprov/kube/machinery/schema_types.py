@@ -27,6 +27,8 @@ class Kind(IntEnum):
     MICRO_TIME = 11
     BYTES = 12
     ANY = 13
+    #: A quantity of thousandths at the least.
+    MILLI_QUANTITY = 14
 
 
 _SPECIAL: Final = {
@@ -42,12 +44,14 @@ _GO_NAMES: Final = {
     Kind.INT64: "int64",
     Kind.NUMBER: "float64",
     Kind.QUANTITY: "resource.Quantity",
+    Kind.MILLI_QUANTITY: "resource.Quantity",
     Kind.INT_OR_STRING: "intstr.IntOrString",
     Kind.TIME: "v1.Time",
     Kind.MICRO_TIME: "v1.MicroTime",
     Kind.BYTES: "[]uint8",
     Kind.ANY: "interface {}",
 }
+_CORE: Final = "io.k8s.api.core.v1."
 #: Keys of list items that upstream fills in before it looks items up by key.
 KEY_DEFAULTS: Final = {"protocol": "TCP"}
 
@@ -139,9 +143,7 @@ class Compiler:
         target = self.definition(reference.removeprefix(_REF))
         if not any(key.startswith("x-") for key in raw):
             return target
-        node = Node(target.kind)
-        for slot in Node.__slots__:
-            setattr(node, slot, getattr(target, slot))
+        node = _copy(target)
         self._extensions(node, raw)
         return node
 
@@ -150,7 +152,9 @@ class Compiler:
         node.required = tuple(raw.get("required", ()))
         if node.kind is Kind.STRUCT:
             for name, field in raw["properties"].items():
-                node.fields[name] = self.node(field)
+                node.fields[name] = made = self.node(field)
+                if made.kind is Kind.MAP and node.definition.startswith(_CORE):
+                    _round(made)
         elif node.kind is Kind.MAP:
             node.item = self.node(raw["additionalProperties"])
         elif node.kind is Kind.LIST:
@@ -167,6 +171,20 @@ class Compiler:
             node.strategies = frozenset(strategy.split(","))
         if "x-kubernetes-map-type" in raw:
             node.atomic = raw["x-kubernetes-map-type"] == "atomic"
+
+
+def _copy(node: Node) -> Node:
+    made = Node(node.kind)
+    for slot in Node.__slots__:
+        setattr(made, slot, getattr(node, slot))
+    return made
+
+
+def _round(map_: Node) -> None:
+    """Core's maps of quantities are resource lists. Source: pkg/apis/core/v1/defaults.go."""
+    if map_.item is not None and map_.item.kind is Kind.QUANTITY:
+        map_.item = _copy(map_.item)
+        map_.item.kind = Kind.MILLI_QUANTITY
 
 
 def _kind(raw: dict[str, Any]) -> Kind:

@@ -115,3 +115,35 @@ def test_merge_keys_are_known_along_a_path() -> None:
     assert builtin.merge_key(POD, "spec", "containers") == "name"
     assert builtin.merge_key(POD, "spec", "containers", "ports") == "containerPort"
     assert builtin.merge_key(POD, "spec", "nodeSelector") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("1500u", "2m"),
+        ("1", "1"),
+        ("0.5", "500m"),
+        ("1500m", "1500m"),
+        ("100n", "1m"),
+        ("1.0001", "1001m"),
+        ("1Ki", "1Ki"),
+    ],
+)
+def test_amounts_of_resource_lists_are_thousandths_at_the_least(given: str, kept: str) -> None:
+    pod: Obj = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": given}}}]}}
+    schema.builtin().prune(pod, POD)
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["cpu"] == kept
+
+
+def test_other_amounts_are_kept_as_they_are() -> None:
+    gvk = ("resource.k8s.io", "v1", "ResourceSlice")
+    device: Obj = {"name": "d", "capacity": {"a": {"value": "1500u"}}}
+    found: Obj = {"spec": {"devices": [device]}}
+    schema.builtin().prune(found, gvk)
+    assert found["spec"]["devices"][0]["capacity"]["a"]["value"] == "1500u"
+
+
+def test_no_more_than_a_hundred_unknown_fields_are_told() -> None:
+    body = orjson.dumps({**deployment(), "spec": {f"f{number}": 1 for number in range(150)}})
+    report = schema.builtin().check(orjson.loads(body), DEPLOYMENT, body)
+    assert report.warnings == [f'unknown field "spec.f{number}"' for number in range(100)]
