@@ -114,3 +114,23 @@ def test_an_event_of_the_new_kind_says_all_of_itself(server: ApiServer, namespac
     assert refused.status == 422
     fields = {each["field"] for each in refused.json["details"]["causes"]}
     assert fields == {"type", "reportingInstance", "count"}
+
+
+def test_refusals_name_the_group_that_was_asked(server: ApiServer, namespace: str) -> None:
+    core, new = paths(namespace)
+    ok(server, "POST", core, core_event("one", namespace))
+    details = {"name": "one", "group": "events.k8s.io", "kind": "events"}
+    taken = server.post(new, new_event("one", namespace))
+    assert (taken.json["message"], taken.json["details"]) == (
+        'events.events.k8s.io "one" already exists',
+        details,
+    )
+    assert server.post(core, core_event("one", namespace)).json["message"] == 'events "one" already exists'
+    for answer in (server.ask("GET", f"{new}/no"), server.ask("DELETE", f"{new}/no")):
+        assert answer.json["message"] == 'events.events.k8s.io "no" not found'
+    stale = new_event("one", namespace)
+    stale["metadata"]["resourceVersion"] = "1"
+    assert server.ask("PUT", f"{new}/one", stale).json["message"] == (
+        'Operation cannot be fulfilled on events.events.k8s.io "one": the object has been modified; '
+        "please apply your changes to the latest version and try again"
+    )

@@ -70,4 +70,6 @@ def find(registry: Registry, resource: Resource) -> Served | None:
     conversion = conversions.conversion(resource)
     stored = resource if conversion is None else conversions.stored(resource)
     store = registry.stores.get(stored)
-    return None if store is None else Served(store, resource, conversion)
+    if store is None:
+        return None
+    return Served(store if conversion is None else store.asked_as(resource), resource, conversion)

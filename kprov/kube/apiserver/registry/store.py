@@ -6,6 +6,7 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -85,6 +86,8 @@ class Store:
     ) -> None:
         """ttl: seconds that an object is kept after it was last written; 0: for ever."""
         self.resource = resource
+        #: What refusals name: the resource as the client asked for it.
+        self._asked = resource
         self.strategy = strategy
         self.hooks = Hooks()
         self.admission: Admission | None = None
@@ -95,6 +98,12 @@ class Store:
         self._ttl = ttl
         self._node = schema.builtin().node(resource.gvk)
         self._ownership = Ownership(resource)
+
+    def asked_as(self, resource: Resource) -> Store:
+        """The same store for clients of another of its versions or groups."""
+        found = copy.copy(self)
+        found._asked = resource
+        return found
 
     # reading
 
@@ -126,7 +135,7 @@ class Store:
         reason = self.cache.unreadable.get(key)
         if reason is not None:
             return status.internal_error(str(UnreadableError(key, reason)))
-        return status.not_found(self.resource, name)
+        return status.not_found(self._asked, name)
 
     def check_readable(self) -> None:
         """A list is all or nothing. Raises StatusError 500."""
@@ -154,13 +163,13 @@ class Store:
                 if not generated and not obj["metadata"].get("generateName"):
                     raise await self._exists(namespace, name) from None
                 if not generated or attempt == _NAME_TRIES - 1:
-                    raise status.generate_name_conflict(self.resource, name) from None
+                    raise status.generate_name_conflict(self._asked, name) from None
                 obj = orjson.loads(base)
         raise AssertionError
 
     async def _exists(self, namespace: str, name: str) -> status.StatusError:
         """AlreadyExists, which says so when the object is on its way out."""
-        refusal = status.already_exists(self.resource, name)
+        refusal = status.already_exists(self._asked, name)
         held = await self._read(self._key(namespace, name))
         if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
             refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"
@@ -245,16 +254,14 @@ class Store:
                 current, certain = await self._read(key), True
             if current is None:
                 if not create:
-                    raise status.not_found(self.resource, name)
+                    raise status.not_found(self._asked, name)
                 obj = change(None)
                 sent = obj.setdefault("metadata", {})
                 sent.setdefault("name", name)
                 # A version to update is not one to create; a uid nothing has.
                 sent.pop("resourceVersion", None)
                 if sent.get("uid"):
-                    raise status.conflict(
-                        self.resource, name, precondition_failed(key, "UID", sent["uid"], "")
-                    )
+                    raise status.conflict(self._asked, name, precondition_failed(key, "UID", sent["uid"], ""))
                 try:
                     return await self.create(context, namespace, obj), True
                 except status.StatusError as error:
@@ -383,10 +390,10 @@ class Store:
             if current is None and not certain:
                 current, certain = await self._read(key), True
             if current is None:
-                raise status.not_found(self.resource, name)
+                raise status.not_found(self._asked, name)
             obj = self._decode(current)
             try:
-                deletion.check_preconditions(self.resource, obj, options)
+                deletion.check_preconditions(self._asked, obj, options)
             except status.StatusError:
                 if certain:
                     raise
@@ -449,13 +456,13 @@ class Store:
         if not version or version == "0":
             if not self.strategy.allow_unconditional_update:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
-                raise status.invalid(self.resource.group, self.resource.plural, name, [error])
+                raise status.invalid(self._asked.group, self._asked.plural, name, [error])
             return
         if not (version.isascii() and version.isdigit()):
             # Upstream answers 500 here, and where a created object has a version; the client is wrong.
             raise status.bad_request(f"strconv.ParseUint: parsing {status.quoted(version)}: invalid syntax")
         if version != old["metadata"]["resourceVersion"]:
-            raise status.conflict(self.resource, name, _MODIFIED)
+            raise status.conflict(self._asked, name, _MODIFIED)
 
     def _attributes(
         self,
