@@ -17,8 +17,10 @@ from kprov.kube.apiserver.registry.checks import (
     named,
     one_of,
     one_of_required,
+    required,
 )
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies.status_rules import conditions
 from kprov.kube.apiserver.registry.strategies.webhooks import (
     FAILURES,
     MATCHES,
@@ -61,6 +63,9 @@ class AdmissionPolicyStrategy(ResourceStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return [*_status(obj["status"])]
+
 
 class PolicyBindingStrategy(ResourceStrategy):
     def default(self, obj: Object) -> None:
@@ -71,6 +76,15 @@ class PolicyBindingStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
+
+
+def _status(status: Object) -> Errors:
+    warnings = (status.get("typeChecking") or {}).get("expressionWarnings")
+    for where, warning in each(warnings, "status.typeChecking.expressionWarnings"):
+        yield from required(warning, where, "warning")
+        if not (warning.get("fieldRef") or "").strip():
+            yield field.required(f"{where}.fieldRef")
+    yield from conditions(status.get("conditions"), "status.conditions")
 
 
 def _match_defaults(constraints: Object | None) -> None:

@@ -7,15 +7,24 @@ Source: upstream kube-aggregator pkg/apis/apiregistration, apiextensions-apiserv
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, named, one_of_required, required
+from kprov.kube.apiserver.registry.checks import (
+    Errors,
+    Object,
+    each,
+    named,
+    one_of,
+    one_of_required,
+    required,
+)
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 
+_STATUSES: Final = ["True", "False", "Unknown"]
 _GROUP_PRIORITY_MAX: Final = 20_000
 _VERSION_PRIORITY_MAX: Final = 1_000
 
@@ -34,8 +43,17 @@ class ApiServiceStrategy(ResourceStrategy):
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return self.validate(obj)
 
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        found: list[FieldError] = []
+        for where, condition in each(obj["status"].get("conditions"), "status.conditions"):
+            found += one_of(condition.get("status") or "", f"{where}.status", _STATUSES)
+        return found
+
 
 class CustomResourceDefinitionStrategy(ResourceStrategy):
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return [*_names(obj["status"].get("acceptedNames") or {}, "status.acceptedNames")]
+
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         held: Object = spec.setdefault("names", {})
@@ -119,19 +137,33 @@ def _definition(obj: Object) -> Errors:
             yield field.invalid("spec.group", group, "should be a domain with at least one dot")
     yield from one_of_required(spec.get("scope"), "spec.scope", ["Cluster", "Namespaced"])
     yield from _versions(spec)
-    for part in ("plural", "singular", "kind", "listKind"):
-        if not held.get(part):
-            yield field.required(f"spec.names.{part}")
-        else:
-            text = held[part] if part in {"plural", "singular"} else held[part].lower()
-            for fault in names.is_dns1035_label(text):
-                yield field.invalid(f"spec.names.{part}", held[part], fault)
-    if held.get("kind") and held.get("kind") == held.get("listKind"):
-        text = "kind and listKind may not be the same"
-        yield field.invalid("spec.names.listKind", held["listKind"], text)
+    yield from required(held, "spec.names", "plural", "singular", "kind", "listKind")
+    yield from _names(held, "spec.names")
     if "status" in obj and not obj["status"].get("storedVersions"):
         text = "must have at least one stored version"
         yield field.invalid("status.storedVersions", None, text)
+
+
+def _names(held: Object, path: str) -> Errors:
+    """Of a definition, and those that its status says were accepted: there, some may be empty."""
+    for part in ("plural", "singular", "kind", "listKind"):
+        text = held.get(part) or ""
+        is_kind = part in {"kind", "listKind"}
+        faults = names.is_dns1035_label(text.lower() if is_kind else text) if text else []
+        if faults:
+            told = "may have mixed case, but should otherwise match: " if is_kind else ""
+            yield field.invalid(f"{path}.{part}", text, told + ",".join(faults))
+    yield from _labels(held.get("shortNames"), f"{path}.shortNames")
+    if held.get("kind") and held.get("kind") == held.get("listKind"):
+        text = "kind and listKind may not be the same"
+        yield field.invalid(f"{path}.listKind", held["listKind"], text)
+    yield from _labels(held.get("categories"), f"{path}.categories")
+
+
+def _labels(values: Sequence[str] | None, path: str) -> Errors:
+    for index, value in enumerate(values or ()):
+        if faults := names.is_dns1035_label(value):
+            yield field.invalid(f"{path}[{index}]", value, ",".join(faults))
 
 
 def _versions(spec: Object) -> Errors:

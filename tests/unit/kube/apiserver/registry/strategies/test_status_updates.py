@@ -321,3 +321,43 @@ def test_features_and_addresses_of_a_node_are_told_once() -> None:
         'status.declaredFeatures[2]: Duplicate value: "A"',
         'status.addresses[1]: Duplicate value: {"Type":"InternalIP","Address":"1.2.3.4"}',
     ]
+
+
+def test_conditions_of_api_services_have_one_of_three_states() -> None:
+    wrong = {"conditions": [{"type": "Available", "status": "True"}, {"type": "B", "status": "maybe"}]}
+    assert found("apiregistration.k8s.io", "apiservices", wrong) == [
+        'status.conditions[1].status: Unsupported value: "maybe": supported values: "True", "False", "Unknown"'
+    ]
+
+
+def test_what_checking_a_policys_types_said_is_whole() -> None:
+    warning = {"fieldRef": "spec.validations[0].expression", "warning": "no such field"}
+    condition = {"type": "A", "status": "True", "reason": "B", "lastTransitionTime": _START}
+    plural = "validatingadmissionpolicies"
+    right = {"typeChecking": {"expressionWarnings": [warning]}, "conditions": [condition]}
+    assert found("admissionregistration.k8s.io", plural, right) == []
+    wrong = {
+        "typeChecking": {"expressionWarnings": [{"fieldRef": " ", "warning": ""}]},
+        "conditions": [condition, condition],
+    }
+    assert found("admissionregistration.k8s.io", plural, wrong) == [
+        "status.typeChecking.expressionWarnings[0].warning: Required value",
+        "status.typeChecking.expressionWarnings[0].fieldRef: Required value",
+        'status.conditions[1].type: Duplicate value: "A"',
+    ]
+
+
+def test_names_that_a_definition_was_given_are_names() -> None:
+    names = {
+        "plural": "as",
+        "kind": "A",
+        "listKind": "A",
+        "shortNames": ["ok", "B"],
+        "categories": ["all", "-"],
+    }
+    told = found("apiextensions.k8s.io", "customresourcedefinitions", {"acceptedNames": names})
+    assert [text.partition(":")[0] for text in told] == [
+        "status.acceptedNames.shortNames[1]",
+        "status.acceptedNames.listKind",
+        "status.acceptedNames.categories[1]",
+    ]
