@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -22,24 +23,20 @@ def path() -> Path:
     if given:
         return Path(given)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kprov" / _CACHE
-    if not (cache / "ansible_collections").is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
-            pip = (
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--dest",
-                folder,
-                "ansible",
-            )
-            subprocess.run(pip, check=True)
-            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-                wheel.extractall(
-                    Path(folder) / "unpacked", [name for name in wheel.namelist() if name.startswith(_WANTED)]
-                )
-            (Path(folder) / "unpacked" / "ansible_collections").rename(cache / "ansible_collections")
+    cache.mkdir(parents=True, exist_ok=True)
+    # Two pairs of twins begin at once.
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (cache / "ansible_collections").is_dir():
+            _fill(cache)
     return cache
+
+
+def _fill(cache: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, "ansible")
+        subprocess.run(pip, check=True)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            wanted = [name for name in wheel.namelist() if name.startswith(_WANTED)]
+            wheel.extractall(Path(folder) / "unpacked", wanted)
+        (Path(folder) / "unpacked" / "ansible_collections").rename(cache / "ansible_collections")
