@@ -11,7 +11,7 @@ from typing import Final, Protocol
 log = logging.getLogger(__name__)
 
 #: After a round the next one waits for so many times the CPU time that it took,
-REST: Final = 24.0
+REST: Final = 16.0
 #: but no longer than so many seconds.
 LONGEST: Final = 1 / 60
 
