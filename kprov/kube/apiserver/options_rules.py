@@ -11,6 +11,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Final
 
+from kprov.kube.apiserver.registry.allocators.node_port import PortRange
+
 _PORT_MOST: Final = 65535
 _FILES: Final = (
     "etcd-cafile",
@@ -102,14 +104,13 @@ def _ranges(options: Namespace) -> Iterator[str]:
 
 def _port_range(text: str) -> str:
     """What is wrong with it, "" for nothing."""
-    low, separator, rest = text.partition("+") if "+" in text else text.partition("-")
-    if not low.isdecimal() or (separator and not rest.isdecimal()):
+    try:
+        ports = PortRange.parse(text)
+    except ValueError:
         return "expected a form such as 30000-32767 or 30000+2767"
-    first = int(low)
-    last = first + int(rest) if separator == "+" else int(rest or low)
-    if last > _PORT_MOST:
+    if ports.high > _PORT_MOST:
         return "the port range cannot be greater than 65535"
-    return "the port range must not end before it begins" if last < first else ""
+    return "the port range must not end before it begins" if ports.high < ports.low else ""
 
 
 def _words(options: Namespace) -> Iterator[str]:

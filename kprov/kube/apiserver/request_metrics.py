@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from itertools import accumulate
 from typing import Final
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from kprov.kube.apiserver import deprecated_resources
 from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.component_base import metrics
 
 _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 _SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
-#: Of these a request is a warning; none says in which release they end.
-_DEPRECATED: Final = {("", "endpoints"), ("", "componentstatuses")}
 _VERBS: Final = {"create": "POST", "update": "PUT"}
 _LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
 _MOST: Final = 5000
@@ -140,7 +139,7 @@ class RequestMetrics:
         )
         for (verb, *place), entry in self._sizes.items():
             family.add_metric(
-                (verb.upper(), *place, "apiserver"), _cumulated(_SIZES, entry), sum_value=entry[-1]
+                (verb.upper(), *place, "apiserver"), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
             )
         return family
 
@@ -151,7 +150,7 @@ class RequestMetrics:
             "resource, subresource, and removed_release.",
             labels=("group", "version", "resource", "subresource", "removed_release"),
         )
-        asked = {key[2:6] for key in self._entries if (key[2], key[4]) in _DEPRECATED}
+        asked = {key[2:6] for key in self._entries if (key[2], key[4]) in deprecated_resources.WARNINGS}
         for place in sorted(asked):
             family.add_metric((*place, ""), 1)
         return family
@@ -170,18 +169,8 @@ class RequestMetrics:
 def _histogram(sums: Mapping[tuple[str, ...], list[float]], name: str, text: str) -> Metric:
     family = HistogramMetricFamily(name, text, labels=_LABELS)
     for labels, entry in sums.items():
-        family.add_metric(labels, _cumulated(_BOUNDS, entry), sum_value=entry[-1])
+        family.add_metric(labels, metrics.cumulated(_BOUNDS, entry), sum_value=entry[-1])
     return family
-
-
-def _cumulated(bounds: Iterable[float], entry: list[float]) -> list[tuple[str, float]]:
-    """Buckets as Prometheus has them. entry: a count for each bound and for beyond, then the sum."""
-    names = (*map(_bound, bounds), "+Inf")
-    return list(zip(names, accumulate(entry[:-1]), strict=True))
-
-
-def _bound(number: float) -> str:
-    return f"{number:g}"
 
 
 def _verb(verb: str, subresource: str) -> str:

@@ -5,6 +5,7 @@ SYNCS.labels(name="deployment").inc()
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
@@ -29,6 +30,12 @@ def histogram(
     name: str, text: str, labels: Sequence[str] = (), buckets: Sequence[float] = Histogram.DEFAULT_BUCKETS
 ) -> Histogram:
     return Histogram(name, text, labels, buckets=tuple(buckets))
+
+
+def cumulated(bounds: Sequence[float], entry: Sequence[float]) -> list[tuple[str, float]]:
+    """Buckets of a histogram family. entry: a count for each bound and for beyond, then the sum."""
+    names = (*(f"{bound:g}" for bound in bounds), "+Inf")
+    return list(zip(names, accumulate(entry[:-1]), strict=True))
 
 
 def render() -> bytes:

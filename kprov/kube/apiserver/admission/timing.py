@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from itertools import accumulate
 from time import perf_counter
 from typing import Final
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import HistogramMetricFamily, Metric
+
+from kprov.kube.component_base import metrics
 
 _BOUNDS: Final = (0.005, 0.025, 0.1, 0.5, 1.0, 2.5)
 _STEP: Final = "apiserver_admission_step_admission_duration_seconds"
@@ -63,13 +64,11 @@ class Timing:
             "for each operation and API resource and type (validate or admit).",
             labels=("name", *labels),
         )
-        bounds = (*(f"{each:g}" for each in _BOUNDS), "+Inf")
         for (phase, operation), entries in self._entries.items():
             for (name, is_rejected), entry in entries.items():
                 values = (phase, operation, str(is_rejected).lower())
-                buckets = list(zip(bounds, accumulate(entry[:-1]), strict=True))
                 family, shown = (controller, (name, *values)) if name else (step, values)
-                family.add_metric(shown, buckets, sum_value=entry[-1])
+                family.add_metric(shown, metrics.cumulated(_BOUNDS, entry), sum_value=entry[-1])
         yield step
         yield controller
 

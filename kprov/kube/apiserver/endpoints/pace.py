@@ -11,7 +11,7 @@ from typing import Final, Protocol
 log = logging.getLogger(__name__)
 
 #: After a round the next one waits for so many times the CPU time that it took,
-REST: Final = 16.0
+PAUSE_FACTOR: Final = 16.0
 #: but no longer than so many seconds.
 LONGEST: Final = 1 / 60
 
@@ -59,4 +59,4 @@ class Rounds:
                 waiting.flush()
             except Exception:
                 log.exception("a watch could not be written to")
-        self._next = self._clock() + min(REST * (self._cost() - begin), LONGEST)
+        self._next = self._clock() + min(PAUSE_FACTOR * (self._cost() - begin), LONGEST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver import deprecated_resources
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.endpoints import (
@@ -42,13 +43,6 @@ Object = dict[str, Any]
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
 
 
-#: Warned of in every answer.
-_DEPRECATED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("", "endpoints"): ("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",),
-    ("", "componentstatuses"): ("v1 ComponentStatus is deprecated in v1.19+",),
-}
-
-
 class Verbs:
     """Serves every resource of the registry, and what is not stored through its handlers."""
 
@@ -77,7 +71,7 @@ class Verbs:
             return permitted.no_route(info.path)
         permitted.check_method(request.method, info, resource, tail)
         permitted.check_timeout(info, query)
-        deprecated = _DEPRECATED.get((resource.group, resource.plural))
+        deprecated = deprecated_resources.WARNINGS.get((resource.group, resource.plural))
         if deprecated:
             context.warnings += deprecated
             context.annotate("k8s.io/deprecated", "true")

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from kprov.kube.apiserver.endpoints.pace import LONGEST, REST, Rounds
+from kprov.kube.apiserver.endpoints.pace import LONGEST, PAUSE_FACTOR, Rounds
 
 
 class Costs:
@@ -56,8 +56,8 @@ async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
     rounds.join(watches[0])
     await _turn()
     assert watches[0].flushed == 1
-    now += REST * 0.0005
-    await asyncio.sleep(REST * 0.0005 + 0.005)
+    now += PAUSE_FACTOR * 0.0005
+    await asyncio.sleep(PAUSE_FACTOR * 0.0005 + 0.005)
     assert watches[0].flushed == 2
 
 
