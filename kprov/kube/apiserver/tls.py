@@ -66,6 +66,10 @@ class ServingTls:
         if names:
             self.context.set_ciphers(":".join(names))
         self.context.set_alpn_protocols(["http/1.1"])
+        # Tickets cost a handshake a tenth, and each worker could only take its own; neither client-go nor
+        # kubectl keeps any.
+        self.context.num_tickets = 0
+        self.context.options |= ssl.OP_NO_TICKET
         self.context.load_cert_chain(self._certificate, self._key)
         for authority in {options.client_ca_file, options.requestheader_client_ca_file} - {""}:
             self.context.load_verify_locations(authority)

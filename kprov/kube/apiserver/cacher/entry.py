@@ -112,7 +112,7 @@ class Entry:
 class Event:
     """A change as watchers see it. The bytes of each form are made once, when the first watcher asks."""
 
-    __slots__ = ("_chunks", "_lines", "entry", "head", "previous", "revision", "type")
+    __slots__ = ("_lines", "entry", "head", "previous", "revision", "type")
 
     def __init__(self, type_: str, head: bytes, entry: Entry, previous: Entry | None) -> None:
         self.type = type_
@@ -120,7 +120,6 @@ class Event:
         self.entry = entry
         self.previous = previous
         self.revision = entry.revision
-        self._chunks: dict[str, bytes] = {}
         self._lines: dict[str, bytes] = {}
 
     def line(self, type_: str) -> bytes:
@@ -134,14 +133,6 @@ class Event:
             line = b'{"type":"%b","object":%b%b}\n' % (type_.encode(), self.head, tail)
             self._lines[type_] = line
         return line
-
-    def chunk(self, type_: str) -> bytes:
-        """The line as one chunk of HTTP's chunked coding."""
-        chunk = self._chunks.get(type_)
-        if chunk is None:
-            line = self.line(type_)
-            chunk = self._chunks[type_] = b"%x\r\n%b\r\n" % (len(line), line)
-        return chunk
 
 
 def head(resource: Resource) -> bytes:

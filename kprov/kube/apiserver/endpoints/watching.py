@@ -113,9 +113,7 @@ class _HttpSink:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def event(self, event: Event, type_: str) -> None:
-        if self._encoder.is_plain and self._chunked:
-            self._push(event.chunk(type_))
-        elif self._encoder.is_mute:
+        if self._encoder.is_mute:
             self._finish()
         else:
             self.line(self._encoder.event(event, type_))
@@ -132,16 +130,15 @@ class _HttpSink:
         self._finish()
 
     def line(self, data: bytes) -> None:
-        self._push(chunk(data) if self._chunked else data)
-
-    def _push(self, data: bytes) -> None:
         if not self._pending:
             self._rounds.join(self)
         self._pending.append(data)
 
     def flush(self) -> None:
         if self._pending and not self._transport.is_closing():
-            self._transport.write(b"".join(self._pending))
+            # One chunk for all: a client's parser has work with each.
+            data = b"".join(self._pending)
+            self._transport.write(chunk(data) if self._chunked else data)
             if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
                 self._transport.abort()
         self._pending.clear()

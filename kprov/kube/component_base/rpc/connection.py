@@ -14,8 +14,8 @@ from kprov.kube.component_base.rpc.status import Code, RpcError
 #: servers close connections that ask more often than every five seconds.
 _SILENCE: Final = 10.0
 _PATIENCE: Final = 3.0
-#: Seconds that an answer to a question of the server's waits for company.
-_OWED: Final = 0.002
+#: Seconds until a question of the server's whether we are there is answered.
+_OWED: Final = 0.05
 #: Bytes of an answer after which the server is told that there is room for more.
 _TOLD: Final = 1 << 29
 #: The last stream that a connection begins: numbers are 31 bits, and odd.
@@ -185,10 +185,9 @@ class Connection(asyncio.Protocol):
             if flags & frames.ACK:
                 self._asked = False
             else:
-                # Go's servers ask with every answer, to find out how much the way can hold.
-                if not self._out:
-                    self._loop.call_later(_OWED, self._write_out)
-                self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
+                # Go's servers ask, to measure the way, with all that comes while no question is open;
+                # answered at once they would ask with every call, and wake us once more for each.
+                self._loop.call_later(_OWED, self._write, frames.frame(frames.PING, frames.ACK, 0, payload))
         elif kind == frames.WINDOW_UPDATE:
             self._more_room(stream, frames.number(payload))
         elif kind == frames.RST_STREAM:

@@ -81,3 +81,20 @@ async def test_too_late_is_a_504_and_it_goes_on(complaints: list[dict[str, Any]]
     await asyncio.sleep(0)
     gc.collect()
     assert complaints == []
+
+
+async def test_an_error_that_comes_with_the_clients_end_is_not_complained_of(
+    complaints: list[dict[str, Any]],
+) -> None:
+    write = Write(status.unauthorized())
+    waiting = asyncio.create_task(finished(write.work(), 5))
+    await write.begun.wait()
+    write.goes_on.set()
+    await write.ended.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    del waiting
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from kprov.kube.apiserver.endpoints.pace import LONGEST, PAUSE_FACTOR, Rounds
+from kprov.kube.apiserver.endpoints.pace import LONGEST, PAUSE_FACTOR, SAVED, Rounds
 
 
 class Costs:
@@ -49,27 +49,52 @@ async def test_events_go_at_once_where_rounds_cost_nothing() -> None:
 async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
     now, costs = 1000.0, Costs()
     rounds, watches = Rounds(lambda: now, costs), [Watch(costs, 0.0001) for _ in range(5)]
-    for watch in watches:
-        rounds.join(watch)
-    await _turn()
-    assert [watch.flushed for watch in watches] == [1] * 5
-    rounds.join(watches[0])
-    await _turn()
-    assert watches[0].flushed == 1
-    now += PAUSE_FACTOR * 0.0005
-    await asyncio.sleep(PAUSE_FACTOR * 0.0005 + 0.005)
-    assert watches[0].flushed == 2
+    pause = PAUSE_FACTOR * 0.0005
+    at_once = 0
+    # What was saved is spent first.
+    while True:
+        for watch in watches:
+            rounds.join(watch)
+        await _turn()
+        if watches[0].flushed == at_once:
+            break
+        at_once += 1
+        assert [watch.flushed for watch in watches] == [at_once] * 5
+    assert at_once == int(SAVED / pause) + 1
+    now += pause
+    await asyncio.sleep(pause + 0.005)
+    assert [watch.flushed for watch in watches] == [at_once + 1] * 5
 
 
 async def test_no_event_waits_longer_than_the_longest() -> None:
     now, costs = 1000.0, Costs()
     rounds, watch = Rounds(lambda: now, costs), Watch(costs, 10.0)
-    rounds.join(watch)
-    await _turn()
+    for _ in range(100):
+        before = watch.flushed
+        rounds.join(watch)
+        await _turn()
+        if watch.flushed == before:
+            break
     now += LONGEST
-    rounds.join(watch)
-    await _turn()
-    assert watch.flushed == 2
+    await asyncio.sleep(LONGEST + 0.005)
+    assert watch.flushed == before + 1
+
+
+async def test_what_is_saved_in_a_long_silence_is_no_more_than_that() -> None:
+    now, costs = 1000.0, Costs()
+    rounds, watch = Rounds(lambda: now, costs), Watch(costs, 10.0)
+    for silence in (SAVED, 100 * SAVED):
+        now += silence
+        before = watch.flushed
+        while True:
+            seen = watch.flushed
+            rounds.join(watch)
+            await _turn()
+            if watch.flushed == seen:
+                break
+        assert watch.flushed - before == round(SAVED / LONGEST) + 1
+        now += LONGEST
+        await asyncio.sleep(LONGEST + 0.005)
 
 
 async def test_one_that_fails_does_not_keep_the_others_waiting(caplog: pytest.LogCaptureFixture) -> None:
