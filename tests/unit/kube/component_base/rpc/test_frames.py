@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from hpack import Encoder
 
-from kprov.kube.component_base.rpc import frames
+from kprov.kube.component_base.rpc import connection, frames
 from kprov.kube.component_base.rpc.channel import Channel
 from kprov.kube.component_base.rpc.frames import frame
 from kprov.kube.component_base.rpc.status import Code, RpcError
@@ -21,8 +21,11 @@ MESSAGE = b"\x00\x00\x00\x00\x02hi"
 
 
 @contextlib.asynccontextmanager
-async def scripted(answer: Callable[[int, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[Channel]:
-    """A server that takes the preface and answers every stream by the script."""
+async def scripted(
+    answer: Callable[[int, asyncio.StreamWriter], Awaitable[None]],
+    pongs: asyncio.Queue[bytes] | None = None,
+) -> AsyncIterator[Channel]:
+    """A server that takes the preface and answers every stream by the script. pongs: answers to its pings."""
 
     serving: list[asyncio.Task[None] | None] = []
 
@@ -33,10 +36,12 @@ async def scripted(answer: Callable[[int, asyncio.StreamWriter], Awaitable[None]
             writer.write(frame(frames.SETTINGS, 0, 0))
             while True:
                 head = await reader.readexactly(frames.HEAD_BYTES)
-                await reader.readexactly(int.from_bytes(head[:3], "big"))
+                payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
                 kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
                 if kind == frames.SETTINGS and not flags & frames.ACK:
                     writer.write(frame(frames.SETTINGS, frames.ACK, 0))
+                if pongs is not None and kind == frames.PING and flags & frames.ACK:
+                    pongs.put_nowait(payload)
                 if kind == frames.DATA and flags & frames.END_STREAM:
                     await answer(stream, writer)
         writer.close()
@@ -173,3 +178,28 @@ async def test_a_silent_server_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(RpcError, match="no sign of life") as caught:
             await once(channel)
         assert caught.value.code is Code.UNAVAILABLE
+
+
+async def test_a_ping_is_answered_but_not_with_the_next_call() -> None:
+    """Else a server that measures the way would ask with every call."""
+    pongs: asyncio.Queue[bytes] = asyncio.Queue()
+    pinged = 0
+
+    async def answer(stream: int, writer: asyncio.StreamWriter) -> None:
+        nonlocal pinged
+        encoder = Encoder()
+        if not pinged:
+            writer.write(frame(frames.PING, 0, 0, b"12345678"))
+        pinged += 1
+        writer.write(frame(frames.HEADERS, frames.END_HEADERS, stream, encoder.encode(HEAD)))
+        writer.write(frame(frames.DATA, 0, stream, MESSAGE))
+        end = frames.END_HEADERS | frames.END_STREAM
+        writer.write(frame(frames.HEADERS, end, stream, encoder.encode(END)))
+
+    async with scripted(answer, pongs) as channel:
+        await once(channel)
+        begin = asyncio.get_running_loop().time()
+        await once(channel)
+        if asyncio.get_running_loop().time() - begin < connection._OWED / 2:
+            assert pongs.empty()
+        assert await asyncio.wait_for(pongs.get(), 5) == b"12345678"
