@@ -15,10 +15,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 class Issuer:
     """A certificate authority in memory."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, days: float = 10) -> None:
+        """days: until it ends."""
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = self._builder(self._name, self._key, days=10, is_ca=True).sign(
+        self.certificate = self._builder(self._name, self._key, days=days, is_ca=True).sign(
             self._key, hashes.SHA256()
         )
 
@@ -28,6 +29,7 @@ class Issuer:
         groups: Sequence[str] = (),
         *,
         days: float = 1,
+        begins: float = -5,
         serves: bool = False,
         asks: bool = False,
         usage: ObjectIdentifier | None = None,
@@ -35,7 +37,7 @@ class Issuer:
     ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
         """A certificate and its key: a client's, or (`serves`) one of 127.0.0.1; negative days: it has ended.
 
-        asks: what serves is also a client, as members of an etcd are to each other. more: of its subject.
+        begins: in days from now. asks: what serves is also a client, as members of an etcd are to each other. more: of its subject.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
@@ -43,7 +45,7 @@ class Issuer:
             subject.append(x509.NameAttribute(NameOID.COMMON_NAME, name))
         subject += more
         own = ExtendedKeyUsageOID.SERVER_AUTH if serves else ExtendedKeyUsageOID.CLIENT_AUTH
-        builder = self._builder(x509.Name(subject), key, days=days, is_ca=False)
+        builder = self._builder(x509.Name(subject), key, days=days, is_ca=False, begins=begins)
         usages = [usage or own, *([ExtendedKeyUsageOID.CLIENT_AUTH] if asks else [])]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if serves:
@@ -52,7 +54,13 @@ class Issuer:
         return builder.sign(self._key, hashes.SHA256()), key
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: float, is_ca: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        days: float,
+        is_ca: bool,
+        begins: float = -5,
     ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
@@ -61,7 +69,7 @@ class Issuer:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=5))
+            .not_valid_before(now + timedelta(days=begins))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         )

@@ -69,7 +69,7 @@ class Authority(Issuer):
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, file: str, name: str, groups: Sequence[str] = (), **more: Any) -> tuple[Path, Path]:
-        """Files of a certificate and its key. more: days, serves (a serving certificate for 127.0.0.1)."""
+        """Files of a certificate and its key. more: days, begins, serves (a serving certificate for 127.0.0.1)."""
         made, key = self.issued(name, groups, **more)
         paths = self._folder / f"{file}.crt", self._folder / f"{file}.key"
         paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))

@@ -82,6 +82,33 @@ def test_a_certificate_without_a_name_that_no_front_proxys_authority_signed_is_w
     assert server.post(SELF, {}, token=None, certificate=nameless).status == 401
 
 
+NOT_IN_FORCE: list[dict[str, Any]] = [{"days": -1}, {"begins": 0.5}]
+
+
+@pytest.mark.parametrize("times", NOT_IN_FORCE)
+@pytest.mark.parametrize("path", ["/version", "/livez", NAMESPACE])
+def test_a_certificate_that_is_not_in_force_is_a_wrong_credential(
+    server: ApiServer, times: dict[str, Any], path: str
+) -> None:
+    certificate = server.authority.issue("wrong-time", "admin", ["system:masters"], **times)
+    answer = server.get(path, token=None, certificate=certificate)
+    assert (answer.status, answer.json["reason"]) == (401, "Unauthorized")
+    assert server.get(path, token="nobodys", certificate=certificate).status == 401
+    assert server.get(path, token="admin-token", certificate=certificate).status == 200
+
+
+@pytest.mark.parametrize("times", NOT_IN_FORCE)
+def test_a_proxys_certificate_that_is_not_in_force_names_nobody(
+    server: ApiServer, proxies: Authority, times: dict[str, Any]
+) -> None:
+    proxy = proxies.issue("proxy", "front-proxy-client", **times)
+    headers = {"X-Remote-User": "mallory"}
+    assert server.post(SELF, {}, token=None, certificate=proxy, headers=headers).status == 401
+    assert server.post(SELF, {}, token=None, certificate=proxy).status == 401
+    found = server.post(SELF, {}, token="alice-token", certificate=proxy, headers=headers)
+    assert found.json["status"]["userInfo"]["username"] == "alice"
+
+
 def test_the_nameless_by_certificate_are_not_authenticated(server: ApiServer) -> None:
     nobody = server.authority.issue("nobody", "system:anonymous", ["system:unauthenticated"])
     answer = server.post(SELF, {}, token=None, certificate=nobody)

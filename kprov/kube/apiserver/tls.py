@@ -11,6 +11,8 @@ from typing import Final
 
 log = logging.getLogger(__name__)
 
+#: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 _VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 #: Go's names of TLS 1.2 suites and OpenSSL's. Those of TLS 1.3 are always on, here and there.
 _SUITES: Final = {
@@ -74,6 +76,8 @@ class ServingTls:
         for authority in {options.client_ca_file, options.requestheader_client_ca_file} - {""}:
             self.context.load_verify_locations(authority)
             self.context.verify_mode = ssl.CERT_OPTIONAL
+        # Who asks with a certificate that is not in force gets an answer, and another credential may hold.
+        self.context.verify_flags |= _NO_CHECK_TIME
         self._seen = self._stamps()
 
     def reload_if_changed(self) -> None:

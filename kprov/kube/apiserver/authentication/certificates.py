@@ -22,47 +22,69 @@ _UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 
 
+#: From when until when.
+_Span = tuple[datetime, datetime]
+
+
 def load_authorities(path: str) -> list[x509.Certificate]:
     """Certificates of a PEM file; an empty path gives none."""
     return x509.load_pem_x509_certificates(Path(path).read_bytes()) if path else []
 
 
 class CertificateAuthenticator:
-    """Certificates whose issuer is among the authorities. TLS has verified the signature chain already."""
+    """Certificates whose issuer is among the authorities.
+
+    TLS has verified the chain of signatures already, but not whether its certificates are in force.
+    """
 
     def __init__(self, authorities: list[x509.Certificate]) -> None:
         self._authorities = authorities
-        self._known: OrderedDict[bytes, tuple[UserInfo, datetime]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[UserInfo, _Span]] = OrderedDict()
 
     def authenticate(self, der: bytes) -> UserInfo | None:
         """The user; None for another authority's certificate, one not for clients, or one without a name.
 
-        Raises StatusError 401 when it has expired.
+        Raises StatusError 401 before its time and after it.
         """
         known = self._known.get(der)
         if known is None:
             certificate = x509.load_der_x509_certificate(der)
-            if not common_name(certificate) or not _for_clients(certificate) or not self.issued(certificate):
+            span = self._span(certificate)
+            if not common_name(certificate) or not _for_clients(certificate) or span is None:
                 return None
-            known = user_of(certificate, der), certificate.not_valid_after_utc
+            known = user_of(certificate, der), span
             self._known[der] = known
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        user, end = known
-        if datetime.now(UTC) > end:
+        user, span = known
+        if not _is_within(span):
             raise status.unauthorized()
         return user
 
-    def is_foreign(self, der: bytes) -> bool:
-        """Whether another authority issued it, or not for clients: wrong credentials rather than none."""
-        if der in self._known:
-            return False
-        certificate = x509.load_der_x509_certificate(der)
-        return not self.issued(certificate) or not _for_clients(certificate)
+    def is_wrong(self, der: bytes) -> bool:
+        """Whether another authority issued it, or not for clients, or it is not in force.
 
-    def issued(self, certificate: x509.Certificate) -> bool:
-        """Whether one of the authorities signed it."""
-        return any(_signed(certificate, authority) for authority in self._authorities)
+        Such are wrong credentials, rather than none.
+        """
+        certificate = x509.load_der_x509_certificate(der)
+        span = self._span(certificate)
+        return span is None or not _is_within(span) or not _for_clients(certificate)
+
+    def _span(self, certificate: x509.Certificate) -> _Span | None:
+        """When it and an authority that signed it are in force; None when none of the authorities has."""
+        spans = [
+            (
+                max(certificate.not_valid_before_utc, authority.not_valid_before_utc),
+                min(certificate.not_valid_after_utc, authority.not_valid_after_utc),
+            )
+            for authority in self._authorities
+            if _signed(certificate, authority)
+        ]
+        return max(spans, key=lambda span: span[1], default=None)
+
+
+def _is_within(span: _Span) -> bool:
+    return span[0] <= datetime.now(UTC) <= span[1]
 
 
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

@@ -24,8 +24,8 @@ class FrontProxyAuthenticator:
         self._extra_prefixes = [prefix.lower() for prefix in options.requestheader_extra_headers_prefix]
 
     def trusts(self, der: bytes) -> bool:
-        """Whether the certificate is of the front proxies' authority, and for clients."""
-        return not self._proxies.is_foreign(der)
+        """Whether the certificate is of the front proxies' authority, for clients and in force."""
+        return not self._proxies.is_wrong(der)
 
     def authenticate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
         """The user that the proxy names; None when the certificate is not a proxy's or no user is named."""

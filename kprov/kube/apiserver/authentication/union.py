@@ -91,7 +91,7 @@ class Union:
     def _is_wrong(self, der: bytes) -> bool:
         """Whether a certificate that has named nobody was refused by one of who look at it."""
         proxies = self._front_proxy
-        return self._certificates.is_foreign(der) or (proxies is not None and not proxies.trusts(der))
+        return self._certificates.is_wrong(der) or (proxies is not None and not proxies.trusts(der))
 
     async def by_token(
         self, token: str, audiences: Sequence[str] | None = None

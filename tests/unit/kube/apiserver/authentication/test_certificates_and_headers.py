@@ -61,11 +61,23 @@ def test_a_serving_certificate_is_no_credential(
     assert certificates.authenticate(serving) is None
 
 
-def test_an_expired_certificate_is_refused(
-    authority: Authority, certificates: CertificateAuthenticator
+@pytest.mark.parametrize("times", [{"days": -1}, {"begins": 0.5}])
+def test_a_certificate_that_is_not_in_force_is_refused(
+    authority: Authority, certificates: CertificateAuthenticator, times: dict[str, Any]
 ) -> None:
+    client = authority.client("alice", **times)
+    for _ in range(2):
+        with pytest.raises(StatusError):
+            certificates.authenticate(client)
+    assert certificates.is_wrong(client)
+    assert not certificates.is_wrong(authority.client("alice"))
+
+
+def test_a_certificate_of_an_authority_that_has_ended_is_refused() -> None:
+    ended = Authority("ca", days=-1)
+    certificates = CertificateAuthenticator([ended.certificate])
     with pytest.raises(StatusError):
-        certificates.authenticate(authority.client("alice", days=-1))
+        certificates.authenticate(ended.client("alice"))
 
 
 def test_a_certificate_without_a_name_is_nobody_whatever_its_groups(
