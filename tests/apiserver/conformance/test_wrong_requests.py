@@ -77,6 +77,12 @@ def test_bytes_that_are_no_text_are_replaced(server: ApiServer, namespace: str) 
     assert (answer.status, answer.json["data"]) == (201, {"a": "\ufffd"})
 
 
+def test_a_patch_of_no_kind_that_is_served_is_refused(server: ApiServer) -> None:
+    answer = server.ask("PATCH", "/api/v1/namespaces/default", {}, content_type="application/json")
+    assert (answer.status, answer.json["message"]) == (415, "415: Unsupported Media Type")
+    assert answer.json["details"] == {}
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json; x", ";", "text/yaml", "text/json"])
 def test_a_content_type_that_is_not_served_is_refused(server: ApiServer, content_type: str) -> None:
     path = "/api/v1/namespaces/default/configmaps"

@@ -48,7 +48,7 @@ def changer(
     if content_type == patch.APPLY_YAML:
         return _applier(context, gvk, data, query, subresource, validation), True
     if content_type not in _JSON_TYPES:
-        raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+        raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     if "force" in query:
         error = field.forbidden("force", "may not be specified for non-apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])

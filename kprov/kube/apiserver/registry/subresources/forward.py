@@ -6,6 +6,7 @@ Source: upstream apimachinery/pkg/util/proxy/{upgradeaware,transport}.go.
 from __future__ import annotations
 
 import ssl
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
@@ -14,7 +15,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from kprov.kube.apiserver.registry.subresources import dialing, headers, pages
+from kprov.kube.apiserver.registry.subresources import dialing, encodings, headers, pages, paths
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
@@ -25,9 +26,12 @@ _CONNECT_SECONDS: Final = 30.0
 async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSLContext) -> Answer:
     """prefix: the part of the client's path that stands for the backend. ServiceUnavailable without one."""
     sent = headers.for_request(request)
-    sent["X-Forwarded-Uri"] = request.raw_path
-    if request.remote:
-        sent["X-Forwarded-For"] = ", ".join([*sent.getall("X-Forwarded-For", []), request.remote])
+    sent["Host"] = request.host or url.netloc
+    sent["X-Forwarded-Uri"] = paths.joined(prefix, url.path)
+    headers.forward_for(request, sent)
+    unpacks = encodings.wanted(request.method, sent)
+    if unpacks:
+        sent["Accept-Encoding"] = "gzip"
     body: Any = request.body.iter_any() if request.has_body else None
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
     async with aiohttp.ClientSession(
@@ -51,23 +55,30 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
             text = f"error trying to reach service: {dialing.problem(error, url)}"
             raise status.service_unavailable(text) from error
         async with answer:
-            return await _pass_on(request, answer, url, prefix)
+            return await _pass_on(request, answer, url, prefix, unpacks=unpacks)
 
 
-async def _pass_on(request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str) -> Answer:
+async def _pass_on(
+    request: Request, answer: aiohttp.ClientResponse, url: SplitResult, prefix: str, *, unpacks: bool
+) -> Answer:
     kept = headers.of_answer(CIMultiDict(answer.headers))
+    pieces: AsyncIterator[bytes] = answer.content.iter_any()
+    if unpacks and kept.get("Content-Encoding", "").lower() == "gzip":
+        del kept["Content-Encoding"]
+        kept.popall("Content-Length", None)
+        pieces = encodings.unpacked(pieces)
     kept.add("Cache-Control", "no-cache, private")
     link = partial(rewritten, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
         kept["Location"] = link(kept["Location"])
     elif request.method != "HEAD" and pages.is_page(kept):
-        return await _page(answer, kept, link)
+        return await _page(answer.status, pieces, kept, link)
     response = Stream(status=answer.status, headers=kept)
     response.start(request)
     try:
-        async for piece in answer.content.iter_any():
+        async for piece in pieces:
             await response.write(piece)
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, encodings.BrokenError) as error:
         if request.transport is not None:
             request.transport.abort()
         raise ConnectionResetError(str(error)) from error
@@ -75,13 +86,16 @@ async def _pass_on(request: Request, answer: aiohttp.ClientResponse, url: SplitR
     return response
 
 
-async def _page(answer: aiohttp.ClientResponse, kept: CIMultiDict[str], link: pages.Link) -> Response:
+async def _page(
+    code: int, pieces: AsyncIterator[bytes], kept: CIMultiDict[str], link: pages.Link
+) -> Response:
     try:
-        body = pages.rewrite(await answer.read(), kept.get("Content-Encoding", ""), link)
+        body = b"".join([piece async for piece in pieces])
+        body = pages.rewrite(body, kept.get("Content-Encoding", ""), link)
     except (aiohttp.ClientError, ValueError) as error:
-        raise status.service_unavailable(f"error trying to reach service: {error}") from error
+        raise status.failure(500, "", "unexpected EOF") from error
     kept.popall("Content-Length", None)
-    return Response(status=answer.status, headers=kept, body=body)
+    return Response(status=code, headers=kept, body=body)
 
 
 def rewritten(location: str, backend: str, host: str, prefix: str) -> str:
@@ -89,5 +103,8 @@ def rewritten(location: str, backend: str, host: str, prefix: str) -> str:
     target = urlsplit(location)
     if (target.netloc and target.netloc not in {backend, host}) or not target.path.startswith("/"):
         return location
-    path = target.path if target.path.startswith(f"{prefix}/") else prefix + target.path
-    return target._replace(scheme="", netloc="", path=path).geturl()
+    if target.netloc != host:
+        target = target._replace(scheme="", netloc="")
+    if not target.path.startswith(prefix):
+        target = target._replace(path=paths.joined(prefix, target.path))
+    return target.geturl()

@@ -25,7 +25,11 @@ HOP_BY_HOP: Final = frozenset(
 )
 _OWN: Final = frozenset({"authorization", "host"})
 _OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
-
+_BODY: Final = frozenset({"content-length", "transfer-encoding", "trailer"})
+#: Methods whose requests tell the length of a body that they do not have.
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+#: Who asks where a client does not say who it is.
+GO_CLIENT: Final = "Go-http-client/1.1"
 
 _CORS: Final = "access-control-"
 
@@ -44,20 +48,15 @@ def of_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
 def for_request(request: Request) -> CIMultiDict[str]:
     """For a plain HTTP request."""
     named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
-    left_out = HOP_BY_HOP | _OWN | named
-    found: CIMultiDict[str] = CIMultiDict()
-    for name, value in request.headers.items():
-        lower = name.lower()
-        if lower not in left_out and not lower.startswith(_OWN_PREFIXES):
-            found.add(name, value)
+    found = _kept(request, HOP_BY_HOP | named)
+    if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
+        found["Te"] = "trailers"
     return found
 
 
 def for_upgrade(request: Request) -> CIMultiDict[str]:
-    """For a request that switches protocols: the switch is passed on, a token among its protocols is not."""
-    found = for_request(request)
-    found["Connection"] = "Upgrade"
-    found["Upgrade"] = request.headers.get("Upgrade", "")
+    """For a request that switches protocols: all goes on as it came but a token among its protocols."""
+    found = _kept(request, _BODY)
     offered = [
         each.strip()
         for line in found.popall("Sec-WebSocket-Protocol", [])
@@ -65,5 +64,25 @@ def for_upgrade(request: Request) -> CIMultiDict[str]:
         if not each.strip().startswith(PROTOCOL_PREFIX)
     ]
     if offered:
-        found["Sec-WebSocket-Protocol"] = ", ".join(offered)
+        found["Sec-Websocket-Protocol"] = ", ".join(offered)
+    forward_for(request, found)
+    found.setdefault("User-Agent", GO_CLIENT)
+    if request.method in BODY_METHODS:
+        found["Content-Length"] = "0"
+    return found
+
+
+def forward_for(request: Request, found: CIMultiDict[str]) -> None:
+    """Say to the backend who asks: `found` are its headers."""
+    if request.remote:
+        found["X-Forwarded-For"] = ", ".join([*found.getall("X-Forwarded-For", []), request.remote])
+
+
+def _kept(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
+    """Names as Go writes them: a backend in another language may look for them just so."""
+    found: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.items():
+        lower = name.lower()
+        if lower not in left_out and lower not in _OWN and not lower.startswith(_OWN_PREFIXES):
+            found.add("-".join(part.capitalize() for part in name.split("-")), value)
     return found

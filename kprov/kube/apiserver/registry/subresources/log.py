@@ -6,14 +6,16 @@ staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, Generi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from kprov.kube.apiserver.endpoints import negotiation
 from kprov.kube.apiserver.endpoints.info import is_true
 from kprov.kube.apiserver.endpoints.parameters import integer
 from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.apiserver.registry.subresources import containers, dialing, streams
+from kprov.kube.apiserver.registry.subresources import containers, dialing, encodings, headers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.machinery import field, status, timestamps
@@ -39,28 +41,35 @@ class Logs:
         """GET; 204 for a pod without a node."""
         # Here and below: only who is asked for a log needs its 11 MiB.
         import aiohttp
+        from yarl import URL
 
+        # As upstream's, which knows the text that it sends among the forms of objects only.
+        negotiation.form(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
         query = log_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
         container = containers.chosen(pod, call.query.get("container", ""))
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:
-            return Response(status=204)
+            return Response(status=204, headers={"Cache-Control": "no-cache, private"})
         address = self._kubelets.address(node, call.resource)
         url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
         context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context), timeout=timeout, auto_decompress=False
+            connector=aiohttp.TCPConnector(ssl=context),
+            timeout=timeout,
+            auto_decompress=False,
+            headers={"User-Agent": headers.GO_CLIENT, "Accept-Encoding": "gzip"},
+            skip_auto_headers=("Accept",),
         ) as session:
             try:
-                answer = await session.get(url, allow_redirects=False)
+                answer = await session.get(URL(url, encoded=True), allow_redirects=False)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 text = f'Get "{url}": {dialing.problem(error, urlsplit(url))}'
-                raise status.failure(500, "InternalError", text) from error
+                raise status.failure(500, "", text) from error
             async with answer:
                 if not 200 <= answer.status <= 206:
-                    text = (await answer.content.read(_ERROR_BYTES)).decode(errors="replace")
+                    text = (await _first(_unpacked(answer))).decode(errors="replace")
                     raise refusal(answer.status, text, call.name)
                 return await _pass_on(call, answer)
 
@@ -71,15 +80,38 @@ async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
     response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     response.start(call.request)
     try:
-        async for piece in answer.content.iter_any():
+        async for piece in _unpacked(answer):
             await response.write(piece)
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, encodings.BrokenError) as error:
         # The client must see that the log is cut off.
         if call.request.transport is not None:
             call.request.transport.abort()
         raise ConnectionResetError(str(error)) from error
     response.end()
     return response
+
+
+def _unpacked(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    pieces = answer.content.iter_any()
+    packed = answer.headers.get("Content-Encoding", "").lower() == "gzip"
+    return encodings.unpacked(pieces) if packed else pieces
+
+
+async def _first(pieces: AsyncIterator[bytes]) -> bytes:
+    """As much of an error as is told."""
+    found = b""
+    async for piece in pieces:
+        found += piece
+        if len(found) >= _ERROR_BYTES:
+            break
+    return found[:_ERROR_BYTES]
+
+
+def _go_time(text: str) -> str:
+    """A time in UTC and whole seconds, as Go writes the one that it has read; "" is its first."""
+    if not text:
+        return "0001-01-01T00:00:00Z"
+    return timestamps.show(timestamps.parse(text).astimezone(UTC))
 
 
 def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -97,7 +129,7 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     if numbers["limitBytes"] is not None and numbers["limitBytes"] < 1:
         errors.append(field.invalid("limitBytes", numbers["limitBytes"], "must be greater than 0"))
     if numbers["sinceSeconds"] is not None:
-        if since_time:
+        if since_time is not None:
             text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
             errors.append(field.forbidden("[]", text))
         elif numbers["sinceSeconds"] < 1:
@@ -108,8 +140,8 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     if errors:
         raise status.invalid("", "PodLogOptions", name, errors)
     found += [(each, str(value)) for each, value in numbers.items() if value is not None]
-    if since_time:
-        found.append(("sinceTime", since_time))
+    if since_time is not None:
+        found.append(("sinceTime", _go_time(since_time)))
     return found
 
 

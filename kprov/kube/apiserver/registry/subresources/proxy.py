@@ -5,14 +5,16 @@ Source: upstream pkg/registry/core/{node,pod,service} (ResourceLocation), apimac
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import random
+import socket
 import ssl
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.apiserver.registry.subresources import dialing, headers, splice
+from kprov.kube.apiserver.registry.subresources import dialing, headers, paths, splice
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets, unverified
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
@@ -32,6 +34,7 @@ class Proxies:
         """To the kubelet of a node, or to another port of the node."""
         scheme, name, port = split_name(call.name, "node")
         address = self._kubelets.address(name)
+        await _check_host(address.host)
         if not port or port == str(address.port):
             base, context = f"https://{_host_port(address.host, str(address.port))}", self._kubelets.context()
         else:
@@ -80,16 +83,17 @@ class Proxies:
         if request.method not in _METHODS:
             raise status.method_not_allowed()
         query = request.raw_query
-        if not call.tail and not request.upgrade and request.method in {"GET", "HEAD"}:
+        way = paths.plain(unquote(call.tail, errors="surrogateescape"))
+        if not way and not request.upgrade and request.method in {"GET", "HEAD"}:
             # A page's relative links would miss the proxy's path without the slash.
             target = f"{request.raw_path}/" + (f"?{query}" if query else "")
-            return Response(status=301, headers={"Location": target})
-        url = urlsplit(f"{base}{call.tail or '/'}" + (f"?{query}" if query else ""))
+            return Response(status=301, headers={"Location": target, "Cache-Control": "no-cache, private"})
+        url = urlsplit(f"{base}{paths.escaped(way) or '/'}" + (f"?{query}" if query else ""))
         if nowhere := dialing.port_problem(url):
             raise status.service_unavailable(f"error trying to reach service: {nowhere}")
         if request.upgrade:
             return await splice.through(request, url, headers.for_upgrade(request), context)
-        prefix = request.raw_path.removesuffix(call.tail)
+        prefix = paths.escaped(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
         # Its HTTP client is a tenth of the memory of a server that is never asked for this.
         from kprov.kube.apiserver.registry.subresources import forward
 
@@ -145,6 +149,28 @@ def _ips(pod: Object) -> list[str]:
     found = pod.get("status") or {}
     listed = [each["ip"] for each in found.get("podIPs") or () if each.get("ip")]
     return listed or ([found["podIP"]] if found.get("podIP") else [])
+
+
+async def _check_host(host: str) -> None:
+    """BadRequest for a host that no one may be sent to."""
+    if not _is_ip(host):
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise status.bad_request(f"lookup {host}: no such host") from error
+        addresses = [str(each[4][0]).partition("%")[0] for each in found]
+    else:
+        addresses = [host]
+    if not all(map(_is_allowed, addresses)):
+        raise status.bad_request("address not allowed")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_allowed(text: str) -> bool:

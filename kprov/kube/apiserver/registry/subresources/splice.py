@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Mapping
+import sys
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult
@@ -16,14 +17,15 @@ from urllib.parse import SplitResult
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.registry.subresources import dialing
-from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.answer import Answer, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
 
 _CONNECT_SECONDS: Final = 30.0
 _HEAD_BYTES: Final = 64 * 1024
 _PIECE: Final = 64 * 1024
-_ERROR_BODY: Final = 32 * 1024
+#: So long may a refusal take.
+_REFUSAL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Head:
     """The first part of the backend's answer."""
 
     code: int
+    reason: str
     headers: CIMultiDict[str]
 
 
@@ -44,8 +47,8 @@ async def through(
     """
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            reader, writer = await _dial(url, context)
-            head = await _ask(request.method, url, headers, reader, writer)
+            reader, writer = await dial(url, context)
+            head = await ask(request.method, url, request.host, headers, reader, writer)
     except EOFError as error:
         raise status.failure(500, "", "unexpected EOF") from error
     except (OSError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
@@ -53,69 +56,83 @@ async def through(
         raise status.failure(500, "", text) from error
     try:
         if head.code != 101:
-            return await _refusal(head, reader)
+            return await _refusal(request, head, reader)
         return await _join(request, head, reader, writer)
     finally:
         writer.close()
 
 
-async def _dial(
+async def dial(
     url: SplitResult, context: ssl.SSLContext | None
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the URL's host. OSError, ssl.SSLError."""
     port = url.port or (443 if url.scheme == "https" else 80)
     tls = context if url.scheme == "https" else None
     return await asyncio.open_connection(url.hostname, port, ssl=tls, limit=_HEAD_BYTES)
 
 
-async def _ask(
+async def ask(
     method: str,
     url: SplitResult,
+    host: str,
     headers: Mapping[str, str],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> Head:
+    """Send a request without a body. Closes the connection where it raises.
+
+    EOFError: the backend hung up; ValueError: what it said is no HTTP.
+    """
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {url.netloc}"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host or url.netloc}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     try:
-        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
         await writer.drain()
-        text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        text = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8", "surrogateescape")
         first, *rest = text.rstrip("\r\n").split("\r\n")
         found: CIMultiDict[str] = CIMultiDict()
         for line in rest:
             name, _, value = line.partition(":")
             found.add(name.strip(), value.strip())
-        return Head(int(first.split(" ", 2)[1]), found)
+        _, code, *reason = first.split(" ", 2)
+        return Head(int(code), "".join(reason), found)
     except BaseException:
         writer.close()
         raise
 
 
-async def _refusal(head: Head, reader: asyncio.StreamReader) -> Response:
-    """The backend's error; a success is no answer to an upgrade."""
+async def _refusal(request: Request, head: Head, reader: asyncio.StreamReader) -> Stream:
+    """The backend's error, after which the connection ends; a success is no answer to an upgrade."""
     if head.code < 400:
         raise status.failure(500, "", f"invalid upgrade response: status code {head.code}")
-    length = head.headers.get("Content-Length")
-    body = b""
+    given = head.headers
+    chunked = given.get("Transfer-Encoding", "").lower() == "chunked"
+    for name in ("Transfer-Encoding", "Connection", "Date"):
+        given.popall(name, None)
+    if not chunked and "Content-Length" not in given:
+        request.keep_alive = False
+    response = Stream(status=head.code, headers=given, reason=head.reason)
+    response.start(request)
+    request.keep_alive = False
     with contextlib.suppress(EOFError, TimeoutError, ValueError):
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            if length is not None:
-                body = await reader.readexactly(min(int(length), _ERROR_BODY))
-            elif head.headers.get("Transfer-Encoding", "").lower() == "chunked":
-                body = await _chunks(reader)
-            else:
-                body = await reader.read(_ERROR_BODY)
-    content_type = head.headers.get("Content-Type", "text/plain; charset=utf-8")
-    return Response(status=head.code, body=body, headers={"Content-Type": content_type})
+        async with asyncio.timeout(_REFUSAL_SECONDS):
+            async for piece in _chunks(reader) if chunked else _rest(reader, given.get("Content-Length")):
+                await response.write(piece)
+    return response
 
 
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while (size := int((await reader.readline()).split(b";")[0] or b"0", 16)) and len(body) < _ERROR_BODY:
-        body += await reader.readexactly(size)
+async def _rest(reader: asyncio.StreamReader, length: str | None) -> AsyncIterator[bytes]:
+    left = int(length) if length is not None else sys.maxsize
+    while left and (piece := await reader.read(min(left, _PIECE))):
+        left -= len(piece)
+        yield piece
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size := int((await reader.readline()).split(b";")[0] or b"0", 16):
+        yield await reader.readexactly(size)
         await reader.readline()
-    return body
 
 
 async def _join(

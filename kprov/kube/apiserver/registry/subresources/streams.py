@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -104,4 +105,6 @@ def location(
     """A kubelet's URL for a pod or one of its containers."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     path = "/".join(quote(part, safe="") for part in (kind, namespace, pod, container) if part)
-    return f"https://{host}:{address.port}/{path}" + (f"?{urlencode(query)}" if query else "")
+    return f"https://{host}:{address.port}/{path}" + (
+        f"?{urlencode(sorted(query, key=itemgetter(0)))}" if query else ""
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from kprov.kube.apiserver.registry.subresources import forward, headers, log, proxy, streams
+from kprov.kube.apiserver.registry.subresources import forward, headers, log, paths, proxy, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Address, address_of
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery.status import StatusError
@@ -33,7 +33,7 @@ def test_a_kubelets_address_is_of_the_preferred_type() -> None:
 def test_a_kubelets_url() -> None:
     address = Address("fd00::1", 10250)
     url = streams.location(address, "exec", "ns", "p", "c", [("output", "1"), ("command", "a b")])
-    assert url == "https://[fd00::1]:10250/exec/ns/p/c?output=1&command=a+b"
+    assert url == "https://[fd00::1]:10250/exec/ns/p/c?command=a+b&output=1"
     assert streams.location(address, "portForward", "ns", "p") == "https://[fd00::1]:10250/portForward/ns/p"
 
 
@@ -149,9 +149,54 @@ def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None
     assert dict(headers.for_upgrade(Request("GET", "/", CIMultiDict(sent)))) == {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
-        "Sec-WebSocket-Key": "k",
-        "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
+        "Sec-Websocket-Key": "k",
+        "Sec-Websocket-Protocol": "v5.channel.k8s.io",
+        "User-Agent": "Go-http-client/1.1",
     }
+
+
+def test_an_upgrade_by_post_tells_that_it_has_no_body_and_keeps_what_a_neighbour_is_told() -> None:
+    sent = {"connection": "upgrade", "UPGRADE": "SPDY/3.1", "Keep-Alive": "5", "User-Agent": "kubectl"}
+    assert dict(headers.for_upgrade(Request("POST", "/", CIMultiDict(sent)))) == {
+        "Connection": "upgrade",
+        "Upgrade": "SPDY/3.1",
+        "Keep-Alive": "5",
+        "User-Agent": "kubectl",
+        "Content-Length": "0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("te", "expected"), [("trailers", "trailers"), ("gzip, Trailers", "trailers"), ("gzip", None)]
+)
+def test_of_codings_only_trailers_go_on(te: str, expected: str | None) -> None:
+    assert headers.for_request(Request("GET", "/", CIMultiDict({"TE": te}))).get("Te") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("", ""), ("/", "/"), ("//", "/"), ("/a/../b", "/b"), ("/a//b/", "/a/b/"), ("/..", "/"), ("/.", "/"), ("//a", "/a"), ("/a/./b", "/a/b"),
+    ],
+)  # fmt: skip
+def test_a_path_is_made_plain(path: str, expected: str) -> None:
+    assert paths.plain(path) == expected
+
+
+def test_a_path_is_escaped_as_go_does() -> None:
+    assert paths.escaped("/a b/$&+,:;=@-_.~") == "/a%20b/$&+,:;=@-_.~"
+    assert paths.escaped("/(a)!*'?#[") == "/%28a%29%21%2A%27%3F%23%5B"
+    assert paths.joined("/api/proxy", "/a/") == "/api/proxy/a/"
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("2020-01-01T00:00:00.123456+02:00", "2019-12-31T22:00:00Z"), ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"), ("", "0001-01-01T00:00:00Z"),
+    ],
+)  # fmt: skip
+def test_a_kubelet_gets_the_time_of_a_log_in_utc(given: str, sent: str) -> None:
+    assert log.log_query("p", {"sinceTime": given}) == [("sinceTime", sent)]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +207,8 @@ def test_an_upgrade_is_passed_on_without_the_token_among_its_protocols() -> None
         ("http://elsewhere/a", "http://elsewhere/a"),
         ("next", "next"),
         ("/proxy/a", "/proxy/a"),
+        ("/next/", "/proxy/next/"),
+        ("http://api:6443/a", "http://api:6443/proxy/a"),
     ],
 )
 def test_redirects_within_the_backend_lead_through_the_proxy(location: str, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -162,9 +163,11 @@ async def test_the_end_of_the_client_is_the_end_of_the_backend(front: Front) -> 
     server.close()
 
 
-async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve, front: Front) -> None:
+async def test_a_refused_upgrade_is_told_as_it_came_and_ends_the_connection(
+    serve: Serve, front: Front
+) -> None:
     async def kubelet_side(_: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(status=404, text='container not found ("c")\n')
+        return web.Response(status=404, text='container not found ("c")\n', headers={"X-Said": "no"})
 
     port = await front(tunnel_to(await serve(kubelet_side)))
     sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
@@ -173,6 +176,11 @@ async def test_a_refused_upgrade_is_told_as_it_came(serve: Serve, front: Front) 
         session.post(f"http://127.0.0.1:{port}/exec", headers=sent) as answer,
     ):
         assert (answer.status, await answer.text()) == (404, 'container not found ("c")\n')
+        assert answer.headers["X-Said"] == "no"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /exec HTTP/1.1\r\nHost: api\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b'container not found ("c")\n')
+    writer.close()
 
 
 def forward_to(port: int) -> Callable[[Request], Awaitable[Answer]]:
@@ -285,6 +293,28 @@ async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve, front: F
     port = await front(forward_to(await serve(backend)))
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
         assert await answer.text() == '<a href="/proxy/next">\u00e9</a>'
+
+
+@pytest.mark.parametrize(
+    ("sent", "encoding", "content_encoding"), [({}, "gzip", None), ({"Accept-Encoding": "gzip"}, "gzip", "gzip"), ({"Accept-Encoding": "br"}, "br", "gzip")],
+)  # fmt: skip
+async def test_gzip_is_asked_for_and_unpacked_for_who_says_nothing(
+    serve: Serve, front: Front, sent: dict[str, str], encoding: str, content_encoding: str | None
+) -> None:
+    packed = gzip.compress(b"text")
+
+    async def backend(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.headers["Accept-Encoding"] == encoding
+        assert request.headers["Host"] == "api"
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    port = await front(forward_to(await serve(backend)))
+    async with (
+        aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as session,
+        session.get(f"http://127.0.0.1:{port}/proxy/", headers={"Host": "api", **sent}) as answer,
+    ):
+        assert await answer.read() == (packed if content_encoding else b"text")
+        assert answer.headers.get("Content-Encoding") == content_encoding
 
 
 async def test_a_stream_arrives_while_it_is_written(serve: Serve, front: Front) -> None:
