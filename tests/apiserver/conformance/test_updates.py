@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.apiserver.servers import Answer, ApiServer
+from tests.apiserver.servers import Answer, ApiServer, Etcd
 
 Object = dict[str, Any]
 
@@ -29,6 +30,29 @@ def pod(**spec: Any) -> Object:
 def near(*keys: str) -> Object:
     terms = [{"matchExpressions": [{"key": key, "operator": "In", "values": ["a"]}]} for key in keys]
     return {"nodeSelectorTerms": terms}
+
+
+def test_what_webhooks_of_old_have_stays(over_etcd: tuple[Etcd, ApiServer]) -> None:
+    etcd, server = over_etcd
+    kind = "ValidatingWebhookConfiguration"
+    client = {"url": "https://host/path"}
+    hook = {"name": "a.b.c", "clientConfig": client, "sideEffects": "Some", "admissionReviewVersions": ["v9"]}
+    made = {"name": "of-old", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    old = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": made,
+        "webhooks": [hook],
+    }
+    place = "validatingwebhookconfigurations"
+    path = f"/apis/admissionregistration.k8s.io/v1/{place}"
+    assert server.post(path, old | {"metadata": {"name": "new"}}).status == 422
+    etcd.put(f"/registry/{place}/of-old", json.dumps(old).encode())
+    assert merged(server, f"{path}/of-old", {"metadata": {"labels": {"a": "b"}}}).status == 200
+    other = merged(server, f"{path}/of-old", {"webhooks": [hook | {"sideEffects": "Other"}]})
+    assert other.json["details"]["causes"][0]["message"] == (
+        'Unsupported value: "Other": supported values: "None", "NoneOnDryRun", "Some", "Unknown"'
+    )
 
 
 def controller(env: list[Object]) -> Object:

@@ -106,7 +106,8 @@ def annotation_map(values: Mapping[str, str] | None, path: str) -> Errors:
         yield field.too_long(path, 256 * 1024)
 
 
-def label_selector(selector: Object | None, path: str) -> Errors:
+def label_selector(selector: Object | None, path: str, *, any_values: bool = False) -> Errors:
+    """any_values: what expressions compare with may be no values of labels, as an old selector's were."""
     if selector is None:
         return
     yield from labels(selector.get("matchLabels"), f"{path}.matchLabels")
@@ -120,8 +121,22 @@ def label_selector(selector: Object | None, path: str) -> Errors:
         if operator not in _SELECTOR_OPERATORS:
             yield field.invalid(f"{where}.operator", operator, "not a valid selector operator")
         yield from named(term.get("key", ""), f"{where}.key", names.is_qualified_name)
-        for place, value in each(values, f"{where}.values"):
+        for place, value in each(() if any_values else values, f"{where}.values"):
             yield from named(value, place, names.is_label_value)
+
+
+def is_wrong(selector: Object | None) -> bool:
+    """Whether a label selector would be refused today."""
+    return any(True for _ in label_selector(selector, ""))
+
+
+def has_wrong_values(selector: Object | None) -> bool:
+    """Whether expressions compare with what no label can be: an update may keep those of old."""
+    return any(
+        names.is_label_value(value)
+        for term in (selector or {}).get("matchExpressions") or ()
+        for value in term.get("values") or ()
+    )
 
 
 def port_number_or_name(port: Any, path: str) -> Errors:

@@ -57,11 +57,25 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         _match_defaults(spec.get("matchConstraints"))
 
     def validate(self, obj: Object) -> list[FieldError]:
-        is_mutating = self.resource.plural.startswith("mutating")
-        return [*_policy(obj["spec"], obj["metadata"].get("name") or "", is_mutating=is_mutating)]
+        return [*self._rules(obj)]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return self.validate(obj)
+        # Conditions that were accepted once stay while nothing is changed that they are about.
+        is_same = all(
+            (obj["spec"].get(part) or None) == (old["spec"].get(part) or None)
+            for part in ("paramKind", "matchConditions")
+        )
+        return [*self._rules(obj, keeps_conditions=is_same)]
+
+    def _rules(self, obj: Object, *, keeps_conditions: bool = False) -> Errors:
+        spec, name = obj["spec"], obj["metadata"].get("name") or ""
+        is_mutating = self.resource.plural.startswith("mutating")
+        yield from _matching(spec, is_mutating=is_mutating)
+        if not keeps_conditions:
+            yield from match_conditions(spec.get("matchConditions"), "spec.matchConditions")
+        for path, variable in each(spec.get("variables"), "spec.variables"):
+            yield from _variable(variable, path)
+        yield from _mutations(spec) if is_mutating else _validations(spec, name)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*_status(obj["status"])]
@@ -96,7 +110,7 @@ def _match_defaults(constraints: Object | None) -> None:
             missing(each_rule, scope="*")
 
 
-def _policy(spec: Object, name: str, *, is_mutating: bool) -> Errors:
+def _matching(spec: Object, *, is_mutating: bool) -> Errors:
     yield from one_of(spec["failurePolicy"], "spec.failurePolicy", FAILURES)
     kind = spec.get("paramKind")
     if kind is not None:
@@ -110,12 +124,9 @@ def _policy(spec: Object, name: str, *, is_mutating: bool) -> Errors:
             yield field.required("spec.matchConstraints.resourceRules")
         if is_mutating:
             yield from _mutated_operations(constraints, "spec.matchConstraints")
-    yield from match_conditions(spec.get("matchConditions"), "spec.matchConditions")
-    for path, variable in each(spec.get("variables"), "spec.variables"):
-        yield from _variable(variable, path)
-    if is_mutating:
-        yield from _mutations(spec)
-        return
+
+
+def _validations(spec: Object, name: str) -> Errors:
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         text = "validations or auditAnnotations must contain at least one item"
         yield field.required("spec.validations", text)

@@ -17,9 +17,9 @@ from kprov.kube.machinery import field, status
 _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"
 _MIRROR: Final = "kubernetes.io/config.mirror"
-_SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
-_SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
-_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
+APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
 _PATH: Final = "metadata.annotations"
 _INT32: Final = 2**31
 
@@ -34,12 +34,12 @@ def pod_annotations(metadata: Object, spec: Object, path: str = _PATH) -> Errors
     if _COST in values and not _is_cost(values[_COST]):
         yield field.invalid(f"{path}[{_COST}]", values[_COST], "must be a 32bit integer")
     for key, profile in values.items():
-        if key == _SECCOMP or key.startswith(_SECCOMP_CONTAINER):
+        if key == SECCOMP or key.startswith(SECCOMP_CONTAINER):
             yield from _seccomp(profile, f"{path}.{key}")
     known = {container.get("name", "") for _, container in visit(spec, "")}
     for key, profile in values.items():
-        if key.startswith(_APPARMOR):
-            name = key.removeprefix(_APPARMOR)
+        if key.startswith(APPARMOR):
+            name = key.removeprefix(APPARMOR)
             if name not in known:
                 yield field.invalid(f"{path}[{key}]", name, "container not found")
             if profile not in {"", "runtime/default", "unconfined"} and not profile.startswith("localhost/"):
@@ -75,11 +75,11 @@ def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors
     """An annotation and the field that came after it say the same."""
     values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
     whole = context.get("seccompProfile")
-    if whole is not None and _SECCOMP in values:
-        yield from _agree("seccomp", values[_SECCOMP], whole, f"{path}.securityContext.seccompProfile")
+    if whole is not None and SECCOMP in values:
+        yield from _agree("seccomp", values[SECCOMP], whole, f"{path}.securityContext.seccompProfile")
     for where, container in visit(spec, path):
         own = (container.get("securityContext") or {}).get("seccompProfile")
-        key = _SECCOMP_CONTAINER + container.get("name", "")
+        key = SECCOMP_CONTAINER + container.get("name", "")
         if own is not None and key in values:
             yield from _agree("seccomp", values[key], own, f"{where}.securityContext.seccompProfile")
     if (spec.get("os") or {}).get("name") == "windows":
@@ -88,7 +88,7 @@ def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors
         own = (container.get("securityContext") or {}).get("appArmorProfile") or context.get(
             "appArmorProfile"
         )
-        key = _APPARMOR + container.get("name", "")
+        key = APPARMOR + container.get("name", "")
         if own is not None and key in values:
             yield from _agree("apparmor", values[key], own, f"{where}.securityContext.appArmorProfile")
 
@@ -114,13 +114,13 @@ def kept_annotations(obj: Object, old: Object) -> Errors:
     new, before = obj["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {}
     text = "may not remove or update AppArmor annotations"
     for key, value in before.items():
-        if key.startswith(_APPARMOR) and new.get(key) != value:
+        if key.startswith(APPARMOR) and new.get(key) != value:
             yield field.forbidden(f"{_PATH}[{key}]", text)
     if new.get(_MIRROR) != before.get(_MIRROR) and _MIRROR in before:
         yield field.forbidden(f"{_PATH}[{_MIRROR}]", "may not remove or update mirror pod annotation")
     elif _MIRROR in new and _MIRROR not in before:
         yield field.forbidden(f"{_PATH}[{_MIRROR}]", "may not add mirror pod annotation")
     for key in new:
-        if key.startswith(_APPARMOR) and key not in before:
+        if key.startswith(APPARMOR) and key not in before:
             yield field.forbidden(f"{_PATH}[{key}]", "may not add AppArmor annotations")
     yield from pod_annotations(obj["metadata"], obj["spec"])

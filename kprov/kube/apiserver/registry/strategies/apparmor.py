@@ -11,6 +11,7 @@ from kprov.kube.apiserver.registry.strategies import security_rules
 
 Object = dict[str, Any]
 _PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
+DEPRECATED: Final = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _LOCAL: Final = "localhost/"
 
 
@@ -27,16 +28,15 @@ def take_over(pod: Object) -> list[str]:
             context = container.get("securityContext") or {}
             if key not in annotations or context.get("appArmorProfile") is not None:
                 continue
-            profile = _profile(annotations[key])
-            if profile is None or profile != of_pod:
-                text = 'deprecated since v1.30; use the "appArmorProfile" field instead'
-                warnings.append(f"metadata.annotations[{key}]: {text}")
-            if profile is not None and profile != of_pod:
-                container["securityContext"] = context | {"appArmorProfile": profile}
+            wanted = profile(annotations[key])
+            if wanted is None or wanted != of_pod:
+                warnings.append(f"metadata.annotations[{key}]: {DEPRECATED}")
+            if wanted is not None and wanted != of_pod:
+                container["securityContext"] = context | {"appArmorProfile": wanted}
     return warnings
 
 
-def _profile(annotation: str) -> Object | None:
+def profile(annotation: str) -> Object | None:
     """The field of an annotation, None for one that says nothing valid."""
     if annotation == "unconfined":
         return {"type": "Unconfined"}
@@ -44,5 +44,5 @@ def _profile(annotation: str) -> Object | None:
         return {"type": "RuntimeDefault"}
     if not annotation.startswith(_LOCAL):
         return None
-    profile = {"type": "Localhost", "localhostProfile": annotation.removeprefix(_LOCAL)}
-    return None if any(security_rules.apparmor(profile, "")) else profile
+    local = {"type": "Localhost", "localhostProfile": annotation.removeprefix(_LOCAL)}
+    return None if any(security_rules.apparmor(local, "")) else local

@@ -5,11 +5,12 @@ Source: upstream pkg/apis/apps/validation/validation.go, pkg/apis/core/validatio
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import Errors, Object, not_negative
-from kprov.kube.apiserver.registry.strategies import claim_rules, template_rules
+from kprov.kube.apiserver.registry.strategies import annotation_rules, claim_rules, template_rules
 from kprov.kube.machinery import field, names
 
 _ROLLING: Final = "RollingUpdate"
@@ -52,7 +53,7 @@ def _deployment_strategy(strategy: Object) -> Errors:
         unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
         yield from count_or_percent(unavailable, f"{path}.maxUnavailable")
         yield from count_or_percent(surge, f"{path}.maxSurge")
-        if _amount(unavailable) == 0 and _amount(surge) == 0:
+        if _is_none(unavailable) and _is_none(surge):
             yield field.invalid(f"{path}.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
     else:
@@ -67,12 +68,12 @@ def count_or_percent(value: Any, path: str) -> Errors:
         yield field.invalid(path, value, checks.NOT_NEGATIVE)
 
 
-def _amount(value: Any) -> int:
-    """The number before a percent sign, or the number; 0 for what is neither."""
+def _is_none(value: Any) -> bool:
+    """Whether it is 0, as a number or as a percentage; what is neither counts as 0, too."""
     if isinstance(value, str):
-        digits = value.removesuffix("%")
-        return int(digits) if digits.isdecimal() else 0
-    return int(value)
+        is_amount = re.fullmatch("[0-9]+%|[-+]?[0-9]+", value, re.ASCII)
+        return not is_amount or not re.search("[1-9]", value)
+    return bool(value == 0)
 
 
 def replica_set(obj: Object) -> Errors:
@@ -99,9 +100,11 @@ def replication_controller(obj: Object) -> Errors:
     yield from template_rules.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
 
 
-def daemon_set(obj: Object) -> Errors:
+def daemon_set(obj: Object, old: Object | None = None) -> Errors:
+    """`old`: what an update changes; what its selector compares with may stay."""
     spec, path = obj["spec"], "spec.updateStrategy"
-    yield from checks.label_selector(spec.get("selector"), "spec.selector")
+    any_values = checks.has_wrong_values(((old or {}).get("spec") or {}).get("selector"))
+    yield from checks.label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
     if template_rules.matches(spec) is False:
         yield template_rules.no_match(spec)
     given = spec.get("selector")
@@ -124,9 +127,9 @@ def _rolling_daemon(rolling: Object, path: str) -> Errors:
     yield from count_or_percent(surge, f"{path}.maxSurge")
     yield from checks.at_most_whole(unavailable, f"{path}.maxUnavailable")
     yield from checks.at_most_whole(surge, f"{path}.maxSurge")
-    if _amount(unavailable) and _amount(surge):
+    if not _is_none(unavailable) and not _is_none(surge):
         yield field.invalid(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
-    elif not _amount(unavailable) and not _amount(surge):
+    elif _is_none(unavailable) and _is_none(surge):
         yield field.required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
 
 
@@ -159,9 +162,19 @@ _CHANGEABLE: Final = {
 }
 
 
-def stateful_set(obj: Object, *, is_new: bool = True) -> Errors:
-    """Of one that is there, parts that cannot change are not looked at again."""
-    spec = obj["spec"]
+def stateful_set(obj: Object, old: Object | None = None) -> Errors:
+    """`old`: what an update changes.
+
+    Parts that cannot change are not looked at again, nor is the template of a set that was wrong before.
+    """
+    is_new = old is None
+    wrong = list(_stateful_set(obj["spec"], is_new=is_new))
+    if wrong and old is not None and any(True for _ in _stateful_set(old["spec"], is_new=False)):
+        wrong = list(_stateful_set(obj["spec"], is_new=False, looks_at_pods=False))
+    yield from wrong
+
+
+def _stateful_set(spec: Object, *, is_new: bool, looks_at_pods: bool = True) -> Errors:
     policy = spec["podManagementPolicy"]
     if policy not in {"OrderedReady", "Parallel"}:
         yield field.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
@@ -182,10 +195,13 @@ def stateful_set(obj: Object, *, is_new: bool = True) -> Errors:
     else:
         if not matching:
             yield template_rules.no_match(spec)
-        yield from template_rules.template(_with_claims(spec), "spec.template")
+        if looks_at_pods:
+            yield from template_rules.template(_with_claims(spec), "spec.template")
         metadata = spec["template"].get("metadata") or {}
         yield from checks.labels(metadata.get("labels"), "spec.template.labels")
-        yield from checks.annotation_map(metadata.get("annotations"), "spec.template.annotations")
+        annotations = "spec.template.annotations"
+        yield from checks.annotation_map(metadata.get("annotations"), annotations)
+        yield from annotation_rules.pod_annotations(metadata, spec["template"]["spec"], annotations)
     yield from template_rules.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
 
 
@@ -202,7 +218,7 @@ def _stateful_strategy(strategy: Object, path: str) -> Errors:
         unavailable, where = rolling.get("maxUnavailable"), f"{path}.rollingUpdate.maxUnavailable"
         if unavailable is not None:
             yield from count_or_percent(unavailable, where)
-            if _amount(unavailable) == 0:
+            if _is_none(unavailable):
                 yield field.invalid(where, unavailable, "cannot be 0")
             yield from checks.at_most_whole(unavailable, where)
 

@@ -25,11 +25,13 @@ _PERIOD_MAX: Final = 1800
 _BOTH: Final = "may not set both a target raw value and a target utilization"
 
 
-def autoscaler(obj: Object) -> Errors:
-    spec = obj["spec"]
+def autoscaler(obj: Object, old: Object | None = None) -> Errors:
+    """`old`: what an update changes; its zero replicas and versions that are none may stay."""
+    spec, before = obj["spec"], (old or {}).get("spec") or {}
     least, most = spec["minReplicas"], spec.get("maxReplicas") or 0
-    if least < 1:
-        yield field.invalid("spec.minReplicas", least, "must be greater than or equal to 1")
+    lowest = 0 if before.get("minReplicas") == 0 else 1
+    if least < lowest:
+        yield field.invalid("spec.minReplicas", least, f"must be greater than or equal to {lowest}")
     if most == 0:
         yield field.required("spec.maxReplicas", "must be set and greater than 0")
     elif most < 0:
@@ -37,10 +39,13 @@ def autoscaler(obj: Object) -> Errors:
     if most < least:
         yield field.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`")
     target = spec.get("scaleTargetRef") or {}
-    core = target.get("kind") == "ReplicationController"
-    yield from _target(target, "spec.scaleTargetRef", core=core)
+    yield from _named(target, "spec.scaleTargetRef")
+    if old is None or not _is_same_kind(target, before.get("scaleTargetRef") or {}):
+        core = target.get("kind") == "ReplicationController"
+        yield from _version(target, "spec.scaleTargetRef", core=core)
+    had_wrong = any(True for metric in before.get("metrics") or () for _ in _described_version(metric, ""))
     for where, metric in each(spec.get("metrics"), "spec.metrics"):
-        yield from _metric(metric, where)
+        yield from _metric(metric, where, any_version=had_wrong)
     kinds = {metric.get("type") for metric in spec.get("metrics") or ()}
     if least == 0 and not kinds & {"Object", "External"}:
         text = "must specify at least one Object or External metric to support scaling to zero replicas"
@@ -51,10 +56,23 @@ def autoscaler(obj: Object) -> Errors:
             yield from _rules(rules, f"spec.behavior.{part}")
 
 
-def _target(reference: Object, path: str, *, core: bool = False) -> Errors:
-    """`core`: whether kinds of the core group may be named."""
+def _is_same_kind(new: Object, old: Object) -> bool:
+    return all((new.get(part) or "") == (old.get(part) or "") for part in ("apiVersion", "kind"))
+
+
+def _named(reference: Object, path: str) -> Errors:
     for part in ("kind", "name"):
         yield from checks.needed(reference, path, part, names.is_path_segment_name)
+
+
+def _described_version(metric: Object, path: str) -> Errors:
+    source = metric.get("object")
+    if metric.get("type") == "Object" and source is not None:
+        yield from _version(source.get("describedObject") or {}, path, core=True)
+
+
+def _version(reference: Object, path: str, *, core: bool) -> Errors:
+    """`core`: whether kinds of the core group may be named."""
     version = reference.get("apiVersion", "")
     if version.count("/") > 1:
         text = f"unexpected GroupVersion string: {version}"
@@ -86,7 +104,7 @@ def _rules(rules: Object, path: str) -> Errors:
         yield field.invalid(f"{path}.tolerance", tolerance, checks.NOT_NEGATIVE)
 
 
-def _metric(metric: Object, path: str) -> Errors:
+def _metric(metric: Object, path: str, *, any_version: bool) -> Errors:
     kind = metric.get("type", "")
     if not kind:
         yield field.required(f"{path}.type", "must specify a metric source type")
@@ -94,7 +112,8 @@ def _metric(metric: Object, path: str) -> Errors:
         yield field.not_supported(f"{path}.type", kind, _TYPES)
     given = [part for part in _SOURCES if metric.get(part) is not None]
     if given:
-        yield from _source(given[0], metric[given[0]], f"{path}.{given[0]}")
+        part = given[0]
+        yield from _source(part, metric[part], f"{path}.{part}", any_version=any_version)
     expected = next((part for part, name in _SOURCES.items() if name == kind), None)
     if expected is None:
         yield field.not_supported(f"{path}.type", kind, _TYPES)
@@ -107,10 +126,13 @@ def _metric(metric: Object, path: str) -> Errors:
                 yield field.forbidden(f"{path}.{part}", "must populate the given metric source only")
 
 
-def _source(part: str, source: Object, path: str) -> Errors:
+def _source(part: str, source: Object, path: str, *, any_version: bool) -> Errors:
     target = source.get("target") or {}
     if part == "object":
-        yield from _target(source.get("describedObject") or {}, f"{path}.describedObject", core=True)
+        described = source.get("describedObject") or {}
+        yield from _named(described, f"{path}.describedObject")
+        if not any_version:
+            yield from _version(described, f"{path}.describedObject", core=True)
     if part in {"object", "external", "pods"}:
         metric = source.get("metric") or {}
         if not metric.get("name"):

@@ -42,12 +42,16 @@ def known_modes(modes: Sequence[str], path: str) -> Errors:
         yield field.forbidden(path, "may not use ReadWriteOncePod with other access modes")
 
 
-def claim_spec(spec: Object, path: str, *, new: bool = True) -> Errors:
-    """Of a claim or a template of claims; a source's group that was bad before may stay (`new` is false)."""
+def claim_spec(spec: Object, path: str, *, new: bool = True, any_values: bool = False) -> Errors:
+    """Of a claim or a template of claims.
+
+    A source's group that was bad before may stay (`new` is false), as may what the selector compares with
+    (`any_values`).
+    """
     modes = spec.get("accessModes") or ()
     if not modes:
         yield field.required(f"{path}.accessModes", "at least 1 access mode is required")
-    yield from checks.label_selector(spec.get("selector"), f"{path}.selector")
+    yield from checks.label_selector(spec.get("selector"), f"{path}.selector", any_values=any_values)
     yield from known_modes(modes, f"{path}.accessModes")
     amount, where = _requested(spec), f"{path}.resources[storage]"
     if amount is None:
@@ -90,7 +94,8 @@ def claim_update(obj: Object, old: Object) -> Errors:
     """Immutable once it is there, but for more storage, the attributes class, and being bound."""
     spec, before = obj["spec"], old["spec"]
     named_before = any((before.get(part) or {}).get("apiGroup") for part in ("dataSource", "dataSourceRef"))
-    yield from claim_spec(spec, "spec", new=not named_before)
+    keeps = checks.is_wrong(before.get("selector"))
+    yield from claim_spec(spec, "spec", new=not named_before, any_values=keeps)
     new, had = dict(spec), dict(before)
     if not before.get("volumeName"):
         keep(had, new, "volumeName")

@@ -24,7 +24,7 @@ def immutable(path: str, value: Any) -> FieldError:
     return field.invalid(path, value, "field is immutable")
 
 
-def role(obj: Object) -> list[FieldError]:
+def role(obj: Object, old: Object | None = None) -> list[FieldError]:
     """Role and ClusterRole."""
     errors: list[FieldError] = []
     for index, rule in enumerate(obj.get("rules") or ()):
@@ -52,10 +52,13 @@ def role(obj: Object) -> list[FieldError]:
         text = "at least one clusterRoleSelector required if aggregationRule is non-nil"
         errors.append(field.required("aggregationRule.clusterRoleSelectors", text))
     selectors = (aggregation or {}).get("clusterRoleSelectors")
+    before = ((old or {}).get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
+    keeps = any(checks.is_wrong(selector) for selector in before)
     for path, selector in checks.each(selectors, "aggregationRule.clusterRoleSelectors"):
-        if wrong := list(checks.label_selector(selector, path)):
+        errors += checks.label_selector(selector, path, any_values=keeps)
+        if checks.is_wrong(selector):
             # Upstream shows what it could not make of it.
-            errors += [*wrong, field.invalid(path, None, "invalid label selector.")]
+            errors.append(field.invalid(path, None, "invalid label selector."))
     return errors
 
 
@@ -102,7 +105,8 @@ def changed_role_ref(obj: Object) -> list[FieldError]:
     return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
 
 
-def disruption_budget(obj: Object) -> list[FieldError]:
+def disruption_budget(obj: Object, old: Object | None = None) -> list[FieldError]:
+    """`old`: what an update changes; what its selector compares with may stay."""
     spec = obj.get("spec") or {}
     errors: list[FieldError] = []
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
@@ -114,7 +118,8 @@ def disruption_budget(obj: Object) -> list[FieldError]:
     if policy is not None and policy not in {"AlwaysAllow", "IfHealthyBudget"}:
         supported = ["AlwaysAllow", "IfHealthyBudget"]
         errors.append(field.not_supported("spec.unhealthyPodEvictionPolicy", policy, supported))
-    return [*errors, *checks.label_selector(spec.get("selector"), "spec.selector")]
+    keeps = checks.is_wrong(((old or {}).get("spec") or {}).get("selector"))
+    return [*errors, *checks.label_selector(spec.get("selector"), "spec.selector", any_values=keeps)]
 
 
 def int_or_percent(path: str, value: Any) -> list[FieldError]:

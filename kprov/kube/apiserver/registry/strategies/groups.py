@@ -39,7 +39,7 @@ class RoleStrategy(ResourceStrategy):
         return rules.role(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.role(obj)
+        return rules.role(obj, old)
 
 
 class BindingStrategy(ResourceStrategy):
@@ -107,7 +107,7 @@ class NetworkPolicyStrategy(ResourceStrategy):
         return list(network_rules.network_policy(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(network_rules.network_policy(obj, network_rules.ranges(old)))
+        return list(network_rules.network_policy(obj, old))
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         return list(network_rules.policy_warnings(obj))
@@ -178,7 +178,7 @@ class PodDisruptionBudgetStrategy(ResourceStrategy):
         return rules.disruption_budget(obj)
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return rules.disruption_budget(obj)
+        return rules.disruption_budget(obj, old)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.disruption_budget(obj))
@@ -229,7 +229,7 @@ class AutoscalerStrategy(ResourceStrategy):
         return list(autoscaler_rules.autoscaler(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(autoscaler_rules.autoscaler(obj))
+        return list(autoscaler_rules.autoscaler(obj, old))
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.autoscaler(obj))

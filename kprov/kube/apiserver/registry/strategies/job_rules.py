@@ -28,7 +28,7 @@ def job(obj: Object, old: Object | None = None) -> Errors:
         had = template_rules.labels(old["spec"]) if old else None
         prefixed = had is None or {f"{_PREFIX}job-name", f"{_PREFIX}controller-uid"} <= had.keys()
         yield from _generated(obj, prefixed=prefixed)
-    yield from own_job_spec(spec)
+    yield from own_job_spec(spec, old["spec"] if old else None)
     completions = spec.get("completions") or 0
     if spec.get("completionMode") == "Indexed" and completions > 0:
         host = f"{obj['metadata'].get('name', '')}-{completions - 1}"
@@ -57,13 +57,14 @@ def _generated(obj: Object, *, prefixed: bool) -> Errors:
         yield field.invalid("spec.selector", obj["spec"]["selector"], "`selector` not auto-generated")
 
 
-def own_job_spec(spec: Object) -> Errors:
-    """Of a job; a cron job's template has no selector."""
+def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
+    """Of a job; a cron job's template has no selector. `old`: the spec that an update changes."""
+    any_values = checks.has_wrong_values((old or {}).get("selector"))
     yield from job_spec(spec, "spec")
     if spec.get("selector") is None:
         yield field.required("spec.selector")
     else:
-        yield from checks.label_selector(spec["selector"], "spec.selector")
+        yield from checks.label_selector(spec["selector"], "spec.selector", any_values=any_values)
     if template_rules.matches(spec) is False:
         yield template_rules.no_match(spec)
 
@@ -254,7 +255,7 @@ def _success_policy(spec: Object, path: str) -> Errors:
 
 def job_update(obj: Object, old: Object) -> Errors:
     spec, before = obj["spec"], old["spec"]
-    yield from own_job_spec(spec)
+    yield from own_job_spec(spec, old["spec"])
     if spec.get("completions") != before.get("completions"):
         wanted = spec.get("completions")
         if spec.get("completionMode") != "Indexed":

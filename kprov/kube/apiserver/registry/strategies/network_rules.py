@@ -6,6 +6,7 @@ Source: upstream pkg/apis/networking/validation/validation.go.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry import addresses, checks
@@ -42,10 +43,20 @@ def policy_warnings(obj: Object) -> Iterator[str]:
             yield from addresses.cidr_warnings(text, where)
 
 
-def network_policy(obj: Object, kept: Collection[str] = ()) -> Errors:
-    """kept: CIDRs that were there before."""
-    spec = obj["spec"]
-    yield from checks.label_selector(spec.get("podSelector") or {}, "spec.podSelector")
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What an update may leave as it was."""
+
+    ranges: Collection[str]
+    any_values: bool
+
+
+def network_policy(obj: Object, old: Object | None = None) -> Errors:
+    """`old`: what an update changes; its CIDRs and what its selectors compare with may stay."""
+    spec, before = obj["spec"], (old or {}).get("spec") or {}
+    kept = _Kept(ranges(old) if old else (), any_values=checks.is_wrong(before.get("podSelector")))
+    selector = spec.get("podSelector") or {}
+    yield from checks.label_selector(selector, "spec.podSelector", any_values=kept.any_values)
     for kind, peers in (("ingress", "from"), ("egress", "to")):
         for where, rule in each(spec.get(kind), f"spec.{kind}"):
             for place, port in each(rule.get("ports"), f"{where}.ports"):
@@ -80,13 +91,13 @@ def _policy_port(port: Object, path: str) -> Errors:
             yield from checks.named(end, f"{path}.endPort", names.is_port_number)
 
 
-def _peer(peer: Object, path: str, kept: Collection[str]) -> Errors:
+def _peer(peer: Object, path: str, kept: _Kept) -> Errors:
     given = [part for part in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(part) is not None]
     for part in given:
         if part == "ipBlock":
-            yield from _block(peer[part], f"{path}.ipBlock", kept)
+            yield from _block(peer[part], f"{path}.ipBlock", kept.ranges)
         else:
-            yield from checks.label_selector(peer[part], f"{path}.{part}")
+            yield from checks.label_selector(peer[part], f"{path}.{part}", any_values=kept.any_values)
     if not given:
         yield field.required(path, "must specify a peer")
     elif len(given) > 1 and "ipBlock" in given:

@@ -81,7 +81,13 @@ def _container(container: Object) -> None:
 
 def pull_policy(image: str) -> str:
     """Always for the tag latest (also when no tag is named), else IfNotPresent; for what is no image, too."""
-    if "@" in image or not _IMAGE.fullmatch(image) or len(image.partition(":")[0]) > _IMAGE_MAX:
+    is_digest = re.fullmatch("[a-f0-9]{64}", image)
+    if (
+        "@" in image
+        or is_digest
+        or not _IMAGE.fullmatch(image)
+        or (len(image.partition(":")[0]) > _IMAGE_MAX)
+    ):
         return "IfNotPresent"
     _, _, tag = image.rsplit("/", 1)[-1].partition(":")
     return "Always" if tag in {"", "latest"} else "IfNotPresent"

@@ -10,7 +10,13 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry import addresses
 from kprov.kube.apiserver.registry.checks import each, nanos
-from kprov.kube.apiserver.registry.strategies import claim_rules, node_label_warnings, volume_warnings
+from kprov.kube.apiserver.registry.strategies import (
+    annotation_rules,
+    apparmor,
+    claim_rules,
+    node_label_warnings,
+    volume_warnings,
+)
 from kprov.kube.apiserver.registry.strategies.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.strategies.windows_rules import visit
 from kprov.kube.machinery import status
@@ -32,6 +38,7 @@ _VOLUMES: Final = {
     "rbd": "deprecated in v1.28, non-functional in v1.31+",
 }
 _SYSCTLS: Final = 'non-functional in v1.11+; use the "sysctls" field instead'
+_NO_SECCOMP: Final = 'non-functional in v1.27+; use the "seccompProfile" field instead'
 _ANNOTATIONS: Final = {
     "scheduler.alpha.kubernetes.io/critical-pod": (
         'non-functional in v1.16+; use the "priorityClassName" field instead'
@@ -46,7 +53,7 @@ def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
     prefix = f"{path}." if path else ""
     return [
         *_whole(metadata, spec, prefix),
-        *_containers(spec, f"{prefix}spec"),
+        *_containers(metadata, spec, prefix),
         *_affinity(spec, f"{prefix}spec"),
         *_addresses(spec, f"{prefix}spec"),
     ]
@@ -88,6 +95,9 @@ def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
     yield from _twice(spec, prefix)
     for name in ("memory", "ephemeral-storage"):
         yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")
+    profile = (spec.get("securityContext") or {}).get("seccompProfile")
+    if profile is None and annotation_rules.SECCOMP in (metadata.get("annotations") or {}):
+        yield f"{prefix}metadata.annotations[{annotation_rules.SECCOMP}]: {_NO_SECCOMP}"
 
 
 def _addresses(spec: Object, path: str) -> Iterator[str]:
@@ -118,8 +128,24 @@ def _fraction(amounts: Object | None, name: str, path: str) -> Iterator[str]:
         yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
 
 
-def _containers(spec: Object, path: str) -> Iterator[str]:
+def _profiles(metadata: Object, spec: Object, container: Object, prefix: str) -> Iterator[str]:
+    """Annotations that fields have replaced; of a pod those of AppArmor are told of where they are copied."""
+    annotations, name = metadata.get("annotations") or {}, container.get("name", "")
+    own = container.get("securityContext") or {}
+    key = f"{annotation_rules.SECCOMP_CONTAINER}{name}"
+    if key in annotations and own.get("seccompProfile") is None:
+        yield f"{prefix}metadata.annotations[{key}]: {_NO_SECCOMP}"
+    key = f"{annotation_rules.APPARMOR}{name}"
+    if prefix and key in annotations and own.get("appArmorProfile") is None:
+        of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
+        if of_pod is None or of_pod != apparmor.profile(annotations[key]):
+            yield f"{prefix}metadata.annotations[{key}]: {apparmor.DEPRECATED}"
+
+
+def _containers(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+    path = f"{prefix}spec"
     for where, container in visit(spec, path):
+        yield from _profiles(metadata, spec, container, prefix)
         resources = container.get("resources") or {}
         for name in ("memory", "ephemeral-storage"):
             for part in ("limits", "requests"):

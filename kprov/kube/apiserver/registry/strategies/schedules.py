@@ -7,6 +7,7 @@ upstream pkg/apis/batch/validation/validation.go.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,13 @@ _NAMES: Final[dict[str, dict[str, int]]] = {
 }
 _FIELDS: Final = (("minute", 0, 59), ("hour", 0, 23), ("dom", 1, 31), ("month", 1, 12), ("dow", 0, 6))
 _DESCRIPTORS: Final = {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
-_DURATION: Final = re.compile(r"[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+|0")
+#: What a duration is made of: "1.5h".
+_AMOUNT: Final = re.compile(r"(?P<digits>[0-9]*(\.[0-9]*)?)(?P<unit>[^.0-9]*)")
+_SECOND: Final = 10**9
+#: In nanoseconds; the micro sign and the Greek letter are both known.
+_UNITS: Final = {"ns": 1, "ms": 10**6, "s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND} | (
+    dict.fromkeys(("us", "\u00b5s", "\u03bcs"), 1000)
+)
 
 
 class _WrongError(ValueError):
@@ -39,19 +46,23 @@ def cron(text: str) -> str:
 
 def _parse(text: str) -> None:
     if text.startswith(("TZ=", "CRON_TZ=")):
-        zone, _, text = text.partition(" ")
+        zone, space, text = text.partition(" ")
+        if not space:
+            # Where upstream's parser looks for what comes before the space.
+            wrong = "runtime error: slice bounds out of range [:-1]"
+            raise _WrongError(f"invalid schedule format: {wrong}")
         name = zone.partition("=")[2]
-        if not _is_zone(name):
-            raise _WrongError(f"provided bad location {name}: unknown time zone {name}")
+        if problem := _zone_problem(name):
+            raise _WrongError(f"provided bad location {name}: {problem}")
         text = text.strip()
     if text.startswith("@"):
         if text in _DESCRIPTORS:
             return
         if text.startswith("@every "):
             length = text.removeprefix("@every ")
-            if _DURATION.fullmatch(length):
-                return
-            raise _WrongError(f'failed to parse duration {text}: time: invalid duration "{length}"')
+            if problem := _duration_problem(length):
+                raise _WrongError(f"failed to parse duration {text}: time: {problem}")
+            return
         raise _WrongError(f"unrecognized descriptor: {text}")
     parts = text.split()
     if len(parts) != len(_FIELDS):
@@ -116,14 +127,43 @@ def _is_int64(digits: str) -> bool:
     return len(short) < 20 and -(2**63) <= int(digits if len(digits) < 100 else short or "0") < 2**63
 
 
-def _is_zone(name: str) -> bool:
+def _duration_problem(text: str) -> str:
+    """What Go's parser of durations says of it; "" of a good one."""
+    shown = status.quoted(text)
+    rest = text[1:] if text[:1] in {"-", "+"} else text
+    if rest == "0":
+        return ""
+    if not rest:
+        return f"invalid duration {shown}"
+    nanoseconds = 0
+    while rest:
+        part = _AMOUNT.match(rest)
+        if part is None or not part["digits"].strip("."):
+            return f"invalid duration {shown}"
+        if not part["unit"]:
+            return f"missing unit in duration {shown}"
+        if part["unit"] not in _UNITS:
+            return f"unknown unit {status.quoted(part['unit'])} in duration {shown}"
+        nanoseconds += int(Fraction(f"0{part['digits']}") * _UNITS[part["unit"]])
+        rest = rest[part.end() :]
+    if nanoseconds > 2**63 - (text[0] != "-"):
+        return f"invalid duration {shown}"
+    return ""
+
+
+def _zone_problem(name: str) -> str:
+    """What Go's time.LoadLocation says of it; "" of a zone."""
     if name in {"", "UTC", "Local"}:
-        return True
+        return ""
+    if ".." in name or name[0] in "/\\":
+        return "time: invalid location name"
     try:
         ZoneInfo(name)
+    except IsADirectoryError:
+        return "is a directory"
     except (ValueError, OSError, KeyError):
-        return False
-    return True
+        return f"unknown time zone {name}"
+    return ""
 
 
 def time_zone(name: str, path: str) -> Errors:
@@ -139,10 +179,8 @@ def time_zone(name: str, path: str) -> Errors:
     if name.lower() == "local":
         text = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         yield field.invalid(path, name, text)
-    if ".." in name:
-        yield field.invalid(path, name, "time: invalid location name")
-    elif not _is_zone(name):
-        yield field.invalid(path, name, f"unknown time zone {name}")
+    if problem := _zone_problem(name):
+        yield field.invalid(path, name, problem)
 
 
 def indexes(text: str, completions: int) -> tuple[int, str]:

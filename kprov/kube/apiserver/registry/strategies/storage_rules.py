@@ -197,7 +197,8 @@ def csi_node_update(obj: Object, old: Object) -> Errors:
 
 
 def storage_capacity(obj: Object, old: Object | None = None) -> Errors:
-    yield from checks.label_selector(obj.get("nodeTopology"), "nodeTopology")
+    keeps = checks.is_wrong((old or {}).get("nodeTopology"))
+    yield from checks.label_selector(obj.get("nodeTopology"), "nodeTopology", any_values=keeps)
     name = obj.get("storageClassName", "")
     yield from checks.named(name, "storageClassName", names.is_dns1123_subdomain)
     if obj.get("capacity") is not None and nanos(obj["capacity"]) < 0:

@@ -6,6 +6,7 @@ Source: upstream pkg/apis/admissionregistration/v1/defaults.go, pkg/apis/admissi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ _OPERATIONS: Final = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
 _SCOPES: Final = ["*", "Cluster", "Namespaced"]
 FAILURES: Final = ["Fail", "Ignore"]
 MATCHES: Final = ["Equivalent", "Exact"]
+_NO_EFFECTS: Final = ["None", "NoneOnDryRun"]
+_SELECTORS: Final = ("namespaceSelector", "objectSelector")
 _REVIEWS: Final = {"v1", "v1beta1"}
 _CONDITIONS_MAX: Final = 64
 
@@ -57,47 +60,79 @@ class WebhookConfigurationStrategy(ResourceStrategy):
                 missing(service, port=443)
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return [*_webhooks(obj)]
+        return [*_webhooks(obj, _Leave())]
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*_webhooks(obj)]
+        return [*_webhooks(obj, _leave(obj.get("webhooks") or [], old.get("webhooks") or []))]
 
 
-def _webhooks(obj: Object) -> Errors:
+@dataclass(frozen=True, slots=True)
+class _Leave:
+    """Rules that an update need not keep, since the old object did not either."""
+
+    side_effects: bool = False
+    unknown_versions: bool = False
+    same_names: bool = False
+    label_values: bool = False
+    #: Nothing was changed of the conditions.
+    conditions: bool = False
+
+
+def _leave(new: Sequence[Object], old: Sequence[Object]) -> _Leave:
+    known = [hook.get("name", "") for hook in old]
+    return _Leave(
+        side_effects=any(hook.get("sideEffects") not in _NO_EFFECTS for hook in old),
+        unknown_versions=any(
+            hook.get("admissionReviewVersions") and not _REVIEWS & set(hook["admissionReviewVersions"])
+            for hook in old
+        ),
+        same_names=len(known) > len(set(known)),
+        label_values=any(checks.is_wrong(hook.get(part)) for hook in old for part in _SELECTORS),
+        conditions=len(new) == len(old)
+        and all(
+            hook.get("matchConditions") == before.get("matchConditions")
+            for hook, before in zip(new, old, strict=True)
+        ),
+    )
+
+
+def _webhooks(obj: Object, leave: _Leave) -> Errors:
     seen: set[str] = set()
     for path, hook in each(obj.get("webhooks"), "webhooks"):
-        yield from _webhook(hook, path)
+        yield from _webhook(hook, path, leave)
         name = hook.get("name", "")
-        if name in seen:
+        if name and name in seen and not leave.same_names:
             yield field.duplicate(f"{path}.name", name)
         seen.add(name)
 
 
-def _webhook(hook: Object, path: str) -> Errors:
+def _webhook(hook: Object, path: str, leave: _Leave) -> Errors:
     yield from _qualified(hook.get("name", ""), f"{path}.name")
     for where, each_rule in each(hook.get("rules"), f"{path}.rules"):
         yield from rule(each_rule, where)
     yield from one_of(hook["failurePolicy"], f"{path}.failurePolicy", FAILURES)
     yield from one_of(hook["matchPolicy"], f"{path}.matchPolicy", MATCHES)
-    effects = hook.get("sideEffects")
-    if effects is None:
-        yield field.required(f"{path}.sideEffects", "must specify one of None, NoneOnDryRun")
-    else:
-        yield from one_of(effects, f"{path}.sideEffects", ["None", "NoneOnDryRun"])
+    supported = [*_NO_EFFECTS, "Some", "Unknown"] if leave.side_effects else _NO_EFFECTS
+    if hook.get("sideEffects") is None:
+        yield field.required(f"{path}.sideEffects", f"must specify one of {', '.join(supported)}")
+    yield from one_of(hook.get("sideEffects"), f"{path}.sideEffects", supported)
     if not 1 <= hook["timeoutSeconds"] <= 30:
         text = "the timeout value must be between 1 and 30 seconds"
         yield field.invalid(f"{path}.timeoutSeconds", hook["timeoutSeconds"], text)
-    yield from label_selector(hook["namespaceSelector"], f"{path}.namespaceSelector")
-    yield from label_selector(hook["objectSelector"], f"{path}.objectSelector")
+    for part in _SELECTORS:
+        yield from label_selector(hook[part], f"{path}.{part}", any_values=leave.label_values)
     if "reinvocationPolicy" in hook:
         policies = ["IfNeeded", "Never"]
         yield from one_of(hook["reinvocationPolicy"], f"{path}.reinvocationPolicy", policies)
     yield from _client(hook.get("clientConfig") or {}, f"{path}.clientConfig")
-    yield from match_conditions(hook.get("matchConditions"), f"{path}.matchConditions")
-    yield from _review_versions(hook.get("admissionReviewVersions") or [], f"{path}.admissionReviewVersions")
+    if not leave.conditions:
+        yield from match_conditions(hook.get("matchConditions"), f"{path}.matchConditions")
+    versions = hook.get("admissionReviewVersions") or []
+    where = f"{path}.admissionReviewVersions"
+    yield from _review_versions(versions, where, is_any=leave.unknown_versions)
 
 
-def _review_versions(versions: Sequence[str], path: str) -> Errors:
+def _review_versions(versions: Sequence[str], path: str, *, is_any: bool) -> Errors:
     if not versions:
         yield field.required(path, "must specify one of v1, v1beta1")
         return
@@ -108,7 +143,7 @@ def _review_versions(versions: Sequence[str], path: str) -> Errors:
             continue
         seen.add(version)
         yield from named(version, where, names.is_dns1035_label)
-    if not _REVIEWS & seen:
+    if not is_any and not _REVIEWS & seen:
         yield field.invalid(path, versions, "must include at least one of v1, v1beta1")
 
 

@@ -176,7 +176,7 @@ class DaemonSetStrategy(WorkloadStrategy):
         return list(apps_rules.daemon_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.immutable_selector(obj, old), *apps_rules.daemon_set(obj)]
+        return [*apps_rules.immutable_selector(obj, old), *apps_rules.daemon_set(obj, old)]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.daemon_set(obj, old))
@@ -199,7 +199,10 @@ class StatefulSetStrategy(WorkloadStrategy):
         (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
+        """A field whose feature is off stays where it was used."""
+        before = old["spec"]["updateStrategy"].get("rollingUpdate") or {}
+        if before.get("maxUnavailable") is None:
+            (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
         super().prepare_for_update(context, obj, old)
 
     def default_own(self, obj: Object, spec: Object) -> None:
@@ -219,14 +222,14 @@ class StatefulSetStrategy(WorkloadStrategy):
             claim.setdefault("apiVersion", "v1")
             claim.setdefault("kind", "PersistentVolumeClaim")
             claim_spec: Object = claim.setdefault("spec", {})
-            claim_spec["volumeMode"] = claim_spec.get("volumeMode") or "Filesystem"
+            _missing(claim_spec, "volumeMode", "Filesystem")
             claim.setdefault("status", {}).setdefault("phase", "Pending")
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(apps_rules.stateful_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.stateful_set(obj, is_new=False), *apps_rules.stateful_set_update(obj, old)]
+        return [*apps_rules.stateful_set(obj, old), *apps_rules.stateful_set_update(obj, old)]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.stateful_set(obj, old))
@@ -326,6 +329,16 @@ class CronJobStrategy(ResourceStrategy):
         job: Object = template.setdefault("spec", {})
         pod_template.default_template(job.setdefault("template", {}))
         _default_failure_policy(job)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        found = super().warnings(obj, old)
+        if old is not None and "TZ" in obj["spec"].get("schedule", ""):
+            # The doubled step of the path is upstream's.
+            found.append(
+                "cannot use TZ or CRON_TZ in spec.spec.schedule, use timeZone instead, see "
+                "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/ for more details"
+            )
+        return found
 
     def validate(self, obj: Object) -> list[FieldError]:
         return list(job_rules.cron_job(obj))

@@ -82,6 +82,8 @@ def test_on_the_hosts_network_a_port_is_the_hosts_port() -> None:
         ("registry:5000/nginx", "Always"),
         ("registry:5000/nginx:1", "IfNotPresent"),
         ("nginx@sha256:0000", "IfNotPresent"),
+        ("a" * 64, "IfNotPresent"),
+        ("a" * 65, "Always"),
     ],
 )
 def test_images_that_may_change_are_pulled_each_time(image: str, policy: str) -> None:

@@ -32,6 +32,7 @@ GROUPS = {
     "limitranges": ("", "v1"),
     "deployments": ("apps", "v1"),
     "statefulsets": ("apps", "v1"),
+    "daemonsets": ("apps", "v1"),
     "cronjobs": ("batch", "v1"),
     "horizontalpodautoscalers": ("autoscaling", "v2"),
     "networkpolicies": ("networking.k8s.io", "v1"),
@@ -63,6 +64,7 @@ GOOD: dict[str, Object] = {
     "limitranges": {"spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]}},
     "deployments": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
     "statefulsets": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
+    "daemonsets": {"spec": {"selector": SELECTOR, "template": TEMPLATE}},
     "cronjobs": {
         "spec": {
             "schedule": "* * * * *",
@@ -192,6 +194,15 @@ FIRST = ("spec", "containers", 0)
         ("deployments", (*SPEC, "template", "metadata"), {"labels": {"a": "b", f"{'a' * 254}/x": "x"}},
          "spec.template.labels", "prefix part must be no more than 253 bytes"),
         ("cronjobs", (*SPEC, "schedule"), f"{'9' * 20} * * * *", "spec.schedule", "value out of range"),
+        ("cronjobs", (*SPEC, "schedule"), "@every 1x", "spec.schedule",
+         'failed to parse duration @every 1x: time: unknown unit "x" in duration "1x"'),
+        ("cronjobs", (*SPEC, "schedule"), "@every 1.5", "spec.schedule",
+         'failed to parse duration @every 1.5: time: missing unit in duration "1.5"'),
+        ("cronjobs", (*SPEC, "schedule"), "@every 2562048h", "spec.schedule", 'invalid duration "2562048h"'),
+        ("cronjobs", (*SPEC, "timeZone"), "Europe", "spec.timeZone", "is a directory"),
+        ("statefulsets", (*SPEC, "volumeClaimTemplates"), [{"spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumeMode": ""}}],
+         "spec.volumeClaimTemplates[0].spec.volumeMode", 'Unsupported value: ""'),
         ("cronjobs", (*SPEC, "timeZone"), "a..b", "spec.timeZone", "time: invalid location name"),
         ("limitranges", (*SPEC, "limits", 0, "min"), {"cpu": "3"},
          "spec.limits[0].min[cpu]", "min value 3 is greater than max value 2"),
@@ -232,6 +243,18 @@ def test_a_wrong_field_is_named_in_upstreams_words(
     ]
 
 
+@pytest.mark.parametrize("zone", ["TZ=UTC", "CRON_TZ=UTC"])
+def test_a_schedule_of_only_a_zone_is_told_of_as_by_the_parser(zone: str) -> None:
+    texts = [text for _, text in made("cronjobs", "spec", "schedule", value=zone)]
+    assert "invalid schedule format: runtime error: slice bounds out of range [:-1]" in texts[0]
+
+
+def test_a_number_without_a_percent_sign_counts_as_one() -> None:
+    strategy = {"rollingUpdate": {"maxUnavailable": "-1"}}
+    fields = [name for name, _ in made("daemonsets", "spec", "updateStrategy", value=strategy)]
+    assert fields == ["spec.updateStrategy.rollingUpdate.maxUnavailable"]
+
+
 def test_indexes_with_thousands_of_digits_are_refused_in_two_ways() -> None:
     policy = {"rules": [{"succeededIndexes": "1" * 70000}]}
     template = {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}
@@ -258,6 +281,40 @@ def test_conditions_of_failed_pods_are_true_in_templates_of_jobs() -> None:
             "podtemplates",
             {"template": {"spec": {"terminationGracePeriodSeconds": -1, "containers": []}}},
             "template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid",
+        ),
+        (
+            "podtemplates",
+            {
+                "template": {
+                    "metadata": {"annotations": {"seccomp.security.alpha.kubernetes.io/pod": "unconfined"}},
+                    "spec": {"containers": []},
+                }
+            },
+            "template.metadata.annotations[seccomp.security.alpha.kubernetes.io/pod]: non-functional in v1.27+",
+        ),
+        (
+            "podtemplates",
+            {
+                "template": {
+                    "metadata": {
+                        "annotations": {"container.seccomp.security.alpha.kubernetes.io/c": "unconfined"}
+                    },
+                    "spec": {"containers": [CONTAINER]},
+                }
+            },
+            "template.metadata.annotations[container.seccomp.security.alpha.kubernetes.io/c]: non-functional",
+        ),
+        (
+            "podtemplates",
+            {
+                "template": {
+                    "metadata": {
+                        "annotations": {"container.apparmor.security.beta.kubernetes.io/c": "unconfined"}
+                    },
+                    "spec": {"containers": [CONTAINER]},
+                }
+            },
+            "template.metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: deprecated since",
         ),
         (
             "nodes",
