@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,58 +11,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.apiserver.servers import ApiServer, Authority, Etcd, running
+from tests.apiserver.issuer import Issuer
+from tests.apiserver.servers import ApiServer, Etcd, running
 
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-
-
-class Issuer:
-    """Serves an OpenID discovery document and its keys over TLS, and signs tokens."""
-
-    def __init__(self, folder: Path) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        authority = Authority(folder, "issuer-ca")
-        self.authority = authority.file.read_text()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*authority.issue("issuer", "issuer", serves=True))
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps(issuer.document(self.path)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def document(self, path: str) -> Any:
-        if path.endswith("openid-configuration"):
-            return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-        point = self._key.public_key().public_numbers()
-        x, y = (
-            base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
-            for number in (point.x, point.y)
-        )
-        return {"keys": [{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "x": x, "y": y}]}
-
-    def token(self, **claims: Any) -> str:
-        base = {"iss": self.url, "aud": "cluster", "exp": time.time() + 600, "sub": "ann", "roles": ["dev"]}
-        return jwt.encode(base | claims, self._key, algorithm="ES256", headers={"kid": "k1"})
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +70,12 @@ def server(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_an_issuers_token_is_a_user_by_its_claims(server: ApiServer, issuer: Issuer) -> None:
     token = issuer.token(tenant="blue", jti="j1")
     found = server.post(WHO, REVIEW, token=token).json["status"]["userInfo"]
-    assert found == {"username": "oidc:ann", "uid": "j1", "groups": ["team:dev", "system:authenticated"]}
+    assert found == {
+        "username": "oidc:ann",
+        "uid": "j1",
+        "groups": ["team:dev", "system:authenticated"],
+        "extra": {"authentication.kubernetes.io/credential-id": ["JTI=j1"]},
+    }
     assert server.post(WHO, REVIEW, token=token).status == 201
 
 
@@ -132,7 +85,8 @@ def test_an_issuers_token_is_a_user_by_its_claims(server: ApiServer, issuer: Iss
         {"tenant": "red"},
         {"tenant": "blue", "aud": "elsewhere"},
         {"tenant": "blue", "exp": 1},
-        {"tenant": "blue", "sub": None},
+        {"tenant": "blue", "sub": 7},
+        {"tenant": "blue", "aud": 5},
         {"tenant": "blue", "iss": "https://example.com"},
         {},
     ],

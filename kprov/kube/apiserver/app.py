@@ -14,6 +14,7 @@ from typing import Any
 from kprov.kube.apiserver import admission, authentication, authorization, options_rules, workers
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
+from kprov.kube.apiserver.authentication import authorities
 from kprov.kube.apiserver.authentication import configuration as authentication_configuration
 from kprov.kube.apiserver.authentication.reload import Reloader as AuthenticationReloader
 from kprov.kube.apiserver.authorization import configuration as authorization_configuration
@@ -26,7 +27,7 @@ from kprov.kube.apiserver.endpoints.verbs import Verbs
 from kprov.kube.apiserver.flowcontrol import filter as flow_filter
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.health import Health
-from kprov.kube.apiserver.interfaces import PostStartHook
+from kprov.kube.apiserver.interfaces import Authenticator, PostStartHook
 from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.store import Store
@@ -45,8 +46,6 @@ from kprov.kube.machinery.resources import RESOURCES, Resource
 
 log = logging.getLogger(__name__)
 
-#: Looked at so often for a renewed certificate.
-_CERTIFICATE_SECONDS = 60.0
 _NOT_STORED = {"componentstatuses"}
 
 
@@ -96,7 +95,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
-            group.create_task(_follow_certificate(tls), name="certificate"),
+            group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
             group.create_task(_control_flow(flow, registry), name="priority-and-fairness"),
         ]
         tasks += [group.create_task(work) for work in _reloads(options, storage, registry, server)]
@@ -240,8 +239,10 @@ async def _tell_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> 
     log.info("ready")
 
 
-async def _follow_certificate(tls: ServingTls) -> None:
+async def _follow_certificates(tls: ServingTls, authenticator: Authenticator) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         while True:
-            await asyncio.sleep(_CERTIFICATE_SECONDS)
+            await asyncio.sleep(authorities.SECONDS)
             tls.reload_if_changed()
+            if isinstance(authenticator, authentication.Union):
+                authenticator.reload_authorities()

@@ -39,6 +39,13 @@ _STRINGS: Final = {
     "audit-log-version": ("audit.k8s.io/v1", "audit.k8s.io/v1"),
     "audit-webhook-config-file": ("", "refused: there are no audit webhooks"),
     "encryption-provider-config": ("", "EncryptionConfiguration: what is encrypted in etcd, and how"),
+    "oidc-issuer-url": ("", "issuer of JWTs that are taken, https only"),
+    "oidc-client-id": ("", "audience that they have to be for"),
+    "oidc-ca-file": ("", "CA that the issuer's certificate is verified with; default: the host's"),
+    "oidc-username-claim": ("sub", "claim with the user's name"),
+    "oidc-username-prefix": ("", "before each name; default: the issuer and #, but for email; - is none"),
+    "oidc-groups-claim": ("", "claim with the user's groups"),
+    "oidc-groups-prefix": ("", "before each group"),
     "tls-min-version": ("VersionTLS12", "VersionTLS12 or VersionTLS13"),
     "external-hostname": ("", "host name in discovery documents"),
     "service-cluster-ip-range": ("10.0.0.0/24", "CIDRs of ClusterIPs"),
@@ -61,8 +68,15 @@ _LISTS: Final = {
     "requestheader-group-headers": ((), "headers with a user's groups"),
     "requestheader-username-headers": ((), "headers with a user's name"),
     "requestheader-uid-headers": ((), "headers with a user's uid"),
+    "oidc-signing-algs": (("RS256",), "algorithms that a JWT may be signed with"),
     "tls-cipher-suites": ((), "suites for TLS 1.2 in Go's names; default: OpenSSL's secure ones"),
 }
+
+
+_OIDC: Final = (
+    *(name for name in (*_STRINGS, *_LISTS) if name.startswith("oidc-")),
+    "oidc-required-claim",
+)
 
 
 def parse(argv: Sequence[str] | None = None) -> Namespace:
@@ -97,6 +111,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     flags.integer("max-requests-inflight", 400, f"requests that read: {inflight}")
     flags.integer("max-mutating-requests-inflight", 200, f"requests that write: {inflight}")
     flags.boolean("enable-priority-and-fairness", True, "whether FlowSchemas say which request comes first")
+    flags.string_map("oidc-required-claim", "claims that a JWT has to have, with their values")
     flags.string_map("feature-gates", "accepted, without effect")
     flags.string_map("runtime-config", "accepted, without effect")
     options = flags.parse(argv)
@@ -104,6 +119,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     options.flags = flags.shown(options)
     given = sys.argv[1:] if argv is None else argv
     options.anonymous_auth_given = _is_given("anonymous-auth", given)
+    options.oidc_given = any(_is_given(flag, given) for flag in _OIDC)
     options.authorization_mode_given = _is_given("authorization-mode", given)
     return options
 

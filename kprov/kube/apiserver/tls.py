@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.apiserver.authentication.authorities import AuthorityFile
+
 log = logging.getLogger(__name__)
 
 #: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
@@ -73,15 +75,24 @@ class ServingTls:
         self.context.num_tickets = 0
         self.context.options |= ssl.OP_NO_TICKET
         self.context.load_cert_chain(self._certificate, self._key)
-        for authority in {options.client_ca_file, options.requestheader_client_ca_file} - {""}:
-            self.context.load_verify_locations(authority)
+        paths = {options.client_ca_file, options.requestheader_client_ca_file} - {""}
+        self._authorities = [AuthorityFile(path) for path in paths]
+        for authority in self._authorities:
+            self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
             self.context.verify_mode = ssl.CERT_OPTIONAL
         # Who asks with a certificate that is not in force gets an answer, and another credential may hold.
         self.context.verify_flags |= _NO_CHECK_TIME
         self._seen = self._stamps()
 
     def reload_if_changed(self) -> None:
-        """Take the files again when they are others than before; a broken pair is left alone and logged."""
+        """Take the files again when they are others than before; a broken pair is left alone and logged.
+
+        OpenSSL forgets no authority: certificates of those that are gone get through the handshake, and
+        are refused by who authenticates.
+        """
+        for authority in self._authorities:
+            if authority.look():
+                self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
         stamps = self._stamps()
         if stamps == self._seen:
             return

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kprov.kube.apiserver.authentication.authorities import AuthorityFile
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -26,9 +26,10 @@ SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 _Span = tuple[datetime, datetime]
 
 
-def load_authorities(path: str) -> list[x509.Certificate]:
-    """Certificates of a PEM file; an empty path gives none."""
-    return x509.load_pem_x509_certificates(Path(path).read_bytes()) if path else []
+def following(path: str) -> CertificateAuthenticator:
+    """Of a PEM file's authorities, also when it changes; an empty path has none."""
+    file = AuthorityFile(path)
+    return CertificateAuthenticator(file.certificates, file)
 
 
 class CertificateAuthenticator:
@@ -37,9 +38,17 @@ class CertificateAuthenticator:
     TLS has verified the chain of signatures already, but not whether its certificates are in force.
     """
 
-    def __init__(self, authorities: list[x509.Certificate]) -> None:
+    def __init__(self, authorities: list[x509.Certificate], file: AuthorityFile | None = None) -> None:
+        """file: where the authorities are from, to be looked at again."""
         self._authorities = authorities
+        self._file = file
         self._known: OrderedDict[bytes, tuple[UserInfo, _Span]] = OrderedDict()
+
+    def reload_if_changed(self) -> None:
+        """Take the file's authorities when they are others than before."""
+        if self._file is not None and self._file.look():
+            self._authorities = self._file.certificates
+            self._known.clear()
 
     def authenticate(self, der: bytes) -> UserInfo | None:
         """The user; None for another authority's certificate, one not for clients, or one without a name.

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kprov.kube.apiserver import configuration
+from kprov.kube.apiserver.authentication import oidc_flags
 from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import field
@@ -53,10 +54,16 @@ _NO_CEL: Final = "CEL expressions are not supported by this server; use claim"
 
 
 def load(options: Namespace) -> Object:
-    """The file's document, {} without one. Raises ConfigError."""
+    """The file's document, without one what --oidc-* say in its form. Raises ConfigError."""
     path = options.authentication_config
+    if options.oidc_given and path:
+        raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
     if not path:
-        return {}
+        document = oidc_flags.document(options) if options.oidc_given else {}
+        told = [f"{each.field}: {each.detail}" for each in validate(document, options.service_account_issuer)]
+        if told:
+            raise ConfigError(f"invalid authentication configuration: {'; '.join(told)}")
+        return document
     document = configuration.load(FILE, path)
     configuration.refuse(FILE, path, validate(document, options.service_account_issuer))
     if document.get("anonymous") is not None and options.anonymous_auth_given:

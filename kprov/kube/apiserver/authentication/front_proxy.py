@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kprov.kube.apiserver.authentication.certificates import SAID, CertificateAuthenticator, load_authorities
+from kprov.kube.apiserver.authentication.certificates import SAID, following
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -16,12 +16,16 @@ class FrontProxyAuthenticator:
     """Flags --requestheader-*: which authority, which names, which headers."""
 
     def __init__(self, options: Namespace) -> None:
-        self._proxies = CertificateAuthenticator(load_authorities(options.requestheader_client_ca_file))
+        self._proxies = following(options.requestheader_client_ca_file)
         self._names = frozenset(options.requestheader_allowed_names)
         self._user_headers = options.requestheader_username_headers
         self._uid_headers = options.requestheader_uid_headers
         self._group_headers = options.requestheader_group_headers
         self._extra_prefixes = [prefix.lower() for prefix in options.requestheader_extra_headers_prefix]
+
+    def reload_if_changed(self) -> None:
+        """See CertificateAuthenticator."""
+        self._proxies.reload_if_changed()
 
     def trusts(self, der: bytes) -> bool:
         """Whether the certificate is of the front proxies' authority, for clients and in force."""

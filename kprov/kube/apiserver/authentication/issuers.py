@@ -1,173 +1,130 @@
 """JWTs of other issuers, as AuthenticationConfiguration describes them (OpenID Connect ID tokens).
 
-An issuer's keys come from its discovery document. They are read when a token names a key that is not among
-them, but not more often than each ten seconds.
 Source: apiserver/plugin/pkg/authenticator/token/oidc.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import jwt
-import orjson
-
+from kprov.kube.apiserver.authentication import id_tokens
+from kprov.kube.apiserver.authentication.certificates import SAID
+from kprov.kube.apiserver.authentication.distributed_claims import DistributedClaims
+from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS, issuer_of
+from kprov.kube.apiserver.authentication.key_sets import KeySet
+from kprov.kube.apiserver.authentication.token_claims import RefusedTokenError
 from kprov.kube.apiserver.request import UserInfo
-from kprov.kube.machinery import status
 
-if TYPE_CHECKING:
-    import aiohttp
-
-log = logging.getLogger(__name__)
+__all__ = ["Issuer", "issuer_of"]
 
 Object = dict[str, Any]
-_ALGORITHMS: Final = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"]
-_TIMEOUT_SECONDS: Final = 30
-_AGAIN_SECONDS: Final = 10.0
 _REMEMBERED: Final = 4096
-_WELL_KNOWN: Final = "/.well-known/openid-configuration"
 
 
 class Issuer:
     """One entry of `jwt`, valid. Tokens of other issuers are not its business."""
 
-    def __init__(self, entry: Object) -> None:
+    def __init__(self, entry: Object, algorithms: Sequence[str] = ALGORITHMS) -> None:
+        """algorithms: that a token may be signed with."""
         issuer, mappings = entry["issuer"], entry["claimMappings"]
         self.url: str = issuer["url"]
-        self._audiences = frozenset(issuer["audiences"])
-        self._discovery = issuer.get("discoveryURL") or self.url.rstrip("/") + _WELL_KNOWN
-        self._context = ssl.create_default_context(cadata=issuer.get("certificateAuthority") or None)
+        self._audiences: Sequence[str] = issuer["audiences"]
+        self._algorithms = algorithms
+        context = ssl.create_default_context(cadata=issuer.get("certificateAuthority") or None)
+        self.keys = KeySet(self.url, context, issuer.get("discoveryURL") or "")
         self._username: Object = mappings["username"]
         self._groups: Object = mappings.get("groups") or {}
         self._uid: str = (mappings.get("uid") or {}).get("claim") or ""
         self._required = {
             rule["claim"]: rule.get("requiredValue") or "" for rule in entry.get("claimValidationRules") or ()
         }
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = float("-inf")
-        self._lock = asyncio.Lock()
-        self._known: OrderedDict[str, tuple[UserInfo, float]] = OrderedDict()
+        claim = self._groups.get("claim") or ""
+        self._elsewhere = DistributedClaims(claim, self._verified, context) if claim else None
+        self._known: OrderedDict[str, tuple[UserInfo, float, int]] = OrderedDict()
 
     async def authenticate(self, token: str) -> UserInfo:
         """The token's user. Raises StatusError 401."""
         known = self._known.get(token)
-        if known is not None and time.time() < known[1]:
+        if known is not None and time.time() < known[1] and known[2] == self.keys.changes:
             return known[0]
-        try:
-            header = jwt.get_unverified_header(token)
-            keys = await self._candidates(header.get("kid", ""))
-            claims = self._verified(token, keys)
-            user = self.user(claims)
-        except (jwt.PyJWTError, ValueError) as error:
-            log.info("a token of %s does not hold: %s", self.url, error)
-            raise status.unauthorized() from None
-        self._known[token] = user, float(claims["exp"])
+        if not await self.keys.find():
+            raise RefusedTokenError("oidc: authenticator not initialized")
+        claims = await self._verified(token, self.keys)
+        if self._elsewhere is not None:
+            claims = await self._elsewhere.expand(claims)
+        user = self.user(claims)
+        self._known[token] = user, float(claims["exp"]), self.keys.changes
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return user
 
+    async def _verified(self, token: str, keys: KeySet) -> Object:
+        """The claims of a token that holds by its issuer's keys."""
+        try:
+            parsed = id_tokens.parse(token)
+        except ValueError as error:
+            raise RefusedTokenError(f"oidc: verify token: oidc: malformed jwt: {error}") from None
+        if parsed.algorithm not in self._algorithms:
+            known = " ".join(f'"{each}"' for each in self._algorithms)
+            text = f'unsupported algorithm, expected [{known}] got "{parsed.algorithm}"'
+            raise RefusedTokenError(f"oidc: verify token: oidc: id token signed with {text}")
+        await keys.verify(parsed)
+        id_tokens.check(parsed.claims, keys.url, self._audiences)
+        return parsed.claims
+
     def user(self, claims: Object) -> UserInfo:
-        """By the claim mappings. ValueError: a claim is missing or of another type."""
-        name = _text(claims.get(self._username["claim"]), self._username["claim"])
-        if self._username["claim"] == "email" and claims.get("email_verified", True) is not True:
-            raise ValueError("email not verified")
-        groups = _texts(claims.get(self._groups.get("claim", ""), []), self._groups.get("claim", ""))
-        uid = _text(claims.get(self._uid), self._uid) if self._uid else ""
-        for claim, value in self._required.items():
-            if claims.get(claim) != value:
-                raise ValueError(f"the required claim {claim} is not {value!r}")
+        """By the claim mappings. Raises RefusedTokenError: a claim is missing or of another type."""
+        name = self._name(claims)
         prefix = self._groups.get("prefix") or ""
-        shown = [f"{prefix}{group}" for group in groups]
-        if "system:authenticated" not in shown:
-            shown.append("system:authenticated")
-        return UserInfo(name=(self._username.get("prefix") or "") + name, groups=tuple(shown), uid=uid)
+        try:
+            named = id_tokens.texts_claim(claims, self._groups.get("claim", ""))
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse groups claim "{self._groups["claim"]}": {error}') from None
+        try:
+            uid = id_tokens.text_claim(claims, self._uid) if self._uid else ""
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse uid claim "{self._uid}": {error}') from None
+        self._check_required(claims)
+        groups = [prefix + group for group in named]
+        if name != "system:anonymous" and SAID.isdisjoint(groups):
+            groups.append("system:authenticated")
+        number = claims.get("jti")
+        extra = {"authentication.kubernetes.io/credential-id": (f"JTI={number}",)}
+        return UserInfo(
+            name=name,
+            groups=tuple(groups),
+            uid=uid,
+            extra=extra if number and isinstance(number, str) else {},
+        )
 
-    async def read_keys(self) -> None:
-        """Ask the issuer; what it does not tell is tried again when a token needs it."""
-        # Only with other issuers: it is a tenth of a server's memory.
-        import aiohttp
+    def _name(self, claims: Object) -> str:
+        claim = self._username["claim"]
+        try:
+            name = id_tokens.text_claim(claims, claim)
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse username claims "{claim}": {error}') from None
+        if claim == "email" and "email_verified" in claims:
+            verified = claims["email_verified"]
+            if verified is not None and not isinstance(verified, bool):
+                kind = id_tokens.kind_of(verified)
+                text = f"json: cannot unmarshal {kind} into Go value of type bool"
+                raise RefusedTokenError(f"oidc: parse 'email_verified' claim: {text}")
+            if not verified:
+                raise RefusedTokenError("oidc: email not verified")
+        return (self._username.get("prefix") or "") + name
 
-        async with self._lock:
-            if time.monotonic() - self._read_at < _AGAIN_SECONDS:
-                return
-            self._read_at = time.monotonic()
-            timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+    def _check_required(self, claims: Object) -> None:
+        for claim, wanted in self._required.items():
+            if claim not in claims:
+                raise RefusedTokenError(f"oidc: required claim {claim} not present in ID token")
             try:
-                async with aiohttp.ClientSession(timeout=timeout) as session:
-                    described = await self._fetch(session, self._discovery)
-                    if described.get("issuer") != self.url:
-                        raise ValueError(f"it says that its issuer is {described.get('issuer')!r}")
-                    listed = await self._fetch(session, described["jwks_uri"])
-                keys = {}
-                for each in listed["keys"]:
-                    if each.get("use", "sig") == "sig":
-                        keys[each.get("kid", "")] = jwt.PyJWK.from_dict(each)
-                self._keys = keys
-            except (
-                aiohttp.ClientError,
-                TimeoutError,
-                ValueError,
-                KeyError,
-                TypeError,
-                jwt.PyJWTError,
-            ) as error:
-                log.warning("cannot read the keys of %s: %s", self.url, error)
-
-    async def _fetch(self, session: aiohttp.ClientSession, url: str) -> Object:
-        async with session.get(url, ssl=self._context) as answer:
-            if answer.status != 200:
-                raise ValueError(f"{url} answers {answer.status}")
-            document: Object = orjson.loads(await answer.read())
-            return document
-
-    async def _candidates(self, name: str) -> Sequence[jwt.PyJWK]:
-        if not self._keys or (name and name not in self._keys):
-            await self.read_keys()
-        if name:
-            return [self._keys[name]] if name in self._keys else []
-        return list(self._keys.values())
-
-    def _verified(self, token: str, keys: Sequence[jwt.PyJWK]) -> Object:
-        for key in keys:
-            try:
-                claims: Object = jwt.decode(
-                    token,
-                    key,
-                    algorithms=_ALGORITHMS,
-                    issuer=self.url,
-                    options={"verify_aud": False, "verify_iat": False, "require": ["exp"]},
-                )
-            except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
-                continue
-            given = claims.get("aud", [])
-            if self._audiences.isdisjoint([given] if isinstance(given, str) else given):
-                raise ValueError(f"it is for {given}")
-            return claims
-        raise ValueError("no key of the issuer signed it")
-
-
-def issuer_of(token: str) -> str:
-    """The unverified issuer of a JWT; "" for what is none."""
-    try:
-        return str(jwt.decode(token, options={"verify_signature": False}).get("iss", ""))
-    except jwt.PyJWTError:
-        return ""
-
-
-def _text(value: Any, claim: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise ValueError(f"the claim {claim} is no string")
-
-
-def _texts(value: Any, claim: str) -> list[str]:
-    values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-        raise ValueError(f"the claim {claim} is no list of strings")
-    return values
+                value = id_tokens.text_claim(claims, claim)
+            except ValueError as error:
+                raise RefusedTokenError(f"oidc: parse claim {claim}: {error}") from None
+            if value != wanted:
+                text = f"oidc: required claim {claim} value does not match. Got = {value}, want = {wanted}"
+                raise RefusedTokenError(text)

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from kprov.kube.apiserver.authentication import configuration
 from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
-from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, load_authorities
+from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, following
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
+from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS
 from kprov.kube.apiserver.authentication.issuers import Issuer, issuer_of
 from kprov.kube.apiserver.authentication.service_accounts import (
     ServiceAccountAuthenticator,
@@ -73,6 +74,12 @@ class Union:
         if refusal is not None:
             raise refusal
         return None
+
+    def reload_authorities(self) -> None:
+        """Take the files of authorities again that have changed."""
+        self._certificates.reload_if_changed()
+        if self._front_proxy is not None:
+            self._front_proxy.reload_if_changed()
 
     def _by_certificate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
         refusal: status.StatusError | None = None
@@ -147,7 +154,8 @@ def _websocket_token(headers: Mapping[str, str]) -> str:
 
 def build(options: Namespace, registry: Registry) -> Union:
     """By the flags of client certificates, front proxies, service accounts, token file, bootstrap tokens."""
-    document = configuration.load(options) if getattr(options, "authentication_config", "") else {}
+    document = configuration.load(options)
+    algorithms = options.oidc_signing_algs if options.oidc_given else ALGORITHMS
     issuers = options.service_account_issuer
     issuers = [issuers] if isinstance(issuers, str) else list(issuers)
     key_files = options.service_account_key_file
@@ -160,12 +168,12 @@ def build(options: Namespace, registry: Registry) -> Union:
     keys = load_public_keys(key_files) or ([signer.public_key] if signer else [])
     audiences = list(getattr(options, "api_audiences", None) or issuers)
     return Union(
-        certificates=CertificateAuthenticator(load_authorities(options.client_ca_file)),
+        certificates=following(options.client_ca_file),
         front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
         service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
         signer=signer,
         static=load_static_tokens(options.token_auth_file),
         bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
-        issuers=[Issuer(entry) for entry in document.get("jwt") or ()],
+        issuers=[Issuer(entry, algorithms) for entry in document.get("jwt") or ()],
         audiences=audiences,
     )

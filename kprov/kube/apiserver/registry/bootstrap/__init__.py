@@ -21,6 +21,7 @@ from kprov.kube.apiserver.registry.bootstrap import (
     server_identity,
     system,
 )
+from kprov.kube.apiserver.registry.bootstrap.authentication_trust import authentication_trust
 from kprov.kube.apiserver.registry.registry import Registry
 
 __all__ = ["post_start_hooks"]
@@ -35,7 +36,7 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook(
             "start-cluster-authentication-info-controller",
-            partial(cluster_facts.authentication_trust, options, registry),
+            partial(authentication_trust, options, registry),
         ),
         PostStartHook(
             "start-kube-apiserver-identity-lease-controller", partial(server_identity.run, options, registry)

@@ -1,18 +1,14 @@
-"""Facts that others read from the API: the default ServiceCIDR, the CAs that clients are verified with,
-and since when the use of legacy tokens is noted.
+"""Facts that others read from the API: the default ServiceCIDR, and since when legacy tokens are noted.
 
-Source: upstream pkg/controlplane/controller (defaultservicecidr, clusterauthenticationtrust,
-legacytokentracking).
+Source: upstream pkg/controlplane/controller (defaultservicecidr, legacytokentracking).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.allocators.events import Recorder
@@ -28,8 +24,6 @@ Object = dict[str, Any]
 _GROUP: Final = "networking.k8s.io"
 _CIDR: Final = "kubernetes"
 _NAMESPACE: Final = "kube-system"
-_TRUST: Final = "extension-apiserver-authentication"
-_LOOK_SECONDS: Final = 300.0
 _CIDR_SECONDS: Final = 10.0
 _TRACKING: Final = "kube-apiserver-legacy-service-account-token-tracking"
 _TRACKING_SECONDS: Final = 60.0
@@ -94,44 +88,6 @@ def _ready(obj: Object | None) -> Object:
         },
     ]
     return obj
-
-
-async def authentication_trust(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
-    """The post-start hook start-cluster-authentication-info-controller: follows the CA files."""
-    store = registry.store("", "configmaps")
-    while True:
-        await system.ensure_namespace(registry, _NAMESPACE)
-        data = trust_data(options)
-
-        def change(obj: Object | None, data: dict[str, str] = data) -> Object:
-            obj = obj or {"metadata": {"name": _TRUST}}
-            obj["data"] = (obj.get("data") or {}) | data
-            return obj
-
-        context = system_context("update", store.resource, _NAMESPACE, _TRUST)
-        await store.update(context, _NAMESPACE, _TRUST, change, create=True)
-        done()
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def trust_data(options: Namespace) -> dict[str, str]:
-    """The config map's data: PEM bundles, and lists as JSON."""
-    data: dict[str, str] = {}
-    if options.client_ca_file:
-        data["client-ca-file"] = Path(options.client_ca_file).read_text()
-    if options.requestheader_client_ca_file:
-        data["requestheader-client-ca-file"] = Path(options.requestheader_client_ca_file).read_text()
-        for flag in (
-            "username_headers",
-            "uid_headers",
-            "group_headers",
-            "extra_headers_prefix",
-            "allowed_names",
-        ):
-            values = list(getattr(options, f"requestheader_{flag}"))
-            if values or flag != "uid_headers":
-                data[f"requestheader-{flag.replace('_', '-')}"] = json.dumps(values, separators=(",", ":"))
-    return data
 
 
 async def token_tracking(registry: Registry, done: Callable[[], None]) -> None:

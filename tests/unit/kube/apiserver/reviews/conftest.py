@@ -88,6 +88,8 @@ def ask(registry: Registry, tmp_path: Path) -> Asker:
         disable_admission_plugins=[],
         client_ca_file="",
         requestheader_client_ca_file="",
+        authentication_config="",
+        oidc_given=False,
         service_account_issuer=[ISSUER],
         service_account_key_file=[],
         service_account_signing_key_file=str(file),
