@@ -35,6 +35,7 @@ from kprov.kube.machinery import status
 
 log = logging.getLogger(__name__)
 
+_METRICS: Final = {"Content-Type": component_metrics.CONTENT_TYPE, "Cache-Control": "no-cache, private"}
 _READS: Final = {"get", "list", "watch"}
 _ENDLESS_SUBRESOURCES: Final = {"exec", "attach", "portforward", "proxy", "log"}
 
@@ -157,6 +158,8 @@ class Server:
     ) -> Answer:
         """The answer, errors made answers too."""
         try:
+            if "timeout" in query and not request.is_long:
+                return await self._in_time(request, info, query, tail)
             return await self._answer(request, info, query, tail)
         except status.StatusError as error:
             return respond.error(error, negotiation.of_error(request, query))
@@ -168,6 +171,24 @@ class Server:
                 request.audit.panicked(str(error))
                 request.audit = None
             return respond.error(status.internal_error("the server met an error it did not expect"))
+
+    async def _in_time(
+        self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
+    ) -> Answer:
+        """The answer within the time that the request has given itself. Raises StatusError 400 and 504."""
+        try:
+            seconds = permitted.asked_seconds(query, self._seconds)
+        except status.StatusError as error:
+            self._tell_refused(request, info, error)
+            raise
+        if seconds >= self._seconds:
+            return await self._answer(request, info, query, tail)
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.sleep(0)  # where that has passed by now, nothing is begun
+                return await self._answer(request, info, query, tail)
+        except TimeoutError:
+            raise status.timeout("request did not complete within the allotted timeout") from None
 
     async def _answer(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
@@ -223,12 +244,15 @@ class Server:
             if not self._anonymous(info):
                 raise status.unauthorized()
         except status.StatusError as error:
-            if self._auditor is not None:
-                event = self._auditor.refused(request, info, error)
-                request.audit_id = "" if event is None else event.id
+            self._tell_refused(request, info, error)
             raise
         request.has_spaced_token = is_spaced(request.headers)
         return ANONYMOUS
+
+    def _tell_refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
+        if self._auditor is not None:
+            event = self._auditor.refused(request, info, error)
+            request.audit_id = "" if event is None else event.id
 
     async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
         path = request.path
@@ -237,10 +261,10 @@ class Server:
             return health
         if path in {"/metrics", "/metrics/slis"}:
             body = component_metrics.render() if path == "/metrics" else self._health.slis()
-            return Response(body=body, headers={"Content-Type": component_metrics.CONTENT_TYPE})
-        answer = self._openid.answer(path.rstrip("/"), request.method) or await self._documents.answer(
-            request
-        )
+            return Response(body=body, headers=_METRICS)
+        answer = self._openid.answer(path.rstrip("/"), request.method, request.headers.get("Accept", ""))
+        if answer is None:
+            answer = await self._documents.answer(request)
         return permitted.no_route(path) if answer is None else answer
 
 

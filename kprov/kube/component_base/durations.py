@@ -14,6 +14,8 @@ _UNITS: Final[dict[str, float]] = {
     "m": 60.0,
     "h": 3600.0,
 }
+#: What fits into Go's count of nanoseconds.
+_MOST_SECONDS: Final = 2**63 / 1e9
 _NUMBER: Final = re.compile(r"(?P<number>\d*\.?\d*)(?P<unit>[^\d.]*)")
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
@@ -34,7 +36,9 @@ def refusal(text: str) -> str:
         if part["unit"] not in _UNITS:
             return f"time: unknown unit {json.dumps(part['unit'], ensure_ascii=False)} in duration {quoted}"
         end = part.end()
-    return "" if body else f"time: invalid duration {quoted}"
+    if not body or abs(parse(text)) >= _MOST_SECONDS:
+        return f"time: invalid duration {quoted}"
+    return ""
 
 
 def parse(text: str) -> float:

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
 
 Status = dict[str, Any]
 GroupResource = Resource | str
+#: What Go has a letter for.
+_ESCAPED: Final = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+}
 
 
 class StatusError(Exception):
@@ -74,7 +86,20 @@ def success(details: Mapping[str, Any] | None = None, code: int = 200) -> Status
 
 def quoted(text: str) -> str:
     """Text as Go's %q shows it."""
-    return json.dumps(text, ensure_ascii=False)
+    if text.isprintable():
+        return json.dumps(text, ensure_ascii=False)
+    return '"' + "".join(map(_shown, text)) + '"'
+
+
+def _shown(char: str) -> str:
+    if char in _ESCAPED:
+        return _ESCAPED[char]
+    if char.isprintable():
+        return char
+    number = ord(char)
+    if number < 0x20 or number == 0x7F:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _parts(resource: GroupResource) -> tuple[str, str, str]:

@@ -19,7 +19,8 @@ _VERBS: Final = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
-_SLASH: Final = re.compile("%2[fF]")
+#: A proxy's path, as far as it is this server's: what follows goes on as it came.
+_PROXY: Final = re.compile(r"/api/v1/(?:namespaces/[^/]+/)?[^/]+/[^/]+/proxy/")
 _SELECTING: Final = {"list", "watch", "deletecollection"}
 _SPECIAL_NAMESPACE_SUBRESOURCES: Final = {"status", "finalize"}
 
@@ -47,11 +48,15 @@ def _remembered(method: str, path: str, watch: str | None, fields: str | None) -
 
 def _parse(method: str, path: str, watch: str | None, selector: str | None) -> tuple[RequestInfo, str]:
     """watch, selector: the query's watch and fieldSelector."""
-    if "%2" in path and "/proxy/" not in path:
-        path = _SLASH.sub("/", path)
+    whole, kept = unquote(path), ""
+    if "%" in path:
+        proxy = _PROXY.match(path)
+        if proxy is not None:
+            path, kept = proxy[0].removesuffix("/"), path[proxy.end() - 1 :]
+        path = unquote(path)
     # Two slashes have nothing between them, which is no part of any path that there is.
     parts = path.strip("/").split("/")
-    plain = RequestInfo(path=unquote(path), verb=method.lower(), is_resource_request=False)
+    plain = RequestInfo(path=whole, verb=method.lower(), is_resource_request=False)
     if len(parts) < 3 or parts[0] not in {"api", "apis"}:
         return plain, ""
     prefix = parts[0]
@@ -66,11 +71,11 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
         rest = rest[1:]
     namespace, in_namespace = "", False
     if rest[0] == "namespaces" and len(rest) > 1:
-        namespace = unquote(rest[1])
+        namespace = rest[1]
         if len(rest) > 2 and rest[2] not in _SPECIAL_NAMESPACE_SUBRESOURCES:
             rest, in_namespace = rest[2:], True
-    resource, name, subresource = [*map(unquote, rest[:3]), "", "", ""][:3]
-    tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else ""
+    resource, name, subresource = [*rest[:3], "", "", ""][:3]
+    tail = "/" + "/".join(rest[3:]) if len(rest) > 3 else kept
     if path.endswith("/") and subresource == "proxy":
         tail = tail + "/" if tail else "/"
     verb = _VERBS.get(method, "") if not by_path else "watch"
@@ -81,7 +86,7 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
             verb = "deletecollection"
     fields = _selected(selector) if verb in _SELECTING and selector is not None else ()
     info = RequestInfo(
-        path=unquote(path),
+        path=whole,
         verb=verb,
         is_resource_request=True,
         api_prefix=prefix,

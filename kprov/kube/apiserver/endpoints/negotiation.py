@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 _SERVED: Final = ("application/json", "application/yaml")
+#: Types in which there are also events, one after the other.
+_STREAMED: Final = {JSON}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Form:
     pretty: bool = False
 
 
+_LISTED: Final = (*_SERVED, f"{JSON};stream=watch")
 #: JSON of the object itself; forms that equal it are it.
 PLAIN: Final = Form()
 _INDENTED: Final = Form(pretty=True)
@@ -37,13 +40,19 @@ _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataLi
 
 
 def of(
-    request: Request, query: Mapping[str, str], *, transforms: bool = True, is_routed: bool = True
+    request: Request,
+    query: Mapping[str, str],
+    *,
+    transforms: bool = True,
+    is_routed: bool = True,
+    is_list: bool = False,
 ) -> Form:
     """What a request asks for; indented when it says so or a person reads it. Raises StatusError 406.
 
-    transforms, is_routed: as of form().
+    transforms, is_routed, is_list: as of form().
     """
-    found = form(request.headers.get("Accept", ""), transforms=transforms, is_routed=is_routed)
+    accept = request.headers.get("Accept", "")
+    found = form(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
     return replace(found, pretty=True) if found.media_type == JSON and is_read(request, query) else found
 
 
@@ -63,16 +72,17 @@ def of_error(request: Request, query: Mapping[str, str]) -> Form:
 
 
 @lru_cache(maxsize=256)
-def form(accept: str, *, transforms: bool = True, is_routed: bool = True) -> Form:
+def form(accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served.
 
     transforms: whether there are tables and metadata of what is asked; of reviews there are none. is_routed:
     all but /apis and its groups, where upstream's routes want one of their types by its very name first.
+    is_list: of what can also be watched, which a refusal of its route tells.
     """
     if not accept or accept in {"*/*", JSON}:
         return PLAIN
     if is_routed:
-        check_route(accept)
+        check_route(accept, _LISTED if is_list else _SERVED)
     for named, values in clauses(accept):
         for media_type in _SERVED:
             if named not in {media_type, "application/*", "*/*"}:
@@ -80,7 +90,9 @@ def form(accept: str, *, transforms: bool = True, is_routed: bool = True) -> For
             wanted = _transform(values)
             if wanted is None or (wanted and not transforms):
                 continue
-            if values.get("stream", "watch") not in {"", "watch"} or values.get("sv"):
+            if values.get("stream") and (values["stream"] != "watch" or media_type not in _STREAMED):
+                continue
+            if values.get("sv"):
                 continue
             made = Form(media_type, wanted, values.get("v", ""), values.get("pretty") == "1")
             return PLAIN if made == PLAIN else made

@@ -73,14 +73,25 @@ def no_route(path: str) -> Response:
     return Response(status=404, text="404 page not found\n", headers=headers)
 
 
-def check_timeout(info: RequestInfo, query: Mapping[str, str]) -> None:
-    """Of requests that end by themselves: a Go duration or nothing. Raises StatusError 400."""
+def asked_seconds(query: Mapping[str, str], most: float) -> float:
+    """How long a request that ends by itself may take: its `timeout`, a Go duration. Raises StatusError 400.
+
+    most: when it asks for more, or for nothing.
+    """
     text = query.get("timeout")
-    if not text or info.verb == "watch" or info.subresource in CONNECT:
-        return
+    if not text:
+        return most
     why = durations.refusal(text)
     if why:
         raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
+    seconds = durations.parse(text)
+    return seconds if 0 < seconds < most else most
+
+
+def check_connection(query: Mapping[str, str]) -> None:
+    """Raises StatusError 400 for a connection that is to be a dry run."""
+    if "dryRun" in query:
+        raise status.bad_request("dryRun is not supported")
 
 
 def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:

@@ -87,11 +87,9 @@ async def compressed(request: Request, response: Response) -> Response:
 def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
     """Any JSON document in the form asked for."""
     if form.media_type == YAML:
-        import yaml
+        from kprov.kube.machinery import go_yaml_text
 
-        dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-        text = yaml.dump(obj, Dumper=dumper, sort_keys=True, default_flow_style=False, allow_unicode=True)
-        return Response(body=text.encode(), status=code, headers=headers(YAML, warnings))
+        return Response(body=go_yaml_text.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
     option = orjson.OPT_INDENT_2 if form.pretty else 0
     return Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
 

@@ -41,6 +41,8 @@ Object = dict[str, Any]
 
 #: Subresources that the generic store answers for.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
+#: Those that answer with something else than objects.
+_OTHER_ANSWERS: Final = permitted.CONNECT | {"log"}
 
 
 class Verbs:
@@ -70,7 +72,10 @@ class Verbs:
         if resource is None:
             return permitted.no_route(info.path)
         permitted.check_method(request.method, info, resource, tail)
-        permitted.check_timeout(info, query)
+        if info.subresource in permitted.CONNECT:
+            permitted.check_connection(query)
+        elif info.verb == "patch":
+            patching.check_type(request.headers.get("Content-Type", ""))
         deprecated = deprecated_resources.WARNINGS.get((resource.group, resource.plural))
         if deprecated:
             context.warnings += deprecated
@@ -113,7 +118,7 @@ class Verbs:
     async def _list_or_watch(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
     ) -> Answer:
-        form = negotiation.of(request, query)
+        form = negotiation.of(request, query, is_list=True)
         options = parameters.list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
         respond.check_include(form, include)
@@ -199,7 +204,7 @@ class Verbs:
         parameters.write_options(context, query, "PatchOptions")
         data = await body.read(request)
         change, creates = patching.changer(
-            context, view.resource.gvk, body.media_type(request), data, query, info.subresource
+            context, view.resource.gvk, patching.media_type(request), data, query, info.subresource
         )
 
         def changed(old: Object | None) -> Object:
@@ -264,6 +269,14 @@ class Verbs:
         subresource = resource.subresource(info.subresource) if info.subresource else None
         if handler is None or (info.subresource and subresource is None):
             raise status.path_not_found()
+        form = _PLAIN
+        if info.subresource not in _OTHER_ANSWERS:
+            # Before anything is done: who cannot read the answer has done nothing.
+            transforms, is_list = _has_tables(resource, info.subresource), info.verb in {"list", "watch"}
+            form = negotiation.of(request, query, transforms=transforms, is_list=is_list)
+        elif info.subresource == "log":
+            accept = request.headers.get("Accept") or "*/*"
+            negotiation.check_route(accept, ("text/plain", negotiation.JSON, negotiation.YAML))
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
         if info.verb in kinds and info.subresource not in permitted.CONNECT:
             parameters.write_options(context, query, kinds[info.verb])
@@ -276,7 +289,7 @@ class Verbs:
         async def patch_object(old: Object) -> Object:
             data = await body.read(request)
             change, _ = patching.changer(
-                context, gvk, body.media_type(request), data, query, info.subresource
+                context, gvk, patching.media_type(request), data, query, info.subresource
             )
             return change(old)
 
@@ -312,7 +325,6 @@ class Verbs:
         )
         if not isinstance(result, Reply):
             return result
-        form = negotiation.of(request, query, transforms=_has_tables(resource, info.subresource))
         obj = respond.formed(resource, result.obj, form, query.get("includeObject", ""))
         return respond.document(obj, form, code=result.status, warnings=context.warnings)
 

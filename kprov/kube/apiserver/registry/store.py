@@ -34,7 +34,7 @@ from kprov.kube.apiserver.storage.interface import (
     UnavailableError,
     UnreadableError,
 )
-from kprov.kube.machinery import field, managed_fields, schema, status, zero_values
+from kprov.kube.machinery import field, managed_fields, names, schema, status, zero_values
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
 
@@ -130,7 +130,13 @@ class Store:
         return obj
 
     def missing(self, namespace: str, name: str) -> status.StatusError:
-        """NotFound, or 500 for what cannot be decrypted: the answer to a read of what the cache lacks."""
+        """The answer to a read of what the cache lacks.
+
+        NotFound, BadRequest for what nothing can be named, or 500 for what cannot be decrypted.
+        """
+        why = names.is_path_segment_name(name)
+        if why:
+            return status.bad_request(f"Name parameter invalid: {status.quoted(name)}: {';'.join(why)}")
         key = self._key(namespace, name)
         reason = self.cache.unreadable.get(key)
         if reason is not None:
@@ -253,8 +259,8 @@ class Store:
             if current is None and not certain:
                 current, certain = await self._read(key), True
             if current is None:
-                if not create:
-                    raise status.not_found(self._asked, name)
+                if not create or names.is_path_segment_name(name):
+                    raise self.missing(namespace, name)
                 obj = change(None)
                 sent = obj.setdefault("metadata", {})
                 sent.setdefault("name", name)
@@ -390,7 +396,7 @@ class Store:
             if current is None and not certain:
                 current, certain = await self._read(key), True
             if current is None:
-                raise status.not_found(self._asked, name)
+                raise self.missing(namespace, name)
             obj = self._decode(current)
             try:
                 deletion.check_preconditions(self._asked, obj, options)

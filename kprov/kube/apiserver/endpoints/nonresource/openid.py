@@ -15,6 +15,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authentication import service_accounts
+from kprov.kube.apiserver.endpoints.negotiation import check_route
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.machinery import status
 
@@ -44,14 +45,15 @@ class OpenId:
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 
-    def answer(self, path: str, method: str = "GET") -> Response | None:
-        """The answer to a path, None when it is none of the two. Raises StatusError 405."""
+    def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
+        """The answer to a path, None when it is none of the two. Raises StatusError 405 and 406."""
         found = self._documents.get(path)
         if found is None:
             return None
         if method != "GET":
             raise status.method_not_allowed()
         body, media_type = found
+        check_route(accept or "*/*", (media_type,))
         cached = f"public, max-age={_MAX_AGE_SECONDS}"
         return Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})
 

@@ -24,7 +24,7 @@ async def asked(call: Call) -> Callable[[Object], Object]:
         change, _ = patching.changer(
             call.context,
             (target.group, target.version, target.kind),
-            body.media_type(call.request),
+            patching.media_type(call.request),
             data,
             call.query,
             call.context.info.subresource,

@@ -41,6 +41,10 @@ from kprov.kube.machinery.status import StatusError
             {},
             ("get", "rbac.authorization.k8s.io", "", "clusterroles", "system:node", ""),
         ),
+        ("GET", "/%61pi/v%31/n%61mespaces/%6e/pods/p%2Flog", {}, ("get", "", "n", "pods", "p", "log")),
+        ("GET", "/%61pis/%61pps/v1/w%61tch/deployments", {}, ("watch", "apps", "", "deployments", "", "")),
+        ("GET", "/api/v1/namespaces/n/pods/%2561", {}, ("get", "", "n", "pods", "%61", "")),
+        ("GET", "/api/v1/namespaces/n/pods/p/pr%6fxy/a%2Fb", {}, ("get", "", "n", "pods", "p", "proxy")),
     ],
 )
 def test_a_resource_path(method: str, path: str, query: dict[str, str], expected: tuple[str, ...]) -> None:
@@ -62,6 +66,12 @@ def test_other_paths_are_no_resource_requests(path: str) -> None:
 def test_what_follows_a_proxy_is_kept() -> None:
     _, tail = info.parse("GET", "/api/v1/namespaces/n/services/s:80/proxy/a/b", {})
     assert tail == "/a/b"
+
+
+def test_what_follows_a_proxy_goes_on_as_it_came() -> None:
+    found, tail = info.parse("GET", "/api/v1/namespaces/n/services/%73:80/proxy/a%2Fb%25/", {})
+    assert (found.name, found.subresource, tail) == ("s:80", "proxy", "/a%2Fb%25/")
+    assert found.path == "/api/v1/namespaces/n/services/s:80/proxy/a/b%/"
 
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -99,12 +109,19 @@ def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None
         "application/json;as=Table",
         "application/json;v=v2",
         "application/json;stream=x",
+        "application/yaml;stream=watch",
     ],
 )
 def test_a_form_that_there_is_none_of_is_not_acceptable(accept: str) -> None:
     with pytest.raises(StatusError) as refused:
         negotiation.form(accept)
     assert refused.value.code == 406
+
+
+def test_of_a_list_there_are_also_its_events() -> None:
+    with pytest.raises(StatusError) as refused:
+        negotiation.form("image/png", is_list=True)
+    assert str(refused.value).endswith(": application/json, application/yaml, application/json;stream=watch")
 
 
 def test_beside_routes_a_media_type_may_be_any_of_its_kind() -> None:
