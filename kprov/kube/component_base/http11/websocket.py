@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import AsyncIterator
 from typing import Final
 
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
 from kprov.kube.component_base.http11.answer import Response, Stream
@@ -20,6 +21,9 @@ _VERSION: Final = "13"
 _ORIGIN: Final = re.compile("(?:[A-Za-z][A-Za-z0-9+.-]*:|/)(?:[^%]|%[0-9A-Fa-f]{2})*$")
 _BAD_VERSION: Final = "missing or bad WebSocket Version"
 _CLOSE_SECONDS: Final = 1.0
+_NORMAL: Final = 1000
+#: As golang.org/x/net takes them.
+_MESSAGE_BYTES: Final = 32 * 1024 * 1024
 
 
 class HandshakeError(ValueError):
@@ -41,10 +45,11 @@ class WebSocket:
         self._frames = Frames(ConnectionType.SERVER)
 
     @classmethod
-    def accept(cls, request: Request) -> WebSocket:
+    def accept(cls, request: Request, *, protocol: str | None = None) -> WebSocket:
         """Answer the handshake. HandshakeError: it is none; ConnectionResetError: the client is gone.
 
-        The one subprotocol that a client may offer is the one spoken, whatever it is.
+        protocol: the subprotocol spoken, "" for none, wherever the client's page is from.
+        None: the one that a client may offer is spoken, whatever it is.
         """
         given = request.headers
         key = given.get("Sec-WebSocket-Key", "")
@@ -54,16 +59,17 @@ class WebSocket:
             raise HandshakeError(400, "mismatch challenge/response")
         if given.get("Sec-WebSocket-Version") != _VERSION:
             raise HandshakeError(400, _BAD_VERSION)
-        if not _ORIGIN.match(given.get("Origin", "")):
+        if protocol is None and not _ORIGIN.match(given.get("Origin", "")):
             raise HandshakeError(403)
         headers = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Accept": generate_accept_token(key.encode("utf-8", "surrogateescape")).decode(),
         }
-        protocol = given.get("Sec-WebSocket-Protocol", "").strip()
-        if "," in protocol:
-            raise HandshakeError(400)
+        if protocol is None:
+            protocol = given.get("Sec-WebSocket-Protocol", "").strip()
+            if "," in protocol:
+                raise HandshakeError(400)
         if protocol:
             headers["Sec-WebSocket-Protocol"] = protocol
         made = cls(request, Stream(status=101, headers=headers))
@@ -78,17 +84,44 @@ class WebSocket:
             raise ConnectionResetError(str(error)) from error
         await self._tunnel.write(data)
 
-    async def closed(self) -> None:
-        """Wait for the client's end, giving it its pongs."""
+    async def send_bytes(self, data: bytes) -> None:
+        """ConnectionResetError: the client is gone or has closed."""
+        try:
+            frame = self._frames.send(BytesMessage(data=data))
+        except LocalProtocolError as error:
+            raise ConnectionResetError(str(error)) from error
+        await self._tunnel.write(frame)
+
+    async def messages(self, *, text: bool = True, code: int | None = _NORMAL) -> AsyncIterator[bytes]:
+        """Whole messages until the client's end, giving it its pongs; an error of the client's is one, too.
+
+        text: whether there may be any; else the first is the end. code: answers a client's; None: its own.
+        """
+        parts: list[bytes] = []
+        size = 0
         while data := await self._tunnel.read():
             try:
                 self._frames.receive_data(data)
                 for event in self._frames.events():
-                    if isinstance(event, Ping):
+                    if isinstance(event, TextMessage | BytesMessage):
+                        if isinstance(event, BytesMessage):
+                            parts.append(bytes(event.data))
+                        elif text:
+                            parts.append(event.data.encode())
+                        else:
+                            return
+                        size += len(parts[-1])
+                        if size > _MESSAGE_BYTES:
+                            return
+                        if event.message_finished:
+                            yield b"".join(parts)
+                            parts, size = [], 0
+                    elif isinstance(event, Ping):
                         await self._tunnel.write(self._frames.send(event.response()))
                     elif isinstance(event, CloseConnection):
                         with contextlib.suppress(LocalProtocolError):
-                            await self._tunnel.write(self._frames.send(event.response()))
+                            answer = CloseConnection(code=event.code if code is None else code)
+                            await self._tunnel.write(self._frames.send(answer))
                         return
             except RemoteProtocolError as error:
                 if error.event_hint is not None:
@@ -96,9 +129,14 @@ class WebSocket:
                         await self._tunnel.write(self._frames.send(error.event_hint))
                 return
 
+    async def closed(self) -> None:
+        """Wait for the client's end; what it says is passed over."""
+        async for _ in self.messages():
+            pass
+
     async def close(self) -> None:
         """Say goodbye, and wait a moment for the client's."""
         with contextlib.suppress(LocalProtocolError, ConnectionError, TimeoutError):
-            await self._tunnel.write(self._frames.send(CloseConnection(code=1000)))
+            await self._tunnel.write(self._frames.send(CloseConnection(code=_NORMAL)))
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self.closed()

@@ -49,6 +49,7 @@ class NodeStatusMaker:
             "capacity": self._capacity,
             "allocatable": self._allocatable,
             "daemonEndpoints": {"kubeletEndpoint": {"Port": self._config.port}},
+            "declaredFeatures": ["ExtendWebSocketsToKubelet"],
             "nodeInfo": self._node_info,
             "images": _images(self.images),
             "conditions": self._conditions(old.get("conditions") or []),
@@ -109,7 +110,15 @@ def has_changed(old: Status, new: Status) -> bool:
             item["type"]: {key: value for key, value in item.items() if key not in drop}
             for item in status.get("conditions") or []
         }
-        fields = ("addresses", "capacity", "allocatable", "daemonEndpoints", "nodeInfo", "images")
+        fields = (
+            "addresses",
+            "capacity",
+            "allocatable",
+            "daemonEndpoints",
+            "declaredFeatures",
+            "nodeInfo",
+            "images",
+        )
         return {field: status.get(field) for field in fields} | {"conditions": conditions}
 
     mine, theirs = relevant(new), relevant(old)

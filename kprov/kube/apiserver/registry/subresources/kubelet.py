@@ -18,14 +18,16 @@ from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
 DEFAULT_PORT: Final = 10250
+_WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A kubelet's host name or IP address, and its port."""
+    """A kubelet's host name or IP address, and its port. websockets: whether it knows them by itself."""
 
     host: str
     port: int
+    websockets: bool = False
 
 
 class Kubelets:
@@ -77,10 +79,11 @@ def address_of(node: Object, types: Sequence[str]) -> Address:
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()
     port = ((found.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port") or DEFAULT_PORT
+    websockets = _WEBSOCKETS in (found.get("declaredFeatures") or ())
     for wanted in types:
         for each in addresses:
             if each.get("type") == wanted and each.get("address"):
-                return Address(each["address"], port)
+                return Address(each["address"], port, websockets)
     known = " ".join(f"{{{each.get('type', '')} {each.get('address', '')}}}" for each in addresses)
     raise status.failure(500, "", f"no preferred addresses found; known addresses: [{known}]")
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult
@@ -26,6 +26,7 @@ _HEAD_BYTES: Final = 64 * 1024
 _PIECE: Final = 64 * 1024
 #: So long may a refusal take.
 _REFUSAL_SECONDS: Final = 10.0
+_TOLD_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +46,39 @@ async def through(
     headers: what the backend gets, without Host. A refusal of the backend is given to the client as it came.
     ServiceUnavailable when there is no backend.
     """
+    head, reader, writer = await opened(request, request.method, url, headers, context)
+    try:
+        if head.code != 101:
+            return await refusal(request, head, reader)
+        return await _join(request, head, reader, writer)
+    finally:
+        writer.close()
+
+
+async def opened(
+    request: Request,
+    method: str,
+    url: SplitResult,
+    headers: Mapping[str, str],
+    context: ssl.SSLContext | None,
+) -> tuple[Head, asyncio.StreamReader, asyncio.StreamWriter]:
+    """A backend asked to switch protocols. StatusError: there is none, or it says nothing."""
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, writer = await dial(url, context)
-            head = await ask(request.method, url, request.host, headers, reader, writer)
+            head = await ask(method, url, request.host, [*headers.items()], reader, writer)
     except EOFError as error:
         raise status.failure(500, "", "unexpected EOF") from error
     except (OSError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
         text = f"error dialing backend: {dialing.problem(error, url)}"
         raise status.failure(500, "", text) from error
-    try:
-        if head.code != 101:
-            return await _refusal(request, head, reader)
-        return await _join(request, head, reader, writer)
-    finally:
-        writer.close()
+    return head, reader, writer
+
+
+def is_spdy(head: Head) -> bool:
+    """Whether it has switched to SPDY."""
+    given = head.headers
+    return "upgrade" in given.get("Connection", "").lower() and "spdy/3.1" in given.get("Upgrade", "").lower()
 
 
 async def dial(
@@ -75,7 +94,7 @@ async def ask(
     method: str,
     url: SplitResult,
     host: str,
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[str, str]],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> Head:
@@ -85,7 +104,7 @@ async def ask(
     """
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host or url.netloc}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in headers]
     try:
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape"))
         await writer.drain()
@@ -102,12 +121,13 @@ async def ask(
         raise
 
 
-async def _refusal(request: Request, head: Head, reader: asyncio.StreamReader) -> Stream:
+async def refusal(request: Request, head: Head, reader: asyncio.StreamReader) -> Stream:
     """The backend's error, after which the connection ends; a success is no answer to an upgrade."""
     if head.code < 400:
         raise status.failure(500, "", f"invalid upgrade response: status code {head.code}")
     given = head.headers
     chunked = given.get("Transfer-Encoding", "").lower() == "chunked"
+    pieces = _pieces(head, reader)
     for name in ("Transfer-Encoding", "Connection", "Date"):
         given.popall(name, None)
     if not chunked and "Content-Length" not in given:
@@ -117,9 +137,27 @@ async def _refusal(request: Request, head: Head, reader: asyncio.StreamReader) -
     request.keep_alive = False
     with contextlib.suppress(EOFError, TimeoutError, ValueError):
         async with asyncio.timeout(_REFUSAL_SECONDS):
-            async for piece in _chunks(reader) if chunked else _rest(reader, given.get("Content-Length")):
+            async for piece in pieces:
                 await response.write(piece)
     return response
+
+
+async def body(head: Head, reader: asyncio.StreamReader) -> bytes:
+    """A backend's refusal, as much of it as is told."""
+    found = b""
+    with contextlib.suppress(EOFError, TimeoutError, ValueError):
+        async with asyncio.timeout(_REFUSAL_SECONDS):
+            async for piece in _pieces(head, reader):
+                found += piece
+                if len(found) >= _TOLD_BYTES:
+                    break
+    return found
+
+
+def _pieces(head: Head, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    if head.headers.get("Transfer-Encoding", "").lower() == "chunked":
+        return _chunks(reader)
+    return _rest(reader, head.headers.get("Content-Length"))
 
 
 async def _rest(reader: asyncio.StreamReader, length: str | None) -> AsyncIterator[bytes]:

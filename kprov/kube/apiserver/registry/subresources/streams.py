@@ -79,10 +79,19 @@ class Streams:
         address = self._kubelets.address(node, call.resource)
         if not call.request.upgrade:
             raise status.bad_request("Upgrade request required")
-        url = location(address, kind, call.namespace, call.name, container, query)
-        return await splice.through(
-            call.request, urlsplit(url), headers.for_upgrade(call.request), self._kubelets.context()
-        )
+        request = call.request
+        context = self._kubelets.context()
+        url = urlsplit(location(address, kind, call.namespace, call.name, container, query))
+        if not address.websockets:
+            # Asked for seldom: a client by WebSocket of a kubelet that is older.
+            from kprov.kube.apiserver.registry.subresources import channels, tunnels
+
+            if kind == "portForward" and tunnels.wanted(request):
+                return await tunnels.through(request, url, context)
+            if kind != "portForward" and channels.wanted(request):
+                asked = {ours: is_true(call.query.get(ours)) for ours, _ in _STREAMS}
+                return await channels.translate(request, url, context, asked)
+        return await splice.through(request, url, headers.for_upgrade(request), context)
 
 
 def _container(call: Call) -> str:

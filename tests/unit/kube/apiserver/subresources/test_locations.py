@@ -30,6 +30,13 @@ def test_a_kubelets_address_is_of_the_preferred_type() -> None:
     assert caught.value.message == f"no preferred addresses found; known addresses: {known}"
 
 
+def test_a_kubelet_says_whether_it_knows_websockets_by_itself() -> None:
+    given = node()
+    assert not address_of(given, ("Hostname",)).websockets
+    given["status"]["declaredFeatures"] = ["A", "ExtendWebSocketsToKubelet"]
+    assert address_of(given, ("Hostname",)).websockets
+
+
 def test_a_kubelets_url() -> None:
     address = Address("fd00::1", 10250)
     url = streams.location(address, "exec", "ns", "p", "c", [("output", "1"), ("command", "a b")])

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from kprov.kube.component_base.spdy_dictionary import DICTIONARY
 from kprov.kube.kubelet.server import spdy
-from kprov.kube.kubelet.server.spdy_dictionary import DICTIONARY
 
 
 def test_the_dictionary_is_the_drafts() -> None:

@@ -1,0 +1,63 @@
+"""How what ran in a container ended: what a kubelet says by SPDY, as the Status for a WebSocket's client.
+
+Source: upstream client-go/tools/remotecommand/{v1,v2,v4}.go, apiserver/pkg/util/proxy/streamtranslator.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.machinery import status
+
+_EXITED: Final = "command terminated with exit code"
+
+
+def of(said: bytes, number: int) -> dict[str, Any]:
+    """said: all that came on the error stream. number: of the kubelet's protocol; older ones are text."""
+    if not said:
+        return {"metadata": {}, "status": "Success"}
+    if number < 4:
+        words = "error executing remote command" if number > 1 else "Error executing remote command"
+        return told(status.internal_error(f"{words}: {said.decode(errors='replace')}"))
+    try:
+        found = orjson.loads(said)
+    except ValueError as error:
+        shown = status.quoted(said.decode(errors="replace"))
+        return told(status.internal_error(f"error stream protocol error: {error} in {shown}"))
+    if not isinstance(found, dict):
+        found = {}
+    if found.get("status") == "Success":
+        return {"metadata": {}, "status": "Success"}
+    if found.get("status") != "Failure":
+        return told(status.internal_error("error stream protocol error: unknown error"))
+    if found.get("reason") != "NonZeroExitCode":
+        return told(status.internal_error(str(found.get("message", ""))))
+    return _exited(found)
+
+
+def _exited(found: Mapping[str, Any]) -> dict[str, Any]:
+    if not found.get("details"):
+        return told(status.internal_error("error stream protocol error: details must be set"))
+    for cause in found["details"].get("causes") or ():
+        if cause.get("reason") != "ExitCode":
+            continue
+        code = str(cause.get("message", ""))
+        if not code.isascii() or not code.isdecimal() or int(code) > 255:
+            text = f"error stream protocol error: invalid exit code value {status.quoted(code)}"
+            return told(status.internal_error(text))
+        return {
+            "metadata": {},
+            "status": "Failure",
+            "message": f"command terminated with non-zero exit code: {_EXITED} {int(code)}",
+            "reason": "NonZeroExitCode",
+            "details": {"causes": [{"reason": "ExitCode", "message": str(int(code))}]},
+        }
+    return told(status.internal_error("error stream protocol error: no ExitCode cause given"))
+
+
+def told(error: status.StatusError) -> dict[str, Any]:
+    """Without its kind, as upstream writes it on the channel."""
+    return {name: value for name, value in error.status.items() if name not in {"kind", "apiVersion"}}
