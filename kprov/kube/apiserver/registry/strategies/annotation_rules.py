@@ -24,14 +24,16 @@ _PATH: Final = "metadata.annotations"
 _INT32: Final = 2**31
 
 
-def pod_annotations(metadata: Object, spec: Object, path: str = _PATH) -> Errors:
+def pod_annotations(metadata: Object, spec: Object, path: str = _PATH, old: Object | None = None) -> Errors:
+    """`old`: the metadata that an update changes; a cost that is none may stay."""
+    had = ((old or {}).get("annotations") or {}).get(_COST, "0")
     values = metadata.get("annotations") or {}
     if values.get(_MIRROR) is not None and not spec.get("nodeName"):
         text = "must set spec.nodeName if mirror pod annotation is set"
         yield field.invalid(f"{path}[{_MIRROR}]", values[_MIRROR], text)
     if values.get(_TOLERATIONS):
         yield from _tolerations(values[_TOLERATIONS], path)
-    if _COST in values and not _is_cost(values[_COST]):
+    if _COST in values and not _is_cost(values[_COST]) and _is_cost(had):
         yield field.invalid(f"{path}[{_COST}]", values[_COST], "must be a 32bit integer")
     for key, profile in values.items():
         if key == SECCOMP or key.startswith(SECCOMP_CONTAINER):
@@ -123,4 +125,4 @@ def kept_annotations(obj: Object, old: Object) -> Errors:
     for key in new:
         if key.startswith(APPARMOR) and key not in before:
             yield field.forbidden(f"{_PATH}[{key}]", "may not add AppArmor annotations")
-    yield from pod_annotations(obj["metadata"], obj["spec"])
+    yield from pod_annotations(obj["metadata"], obj["spec"], old=old["metadata"])

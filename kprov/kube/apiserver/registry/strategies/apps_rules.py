@@ -16,11 +16,11 @@ from kprov.kube.machinery import field, names
 _ROLLING: Final = "RollingUpdate"
 
 
-def deployment(obj: Object) -> Errors:
+def deployment(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas")
     yield from template_rules.selector(spec, "deployment")
-    yield from _replicated(spec)
+    yield from _replicated(spec, _template(old))
     yield from _deployment_strategy(spec["strategy"])
     yield from not_negative(
         spec, "spec", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"
@@ -30,16 +30,22 @@ def deployment(obj: Object) -> Errors:
         yield field.invalid(path, spec["progressDeadlineSeconds"], "must be greater than minReadySeconds")
 
 
-def _replicated(spec: Object, kind: str = "ReplicaSet") -> Errors:
-    """A template that a replica set makes pods of."""
+def _template(old: Object | None) -> Object | None:
+    """The template that an update changes; None at creation."""
+    found: Object | None = (old or {}).get("spec", {}).get("template")
+    return found
+
+
+def _replicated(spec: Object, old: Object | None) -> Errors:
+    """A template that a replica set makes pods of, `old` the one of before."""
     matching = template_rules.matches(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
         return
     if not matching:
         yield template_rules.no_match(spec)
-    yield from template_rules.template(spec["template"], "spec.template")
-    yield from template_rules.runs_for_ever(spec["template"], kind, "spec.template")
+    yield from template_rules.template(spec["template"], "spec.template", old)
+    yield from template_rules.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
 
 
 def _deployment_strategy(strategy: Object) -> Errors:
@@ -76,15 +82,15 @@ def _is_none(value: Any) -> bool:
     return bool(value == 0)
 
 
-def replica_set(obj: Object) -> Errors:
+def replica_set(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
     # Upstream's text says deployment here, too.
     yield from template_rules.selector(spec, "deployment")
-    yield from _replicated(spec)
+    yield from _replicated(spec, _template(old))
 
 
-def replication_controller(obj: Object) -> Errors:
+def replication_controller(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "minReadySeconds")
     wanted, labels = spec.get("selector") or {}, template_rules.labels(spec)
@@ -96,7 +102,7 @@ def replication_controller(obj: Object) -> Errors:
         return
     if any(labels.get(key) != value for key, value in wanted.items()):
         yield template_rules.no_match(spec)
-    yield from template_rules.template(spec["template"], "spec.template")
+    yield from template_rules.template(spec["template"], "spec.template", _template(old))
     yield from template_rules.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
 
 
@@ -110,7 +116,7 @@ def daemon_set(obj: Object, old: Object | None = None) -> Errors:
     given = spec.get("selector")
     if given is not None and not given.get("matchLabels") and not given.get("matchExpressions"):
         yield field.invalid("spec.selector", given, "empty selector is invalid for daemonset")
-    yield from template_rules.template(spec["template"], "spec.template")
+    yield from template_rules.template(spec["template"], "spec.template", _template(old))
     yield from template_rules.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
     yield from not_negative(spec, "spec", "minReadySeconds")
     strategy: Object = spec["updateStrategy"]
@@ -167,14 +173,14 @@ def stateful_set(obj: Object, old: Object | None = None) -> Errors:
 
     Parts that cannot change are not looked at again, nor is the template of a set that was wrong before.
     """
-    is_new = old is None
-    wrong = list(_stateful_set(obj["spec"], is_new=is_new))
-    if wrong and old is not None and any(True for _ in _stateful_set(old["spec"], is_new=False)):
-        wrong = list(_stateful_set(obj["spec"], is_new=False, looks_at_pods=False))
+    wrong = list(_stateful_set(obj["spec"], old))
+    if wrong and old is not None and any(True for _ in _stateful_set(old["spec"], old)):
+        wrong = list(_stateful_set(obj["spec"], old, looks_at_pods=False))
     yield from wrong
 
 
-def _stateful_set(spec: Object, *, is_new: bool, looks_at_pods: bool = True) -> Errors:
+def _stateful_set(spec: Object, old: Object | None, *, looks_at_pods: bool = True) -> Errors:
+    is_new = old is None
     policy = spec["podManagementPolicy"]
     if policy not in {"OrderedReady", "Parallel"}:
         yield field.invalid("spec.podManagementPolicy", policy, "must be 'OrderedReady' or 'Parallel'")
@@ -196,12 +202,13 @@ def _stateful_set(spec: Object, *, is_new: bool, looks_at_pods: bool = True) -> 
         if not matching:
             yield template_rules.no_match(spec)
         if looks_at_pods:
-            yield from template_rules.template(_with_claims(spec), "spec.template")
+            yield from template_rules.template(_with_claims(spec), "spec.template", _template(old))
         metadata = spec["template"].get("metadata") or {}
         yield from checks.labels(metadata.get("labels"), "spec.template.labels")
         annotations = "spec.template.annotations"
         yield from checks.annotation_map(metadata.get("annotations"), annotations)
-        yield from annotation_rules.pod_annotations(metadata, spec["template"]["spec"], annotations)
+        before = (_template(old) or {}).get("metadata")
+        yield from annotation_rules.pod_annotations(metadata, spec["template"]["spec"], annotations, before)
     yield from template_rules.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
 
 

@@ -60,7 +60,7 @@ def _generated(obj: Object, *, prefixed: bool) -> Errors:
 def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
     """Of a job; a cron job's template has no selector. `old`: the spec that an update changes."""
     any_values = checks.has_wrong_values((old or {}).get("selector"))
-    yield from job_spec(spec, "spec")
+    yield from job_spec(spec, "spec", old)
     if spec.get("selector") is None:
         yield field.required("spec.selector")
     else:
@@ -69,7 +69,8 @@ def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
         yield template_rules.no_match(spec)
 
 
-def job_spec(spec: Object, path: str) -> Errors:
+def job_spec(spec: Object, path: str, old: Object | None = None) -> Errors:
+    """`old`: the spec that an update changes."""
     yield from not_negative(
         spec,
         path,
@@ -93,7 +94,7 @@ def job_spec(spec: Object, path: str) -> Errors:
             yield from _success_policy(spec, f"{where}.rules")
     supported = ["Failed"] if spec.get("podFailurePolicy") is not None else ["Failed", "TerminatingOrFailed"]
     yield from checks.one_of(spec.get("podReplacementPolicy"), f"{path}.podReplacementPolicy", supported)
-    yield from template_rules.template(spec["template"], f"{path}.template")
+    yield from template_rules.template(spec["template"], f"{path}.template", (old or {}).get("template"))
     yield from _restart_policy(spec, f"{path}.template.spec.restartPolicy")
 
 
@@ -316,7 +317,8 @@ def cron_job(obj: Object, old: Object | None = None) -> Errors:
     supported = ["Allow", "Forbid", "Replace"]
     yield from checks.one_of(spec["concurrencyPolicy"], "spec.concurrencyPolicy", supported)
     template = spec["jobTemplate"]["spec"]
-    yield from job_spec(template, "spec.jobTemplate.spec")
+    before = old["spec"]["jobTemplate"]["spec"] if old else None
+    yield from job_spec(template, "spec.jobTemplate.spec", before)
     if template.get("selector") is not None:
         path = "spec.jobTemplate.spec.selector"
         yield field.invalid(path, template["selector"], "`selector` will be auto-generated")

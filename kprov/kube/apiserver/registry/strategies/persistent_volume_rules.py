@@ -40,8 +40,8 @@ _MOUNTED: Final = {
 }
 
 
-def persistent_volume(obj: Object) -> Errors:
-    yield from _whole(obj)
+def persistent_volume(obj: Object, old: Object | None = None) -> Errors:
+    yield from _whole(obj, old)
     yield from _mount_options(obj)
 
 
@@ -52,12 +52,19 @@ def _mount_options(obj: Object) -> Errors:
         yield field.forbidden(f"metadata.annotations.{_OPTIONS}", text)
 
 
-def _whole(obj: Object) -> Errors:
-    yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""))
+def _whole(obj: Object, old: Object | None) -> Errors:
+    near = ((old or {}).get("spec") or {}).get("nodeAffinity") or {}
+    any_values = scheduling_rules.has_wrong_values(near.get("required"))
+    yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""), any_values=any_values)
 
 
-def volume_spec(spec: Object, path: str, name: str = "", *, inline: bool = False) -> Errors:
-    """Of a volume with that name, or of one that an attachment describes itself."""
+def volume_spec(
+    spec: Object, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
+) -> Errors:
+    """Of a volume with that name, or of one that an attachment describes itself.
+
+    any_values: nodes may be selected by what no label can be, as they were before.
+    """
     if inline:
         yield from _inline(spec, path)
     yield from claim_rules.access_modes(spec, path)
@@ -69,7 +76,7 @@ def volume_spec(spec: Object, path: str, name: str = "", *, inline: bool = False
     else:
         yield from _capacity(spec.get("capacity"))
         yield from checks.one_of(policy or None, f"{path}.{_POLICY}", _RECLAIM)
-        yield from _node_affinity(spec.get("nodeAffinity"), f"{path}.nodeAffinity")
+        yield from _node_affinity(spec.get("nodeAffinity"), f"{path}.nodeAffinity", any_values=any_values)
     yield from _sources(spec, path, name)
     root = set((spec.get("hostPath") or {}).get("path") or "-") == {"/"}
     if root and policy == "Recycle":
@@ -102,13 +109,15 @@ def _only(value: str | None, path: str, text: str, allowed: str) -> Errors:
         yield field.forbidden(path, f"{text} {_INLINE}")
 
 
-def _node_affinity(affinity: Object | None, path: str) -> Errors:
+def _node_affinity(affinity: Object | None, path: str, *, any_values: bool) -> Errors:
     if affinity is None:
         return
     if affinity.get("required") is None:
         yield field.required(f"{path}.required", "must specify required node constraints")
     else:
-        yield from scheduling_rules.node_selector(affinity["required"], f"{path}.required")
+        yield from scheduling_rules.node_selector(
+            affinity["required"], f"{path}.required", any_values=any_values
+        )
 
 
 def _capacity(given: Object | None) -> Errors:
@@ -263,8 +272,8 @@ def _is_renamed(need: Object, before: Object) -> bool:
 
 def persistent_volume_update(obj: Object, old: Object) -> Errors:
     """Upstream judges the whole twice, and clients see both."""
-    yield from persistent_volume(obj)
-    yield from _whole(obj)
+    yield from persistent_volume(obj, old)
+    yield from _whole(obj, old)
     spec, before = obj["spec"], old["spec"]
     source, had = _source(spec, before), _source(before, before)
     if source != had:

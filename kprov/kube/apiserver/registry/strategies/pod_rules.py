@@ -93,7 +93,8 @@ def pod_spec(
     yield from checks.one_of_required(spec["dnsPolicy"], f"{path}.dnsPolicy", _DNS)
     yield from checks.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     yield from security_rules.pod_security_context(spec, f"{path}.securityContext", before)
-    yield from scheduling_rules.affinity(spec.get("affinity"), f"{path}.affinity")
+    had: Object = before or {}
+    yield from scheduling_rules.affinity(spec.get("affinity"), f"{path}.affinity", had.get("affinity"))
     yield from _dns_config(spec, f"{path}.dnsConfig")
     for where, gate in each(spec.get("readinessGates"), f"{path}.readinessGates"):
         yield from checks.named(
@@ -101,9 +102,10 @@ def pod_spec(
         )
     yield from scheduling_rules.gates(spec.get("schedulingGates"), f"{path}.schedulingGates")
     constraints = spec.get("topologySpreadConstraints") or ()
-    yield from scheduling_rules.spread(constraints, f"{path}.topologySpreadConstraints")
+    where = f"{path}.topologySpreadConstraints"
+    yield from scheduling_rules.spread(constraints, where, had.get("topologySpreadConstraints") or ())
     yield from windows_rules.host_process(spec, path, privileged=known.privileged)
-    yield from _user_namespace(spec, path)
+    yield from _user_namespace(spec, path, had)
     yield from _host_name(spec, path)
     yield from _scalars(spec, path)
     yield from windows_rules.operating_system(spec, path)
@@ -171,11 +173,13 @@ def _host_network(spec: Object, path: str, *, is_pod: bool) -> Errors:
                 yield field.invalid(f"{place}.hostPort", on_host, text)
 
 
-def _user_namespace(spec: Object, path: str) -> Errors:
+def _user_namespace(spec: Object, path: str, had: Object) -> Errors:
+    """`had`: the spec of before, which may have been made while the host's network was allowed."""
     if spec.get("hostUsers") is not False:
         return
+    keeps_network = had.get("hostUsers") is False and had.get("hostNetwork")
     for part, shown in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
-        if spec.get(part):
+        if spec.get(part) and not (part == "hostNetwork" and keeps_network):
             yield field.forbidden(f"{path}.{shown}", "when `hostUsers` is false")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from kprov.kube.apiserver.registry import checks
 from kprov.kube.apiserver.registry.checks import (
     Errors,
     Object,
@@ -27,28 +28,47 @@ _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _POSITIVE: Final = "must be greater than zero"
 
 
-def affinity(value: Object | None, path: str) -> Errors:
+def affinity(value: Object | None, path: str, old: Object | None = None) -> Errors:
+    """`old`: what an update changes; values that no label has may stay."""
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         part = (value or {}).get(kind)
-        if part is not None:
-            check = _node_affinity if kind == "nodeAffinity" else _pod_affinity
-            yield from check(part, f"{path}.{kind}")
+        if part is None:
+            continue
+        if kind == "nodeAffinity":
+            any_values = has_wrong_values(((old or {}).get(kind) or {}).get(_REQUIRED))
+            yield from _node_affinity(part, f"{path}.{kind}", any_values=any_values)
+        else:
+            yield from _pod_affinity(part, f"{path}.{kind}", any_values=_has_wrong_selector(old))
 
 
-def _node_affinity(value: Object, path: str) -> Errors:
+def has_wrong_values(selector: Object | None) -> bool:
+    """Whether a selector of nodes compares with what no label can be."""
+    terms = (selector or {}).get("nodeSelectorTerms") or ()
+    return any(checks.has_wrong_values(term) for term in terms)
+
+
+def _has_wrong_selector(value: Object | None) -> bool:
+    parts = [(value or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity")]
+    terms = [term for part in parts for term in part.get(_REQUIRED) or ()]
+    terms += [each.get("podAffinityTerm") or {} for part in parts for each in part.get(_PREFERRED) or ()]
+    selectors = ("labelSelector", "namespaceSelector")
+    return any(checks.is_wrong(term.get(part)) for term in terms for part in selectors)
+
+
+def _node_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
     if value.get(_REQUIRED) is not None:
-        yield from node_selector(value[_REQUIRED], f"{path}.{_REQUIRED}")
+        yield from node_selector(value[_REQUIRED], f"{path}.{_REQUIRED}", any_values=any_values)
     for where, term in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
         yield from in_range(term.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
         yield from _node_term(term.get("preference") or {}, f"{where}.preference", values=False)
 
 
-def node_selector(selector: Object, path: str) -> Errors:
+def node_selector(selector: Object, path: str, *, any_values: bool = False) -> Errors:
     terms = selector.get("nodeSelectorTerms")
     if not terms:
         yield field.required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")
     for where, term in each(terms, f"{path}.nodeSelectorTerms"):
-        yield from _node_term(term, where)
+        yield from _node_term(term, where, values=not any_values)
 
 
 def _node_term(term: Object, path: str, *, values: bool = True) -> Errors:
@@ -93,17 +113,18 @@ def _field_requirement(need: Object, path: str) -> Errors:
             yield from named(value, where, names.is_dns1123_subdomain)
 
 
-def _pod_affinity(value: Object, path: str) -> Errors:
+def _pod_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
     for where, term in each(value.get(_REQUIRED), f"{path}.{_REQUIRED}"):
-        yield from _pod_term(term, where)
+        yield from _pod_term(term, where, any_values=any_values)
     for where, weighted in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
         yield from in_range(weighted.get("weight", 0), f"{where}.weight", 1, 100, _WEIGHT)
-        yield from _pod_term(weighted.get("podAffinityTerm") or {}, f"{where}.podAffinityTerm")
+        term = weighted.get("podAffinityTerm") or {}
+        yield from _pod_term(term, f"{where}.podAffinityTerm", any_values=any_values)
 
 
-def _pod_term(term: Object, path: str) -> Errors:
+def _pod_term(term: Object, path: str, *, any_values: bool) -> Errors:
     for part in ("labelSelector", "namespaceSelector"):
-        yield from label_selector(term.get(part), f"{path}.{part}")
+        yield from label_selector(term.get(part), f"{path}.{part}", any_values=any_values)
     for name in term.get("namespaces") or ():
         yield from named(name, f"{path}.namespace", names.is_dns1123_label)
     yield from _label_keys(term, path)
@@ -137,7 +158,9 @@ def _label_keys(term: Object, path: str) -> Errors:
             yield field.invalid(f"{path}.matchLabelKeys[{index}]", key, text)
 
 
-def spread(constraints: Sequence[Object], path: str) -> Errors:
+def spread(constraints: Sequence[Object], path: str, old: Sequence[Object] = ()) -> Errors:
+    """`old`: what an update changes; selectors are not looked at where there was a wrong one."""
+    any_selector = any(checks.is_wrong(constraint.get("labelSelector")) for constraint in old)
     for index, constraint in enumerate(constraints):
         where, action = f"{path}[{index}]", constraint.get("whenUnsatisfiable", "")
         key, domains = constraint.get("topologyKey", ""), constraint.get("minDomains")
@@ -162,7 +185,8 @@ def spread(constraints: Sequence[Object], path: str) -> Errors:
         yield from _label_keys(
             {name: constraint.get(name) for name in ("matchLabelKeys", "labelSelector")}, where
         )
-        yield from label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
+        if not any_selector:
+            yield from label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
 
 
 def tolerations(values: Sequence[Object] | None, path: str) -> Errors:

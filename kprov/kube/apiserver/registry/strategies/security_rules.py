@@ -41,7 +41,9 @@ def pod_security_context(spec: Object, path: str, before: Object | None = None) 
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         text = "ShareProcessNamespace and HostPID cannot both be enabled"
         yield field.invalid(f"{path}.shareProcessNamespace", True, text)
-    yield from _sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls")
+    of_old = ((before or {}).get("securityContext") or {}).get("sysctls") or ()
+    kept = any(_shared_namespace(each.get("name", ""), before or {}) for each in of_old)
+    yield from _sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls", of_host=kept)
     change = ["Always", "OnRootMismatch"]
     yield from one_of(context.get("fsGroupChangePolicy"), f"{path}.fsGroupChangePolicy", change)
     yield from seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
@@ -54,7 +56,17 @@ def pod_security_context(spec: Object, path: str, before: Object | None = None) 
     yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", policies)
 
 
-def _sysctls(sysctls: Sequence[Object], spec: Object, path: str) -> Errors:
+def _shared_namespace(name: str, spec: Object) -> str:
+    """The field by which a pod shares the host's namespace that the sysctl would change; "" where none."""
+    plain = name.replace("/", ".")
+    if spec.get("hostNetwork") and plain.startswith("net."):
+        return "hostNetwork"
+    shared = plain in _IPC_SYSCTLS or plain.startswith(("kernel.shm", "kernel.msg", "fs.mqueue."))
+    return "hostIPC" if shared and spec.get("hostIPC") else ""
+
+
+def _sysctls(sysctls: Sequence[Object], spec: Object, path: str, *, of_host: bool) -> Errors:
+    """`of_host`: whether those of namespaces that the host shares are allowed."""
     seen: set[str] = set()
     for where, sysctl in each(sysctls, path):
         name = sysctl.get("name", "")
@@ -65,13 +77,9 @@ def _sysctls(sysctls: Sequence[Object], spec: Object, path: str) -> Errors:
             yield field.invalid(f"{where}.name", name, text)
         elif name in seen:
             yield field.duplicate(f"{where}.name", name)
-        plain = name.replace("/", ".")
-        if spec.get("hostNetwork") and plain.startswith("net."):
-            yield field.invalid(f"{where}.name", name, "may not be specified when 'hostNetwork' is true")
-        elif spec.get("hostIPC") and (
-            plain in _IPC_SYSCTLS or plain.startswith(("kernel.shm", "kernel.msg", "fs.mqueue."))
-        ):
-            yield field.invalid(f"{where}.name", name, "may not be specified when 'hostIPC' is true")
+        shared = _shared_namespace(name, spec)
+        if shared and not of_host:
+            yield field.invalid(f"{where}.name", name, f"may not be specified when '{shared}' is true")
         seen.add(name)
 
 

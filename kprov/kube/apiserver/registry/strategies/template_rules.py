@@ -16,12 +16,15 @@ from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
-def template(value: Object, path: str) -> Errors:
+def template(value: Object, path: str, old: Object | None = None) -> Errors:
+    """`old`: the template that an update changes; some of what is refused today may stay."""
     metadata, spec = value.get("metadata") or {}, value["spec"]
+    before: Object = old or {}
     yield from checks.labels(metadata.get("labels"), f"{path}.labels")
     yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
-    yield from annotation_rules.pod_annotations(metadata, spec, f"{path}.annotations")
-    yield from pod_rules.pod_spec(spec, f"{path}.spec")
+    where = f"{path}.annotations"
+    yield from annotation_rules.pod_annotations(metadata, spec, where, before.get("metadata"))
+    yield from pod_rules.pod_spec(spec, f"{path}.spec", before=before.get("spec"))
     yield from annotation_rules.profiles_agree(metadata, spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         text = "ephemeral containers not allowed in pod template"

@@ -70,7 +70,7 @@ class DeploymentStrategy(WorkloadStrategy):
         return list(apps_rules.deployment(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.deployment(obj), *apps_rules.immutable_selector(obj, old)]
+        return [*apps_rules.deployment(obj, old), *apps_rules.immutable_selector(obj, old)]
 
     def is_new_generation(self, obj: Object, old: Object) -> bool:
         """Replica sets have a deployment's annotations, too."""
@@ -93,7 +93,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
         return list(apps_rules.replica_set(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*apps_rules.replica_set(obj), *apps_rules.immutable_selector(obj, old)]
+        return [*apps_rules.replica_set(obj, old), *apps_rules.immutable_selector(obj, old)]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.replica_set(obj))
@@ -122,7 +122,7 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
         return list(apps_rules.replication_controller(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(apps_rules.replication_controller(obj))
+        return list(apps_rules.replication_controller(obj, old))
 
 
 _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
@@ -361,7 +361,7 @@ class PodTemplateStrategy(ResourceStrategy):
         return list(template_rules.template(obj["template"], "template"))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(template_rules.template(obj["template"], "template"))
+        return list(template_rules.template(obj["template"], "template", old["template"]))
 
 
 class ControllerRevisionStrategy(ResourceStrategy):

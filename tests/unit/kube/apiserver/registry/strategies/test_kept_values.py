@@ -18,7 +18,7 @@ AUTOSCALERS = ("autoscaling", "v2", "horizontalpodautoscalers")
 WEBHOOKS = (REGISTRATION, "v1", "validatingwebhookconfigurations")
 POLICIES = (REGISTRATION, "v1", "validatingadmissionpolicies")
 WRONG = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["no label"]}]}
-PODS = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+PODS: Object = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 HOOK = {
     "name": "a.b.example.com",
     "clientConfig": {"url": "https://host/path"},
@@ -109,6 +109,55 @@ KEPT = [
         id="a claim's",
     ),
 ]
+
+
+NOT_A_LABEL = [{"matchExpressions": [{"key": "k", "operator": "In", "values": ["no label"]}]}]
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+NET = {"sysctls": [{"name": "net.ipv4.x", "value": "1"}]}
+SPREAD = {"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"}
+PODS_OF_OLD = [
+    {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": NOT_A_LABEL}}}},
+    {"affinity": {"podAffinity": {REQUIRED: [{"topologyKey": "z", "labelSelector": WRONG}]}}},
+    {"topologySpreadConstraints": [SPREAD | {"labelSelector": {"matchLabels": {"a b": "c"}}}]},
+    {"hostNetwork": True, "securityContext": NET},
+    {"hostNetwork": True, "hostUsers": False},
+    {"securityContext": {"seLinuxChangePolicy": "MountOption"}},
+]
+RUNNERS = [
+    ("apps", "v1", "deployments"),
+    ("apps", "v1", "daemonsets"),
+    ("apps", "v1", "replicasets"),
+    ("", "v1", "replicationcontrollers"),
+]
+
+
+@pytest.mark.parametrize("part", PODS_OF_OLD, ids=lambda part: next(iter(part)))
+@pytest.mark.parametrize("kind", RUNNERS, ids=lambda kind: kind[2])
+def test_templates_of_pods_keep_what_was_wrong(kind: tuple[str, str, str], part: Object) -> None:
+    rules = strategy(*kind)
+    template = PODS | {"spec": PODS["spec"] | part}
+    selector: Object = {"a": "b"} if kind[0] == "" else {"matchLabels": {"a": "b"}}
+    body = {"spec": {"selector": selector, "template": template}}
+    assert rules.validate(named(rules, body)), "refused when it is new"
+    assert not rules.validate_update(named(rules, body), named(rules, body))
+    before = {"spec": {"selector": selector, "template": PODS}}
+    assert rules.validate_update(named(rules, body), named(rules, before)), "refused when it is added"
+
+
+def test_a_volume_keeps_the_nodes_that_it_was_for() -> None:
+    rules = strategy("", "v1", "persistentvolumes")
+    spec = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "local": {"path": "/a"}}
+    body = {"spec": spec | {"nodeAffinity": {"required": {"nodeSelectorTerms": NOT_A_LABEL}}}}
+    assert rules.validate(named(rules, body))
+    assert not rules.validate_update(named(rules, body), named(rules, body))
+
+
+def test_a_deletion_cost_that_is_none_stays() -> None:
+    rules = strategy("", "v1", "podtemplates")
+    cost = {"controller.kubernetes.io/pod-deletion-cost": "much"}
+    body = {"template": PODS | {"metadata": {"annotations": cost}}}
+    assert rules.validate(named(rules, body))
+    assert not rules.validate_update(named(rules, body), named(rules, body))
 
 
 @pytest.mark.parametrize(("kind", "body"), KEPT)
