@@ -68,6 +68,9 @@ async def _pass_on(
         kept.popall("Content-Length", None)
         pieces = encodings.unpacked(pieces)
     kept.add("Cache-Control", "no-cache, private")
+    if answer.status == 304:
+        # What has not changed has no type, either.
+        kept.popall("Content-Type", None)
     link = partial(rewritten, backend=url.netloc, host=request.host, prefix=prefix)
     if "Location" in kept:
         kept["Location"] = link(kept["Location"])

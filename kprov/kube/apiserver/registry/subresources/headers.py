@@ -51,6 +51,8 @@ def for_request(request: Request) -> CIMultiDict[str]:
     found = _kept(request, HOP_BY_HOP | named)
     if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
         found["Te"] = "trailers"
+    if request.method not in BODY_METHODS and not request.has_body:
+        found.popall("Content-Length", None)
     return found
 
 

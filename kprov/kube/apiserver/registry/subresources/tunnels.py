@@ -6,6 +6,7 @@ Source: upstream apiserver/pkg/util/proxy/streamtunnel.go.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 from typing import Final
@@ -21,6 +22,7 @@ _SUFFIX: Final = ".k8s.io"
 _WEBSOCKET: Final = ("Sec-Websocket-Protocol", "Sec-Websocket-Key", "Sec-Websocket-Version")
 _VERSION: Final = "X-Stream-Protocol-Version"
 _PIECE: Final = 32 * 1024
+_KEY_BYTES: Final = 16
 
 
 def wanted(request: Request) -> bool:
@@ -53,6 +55,8 @@ async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -
         if not splice.is_spdy(head):
             return Response(text="unable to upgrade: missing upgrade headers in response\n", status=500)
         chosen = _PREFIX + head.headers.get(_VERSION, "").strip()
+        if not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
+            return _refused(400 if request.method == "GET" else 405)
         try:
             socket = WebSocket.accept(request, protocol=chosen if chosen in channels.offered(request) else "")
         except HandshakeError as error:
@@ -61,6 +65,13 @@ async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -
         return socket.stream
     finally:
         writer.close()
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
 
 
 def _refused(code: int) -> Response:

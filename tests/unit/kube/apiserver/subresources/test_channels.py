@@ -252,6 +252,29 @@ async def test_spdy_within_a_websocket(run: Run, machine: Kubelet) -> None:
     assert socket.close_code == 1001
 
 
+@pytest.mark.parametrize(
+    ("method", "key", "code"),
+    [("GET", "", 400), ("GET", "YWJj", 400), ("GET", "?", 400), ("POST", "dGhlIHNhbXBsZSBub25jZQ==", 405)],
+)
+async def test_a_wrong_handshake_is_refused_once_the_kubelet_agrees(
+    url: str, machine: Kubelet, method: str, key: str, code: int
+) -> None:
+    sent = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Protocol": TUNNEL,
+        "Sec-WebSocket-Key": key,
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{url}/portforward", headers=sent) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (code, f"{answer.reason}\n")
+        assert answer.headers["Sec-Websocket-Version"] == "13"
+    assert machine.head.startswith("POST /portforward")
+
+
 async def test_text_is_no_spdy(run: Run) -> None:
     socket = await run("/portforward", TUNNEL)
     await socket.send_str("hello")

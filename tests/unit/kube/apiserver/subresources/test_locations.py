@@ -180,6 +180,12 @@ def test_of_codings_only_trailers_go_on(te: str, expected: str | None) -> None:
     assert headers.for_request(Request("GET", "/", CIMultiDict({"TE": te}))).get("Te") == expected
 
 
+@pytest.mark.parametrize(("method", "expected"), [("GET", None), ("POST", "0")])
+def test_only_who_may_have_a_body_tells_that_there_is_none(method: str, expected: str | None) -> None:
+    sent = headers.for_request(Request(method, "/", CIMultiDict({"Content-Length": "0"})))
+    assert sent.get("Content-Length") == expected
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -317,6 +317,16 @@ async def test_gzip_is_asked_for_and_unpacked_for_who_says_nothing(
         assert answer.headers.get("Content-Encoding") == content_encoding
 
 
+async def test_what_has_not_changed_has_no_type(serve: Serve, front: Front) -> None:
+    async def backend(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=304, headers={"Content-Type": "text/plain", "ETag": "1"})
+
+    port = await front(forward_to(await serve(backend)))
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/proxy/") as answer:
+        assert (answer.status, answer.headers["ETag"]) == (304, "1")
+        assert "Content-Type" not in answer.headers
+
+
 async def test_a_stream_arrives_while_it_is_written(serve: Serve, front: Front) -> None:
     seen = asyncio.Event()
 
