@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,3 +153,36 @@ def test_what_is_wrong_or_not_supported_is_told_with_its_field(issuer: Issuer, t
         assert "authorizers[2].type: Duplicate value" in said
     finally:
         etcd.stop()
+
+
+def test_another_authorization_configuration_is_taken_while_it_keeps_the_authorizers(tmp_path: Path) -> None:
+    path = tmp_path / "authz.json"
+    kinds = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AuthorizationConfiguration"}
+    pods = "/api/v1/namespaces/default/pods"
+
+    def write(*types: str, **names: str) -> None:
+        listed = [{"type": each, "name": names.get(each, each.lower())} for each in types]
+        path.write_text(json.dumps(kinds | {"authorizers": listed}))
+
+    def becomes(status: int, started: ApiServer) -> bool:
+        end = time.monotonic() + 20
+        while started.get(pods, token="bob-token").status != status:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+    write("RBAC")
+    with running(tmp_path, f"--authorization-config={path}") as (_, server):
+        assert server.get(pods, token="bob-token").status == 403
+        write("RBAC", "AlwaysAllow")
+        assert becomes(200, server)
+        for types in (("AlwaysDeny",), ("RBAC", "Node")):
+            write(*types)
+            time.sleep(2)
+            assert server.get(pods, token="bob-token").status == 200
+        write("RBAC", RBAC="other")
+        time.sleep(2)
+        assert server.get(pods, token="bob-token").status == 200
+        write("RBAC")
+        assert becomes(403, server)

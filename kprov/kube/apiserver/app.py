@@ -18,6 +18,7 @@ from kprov.kube.apiserver.authentication import authorities
 from kprov.kube.apiserver.authentication import configuration as authentication_configuration
 from kprov.kube.apiserver.authentication.reload import Reloader as AuthenticationReloader
 from kprov.kube.apiserver.authorization import configuration as authorization_configuration
+from kprov.kube.apiserver.authorization.reload import Reloader as AuthorizationReloader
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
@@ -133,6 +134,9 @@ def _reloads(
         found.append(EncryptionReloader(path, storage, registry.cacher.read_again).run())
     if options.authentication_config and isinstance(server.authenticator, authentication.Union):
         found.append(AuthenticationReloader(options, server.authenticator).run())
+    if options.authorization_config:
+        authorizer = authorization.build(options, registry)
+        found.append(AuthorizationReloader(options.authorization_config, authorizer).run())
     return found
 
 

@@ -16,20 +16,20 @@ log = logging.getLogger(__name__)
 #: OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which Python has no name for.
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 _VERSIONS: Final = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
-#: Go's names of TLS 1.2 suites and OpenSSL's. Those of TLS 1.3 are always on, here and there.
+#: Go's names of TLS 1.2 suites and OpenSSL's, in Go's order of choice. Those of TLS 1.3 are always on.
 _SUITES: Final = {
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305": "ECDHE-ECDSA-CHACHA20-POLY1305",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305": "ECDHE-RSA-CHACHA20-POLY1305",
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
 _SUITES_13: Final = {
     "TLS_AES_128_GCM_SHA256",
@@ -46,17 +46,15 @@ def minimum_version(name: str) -> ssl.TLSVersion:
 
 
 def cipher_names(names: Sequence[str]) -> list[str]:
-    """OpenSSL's names of --tls-cipher-suites; [] when only those of TLS 1.3 or none are named.
+    """OpenSSL's names of --tls-cipher-suites, as Go orders them.
 
-    ValueError: a suite that is not there, or that is not safe.
+    All when none are named, [] when only those of TLS 1.3 are. ValueError: a suite that is not there, or
+    that is not safe.
     """
-    found = []
     for name in names:
-        if name in _SUITES:
-            found.append(_SUITES[name])
-        elif name not in _SUITES_13:
+        if name not in _SUITES and name not in _SUITES_13:
             raise ValueError(f"--tls-cipher-suites: Cipher suite {name} not supported or doesn't exist")
-    return found
+    return [*dict.fromkeys(ours for name, ours in _SUITES.items() if not names or name in names)]
 
 
 class ServingTls:
@@ -69,6 +67,8 @@ class ServingTls:
         names = cipher_names(options.tls_cipher_suites)
         if names:
             self.context.set_ciphers(":".join(names))
+        else:
+            self.context.minimum_version = ssl.TLSVersion.TLSv1_3
         self.context.set_alpn_protocols(["http/1.1"])
         # Tickets cost a handshake a tenth, and each worker could only take its own; neither client-go nor
         # kubectl keeps any.

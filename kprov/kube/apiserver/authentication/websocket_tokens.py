@@ -27,6 +27,8 @@ def websocket_token(headers: Mapping[str, str]) -> str:
     """
     if _HEADER not in headers or headers.get("Upgrade", "").lower() != "websocket":
         return ""
+    if not any("upgrade" in line.lower() for line in _lines(headers, "Connection")):
+        return ""
     offered = _offered(headers)
     found = [
         protocol.removeprefix(PROTOCOL_PREFIX) for protocol in offered if protocol.startswith(PROTOCOL_PREFIX)
@@ -50,9 +52,14 @@ def take_out(headers: Mapping[str, str]) -> None:
 
 
 def _offered(headers: Mapping[str, str]) -> list[str]:
+    return [protocol.strip() for line in _lines(headers, _HEADER) for protocol in line.split(",")]
+
+
+def _lines(headers: Mapping[str, str], name: str) -> list[str]:
     many: Any = headers
-    lines: list[str] = many.getall(_HEADER) if hasattr(many, "getall") else [headers[_HEADER]]
-    return [protocol.strip() for line in lines for protocol in line.split(",")]
+    if hasattr(many, "getall"):
+        return list(many.getall(name, ()))
+    return [headers[name]] if name in headers else []
 
 
 def _decoded(text: str) -> str:

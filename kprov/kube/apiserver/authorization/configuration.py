@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.apiserver import configuration
@@ -33,8 +34,22 @@ def modes(options: Namespace) -> list[str]:
         return list(options.authorization_mode)
     if options.authorization_mode_given:
         raise ConfigError("--authorization-config can not be specified when --authorization-mode is")
-    document = configuration.load(FILE, path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"--{FILE.flag}: {path}: {error.strerror}") from error
+    return read(path, data)
+
+
+def read(path: str, data: bytes) -> list[str]:
+    """The types that the file says. Raises ConfigError."""
+    document = configuration.parse(FILE, path, data)
     configuration.refuse(FILE, path, validate(document))
+    for each in document["authorizers"]:
+        kind, name = each["type"], each["name"]
+        if name != kind.lower():
+            text = f"expected name {kind.lower()} for authorizer {kind} instead of {name}"
+            raise ConfigError(f"--{FILE.flag}: {path}: {text}")
     return [each["type"] for each in document["authorizers"]]
 
 

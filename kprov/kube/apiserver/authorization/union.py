@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from kprov.kube.apiserver.authorization.node import NodeAuthorizer
 from kprov.kube.apiserver.authorization.rbac import RBACAuthorizer
+from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -28,12 +29,26 @@ class AlwaysDeny:
         return Decision.NO_OPINION, "Everything is forbidden."
 
 
+_ALWAYS: Final[Mapping[str, Authorizer]] = {"AlwaysAllow": AlwaysAllow(), "AlwaysDeny": AlwaysDeny()}
+
+
 class Union:
     """system:masters may do everything; then the first authorizer with an opinion decides."""
 
-    def __init__(self, authorizers: Sequence[Authorizer], rbac: RBACAuthorizer | None) -> None:
-        self._authorizers = authorizers
+    def __init__(self, authorizers: Mapping[str, Authorizer], rbac: RBACAuthorizer | None) -> None:
+        """authorizers: by their types, in order."""
+        self._made = {**_ALWAYS, **authorizers}
+        self._authorizers = list(authorizers.values())
         self.rbac = rbac
+
+    def use(self, modes: Sequence[str]) -> None:
+        """Other authorizers from now on. ConfigError: one that follows objects was not there before."""
+        for mode in modes:
+            if mode not in self._made:
+                raise ConfigError(
+                    f"authorizer type {mode} is not allowed if it was not enabled at initial server startup"
+                )
+        self._authorizers = [self._made[mode] for mode in modes]
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """The decision, with the reasons of all that had none."""
@@ -59,24 +74,21 @@ def build(options: Namespace, registry: Registry) -> Union:
         return _built[registry]
     from kprov.kube.apiserver.registry.bootstrap import rbac as policy
 
-    authorizers: list[Authorizer] = []
-    rbac: RBACAuthorizer | None = None
+    made: dict[str, Authorizer] = {}
     for mode in options.authorization_mode:
         match mode:
             case "RBAC":
-                rbac = RBACAuthorizer(registry)
-                authorizers.append(rbac)
+                made[mode] = RBACAuthorizer(registry)
             case "Node":
                 rules = next(
                     obj["rules"] for _, _, obj in policy.objects() if obj["metadata"]["name"] == "system:node"
                 )
-                authorizers.append(NodeAuthorizer(registry, rules))
-            case "AlwaysAllow":
-                authorizers.append(AlwaysAllow())
-            case "AlwaysDeny":
-                authorizers.append(AlwaysDeny())
+                made[mode] = NodeAuthorizer(registry, rules)
+            case "AlwaysAllow" | "AlwaysDeny":
+                made[mode] = _ALWAYS[mode]
             case _:
                 known = "Node, RBAC, AlwaysAllow, AlwaysDeny"
                 raise SystemExit(f"Error: --authorization-mode: {mode} is not supported ({known})")
-    _built[registry] = Union(authorizers, rbac)
+    rbac = made.get("RBAC")
+    _built[registry] = Union(made, rbac if isinstance(rbac, RBACAuthorizer) else None)
     return _built[registry]

@@ -132,9 +132,11 @@ def _certificate_fault(text: str) -> str:
     if _BEGIN not in data:
         return "must contain at least one CERTIFICATE PEM block"
     for block in data.split(_BEGIN)[1:]:
-        kind = block.partition(b"-----")[0].decode(errors="replace")
-        if kind != "CERTIFICATE":
-            return f'only CERTIFICATE PEM blocks are allowed, found "{kind}"'
+        kind, _, body = block.partition(b"-----")
+        if kind != b"CERTIFICATE":
+            return f'only CERTIFICATE PEM blocks are allowed, found "{kind.decode(errors="replace")}"'
+        if b":" in body.partition(b"-----END")[0]:
+            return "no PEM block headers are permitted"
     try:
         x509.load_pem_x509_certificates(data)
     except ValueError as error:

@@ -17,7 +17,8 @@ PREFIX = "base64url.bearer.authorization.k8s.io."
 
 
 def offered(*lines: str, upgrade: str = "websocket") -> CIMultiDict[str]:
-    return CIMultiDict([("Upgrade", upgrade), *(("sec-websocket-protocol", line) for line in lines)])
+    switch = [("Upgrade", upgrade), ("Connection", "keep-alive, Upgrade")]
+    return CIMultiDict([*switch, *(("sec-websocket-protocol", line) for line in lines)])
 
 
 def packed(token: str) -> str:
@@ -34,7 +35,8 @@ def test_a_token_is_unpacked(token: str) -> None:
     "headers",
     [
         offered("v5.channel.k8s.io"), offered(), CIMultiDict[str](), offered(packed("a"), "x", upgrade="SPDY/3.1"),
-        CIMultiDict([("Sec-WebSocket-Protocol", f"{packed('a')}, x")]), offered(PREFIX), offered(f"{PREFIX}, x"),
+        CIMultiDict([("Sec-WebSocket-Protocol", f"{packed('a')}, x")]),
+        CIMultiDict([("Sec-WebSocket-Protocol", f"{packed('a')}, x"), ("Upgrade", "websocket")]), offered(PREFIX), offered(f"{PREFIX}, x"),
     ],
 )  # fmt: skip
 def test_no_token_is_none(headers: CIMultiDict[str]) -> None:

@@ -17,6 +17,7 @@ from kprov.kube.apiserver.registry.subresources.approval import ApprovalStrategy
 from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext, UserInfo
 from kprov.kube.machinery.status import StatusError
+from tests.certificates import Issuer
 
 Object = dict[str, Any]
 
@@ -103,3 +104,22 @@ async def test_status_neither_approves_nor_takes_what_is_no_certificate(
         "status.certificate",
         "status.conditions",
     ]
+
+
+async def test_a_certificate_has_no_pem_headers(store: Store, context: RequestContext) -> None:
+    await store.create(context, "", {"metadata": {"name": "csr"}, "spec": SPEC})
+    made = Issuer("ca").certificate.public_bytes(Encoding.PEM)
+    headed = made.replace(b"CERTIFICATE-----\n", b"CERTIFICATE-----\nA: b\n\n", 1)
+
+    async def sign(pem: bytes) -> Object:
+        status = {"certificate": base64.b64encode(pem).decode()}
+
+        def change(old: Object | None) -> Object:
+            return {**(old or {}), "status": status}
+
+        obj, _ = await store.update(context, "", "csr", change, subresource="status")
+        return obj
+
+    with pytest.raises(StatusError, match="no PEM block headers are permitted"):
+        await sign(headed)
+    await sign(made)
