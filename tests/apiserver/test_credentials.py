@@ -204,7 +204,7 @@ def test_claims_of_another_type_are_a_wrong_token_and_no_failure(
     key = (server.folder / "sa.key").read_text()
     claims = jwt.decode(minted(server, account), options={"verify_signature": False}) | changed
     token = jwt.PyJWS().encode(json.dumps(claims).encode(), key, algorithm="ES256")
-    assert review(server, token)["error"].startswith("invalid bearer token")
+    assert review(server, token)["error"].startswith("[invalid bearer token, ")
     assert server.post(SELF, {}, token=token).status == 401
 
 

@@ -210,7 +210,7 @@ class ServiceAccountAuthenticator:
                 continue
             except jwt.PyJWTError:
                 raise status.unauthorized() from None
-            claims = token_claims.read(payload)
+            claims = token_claims.read(payload, is_legacy=issuer == ISSUER)
             self._verified[token] = claims
             if len(self._verified) > _REMEMBERED:
                 self._verified.popitem(last=False)
@@ -221,6 +221,8 @@ class ServiceAccountAuthenticator:
         private = claims.get("kubernetes.io") or {}
         namespace, account = private.get("namespace") or "", private.get("serviceaccount") or {}
         name, uid = account.get("name") or "", account.get("uid") or ""
+        if not name:
+            raise RefusedTokenError("resource name may not be empty")
         found = await find(self._registry, "serviceaccounts", namespace, account, needs)
         if found is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from kprov.kube.machinery import status
+from kprov.kube.machinery import go_json, status
 
 Object = dict[str, Any]
 #: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
 LEEWAY_SECONDS: Final = 60
 _TEXTS: Final = ("iss", "sub", "jti")
 _TIMES: Final = ("nbf", "exp", "iat")
+_PRIVATE: Final = "kubernetes.io"
+_LEGACY: Final = {
+    f"kubernetes.io/serviceaccount/{name}"
+    for name in ("namespace", "secret.name", "service-account.name", "service-account.uid")
+}
+_LIBRARY: Final = "go-jose/go-jose/jwt: "
+_MOST: Final = 2**63
 _REFERENCES: Final = ("serviceaccount", "pod", "secret", "node")
 
 
@@ -27,22 +35,57 @@ class RefusedTokenError(status.StatusError):
         self.text = text
 
 
-def read(payload: bytes) -> Object:
-    """The claims of a token whose signature holds. Raises StatusError 401 for what is not of its type."""
+class _MalformedError(ValueError):
+    """Where upstream's decoding stops at once, whatever else is wrong."""
+
+
+def read(payload: bytes, *, is_legacy: bool = False) -> Object:
+    """The claims of a token whose signature holds. Raises RefusedTokenError for what is not of its type."""
     claims: Object = json.loads(payload)
-    private = claims.get("kubernetes.io") or {}
-    given = claims.get("aud") or []
-    fits = (
-        all(isinstance(claims.get(name) or "", str) for name in _TEXTS)
-        and all(_is_time(claims.get(name)) for name in _TIMES)
-        and (isinstance(given, str) or _is_list_of_texts(given))
-        and isinstance(private, dict)
-        and isinstance(private.get("namespace") or "", str)
-        and all(_is_reference(private.get(name) or {}) for name in _REFERENCES)
-    )
-    if not fits:
-        raise status.unauthorized()
+    private = claims.get(_PRIVATE)
+    try:
+        wrong = [*_wrong(claims, _TEXTS, _TIMES)]
+        if is_legacy:
+            wrong += _wrong(claims, _LEGACY, ())
+        elif not wrong:
+            wrong += _of_type(private, dict, "serviceaccount.kubernetes")
+        if not wrong and private and not is_legacy:
+            wrong += _wrong(private, ("namespace",), ("warnafter",))
+    except _MalformedError as error:
+        wrong = [str(error)]
+    if wrong:
+        raise RefusedTokenError(wrong[0])
+    for name in _TIMES:
+        if claims.get(name) is not None:
+            claims[name] = _whole(claims[name])
     return claims
+
+
+def _wrong(held: Object, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
+    """What upstream's decoding says, in the order of the fields. Raises _MalformedError."""
+    for name, value in held.items():
+        if name in texts:
+            yield from _of_type(value, str, "string")
+        elif name in times:
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise _MalformedError(f"{_LIBRARY}expected number value to unmarshal NumericDate")
+        elif name == "aud" and texts is _TEXTS:
+            if not isinstance(value, str) and not _is_list_of_texts(value):
+                raise _MalformedError(f"{_LIBRARY}expected string or array value to unmarshal to Audience")
+        elif name in _REFERENCES and texts is not _TEXTS:
+            yield from _of_type(value, dict, "serviceaccount.ref")
+            if isinstance(value, dict):
+                yield from _wrong(value, ("name", "uid"), ())
+
+
+def _of_type(value: Any, wanted: type, named: str) -> Iterator[str]:
+    if value is not None and not isinstance(value, wanted):
+        yield f"json: cannot unmarshal {go_json.kind(value)} into Go value of type {named}"
+
+
+def _whole(seconds: float) -> int:
+    """As Go makes a number of it: what does not fit is the least there is."""
+    return int(seconds) if abs(seconds) < _MOST else -_MOST
 
 
 def check_times(claims: Object) -> None:
@@ -56,13 +99,5 @@ def check_times(claims: Object) -> None:
         raise RefusedTokenError("service account token is issued in the future")
 
 
-def _is_time(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(name) or "", str) for name in ("name", "uid"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from kprov.kube.apiserver.authentication import configuration
 from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
@@ -22,8 +23,10 @@ from kprov.kube.apiserver.authentication.service_accounts import (
 from kprov.kube.apiserver.authentication.static_tokens import load_static_tokens
 from kprov.kube.apiserver.authentication.websocket_tokens import take_out, websocket_token
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import status
+
+_NOWHERE: Final = RequestInfo(path="", verb="", is_resource_request=False)
 
 
 class Union:
@@ -40,14 +43,17 @@ class Union:
         bootstrap: BootstrapTokenAuthenticator | None = None,
         issuers: Sequence[Issuer] = (),
         audiences: Sequence[str] = (),
+        takes_nameless: bool = False,
     ) -> None:
+        """takes_nameless: who has no credentials is system:anonymous, wherever that is."""
         self._certificates = certificates
         self._front_proxy = front_proxy
         self.service_accounts = service_accounts
         self.signer = signer
         self._static = static or {}
         self._bootstrap = bootstrap
-        self._audiences = list(audiences)
+        self.audiences = list(audiences)
+        self.takes_nameless = takes_nameless
         self.issuers = {issuer.url: issuer for issuer in issuers}
 
     async def authenticate(
@@ -126,8 +132,8 @@ class Union:
 
     def _own(self, audiences: Sequence[str] | None) -> list[str]:
         if not audiences:
-            return self._audiences
-        common = [audience for audience in audiences if audience in self._audiences]
+            return self.audiences
+        common = [audience for audience in audiences if audience in self.audiences]
         if not common:
             raise status.unauthorized()
         return common
@@ -176,4 +182,5 @@ def build(options: Namespace, registry: Registry) -> Union:
         bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
         issuers=[Issuer(entry, algorithms) for entry in document.get("jwt") or ()],
         audiences=audiences,
+        takes_nameless=configuration.anonymous(options, document)(_NOWHERE),
     )

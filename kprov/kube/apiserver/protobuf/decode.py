@@ -101,7 +101,8 @@ def _message(message: str, data: bytes) -> Object:
             result.update(_message(kind, raw))
         else:
             value = _value(kind, raw)
-            if value is not None and (keep or (value != _ZERO.get(kind) and value != {})):
+            # A struct that is there is shown even when nothing is in it, as Go's JSON does.
+            if value is not None and (keep or value != _ZERO.get(kind)):
                 result[name] = value
     return result
 

@@ -5,20 +5,30 @@
 
 from __future__ import annotations
 
+import copy
 from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver import authentication, authorization
 from kprov.kube.apiserver.authentication.token_claims import RefusedTokenError
+from kprov.kube.apiserver.authentication.union import bearer_token
 from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
 from kprov.kube.apiserver.registry import metadata, review_selectors
+from kprov.kube.apiserver.registry.ownership import Ownership
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.token import TokenRequest
-from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
 from kprov.kube.machinery import field, status, timestamps
 
 Object = dict[str, Any]
+#: What no client can say of an object that it creates.
+_SYSTEM: Final = ("selfLink", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+#: The fields of ObjectMeta that are left, as upstream shows them.
+_METADATA: Final = (
+    *("name", "generateName", "namespace", "resourceVersion", "generation"),
+    *("labels", "annotations", "ownerReferences", "finalizers", "managedFields"),
+)
 _AUTHN: Final = "authentication.k8s.io"
 _AUTHZ: Final = "authorization.k8s.io"
 
@@ -88,7 +98,7 @@ class AccessReviews:
             raise status.bad_request("no namespace on request")
         rbac = self._authorizer.rbac
         rules = rbac.rules_for(call.context.user, namespace) if rbac is not None else []
-        if authorization.MASTERS in call.context.user.groups:
+        if rbac is None and authorization.MASTERS in call.context.user.groups:
             rules = [
                 {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
                 {"verbs": ["*"], "nonResourceURLs": ["*"]},
@@ -124,12 +134,10 @@ class AccessReviews:
             errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
         errors = [*errors, *review_selectors.validate(resource)]
         kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
-        given = review.get("metadata") or {}
-        if not call.resource.namespaced:
-            given.pop("namespace", None)
+        given = _wiped(call, review)
         if any(value for name, value in given.items() if name not in kept):
             text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
-            errors = [*errors, field.invalid("metadata", given, text)]
+            errors = [*errors, field.invalid("metadata", _as_owned(call, review), text)]
         errors += later
         if errors:
             # Upstream names no kind here.
@@ -180,9 +188,9 @@ class IdentityReviews:
         spec = review.get("spec") or {}
         if not spec.get("token"):
             raise status.bad_request("token is required for TokenReview in authentication")
-        review.setdefault("metadata", {})
+        _wiped(call, review)
         try:
-            user, audiences = await self._authenticator.by_token(spec["token"], spec.get("audiences"))
+            user, audiences = await self._whose(spec["token"], spec.get("audiences"))
         except status.StatusError as error:
             if error.code != 401:
                 raise
@@ -192,11 +200,16 @@ class IdentityReviews:
             review["status"] = {"user": {}, "error": told}
         else:
             review["status"] = {"authenticated": True, "user": user.document(), "audiences": audiences}
-        for system in ("namespace", "uid"):
-            review["metadata"].pop(system, None)
         if not spec.get("audiences"):
             spec.pop("audiences", None)
         return Reply(review, 201)
+
+    async def _whose(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
+        """Whose it is in a header, where spaces around it and words behind it are none of it."""
+        word = bearer_token({"Authorization": f"Bearer {token}"})
+        if not word and self._authenticator.takes_nameless:
+            return ANONYMOUS, audiences or self._authenticator.audiences
+        return await self._authenticator.by_token(word, audiences)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectReview: `kubectl auth whoami`."""
@@ -204,6 +217,23 @@ class IdentityReviews:
         review["metadata"] = {"creationTimestamp": timestamps.now()}
         review["status"] = {"userInfo": call.context.user.document()}
         return Reply(review, 201)
+
+
+def _wiped(call: Call, review: Object) -> Object:
+    """The review's metadata, which it has from now on, without what the system alone says of objects."""
+    given: Object = review.get("metadata") or {}
+    review["metadata"] = given
+    for name in _SYSTEM if call.resource.namespaced else (*_SYSTEM, "namespace"):
+        given.pop(name, None)
+    return given
+
+
+def _as_owned(call: Call, review: Object) -> Object:
+    """The metadata with who owns the review's fields, in the order of their type."""
+    owned = copy.deepcopy(review)
+    Ownership(call.resource).note(call.context, None, owned)
+    found = owned["metadata"]
+    return {name: found[name] for name in (*_METADATA, *found) if name in found}
 
 
 def _user_of(spec: Object) -> UserInfo:

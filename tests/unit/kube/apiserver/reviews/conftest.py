@@ -84,6 +84,7 @@ def ask(registry: Registry, tmp_path: Path) -> Asker:
     tokens.write_text("secret,bob,u2\n")
     options = Namespace(
         authorization_mode=["Node", "RBAC"],
+        anonymous_auth=True,
         enable_admission_plugins=["NodeRestriction"],
         disable_admission_plugins=[],
         client_ca_file="",
