@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from typing import Final
 from urllib.parse import SplitResult
+
+#: X509_V_ERR_* of OpenSSL: signed by itself, and by someone who is not there.
+_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
 
 
 def problem(error: BaseException, url: SplitResult) -> str:
@@ -11,6 +17,10 @@ def problem(error: BaseException, url: SplitResult) -> str:
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):
             return f"dial tcp {_place(url)}: connect: connection refused"
+        if isinstance(cause, socket.gaierror):
+            return f"dial tcp: lookup {url.hostname}: no such host"
+        if isinstance(cause, ssl.SSLCertVerificationError) and cause.verify_code in _UNKNOWN_AUTHORITY:
+            return "tls: failed to verify certificate: x509: certificate signed by unknown authority"
         cause = cause.__cause__ or getattr(cause, "os_error", None)
     return str(error) or type(error).__name__
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from aiohttp import WSMsgType, web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from kprov.kube.apiserver.registry.subresources import dialing, forward, headers, kubelet, splice
 from kprov.kube.component_base.http11.answer import Answer, Response
@@ -246,6 +255,51 @@ async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_
     ):
         text = await answer.text()
     assert text.endswith(f": dial tcp 127.0.0.1:{unused_tcp_port}: connect: connection refused")
+
+
+@pytest.mark.parametrize("way", ["forwarded", "upgraded"])
+async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, way: str) -> None:
+    async def told(request: Request) -> Answer:
+        url = urlsplit("http://no-such-host.invalid:80/")
+        try:
+            if way == "upgraded":
+                return await splice.through(request, url, headers.for_upgrade(request), None)
+            return await forward.send(request, url, "/proxy", kubelet.unverified())
+        except status.StatusError as error:
+            return Response(str(error).encode(), status=error.code)
+
+    port = await front(told)
+    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if way == "upgraded" else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/", headers=sent) as answer,
+    ):
+        assert (await answer.text()).endswith(": dial tcp: lookup no-such-host.invalid: no such host")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_path: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubelet")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1)
+        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(Encoding.PEM)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "kubelet.pem").write_bytes(pem + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "kubelet.pem")
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    url = urlsplit(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    async with server:
+        with pytest.raises(ssl.SSLCertVerificationError) as caught:
+            await splice.dial(url, ssl.create_default_context())
+    text = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    assert dialing.problem(caught.value, url) == text
 
 
 @pytest.mark.parametrize(
