@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from time import monotonic
@@ -22,6 +23,7 @@ from kprov.kube.apiserver import workers
 from kprov.kube.apiserver.flowcontrol import allocation, bootstrap
 from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
+from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -32,7 +34,6 @@ Object = dict[str, Any]
 GROUP: Final = bootstrap.GROUP
 _OBJECTS_A_SEAT: Final = 100
 _MATCHES_REMEMBERED: Final = 8192
-_RETRY_SECONDS: Final = 1
 _MASTERS: Final = "system:masters"
 _READS: Final = frozenset({"get", "list", "watch"})
 _TEXT: Final = "Too many requests, please try again later.\n"
@@ -86,9 +87,13 @@ def build(options: Namespace, registry: Registry) -> FlowControl:
     return PriorityAndFairness(registry, seats, options.request_timeout / 4)
 
 
-def too_many() -> Response:
-    """429, as upstream's filters write it."""
-    headers = {"Retry-After": str(_RETRY_SECONDS), "X-Content-Type-Options": "nosniff"}
+def too_many(seconds: int = 1) -> Response:
+    """429, as upstream's filters write it. seconds: after which to try again."""
+    headers = {
+        "Cache-Control": "no-cache, private",
+        "Retry-After": str(seconds),
+        "X-Content-Type-Options": "nosniff",
+    }
     return Response(status=429, text=_TEXT, headers=headers)
 
 
@@ -101,6 +106,7 @@ class PriorityAndFairness:
         self._seats = seats
         self._patience = patience
         self._levels: dict[str, Level] = {}
+        self._later: dict[str, RetryAfter] = {}
         self._schemas: list[FlowSchema] = []
         self._matches: dict[tuple[Any, ...], tuple[FlowSchema, Level, str]] = {}
         self._building: asyncio.Handle | None = None
@@ -132,7 +138,9 @@ class PriorityAndFairness:
         reason = reason or "time-out"
         schema.rejected[reason] = schema.rejected.get(reason, 0) + 1
         _DROPPED.labels("readOnly" if info.verb in _READS else "mutating").inc()
-        return too_many()
+        later = self._later.setdefault(level.name, RetryAfter())
+        later.refused(int(time.time()))
+        return too_many(later.seconds)
 
     async def _wait(self, ticket: Ticket) -> bool:
         assert ticket.future is not None
