@@ -91,6 +91,22 @@ def test_refusals_say_why(server: ApiServer, folder: Path) -> None:
     assert event["user"] == {}
 
 
+@pytest.mark.parametrize("query", ["", "?watch=1"])
+def test_what_who_has_wrong_credentials_is_told_is_recorded(
+    server: ApiServer, folder: Path, query: str
+) -> None:
+    answer = server.get(f"{MAPS}{query}", token="nobody's")
+    (event,) = events(folder, answer)
+    assert event["responseObject"] == answer.json
+    (event,) = events(folder, server.get("/version", token="nobody's"))
+    assert "responseObject" not in event
+
+
+def test_a_timeout_that_is_none_is_recorded_of_nobody(server: ApiServer, folder: Path) -> None:
+    (event,) = events(folder, server.get(f"{MAPS}?timeout=x"))
+    assert (event["user"], event["stage"], event["responseStatus"]["code"]) == ({}, "ResponseStarted", 400)
+
+
 def test_rules_are_asked_in_order_and_none_is_silent(server: ApiServer, folder: Path) -> None:
     quiet = server.get("/api/v1/namespaces/default/pods", token="alice-token")
     assert "Audit-Id" not in quiet.headers

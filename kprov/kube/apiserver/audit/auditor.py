@@ -156,6 +156,8 @@ class Auditor:
             event.response_status = {"metadata": {}} | {
                 name: error.status[name] for name in ("status", "message", "reason") if error.status.get(name)
             }
+            if event.level >= Level.REQUEST_RESPONSE:
+                event.response_object(error.status)
             event.started(error.code)
         return event
 
