@@ -32,6 +32,50 @@ def near(*keys: str) -> Object:
     return {"nodeSelectorTerms": terms}
 
 
+def test_a_scales_metadata_is_judged(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
+    made = controller([])
+    assert server.post(path, made).status == 201
+    metadata = {"labels": {"a b": "c"}, "generation": -5, "finalizers": ["x"]}
+    answer = merged(server, f"{path}/a/scale", {"metadata": metadata, "spec": {"replicas": -1}})
+    told = [cause["field"] for cause in answer.json["details"]["causes"]]
+    assert answer.json["details"]["kind"] == "Scale"
+    assert told == ["metadata.generation", "metadata.labels", "metadata.finalizers[0]", "spec.replicas"]
+
+
+def test_a_namespace_of_what_has_none_is_dropped(server: ApiServer) -> None:
+    path, body = "/api/v1/nodes", {"metadata": {"name": "placed", "namespace": "default"}}
+    made = server.post(path, body)
+    assert (made.status, "namespace" in made.json["metadata"]) == (201, False)
+    for changed in (
+        server.ask("PUT", f"{path}/placed", body),
+        server.ask("PUT", f"{path}/placed/status", body),
+        merged(server, f"{path}/placed", {"metadata": {"namespace": "default"}}),
+    ):
+        assert (changed.status, "namespace" in changed.json["metadata"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("query", "key"), [("", "/registry/controllers"), ("?dryRun=All", "/controllers")], ids=["done", "dry"]
+)
+def test_another_objects_uid_is_told_of_with_the_key(
+    server: ApiServer, namespace: str, query: str, key: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
+    body = controller([])
+    made = server.post(path, body).json["metadata"]["uid"]
+    body["metadata"]["uid"] = "other"
+    answer = server.ask("PUT", f"{path}/a{query}", body)
+    scale = {"metadata": {"name": "a", "uid": "other"}, "spec": {"replicas": 1}}
+    scaled = server.ask("PUT", f"{path}/a/scale{query}", scale)
+    assert (answer.status, scaled.status, scaled.json["message"]) == (409, 409, answer.json["message"])
+    assert answer.json["message"] == (
+        'Operation cannot be fulfilled on replicationcontrollers "a": StorageError: invalid object, Code: 4, '
+        f"Key: {key}/{namespace}/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in "
+        f"precondition: other, UID in object meta: {made}"
+    )
+
+
 def test_what_webhooks_of_old_have_stays(over_etcd: tuple[Etcd, ApiServer]) -> None:
     etcd, server = over_etcd
     kind = "ValidatingWebhookConfiguration"

@@ -55,31 +55,43 @@ def prepare_for_create(resource: Resource, namespace: str, obj: Object) -> None:
         "generation",
     ):
         metadata.pop(name, None)
-    given = metadata.get("namespace", "")
     if resource.namespaced:
-        check_namespace(given, namespace)
+        check_namespace(metadata.get("namespace", ""), namespace)
         metadata["namespace"] = namespace
-    elif given:
-        raise status.bad_request("namespace should not be set on a cluster-scoped resource")
+    else:
+        metadata.pop("namespace", None)
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated_name(metadata["generateName"])
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = timestamps.now()
 
 
-def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch: bool = False) -> None:
+def told_key(key: str, *, dry_run: bool) -> str:
+    """A key as refusals show it: where nothing is to be stored, without what stands before all keys."""
+    return key.removeprefix("/registry") if dry_run else key
+
+
+def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
+    """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
+    )
+
+
+def prepare_for_update(
+    resource: Resource, obj: Object, old: Object, key: str, *, is_patch: bool = False
+) -> None:
     """Keep from the stored object what no update may change; refuse another name, namespace or uid.
 
-    The uid of an object that is sent is a precondition; one that a patch makes is validated.
+    The uid of an object that is sent is a precondition, which is told of with the object's key in etcd; one
+    that a patch makes is validated.
     """
     metadata, before = obj.setdefault("metadata", {}), old["metadata"]
     name = before["name"]
     wanted = metadata.get("uid") or ""
     if wanted and wanted != before.get("uid") and not is_patch:
-        text = (
-            f"Precondition failed: UID in precondition: {metadata['uid']}, "
-            f"UID in object meta: {before.get('uid')}"
-        )
+        text = precondition_failed(key, "UID", metadata["uid"], before.get("uid", ""))
         raise status.conflict(resource, name, text)
     metadata.pop("selfLink", None)
     for kept in _KEPT:
@@ -91,6 +103,8 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object, *, is_patch
         metadata["uid"] = wanted
     if "namespace" in before:
         metadata["namespace"] = before["namespace"]
+    elif not resource.namespaced:
+        metadata.pop("namespace", None)
     metadata.setdefault("name", name)
 
 

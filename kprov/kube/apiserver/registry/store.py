@@ -60,14 +60,6 @@ def initializing() -> status.StatusError:
     return status.too_many_requests("storage is (re)initializing", 1)
 
 
-def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
-    """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
-    return (
-        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
-        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
-    )
-
-
 class Store:
     """One resource. All methods raise StatusError; dicts given back may be changed by the caller.
 
@@ -267,7 +259,13 @@ class Store:
                 # A version to update is not one to create; a uid nothing has.
                 sent.pop("resourceVersion", None)
                 if sent.get("uid"):
-                    raise status.conflict(self._asked, name, precondition_failed(key, "UID", sent["uid"], ""))
+                    raise status.conflict(
+                        self._asked,
+                        name,
+                        metadata.precondition_failed(
+                            metadata.told_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
+                        ),
+                    )
                 try:
                     return await self.create(context, namespace, obj), True
                 except status.StatusError as error:
@@ -309,7 +307,9 @@ class Store:
         emptied = zero_values.normalize(obj, self._node)
         self._check_version(obj, old, name)
         is_patch = context.info.verb == "patch"
-        metadata.prepare_for_update(self.resource, obj, old, is_patch=is_patch)
+        key = self._key(old["metadata"].get("namespace", ""), name)
+        key = metadata.told_key(key, dry_run=context.dry_run)
+        metadata.prepare_for_update(self.resource, obj, old, key, is_patch=is_patch)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
         strategy.default(old)

@@ -11,7 +11,7 @@ from typing import Any
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry import metadata
-from kprov.kube.apiserver.registry.store import precondition_failed
+from kprov.kube.apiserver.registry.metadata import precondition_failed
 from kprov.kube.apiserver.registry.strategies.pods import PodStrategy
 from kprov.kube.apiserver.registry.subresources.conditions import set_condition
 from kprov.kube.apiserver.request import RequestContext

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.interfaces import Call, Reply
-from kprov.kube.apiserver.registry.store import precondition_failed
+from kprov.kube.apiserver.registry import checks, metadata_update
+from kprov.kube.apiserver.registry.metadata import precondition_failed, told_key
 from kprov.kube.apiserver.registry.subresources import change, scale_owners
+from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
@@ -46,7 +48,7 @@ async def scale(call: Call) -> Reply:
             metadata["managedFields"] = scale_owners.of_workload(
                 metadata.get("managedFields"), owners, version
             )
-        return moved(parent, new, store.resource, is_patch=call.context.info.verb == "patch")
+        return moved(parent, new, store.resource, call.context)
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
     return Reply(of(obj))
@@ -70,23 +72,29 @@ def of(parent: Object) -> Object:
     }
 
 
-def moved(parent: Object, new: Object, resource: Resource, *, is_patch: bool = False) -> Object:
+def moved(parent: Object, new: Object, resource: Resource, context: RequestContext) -> Object:
     """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
     metadata = parent["metadata"]
     wanted = new.get("metadata") or {}
-    if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
-        if is_patch:
-            text = f"Precondition failed: UID in precondition: {wanted['uid']}, "
-            text += f"UID in object meta: {metadata['uid']}"
-            group = f".{resource.group}" if resource.group else ""
-            raise status.conflict(f"{resource.plural}/scale{group}", metadata["name"], text)
-        key = keys.key(resource, metadata.get("namespace", ""), metadata["name"]).removeprefix("/registry")
+    is_patch = context.info.verb == "patch"
+    is_other = wanted.get("uid") and wanted["uid"] != metadata["uid"]
+    if is_other and not is_patch:
+        key = keys.key(resource, metadata.get("namespace", ""), metadata["name"])
+        key = told_key(key, dry_run=context.dry_run)
         text = precondition_failed(key, "UID", wanted["uid"], metadata["uid"])
         raise status.conflict(resource, metadata["name"], text)
     replicas = (new.get("spec") or {}).get("replicas") or 0
+    errors = [*checks.not_negative(wanted, "metadata", "generation")]
+    errors += metadata_update.as_new_again({"metadata": wanted})
     if replicas < 0:
-        error = field.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise status.invalid("autoscaling", "Scale", metadata["name"], [error])
+        errors.append(field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"))
+    if errors:
+        raise status.invalid("autoscaling", "Scale", metadata["name"], errors)
+    if is_other:
+        text = f"Precondition failed: UID in precondition: {wanted['uid']}, "
+        text += f"UID in object meta: {metadata['uid']}"
+        group = f".{resource.group}" if resource.group else ""
+        raise status.conflict(f"{resource.plural}/scale{group}", metadata["name"], text)
     parent.setdefault("spec", {})["replicas"] = replicas
     metadata["resourceVersion"] = wanted.get("resourceVersion", "")
     return parent

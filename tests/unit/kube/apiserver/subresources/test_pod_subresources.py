@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry import store
+from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.registry.subresources import binding, containers, pod_spec, scale
 from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import RESOURCES, find
@@ -50,7 +50,7 @@ def test_binding_sets_node_condition_labels_and_annotations() -> None:
         (
             {},
             {"uid": "u2"},
-            store.precondition_failed("/pods//p", "UID", "u2", "u1"),
+            metadata.precondition_failed("/pods//p", "UID", "u2", "u1"),
         ),
     ],
 )
@@ -226,7 +226,12 @@ def test_a_replication_controllers_selector_is_a_plain_map() -> None:
 
 
 def test_scaling_moves_replicas_and_the_precondition() -> None:
-    found = scale.moved(workload(), {"metadata": {}, "spec": {"replicas": 9}}, DEPLOYMENTS)
+    found = scale.moved(
+        workload(),
+        {"metadata": {}, "spec": {"replicas": 9}},
+        DEPLOYMENTS,
+        system_context("update", DEPLOYMENTS),
+    )
     assert found["spec"]["replicas"] == 9
     assert found["metadata"]["resourceVersion"] == ""
 
@@ -236,15 +241,15 @@ def test_scaling_moves_replicas_and_the_precondition() -> None:
 )
 def test_scales_that_are_refused(wanted: dict[str, Any], code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS)
+        scale.moved(workload(), wanted, DEPLOYMENTS, system_context("update", DEPLOYMENTS))
     assert caught.value.code == code
 
 
 def test_a_scale_of_another_workload_is_refused_before_its_replicas() -> None:
     wanted = {"metadata": {"uid": "other"}, "spec": {"replicas": -1}}
     with pytest.raises(StatusError) as caught:
-        scale.moved(workload(), wanted, DEPLOYMENTS)
+        scale.moved(workload(), wanted, DEPLOYMENTS, system_context("update", DEPLOYMENTS))
     assert caught.value.message.startswith(
         'Operation cannot be fulfilled on deployments.apps "w": StorageError: invalid object, Code: 4, '
-        "Key: /deployments/"
+        "Key: /registry/deployments/"
     )
