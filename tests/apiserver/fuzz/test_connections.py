@@ -234,7 +234,7 @@ def test_a_list_of_no_metadata_has_no_items(server: ApiServer) -> None:
     ("path", "accept", "said"),
     [
         (_PLACE, "application/json;as=Foo", "only the following media types are accepted: application/json, application/yaml"),
-        (_PLACE, "text/html", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml"),
+        (_PLACE, "text/html", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/json;stream=watch"),
         (f"{_PLACE}?watch=1", "application/yaml", "only the following media types are accepted: application/json;stream=watch"),
         ("/apis", "application/json;as=Foo", "only the following media types are accepted: application/json, application/yaml"),
         ("/apis", "text/html", "only the following media types are accepted: application/json, application/yaml"),

@@ -123,7 +123,9 @@ class KeySet:
                     raise OSError(f": {answer.status} {answer.reason} {shown}")
                 return body, _end(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise OSError(f' Get "{url}": {error}') from None
+            # Of a connection that cannot be made, aiohttp tells the TLS context's place in memory, too.
+            problem = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            raise OSError(f' Get "{url}": {problem}') from None
 
 
 def _key(document: Object) -> Any:
