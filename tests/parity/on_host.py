@@ -117,6 +117,9 @@ def units() -> dict[str, str]:
     enabled = {words[0]: words[1] for words in map(str.split, listed) if len(words) > 1}
     loaded = output("systemctl", "list-units", "--all", "--plain", "--no-legend", "--no-pager")
     active = {words[0]: words[2] for words in map(str.split, loaded) if len(words) > 2}
+    # What is mounted stands in `mounts`: systemd hears of it a moment later, when much is mounted even seconds.
+    for unit in [each for each in active if each.endswith(".mount")]:
+        del active[unit]
     return {
         unit: f"{enabled.get(unit, '-')}/{active.get(unit, '-')}"
         for unit in sorted(enabled.keys() | active.keys())
