@@ -14,12 +14,10 @@ from typing import Any, Final
 from kprov.kube.apiserver.authentication import id_tokens
 from kprov.kube.apiserver.authentication.certificates import SAID
 from kprov.kube.apiserver.authentication.distributed_claims import DistributedClaims
-from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS, issuer_of
+from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS
 from kprov.kube.apiserver.authentication.key_sets import KeySet
 from kprov.kube.apiserver.authentication.token_claims import RefusedTokenError
 from kprov.kube.apiserver.request import UserInfo
-
-__all__ = ["Issuer", "issuer_of"]
 
 Object = dict[str, Any]
 _REMEMBERED: Final = 4096

@@ -13,8 +13,8 @@ from kprov.kube.apiserver.authentication import configuration
 from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
 from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, following
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
-from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS
-from kprov.kube.apiserver.authentication.issuers import Issuer, issuer_of
+from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS, issuer_of
+from kprov.kube.apiserver.authentication.issuers import Issuer
 from kprov.kube.apiserver.authentication.service_accounts import (
     ServiceAccountAuthenticator,
     TokenSigner,

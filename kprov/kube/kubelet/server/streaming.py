@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import WSMsgType, web
 
+from kprov.kube.component_base.both_ways import until_one_ends
 from kprov.kube.kubelet.server import spdy
 
 log = logging.getLogger(__name__)
@@ -167,13 +168,9 @@ async def _tunnel(
         while data := await reader.read(64 * 1024):
             await send(data)
 
-    tasks = {asyncio.create_task(up()), asyncio.create_task(down())}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(up(), down())
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         writer.close()
 
 

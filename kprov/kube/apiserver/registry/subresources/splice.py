@@ -17,6 +17,7 @@ from urllib.parse import SplitResult
 from multidict import CIMultiDict
 
 from kprov.kube.apiserver.registry.subresources import dialing
+from kprov.kube.component_base.both_ways import until_one_ends
 from kprov.kube.component_base.http11.answer import Answer, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import status
@@ -190,11 +191,5 @@ async def _join(
         while data := await reader.read(_PIECE):
             await tunnel.write(data)
 
-    tasks = {asyncio.ensure_future(up()), asyncio.ensure_future(down())}
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await until_one_ends(up(), down())
     return response

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult
 
 from kprov.kube.apiserver.registry.subresources import channels, headers, splice
+from kprov.kube.component_base.both_ways import until_one_ends
 from kprov.kube.component_base.http11.answer import REASONS, Answer, Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
@@ -94,12 +95,8 @@ async def _copy(socket: WebSocket, reader: asyncio.StreamReader, writer: asyncio
         while data := await reader.read(_PIECE):
             await socket.send_bytes(data)
 
-    tasks = {asyncio.ensure_future(up()), asyncio.ensure_future(down())}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await until_one_ends(up(), down())
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(ConnectionError):
             await socket.close()

@@ -237,6 +237,16 @@ async def test_a_backend_does_not_say_who_may_read_and_nothing_of_its_connection
         assert not {"X-Hop", "Access-Control-Allow-Origin"} & set(answer.headers)
 
 
+async def _text(port: int, way: str) -> str:
+    """The answer of a front to who wants to be forwarded or upgraded."""
+    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if way == "upgraded" else {}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/proxy/", headers=sent) as answer,
+    ):
+        return await answer.text()
+
+
 @pytest.mark.parametrize("way", ["forwarded", "upgraded"])
 async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_port: int, way: str) -> None:
     go_on = forward_to if way == "forwarded" else tunnel_to
@@ -247,13 +257,7 @@ async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_
         except status.StatusError as error:
             return Response(str(error).encode(), status=error.code)
 
-    port = await front(told)
-    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if way == "upgraded" else {}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}/proxy/", headers=sent) as answer,
-    ):
-        text = await answer.text()
+    text = await _text(await front(told), way)
     assert text.endswith(f": dial tcp 127.0.0.1:{unused_tcp_port}: connect: connection refused")
 
 
@@ -268,13 +272,8 @@ async def test_a_host_without_an_address_is_told_as_go_tells_it(front: Front, wa
         except status.StatusError as error:
             return Response(str(error).encode(), status=error.code)
 
-    port = await front(told)
-    sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if way == "upgraded" else {}
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}/", headers=sent) as answer,
-    ):
-        assert (await answer.text()).endswith(": dial tcp: lookup no-such-host.invalid: no such host")
+    text = await _text(await front(told), way)
+    assert text.endswith(": dial tcp: lookup no-such-host.invalid: no such host")
 
 
 async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_path: Path) -> None:
