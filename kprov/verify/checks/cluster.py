@@ -15,6 +15,8 @@ from kprov.verify.model import Cluster, Finding
 PROBE_IMAGE = "kprov.io/probe:1"
 #: A leader that has not renewed for this long is gone; leases last 15 s.
 LEASE_STALE_SECONDS = 30
+#: A lease that was let go is asked for by the others every 2 to 4.4 s.
+HANDOVER_SECONDS = 10.0
 PROBE_TIMEOUT_SECONDS = 90
 
 
@@ -43,15 +45,24 @@ def judge_node(name: str, node: dict[str, Any] | None) -> Finding:
 
 
 def leaders(kubectl: Kubectl, cluster: Cluster) -> Iterator[Finding]:
-    """Controller manager and scheduler have a leader that renews its lease."""
+    """Controller manager and scheduler have a leader that renews its lease; a handover is waited for."""
     del cluster
     for component in ("kube-controller-manager", "kube-scheduler"):
         try:
-            lease = kubectl.get(f"--namespace=kube-system lease {component}")
+            lease = _taken_lease(kubectl, component)
         except KubectlError as error:
             yield Finding(f"{component} leader", ok=False, detail=str(error))
             continue
         yield judge_lease(component, lease["spec"], datetime.now(UTC))
+
+
+def _taken_lease(kubectl: Kubectl, component: str) -> dict[str, Any]:
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        lease = kubectl.get(f"--namespace=kube-system lease {component}")
+        if lease["spec"].get("holderIdentity") or time.monotonic() >= deadline:
+            return lease
+        time.sleep(0.5)
 
 
 def judge_lease(component: str, spec: dict[str, Any], now: datetime) -> Finding:
