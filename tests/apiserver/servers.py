@@ -62,17 +62,25 @@ def free_port() -> int:
 class Authority(Issuer):
     """A certificate authority and what it issues, as files in a folder."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, folder: Path, name: str, **more: Any) -> None:
+        """more: see Issuer."""
+        super().__init__(name, **more)
         self._folder = folder
         self.file = folder / f"{name}.crt"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, file: str, name: str, groups: Sequence[str] = (), **more: Any) -> tuple[Path, Path]:
         """Files of a certificate and its key. more: days, begins, serves (a serving certificate for 127.0.0.1)."""
+        return self.issue_along((), file, name, groups, **more)
+
+    def issue_along(
+        self, others: Sequence[Issuer], file: str, name: str, groups: Sequence[str] = (), **more: Any
+    ) -> tuple[Path, Path]:
+        """As `issue`, with the authorities that a client shows along."""
         made, key = self.issued(name, groups, **more)
         paths = self._folder / f"{file}.crt", self._folder / f"{file}.key"
-        paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+        shown = [made, *(other.certificate for other in others)]
+        paths[0].write_bytes(b"".join(one.public_bytes(serialization.Encoding.PEM) for one in shown))
         paths[1].write_bytes(pem(key))
         return paths
 

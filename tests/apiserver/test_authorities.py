@@ -80,3 +80,34 @@ def test_the_config_map_comes_back_at_once(server: ApiServer) -> None:
     assert server.ask("DELETE", TRUST).status == 200
     assert becomes(lambda: server.get(TRUST).status == 200)
     assert told(server, "requestheader-allowed-names") == '["proxy"]'
+
+
+def test_a_client_shows_the_authorities_between(server: ApiServer, tmp_path: Path) -> None:
+    first = Authority(tmp_path, "first", above=server.authority)
+    second = Authority(tmp_path, "second", above=first)
+    alice = second.issue_along([second, first], "alice", "alice", ["dev"])
+    who = server.post(WHO, {}, token=None, certificate=alice).json["status"]["userInfo"]
+    assert (who["username"], who["groups"]) == ("alice", ["dev", "system:authenticated"])
+    ended = Authority(tmp_path, "ended", above=server.authority, days=-1)
+    assert status(server, ended.issue_along([ended], "bob", "bob")) == 401
+
+
+def test_a_front_proxy_shows_the_authorities_between(server: ApiServer, folder: Path, tmp_path: Path) -> None:
+    root = Authority(tmp_path, "front3")
+    between = Authority(tmp_path, "between", above=root)
+    proxy = between.issue_along([between], "proxy", "proxy")
+    (folder / "front.crt").write_bytes(root.file.read_bytes())
+    assert becomes(lambda: status(server, proxy, **{"X-Remote-User": "zoe"}) == 201)
+    # It is none of the clients' authorities.
+    assert status(server, proxy) == 401
+
+
+def test_an_authority_of_the_file_need_not_be_a_root(server: ApiServer, tmp_path: Path) -> None:
+    root = Authority(tmp_path, "offline")
+    online = Authority(tmp_path, "online", above=root)
+    before = server.authority.file.read_text()
+    server.authority.file.write_text(before + online.file.read_text())
+    assert becomes(lambda: status(server, online.issue("zoe", "zoe")) == 201)
+    # The root itself is not in the file.
+    assert status(server, root.issue("eve", "eve")) == 0
+    server.authority.file.write_text(before)

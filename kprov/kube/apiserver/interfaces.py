@@ -33,14 +33,13 @@ Object = dict[str, Any]
 class Authenticator(Protocol):
     """Who sent this request?"""
 
-    async def authenticate(
-        self, headers: Mapping[str, str], peer_certificate: bytes | None
-    ) -> UserInfo | None:
+    async def authenticate(self, headers: Mapping[str, str], shown: tuple[bytes, ...]) -> UserInfo | None:
         """The user, None when the request has no credentials (the server then decides on anonymous).
 
-        headers: case-insensitive (multidict). peer_certificate: the client's certificate in DER, which the
-        TLS handshake has verified against --client-ca-file or --requestheader-client-ca-file (which of both
-        is for the authenticator to find out). Raises StatusError 401 for credentials that are wrong.
+        headers: case-insensitive (multidict). shown: the client's certificate in DER and those that it has
+        sent along, () for none. The TLS handshake has verified them against --client-ca-file or
+        --requestheader-client-ca-file (which of both is for the authenticator to find out).
+        Raises StatusError 401 for credentials that are wrong.
         """
 
 

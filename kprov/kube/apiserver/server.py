@@ -238,7 +238,7 @@ class Server:
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         try:
-            user = await self.authenticator.authenticate(request.headers, request.certificate)
+            user = await self.authenticator.authenticate(request.headers, request.certificates)
             if user is not None:
                 return user
             if not self._anonymous(info):

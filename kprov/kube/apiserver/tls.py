@@ -81,7 +81,8 @@ class ServingTls:
             self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
             self.context.verify_mode = ssl.CERT_OPTIONAL
         # Who asks with a certificate that is not in force gets an answer, and another credential may hold.
-        self.context.verify_flags |= _NO_CHECK_TIME
+        # An authority need not be a root, as in Go.
+        self.context.verify_flags |= _NO_CHECK_TIME | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         self._seen = self._stamps()
 
     def reload_if_changed(self) -> None:

@@ -8,10 +8,11 @@ from hashlib import sha256
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
 
+from kprov.kube.apiserver.authentication import chains
 from kprov.kube.apiserver.authentication.authorities import AuthorityFile
+from kprov.kube.apiserver.authentication.chains import Span
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -22,8 +23,8 @@ _UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
 SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 
 
-#: From when until when.
-_Span = tuple[datetime, datetime]
+#: What a client has shown in the handshake, in DER, its own first.
+Shown = tuple[bytes, ...]
 
 
 def following(path: str) -> CertificateAuthenticator:
@@ -33,16 +34,13 @@ def following(path: str) -> CertificateAuthenticator:
 
 
 class CertificateAuthenticator:
-    """Certificates whose issuer is among the authorities.
-
-    TLS has verified the chain of signatures already, but not whether its certificates are in force.
-    """
+    """Certificates that one of the authorities vouches for, perhaps through others that the client shows."""
 
     def __init__(self, authorities: list[x509.Certificate], file: AuthorityFile | None = None) -> None:
         """file: where the authorities are from, to be looked at again."""
         self._authorities = authorities
         self._file = file
-        self._known: OrderedDict[bytes, tuple[UserInfo, _Span]] = OrderedDict()
+        self._known: OrderedDict[Shown, tuple[UserInfo, list[Span]]] = OrderedDict()
 
     def reload_if_changed(self) -> None:
         """Take the file's authorities when they are others than before."""
@@ -50,66 +48,44 @@ class CertificateAuthenticator:
             self._authorities = self._file.certificates
             self._known.clear()
 
-    def authenticate(self, der: bytes) -> UserInfo | None:
+    def authenticate(self, shown: Shown) -> UserInfo | None:
         """The user; None for another authority's certificate, one not for clients, or one without a name.
 
         Raises StatusError 401 before its time and after it.
         """
-        known = self._known.get(der)
+        known = self._known.get(shown)
         if known is None:
-            certificate = x509.load_der_x509_certificate(der)
-            span = self._span(certificate)
-            if not common_name(certificate) or not _for_clients(certificate) or span is None:
+            certificate = x509.load_der_x509_certificate(shown[0])
+            spans = self._spans(shown)
+            if not spans or not common_name(certificate):
                 return None
-            known = user_of(certificate, der), span
-            self._known[der] = known
+            known = user_of(certificate, shown[0]), spans
+            self._known[shown] = known
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        user, span = known
-        if not _is_within(span):
+        user, spans = known
+        if not _is_in_force(spans):
             raise status.unauthorized()
         return user
 
-    def is_wrong(self, der: bytes) -> bool:
+    def is_wrong(self, shown: Shown) -> bool:
         """Whether another authority issued it, or not for clients, or it is not in force.
 
         Such are wrong credentials, rather than none.
         """
-        certificate = x509.load_der_x509_certificate(der)
-        span = self._span(certificate)
-        return span is None or not _is_within(span) or not _for_clients(certificate)
+        return not _is_in_force(self._spans(shown))
 
-    def _span(self, certificate: x509.Certificate) -> _Span | None:
-        """When it and an authority that signed it are in force; None when none of the authorities has."""
-        spans = [
-            (
-                max(certificate.not_valid_before_utc, authority.not_valid_before_utc),
-                min(certificate.not_valid_after_utc, authority.not_valid_after_utc),
-            )
-            for authority in self._authorities
-            if _signed(certificate, authority)
-        ]
-        return max(spans, key=lambda span: span[1], default=None)
+    def _spans(self, shown: Shown) -> list[Span]:
+        try:
+            certificates = [x509.load_der_x509_certificate(der) for der in shown]
+        except ValueError:
+            return []
+        return chains.spans(certificates, self._authorities)
 
 
-def _is_within(span: _Span) -> bool:
-    return span[0] <= datetime.now(UTC) <= span[1]
-
-
-def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _for_clients(certificate: x509.Certificate) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+def _is_in_force(spans: list[Span]) -> bool:
+    now = datetime.now(UTC)
+    return any(begins <= now <= ends for begins, ends in spans)
 
 
 def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:

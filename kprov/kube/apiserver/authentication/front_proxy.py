@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kprov.kube.apiserver.authentication.certificates import SAID, following
+from kprov.kube.apiserver.authentication.certificates import SAID, Shown, following
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -27,16 +27,16 @@ class FrontProxyAuthenticator:
         """See CertificateAuthenticator."""
         self._proxies.reload_if_changed()
 
-    def trusts(self, der: bytes) -> bool:
+    def trusts(self, shown: Shown) -> bool:
         """Whether the certificate is of the front proxies' authority, for clients and in force."""
-        return not self._proxies.is_wrong(der)
+        return not self._proxies.is_wrong(shown)
 
-    def authenticate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
+    def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
         """The user that the proxy names; None when the certificate is not a proxy's or no user is named."""
         name = next((headers[header] for header in self._user_headers if headers.get(header)), "")
         if not name:
             return None
-        proxy = self._proxies.authenticate(der)
+        proxy = self._proxies.authenticate(shown)
         if proxy is None:
             return None
         if self._names and proxy.name not in self._names:

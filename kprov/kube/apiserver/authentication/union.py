@@ -11,7 +11,7 @@ from typing import Final
 
 from kprov.kube.apiserver.authentication import configuration
 from kprov.kube.apiserver.authentication.bootstrap_tokens import BootstrapTokenAuthenticator
-from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, following
+from kprov.kube.apiserver.authentication.certificates import CertificateAuthenticator, Shown, following
 from kprov.kube.apiserver.authentication.front_proxy import FrontProxyAuthenticator
 from kprov.kube.apiserver.authentication.id_tokens import ALGORITHMS, issuer_of
 from kprov.kube.apiserver.authentication.issuers import Issuer
@@ -56,14 +56,12 @@ class Union:
         self.takes_nameless = takes_nameless
         self.issuers = {issuer.url: issuer for issuer in issuers}
 
-    async def authenticate(
-        self, headers: Mapping[str, str], peer_certificate: bytes | None
-    ) -> UserInfo | None:
+    async def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
         """See interfaces.Authenticator. What is wrong of several credentials counts only if none is right."""
         refusal: status.StatusError | None = None
-        if peer_certificate is not None:
+        if shown:
             try:
-                user = self._by_certificate(headers, peer_certificate)
+                user = self._by_certificate(headers, shown)
                 if user is not None:
                     return user
             except status.StatusError as error:
@@ -75,7 +73,7 @@ class Union:
                     return (await self.by_token(token))[0]
             except status.StatusError as error:
                 refusal = error
-        if refusal is None and peer_certificate is not None and self._is_wrong(peer_certificate):
+        if refusal is None and shown and self._is_wrong(shown):
             refusal = status.unauthorized()
         if refusal is not None:
             raise refusal
@@ -87,24 +85,24 @@ class Union:
         if self._front_proxy is not None:
             self._front_proxy.reload_if_changed()
 
-    def _by_certificate(self, headers: Mapping[str, str], der: bytes) -> UserInfo | None:
+    def _by_certificate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
         refusal: status.StatusError | None = None
         if self._front_proxy is not None:
             try:
-                user = self._front_proxy.authenticate(headers, der)
+                user = self._front_proxy.authenticate(headers, shown)
                 if user is not None:
                     return user
             except status.StatusError as error:
                 refusal = error
-        user = self._certificates.authenticate(der)
+        user = self._certificates.authenticate(shown)
         if user is None and refusal is not None:
             raise refusal
         return user
 
-    def _is_wrong(self, der: bytes) -> bool:
+    def _is_wrong(self, shown: Shown) -> bool:
         """Whether a certificate that has named nobody was refused by one of who look at it."""
         proxies = self._front_proxy
-        return self._certificates.is_wrong(der) or (proxies is not None and not proxies.trusts(der))
+        return self._certificates.is_wrong(shown) or (proxies is not None and not proxies.trusts(shown))
 
     async def by_token(
         self, token: str, audiences: Sequence[str] | None = None

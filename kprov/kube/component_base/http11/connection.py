@@ -14,6 +14,7 @@ from kprov.kube.component_base.http11.answer import REASONS, Answer, Response, S
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
 from kprov.kube.component_base.http11.head import HeadError
 from kprov.kube.component_base.http11.parser import Parser
+from kprov.kube.component_base.http11.peer import shown_certificates
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.tunnel import Tunnel
 
@@ -53,8 +54,7 @@ class Connection(asyncio.Protocol):
         self._pauses = 0
         self._drained: asyncio.Future[None] | None = None
         self._tunnel: Tunnel | None = None
-        self._certificate: bytes | None = None
-        self._knows_certificate = False
+        self._certificates: tuple[bytes, ...] | None = None
         # for `overdue`
         self._since = monotonic()
         self._is_new = True
@@ -63,12 +63,11 @@ class Connection(asyncio.Protocol):
         self.tls: Any = None
 
     @property
-    def certificate(self) -> bytes | None:
-        """The client's, in DER."""
-        if not self._knows_certificate:
-            self._knows_certificate = True
-            self._certificate = None if self.tls is None else self.tls.getpeercert(binary_form=True)
-        return self._certificate
+    def certificates(self) -> tuple[bytes, ...]:
+        """The client's, in DER, and those that it has sent along, in its order."""
+        if self._certificates is None:
+            self._certificates = () if self.tls is None else shown_certificates(self.tls)
+        return self._certificates
 
     # what the transport tells
 

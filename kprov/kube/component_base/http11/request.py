@@ -116,9 +116,9 @@ class Request:
         return "" if self.connection is None else self.connection.remote
 
     @property
-    def certificate(self) -> bytes | None:
-        """The client's certificate in DER, as the handshake has verified it."""
-        return None if self.connection is None else self.connection.certificate
+    def certificates(self) -> tuple[bytes, ...]:
+        """The client's in DER, as the handshake has verified it, and what was sent along; () for none."""
+        return () if self.connection is None else self.connection.certificates
 
     @property
     def secure(self) -> bool:

@@ -26,9 +26,9 @@ UID = ObjectIdentifier("1.3.6.1.4.1.57683.2")
 class Authority(Issuer):
     """A CA that issues client certificates."""
 
-    def client(self, name: str, *groups: str, days: int = 1, **more: Any) -> bytes:
+    def client(self, name: str, *groups: str, days: int = 1, **more: Any) -> tuple[bytes]:
         certificate, _ = self.issued(name, groups, days=days, **more)
-        return certificate.public_bytes(serialization.Encoding.DER)
+        return (certificate.public_bytes(serialization.Encoding.DER),)
 
 
 @pytest.fixture(scope="module")

@@ -117,11 +117,11 @@ async def test_a_bearer_token_of_the_file_is_its_user_and_an_unknown_one_is_refu
     union = Union(
         CertificateAuthenticator([]), None, None, None, static={"one": UserInfo("alice")}, audiences=["api"]
     )
-    assert await union.authenticate({"Authorization": "Bearer one"}, None) == UserInfo("alice")
-    assert await union.authenticate({}, None) is None
+    assert await union.authenticate({"Authorization": "Bearer one"}, ()) == UserInfo("alice")
+    assert await union.authenticate({}, ()) is None
     for other in ("two", "no\udce8text"):
         with pytest.raises(StatusError) as caught:
-            await union.authenticate({"Authorization": f"Bearer {other}"}, None)
+            await union.authenticate({"Authorization": f"Bearer {other}"}, ())
         assert caught.value.code == 401
 
 

@@ -58,8 +58,8 @@ def test_a_token_that_cannot_be_read_is_refused(headers: CIMultiDict[str]) -> No
 
 async def test_whose_token_it_is() -> None:
     union = Union(CertificateAuthenticator([]), None, None, None, static={"secret": UserInfo(name="alice")})
-    found = await union.authenticate(offered(packed("secret"), "x"), None)
+    found = await union.authenticate(offered(packed("secret"), "x"), ())
     assert found is not None
     assert found.name == "alice"
     with pytest.raises(StatusError):
-        await union.authenticate(offered(packed("other"), "x"), None)
+        await union.authenticate(offered(packed("other"), "x"), ())

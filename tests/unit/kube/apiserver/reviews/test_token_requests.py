@@ -172,5 +172,5 @@ async def test_a_kubelet_gets_tokens_of_its_own_pods_only(
 
 async def test_the_token_that_is_given_out_is_taken_back(request_token: Request, ask: Any) -> None:
     token = (await request_token())["status"]["token"]
-    user = await ask.authenticator.authenticate({"Authorization": f"Bearer {token}"}, None)
+    user = await ask.authenticator.authenticate({"Authorization": f"Bearer {token}"}, ())
     assert user.name == "system:serviceaccount:default:web"

@@ -1,0 +1,76 @@
+"""Which names an authority may vouch for (RFC 5280, 4.2.1.10, as Go's crypto/x509 reads it).
+
+Only alternative names are looked at: of DNS, mail, URIs and IP addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+
+#: The kinds of names that can be judged.
+_KINDS: Final = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
+
+
+def judged_fully(constraints: x509.NameConstraints) -> bool:
+    """Whether all its names are of kinds that can be judged."""
+    names = [*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())]
+    return all(isinstance(name, _KINDS) for name in names)
+
+
+def are_within(names: Iterable[x509.GeneralName], constraints: x509.NameConstraints) -> bool:
+    """Whether none of the names is excluded and all are permitted, where something is said of their kind."""
+    return all(_is_within(name, constraints) for name in names if isinstance(name, _KINDS))
+
+
+def _is_within(name: x509.GeneralName, constraints: x509.NameConstraints) -> bool:
+    excluded = [one for one in constraints.excluded_subtrees or () if type(one) is type(name)]
+    permitted = [one for one in constraints.permitted_subtrees or () if type(one) is type(name)]
+    if not excluded and not permitted:
+        return True
+    if isinstance(name, x509.UniformResourceIdentifier) and not _host(name.value):
+        return False
+    if any(_matches(name, one.value) for one in excluded):
+        return False
+    return not permitted or any(_matches(name, one.value) for one in permitted)
+
+
+def _matches(name: x509.GeneralName, constraint: Any) -> bool:
+    match name:
+        case x509.IPAddress():
+            return name.value in constraint
+        case x509.RFC822Name():
+            local, _, domain = name.value.rpartition("@")
+            if "@" not in constraint:
+                return _is_below(domain, constraint)
+            wanted, _, of = constraint.rpartition("@")
+            return bool(local == wanted and domain.lower() == of.lower())
+        case x509.UniformResourceIdentifier():
+            return _is_below(_host(name.value), constraint)
+        case _:
+            return _is_below(str(name.value), constraint)
+
+
+def _host(uri: str) -> str:
+    """A URI's host by name; "" when it has none, or an address."""
+    host = ""
+    with suppress(ValueError):
+        host = urlsplit(uri).hostname or ""
+    with suppress(ValueError):
+        ip_address(host)
+        return ""
+    return host
+
+
+def _is_below(domain: str, constraint: str) -> bool:
+    """Whether it is the constraint's domain or below it; a leading dot wants it below."""
+    wanted = constraint.removeprefix(".").lower()
+    if not wanted:
+        return True
+    domain = domain.lower().removesuffix(".")
+    return domain.endswith(f".{wanted}") or (domain == wanted and not constraint.startswith("."))
