@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _PAGE: Final = 500
 #: Seconds a read waits for the cache to catch up, as upstream's blockTimeout.
 FRESH_SECONDS: Final = 3.0
-BOOKMARK_SECONDS: Final = 60.0
 _LOADING_SECONDS: Final = 10.0
 
 
@@ -57,21 +56,17 @@ class Cacher:
     async def run(self) -> None:
         """Fill and follow until cancelled; an etcd that is away is tried again."""
         backoff = Backoff(initial=0.2, maximum=2.0)
-        bookmarks = asyncio.create_task(self._bookmarks())
-        try:
-            while True:
-                try:
-                    await self._load()
-                    backoff.reset()
-                    async for batch in self._storage.watch("", after=self.revision):
-                        self._take(batch)
-                except CompactedError:
-                    log.warning("fell behind etcd's compaction, reading everything again")
-                except StorageError as error:
-                    log.warning("cannot read from etcd, trying again: %s", error)
-                    await asyncio.sleep(backoff.next())
-        finally:
-            bookmarks.cancel()
+        while True:
+            try:
+                await self._load()
+                backoff.reset()
+                async for batch in self._storage.watch("", after=self.revision):
+                    self._take(batch)
+            except CompactedError:
+                log.warning("fell behind etcd's compaction, reading everything again")
+            except StorageError as error:
+                log.warning("cannot read from etcd, trying again: %s", error)
+                await asyncio.sleep(backoff.next())
 
     async def wait_for(self, revision: int, seconds: float = FRESH_SECONDS) -> None:
         """Return once all changes up to the revision are in. Raises NotFreshError."""
@@ -152,11 +147,3 @@ class Cacher:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
                 future.set_result(None)
-
-    async def _bookmarks(self) -> None:
-        while True:
-            await asyncio.sleep(BOOKMARK_SECONDS)
-            for cache in self._caches.values():
-                for watcher in cache.watchers():
-                    if watcher.bookmarks:
-                        watcher.sink.bookmark(self.revision)

@@ -12,6 +12,7 @@ import orjson
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Watcher
 from kprov.kube.apiserver.endpoints import negotiation, respond
+from kprov.kube.apiserver.endpoints.bookmarks import Bookmarks
 from kprov.kube.apiserver.endpoints.listing import catch_up
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.pace import Rounds
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 MINIMUM_SECONDS: Final = 1800
 #: A client that leaves so many bytes unread is too slow and has to start again.
 _BACKLOG_BYTES: Final = 32 * 1024 * 1024
-#: The last bookmark comes so long before the timeout, as upstream's.
-_BEFORE_END_SECONDS: Final = 2.0
 _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 
 
@@ -247,25 +246,15 @@ async def _serve_http(
         return response
     for line in lines:
         sink.line(line)
-    last = _last_bookmark(store, watcher, seconds)
+    bookmarks = Bookmarks(store.cacher, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(sink.ended, seconds)
     finally:
-        last.cancel()
+        bookmarks.cancel()
         store.cache.remove_watcher(watcher)
     sink.flush()
     return response
-
-
-def _last_bookmark(store: Store, watcher: Watcher, seconds: float) -> asyncio.TimerHandle:
-    """Have the bookmark sent that comes shortly before the end; a watch too short for it gets none."""
-
-    def send() -> None:
-        if watcher.bookmarks and seconds > _BEFORE_END_SECONDS:
-            watcher.sink.bookmark(store.cacher.revision)
-
-    return asyncio.get_running_loop().call_later(seconds - _BEFORE_END_SECONDS, send)
 
 
 async def _serve_websocket(
@@ -294,7 +283,7 @@ async def _serve_websocket(
         await socket.send_text(_error_line(error).decode())
         await socket.close()
         return socket.stream
-    last = _last_bookmark(store, watcher, seconds)
+    bookmarks = Bookmarks(store.cacher, watcher, seconds)
     try:
         for line in lines:
             await socket.send_text(line.decode())
@@ -305,7 +294,7 @@ async def _serve_websocket(
                     await socket.send_text(item.decode())
         reader.cancel()
     finally:
-        last.cancel()
+        bookmarks.cancel()
         store.cache.remove_watcher(watcher)
     await socket.close()
     return socket.stream

@@ -1,0 +1,47 @@
+"""When a watch gets bookmarks: about each minute of its own, and shortly before its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kprov.kube.apiserver.cacher.cacher import Cacher
+    from kprov.kube.apiserver.cacher.watcher import Watcher
+
+#: The last bookmark comes so long before the timeout, as upstream's.
+BEFORE_END_SECONDS: Final = 2.0
+_EACH_SECONDS: Final = 60.0
+
+
+class Bookmarks:
+    """Of one watch that has just begun, until `cancel`. A watch too short for the last one gets none."""
+
+    def __init__(
+        self, cacher: Cacher, watcher: Watcher, seconds: float, *, each: float = _EACH_SECONDS
+    ) -> None:
+        """seconds: how long the watch lasts. each: seconds between two bookmarks."""
+        self._cacher = cacher
+        self._watcher = watcher
+        self._each = each
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time() + seconds - BEFORE_END_SECONDS
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        if watcher.bookmarks:
+            self._wait()
+
+    def cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _wait(self) -> None:
+        now = self._loop.time()
+        self._due = min(now + self._each, self._last)
+        if self._due > now:
+            self._timer = self._loop.call_at(self._due, self._send)
+
+    def _send(self) -> None:
+        self._watcher.sink.bookmark(self._cacher.revision)
+        if self._due < self._last:
+            self._wait()
