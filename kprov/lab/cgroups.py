@@ -108,9 +108,9 @@ def remove_lab(lab: str, root: Path = ROOT) -> list[str]:
 def _processes(groups: list[Path]) -> set[int]:
     found: set[int] = set()
     for group in groups:
-        for file in group.glob("**/cgroup.procs"):
+        for folder in _inside(group):
             with suppress(OSError):
-                found.update(int(line) for line in file.read_text().split())
+                found.update(int(line) for line in (folder / "cgroup.procs").read_text().split())
     return found - {0, os.getpid()}
 
 
@@ -118,10 +118,14 @@ def _remove(group: Path) -> None:
     """Remove a group and those in it; a busy one stays, the caller tries again."""
     if not group.is_dir():
         return
-    inside = sorted((path for path in group.glob("**/") if path != group), key=lambda path: -len(path.parts))
-    for path in [*inside, group]:
+    for path in sorted(_inside(group), key=lambda path: -len(path.parts)):
         with suppress(OSError):
             path.rmdir()
+
+
+def _inside(group: Path) -> list[Path]:
+    """A group and those in it. Groups come and go meanwhile, on which Path.glob fails."""
+    return [Path(folder) for folder, _, _ in os.walk(group)]
 
 
 def _enable_controllers(group: Path) -> None:

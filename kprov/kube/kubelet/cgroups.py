@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +91,7 @@ def remove(pod: Pod, config: KubeletConfig) -> None:
     )
     for folder in folders:
         if folder.is_dir():
-            for child in sorted(folder.glob("**/"), key=lambda item: len(item.parts), reverse=True):
+            # Unlike Path.glob, it goes on when one of them goes meanwhile.
+            for child, _, _ in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
-                    child.rmdir()
+                    Path(child).rmdir()

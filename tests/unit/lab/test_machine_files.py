@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,29 @@ def test_hosts_ask_the_resolver_behind_the_machines_stub(tmp_path: Path) -> None
     (tmp_path / "run/systemd/resolve").mkdir(parents=True)
     (tmp_path / "run/systemd/resolve/resolv.conf").write_text("nameserver 192.0.2.53\n")
     assert disk.resolver(tmp_path) == "nameserver 192.0.2.53\n"
+
+
+def test_groups_that_come_and_go_keep_nobody_from_removing_a_lab(tmp_path: Path) -> None:
+    """As those of units do that a host's systemd starts while the host is being ended."""
+    group = tmp_path / "kprov" / "a" / "node1"
+    over = threading.Event()
+
+    def units() -> None:
+        while not over.is_set():
+            for number in range(5):
+                unit = group / f"unit{number}" / "payload"
+                with contextlib.suppress(OSError):
+                    unit.mkdir(parents=True, exist_ok=True)
+                    unit.rmdir()
+                    unit.parent.rmdir()
+
+    (tmp_path / "cgroup.controllers").touch()
+    thread = threading.Thread(target=units)
+    thread.start()
+    try:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            cgroups.kill("a", "node1", tmp_path, timeout=0.01)
+    finally:
+        over.set()
+        thread.join()
