@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -29,7 +30,9 @@ def keepers(folder: Path) -> list[int]:
 def end(folder: Path) -> None:
     """Close whatever is kept there."""
     for pid in keepers(folder):
-        os.kill(pid, signal.SIGKILL)
+        # It may have ended of itself meanwhile.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(autouse=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shlex
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,10 @@ import pytest
 from kprov.errors import UnreachableError
 from kprov.transport.options import Become
 
-from .conftest import ROOT, Lab
+from .conftest import ROOT, Lab, eventually
 from .ways import connections, lab_key, line, variables, who
 
-SSHD_OF_USER = "sshd-session: kprov@notty"
+SSHD_OF_USER = "^sshd-session: kprov@notty"
 
 
 def login(values: dict[str, Any]) -> str:
@@ -46,15 +48,24 @@ def test_later_runs_go_on_with_the_connection(lab: Lab) -> None:
     lab.ssh("node1", "rm /tmp/kprov-kept")
 
 
-def soon(lab: Lab, command: str, delay: float = 0.7) -> threading.Timer:
-    """A command on node1 a little later, while a task runs there; over a connection of its own user."""
+@contextlib.contextmanager
+def soon(lab: Lab, command: str, delay: float) -> Iterator[None]:
+    """A command on node1 a little later; it is over when the block is, and meets no other test."""
     timer = threading.Timer(delay, lambda: lab.ssh("node1", command, check=False))
     timer.start()
-    return timer
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def agents(lab: Lab) -> str:
     return lab.ssh("node1", "pgrep -f '[K]PROV1' || true; ls /run/kprov | grep session || true").strip()
+
+
+def no_agents(lab: Lab) -> None:
+    """One that was told goodbye may still be ending."""
+    eventually("the end of all agents", lambda: not agents(lab), timeout=30)
 
 
 @pytest.fixture
@@ -74,16 +85,17 @@ def test_a_task_goes_on_when_its_connection_is_cut(fresh: Lab) -> None:
     values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
     with connections(values, notices=notices) as made:
         agent = made.get("node1").agent(Become())
-        soon(fresh, kill(SSHD_OF_USER))
+        # The task itself cuts it: whoever comes from elsewhere to do so may come too late.
+        cut = f"pkill -KILL -f {shlex.quote(SSHD_OF_USER)}"
         items = [
             line("rm -f /tmp/t; echo a >> /tmp/t"),
-            line("sleep 2; echo b >> /tmp/t"),
+            line(f"{cut}; sleep 1; echo b >> /tmp/t"),
             line("cat /tmp/t"),
         ]
         results = agent.run("command", items)
         assert results[2]["stdout"] == "a\nb"
         assert "connecting again" in notices[0]
-    assert agents(fresh) == ""
+    no_agents(fresh)
 
 
 def test_an_agent_that_is_killed_fails_its_item(fresh: Lab) -> None:
@@ -93,7 +105,7 @@ def test_an_agent_that_is_killed_fails_its_item(fresh: Lab) -> None:
         results = agent.run("command", [line("echo 0"), line("kill -9 $PPID"), line("echo 2")])
         assert [result.get("stdout") for result in results] == ["0", None, "2"]
         assert "died while it did command in item 2 of 3" in results[1]["msg"]
-    assert agents(fresh) == ""
+    no_agents(fresh)
 
 
 def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
@@ -101,7 +113,7 @@ def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
     values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
     values["ansible_ssh_extra_args"] = "-o ServerAliveInterval=1 -o ServerAliveCountMax=2"
     notices: list[str] = []
-    stopped = "$(pgrep -f '^sshd-session: kprov@notty' | head -1)"
+    stopped = f"$(pgrep -f {shlex.quote(SSHD_OF_USER)} | head -1)"
     with connections(values, notices=notices) as made:
         agent = made.get("node1").agent(Become())
         stop = f"(sleep 0.5; kill -STOP {stopped}; sleep 6; kill -KILL {stopped}) >/dev/null 2>&1 &"
@@ -113,7 +125,7 @@ def test_a_connection_that_falls_silent_is_lost(fresh: Lab) -> None:
         assert results[1]["stdout"] == "a\nb"
         assert "no sign of life" in notices[0]
         agent.run("command", [line("rm /tmp/kprov-silent")])
-    assert agents(fresh) == ""
+    no_agents(fresh)
 
 
 def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
@@ -123,9 +135,9 @@ def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
     values = variables(fresh, ansible_ssh_private_key_file=lab_key(fresh))
     with connections(values) as made:
         agent = made.get("node1").agent(Become())
-        soon(fresh, kill(SSHD_OF_USER), 0.2)
         item = {"args": {"dest": "/tmp/kprov-big", "_sha256": sha256}}
-        result = agent.run("copy", [item], {sha256: tmp_path / "data"})[0]
+        with soon(fresh, kill(SSHD_OF_USER), 0.2):
+            result = agent.run("copy", [item], {sha256: tmp_path / "data"})[0]
         assert result["changed"], result
         assert fresh.ssh(
             "node1", "sha256sum </tmp/kprov-big; ls -a /tmp | grep '^.kprov-' || true; rm /tmp/kprov-big"
@@ -134,7 +146,11 @@ def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
             "-",
         ]
     # The record may stay: on a fast line the connection is cut when the answer is there already.
-    assert not [word for word in agents(fresh).split() if word.isdigit()]
+    eventually(
+        "the end of all agents",
+        lambda: not [word for word in agents(fresh).split() if word.isdigit()],
+        timeout=30,
+    )
 
 
 #: A kprov of its own: variables, then lines to run in one message.
@@ -144,38 +160,55 @@ from kprov.transport.connection import Connections
 from kprov.transport.options import Become, from_variables
 with Connections(lambda host: from_variables(host, eval(sys.argv[1]))) as made:
     agent = made.get("node1").agent(Become())
-    print("up", flush=True)
     agent.run("command", [{"args": {"cmd": text, "_shell": True}} for text in sys.argv[2:]])
 """
 
 
 def other_kprov(lab: Lab, *lines: str) -> subprocess.Popen[bytes]:
-    """Started, and its agent at work since a moment."""
+    """Started, and its agent at work on the first line."""
     values = variables(lab, ansible_ssh_private_key_file=lab_key(lab))
+    lab.ssh("node1", "rm -f /tmp/kprov-begun")
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, repr(values), *lines], stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-c", PROGRAM, repr(values), "touch /tmp/kprov-begun; " + lines[0], *lines[1:]],
+        cwd=ROOT,
     )
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.5)
+    eventually("its agent at work", lambda: lab.ssh("node1", "ls /tmp/kprov-begun", check=False), timeout=30)
     return process
 
 
 def test_kprov_that_is_killed_leaves_no_agent(fresh: Lab) -> None:
-    with other_kprov(fresh, "sleep 1; echo whole > /tmp/kprov-whole", "touch /tmp/kprov-next") as process:
+    # It is killed in the first line, however long that takes.
+    lines = (
+        "until test -e /tmp/kprov-killed; do sleep 0.1; done; echo whole > /tmp/kprov-whole",
+        "touch /tmp/kprov-next",
+    )
+    fresh.ssh("node1", "rm -f /tmp/kprov-killed /tmp/kprov-whole /tmp/kprov-next")
+    with other_kprov(fresh, *lines) as process:
         process.kill()
-    look = "cat /tmp/kprov-whole; ls /tmp/kprov-next; pgrep -f '[K]PROV1'; rm -f /tmp/kprov-whole"
-    time.sleep(1.5)
-    assert fresh.ssh("node1", look) == "whole\n"
+    fresh.ssh("node1", "touch /tmp/kprov-killed")
+    running = "pgrep -f '[K]PROV1' || true"
+    eventually("the agent's end", lambda: not fresh.ssh("node1", running), timeout=30)
+    assert fresh.ssh("node1", "cat /tmp/kprov-whole; ls /tmp/kprov-next", check=False) == "whole\n"
+    fresh.ssh("node1", "rm /tmp/kprov-killed /tmp/kprov-whole")
 
 
 def test_two_runs_take_turns(lab: Lab) -> None:
     values, notices = variables(lab, ansible_ssh_private_key_file=lab_key(lab)), list[str]()
+
+    def let_go() -> None:
+        eventually("being told to wait", lambda: notices)
+        lab.ssh("node1", "touch /tmp/turn-over")
+
+    waits = "for n in $(seq 600); do test -e /tmp/turn-over && break; sleep 0.1; done"
     with (
-        other_kprov(lab, "echo 1 > /tmp/turn; sleep 6; echo 2 >> /tmp/turn"),
+        other_kprov(lab, f"echo 1 > /tmp/turn; {waits}; echo 2 >> /tmp/turn"),
         connections(values, notices=notices) as made,
+        ThreadPoolExecutor() as beside,
     ):
-        result = made.get("node1").agent(Become()).run("command", [line("cat /tmp/turn; rm /tmp/turn")])[0]
+        other_ends = beside.submit(let_go)
+        look = line("cat /tmp/turn; rm /tmp/turn /tmp/turn-over")
+        result = made.get("node1").agent(Become()).run("command", [look])[0]
+        other_ends.result()
     assert result["stdout"] == "1\n2"
     assert "another kprov is at work" in notices[0]
 
@@ -190,7 +223,8 @@ def test_a_host_without_space_or_with_read_only_disks_takes_the_agent(lab: Lab) 
             result = made.get("node1").agent(Become()).run("command", [{"args": {"cmd": "id -un"}}])[0]
             assert result["stdout"] == "root"
     finally:
-        lab.ssh("node1", "umount /root/.cache /var/tmp /dev/shm /run/kprov")
+        # An agent may still be ending in them.
+        lab.ssh("node1", "umount -l /root/.cache /var/tmp /dev/shm /run/kprov")
 
 
 def test_hosts_that_do_not_answer(lab: Lab) -> None:

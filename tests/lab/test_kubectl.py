@@ -224,7 +224,7 @@ def test_auth_can_i(cluster: Cluster, namespace: str) -> None:
             ).returncode
             == 0
         ),
-        timeout=10,
+        timeout=30,
     )
 
 
