@@ -56,7 +56,7 @@ class Space:
         return dict(self.get("resourcequotas", name)["status"].get("used") or {})
 
 
-def eventually(look: Callable[[], T], seconds: float = 15.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
     """The first true value of look()."""
     end = time.monotonic() + seconds
     while not (found := look()):

@@ -16,7 +16,8 @@ from kprov.kube.apiserver.storage.interface import KeyChangedError, KeyExistsErr
 from tests.apiserver.etcd.cluster import Cluster
 
 _NUMBERS = itertools.count()
-_FAILOVER_SECONDS = 8.0
+#: About four are meant, the rest is for a machine with much to do.
+_FAILOVER_SECONDS = 20.0
 
 
 class Deaf(Client):
@@ -80,6 +81,16 @@ async def _nothing() -> None:
     pass
 
 
+async def _changes(storage: Etcd3, key: str, after: int, count: int) -> list[int]:
+    """At which revisions a key changed, the first ones after one. Others write to the cluster all the time."""
+    seen: list[int] = []
+    async for batch in storage.watch(key, after=after):
+        seen += [change.revision for change in batch.changes]
+        if len(seen) >= count:
+            break
+    return seen
+
+
 async def test_a_write_whose_answer_was_lost_is_found_done(deaf: Deaf, other: Etcd3, key: str) -> None:
     """Its revision is the one at which it happened."""
     deaf.meanwhile = _nothing
@@ -89,8 +100,8 @@ async def test_a_write_whose_answer_was_lost_is_found_done(deaf: Deaf, other: Et
     assert found is not None
     assert found.revision == made
     changed = await storage.update(key, b"2", expected=made)
-    assert changed == made + 1
-    assert await storage.delete(key, expected=changed) == changed + 1
+    gone = await storage.delete(key, expected=changed)
+    assert await _changes(other, key, made, 2) == [changed, gone]
 
 
 async def test_a_creation_is_found_done_when_another_has_changed_it_since(
@@ -107,7 +118,8 @@ async def test_a_creation_is_found_done_when_another_has_changed_it_since(
     made = await Etcd3(deaf).create(key, b"mine")
     found = await other.get(key)
     assert found is not None
-    assert (found.value, found.revision) == (b"another's", made + 1)
+    assert found.value == b"another's"
+    assert await _changes(other, key, made - 1, 2) == [made, found.revision]
 
 
 async def test_a_change_is_found_done_when_another_has_followed(deaf: Deaf, other: Etcd3, key: str) -> None:
@@ -120,7 +132,8 @@ async def test_a_change_is_found_done_when_another_has_followed(deaf: Deaf, othe
         await other.update(key, b"3", expected=found.revision)
 
     deaf.meanwhile = change
-    assert await Etcd3(deaf).update(key, b"2", expected=made) == made + 1
+    updated = await Etcd3(deaf).update(key, b"2", expected=made)
+    assert (await _changes(other, key, made, 2))[0] == updated
 
 
 async def test_what_another_did_is_not_taken_for_ones_own(deaf: Deaf, other: Etcd3, key: str) -> None:
@@ -148,7 +161,10 @@ async def test_a_creation_that_was_sent_again_does_not_happen_late(
     await other.delete(key, expected=made)
     assert await client.arrive() is False
     assert await other.get(key) is None
-    assert await storage.create(key, b"1") == made + 2
+    again = await storage.create(key, b"1")
+    found = await other.get(key)
+    assert found is not None
+    assert found.revision == again > made
     await client.close()
 
 
