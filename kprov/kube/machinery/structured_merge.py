@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kprov.kube.machinery import zero_values
+from kprov.kube.machinery import openapi_defaults
 from kprov.kube.machinery.field_set import FieldSet, Path, key_step, prefixes, value_step
 from kprov.kube.machinery.schema_types import ANY_NODE, KEY_DEFAULTS, Kind, Node
 
@@ -77,11 +77,10 @@ def item_step(node: Node, item: Any) -> str:
 
 
 def _key_default(node: Node, name: str) -> Any:
-    """What stands for a key that an item does not name: Go's zero, where the type always writes it."""
+    """What stands for a key that an item does not name: its default, else a zero that is always written."""
     if name in KEY_DEFAULTS:
         return KEY_DEFAULTS[name]
-    fields = zero_values.of(node.item or ANY_NODE)
-    return fields.written.get(name) if fields else None
+    return openapi_defaults.default_of(node.item.definition, name, "") if node.item else None
 
 
 class Repeated(list[Any]):

@@ -79,20 +79,19 @@ def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
     )
 
 
-def prepare_for_update(
-    resource: Resource, obj: Object, old: Object, key: str, *, is_patch: bool = False
-) -> None:
-    """Keep from the stored object what no update may change; refuse another name, namespace or uid.
+def check_uid(resource: Resource, obj: Object, old: Object, key: str) -> None:
+    """Conflict, which shows the object's key in etcd: the uid of an object that is sent is a precondition."""
+    wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
+    if wanted and wanted != found:
+        text = precondition_failed(key, "UID", wanted, found)
+        raise status.conflict(resource, old["metadata"]["name"], text)
 
-    The uid of an object that is sent is a precondition, which is told of with the object's key in etcd; one
-    that a patch makes is validated.
-    """
-    metadata, before = obj.setdefault("metadata", {}), old["metadata"]
+
+def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
+    """Keep from the stored object what no update may change; the uid that a patch makes is validated."""
+    metadata, before = obj["metadata"], old["metadata"]
     name = before["name"]
     wanted = metadata.get("uid") or ""
-    if wanted and wanted != before.get("uid") and not is_patch:
-        text = precondition_failed(key, "UID", metadata["uid"], before.get("uid", ""))
-        raise status.conflict(resource, name, text)
     metadata.pop("selfLink", None)
     for kept in _KEPT:
         if kept in before:

@@ -305,11 +305,13 @@ class Store:
         name = old["metadata"]["name"]
         self._identify(obj)
         emptied = zero_values.normalize(obj, self._node)
-        self._check_version(obj, old, name)
         is_patch = context.info.verb == "patch"
-        key = self._key(old["metadata"].get("namespace", ""), name)
-        key = metadata.told_key(key, dry_run=context.dry_run)
-        metadata.prepare_for_update(self.resource, obj, old, key, is_patch=is_patch)
+        obj.setdefault("metadata", {})
+        if not is_patch:
+            key = metadata.told_key(current.key, dry_run=context.dry_run)
+            metadata.check_uid(self.resource, obj, old, key)
+        self._check_version(obj, old, name)
+        metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
         strategy.default(old)
@@ -366,6 +368,8 @@ class Store:
 
         def judge() -> Sequence[FieldError]:
             found = rules(obj, old)
+            if not strategy.judges_metadata:
+                return [*first, *found]
             return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
 
         refusal.of_invalid(self.resource, self._node, old["metadata"]["name"], judge, emptied)

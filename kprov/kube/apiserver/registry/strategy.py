@@ -28,6 +28,8 @@ class Strategy:
     allow_create_on_update = False
     #: An update without resourceVersion is allowed (last write wins).
     allow_unconditional_update = True
+    #: Whether an update's metadata are judged, beside what validate_update does.
+    judges_metadata = True
     #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
     default_grace_period: int | None = None
     #: A deletion is answered with the object as it was, not with a Status.

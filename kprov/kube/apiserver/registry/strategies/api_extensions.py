@@ -63,15 +63,24 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
             held["listKind"] = held.get("listKind") or f"{kind}List"
         if spec.get("conversion") is None:
             spec["conversion"] = {"strategy": "None"}
+        status = obj.get("status")
+        if status is not None and not status.get("storedVersions"):
+            status["storedVersions"] = _storage_version(spec)
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         super().prepare_for_create(context, obj)
-        stored = [each.get("name", "") for each in obj["spec"].get("versions") or () if each.get("storage")]
         obj["status"] = {
             "conditions": None,
             "acceptedNames": {"plural": "", "kind": ""},
-            "storedVersions": stored,
+            "storedVersions": _storage_version(obj["spec"]),
         }
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        stored: list[str] = (obj.get("status") or {}).get("storedVersions") or []
+        new = [version for version in _storage_version(obj["spec"]) if version not in stored]
+        if new:
+            obj["status"] = {**(obj.get("status") or {}), "storedVersions": [*stored, *new]}
 
     def validate(self, obj: Object) -> list[FieldError]:
         return [*_definition(obj)]
@@ -85,6 +94,11 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
             if new != before:
                 errors.append(field.invalid(path, new, "field is immutable"))
         return errors
+
+
+def _storage_version(spec: Object) -> list[str]:
+    """What objects are stored in from now on: none or one."""
+    return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
 
 
 def _api_service(name: str, spec: Object) -> Errors:

@@ -81,9 +81,9 @@ def _sources(spec: Object, path: str, *, new: bool) -> Errors:
     if (reference or {}).get("namespace"):
         if source is not None:
             text = "may not be specified when dataSourceRef.namespace is specified"
-            yield field.invalid(path, f"{path}.dataSource", text)
+            yield field.invalid(path, {}, text)  # upstream shows the field's path, a type without fields
     elif source is not None and reference is not None and _differ(source, reference):
-        yield field.invalid(path, f"{path}.dataSource", "must match dataSourceRef")
+        yield field.invalid(path, {}, "must match dataSourceRef")
 
 
 def _differ(source: Object, reference: Object) -> bool:
@@ -185,6 +185,15 @@ def _key(name: str, path: str) -> Errors:
     yield from wrong
     if not wrong and ("/" not in name or "kubernetes.io/" in name) and name != "storage":
         yield field.not_supported(path, name, ["storage"])
+
+
+def claim_warnings(claim: Object) -> list[str]:
+    """Of a claim, not of a template of claims."""
+    found = []
+    if _annotation(claim) is not None:
+        text = 'deprecated since v1.8; use "storageClassName" attribute instead'
+        found.append(f"metadata.annotations[{_BETA_CLASS}]: {text}")
+    return found + warnings(claim["spec"], "spec")
 
 
 def warnings(spec: Object, path: str) -> list[str]:

@@ -17,6 +17,7 @@ CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 _FILE_MODE: Final = 0o644
 _TOKEN_SECONDS: Final = 3600
 _PART: Final = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_DIGEST: Final = re.compile("sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}")
 _IMAGE: Final = re.compile(
     rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
 )
@@ -80,17 +81,13 @@ def _container(container: Object) -> None:
 
 
 def pull_policy(image: str) -> str:
-    """Always for the tag latest (also when no tag is named), else IfNotPresent; for what is no image, too."""
-    is_digest = re.fullmatch("[a-f0-9]{64}", image)
-    if (
-        "@" in image
-        or is_digest
-        or not _IMAGE.fullmatch(image)
-        or (len(image.partition(":")[0]) > _IMAGE_MAX)
-    ):
+    """Always for the tag latest, also when neither tag nor digest is named; else IfNotPresent."""
+    named, at, digest = image.partition("@")
+    is_wrong = not _DIGEST.fullmatch(digest) if at else re.fullmatch("[a-f0-9]{64}", image)
+    if is_wrong or not _IMAGE.fullmatch(named) or len(named.partition(":")[0]) > _IMAGE_MAX:
         return "IfNotPresent"
-    _, _, tag = image.rsplit("/", 1)[-1].partition(":")
-    return "Always" if tag in {"", "latest"} else "IfNotPresent"
+    _, _, tag = named.rsplit("/", 1)[-1].partition(":")
+    return "Always" if tag == "latest" or not (tag or at) else "IfNotPresent"
 
 
 def _probe(probe: Object) -> None:
@@ -139,15 +136,6 @@ def _volume(volume: Object) -> None:
         template = (source.get("volumeClaimTemplate") or {}).get("spec")
         if template is not None and template.get("volumeMode") is None:
             template["volumeMode"] = "Filesystem"
-
-
-def drop_disabled(spec: Object) -> None:
-    """Fields of features that are off unless a gate says otherwise, as upstream leaves them out."""
-    spec.pop("schedulingGroup", None)
-    for volume in spec.get("volumes") or ():
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            for feature in ("clusterTrustBundle", "podCertificate"):
-                source.pop(feature, None)
 
 
 def _items(source: Object) -> None:

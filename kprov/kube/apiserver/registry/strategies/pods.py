@@ -17,6 +17,7 @@ from kprov.kube.apiserver.registry.strategies import (
     pod_update,
     pod_warnings,
 )
+from kprov.kube.apiserver.registry.strategies.disabled_fields import drop_disabled
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies.pod_qos import qos_class
 from kprov.kube.apiserver.request import RequestContext
@@ -50,8 +51,12 @@ class PodStrategy(ResourceStrategy):
         if obj["spec"].get("schedulingGates"):
             obj["status"]["conditions"] = [_GATED | {"lastTransitionTime": timestamps.now()}]
         pod_defaults.merge_label_keys(obj)
-        pod_template.drop_disabled(obj["spec"])
+        drop_disabled(obj["spec"])
         context.warnings += apparmor.take_over(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        drop_disabled(obj["spec"], old["spec"])
+        super().prepare_for_update(context, obj, old)
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)

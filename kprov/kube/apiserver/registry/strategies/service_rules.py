@@ -61,7 +61,7 @@ def service(obj: Object, old: Object | None = None) -> Errors:
 
 def _external_name(spec: Object) -> Errors:
     for part in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-        if spec.get(part):
+        if spec.get(part) or (part == "ipFamilyPolicy" and spec.get(part) is not None):
             yield field.forbidden(f"spec.{part}", "may not be set for ExternalName services")
     name = (spec.get("externalName") or "").removesuffix(".")
     if name:

@@ -76,11 +76,12 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         status["phase"] = status.get("phase") or "Pending"
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        return claim_rules.warnings(obj["spec"], "spec")
+        return claim_rules.claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         """A source that no controller would fill a volume from is left out, as upstream does."""
         super().prepare_for_create(context, obj)
+        _leave_out_foreign_source(obj["spec"])
         _leave_out_source(obj["spec"])
         _copy_source(obj["spec"])
 
@@ -88,6 +89,8 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         """As at creation, unless the claim has a source: then the old one counts."""
         super().prepare_for_update(context, obj, old)
         before = old["spec"]
+        if before.get("dataSourceRef") is None:
+            _leave_out_foreign_source(obj["spec"])
         if before.get("dataSource") is None and before.get("dataSourceRef") is None:
             _leave_out_source(obj["spec"])
         _copy_source(obj["spec"])
@@ -101,6 +104,12 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(claim_rules.claim_update(obj, old))
+
+
+def _leave_out_foreign_source(spec: Object) -> None:
+    """A source in another namespace is a feature that is off unless a gate says otherwise."""
+    if (spec.get("dataSourceRef") or {}).get("namespace"):
+        del spec["dataSourceRef"]
 
 
 def _leave_out_source(spec: Object) -> None:

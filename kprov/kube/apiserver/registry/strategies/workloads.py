@@ -5,6 +5,7 @@ Source: upstream pkg/apis/{apps,batch,core}/v1/defaults.go, pkg/registry/{apps,b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from kprov.kube.apiserver.registry.strategies import (
     template_rules,
 )
 from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, differs
+from kprov.kube.apiserver.registry.strategies.template_strategy import TemplateStrategy
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError
 
 Object = dict[str, Any]
@@ -28,7 +31,7 @@ Object = dict[str, Any]
 _INT32_MAX: Final = 2**31 - 1
 
 
-class WorkloadStrategy(ResourceStrategy):
+class WorkloadStrategy(TemplateStrategy):
     new_status: Mapping[str, Any] | None = {}
     #: The template is a part of the spec, not a pointer that may be nil.
     has_template = True
@@ -142,21 +145,20 @@ class DaemonSetStrategy(WorkloadStrategy):
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         super().prepare_for_create(context, obj)
-        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = "1"
+        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations[_TEMPLATE_GENERATION] = str(max(1, _template_generation(obj)))
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         """The annotation is a field of old, which counts changes of the template."""
         super().prepare_for_update(context, obj, old)
-        count = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
-        if count.isdecimal():
-            changed = obj["spec"]["template"] != old["spec"]["template"]
-            annotations: Object = obj["metadata"].setdefault("annotations", {})
-            annotations[_TEMPLATE_GENERATION] = str(int(count) + changed)
+        changed = obj["spec"]["template"] != old["spec"]["template"]
+        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations[_TEMPLATE_GENERATION] = str(_template_generation(old) + changed)
 
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         super().prepare_for_status_update(context, obj, old)
-        count = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
-        obj["metadata"].setdefault("annotations", {})[_TEMPLATE_GENERATION] = count
+        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations[_TEMPLATE_GENERATION] = str(_template_generation(old))
 
     def default_own(self, obj: Object, spec: Object) -> None:
         obj["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")
@@ -180,6 +182,15 @@ class DaemonSetStrategy(WorkloadStrategy):
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return list(status_rules.daemon_set(obj, old))
+
+
+def _template_generation(obj: Object) -> int:
+    """Of a daemon set: the count of its templates, which stands in an annotation. BadRequest."""
+    text = (obj["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
+    if not re.fullmatch("[+-]?[0-9]+", text):
+        told = f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax"
+        raise status.bad_request(f'DaemonSet in version "v1" cannot be handled as a DaemonSet: {told}')
+    return int(text)
 
 
 class StatefulSetStrategy(WorkloadStrategy):
@@ -315,8 +326,12 @@ def _default_failure_policy(spec: Object) -> None:
             pattern["status"] = pattern.get("status") or "True"
 
 
-class CronJobStrategy(ResourceStrategy):
+class CronJobStrategy(TemplateStrategy):
     new_status: Mapping[str, Any] | None = {}
+
+    def template(self, obj: Object) -> Object | None:
+        found: Object = obj["spec"]["jobTemplate"]["spec"]["template"]
+        return found
 
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
@@ -347,7 +362,11 @@ class CronJobStrategy(ResourceStrategy):
         return list(job_rules.cron_job(obj, old))
 
 
-class PodTemplateStrategy(ResourceStrategy):
+class PodTemplateStrategy(TemplateStrategy):
+    def template(self, obj: Object) -> Object | None:
+        found: Object = obj["template"]
+        return found
+
     def default(self, obj: Object) -> None:
         pod_template.default_template(obj.setdefault("template", {}))
 

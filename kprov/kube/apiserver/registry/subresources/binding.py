@@ -31,11 +31,9 @@ async def bind(call: Call) -> Reply:
         # What is created has none yet: only the subresource takes it as a precondition.
         binding["metadata"].pop("uid", None)
     errors = validate(binding)
-    if errors and call.context.info.subresource:
-        # Upstream's handler of the subresource gives back its errors as they are, as a failure of its own.
-        raise status.bad_request(_plain(errors))
     if errors:
-        raise status.invalid("", "Binding", name, errors)
+        # Upstream's handler gives back its errors as they are, as a failure of its own.
+        raise status.bad_request(_plain(errors))
     attributes = Attributes(
         context=call.context,
         operation="CREATE",
@@ -51,18 +49,20 @@ async def bind(call: Call) -> Reply:
     await call.admission.validate(attributes)
     if not call.namespace:
         raise metadata.no_namespace()
+    if not name:
+        raise status.bad_request("Name parameter required.")
     # Upstream binds below the field manager: spec.nodeName has no owner.
     context = replace(call.context, applied=True)
     await call.registry.store("", "pods").update(
         context,
         call.namespace,
         name,
-        lambda pod: assign(pod or {}, binding),
+        lambda pod: assign(pod or {}, binding, dry_run=context.dry_run),
         subresource="binding",
         admit=False,
         strategy=_Binding(call.registry.store("", "pods").resource),
     )
-    return Reply(status.success(), 201)
+    return Reply(status.success(code=201), 201)
 
 
 def validate(binding: Object) -> list[field.FieldError]:
@@ -80,16 +80,16 @@ def _plain(errors: list[field.FieldError]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def assign(pod: Object, binding: Object) -> Object:
+def assign(pod: Object, binding: Object, *, dry_run: bool = False) -> Object:
     """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
-    metadata, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
-    name = metadata["name"]
+    held, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
+    name = held["name"]
     for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        if wanted.get(key) and wanted[key] != metadata.get(key):
-            place = f"/pods/{metadata.get('namespace', '')}/{name}"
-            text = precondition_failed(place, label, wanted[key], metadata.get(key, ""))
+        if wanted.get(key) and wanted[key] != held.get(key):
+            place = metadata.told_key(f"/registry/pods/{held.get('namespace', '')}/{name}", dry_run=dry_run)
+            text = precondition_failed(place, label, wanted[key], held.get(key, ""))
             raise status.conflict("pods", name, text)
-    if metadata.get("deletionTimestamp"):
+    if held.get("deletionTimestamp"):
         raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
     if spec.get("nodeName"):
         raise _refused(name, f"pod {name} is already assigned to node {status.quoted(spec['nodeName'])}")
@@ -99,7 +99,7 @@ def assign(pod: Object, binding: Object) -> Object:
     pod.setdefault("status", {}).pop("nominatedNodeName", None)
     for part in ("annotations", "labels"):
         if wanted.get(part):
-            metadata[part] = (metadata.get(part) or {}) | wanted[part]
+            held[part] = (held.get(part) or {}) | wanted[part]
     set_condition(pod["status"], {"type": "PodScheduled", "status": "True"})
     return pod
 
@@ -109,7 +109,9 @@ def _refused(name: str, text: str) -> status.StatusError:
 
 
 class _Binding(PodStrategy):
-    """What assign() made is stored as it is."""
+    """What assign() made is stored as it is, labels and annotations of any form."""
+
+    judges_metadata = False
 
     def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         """Nothing is taken back, and binding leaves metadata.generation alone."""

@@ -15,8 +15,8 @@ def set_condition(found: Object, condition: Object) -> None:
     condition = {"lastTransitionTime": timestamps.now(), **condition}
     for index, old in enumerate(conditions):
         if old.get("type") == condition["type"]:
-            if old.get("status") == condition["status"] and old.get("lastTransitionTime"):
-                condition["lastTransitionTime"] = old["lastTransitionTime"]
+            if old.get("status") == condition["status"]:
+                condition["lastTransitionTime"] = old.get("lastTransitionTime")
             conditions[index] = condition
             break
     else:

@@ -12,6 +12,7 @@ from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.endpoints import delete_options
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
+from kprov.kube.apiserver.registry.metadata import check_namespace
 from kprov.kube.apiserver.registry.subresources import disruption
 from kprov.kube.apiserver.registry.subresources.conditions import set_condition
 from kprov.kube.apiserver.registry.system import system_context
@@ -32,13 +33,13 @@ async def evict(call: Call) -> Reply:
     """POST of an Eviction; the answer is a Status. 429 while a budget protects the pod."""
     eviction = await call.read_object()
     name = eviction["metadata"].get("name", "")
+    check_namespace(eviction["metadata"].get("namespace"), call.namespace)
     asked = eviction.get("deleteOptions") or {}
     if asked.get("ignoreStoreReadErrorWithClusterBreakingPotential"):
         text = "can not be set for pod eviction, try after removing the option"
         error = field.invalid("deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential", True, text)
         raise status.invalid("policy", "Eviction", name, [error])
     # Only the deletion looks at the rest: a pod that is not there, or protected, is told of first.
-    delete_options.check({"dryRun": asked.get("dryRun")})
     options, dry_run = delete_options.taken(dict(asked))
     call.context.dry_run = call.context.dry_run or dry_run
     attributes = Attributes(
@@ -58,9 +59,9 @@ async def evict(call: Call) -> Reply:
     await call.admission.validate(attributes)
     pod = await _unprotected(call, options)
     if pod is None:
-        return Reply(status.success(), 201)
+        return Reply(status.success(code=201), 201)
     await _protected(call, pod, options)
-    return Reply(status.success(), 201)
+    return Reply(status.success(code=201), 201)
 
 
 async def _unprotected(call: Call, options: DeleteOptions) -> Object | None:
@@ -91,7 +92,7 @@ async def _protected(call: Call, pod: Object, options: DeleteOptions) -> None:
         text = (
             "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
         )
-        raise status.failure(500, "InternalError", text)
+        raise status.failure(500, "", text)
     if not budgets:
         await _delete(call, options)
         return
@@ -127,13 +128,13 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
         def told(pod: Object | None) -> Object:
             assert pod is not None
             metadata = pod["metadata"]
-            for wanted, name, label in (
-                (options.uid, "uid", "UID"),
-                (options.resource_version, "resourceVersion", "ResourceVersion"),
+            for wanted, name, label, why in (
+                (options.uid, "uid", "UID", "deleted and then recreated"),
+                (options.resource_version, "resourceVersion", "ResourceVersion", "modified"),
             ):
                 if wanted and wanted != metadata.get(name):
                     text = f"the {label} in the precondition ({wanted}) does not match the {label} in record"
-                    text += f" ({metadata.get(name)}). The object might have been modified"
+                    text += f" ({metadata.get(name)}). The object might have been {why}"
                     raise status.conflict("Pod", metadata["name"], text)
             set_condition(pod.setdefault("status", {}), dict(_CONDITION))
             return pod

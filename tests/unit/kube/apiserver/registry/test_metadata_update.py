@@ -85,7 +85,7 @@ def test_a_deletion_timestamp_is_the_servers_to_write() -> None:
     assert resource is not None
     old = {"metadata": {"name": "a", "uid": "u"}}
     obj: Object = {"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    metadata.prepare_for_update(resource, obj, old, "/key")
+    metadata.prepare_for_update(resource, obj, old)
     errors = metadata_update.validate(resource, obj, old)
     assert ("metadata.deletionTimestamp", "FieldValueInvalid") in [
         (each.field, each.reason) for each in errors
@@ -97,7 +97,7 @@ def test_a_generated_name_is_what_the_last_write_says() -> None:
     assert resource is not None
     obj: Object = {"metadata": {"name": "a"}}
     old = {"metadata": {"name": "a", "uid": "u", "generateName": "x"}}
-    metadata.prepare_for_update(resource, obj, old, "/key")
+    metadata.prepare_for_update(resource, obj, old)
     assert "generateName" not in obj["metadata"]
 
 

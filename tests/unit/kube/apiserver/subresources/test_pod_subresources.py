@@ -50,7 +50,7 @@ def test_binding_sets_node_condition_labels_and_annotations() -> None:
         (
             {},
             {"uid": "u2"},
-            metadata.precondition_failed("/pods//p", "UID", "u2", "u1"),
+            metadata.precondition_failed("/registry/pods//p", "UID", "u2", "u1"),
         ),
     ],
 )
@@ -63,6 +63,13 @@ def test_binding_conflicts(spec: dict[str, Any], metadata: dict[str, Any], text:
 def test_a_binding_needs_a_node() -> None:
     fields = [error.field for error in binding.validate({"target": {"kind": "Pod"}})]
     assert fields == ["target.kind", "target.name"]
+
+
+def test_the_time_since_which_a_pod_is_scheduled_stays_even_where_there_is_none() -> None:
+    obj = pod("a")
+    obj["status"]["conditions"] = [{"type": "PodScheduled", "status": "True", "lastTransitionTime": None}]
+    (condition,) = binding.assign(obj, bound())["status"]["conditions"]
+    assert condition["lastTransitionTime"] is None
 
 
 # containers

@@ -40,3 +40,21 @@ def test_a_source_that_is_there_in_one_form_is_given_in_both() -> None:
     again = claim(dataSourceRef=dict(UNKNOWN))
     rules().prepare_for_update(system_context("update", CLAIMS), again, made)
     assert again["spec"] == made["spec"]
+
+
+def test_a_source_in_another_namespace_is_a_feature_that_is_off() -> None:
+    foreign = UNKNOWN | {"namespace": "other"}
+    made = claim(dataSourceRef=dict(foreign))
+    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    assert not {"dataSource", "dataSourceRef"} & made["spec"].keys()
+    old, again = claim(dataSourceRef=dict(foreign)), claim(dataSourceRef=dict(foreign))
+    rules().prepare_for_update(system_context("update", CLAIMS), again, old)
+    assert again["spec"]["dataSourceRef"] == foreign
+
+
+def test_the_old_name_of_a_claims_class_is_warned_of() -> None:
+    obj = claim()
+    assert rules().warnings(obj, None) == []
+    obj["metadata"]["annotations"] = {"volume.beta.kubernetes.io/storage-class": ""}
+    (warning,) = rules().warnings(obj, None)
+    assert warning.startswith("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated")

@@ -12,6 +12,7 @@ from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery import internal_types, schema
 from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]
 
@@ -245,6 +246,12 @@ def test_a_namespace_ends_by_deletion_only() -> None:
         ("apps", "replicasets", set()),
         ("", "pods", {"ownerReferences"}),
         ("networking.k8s.io", "servicecidrs", {"labels", "annotations", "finalizers", "ownerReferences"}),
+        ("apiregistration.k8s.io", "apiservices", {"labels", "annotations", "finalizers", "ownerReferences"}),
+        (
+            "flowcontrol.apiserver.k8s.io",
+            "flowschemas",
+            {"labels", "annotations", "finalizers", "ownerReferences"},
+        ),
     ],
 )
 def test_of_the_metadata_a_write_to_status_keeps_what_upstream_keeps(
@@ -287,6 +294,21 @@ def test_the_count_of_templates_is_not_of_a_daemon_sets_status() -> None:
     new: Object = {"metadata": {"annotations": {"a": "b"}}, "spec": {}, "status": {}}
     write_status("apps", "daemonsets", new, old)
     assert new["metadata"]["annotations"] == {"a": "b"} | counted
+
+
+def test_a_daemon_sets_count_of_templates_goes_on_from_what_it_is_made_with() -> None:
+    resource = find("apps", "v1", "daemonsets")
+    assert resource is not None
+    name = "deprecated.daemonset.template.generation"
+    for given, shown in (("7", "7"), ("0", "1"), ("-3", "1"), ("+08", "8")):
+        obj: Object = {"metadata": {"annotations": {name: given}}, "spec": {"template": {"spec": {}}}}
+        for_resource(resource).prepare_for_create(system_context("create", resource), obj)
+        assert obj["metadata"]["annotations"][name] == shown
+    with pytest.raises(StatusError, match='parsing "x": invalid syntax'):
+        for_resource(resource).prepare_for_create(
+            system_context("create", resource),
+            {"metadata": {"annotations": {name: "x"}}, "spec": {"template": {"spec": {}}}},
+        )
 
 
 def test_the_one_address_of_a_pod_is_the_first_of_all() -> None:
