@@ -9,7 +9,8 @@ Source: the Go types of staging/src/k8s.io/api, apimachinery, apiextensions-apis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -69,6 +70,19 @@ def put_back(gone: Sequence[Emptied]) -> None:
     for owner, name, held in gone:
         if owner.get(name) is None:
             owner[name] = held
+
+
+@contextmanager
+def shown_empty(gone: Sequence[Emptied]) -> Iterator[None]:
+    """Lists that were given as empty are so again meanwhile, where null stands for them: they have owners."""
+    lists = [(owner, name, held) for owner, name, held in gone if name in owner and owner[name] is None]
+    for owner, name, held in lists:
+        owner[name] = held
+    try:
+        yield
+    finally:
+        for owner, name, _ in lists:
+            owner[name] = None
 
 
 def _normalize(value: Object, node: Node, gone: list[Emptied]) -> None:

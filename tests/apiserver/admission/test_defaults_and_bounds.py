@@ -214,6 +214,28 @@ def test_a_pod_is_not_resized_beyond_its_node(server: ApiServer, space: Space) -
     )
 
 
+def test_a_pod_is_not_resized_as_its_kubelet_does_not_know(server: ApiServer, space: Space) -> None:
+    node = f"node-{space.name}"
+    assert server.post("/api/v1/nodes", {"metadata": {"name": node}}).status == 201
+    room = {"cpu": "8", "memory": "8Gi"}
+    path = f"/api/v1/nodes/{node}/status"
+    server.ask("PATCH", path, {"status": {"allocatable": room, "capacity": room}}, content_type=MERGE)
+    small, large = {"limits": {"cpu": "1"}}, {"limits": {"cpu": "2"}, "requests": {"cpu": "2"}}
+    obj = pod("both", nodeName=node, resources=small)
+    obj["spec"]["initContainers"] = [{"name": "i", "image": "i", "resources": small}]
+    space.made("pods", obj)
+    resize = space.path("pods", "both/resize")
+    strategic = "application/strategic-merge-patch+json"
+    whole: dict[str, Any] = {"spec": {"resources": large}}
+    first = {"spec": {"initContainers": [{"name": "i", "resources": large}]}}
+    names = ("InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers")
+    for patch, missing in ((whole, names[:1]), ({"spec": whole["spec"] | first["spec"]}, names)):
+        text = f'requires features {", ".join(missing)} which are not available on node "{node}"'
+        assert text in refused(server.ask("PATCH", resize, patch, content_type=strategic))
+    server.ask("PATCH", path, {"status": {"declaredFeatures": [names[0]]}}, content_type=MERGE)
+    eventually(lambda: server.ask("PATCH", resize, whole, content_type=strategic).status == 200)
+
+
 def test_limited_resources_need_a_quota(tmp_path: Path) -> None:
     limited = [
         {"resource": "persistentvolumeclaims", "matchContains": ["gold.storageclass"]},

@@ -206,3 +206,24 @@ def test_a_list_item_without_its_key_is_owned_by_the_keys_default(server: ApiSer
     (entry,) = made.json["metadata"]["managedFields"]
     owned = entry["fieldsV1"]["f:spec"]["f:imagePullSecrets"]
     assert owned == {".": {}, 'k:{"name":""}': {}}
+
+
+def test_a_list_that_is_given_as_empty_has_an_owner_where_null_is_shown(
+    server: ApiServer, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/limitranges?fieldManager=m"
+    made = server.post(path, {"metadata": {"name": "a"}, "spec": {"limits": []}}).json
+    (entry,) = made["metadata"]["managedFields"]
+    assert entry["fieldsV1"] == {"f:spec": {"f:limits": {}}}
+    assert made["spec"] == {"limits": None}
+
+
+def test_an_eviction_that_cannot_end_its_pod_has_told_the_pod(server: ApiServer, namespace: str) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert server.post(pods, pod).status == 201
+    eviction: Object = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
+    wrong = eviction | {"deleteOptions": {"propagationPolicy": "X"}}
+    assert server.post(f"{pods}/a/eviction", wrong).status == 422
+    (condition,) = server.get(f"{pods}/a").json["status"]["conditions"]
+    assert condition["type"] == "DisruptionTarget"

@@ -18,6 +18,7 @@ from kprov.kube.apiserver.admission.limit_ranger import LimitRanger
 from kprov.kube.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from kprov.kube.apiserver.admission.namespaces import NamespaceAutoProvision, NamespaceExists
 from kprov.kube.apiserver.admission.network import DefaultIngressClass, DenyServiceExternalIPs
+from kprov.kube.apiserver.admission.node_declared_features import NodeDeclaredFeatureValidator
 from kprov.kube.apiserver.admission.node_restriction import NodeRestriction
 from kprov.kube.apiserver.admission.owner_references import OwnerReferencesPermissionEnforcement
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsAuthorizer, WantsOptions
@@ -70,6 +71,7 @@ ORDER: Final[tuple[type[AdmissionPlugin], ...]] = (
     DefaultIngressClass,
     DenyServiceExternalIPs,
     PodTopologyLabels,
+    NodeDeclaredFeatureValidator,
     PodResizeValidator,
     ResourceQuota,
     AlwaysDeny,
@@ -95,7 +97,6 @@ MISSING: Final = frozenset({
     "PodGroupProtection",
     "ClusterTrustBundleAttest",
     "PodGroupWorkloadExists",
-    "NodeDeclaredFeatureValidator",
     "JobValidation",
     "MutatingAdmissionPolicy",
     "MutatingAdmissionWebhook",

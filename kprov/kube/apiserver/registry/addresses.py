@@ -101,6 +101,12 @@ def parsed(text: str) -> _Address | None:
     return _parsed_strictly(_ZEROS.sub("", text) if ":" not in text else text)
 
 
+def family(text: str) -> int | None:
+    """4 or 6, as Go tells them: an IPv4-mapped address is one of IPv4. None of what is no address."""
+    address = parsed(text)
+    return None if address is None else 4 if _is_mapped(text) else address.version
+
+
 def _parsed_strictly(text: str) -> _Address | None:
     try:
         return None if "%" in text else ipaddress.ip_address(text)

@@ -17,6 +17,8 @@ MODES: Final = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOnce
 VOLUME_MODES: Final = ["Block", "Filesystem"]
 _CLAIM: Final = "PersistentVolumeClaim"
 _BETA_CLASS: Final = "volume.beta.kubernetes.io/storage-class"
+#: Upstream shows the field's path, whose type has nothing to show.
+_SHOWN: Final = field.Verbatim("{}")
 _CLASS: Final = "volumeAttributesClassName"
 _CHANGED: Final = (
     "spec is immutable after creation except resources.requests and volumeAttributesClassName "
@@ -81,9 +83,9 @@ def _sources(spec: Object, path: str, *, new: bool) -> Errors:
     if (reference or {}).get("namespace"):
         if source is not None:
             text = "may not be specified when dataSourceRef.namespace is specified"
-            yield field.invalid(path, {}, text)  # upstream shows the field's path, a type without fields
+            yield field.invalid(path, _SHOWN, text)
     elif source is not None and reference is not None and _differ(source, reference):
-        yield field.invalid(path, {}, "must match dataSourceRef")
+        yield field.invalid(path, _SHOWN, "must match dataSourceRef")
 
 
 def _differ(source: Object, reference: Object) -> bool:

@@ -5,7 +5,6 @@ Source: upstream pkg/apis/core/validation/validation.go (ValidatePodStatusUpdate
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -172,16 +171,12 @@ def _addresses(status: Object, before: Object, part: str) -> Errors:
             yield from addresses.ip_address(text, where)
     if len(texts) < 2:
         return
-    versions = set()
-    for index, text in enumerate(texts):
-        try:
-            versions.add(ipaddress.ip_address(text).version)
-        except ValueError:
-            problem = f"invalid IP[{index}]: {text}"
-            yield field.internal(path, f"failed to check for dual stack with error:{problem}")
-            versions.clear()
-            break
-    if len(versions) < 2 or len(texts) > 2:
+    families = [addresses.family(text) for text in texts]
+    if None in families:
+        index = families.index(None)
+        problem = f"invalid IP[{index}]: {texts[index]}"
+        yield field.internal(path, f"failed to check for dual stack with error:{problem}")
+    if None in families or len(set(families)) < 2 or len(texts) > 2:
         yield field.invalid(path, status[part], "may specify no more than one IP for each IP family")
 
 

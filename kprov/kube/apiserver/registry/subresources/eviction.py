@@ -120,8 +120,7 @@ async def _protected(call: Call, pod: Object, options: DeleteOptions) -> None:
 
 
 async def _delete(call: Call, options: DeleteOptions) -> None:
-    """Say in the pod's status who ends it, then delete it."""
-    delete_options.check(options.raw)
+    """Say in the pod's status who ends it, then look at the options and delete it."""
     pods = call.registry.store("", "pods")
     if not call.context.dry_run:
 
@@ -146,4 +145,5 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
         )
         if options.resource_version is not None:
             options = replace(options, resource_version=pod["metadata"]["resourceVersion"])
+    delete_options.check(options.raw)
     await pods.delete(call.context, call.namespace, call.name, options)

@@ -185,6 +185,16 @@ def test_addresses_of_a_pod_are_one_of_each_family() -> None:
     ]
 
 
+def test_families_of_addresses_are_told_as_go_tells_them() -> None:
+    for second, text in (
+        ("01.2.3.4", "must not have leading 0s"),
+        ("::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
+    ):
+        first, rest = pod({"podIPs": [{"ip": "1.2.3.4"}, {"ip": second}]})
+        assert first == f'status.podIPs[1]: Invalid value: "{second}": {text}'
+        assert rest.endswith("may specify no more than one IP for each IP family")
+
+
 def test_a_pod_on_its_node_is_not_nominated_for_another() -> None:
     wrong = ["status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a node"]
     assert pod({"nominatedNodeName": "n"}, nodeName="m") == wrong
