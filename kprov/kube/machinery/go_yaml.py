@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery import go_json, go_yaml_scalars
 
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_TEXT: Final = "tag:yaml.org,2002:str"
+_LIST: Final = "tag:yaml.org,2002:seq"
+_MAP: Final = "tag:yaml.org,2002:map"
+#: Of a word that says itself what it is.
+_WORD: Final = "!word"
 #: Up to so many nodes nearly all may come from aliases; from the second number on a tenth.
 _ALIASES_FREE: Final = 400_000
 _ALIASES_FEW: Final = 4_000_000
 _SHARE_FREE: Final = 0.99
 _SHARE_FEW: Final = 0.10
 _OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
+#: What a document has that has such a number.
+_FLOAT: Final = re.compile(rb"[0-9][.eE][0-9+-]")
 #: So few are nobody's concern.
 _ALWAYS: Final = 1000
 
@@ -31,7 +40,8 @@ def loads(data: bytes) -> Any:
     """The document with strings for keys; None when there is none. Raises YamlError."""
     if data.lstrip()[:1] == b"{":
         try:
-            return go_json.shallow(orjson.loads(data), data)
+            found = go_json.shallow(orjson.loads(data), data)
+            return _with_json_keys(found) if _FLOAT.search(data) else found
         except orjson.JSONDecodeError:
             pass
         except go_json.JsonError as error:
@@ -93,17 +103,25 @@ def _text(error: Any) -> str:
 
 @functools.cache
 def _loader() -> Any:
-    """A safe loader without timestamps; a tag that nobody knows says nothing."""
+    """A safe loader that takes words as Go does; a tag that nobody knows says nothing."""
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    made: Any = type("_Loader", (base,), {})
-    made.yaml_implicit_resolvers = {
-        first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:timestamp"]
-        for first, pairs in base.yaml_implicit_resolvers.items()
-    }
+    made: Any = type("_Loader", (base,), {"resolve": _resolve})
+    made.add_constructor(_WORD, lambda _, node: go_yaml_scalars.value_of(node.value))
     made.add_constructor(None, _untagged)
     return made
+
+
+def _resolve(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
+    """The tag of a node that has none of its own. implicit: of a word, whether it stands without quotes."""
+    import yaml
+
+    if kind is yaml.ScalarNode:
+        if not implicit[0]:
+            return _TEXT
+        return _MERGE if value == "<<" else _WORD
+    return _LIST if kind is yaml.SequenceNode else _MAP
 
 
 def _untagged(loader: Any, node: Any) -> Any:
@@ -165,9 +183,11 @@ def _with_json_keys(value: Any) -> Any:
         return {_key(name): _with_json_keys(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_with_json_keys(each) for each in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
-        raise YamlError(f"json: unsupported value: {shown}")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+            raise YamlError(f"json: unsupported value: {shown}")
+        return go_yaml_scalars.as_json(value)
     return value
 
 

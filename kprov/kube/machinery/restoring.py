@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kprov.kube.machinery import go_yaml_scalars
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 _KINDS: Final[dict[type, str]] = {
@@ -23,6 +24,7 @@ _CONTAINERS: Final[dict[Kind, tuple[type, str]]] = {
     Kind.LIST: (list, "slice from"),
     Kind.BYTES: (str, "slice from"),
 }
+_BITS: Final = {Kind.INT32: 32, Kind.INT64: 64}
 _SIMPLE: Final = {Kind.STRING: "string", Kind.BOOL: "bool", Kind.INT32: "int32", Kind.INT64: "int64"}
 
 
@@ -36,6 +38,37 @@ def problem(node: Node, value: Any) -> str | None:
             return f"cannot restore {words} {_KINDS[type(value)]}"
         return next(filter(None, (problem(child, held) for child, held in _held(node, value))), None)
     return _simple(_SIMPLE[node.kind], value) if node.kind in _SIMPLE else None
+
+
+def restore(node: Node, value: Any) -> Any:
+    """The same value, changed in place: numbers as Go's conversion leaves them where they are to be integers.
+
+    What has a problem stays as it is. 80.0 is 80, and of what is too large the lower bits are taken.
+    """
+    if isinstance(value, dict):
+        children = node.fields if node.kind is Kind.STRUCT else None
+        for name, held in value.items():
+            if isinstance(held, dict | list | int | float):
+                child = node.item if children is None else children.get(name)
+                value[name] = restore(child or ANY_NODE, held)
+    elif isinstance(value, list):
+        for index, held in enumerate(value):
+            if isinstance(held, dict | list | int | float):
+                value[index] = restore(node.item or ANY_NODE, held)
+    elif node.kind in _BITS and type(value) is not bool and value == value // 1:
+        return _lower_bits(value, _BITS[node.kind])
+    elif node.kind is Kind.INT_OR_STRING and type(value) is float:
+        return go_yaml_scalars.as_json(value)
+    return value
+
+
+def _lower_bits(value: int | float, bits: int) -> int:
+    """A number without a fraction as Go makes it an integer of so many bits; floats beyond 64 have none of them."""
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        number = -(2**63)
+    half = 1 << (bits - 1)
+    return (number + half) % (1 << bits) - half
 
 
 def _held(node: Node, value: Any) -> list[tuple[Node, Any]]:

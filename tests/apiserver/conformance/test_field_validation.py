@@ -82,3 +82,27 @@ def test_field_validation_should_detect_unknown_metadata_fields_of_a_typed_objec
     assert refused.status == 400
     for where in ("metadata", "spec.template.metadata"):
         assert f'unknown field "{where}.unknownMeta"' in refused.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "found"),
+    [
+        ("80.0", 201, 80),
+        ("8e1", 201, 80),
+        ("080", 201, 80),
+        ("0x50", 201, 80),
+        ("80.5", 400, None),
+        ("1:20", 400, None),
+        # Of what is too large for 32 bits the lower ones are taken.
+        ("4294967376", 201, 80),
+    ],
+)
+def test_numbers_that_are_applied_become_integers_as_in_go(
+    server: ApiServer, namespace: str, number: str, code: int, found: int | None
+) -> None:
+    document = f"apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{port: {number}}}]}}\n"
+    path = f"/api/v1/namespaces/{namespace}/services/a?fieldManager=m"
+    answer = server.ask("PATCH", path, document.encode(), content_type=APPLY)
+    assert answer.status == code, answer.body
+    if found is not None:
+        assert answer.json["spec"]["ports"][0]["port"] == found

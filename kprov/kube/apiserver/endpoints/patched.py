@@ -52,10 +52,14 @@ def check(
         raise _refusal(whole, shown, str(error)) from None
     except status.StatusError as error:
         raise _refusal(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
+    why = None
+    if shown is not None:
+        # A strategic patch is merged as a document, and read as a type without any JSON.
+        node = schema.builtin().node(gvk)
+        why = restoring.problem(node, found)
+        found = restoring.restore(node, found)
     report = schema.builtin().prune(found, gvk, None)
     if report.errors:
-        # A strategic patch is merged as a document, and read as a type without any JSON.
-        why = restoring.problem(schema.builtin().node(gvk), found) if shown is not None else None
         raise _refusal(whole, shown, why or report.errors[0])
     texts = remarked + report.strict_errors
     if texts and mode == "Strict":

@@ -147,7 +147,7 @@ def _applier(
             old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
         )
         # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
-        result: Object = patch.copied(merged)
+        result: Object = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
         schema.builtin().prune(result, gvk, None)
         if annotation is not None:
             last_applied.keep_up(result, annotation)
@@ -169,8 +169,9 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)
     refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
-    why = restoring.problem(schema.builtin().node(gvk), applied)
-    report = schema.builtin().prune(patch.copied(applied), gvk, None)
+    node = schema.builtin().node(gvk)
+    why = restoring.problem(node, applied)
+    report = schema.builtin().prune(restoring.restore(node, patch.copied(applied)), gvk, None)
     if refusal is not None and (report.errors or report.unknown_fields):
         raise refusal
     if report.errors:

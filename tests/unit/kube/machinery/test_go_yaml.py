@@ -40,5 +40,24 @@ def test_the_first_document_counts_and_keys_are_text() -> None:
     assert go_yaml.loads(b"# nothing\n") is None
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("80.0", 80), ("8e1", 80), ("80.", 80), ("+80", 80), ("0x50", 80), ("0o120", 80), ("0120", 80),
+        ("0b101", 5), ("8_0", 80), ("08", 8), ("-0.0", 0), ("1.5", 1.5), ("1e21", 1e21),
+        ("18446744073709551615", 2**64 - 1), ("18446744073709551616", 2**64), ("1:20", "1:20"), ("y", True),
+        ("N", False), ("~", None), ("2001-01-01", "2001-01-01"), ("1e400", "1e400"), ("'80'", "80"),
+        ("0x", "0x"), (".5", 0.5), ("1.2.3", "1.2.3"), ("-", "-"), ("=", "="),
+    ],
+)  # fmt: skip
+def test_a_word_is_what_it_is_to_go(word: str, value: object) -> None:
+    found = go_yaml.loads(f"a: {word}\n".encode() if word != "-" else b'a: "-"\n')["a"]
+    assert (type(found), found) == (type(value), value)
+
+
+def test_a_whole_number_in_json_is_an_integer_too() -> None:
+    assert repr(go_yaml.loads(b'{"a": [80.0, 8e1, 0.5, 1e21]}')) == "{'a': [80, 80, 0.5, 1e+21]}"
+
+
 def test_some_aliases_are_fine() -> None:
     assert go_yaml.loads(b"a: &a {x: 1}\nb: *a\n") == {"a": {"x": 1}, "b": {"x": 1}}

@@ -33,3 +33,21 @@ def template(**parts: Any) -> dict[str, Any]:
 )
 def test_the_first_wrong_type_is_told(document: dict[str, Any], words: str | None) -> None:
     assert restoring.problem(NODE, document) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        (80.0, 80),
+        (1e10, 1410065408),
+        (2**31, -(2**31)),
+        (2**63 - 1, -1),
+        (2**63, 0),
+        (1e20, 0),
+        (1e18, -1486618624),
+        (1.5, 1.5),
+    ],
+)
+def test_what_is_to_be_an_integer_of_32_bits_keeps_the_lower_ones(number: float, found: float) -> None:
+    document = restoring.restore(NODE, {"spec": {"replicas": number, "template": {"spec": {"x": 2.0}}}})
+    assert repr(document) == repr({"spec": {"replicas": found, "template": {"spec": {"x": 2.0}}}})
