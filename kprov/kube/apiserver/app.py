@@ -150,7 +150,9 @@ def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
     for resource in stored_resources():
         strategy = strategies.for_resource(resource)
-        prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
+        prepared.append(
+            (resource, strategy, ResourceCache(resource, strategy.selectable_fields, strategy.default))
+        )
     cacher = Cacher(storage, [cache for _, _, cache in prepared])
     stores = [
         Store(

@@ -218,6 +218,7 @@ def _zero(node: Node) -> Any:
     """What Go leaves for a null in a list or map."""
     zeros: dict[Kind, Any] = {
         Kind.STRING: "",
+        Kind.BYTES: "",
         Kind.BOOL: False,
         Kind.STRUCT: {},
         Kind.QUANTITY: "0",

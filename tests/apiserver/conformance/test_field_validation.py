@@ -100,7 +100,9 @@ def test_field_validation_should_detect_unknown_metadata_fields_of_a_typed_objec
 def test_numbers_that_are_applied_become_integers_as_in_go(
     server: ApiServer, namespace: str, number: str, code: int, found: int | None
 ) -> None:
-    document = f"apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{port: {number}}}]}}\n"
+    document = (
+        f"apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{{port: {number}}}]}}\n"
+    )
     path = f"/api/v1/namespaces/{namespace}/services/a?fieldManager=m"
     answer = server.ask("PATCH", path, document.encode(), content_type=APPLY)
     assert answer.status == code, answer.body

@@ -6,6 +6,7 @@ import logging
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -31,18 +32,22 @@ class ResourceCache:
     """Filled and kept up by the Cacher; read by everyone."""
 
     def __init__(
-        self, resource: Resource, fields_of: Callable[[Object], Mapping[str, str]] = lambda _: {}
+        self,
+        resource: Resource,
+        fields_of: Callable[[Object], Mapping[str, str]] = lambda _: {},
+        default: Callable[[Object], None] = lambda _: None,
     ) -> None:
+        """fields_of, default: of its Strategy."""
         self.resource = resource
         self.prefix = keys.prefix(resource)
-        self.source = Source(resource, fields_of)
+        self.source = Source(resource, fields_of, default)
         self.head = self.source.head
         self._entries: dict[str, Entry] = {}
         self._keys: list[str] = []
         self._history: deque[Event] = deque()
         #: Changes up to and with this revision cannot be watched any more.
         self.floor = 0
-        #: Why the value of a key cannot be decrypted, by key; such keys have no entry.
+        #: Why the value of a key cannot be read, by key; such keys have no entry.
         self.unreadable: dict[str, str] = {}
         #: Those that select the same are asked once.
         self._watchers: dict[Selection, dict[Watcher, None]] = {}
@@ -123,7 +128,7 @@ class ResourceCache:
                 continue
             try:
                 self._entries[item.key], _ = self._entry(item)
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 log.warning("what etcd holds at %s is no object: %s", item.key, error)
                 self.unreadable[item.key] = str(error)
         self._keys = sorted(self._entries)
@@ -161,7 +166,12 @@ class ResourceCache:
         else:
             if previous is not None and previous.revision >= change.revision:
                 return
-            entry, obj = self._entry(Stored(change.key, change.value, change.revision))
+            try:
+                entry, obj = self._entry(Stored(change.key, change.value, change.revision))
+            except ValueError as error:
+                log.warning("what etcd holds at %s is no object: %s", change.key, error)
+                self._lose(replace(change, error=str(error)))
+                return
             self._entries[change.key] = entry
             if previous is None:
                 insort(self._keys, change.key)

@@ -135,10 +135,7 @@ class Cacher:
         for change in batch.changes:
             cache = self._cache_of(change.key)
             if cache is not None:
-                try:
-                    cache.apply(change)
-                except (ValueError, KeyError):
-                    log.exception("what etcd holds at %s is no object", change.key)
+                cache.apply(change)
         self.revision = max(self.revision, batch.revision)
         self._advance()
 

@@ -8,6 +8,7 @@ tails.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,39 +23,63 @@ Object = dict[str, Any]
 #: Labels, and what field selectors look at.
 Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
-#: How upstream's protobuf begins.
-_PROTOBUF: Final = b"k8s\x00"
+#: A null where Go writes none but for times.
+_ODD: Final = re.compile(rb'(?<!Time")(?<!Timestamp"):null|[\[,]null')
 _METADATA: Final = b'"metadata":{'
 _EMPTY: Final[Mapping[str, str]] = {}
 
 
 class Source:
-    """What the entries of a resource share. `fields_of`: Strategy.selectable_fields."""
+    """What the entries of a resource share. See ResourceCache for `fields_of` and `default`."""
 
-    __slots__ = ("_begin", "_fields_of", "_namespaced", "head")
+    __slots__ = ("_begin", "_default", "_fields_of", "_resource", "head")
 
-    def __init__(self, resource: Resource, fields_of: Callable[[Object], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        fields_of: Callable[[Object], Mapping[str, str]],
+        default: Callable[[Object], None],
+    ) -> None:
         self.head = head(resource)
         #: How everything begins that `encode` gave.
         self._begin = self.head + _METADATA + b'"'
-        self._namespaced = resource.namespaced
+        self._resource = resource
         self._fields_of = fields_of
+        self._default = default
 
     def entry(self, key: str, value: bytes, revision: int) -> Entry:
         """Of what etcd holds. What we wrote is only read when somebody selects.
 
-        Raises ValueError, KeyError, TypeError for what is no object.
+        Raises ValueError for what is no object of the resource.
         """
-        if value.startswith(self._begin) and value.endswith(b"}"):
-            place, _, name = key.rpartition("/")
-            namespace = place.rpartition("/")[2] if self._namespaced else ""
-            return Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
-        value = as_json(value)
-        obj = orjson.loads(value)
-        namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+        obj = None
+        if not self._is_ours(value):
+            obj = self._foreign(key, value)
+            value = encode(self.head, obj)
+        place, _, name = key.rpartition("/")
+        namespace = place.rpartition("/")[2] if self._resource.namespaced else ""
         found = Entry(key, namespace, name, tail_of(self.head, value, revision), revision, self)
-        self.know(found, obj)
+        if obj is not None:
+            self.know(found, obj)
         return found
+
+    def read(self, key: str, value: bytes) -> Object:
+        """The object that etcd holds. Raises as `entry`."""
+        if not self._is_ours(value):
+            return self._foreign(key, value)
+        obj: Object = orjson.loads(value)
+        return obj
+
+    def _is_ours(self, value: bytes) -> bool:
+        """Whether one of these API servers wrote it, by what it looks like."""
+        if not value.startswith(self._begin) or not value.endswith(b"}"):
+            return False
+        return b"null" not in value or not _ODD.search(value)
+
+    def _foreign(self, key: str, value: bytes) -> Object:
+        from kprov.kube.apiserver.cacher import foreign
+
+        return foreign.read(key, value, self._resource, self._default)
 
     def know(self, entry: Entry, obj: Object) -> None:
         """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""
@@ -64,13 +89,16 @@ class Source:
         """Labels and fields of an entry; none of one that cannot be read."""
         try:
             return self._selected(entry, orjson.loads(self.head + entry.tail))
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:
             log.warning("what etcd holds at %s is no object: %s", entry.key, error)
             return _EMPTY, _EMPTY
 
     def _selected(self, entry: Entry, obj: Object) -> Selected:
         names = {"metadata.name": entry.name, "metadata.namespace": entry.namespace}
-        return obj["metadata"].get("labels") or _EMPTY, {**names, **self._fields_of(obj)}
+        try:
+            return obj["metadata"].get("labels") or _EMPTY, {**names, **self._fields_of(obj)}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it cannot be selected: {error!r}") from error
 
 
 @dataclass(slots=True)
@@ -139,18 +167,6 @@ def head(resource: Resource) -> bytes:
     return f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
 
 
-def as_json(value: bytes) -> bytes:
-    """What etcd holds, as JSON: upstream's API servers write protobuf. ValueError: it cannot be read."""
-    if not value.startswith(_PROTOBUF):
-        return value
-    from kprov.kube.apiserver.protobuf import decode
-
-    try:
-        return orjson.dumps(decode.decode(value))
-    except decode.ProtobufError as error:
-        raise ValueError(str(error)) from error
-
-
 def encode(resource_head: bytes, obj: Object) -> bytes:
     """What goes to etcd: kind, apiVersion and metadata first, without resourceVersion."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
@@ -159,11 +175,8 @@ def encode(resource_head: bytes, obj: Object) -> bytes:
 
 
 def tail_of(resource_head: bytes, value: bytes, revision: int) -> bytes:
-    """The tail of what etcd holds; also of what another API server wrote in another order."""
-    start = len(resource_head)
-    if not (value.startswith(resource_head) and value.startswith(_METADATA, start)):
-        value = encode(resource_head, orjson.loads(value))
-    return b'"metadata":{"resourceVersion":"%d",%b' % (revision, value[start + len(_METADATA) :])
+    """The tail of what `encode` gave."""
+    return b'"metadata":{"resourceVersion":"%d",%b' % (revision, value[len(resource_head) + len(_METADATA) :])
 
 
 def at_revision(tail: bytes, revision: int) -> bytes:

@@ -21,6 +21,11 @@ _NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8:
 _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
 
 
+def family_of(text: str) -> str:
+    """IPv4 or IPv6 of an address, also of one that was wrong before and may stay."""
+    return "IPv6" if ":" in text else "IPv4"
+
+
 def ip_address(text: str, path: str, kept: Collection[str] = ()) -> Iterator[FieldError]:
     """Any spelling of an address without leading zeros; `kept`: what the object had before stays valid."""
     if text in kept:

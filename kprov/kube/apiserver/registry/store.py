@@ -467,7 +467,10 @@ class Store:
             raise status.internal_error(str(error)) from error
 
     def _decode(self, stored: Stored) -> Object:
-        obj: Object = orjson.loads(wire.as_json(stored.value))
+        try:
+            obj = self.cache.source.read(stored.key, stored.value)
+        except ValueError as error:
+            raise status.internal_error(str(UnreadableError(stored.key, str(error)))) from error
         obj["metadata"]["resourceVersion"] = str(stored.revision)
         return obj
 

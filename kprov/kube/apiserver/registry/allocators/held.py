@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.addresses import parsed
+
 Object = dict[str, Any]
 
 HEADLESS: Final = "None"
 
 
 def held_addresses(service: Object) -> list[str]:
-    """ClusterIPs, the first one first."""
+    """ClusterIPs, the first one first, as reservations name them; one that is no address as it is."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
         return []
     found = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
-    return [address for address in found if address and address != HEADLESS]
+    return [str(parsed(address) or address) for address in found if address and address != HEADLESS]
 
 
 def held_ports(service: Object) -> list[int]:

@@ -6,11 +6,11 @@ Source: upstream pkg/registry/core/service/{portallocator,ipallocator}/controlle
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.addresses import parsed as parsed_address
 from kprov.kube.apiserver.registry.allocators.cluster_ip import (
     GROUP,
     MANAGED_BY,
@@ -100,9 +100,13 @@ class Repair:
     async def _check_address(
         self, address: str, service: Object, reserved: Object | None, holders: set[tuple[str, str]]
     ) -> None:
-        parsed = ipaddress.ip_address(address)
-        family, who = f"IPv{parsed.version}", _who(service)
+        parsed, who = parsed_address(address), _who(service)
         warn = self._address_events.warn
+        if parsed is None:
+            text = f"Cluster IP {address} is not a valid IP; please recreate Service"
+            await warn(service, "ClusterIPNotValid", text)
+            return
+        family = f"IPv{parsed.version}"
         if not any(parsed in each.network for each in self._addresses.known(family, ready=False)):
             text = f"Cluster IP [{family}]: {address} is not within any configured Service CIDR"
             await warn(service, "ClusterIPOutOfRange", f"{text}; please recreate service")

@@ -5,10 +5,10 @@ Source: upstream pkg/registry/core/service/storage/alloc.go (initIPFamilyFields)
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.addresses import family_of
 from kprov.kube.apiserver.registry.strategies import service_rules
 from kprov.kube.apiserver.registry.strategies.service_defaults import needs_cluster_ip
 from kprov.kube.machinery import field
@@ -102,7 +102,7 @@ def _from_addresses(spec: Object, known: Collection[str]) -> list[FieldError]:
     for index, address in enumerate(addresses):
         if address == "None":
             break
-        family = f"IPv{ipaddress.ip_address(address).version}"
+        family = family_of(address)
         if index < len(families):
             continue
         if family in known:

@@ -84,8 +84,45 @@ def test_the_revision_is_spliced_into_the_stored_bytes() -> None:
 
 def test_objects_that_others_wrote_in_another_order_are_served_alike() -> None:
     assert isinstance(PODS, Resource)
-    foreign = b'{"metadata":{"name":"a"},"spec":{},"apiVersion":"v1","kind":"Pod"}'
-    assert tail_of(head(PODS), foreign, 7) == b'"metadata":{"resourceVersion":"7","name":"a"},"spec":{}}'
+    foreign = b'{"metadata":{"name":"a"},"status":{},"apiVersion":"v1","kind":"Pod"}'
+    made = ResourceCache(PODS)
+    made.apply(Change("/registry/pods/n/a", foreign, 7, is_create=True))
+    found = made.get("/registry/pods/n/a")
+    assert found is not None
+    assert made.object(found) == {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {"name": "a", "namespace": "n", "resourceVersion": "7"},
+        "spec": {"containers": None},
+        "status": {},
+    }
+
+
+@pytest.mark.parametrize("begin", [b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},', b"{"])
+def test_nulls_that_go_would_not_write_are_what_go_makes_of_them(begin: bytes) -> None:
+    assert isinstance(PODS, Resource)
+    value = begin + b'"spec":{"containers":[null],"volumes":null,"nodeSelector":{"a":null}},"status":null}'
+    made = ResourceCache(PODS)
+    made.apply(Change("/registry/pods/n/a", value, 7, is_create=True))
+    found = made.get("/registry/pods/n/a")
+    assert found is not None
+    obj = made.object(found)
+    assert obj["spec"] == {"containers": [{"name": "", "resources": {}}], "nodeSelector": {"a": ""}}
+    assert obj["status"] == {}
+
+
+@pytest.mark.parametrize("value", [b"[]", b"hello", b"", b"k8s\x00\xff", b'{"spec":1}'])
+def test_what_is_no_object_is_told_of_and_ends_nothing(cache: ResourceCache, value: bytes) -> None:
+    cache.apply(put(2, pod("a"), is_create=True))
+    key = "/registry/pods/default/a"
+    cache.apply(Change(key, value, 3, is_create=False))
+    assert cache.get(key) is None
+    assert key in cache.unreadable
+    cache.replace([Stored(key, value, 3)], 3)
+    assert key in cache.unreadable
+    cache.apply(put(4, pod("a")))
+    assert cache.get(key) is not None
+    assert not cache.unreadable
 
 
 def test_a_namespace_is_a_range_of_keys_in_order(cache: ResourceCache) -> None:

@@ -1,0 +1,65 @@
+"""What another API server has stored, or somebody by hand: read as Go reads it, shown as Go writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.machinery import schema, zero_values
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+#: How upstream's protobuf begins.
+_PROTOBUF: Final = b"k8s\x00"
+
+
+def read(key: str, value: bytes, resource: Resource, default: Callable[[Object], None]) -> Object:
+    """The object, with the defaults of its kind; one without a name has its key's.
+
+    Raises ValueError: it is none, or one that its kind cannot be.
+    """
+    obj = orjson.loads(_as_json(value))
+    if obj is None:
+        obj = {}  # as Go reads it into any type
+    if type(obj) is not dict:
+        raise ValueError("it is no object")
+    if obj.get("kind") not in {None, "", resource.kind}:
+        raise ValueError(f"it is no {resource.kind}")
+    obj["kind"], obj["apiVersion"] = resource.kind, resource.api_version
+    _plain(obj, resource)
+    try:
+        default(obj)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its defaults cannot be told: {error!r}") from error
+    place, _, name = key.rpartition("/")
+    metadata = obj.setdefault("metadata", {})
+    metadata.setdefault("name", name)
+    if resource.namespaced:
+        metadata.setdefault("namespace", place.rpartition("/")[2])
+    return obj
+
+
+def _plain(obj: Object, resource: Resource) -> None:
+    """Change it in place to what decoding into Go's types and encoding again would give, or ValueError."""
+    built_in = schema.builtin()
+    if not built_in.knows(resource.gvk):
+        return
+    report = built_in.prune(obj, resource.gvk)
+    if report.errors:
+        raise ValueError(report.errors[0])
+    zero_values.normalize(obj, built_in.node(resource.gvk))
+
+
+def _as_json(value: bytes) -> bytes:
+    """Upstream's API servers write protobuf. ValueError: it cannot be read."""
+    if not value.startswith(_PROTOBUF):
+        return value
+    from kprov.kube.apiserver.protobuf import decode
+
+    try:
+        return orjson.dumps(decode.decode(value))
+    except decode.ProtobufError as error:
+        raise ValueError(str(error)) from error
