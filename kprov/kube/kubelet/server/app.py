@@ -18,7 +18,7 @@ from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.kubelet import Kubelet
 from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.kubelet.pods import Pod
-from kprov.kube.kubelet.server import log_file, stats, streaming
+from kprov.kube.kubelet.server import log_answer, log_file, stats, streaming
 from kprov.kube.kubelet.server.auth import Guard
 from kprov.kube.kubelet.server.log_file import LogOptions
 
@@ -168,8 +168,6 @@ class KubeletServer:
         )
         pod = self._pod(parts[0], parts[1])
         status = await self._logged(pod, parts[2], previous=_flag(query.get("previous")))
-        response = web.StreamResponse(headers={"Content-Type": "text/plain"})
-        response.enable_chunked_encoding()
 
         def is_running() -> bool | None:
             found = self._kubelet.container_status(pods.uid_of(pod), parts[2])
@@ -178,25 +176,11 @@ class KubeletServer:
             same = found.get("containerID", "").endswith(status.id)
             return same and bool(found["state"].get("running"))
 
-        prepared = False
         try:
-            async for piece in log_file.read(status.log_path, options, is_running):
-                if not prepared:
-                    await response.prepare(request)
-                    prepared = True
-                await response.write(piece)
+            return await log_answer.answer(request, status.log_path, options, is_running)
         except FileNotFoundError as error:
-            if not prepared:
-                text = (
-                    f'failed to try resolving symlinks in path "{status.log_path}": no such file or directory'
-                )
-                raise NotFoundError(text) from error
-        except ConnectionError:
-            return response
-        if not prepared:
-            await response.prepare(request)
-        await response.write_eof()
-        return response
+            text = f'failed to try resolving symlinks in path "{status.log_path}": no such file or directory'
+            raise NotFoundError(text) from error
 
     async def _logged(self, pod: Pod, name: str, *, previous: bool) -> container_state.ContainerStatus:
         """The container whose log is asked for, or BadRequestError in upstream's words."""
