@@ -32,7 +32,7 @@ def elector(client: RestClient, work: Work, identity: str, **options: Any) -> Le
 async def test_the_first_one_leads_and_lets_go_at_the_end(server: Any, client: RestClient) -> None:
     work, stop = Work(), asyncio.Event()
     task = asyncio.create_task(elector(client, work, "one").run(stop))
-    await asyncio.wait_for(work.started.wait(), 2)
+    await asyncio.wait_for(work.started.wait(), 20)
     assert server.objects[LEASE]["spec"]["holderIdentity"] == "one"
     stop.set()
     await task
@@ -60,7 +60,7 @@ async def test_an_abandoned_lease_is_taken_and_counted(server: Any, client: Rest
     server.put(LEASE, {"metadata": {"name": "kcm"}, "spec": spec})
     work, stop = Work(), asyncio.Event()
     task = asyncio.create_task(elector(client, work, "one", retry_period=0.02).run(stop))
-    await asyncio.wait_for(work.started.wait(), 2)
+    await asyncio.wait_for(work.started.wait(), 20)
     assert server.objects[LEASE]["spec"]["leaseTransitions"] == 5
     stop.set()
     await task
@@ -72,8 +72,8 @@ async def test_a_leader_that_cannot_renew_stops_working_and_says_so(
     work, stop = Work(), asyncio.Event()
     times = {"lease_duration": 0.3, "renew_deadline": 0.2, "retry_period": 0.01}
     task = asyncio.create_task(elector(client, work, "one", **times).run(stop))
-    await asyncio.wait_for(work.started.wait(), 2)
+    await asyncio.wait_for(work.started.wait(), 20)
     server.answers = [refuse(500, "InternalError") for _ in range(200)]
     with pytest.raises(LeadershipLost):
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, 20)
     assert work.cancelled
