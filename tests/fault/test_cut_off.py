@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,11 @@ import pytest
 
 from tests.fault.hosts import Hosts
 from tests.fault.playing import play
+from tests.lab.conftest import eventually
 
 #: Kills the first new session of sshd that it sees, at one of three points: before, in and after the login.
 KILLER = """
-before=$(pgrep -f '^sshd-session: ' | sort)
+before=$(pgrep -f '^sshd-session: ' | sort); touch /run/fault-killer
 until now=$(pgrep -f '{pattern}' | sort) && new=$(printf '%s\n' "$now" | grep -vxF "${{before:-none}}"); do sleep 0.002; done
 kill -KILL $new; echo killed
 """
@@ -26,8 +26,10 @@ def test_a_session_killed_at_its_beginning_costs_nothing(hosts: Hosts, tmp_path:
     script = KILLER.format(pattern=POINTS[point])
     said: list[str] = []
     killer = threading.Thread(target=lambda: said.append(hosts.inside("node1", script, check=False)))
+    hosts.inside("node1", "rm -f /run/fault-killer")
     killer.start()
-    time.sleep(0.5)
+    # A session that it sees at once is none that it kills.
+    eventually("the killer", lambda: hosts.inside("node1", "ls /run/fault-killer", check=False), timeout=30)
     tasks: list[dict[str, Any]] = [{"name": "Once", "shell": "echo once >> /root/fault-once"}]
     done = play(hosts, tmp_path, tasks, "--limit", "node1")
     killer.join(60)

@@ -93,10 +93,10 @@ def test_a_host_too_slow_for_the_connect_timeout_is_named_with_it(hosts: Hosts, 
 
 @pytest.mark.parametrize("words", ["sleep 8", "sh -c 'for n in 1 2 3 4; do sleep 2; echo still here; done'"])
 def test_a_long_task_is_not_taken_for_a_lost_host(hosts: Hosts, tmp_path: Path, words: str) -> None:
-    # Lost after 2 s of silence.
+    # Lost after 4 s of silence.
     whole = yaml.safe_load((hosts.inventory / "hosts.yml").read_text())
     ways = (
-        whole["all"]["vars"]["ansible_ssh_common_args"] + " -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+        whole["all"]["vars"]["ansible_ssh_common_args"] + " -o ServerAliveInterval=1 -o ServerAliveCountMax=4"
     )
     inventory = with_variables(hosts, tmp_path, "node1", ansible_ssh_common_args=ways)
     said = play(
