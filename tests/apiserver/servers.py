@@ -35,6 +35,7 @@ node-token,system:node:n1,u-node,"system:nodes"
 #: The kernel ends what is started so when the tests end, however that is.
 WITH_US: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 _START_SECONDS = 45.0
+_GIVEN: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,14 @@ class Answer:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """None that was given before: its server may not listen yet."""
+    while True:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = int(listener.getsockname()[1])
+        if port not in _GIVEN:
+            _GIVEN.add(port)
+            return port
 
 
 class Authority(Issuer):
@@ -160,6 +166,21 @@ class Etcd(Keys):
         self._process.terminate()
         self._process.wait(20)
         self._log.close()
+
+
+class Connection(http.client.HTTPSConnection):
+    """One whose socket is closed by `close` also when the server died before the handshake: ssl loses a socket that
+    it is given connected, and has to take into its hands, when that is reset in this moment."""
+
+    def __init__(self, port: int, context: ssl.SSLContext, timeout: float) -> None:
+        super().__init__("127.0.0.1", port, timeout=timeout, context=context)
+        self._tls = context
+
+    def connect(self) -> None:
+        self.sock = self._tls.wrap_socket(socket.socket(), server_hostname=self.host)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect((self.host, self.port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class ApiServer:
@@ -282,9 +303,7 @@ class ApiServer:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         if body is not None:
             pairs.append(("Content-Type", content_type))
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, timeout=30, context=self.context(certificate)
-        )
+        connection = Connection(self.port, self.context(certificate), 30)
         try:
             codes = any(name.lower() == "accept-encoding" for name, _ in pairs)
             connection.putrequest(method, path, skip_accept_encoding=codes)

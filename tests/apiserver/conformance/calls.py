@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.client import HTTPSConnection
 from typing import Any
 
-from tests.apiserver.servers import ApiServer
+from tests.apiserver.servers import ApiServer, Connection
 
 Object = dict[str, Any]
 
@@ -76,7 +76,7 @@ class Watch:
 def watching(server: ApiServer, path: str, **query: str | int) -> Iterator[Watch]:
     """A watch of a collection."""
     text = "&".join(f"{name}={value}" for name, value in {"watch": "true", **query}.items())
-    connection = HTTPSConnection("127.0.0.1", server.port, timeout=_SECONDS, context=server.context())
+    connection = Connection(server.port, server.context(), _SECONDS)
     try:
         yield Watch(connection, f"{path}?{text}", {"Authorization": "Bearer admin-token"})
     finally:
