@@ -137,7 +137,7 @@ def apply(
     try:
         managers = decoded((live or {}).get("metadata", {}).get("managedFields"))
         if not managers and live is not None:
-            first = Entry(_BEFORE_APPLY, "Update", version, "", now, set())
+            first = Entry(_BEFORE_APPLY, "Update", version, subresource, now, set())
             managers = _update(kind, zero_of(kind.node), before, managers, first, ignored)
         entry = Entry(manager, "Apply", version, subresource, now, set())
         try:

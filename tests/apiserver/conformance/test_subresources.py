@@ -227,3 +227,79 @@ def test_an_eviction_that_cannot_end_its_pod_has_told_the_pod(server: ApiServer,
     assert server.post(f"{pods}/a/eviction", wrong).status == 422
     (condition,) = server.get(f"{pods}/a").json["status"]["conditions"]
     assert condition["type"] == "DisruptionTarget"
+
+
+def test_a_namespace_ends_in_two_steps_even_when_nothing_holds_it(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}-ends"
+    body: Object = {"metadata": {"name": f"{namespace}-ends"}, "spec": {"finalizers": []}}
+    assert server.post("/api/v1/namespaces", body).status == 201
+    assert server.ask("PUT", f"{path}/finalize", body).json["spec"] == {}
+    gone = server.ask("DELETE", path).json
+    assert gone["status"] == {"phase": "Terminating"}
+    assert gone["metadata"]["deletionTimestamp"]
+    assert server.get(path).status == 200
+    assert server.ask("DELETE", path).status == 200
+    assert server.get(path).status == 404
+
+
+def test_who_takes_the_last_finalizer_away_is_shown_the_version_before(
+    server: ApiServer, namespace: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    assert server.post(path, {"metadata": {"name": "a", "finalizers": ["a.b/c"]}}).status == 201
+    last = server.ask("DELETE", f"{path}/a").json["metadata"]["resourceVersion"]
+    ended = merge(server, f"{path}/a", {"metadata": {"finalizers": None}})
+    assert ended["metadata"]["resourceVersion"] == last
+    assert server.get(f"{path}/a").status == 404
+
+
+def test_a_namespace_held_by_its_metadata_is_told_so_when_asked_again(
+    server: ApiServer, namespace: str
+) -> None:
+    name = f"{namespace}-held"
+    path = f"/api/v1/namespaces/{name}"
+    body: Object = {"metadata": {"name": name, "finalizers": ["a.b/c"]}}
+    assert server.post("/api/v1/namespaces", body).status == 201
+    assert "deletionGracePeriodSeconds" not in server.ask("DELETE", path).json["metadata"]
+    assert "deletionGracePeriodSeconds" not in server.ask("DELETE", path).json["metadata"]
+    assert server.ask("PUT", f"{path}/finalize", body | {"spec": {"finalizers": []}}).status == 200
+    assert server.ask("DELETE", path).json["metadata"]["deletionGracePeriodSeconds"] == 0
+    merge(server, path, {"metadata": {"finalizers": None}})
+    assert server.get(path).status == 404
+
+
+@pytest.mark.parametrize("finalizer", ["bad", "", "A B/c"])
+def test_finalizers_that_are_no_names_hold_no_namespace(
+    server: ApiServer, namespace: str, finalizer: str
+) -> None:
+    body: Object = {"metadata": {"name": namespace}, "spec": {"finalizers": ["kubernetes", finalizer]}}
+    refused = server.ask("PUT", f"/api/v1/namespaces/{namespace}/finalize", body)
+    assert refused.status == 422
+    assert {each["field"] for each in refused.json["details"]["causes"]} == {"spec.finalizers[1]"}
+
+
+def test_what_a_request_for_a_token_says_has_an_owner(server: ApiServer, namespace: str) -> None:
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    assert server.post(accounts, {"metadata": {"name": "a"}}).status == 201
+    made = server.post(f"{accounts}/a/token?fieldManager=m", {"spec": {"audiences": ["x"]}}).json
+    (entry,) = made["metadata"]["managedFields"]
+    assert (entry["manager"], entry["subresource"]) == ("m", "token")
+    assert entry["fieldsV1"] == {"f:spec": {"f:audiences": {}, "f:expirationSeconds": {}}}
+
+
+def test_who_owned_fields_before_they_were_applied_owned_them_through_that_path(
+    server: ApiServer, namespace: str
+) -> None:
+    """What was stored without owners, here by taking them away."""
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    pod: Object = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert server.post(pods, pod).status == 201
+    merge(server, f"{pods}/a/status", {"status": {"phase": "Running"}})
+    merge(server, f"{pods}/a", {"metadata": {"managedFields": [{}]}})
+    applied = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "status": {"message": "m"}}
+    query = "fieldManager=m&force=true"
+    made = server.ask(
+        "PATCH", f"{pods}/a/status?{query}", applied, content_type="application/apply-patch+yaml"
+    ).json
+    entries = {each["manager"]: each.get("subresource") for each in made["metadata"]["managedFields"]}
+    assert entries == {"m": "status", "before-first-apply": "status"}

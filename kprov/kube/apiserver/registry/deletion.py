@@ -53,26 +53,33 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
 def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
     """Write down the wish to delete in the object; True when nothing holds it and it may be removed now."""
     metadata = obj["metadata"]
+    pending = metadata.get("deletionTimestamp") is not None
+    if obj.get("kind") == "Namespace" and not pending:
+        # It ends in its controller's hands, also when nothing holds it.
+        _set_finalizers(strategy, metadata, options)
+        metadata["deletionTimestamp"] = timestamps.now()
+        obj.setdefault("status", {})["phase"] = "Terminating"
+        return False
+    if obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"):
+        return False
     graceful = strategy.grace_period(obj, options.grace_period_seconds)
     grace = graceful or 0
     _set_finalizers(strategy, metadata, options)
-    pending = metadata.get("deletionTimestamp") is not None
     if pending:
         before = metadata.get("deletionGracePeriodSeconds") or 0
         if before and grace < before and (options.grace_period_seconds is not None or not grace):
             since = timestamps.parse(metadata["deletionTimestamp"]) - timedelta(seconds=before)
             metadata["deletionTimestamp"] = timestamps.show(since + timedelta(seconds=grace))
             metadata["deletionGracePeriodSeconds"] = grace
+        if not is_unheld(obj):
+            metadata.setdefault("deletionGracePeriodSeconds", 0)
         remaining = metadata.get("deletionGracePeriodSeconds") or 0
         return remaining == 0 and is_unheld(obj)
     if grace or not is_unheld(obj):
         metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
-        if obj.get("kind") != "Namespace":
-            metadata["deletionGracePeriodSeconds"] = grace
+        metadata["deletionGracePeriodSeconds"] = grace
         if metadata.get("generation"):
             metadata["generation"] += 1
-        if obj.get("kind") == "Namespace":
-            obj.setdefault("status", {})["phase"] = "Terminating"
         return False
     if graceful is not None:
         # What is shown of a pod that goes at once.

@@ -344,6 +344,7 @@ class Store:
                 return old
             if deletion.is_finished(obj):
                 await self._remove(context, current, obj)
+                obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj
             await self._put(context, current, obj)
             stored = not context.dry_run

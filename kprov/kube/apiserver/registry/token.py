@@ -14,11 +14,12 @@ from kprov.kube.apiserver.authentication.service_accounts import TokenSigner, bo
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry import metadata
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.machinery import field, status, timestamps
+from kprov.kube.machinery import field, managed_fields, status, timestamps
 
 Object = dict[str, Any]
 _SHORTEST, _LONGEST = 600, 1 << 32
 _DEFAULT: Final = 3600
+_GVK: Final = ("authentication.k8s.io", "v1", "TokenRequest")
 #: Kubelets ask for this long; the token lives longer, because old clients read it only once.
 _ASKED_BY_KUBELETS: Final = 60 * 60 + 7
 _EXTENDED: Final = 365 * 24 * 3600
@@ -45,17 +46,21 @@ class TokenRequest:
             context=call.context, operation="CREATE", resource=call.resource, subresource="token",
             namespace=call.namespace, name=call.name, obj=request, old=None, options={},
         )  # fmt: skip
-        given = request.get("metadata") or {}
+        given = request.setdefault("metadata", {})
         metadata.check_namespace(given.get("namespace"), call.namespace)
+        spec = request.setdefault("spec", {})
+        if spec.get("expirationSeconds") is None:
+            spec["expirationSeconds"] = _DEFAULT
+        context = call.context
+        manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
+        managed_fields.update(None, request, _GVK, manager=manager, subresource="token")
         await call.admission.admit(attributes)
         _check_name(given, call)
         account = await self._registry.store("", "serviceaccounts").get(
             call.context, call.namespace, call.name
         )
         _check_uid(given, account["metadata"])
-        spec = request.setdefault("spec", {})
-        seconds = spec.get("expirationSeconds")
-        seconds = _DEFAULT if seconds is None else seconds
+        seconds = spec["expirationSeconds"]
         self._check(seconds)
         audiences = spec.get("audiences") or self._audiences
         await call.admission.validate(attributes)

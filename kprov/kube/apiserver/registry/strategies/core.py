@@ -43,6 +43,10 @@ class NamespaceStrategy(ResourceStrategy):
         """Of a new one: an update cannot change them."""
         return list(rules.namespace(obj))
 
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        """Only /finalize changes them."""
+        return [] if obj.get("spec") == old.get("spec") else list(rules.finalizers(obj))
+
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
 

@@ -37,6 +37,15 @@ def namespace(obj: Object) -> Iterator[FieldError]:
         yield from metadata.own_finalizer(value, path)
 
 
+def finalizers(namespace: Object) -> Iterator[FieldError]:
+    """Of one that is changed: each is told where it stands."""
+    for index, value in enumerate((namespace.get("spec") or {}).get("finalizers") or ()):
+        path = f"spec.finalizers[{index}]"
+        for text in names.is_qualified_name(value):
+            yield field.invalid(path, value, text)
+        yield from metadata.own_finalizer(value, path)
+
+
 def config_map(obj: Object) -> list[FieldError]:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     errors = _keys("data", data) + _keys("binaryData", binary)
