@@ -55,6 +55,11 @@ async def send(request: Request, url: SplitResult, prefix: str, context: ssl.SSL
             text = f"error trying to reach service: {dialing.problem(error, url)}"
             raise status.service_unavailable(text) from error
         async with answer:
+            if answer.status == 101:
+                # Nobody asked for it: what follows is no HTTP, and the client would take it for its answers.
+                other = status.quoted(answer.headers.get("Upgrade", ""))
+                text = f'backend tried to switch protocol {other} when "" was requested'
+                raise status.failure(500, "", text)
             return await _pass_on(request, answer, url, prefix, unpacks=unpacks)
 
 

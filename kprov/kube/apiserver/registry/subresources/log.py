@@ -64,6 +64,8 @@ class Logs:
         ) as session:
             try:
                 answer = await session.get(URL(url, encoded=True), allow_redirects=False)
+            except aiohttp.ServerDisconnectedError as error:
+                raise status.failure(500, "", f'Get "{url}": EOF') from error
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 text = f'Get "{url}": {dialing.problem(error, urlsplit(url))}'
                 raise status.failure(500, "", text) from error
@@ -147,7 +149,10 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def refusal(code: int, text: str, name: str) -> status.StatusError:
     """A kubelet's error as the API shows it."""
-    if code == 500:
+    if code < 200:
+        # It has switched protocols though nobody asked for it: the client may not be told that it has.
+        code, text = 500, ""
+    elif code == 500:
         return status.internal_error(text)
     if code == 400:
         return status.bad_request(text)

@@ -78,6 +78,8 @@ def test_a_kubelets_refusal_keeps_its_text() -> None:
     assert log.refusal(400, "is waiting to start", "p").message == "is waiting to start"
     missing = log.refusal(404, "no such pod", "p")
     assert (missing.reason, missing.status["details"]["causes"][0]["message"]) == ("NotFound", "no such pod")
+    # Nobody has asked it to switch protocols.
+    assert log.refusal(101, "", "p").code == 500
 
 
 @pytest.mark.parametrize(

@@ -339,6 +339,26 @@ def test_ports_that_are_none(place: str, problem: str) -> None:
     assert dialing.port_problem(urlsplit(f"http://{place}/a")) == problem
 
 
+async def test_a_backend_that_switches_protocols_unasked_is_refused(front: Front) -> None:
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nanything")
+        writer.close()
+
+    async def told(request: Request) -> Answer:
+        with pytest.raises(status.StatusError) as caught:
+            await forward_to(server.sockets[0].getsockname()[1])(request)
+        return Response(f"{caught.value.code} {caught.value}".encode())
+
+    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{await front(told)}/proxy/x") as answer,
+    ):
+        assert await answer.text() == '500 backend tried to switch protocol "x" when "" was requested'
+    server.close()
+
+
 async def test_the_links_of_a_page_lead_through_the_proxy(serve: Serve, front: Front) -> None:
     async def backend(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(text='<a href="/next">\u00e9</a>', content_type="text/html")
