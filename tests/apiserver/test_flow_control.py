@@ -202,7 +202,7 @@ async def test_a_nodes_lease_is_renewed_while_a_user_floods_the_server_with_list
     codes = json.loads(out)
     assert codes.get("200", 0) > 20
     # Far below the 10 seconds after which a kubelet gives up, also on a busy machine.
-    assert max(took) < 3, (took, codes)
+    assert max(took) < 6, (took, codes)
 
 
 def test_seats_follow_changes_of_the_objects(server: ApiServer) -> None:
