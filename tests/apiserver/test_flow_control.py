@@ -87,6 +87,9 @@ def test_schemas_say_whether_their_level_is_there(server: ApiServer) -> None:
         assert time.monotonic() < end
         time.sleep(0.2)
     assert {name for name, status in said.items() if status == "True"} == {"lost"}
+    applied = found["lost"]["metadata"]["managedFields"][0]
+    assert (applied["operation"], applied["subresource"]) == ("Apply", "status")
+    assert applied["manager"] == "api-priority-and-fairness-config-consumer-v1"
     assert server.ask("DELETE", f"{GROUP}/flowschemas/lost").status == 200
 
 

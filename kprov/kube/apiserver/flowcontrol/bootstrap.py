@@ -11,15 +11,17 @@ import asyncio
 import copy
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry import reset_fields
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.store import DeleteOptions, Store
 from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import timestamps
+from kprov.kube.machinery import managed_fields, timestamps
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -241,14 +243,25 @@ async def _tell(store: Store, obj: Object, levels: set[str]) -> None:
         moment = have.get("lastTransitionTime") or moment
 
     def change(old: Object | None) -> Object:
-        assert old is not None
-        others = [c for c in (old.get("status") or {}).get("conditions") or () if c["type"] != "Dangling"]
         condition = told | {"lastTransitionTime": moment}
-        return old | {"status": (old.get("status") or {}) | {"conditions": [*others, condition]}}
+        applied = {
+            "apiVersion": store.resource.api_version,
+            "kind": store.resource.kind,
+            "metadata": {"name": name},
+            "status": {"conditions": [condition]},
+        }
+        return managed_fields.apply(
+            old,
+            applied,
+            store.resource.gvk,
+            manager=_STATUS_MANAGER,
+            force=True,
+            subresource="status",
+            ignored=reset_fields.of(store.resource, "status"),
+        )
 
     name = obj["metadata"]["name"]
-    context = _context("update", store, name)
-    context.field_manager = _STATUS_MANAGER
+    context = replace(_context("update", store, name), applied=True)
     await store.update(context, "", name, change, subresource="status")
 
 
