@@ -108,3 +108,18 @@ def test_numbers_that_are_applied_become_integers_as_in_go(
     assert answer.status == code, answer.body
     if found is not None:
         assert answer.json["spec"]["ports"][0]["port"] == found
+
+
+def test_a_generation_stays_where_the_kind_has_none_of_its_own(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    kept = server.post(path, {"metadata": {"name": "a", "generation": 7}})
+    assert (kept.status, kept.json["metadata"]["generation"]) == (201, 7)
+    changed = server.ask("PUT", f"{path}/a", {"metadata": {"name": "a", "generation": 9}, "data": {"a": "b"}})
+    assert changed.json["metadata"]["generation"] == 7
+    refused = server.post(path, {"metadata": {"name": "b", "generation": -1}})
+    assert (refused.status, refused.json["message"]) == (
+        422,
+        'ConfigMap "b" is invalid: metadata.generation: Invalid value: -1: must be greater than or equal to 0',
+    )
+    made = server.post(deployments(namespace), (DEPLOYMENT % ("a", ', "generation": 7', "", "", "")).encode())
+    assert (made.status, made.json["metadata"]["generation"]) == (201, 1)

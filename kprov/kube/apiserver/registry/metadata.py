@@ -52,7 +52,6 @@ def prepare_for_create(resource: Resource, namespace: str, obj: Object) -> None:
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
         "selfLink",
-        "generation",
     ):
         metadata.pop(name, None)
     if resource.namespaced:
@@ -192,6 +191,9 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
         errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
     if resource.namespaced and not metadata.get("namespace"):
         errors.append(field.required("metadata.namespace"))
+    generation = metadata.get("generation") or 0
+    if generation < 0:
+        errors.append(field.invalid("metadata.generation", generation, checks.NOT_NEGATIVE))
     own = judges_finalizers(resource)
     errors += [*common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
     return [*errors, *field_managers.entries(metadata.get("managedFields"))]
