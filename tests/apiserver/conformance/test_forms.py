@@ -52,6 +52,18 @@ def test_the_version_and_the_paths_are_json_to_be_read(server: ApiServer) -> Non
     assert server.get("/", headers={"Accept": "application/yaml"}).body.startswith(b'{\n  "paths"')
 
 
+def test_documents_end_with_a_line_feed_where_they_are_one_line(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    lines = [server.post(path, {"metadata": {"name": "a"}}).body]
+    tables = {"Accept": "application/json;as=Table;g=meta.k8s.io;v=v1"}
+    wanted = ("/api", "/apis/apps/v1", path, f"{path}?limit=1", f"{path}/a", f"{path}/missing", "/nowhere/x")
+    lines += [server.get(asked).body for asked in wanted]
+    lines += [server.get(path, headers=tables).body, server.ask("DELETE", f"{path}/a").body]
+    assert [line[-2:] for line in lines if line.startswith(b"{")] == [b"}\n"] * (len(lines) - 1)
+    for asked in ("/version", f"{path}?pretty=true"):
+        assert server.get(asked).body.endswith(b"\n}")
+
+
 def test_a_table_holds_words_that_it_knows_of_one_object_too(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     ok(server, "POST", path, {"metadata": {"name": "a"}})

@@ -79,7 +79,7 @@ async def catch_up(store: Store, revision: int | None) -> None:
 
 
 def render(store: Store, listed: Listed) -> bytes:
-    """The list's JSON."""
+    """The list's JSON, a line."""
     resource = store.resource
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
     if listed.token is not None:
@@ -89,7 +89,7 @@ def render(store: Store, listed: Listed) -> bytes:
     top = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
     items = b",{".join([entry.tail for entry in listed.entries])
     opening = b',"items":[{' if listed.entries else b',"items":['
-    return b"%b%b%b%b]}" % (top, orjson.dumps(metadata), opening, items)
+    return b"%b%b%b%b]}\n" % (top, orjson.dumps(metadata), opening, items)
 
 
 def _prefix(store: Store, options: ListOptions) -> str:

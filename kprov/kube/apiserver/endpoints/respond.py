@@ -90,7 +90,8 @@ def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str
         from kprov.kube.machinery import go_yaml_text
 
         return Response(body=go_yaml_text.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
-    option = orjson.OPT_INDENT_2 if form.pretty else 0
+    # Go ends a document with a line feed, but not one that it indents.
+    option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
     return Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
 
 

@@ -108,7 +108,7 @@ class Verbs:
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
-            response = respond.raw(store.cache.head + entry.tail, context.warnings)
+            response = respond.raw(b"%b%b\n" % (store.cache.head, entry.tail), context.warnings)
             return await respond.compressed(request, response)
         include = query.get("includeObject", "")
         obj = respond.formed(view.resource, view.shown(entry, form), form, include, view.outgoing)
