@@ -25,6 +25,10 @@ POLICY = {
             "resources": [{"group": "", "resources": ["configmaps"], "resourceNames": ["seen", ""]}],
             "omitManagedFields": True,
         },
+        {
+            "level": "RequestResponse",
+            "resources": [{"group": "", "resources": ["configmaps"], "resourceNames": ["whole"]}],
+        },
         {"level": "Request", "verbs": ["create"], "resources": [{"group": "", "resources": ["namespaces"]}]},
         {"level": "Request", "resources": [{"group": "authentication.k8s.io"}]},
         {"level": "None", "userGroups": ["developers"], "namespaces": ["default"]},
@@ -155,6 +159,14 @@ def test_events_are_counted(server: ApiServer) -> None:
         found = re.search(rf"^{re.escape(name)} (\S+)", text, re.MULTILINE)
         assert found is not None
         assert float(found[1]) > 0
+
+
+def test_an_answer_in_several_lines_is_recorded_in_one(server: ApiServer, folder: Path) -> None:
+    server.post(MAPS, {"metadata": {"name": "whole"}})
+    for query in ("", "?pretty=true"):
+        answer = server.get(f"{MAPS}/whole{query}")
+        (event,) = events(folder, answer)
+        assert event["responseObject"] == answer.json
 
 
 def test_a_full_log_is_put_aside_and_old_ones_go(tmp_path: Path) -> None:
