@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+#: Of a manager's name, where the request gives none.
+_MANAGER_LENGTH: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,11 @@ class RequestContext:
     applied: bool = False
     #: The annotations of the request's audit event; None when it has none.
     audit_annotations: dict[str, str] | None = None
+
+    @property
+    def manager(self) -> str:
+        """Who owns what is written: the name that is given, or the user agent up to its first slash."""
+        return self.field_manager or self.user_agent.split("/", 1)[0][:_MANAGER_LENGTH]
 
     def annotate(self, key: str, value: str) -> None:
         """Add to the audit event, as upstream's AddAuditAnnotation: the first value of a key stays."""

@@ -157,11 +157,6 @@ def apply(
     return result
 
 
-def user_agent_manager(user_agent: str) -> str:
-    """The manager's name where the request gives none: the user agent up to its first slash, 128 bytes."""
-    return user_agent.split("/", 1)[0][:128]
-
-
 def without_managed_fields(obj: Object) -> Object:
     """A copy that differs in metadata only, for comparing writes: a changed time alone is no change."""
     metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}

@@ -8,33 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
 
 Object = dict[str, Any]
 
 
-class NodeDeclaredFeatureValidator(AdmissionPlugin):
+class NodeDeclaredFeatureValidator(PodOnNodePlugin):
     name = "NodeDeclaredFeatureValidator"
-    operations = frozenset({"UPDATE"})
-    resources = frozenset({("", "pods")})
+    subresources = frozenset({"", "resize"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._nodes = registry.store("", "nodes").lister
-
-    async def validate(self, attributes: Attributes) -> None:
-        pod, old = attributes.obj, attributes.old
-        if attributes.subresource not in {"", "resize"} or pod is None or old is None:
-            return
-        name = pod["spec"].get("nodeName", "")
-        if not name or old["metadata"].get("generation") == pod["metadata"].get("generation"):
-            return
+    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
         wanted = required(pod["spec"], old["spec"])
         if not wanted:
             return
-        node = self._nodes.get("", name)
-        if node is None:
-            raise refused(attributes, f'node "{name}" not found')
+        node = self.node(attributes, name)
         declared = (node.get("status") or {}).get("declaredFeatures") or ()
         missing = [feature for feature in wanted if feature not in declared]
         if missing:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
 from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.quantity import ZERO, Quantity
 from kprov.kube.machinery.status import StatusError
@@ -13,24 +13,13 @@ from kprov.kube.machinery.status import StatusError
 Object = dict[str, Any]
 
 
-class PodResizeValidator(AdmissionPlugin):
+class PodResizeValidator(PodOnNodePlugin):
     name = "PodResizeValidator"
-    operations = frozenset({"UPDATE"})
-    resources = frozenset({("", "pods")})
+    subresources = frozenset({"resize"})
 
-    def __init__(self, registry: Registry) -> None:
-        self._nodes = registry.store("", "nodes").lister
-
-    async def validate(self, attributes: Attributes) -> None:
-        pod, old = attributes.obj, attributes.old
-        if attributes.subresource != "resize" or pod is None or old is None:
-            return
-        name = pod["spec"].get("nodeName", "")
-        if not name or old["metadata"].get("generation") == pod["metadata"].get("generation"):
-            return
-        node = self._nodes.get("", name)
-        if node is None:
-            raise refused(attributes, f'node "{name}" not found')
+    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
+        del old
+        node = self.node(attributes, name)
         system = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux")
         if system != "linux":
             text = f'pod resize is only supported on linux nodes, node "{name}" is "{system}"'

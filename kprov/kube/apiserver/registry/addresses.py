@@ -21,8 +21,8 @@ _NOT_A_CIDR: Final = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8:
 _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
 
 
-def family_of(text: str) -> str:
-    """IPv4 or IPv6 of an address, also of one that was wrong before and may stay."""
+def family_as_written(text: str) -> str:
+    """IPv4 or IPv6 of an address by its spelling, also of one that was wrong before and may stay."""
     return "IPv6" if ":" in text else "IPv4"
 
 

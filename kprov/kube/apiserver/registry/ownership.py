@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kprov.kube.apiserver.registry import reset_fields
@@ -23,9 +24,26 @@ class Ownership:
         paths = ("", *(each.name for each in resource.subresources))
         self._ignored = {each: reset_fields.of(resource, each) for each in paths}
 
-    def note(self, context: RequestContext, old: Object | None, obj: Object, subresource: str = "") -> None:
-        """Write obj's managedFields; they speak of the version that the client uses. Never fails."""
-        manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
+    def note(
+        self,
+        context: RequestContext,
+        old: Object | None,
+        obj: Object,
+        subresource: str = "",
+        emptied: Sequence[zero_values.Emptied] = (),
+    ) -> None:
+        """Write obj's managedFields; they speak of the version that the client uses. Never fails.
+
+        emptied: what zero_values.normalize took out of obj; lists among it have owners.
+        """
+        if not emptied:
+            self._note(context, old, obj, subresource)
+            return
+        with zero_values.shown_empty(emptied):
+            self._note(context, old, obj, subresource)
+
+    def _note(self, context: RequestContext, old: Object | None, obj: Object, subresource: str) -> None:
+        manager = context.manager
         ignored = self._ignored.get(subresource, ())
         info = context.info
         used = self._others.get((info.api_group, info.api_version)) if self._others else None

@@ -182,7 +182,7 @@ class Store:
         strategy.default(obj)
         context.warnings += metadata.single_owners(obj["metadata"])
         if obj["metadata"].get("managedFields") is None or not context.applied:
-            self._note_owners(context, None, obj, "", emptied)
+            self._ownership.note(context, None, obj, "", emptied)
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
         if attributes is not None and self.admission is not None:
@@ -320,7 +320,7 @@ class Store:
         if not context.applied:
             if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
                 obj["metadata"]["managedFields"] = []  # given empty it says that nobody owns anything
-            self._note_owners(context, old, obj, subresource, emptied)
+            self._ownership.note(context, old, obj, subresource, emptied)
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -352,20 +352,6 @@ class Store:
             await finish(stored)
         self.hooks.decorate(obj)
         return obj
-
-    def _note_owners(
-        self,
-        context: RequestContext,
-        old: Object | None,
-        obj: Object,
-        subresource: str,
-        emptied: Sequence[zero_values.Emptied],
-    ) -> None:
-        if not emptied:
-            self._ownership.note(context, old, obj, subresource)
-            return
-        with zero_values.shown_empty(emptied):
-            self._ownership.note(context, old, obj, subresource)
 
     def _judge_update(
         self,

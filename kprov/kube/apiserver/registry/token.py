@@ -51,9 +51,7 @@ class TokenRequest:
         spec = request.setdefault("spec", {})
         if spec.get("expirationSeconds") is None:
             spec["expirationSeconds"] = _DEFAULT
-        context = call.context
-        manager = context.field_manager or managed_fields.user_agent_manager(context.user_agent)
-        managed_fields.update(None, request, _GVK, manager=manager, subresource="token")
+        managed_fields.update(None, request, _GVK, manager=call.context.manager, subresource="token")
         await call.admission.admit(attributes)
         _check_name(given, call)
         account = await self._registry.store("", "serviceaccounts").get(

@@ -45,7 +45,7 @@ class NamespaceStrategy(ResourceStrategy):
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
         """Only /finalize changes them."""
-        return [] if obj.get("spec") == old.get("spec") else list(rules.finalizers(obj))
+        return [] if obj.get("spec") == old.get("spec") else list(rules.namespace(obj, changed=True))
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}

@@ -29,18 +29,10 @@ _NEEDED: Final = {
 }
 
 
-def namespace(obj: Object) -> Iterator[FieldError]:
-    path = "spec.finalizers"
-    for value in (obj.get("spec") or {}).get("finalizers") or ():
-        for text in names.is_qualified_name(value):
-            yield field.invalid(path, value, text)
-        yield from metadata.own_finalizer(value, path)
-
-
-def finalizers(namespace: Object) -> Iterator[FieldError]:
-    """Of one that is changed: each is told where it stands."""
-    for index, value in enumerate((namespace.get("spec") or {}).get("finalizers") or ()):
-        path = f"spec.finalizers[{index}]"
+def namespace(obj: Object, *, changed: bool = False) -> Iterator[FieldError]:
+    """Of a new one; of one that is changed each finalizer is told of where it stands."""
+    for index, value in enumerate((obj.get("spec") or {}).get("finalizers") or ()):
+        path = f"spec.finalizers[{index}]" if changed else "spec.finalizers"
         for text in names.is_qualified_name(value):
             yield field.invalid(path, value, text)
         yield from metadata.own_finalizer(value, path)

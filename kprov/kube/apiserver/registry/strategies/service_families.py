@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.addresses import family_of
+from kprov.kube.apiserver.registry.addresses import family_as_written
 from kprov.kube.apiserver.registry.strategies import service_rules
 from kprov.kube.apiserver.registry.strategies.service_defaults import needs_cluster_ip
 from kprov.kube.machinery import field
@@ -102,7 +102,7 @@ def _from_addresses(spec: Object, known: Collection[str]) -> list[FieldError]:
     for index, address in enumerate(addresses):
         if address == "None":
             break
-        family = family_of(address)
+        family = family_as_written(address)
         if index < len(families):
             continue
         if family in known:

@@ -154,7 +154,7 @@ def cluster_ips(spec: Object, kept: Sequence[str] = ()) -> Errors:
         yield field.invalid(path, given, "may only hold up to 2 values")
     if wrong or is_headless(spec):
         return
-    versions = [addresses.family_of(text) for text in given]
+    versions = [addresses.family_as_written(text) for text in given]
     if len(versions) > 1 and len(set(versions)) < 2:
         yield field.invalid(path, given, "may specify no more than one IP for each IP family")
     for index, (version, family) in enumerate(zip(versions, families, strict=False)):

@@ -28,7 +28,8 @@ from kprov.kube.machinery import status
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], Awaitable[int]]
-Front = Callable[[Callable[[Request], Awaitable[Answer]]], Awaitable[int]]
+Own = Callable[[Request], Awaitable[Answer]]
+Front = Callable[[Own], Awaitable[int]]
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def front() -> AsyncIterator[Front]:
         await listener.close()
 
 
-def tunnel_to(port: int) -> Callable[[Request], Awaitable[Answer]]:
+def tunnel_to(port: int) -> Own:
     async def handle(request: Request) -> Answer:
         url = urlsplit(f"http://127.0.0.1:{port}{request.raw_path}")
         return await splice.through(request, url, headers.for_upgrade(request), None)
@@ -192,7 +193,7 @@ async def test_a_refused_upgrade_is_told_as_it_came_and_ends_the_connection(
     writer.close()
 
 
-def forward_to(port: int) -> Callable[[Request], Awaitable[Answer]]:
+def forward_to(port: int) -> Own:
     async def handle(request: Request) -> Answer:
         path = request.target.removeprefix("/proxy")
         url = urlsplit(f"http://127.0.0.1:{port}{path}")
@@ -301,6 +302,28 @@ async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_
     assert dialing.problem(caught.value, url) == text
 
 
+async def _saying(said: bytes) -> asyncio.Server:
+    """A backend that hears a head, says that and hangs up."""
+
+    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        writer.close()
+
+    return await asyncio.start_server(backend, "127.0.0.1", 0)
+
+
+def _told(handler: Own) -> Own:
+    """Answers with the refusal that comes of it."""
+
+    async def told(request: Request) -> Answer:
+        with pytest.raises(status.StatusError) as caught:
+            await handler(request)
+        return Response(f"{caught.value.code} {caught.value.reason}{caught.value}".encode())
+
+    return told
+
+
 @pytest.mark.parametrize(
     ("said", "text"),
     [(b"", "unexpected EOF"), (b"HTTP/1.1 302 Found\r\nLocation: /a\r\n\r\n", "invalid upgrade response: status code 302")],
@@ -308,17 +331,8 @@ async def test_a_certificate_of_an_unknown_authority_is_told_as_go_tells_it(tmp_
 async def test_a_backend_that_hangs_up_or_leads_elsewhere_switches_nothing(
     front: Front, said: bytes, text: str
 ) -> None:
-    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
-        writer.close()
-
-    async def told(request: Request) -> Answer:
-        with pytest.raises(status.StatusError) as caught:
-            await tunnel_to(server.sockets[0].getsockname()[1])(request)
-        return Response(f"{caught.value.code} {caught.value.reason}{caught.value}".encode())
-
-    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    server = await _saying(said)
+    told = _told(tunnel_to(server.sockets[0].getsockname()[1]))
     sent = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
     async with (
         aiohttp.ClientSession() as session,
@@ -340,17 +354,10 @@ def test_ports_that_are_none(place: str, problem: str) -> None:
 
 
 async def test_a_backend_that_switches_protocols_unasked_is_refused(front: Front) -> None:
-    async def backend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nanything")
-        writer.close()
-
-    async def told(request: Request) -> Answer:
-        with pytest.raises(status.StatusError) as caught:
-            await forward_to(server.sockets[0].getsockname()[1])(request)
-        return Response(f"{caught.value.code} {caught.value}".encode())
-
-    server = await asyncio.start_server(backend, "127.0.0.1", 0)
+    server = await _saying(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nanything"
+    )
+    told = _told(forward_to(server.sockets[0].getsockname()[1]))
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"http://127.0.0.1:{await front(told)}/proxy/x") as answer,

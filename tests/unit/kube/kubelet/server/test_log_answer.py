@@ -49,6 +49,16 @@ async def test_a_log_is_sent_whole(log: Path) -> None:
         writer.close()
 
 
+async def _follow_and_leave(port: int, kubelet: Kubelet, *, runs: bool = True) -> None:
+    """Read the first line, then go; runs: whether the container still does then."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    await reader.readuntil(b"one\n")
+    kubelet.runs = runs
+    writer.close()
+    await writer.wait_closed()
+
+
 @pytest.mark.parametrize("quiet", [True, False])
 async def test_following_ends_with_its_client_without_a_word(
     log: Path, caplog: pytest.LogCaptureFixture, quiet: bool
@@ -56,11 +66,7 @@ async def test_following_ends_with_its_client_without_a_word(
     """Also when the container writes nothing at which it could be noticed."""
     kubelet = Kubelet(log, follow=True)
     async with served(kubelet.handle) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(GET)
-        await reader.readuntil(b"one\n")
-        writer.close()
-        await writer.wait_closed()
+        await _follow_and_leave(port, kubelet)
         if not quiet:
             with log.open("ab") as file:
                 file.write(b"2026-01-01T00:00:02.000000001Z stdout F two\n")
@@ -75,12 +81,7 @@ async def test_the_end_of_a_container_whose_reader_has_gone_is_no_failure(
     """The client goes while the end is being read."""
     kubelet = Kubelet(log, follow=True)
     async with served(kubelet.handle) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(GET)
-        await reader.readuntil(b"one\n")
-        kubelet.runs = False
-        writer.close()
-        await writer.wait_closed()
+        await _follow_and_leave(port, kubelet, runs=False)
         async with asyncio.timeout(20):
             await kubelet.ended.wait()
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -1,0 +1,39 @@
+"""What plugins have in common that judge changes of a pod which is on a node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.registry.registry import Registry
+
+Object = dict[str, Any]
+
+
+class PodOnNodePlugin(AdmissionPlugin):
+    operations = frozenset({"UPDATE"})
+    resources = frozenset({("", "pods")})
+    #: Updates of these are judged; "" is the pod itself.
+    subresources: frozenset[str]
+
+    def __init__(self, registry: Registry) -> None:
+        self._nodes = registry.store("", "nodes").lister
+
+    async def validate(self, attributes: Attributes) -> None:
+        pod, old = attributes.obj, attributes.old
+        if attributes.subresource not in self.subresources or pod is None or old is None:
+            return
+        name = pod["spec"].get("nodeName", "")
+        if name and old["metadata"].get("generation") != pod["metadata"].get("generation"):
+            self.judge(attributes, pod, old, name)
+
+    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
+        """Of a pod whose spec changes on the node of that name. Raises StatusError 403."""
+        raise NotImplementedError
+
+    def node(self, attributes: Attributes, name: str) -> Object:
+        """Raises StatusError 403 when it is not there."""
+        node: Object | None = self._nodes.get("", name)
+        if node is None:
+            raise refused(attributes, f'node "{name}" not found')
+        return node
