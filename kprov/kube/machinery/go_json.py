@@ -27,6 +27,8 @@ _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]
 _LITERALS: Final = {b"t": b"true", b"f": b"false", b"n": b"null"}
 #: Longer integers are none of 64 bits.
 _SHORT_DIGITS: Final = 20
+#: Go writes whole floats below this without an exponent, so that they are read as integers.
+_PLAIN_FLOATS: Final = 1e21
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -49,6 +51,13 @@ def printed(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "<nil>" if value is None else str(value)
+
+
+def reread(number: float) -> int | float:
+    """A number that Go has written as JSON and read again: a whole one is an integer."""
+    if number.is_integer() and abs(number) < _PLAIN_FLOATS:
+        return int(number)
+    return number
 
 
 def loads(data: bytes) -> Any:

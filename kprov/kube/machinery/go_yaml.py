@@ -187,7 +187,7 @@ def _with_json_keys(value: Any) -> Any:
         if not math.isfinite(value):
             shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
             raise YamlError(f"json: unsupported value: {shown}")
-        return go_yaml_scalars.as_json(value)
+        return go_json.reread(value)
     return value
 
 

@@ -1,6 +1,6 @@
 """What a plain word of YAML is to Go: null, a bool, a number or text.
 
-Source: go.yaml.in/yaml/v2 (resolve.go); numbers then become JSON, as sigs.k8s.io/yaml writes it.
+Source: go.yaml.in/yaml/v2 (resolve.go).
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import re
 from typing import Any, Final
 
 _INT64: Final = 2**63
-#: Go writes whole floats below this without an exponent, so that they are read as integers.
-_PLAIN_FLOATS: Final = 1e21
 _WORDS: Final[dict[str, Any]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
@@ -43,13 +41,6 @@ def value_of(word: str) -> Any:
         if math.isfinite(decimal):
             return decimal
     return word
-
-
-def as_json(number: float) -> int | float:
-    """A number that has been written as JSON by Go and read again: a whole one is an integer."""
-    if number.is_integer() and abs(number) < _PLAIN_FLOATS:
-        return int(number)
-    return number
 
 
 def _integer(digits: str) -> int:

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
+from kprov.kube.machinery.go_json import reread
+
 DECIMAL_SI, BINARY_SI, DECIMAL_EXPONENT = "DecimalSI", "BinarySI", "DecimalExponent"
 
-#: Go writes whole numbers below this without an exponent.
-_PLAIN_FLOATS = 1e21
 _NANO = 10**9
 _MAX_BINARY = (2**63 - 1) * _NANO
 _PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
@@ -41,8 +41,8 @@ class Quantity:
     @classmethod
     def parse(cls, text: str | int | float) -> Quantity:
         """From wire text (or a JSON number). Smaller than a nano is rounded up. Raises QuantityError."""
-        if isinstance(text, float) and text.is_integer() and abs(text) < _PLAIN_FLOATS:
-            text = int(text)
+        if isinstance(text, float):
+            text = reread(text)
         return _parse(text if isinstance(text, str) else repr(text))
 
     @classmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.machinery import go_yaml_scalars
+from kprov.kube.machinery import go_json
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 _KINDS: Final[dict[type, str]] = {
@@ -58,7 +58,7 @@ def restore(node: Node, value: Any) -> Any:
     elif node.kind in _BITS and type(value) is not bool and value == value // 1:
         return _lower_bits(value, _BITS[node.kind])
     elif node.kind is Kind.INT_OR_STRING and type(value) is float:
-        return go_yaml_scalars.as_json(value)
+        return go_json.reread(value)
     return value
 
 
