@@ -97,6 +97,7 @@ class ClusterVariables(BaseModel):
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
     kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"
+    kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
     kube_vip_address: Address | Literal[""] = ""
     supplementary_addresses_in_ssl_keys: list[str] = []
     node_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}

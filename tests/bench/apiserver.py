@@ -76,7 +76,7 @@ def _figures(program: str | None) -> dict[str, float]:
 
 
 def figures() -> None:
-    """All figures of ours and, with KPROV_BENCH_APISERVER, of the other; as many workers as CPUs."""
+    """All figures of ours and, with KPROV_BENCH_APISERVER, of the other; as many workers as there are by default."""
     _both(_figures)
 
 
@@ -154,7 +154,6 @@ async def _seconds(load: Load, query: str, *, lines: int) -> float:
 
 def _both(measure: Callable[[str | None], dict[str, float]]) -> None:
     """The figures of ours and, where there is another, of that too and their ratios."""
-    os.environ.setdefault("KPROV_APISERVER_WORKERS", str(os.cpu_count() or 1))
     other = os.environ.get(OTHER)
     theirs = measure(other) if other else {}
     rows = []

@@ -71,6 +71,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     try:
         urls = parse_urls(options.etcd_servers)
         tls = ServingTls(options)
+        processes = workers.count()
     except (ValueError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
         return 1
@@ -90,7 +91,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         address=options.bind_address,
         port=options.secure_port,
         context=tls.context,
-        reuse_port=workers.count() > 1,
+        reuse_port=processes > 1,
     )
     log.info("listening on %s:%d", options.bind_address, options.secure_port)
     async with asyncio.TaskGroup() as group:

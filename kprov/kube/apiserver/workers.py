@@ -2,6 +2,8 @@
 
 Upstream has no flag for it, so the number comes from the environment. The first process is the one that
 systemd knows; the others answer requests only (no post-start hooks, no compaction) and end with it.
+There is one where nothing else is said. Each further one has caches of its own and hears of each write, so
+that they are worth it for many readers on a host with CPUs to spare; /metrics tells of the one that is asked.
 """
 
 from __future__ import annotations
@@ -23,9 +25,14 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def count() -> int:
-    """How many processes share the port; 1 unless the environment says more."""
+    """How many processes share the port.
+
+    Raises ValueError where the environment has no number from 1 on.
+    """
     text = os.environ.get(COUNT, "1")
-    return max(int(text), 1) if text.isdecimal() else 1
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{COUNT}={text}: expected a number of processes from 1 on")
+    return int(text)
 
 
 def is_helper() -> bool:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 log = logging.getLogger(__name__)
 
 #: After a round the next one waits for so many times the CPU time that it took,
-PAUSE_FACTOR: Final = 16.0
+PAUSE_FACTOR: Final = 8.0
 #: but no longer than so many seconds.
 LONGEST: Final = 1 / 60
 #: So many seconds of waiting are left out after as long a rest: what comes seldom never waits.
