@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from kprov.kube.machinery import definitions, openapi_enums
+from kprov.kube.machinery import definitions, go_json, openapi_enums
 from kprov.kube.machinery.openapi_defaults import default_of
 from kprov.kube.machinery.openapi_paths import CONNECT, PARAMETERS, PATCH_BODY, Operation, operations
 from kprov.kube.machinery.patch import PATCH_TYPES
@@ -92,7 +92,7 @@ def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> b
             "securitySchemes": _SCHEMES,
         },
     }
-    return orjson.dumps(document)
+    return go_json.dumps(document)
 
 
 def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:

@@ -64,6 +64,27 @@ def test_documents_end_with_a_line_feed_where_they_are_one_line(server: ApiServe
         assert server.get(asked).body.endswith(b"\n}")
 
 
+def test_documents_escape_what_go_escapes(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    told = "<b>&amp;\u2028\u2029\u2018é"
+    made = server.post(path, {"metadata": {"name": "a", "annotations": {"a": told}}, "data": {"k": told}})
+    watched = f"{path}?watch=1&resourceVersion=0&timeoutSeconds=1"
+    texts = [made.body] + [
+        server.get(asked).body for asked in (f"{path}/a", path, f"{path}?pretty=1", watched)
+    ]
+    texts += [server.get(f"{path}/a", headers=METADATA).body, server.get(watched, headers=METADATA).body]
+    escaped = rb"\u003cb\u003e\u0026amp;\u2028\u2029" + "\u2018é".encode()
+    for text in texts:
+        assert escaped in text
+        assert not {*"<>&\u2028\u2029"} & {*text.decode()}
+    assert server.get(f"{path}/a").json["data"]["k"] == told
+    refused = server.get(f"{path}/%3Cx%3E").body
+    assert rb"configmaps \"\u003cx\u003e\" not found" in refused
+    described = server.get("/openapi/v3/api/v1").body
+    assert b"<" not in described
+    assert rb"\u003c" in described
+
+
 def test_a_table_holds_words_that_it_knows_of_one_object_too(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/configmaps"
     ok(server, "POST", path, {"metadata": {"name": "a"}})

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
-
 from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import go_json
 
 Object = dict[str, Any]
 #: Takes a finished line of the log.
@@ -172,7 +171,7 @@ def _readable(value: Any) -> Any:
 
 
 def _json(document: Object) -> bytes:
-    return orjson.dumps({name: document[name] for name in _ORDER if name in document}) + b"\n"
+    return go_json.dumps({name: document[name] for name in _ORDER if name in document}) + b"\n"
 
 
 def _legacy(document: Object) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from kprov.kube.machinery import go_json
 from kprov.kube.machinery.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ def encode(resource_head: bytes, obj: Object) -> bytes:
     """What goes to etcd: kind, apiVersion and metadata first, without resourceVersion."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     rest = {key: value for key, value in obj.items() if key not in {"kind", "apiVersion", "metadata"}}
-    return resource_head + orjson.dumps({"metadata": metadata, **rest})[1:]
+    return resource_head + go_json.dumps({"metadata": metadata, **rest})[1:]
 
 
 def tail_of(resource_head: bytes, value: bytes, revision: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery import schema, zero_values
+from kprov.kube.machinery import go_json, schema, zero_values
 from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
@@ -60,6 +60,6 @@ def _as_json(value: bytes) -> bytes:
     from kprov.kube.apiserver.protobuf import decode
 
     try:
-        return orjson.dumps(decode.decode(value))
+        return go_json.dumps(decode.decode(value))
     except decode.ProtobufError as error:
         raise ValueError(str(error)) from error

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.endpoints.negotiation import JSON, YAML, Form
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import printers
+from kprov.kube.machinery import go_json, printers
 from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
 
@@ -92,7 +92,7 @@ def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str
         return Response(body=go_yaml_text.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
     # Go ends a document with a line feed, but not one that it indents.
     option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
-    return Response(body=orjson.dumps(obj, option=option), status=code, headers=headers(JSON, warnings))
+    return Response(body=go_json.dumps(obj, option), status=code, headers=headers(JSON, warnings))
 
 
 def check_include(form: Form, include_object: str) -> None:

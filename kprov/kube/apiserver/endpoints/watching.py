@@ -21,7 +21,7 @@ from kprov.kube.apiserver.endpoints.served import Served
 from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import printers, status
+from kprov.kube.machinery import go_json, printers, status
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.websocket import WebSocket
@@ -73,7 +73,7 @@ class _Encoder:
             obj = self._table(obj)
         elif self._form.kind:
             obj = printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
-        return orjson.dumps({"type": type_, "object": obj}) + b"\n"
+        return go_json.dumps({"type": type_, "object": obj}) + b"\n"
 
     def _table(self, obj: dict[str, Any]) -> dict[str, Any]:
         columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
@@ -94,7 +94,7 @@ class _Encoder:
 
 
 def _error_line(failure: status.StatusError) -> bytes:
-    return orjson.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
+    return go_json.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
 
 
 class _HttpSink:

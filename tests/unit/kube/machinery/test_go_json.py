@@ -61,3 +61,16 @@ def test_what_could_not_be_written_again_is_not_read(depth: int) -> None:
 def test_two_hundred_levels_are_read() -> None:
     assert go_json.loads(b"[" * 200 + b"]" * 200)
     assert len(go_json.loads(b"[" + b",".join([b"{}"] * 500) + b"]")) == 500
+
+
+@pytest.mark.parametrize(
+    ("document", "written"),
+    [
+        ({"a<": "b>&"}, rb'{"a\u003c":"b\u003e\u0026"}'),
+        ("\u2028 \u2029 \u2027 é", rb'"\u2028 \u2029 ' + "\u2027 é".encode() + b'"'),
+        ('\x00\x1f\x7f\b\f\n\r\t"\\/', rb'"\u0000\u001f' + b"\x7f" + rb'\b\f\n\r\t\"\\/"'),
+    ],
+)
+def test_what_go_escapes_is_escaped(document: object, written: bytes) -> None:
+    assert go_json.dumps(document) == written
+    assert go_json.loads(written) == document

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kprov.kube.apiserver.authentication import service_accounts
 from kprov.kube.apiserver.endpoints.negotiation import check_route
 from kprov.kube.component_base.http11.answer import Response
-from kprov.kube.machinery import status
+from kprov.kube.machinery import go_json, status
 
 CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"
@@ -41,7 +41,7 @@ class OpenId:
             uri = options.service_account_jwks_uri or f"https://{address}{KEYS_PATH}"
             described = configuration(issuers[0], uri, listed)
             self._documents = {
-                CONFIGURATION_PATH: (orjson.dumps(described), "application/json"),
+                CONFIGURATION_PATH: (go_json.dumps(described), "application/json"),
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 

@@ -19,7 +19,7 @@ from kprov.kube.component_base import spdy
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
-from kprov.kube.machinery import status
+from kprov.kube.machinery import go_json, status
 
 #: The only protocol of WebSockets that can end one direction of a channel.
 V5: Final = "v5.channel.k8s.io"
@@ -81,7 +81,7 @@ class _Session:
         try:
             await asyncio.wait({work, reading}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
-                await self._send(_ERROR, orjson.dumps(work.result()))
+                await self._send(_ERROR, go_json.dumps(work.result()))
         finally:
             for task in (work, reading):
                 task.cancel()
