@@ -54,13 +54,11 @@ def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
     """Write down the wish to delete in the object; True when nothing holds it and it may be removed now."""
     metadata = obj["metadata"]
     pending = metadata.get("deletionTimestamp") is not None
-    if obj.get("kind") == "Namespace" and not pending:
-        # It ends in its controller's hands, also when nothing holds it.
+    if not pending and strategy.terminate(obj):
         _set_finalizers(strategy, metadata, options)
         metadata["deletionTimestamp"] = timestamps.now()
-        obj.setdefault("status", {})["phase"] = "Terminating"
         return False
-    if obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"):
+    if strategy.holds(obj):
         return False
     graceful = strategy.grace_period(obj, options.grace_period_seconds)
     grace = graceful or 0
@@ -71,11 +69,11 @@ def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
             since = timestamps.parse(metadata["deletionTimestamp"]) - timedelta(seconds=before)
             metadata["deletionTimestamp"] = timestamps.show(since + timedelta(seconds=grace))
             metadata["deletionGracePeriodSeconds"] = grace
-        if not is_unheld(obj):
+        if not is_unheld(strategy, obj):
             metadata.setdefault("deletionGracePeriodSeconds", 0)
         remaining = metadata.get("deletionGracePeriodSeconds") or 0
-        return remaining == 0 and is_unheld(obj)
-    if grace or not is_unheld(obj):
+        return remaining == 0 and is_unheld(strategy, obj)
+    if grace or not is_unheld(strategy, obj):
         metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
         metadata["deletionGracePeriodSeconds"] = grace
         if metadata.get("generation"):
@@ -90,20 +88,18 @@ def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
     return True
 
 
-def is_unheld(obj: Object) -> bool:
-    """Neither metadata.finalizers nor, for namespaces, spec.finalizers keep it."""
-    if obj["metadata"].get("finalizers"):
-        return False
-    return not (obj.get("kind") == "Namespace" and (obj.get("spec") or {}).get("finalizers"))
+def is_unheld(strategy: Strategy, obj: Object) -> bool:
+    """Neither metadata.finalizers nor its strategy keep it."""
+    return not (obj["metadata"].get("finalizers") or strategy.holds(obj))
 
 
-def is_finished(obj: Object) -> bool:
+def is_finished(strategy: Strategy, obj: Object) -> bool:
     """Whether an update has removed the last thing that kept a deleted object."""
     metadata = obj["metadata"]
     return bool(
         metadata.get("deletionTimestamp")
         and not metadata.get("deletionGracePeriodSeconds")
-        and is_unheld(obj)
+        and is_unheld(strategy, obj)
     )
 
 

@@ -342,7 +342,7 @@ class Store:
             if _same(obj, old) and not self.storage.is_stale(current.key):
                 self.hooks.decorate(old)
                 return old
-            if deletion.is_finished(obj):
+            if deletion.is_finished(self.strategy, obj):
                 await self._remove(context, current, obj)
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj

@@ -81,6 +81,14 @@ class Strategy:
         """Grace in seconds that a deletion gets; None or 0: remove at once. Pods without a node get 0."""
         return None
 
+    def terminate(self, obj: Object) -> bool:
+        """Have its status say that it ends; False where a deletion needs no controller's hands."""
+        return False
+
+    def holds(self, obj: Object) -> bool:
+        """Whether something beside metadata.finalizers keeps a deleted object."""
+        return False
+
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         """Fields that a field selector may name beside metadata.name and metadata.namespace."""
         return {}

@@ -47,6 +47,14 @@ class NamespaceStrategy(ResourceStrategy):
         """Only /finalize changes them."""
         return [] if obj.get("spec") == old.get("spec") else list(rules.namespace(obj, changed=True))
 
+    def terminate(self, obj: Object) -> bool:
+        """Its controller ends it, also when nothing holds it."""
+        obj.setdefault("status", {})["phase"] = "Terminating"
+        return True
+
+    def holds(self, obj: Object) -> bool:
+        return bool((obj.get("spec") or {}).get("finalizers"))
+
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.phase": (obj.get("status") or {}).get("phase", "")}
 
