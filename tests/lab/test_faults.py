@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import threading
 import time
 
 import pytest
 
-from tests.lab.conftest import HOSTS, Cluster, eventually, run
+from tests.lab.conftest import HOSTS, Cluster, eventually
+from tests.lab.prober import Prober
 from tests.lab.workload import web
 
 #: Pods leave a dead node after the node is noticed (40 s) and their toleration (made 5 s here) is over.
@@ -16,36 +15,6 @@ EVICTION = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5}
     for key in ("not-ready", "unreachable")
 ]
-
-
-class Prober(threading.Thread):
-    """Asks the API for a namespace four times a second, a second for an answer; keeps the longest gap."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        super().__init__(daemon=True)
-        self._cluster = cluster
-        self._ended = threading.Event()
-        self.longest_gap = 0.0
-
-    def run(self) -> None:
-        last = time.monotonic()
-        while not self._ended.wait(0.25):
-            try:
-                run(
-                    self._cluster.kubectl_path, "--kubeconfig", self._cluster.kubeconfig, "--request-timeout=1s",
-                    "get", "namespace", "default", "-o", "name", timeout=5,
-                )  # fmt: skip
-            except (pytest.fail.Exception, subprocess.TimeoutExpired):
-                continue
-            finally:
-                self.longest_gap = max(self.longest_gap, time.monotonic() - last)
-            last = time.monotonic()
-
-    def finish(self) -> float:
-        """Longest gap in seconds."""
-        self._ended.set()
-        self.join()
-        return self.longest_gap
 
 
 def vip_holder(cluster: Cluster) -> str:
@@ -59,7 +28,7 @@ def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace
     survivor = next(h for h in HOSTS if h != victim)
     cluster.apply(web("web", 3, tolerations=EVICTION), namespace=namespace)
     cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
-    prober = Prober(cluster)
+    prober = Prober(cluster.kubeconfig)
     prober.start()
     try:
         cluster.lab.kill(victim)
@@ -95,6 +64,7 @@ def test_with_a_hosts_plug_pulled_everything_goes_on(cluster: Cluster, namespace
         every=3,
     )
     assert gap <= 5.0
+    assert prober.answers > 20
 
 
 def test_after_a_power_cut_of_all_hosts_the_cluster_comes_back_by_itself(
