@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from multidict import istr
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 AUDIT_ID: Final = istr("Audit-Id")
 SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
 LEVEL_UID: Final = istr("X-Kubernetes-Pf-Prioritylevel-Uid")
-_SPACED: Final = (
-    '299 - "the provided Authorization header contains extra space before the bearer token, and is ignored"'
-)
 
 
 class Seat(Protocol):
@@ -31,15 +29,15 @@ class Seat(Protocol):
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    __slots__ = ("audit", "audit_id", "has_spaced_token", "is_long", "seat", "ticket")
+    __slots__ = ("audit", "audit_id", "is_long", "seat", "ticket", "warnings")
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
         self.audit: AuditEvent | None = None
         #: Of an event that has been written to its end already.
         self.audit_id = ""
-        #: A bearer token that was passed over since there are spaces before it.
-        self.has_spaced_token = False
+        #: Of its credentials.
+        self.warnings: Sequence[str] = ()
         self.ticket: Ticket | None = None
         #: What the request has to give back at its end: the ticket, or a place under a plain limit.
         self.seat: Seat | None = None
@@ -55,8 +53,8 @@ class Request(http11.Request):
             headers[LEVEL_UID] = ticket.level_uid
             if self.is_long:
                 ticket.leave()
-        if self.has_spaced_token:
-            headers.add("Warning", _SPACED)
+        for text in self.warnings:
+            headers.add("Warning", f'299 - "{text}"')
         event = self.audit
         if event is None:
             if self.audit_id:

@@ -10,6 +10,14 @@ from typing import Any, Final
 _MANAGER_LENGTH: Final = 128
 
 
+@dataclass(slots=True)
+class Remarks:
+    """What is to be said of credentials that hold: Warning texts, annotations of the audit event."""
+
+    warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class UserInfo:
     """An authenticated user, as upstream's user.Info. Groups hold system:authenticated where it applies."""
@@ -18,6 +26,8 @@ class UserInfo:
     groups: tuple[str, ...] = ()
     uid: str = ""
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: What its credentials gave rise to, None for nothing.
+    remarks: Remarks | None = field(default=None, compare=False, repr=False)
 
     def document(self) -> dict[str, Any]:
         """authentication.k8s.io/v1 UserInfo, empty fields left out."""

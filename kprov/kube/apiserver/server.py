@@ -36,6 +36,9 @@ from kprov.kube.machinery import status
 log = logging.getLogger(__name__)
 
 _METRICS: Final = {"Content-Type": component_metrics.CONTENT_TYPE, "Cache-Control": "no-cache, private"}
+_SPACED: Final = (
+    "the provided Authorization header contains extra space before the bearer token, and is ignored"
+)
 _READS: Final = {"get", "list", "watch"}
 _ENDLESS_SUBRESOURCES: Final = {"exec", "attach", "portforward", "proxy", "log"}
 
@@ -197,6 +200,8 @@ class Server:
         event = None
         if self._auditor is not None:
             event = request.audit = self._auditor.begin(request, info, user)
+            if event is not None and user.remarks is not None:
+                event.annotations.update(user.remarks.annotations)
         acting = user
         if impersonation.is_asked(request.headers):
             try:
@@ -240,13 +245,16 @@ class Server:
         try:
             user = await self.authenticator.authenticate(request.headers, request.certificates)
             if user is not None:
+                if user.remarks is not None:
+                    request.warnings = user.remarks.warnings
                 return user
             if not self._anonymous(info):
                 raise status.unauthorized()
         except status.StatusError as error:
             self._tell_refused(request, info, error)
             raise
-        request.has_spaced_token = is_spaced(request.headers)
+        if is_spaced(request.headers):
+            request.warnings = (_SPACED,)
         return ANONYMOUS
 
     def _tell_refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:

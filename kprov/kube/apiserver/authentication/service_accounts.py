@@ -8,11 +8,13 @@ every time.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +27,7 @@ from kprov.kube.apiserver.authentication.legacy_tokens import ISSUER, LegacyToke
 from kprov.kube.apiserver.authentication.token_claims import LEEWAY_SECONDS, RefusedTokenError
 from kprov.kube.apiserver.authentication.token_objects import Need, find, has_ended
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.apiserver.request import Remarks, UserInfo
 from kprov.kube.machinery import status
 
 Object = dict[str, Any]
@@ -34,6 +36,8 @@ PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
 #: Of the library the signature only: the claims are checked here, as upstream does.
 _JWS: Final = jwt.PyJWS()
+#: How old the age may be that is told of a token which should have been replaced; upstream's cache of tokens.
+_STALE_SECONDS: Final = 10.0
 _INVALIDATED: Final = "service account token has been invalidated"
 
 
@@ -158,24 +162,35 @@ class ServiceAccountAuthenticator:
         if claims is None:
             return None
         needs: list[Need] = []
+        remarks = Remarks()
+        if not claims.get("aud"):
+            remarks.annotations["authentication.k8s.io/legacy-token"] = claims.get("sub") or ""
         common = self._audiences_of(claims, audiences)
-        user = await self._found(claims, token, needs)
+        user = await self._found(claims, token, needs, remarks)
+        if remarks.annotations:
+            user = replace(user, remarks=remarks)
         if audiences is None:
             if len(self._hits) >= _REMEMBERED:
                 self._hits.clear()
             until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
+            until = min(until, _remarked_until(claims))
             # What is being deleted ends by the clock, not with a change.
             if not any(need.ends for need in needs):
                 self._hits[token] = _Hit(user, common, until, tuple(needs))
         return user, common
 
-    async def _found(self, claims: Object, token: str, needs: list[Need]) -> UserInfo:
+    async def _found(self, claims: Object, token: str, needs: list[Need], remarks: Remarks) -> UserInfo:
         """The user of verified claims; what they depend on is added to needs."""
         if claims["iss"] == ISSUER:
-            namespace, name, uid = await self._legacy.account(claims, token, needs)
+            namespace, name, uid = await self._legacy.account(claims, token, needs, remarks)
             return account_user(namespace, name, uid, {})
         token_claims.check_times(claims)
-        return await self._bound(claims, needs)
+        user = await self._bound(claims, needs)
+        late = time.time() - _warn_after(claims)
+        if late > 0:
+            said = f"subject: {claims.get('sub') or ''}, seconds after warning threshold: {int(late)}"
+            remarks.annotations["authentication.k8s.io/stale-token"] = said
+        return user
 
     def _audiences_of(self, claims: Object, audiences: list[str] | None) -> list[str]:
         """Those that both sides know; a token that names none is for this API server."""
@@ -259,6 +274,17 @@ class ServiceAccountAuthenticator:
             raise RefusedTokenError(text)
         if has_ended(found):
             raise RefusedTokenError(_INVALIDATED)
+
+
+def _warn_after(claims: Object) -> float:
+    """When a client should have taken a new token, in seconds since the epoch."""
+    return (claims.get("kubernetes.io") or {}).get("warnafter") or math.inf
+
+
+def _remarked_until(claims: Object) -> float:
+    """How long what was remarked of a token is true."""
+    warn_after = _warn_after(claims)
+    return warn_after if warn_after > time.time() else time.time() + _STALE_SECONDS
 
 
 def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
