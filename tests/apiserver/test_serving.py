@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.apiserver.servers import ApiServer, Etcd, running
+from tests.apiserver.servers import ApiServer, Authority, Etcd, running
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -39,6 +39,32 @@ def test_tls_is_1_2_or_newer_with_the_suites_that_were_named(server: ApiServer) 
         _handshake(server, context)
     with _handshake(server, server.context()) as connection:
         assert connection.version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("start", [b"GET / ", b"POST /api/v1/pods ", b"HEAD / ", b"PUT /x ", b"OPTIONS / "])
+def test_who_speaks_plain_http_is_told_so(server: ApiServer, start: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as plain:
+        plain.sendall(start + b"HTTP/1.1\r\nHost: x\r\n\r\n")
+        plain.settimeout(10)
+        said = b"".join(iter(lambda: plain.recv(4096), b""))
+    assert said == b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+def test_a_handshake_that_fails_ends_with_an_alert(server: ApiServer, tmp_path: Path) -> None:
+    context = server.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    with pytest.raises(ssl.SSLError) as failed:
+        _handshake(server, context)
+    assert failed.value.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    foreign = server.context()
+    foreign.load_cert_chain(
+        *Authority(tmp_path, "foreign").issue("foreign-client", "admin", ["system:masters"])
+    )
+    foreign.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError) as failed:
+        _handshake(server, foreign)
+    assert failed.value.reason == "TLSV1_ALERT_UNKNOWN_CA"
 
 
 @pytest.mark.parametrize(

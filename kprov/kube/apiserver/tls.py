@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kprov.kube.apiserver.authentication.authorities import AuthorityFile
+from kprov.kube.component_base.http11.handshake import Context
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class ServingTls:
 
     def __init__(self, options: Namespace) -> None:
         self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context = Context(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = minimum_version(options.tls_min_version)
         names = cipher_names(options.tls_cipher_suites)
         if names:

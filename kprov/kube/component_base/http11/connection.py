@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from kprov.kube.component_base.http11.answer import REASONS, Answer, Response, Stream, has_body
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
+from kprov.kube.component_base.http11.handshake import Handshake
 from kprov.kube.component_base.http11.head import HeadError
 from kprov.kube.component_base.http11.parser import Parser
 from kprov.kube.component_base.http11.peer import shown_certificates
@@ -75,6 +76,9 @@ class Connection(asyncio.Protocol):
         # Not by isinstance: uvloop's TLS transport is none of asyncio's.
         self.transport = cast("asyncio.Transport", transport)
         self.tls = transport.get_extra_info("ssl_object")
+        if isinstance(self.tls, Handshake) and self.tls.refused:
+            transport.close()
+            return
         wire = transport.get_extra_info("socket")
         if wire is not None:
             # A watch whose client has lost its network would stay for ever.
