@@ -10,6 +10,7 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from kprov.kube.component_base.both_ways import until_one_ends
+from kprov.kube.component_base.http11.body import Body
 from kprov.kube.kubelet.server import spdy
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ async def remote_command(
             sources[_STDERR] = await connection.open_stream({"streamType": "stderr"})
         if tty:
             sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
-        await socket.prepare(request)
+        await _accept(request, socket)
         # Tells the client that the streams are open, as upstream.
         await socket.send_bytes(bytes([min(sources, default=_ERROR)]))
         await _bridge(socket, errors, sources, sinks)
@@ -62,9 +63,25 @@ async def remote_command(
         log.info("stream to a container broke: %s", error)
     finally:
         await connection.close()
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await socket.close()
-    return socket
+        await _close(socket)
+    return _answer(socket)
+
+
+async def _accept(request: web.BaseRequest, answer: web.StreamResponse) -> None:
+    """Switch protocols. ConnectionResetError: the client left while the runtime was asked."""
+    if request.transport is None:
+        raise ConnectionResetError("the client left before its stream was open")
+    await answer.prepare(request)
+
+
+async def _close(socket: web.WebSocketResponse) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        await socket.close()
+
+
+def _answer(begun: web.StreamResponse) -> web.StreamResponse:
+    """What a handler gives back: who left before it was begun is told nothing, and aiohttp notices that."""
+    return begun if begun.prepared else web.Response()
 
 
 async def _bridge(
@@ -132,22 +149,24 @@ async def port_forward(request: web.BaseRequest, url: str, ports: list[int]) -> 
     try:
         if TUNNEL in wanted:
             reader, writer, _ = await spdy.dial(url, _RUNTIME_FORWARD)
-            await socket.prepare(request)
-            await _tunnel(_messages(socket), socket.send_bytes, reader, writer)
+            try:
+                await _accept(request, socket)
+                await _tunnel(_messages(socket), socket.send_bytes, reader, writer)
+            finally:
+                writer.close()
         else:
             connection = await spdy.connect(url, _RUNTIME_FORWARD)
             try:
-                await socket.prepare(request)
+                await _accept(request, socket)
                 await _forward_channels(socket, connection, ports)
             finally:
                 await connection.close()
-    except spdy.SpdyError as error:
-        if not socket.prepared:
+    except (spdy.SpdyError, ConnectionError) as error:
+        if isinstance(error, spdy.SpdyError) and not socket.prepared:
             return web.Response(status=500, text=f"{error}\n")
         log.info("port forwarding broke: %s", error)
-    with contextlib.suppress(ConnectionError, RuntimeError):
-        await socket.close()
-    return socket
+    await _close(socket)
+    return _answer(socket)
 
 
 async def _messages(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
@@ -168,10 +187,7 @@ async def _tunnel(
         while data := await reader.read(64 * 1024):
             await send(data)
 
-    try:
-        await until_one_ends(up(), down())
-    finally:
-        writer.close()
+    await until_one_ends(up(), down())
 
 
 async def _forward_channels(
@@ -185,16 +201,16 @@ async def _forward_channels(
         while data := await stream.read():
             await socket.send_bytes(bytes([channel]) + data)
 
-    for index, port in enumerate(ports):
-        headers = {"port": str(port), "requestID": str(index)}
-        error = await connection.open_stream({"streamType": "error", **headers})
-        data = await connection.open_stream({"streamType": "data", **headers})
-        await error.close()
-        streams.append(data)
-        for channel, stream in ((2 * index, data), (2 * index + 1, error)):
-            await socket.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
-            copies.append(asyncio.create_task(copy(channel, stream)))
     try:
+        for index, port in enumerate(ports):
+            headers = {"port": str(port), "requestID": str(index)}
+            error = await connection.open_stream({"streamType": "error", **headers})
+            data = await connection.open_stream({"streamType": "data", **headers})
+            await error.close()
+            streams.append(data)
+            for channel, stream in ((2 * index, data), (2 * index + 1, error)):
+                await socket.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
+                copies.append(asyncio.create_task(copy(channel, stream)))
         async for message in _messages(socket):
             if message and message[0] % 2 == 0 and message[0] // 2 < len(streams):
                 await streams[message[0] // 2].write(message[1:])
@@ -205,24 +221,34 @@ async def _forward_channels(
 
 
 class _Raw:
-    """Takes the place of aiohttp's parser once a connection is no longer HTTP."""
+    """Takes the place of aiohttp's parser once a connection is no longer HTTP.
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+    Who sends more than is read is slowed.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._incoming = Body(self._pause)
+        #: All that comes, until the client ends.
+        self.pieces = self._incoming.iter_any
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self.queue.put_nowait(data)
+        self._incoming.feed(data)
         return False, b""
 
     def feed_eof(self) -> None:
-        self.queue.put_nowait(b"")
+        self._incoming.end()
 
     def set_exception(self, *_: Any) -> None:
-        self.queue.put_nowait(b"")
+        self._incoming.end()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while data := await self.queue.get():
-            yield data
+    def _pause(self, on: bool) -> None:
+        if self._transport.is_closing():
+            return
+        if on:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
 
 async def tunnel_spdy(request: web.BaseRequest, url: str) -> web.StreamResponse:
@@ -237,16 +263,31 @@ async def tunnel_spdy(request: web.BaseRequest, url: str) -> web.StreamResponse:
         headers["X-Stream-Protocol-Version"] = chosen
     response = web.StreamResponse(status=101, headers=headers)
     response.force_close()
-    await response.prepare(request)
-    transport = request.transport
-    assert transport is not None
-    raw = _Raw()
+    try:
+        await _accept(request, response)
+        transport = request.transport
+        # Where the client left in between, there is none.
+        if transport is not None:
+            await _splice(request, transport, reader, writer)
+    except ConnectionError as error:
+        log.info("a stream was not opened: %s", error)
+    finally:
+        writer.close()
+    return _answer(response)
+
+
+async def _splice(
+    request: web.BaseRequest,
+    transport: asyncio.Transport,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    raw = _Raw(transport)
     request.protocol.set_parser(raw)  # type: ignore[arg-type]
 
     async def send(data: bytes) -> None:
         transport.write(data)
         await request.protocol._drain_helper()
 
-    await _tunnel(aiter(raw), send, reader, writer)
+    await _tunnel(raw.pieces(), send, reader, writer)
     transport.close()
-    return response
