@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery import go_json, go_types
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 _KINDS: Final[dict[type, str]] = {
@@ -28,16 +28,19 @@ _BITS: Final = {Kind.INT32: 32, Kind.INT64: 64}
 _SIMPLE: Final = {Kind.STRING: "string", Kind.BOOL: "bool", Kind.INT32: "int32", Kind.INT64: "int64"}
 
 
-def problem(node: Node, value: Any) -> str | None:
-    """The first value of a wrong type, in Go's words, without its path; None: there is none that is known."""
+def problem(node: Node, value: Any, go_type: str = "") -> str | None:
+    """The first value of a wrong type, in Go's words, without its path; None: there is none that is known.
+
+    go_type: the type's name where it is none that the schema tells.
+    """
     if value is None:
         return None
     if node.kind in _CONTAINERS:
         wanted, words = _CONTAINERS[node.kind]
         if type(value) is not wanted:
             return f"cannot restore {words} {_KINDS[type(value)]}"
-        return next(filter(None, (problem(child, held) for child, held in _held(node, value))), None)
-    return _simple(_SIMPLE[node.kind], value) if node.kind in _SIMPLE else None
+        return next(filter(None, (problem(*each) for each in _held(node, value, go_type))), None)
+    return _simple(_SIMPLE[node.kind], value, go_type) if node.kind in _SIMPLE else None
 
 
 def restore(node: Node, value: Any) -> Any:
@@ -71,15 +74,21 @@ def _lower_bits(value: int | float, bits: int) -> int:
     return (number + half) % (1 << bits) - half
 
 
-def _held(node: Node, value: Any) -> list[tuple[Node, Any]]:
+def _held(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any, str]]:
     if node.kind is Kind.STRUCT:
-        return [(node.fields[name], held) for name, held in value.items() if name in node.fields]
+        fields, named = node.fields, go_types.fields(node)
+        return [
+            (fields[name], held, named[name].go_type if name in named else "")
+            for name, held in value.items()
+            if name in fields
+        ]
     if node.kind is Kind.BYTES:
         return []
-    return [(node.item or ANY_NODE, held) for held in (value.values() if isinstance(value, dict) else value)]
+    item, of_items = node.item or ANY_NODE, go_types.of_items(go_type)
+    return [(item, held, of_items) for held in (value.values() if isinstance(value, dict) else value)]
 
 
-def _simple(wanted: str, value: Any) -> str | None:
+def _simple(wanted: str, value: Any, go_type: str) -> str | None:
     found = _KINDS[type(value)]
     is_number = found in {"int64", "float64"}
     if found == wanted or (is_number and wanted.startswith("int") and value == int(value)):
@@ -87,5 +96,5 @@ def _simple(wanted: str, value: Any) -> str | None:
     # Go turns numbers into each other, and a whole one into a string of one character.
     converts = wanted.startswith("int") if is_number else False
     if converts or (found == "int64" and wanted == "string"):
-        return f"cannot convert {found} to {wanted}"
+        return f"cannot convert {found} to {go_type or wanted}"
     return f"unrecognized type: {wanted}"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from kprov.kube.machinery import definitions, timestamps
+from kprov.kube.machinery import definitions, go_types, timestamps
 from kprov.kube.machinery.duplicates import by_name, has_as_many, in_order
 from kprov.kube.machinery.quantity import QuantityError, canonical, canonical_milli
 from kprov.kube.machinery.schema_types import ANY_NODE, Compiler, Kind, Node
@@ -68,6 +68,31 @@ class SchemaReport:
 class _RefusedError(Exception):
     """A value that Go could not decode."""
 
+    def told(self, root: Node) -> str:
+        """Of an object of that type."""
+        del root
+        return str(self)
+
+
+class _MismatchError(_RefusedError):
+    """One of another type than its field's."""
+
+    def __init__(self, owner: Node, given: str, path: _Path) -> None:
+        self._owner, self._given, self._path = owner, given, path
+
+    def told(self, root: Node) -> str:
+        steps: list[str | None] = []
+        path = self._path
+        while path:
+            # A place in a list is a number, a key of a map has a mark.
+            steps.append(path[1] if isinstance(path[1], str) and len(path) == 2 else None)
+            path = path[0]
+        where, go_type = go_types.place(root, reversed(steps))
+        return (
+            f"json: cannot unmarshal {self._given} into Go struct field {self._owner.name}.{where}"
+            f" of type {go_type}"
+        )
+
 
 class Schema:
     """Types by group, version and kind; compiled when first asked for."""
@@ -109,7 +134,7 @@ class Schema:
             try:
                 _struct(node, obj, (), report, prune)
             except _RefusedError as refused:
-                report.errors.append(str(refused))
+                report.errors.append(refused.told(node))
         if body is None:
             report.strict_errors = by_name(report.unknown_fields)
         elif report.unknown_fields or not is_whole:
@@ -301,19 +326,11 @@ def _go_value(value: Any) -> str:
     return "string" if isinstance(value, str) else "object" if isinstance(value, dict) else "array"
 
 
-def _mismatch(owner: Node, node: Node, path: _Path, value: Any) -> _RefusedError:
+def _mismatch(owner: Node, node: Node, path: _Path, value: Any) -> _MismatchError:
     given = _go_value(value)
     if given == "number" and node.kind in {Kind.INT32, Kind.INT64}:
         given = f"number {value}"
-    names = []
-    while path:
-        if isinstance(path[1], str) and len(path) == 2:
-            names.append(path[1])
-        path = path[0]
-    where = ".".join(reversed(names))
-    return _RefusedError(
-        f"json: cannot unmarshal {given} into Go struct field {owner.name}.{where} of type {node.go_name}"
-    )
+    return _MismatchError(owner, given, path)
 
 
 def _shown(path: _Path) -> str:

@@ -63,13 +63,14 @@ class Node:
     definition: its whole name. fields: of a STRUCT, by wire name.
     item: the elements of a LIST or values of a MAP. list_type: "atomic", "set" or "map"; map_keys: of "map".
     merge_key and strategies: strategic merge patch's ("merge", "retainKeys", "replace").
-    atomic: server-side apply takes the STRUCT or MAP as one value.
+    atomic: server-side apply takes the STRUCT or MAP as one value. has_kind: it may stand alone, with a kind.
     """
 
     __slots__ = (
         "atomic",
         "definition",
         "fields",
+        "has_kind",
         "item",
         "kind",
         "list_type",
@@ -94,6 +95,7 @@ class Node:
         self.merge_key: str | None = None
         self.strategies: frozenset[str] = frozenset()
         self.atomic = False
+        self.has_kind = False
 
     @property
     def go_name(self) -> str:
@@ -129,6 +131,7 @@ class Compiler:
             node = Node(_SPECIAL.get(name) or _kind(raw))
             *_, node.package, node.name = name.split(".")
             node.definition = name
+            node.has_kind = "x-kubernetes-group-version-kind" in raw
             self._nodes[name] = node  # before its fields: types may hold themselves
             self._fill(node, raw)
         return node

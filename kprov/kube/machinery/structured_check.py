@@ -57,10 +57,11 @@ def errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
         for name, held in value.items():
             inner = (*path, f"f:{name}")
             if node.kind is Kind.STRUCT and node.fields and name not in node.fields:
+                # Upstream looks at none of those that follow; in which order they come is Go's choice there.
                 yield f"{field_set.shown(inner)}: field not declared in schema"
-            else:
-                child = node.fields.get(name, ANY_NODE) if node.kind is Kind.STRUCT else node.item or ANY_NODE
-                yield from errors(child, held, inner)
+                return
+            child = node.fields.get(name, ANY_NODE) if node.kind is Kind.STRUCT else node.item or ANY_NODE
+            yield from errors(child, held, inner)
     elif isinstance(value, list) and node.kind is Kind.LIST:
         if node.list_type == "atomic":
             for index, item in enumerate(value):

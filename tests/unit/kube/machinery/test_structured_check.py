@@ -73,6 +73,10 @@ PORT = {"containerPort": 80}
             deployment({"name": "c", "command": ["a"], "x": 1}, foo=1),
             f"errors:\n  {FIRST}.x: {UNKNOWN}\n  .foo: {UNKNOWN}",
         ),
+        (
+            deployment({"name": "c", "x": 1, "y": 2, "command": "a"}),
+            f"{FIRST}.x: {UNKNOWN}",
+        ),
     ],
 )
 def test_what_cannot_be_merged_is_named_by_its_path(document: dict[str, Any], words: str) -> None:
