@@ -29,7 +29,7 @@ class Seat(Protocol):
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    __slots__ = ("audit", "audit_id", "is_long", "seat", "ticket", "warnings")
+    __slots__ = ("audit", "audit_id", "is_long", "place", "seat", "ticket", "warnings")
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
@@ -43,6 +43,8 @@ class Request(http11.Request):
         self.seat: Seat | None = None
         #: A watch or a connection: it is answered long before it ends.
         self.is_long = False
+        #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
+        self.place: str | None = None
 
     def answering(self, answer: Answer) -> None:
         """Called before an answer's head is sent, whoever sends it."""

@@ -6,27 +6,47 @@ A request costs one look-up and three additions. Source: apiserver/pkg/endpoints
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from kprov.kube.apiserver import deprecated_resources
+from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.component_base import metrics
+from kprov.kube.component_base.http11.answer import Answer
 
 _BOUNDS: Final = (
     0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 )  # fmt: skip
 _SIZES: Final = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)
-_VERBS: Final = {"create": "POST", "update": "PUT"}
-_LABELS: Final = ("verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component")
+#: Of those, what the shorter histogram has.
+_SLI_BOUNDS: Final = _BOUNDS[2:]
+#: As they are reported, where that is not the verb in capitals.
+_VERBS: Final = {"create": "POST", "update": "PUT", "deletecollection": "DELETE"}
+_PLACE: Final = ("group", "version", "resource", "subresource", "scope", "component")
+_LABELS: Final = ("verb", "dry_run", *_PLACE)
 _MOST: Final = 5000
-_CONNECTS: Final = frozenset({"exec", "attach", "portforward", "proxy"})
+_CONNECTS: Final = frozenset({"exec", "attach", "portforward", "proxy", "log"})
+_SELECTING: Final = frozenset({"list", "watch", "deletecollection"})
+_APPLY: Final = "application/apply-patch+yaml"
+_COMPONENT: Final = "apiserver"
+_DISCOVERY: Final = {"/api": "api", "/apis": "apis"}
 
-#: info.verb, dry run, group, version, resource, subresource, scope, code.
-_Key = tuple[str, str, str, str, str, str, str, int]
+#: Verb, dry run, group, version, resource, subresource, scope, component, code.
+_Key = tuple[str, str, str, str, str, str, str, str, int]
+
+
+def place_of(path: str, answer: Answer) -> str | None:
+    """What a document is counted as; most are not."""
+    if path == "/openapi/v3":
+        return "openapi/v3"
+    if path.startswith("/openapi/v3/"):
+        return "openapi/v3/"
+    # Only discovery of all groups at once has a tag.
+    return _DISCOVERY.get(path) if "ETag" in answer.headers else None
 
 
 class RequestMetrics:
@@ -34,6 +54,9 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self._entries: dict[_Key, list[float]] = {}
+        #: What `_entries` would have without the time in queues, as a difference.
+        self._waits: dict[_Key, list[float]] = {}
+        self._dropped: dict[_Key, float] = {}
         #: Of gets and lists that have been answered, by what they are of.
         self._sizes: dict[tuple[str, ...], list[float]] = {}
         #: Running now: reading, writing, and by labels those that go on long.
@@ -47,24 +70,33 @@ class RequestMetrics:
         self._objects = objects
         REGISTRY.register(self)
 
-    def count(self, info: RequestInfo, code: int, seconds: float, dry_run: str = "", verb: str = "") -> None:
-        """A request that has been answered. verb: where it is another than info's."""
-        scope = _scope(info) if info.is_resource_request else ""
-        key = (
-            verb or info.verb, dry_run, info.api_group, info.api_version, info.resource, info.subresource,
-            scope, code,
-        )  # fmt: skip
+    def count(self, request: Request, info: RequestInfo, code: int, seconds: float) -> None:
+        """A request that has come to its handler and been answered. request: its `place` says to which."""
+        key = _key(request, info, code)
         entry = self._entries.get(key)
         if entry is None:
             if len(self._entries) >= _MOST:
                 return
             entry = self._entries[key] = [0.0] * (len(_BOUNDS) + 2)
-        entry[bisect_left(_BOUNDS, seconds)] += 1
+        index = bisect_left(_BOUNDS, seconds)
+        entry[index] += 1
         entry[-1] += seconds
+        ticket = request.ticket
+        if ticket is not None and ticket.waited:
+            more = self._waits.setdefault(key, [0.0] * (len(_BOUNDS) + 2))
+            more[index] -= 1
+            more[bisect_left(_BOUNDS, seconds - ticket.waited)] += 1
+            more[-1] -= ticket.waited
 
-    def count_size(self, info: RequestInfo, size: int) -> None:
+    def dropped(self, request: Request, info: RequestInfo) -> None:
+        """A request that found no room."""
+        key = _key(request, info, 429)
+        if key in self._dropped or len(self._dropped) < _MOST:
+            self._dropped[key] = self._dropped.get(key, 0) + 1
+
+    def count_size(self, place: str, info: RequestInfo, size: int) -> None:
         """The bytes of the answer to a get or list, whatever its code."""
-        key = (info.verb, info.api_group, info.api_version, info.resource, info.subresource, _scope(info))
+        key = (info.verb, *_labels(place, info))
         entry = self._sizes.get(key)
         if entry is None:
             if len(self._sizes) >= _MOST:
@@ -73,9 +105,15 @@ class RequestMetrics:
         entry[bisect_left(_SIZES, size)] += 1
         entry[-1] += size
 
-    def began(self, info: RequestInfo) -> tuple[str, ...]:
+    def began(self, info: RequestInfo, query: Mapping[str, str]) -> tuple[str, ...]:
         """A watch or a connection; give what it returns to `ended`."""
-        key = (_verb(info.verb, info.subresource), *_place(info))
+        scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
+        verb = _verb(info.verb, info.subresource)
+        if verb == "WATCH" and query.get("watch", "0").lower() in {"0", "false"}:
+            # By its path, which upstream does not look at here.
+            verb = "GET" if scope == "resource" else "LIST"
+        place = (info.api_group, info.api_version, info.resource, info.subresource, scope, _COMPONENT)
+        key = (verb, *place)
         self._long[key] = self._long.get(key, 0) + 1
         return key
 
@@ -95,18 +133,37 @@ class RequestMetrics:
             labels=(*_LABELS, "code"),
         )
         sums: dict[tuple[str, ...], list[float]] = {}
-        for (verb, dry, group, version, resource, sub, scope, code), entry in self._entries.items():
-            labels = (
-                _verb(verb, sub), dry, group, version, resource, sub, scope, "apiserver",
-            )  # fmt: skip
-            total.add_metric((*labels, str(code)), sum(entry[:-1]))
-            if verb != "watch":
-                have = sums.setdefault(labels, [0.0] * len(entry))
-                for index, value in enumerate(entry):
-                    have[index] += value
+        slis: dict[tuple[str, ...], list[float]] = {}
+        counts: dict[tuple[str, ...], float] = {}
+        for (verb, *rest, code), entry in self._entries.items():
+            labels = (_verb(verb, rest[4]), *rest)
+            coded = (*labels, str(code))
+            counts[coded] = counts.get(coded, 0) + sum(entry[:-1])
+            _add(sums, labels, entry)
+        for (verb, *rest, code), number in self._dropped.items():
+            coded = (_verb(verb, rest[4]), *rest, str(code))
+            counts[coded] = counts.get(coded, 0) + number
+        for coded, number in counts.items():
+            total.add_metric(coded, number)
         yield total
         yield _histogram(
-            sums, "apiserver_request_duration_seconds", "[STABLE] Response latency distribution in seconds"
+            sums,
+            "apiserver_request_duration_seconds",
+            "[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, "
+            "resource, subresource, scope and component.",
+        )
+        for part in (self._entries, self._waits):
+            for (verb, dry, *rest, _), entry in part.items():
+                if not dry and verb != "watch":
+                    _add(slis, (_verb(verb, rest[3]), *rest), [sum(entry[:3]), *entry[3:]])
+        yield _histogram(
+            slis,
+            "apiserver_request_sli_duration_seconds",
+            "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness "
+            "queue wait times) in seconds for each verb, group, version, resource, subresource, scope and "
+            "component.",
+            ("verb", *_PLACE),
+            _SLI_BOUNDS,
         )
         yield self._answered_sizes()
         yield self._deprecated()
@@ -123,7 +180,7 @@ class RequestMetrics:
             "apiserver_longrunning_requests",
             "[STABLE] Gauge of all active long-running apiserver requests broken out by verb, group, "
             "version, resource, scope and component. Not all requests are tracked this way.",
-            labels=("verb", "group", "version", "resource", "subresource", "scope", "component"),
+            labels=("verb", *_PLACE),
         )
         for key, count in self._long.items():
             running.add_metric(key, count)
@@ -135,12 +192,10 @@ class RequestMetrics:
             "apiserver_response_sizes",
             "[STABLE] Response size distribution in bytes for each group, version, verb, resource, "
             "subresource, scope and component.",
-            labels=("verb", "group", "version", "resource", "subresource", "scope", "component"),
+            labels=("verb", *_PLACE),
         )
         for (verb, *place), entry in self._sizes.items():
-            family.add_metric(
-                (verb.upper(), *place, "apiserver"), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
-            )
+            family.add_metric((verb.upper(), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1])
         return family
 
     def _deprecated(self) -> Metric:
@@ -156,9 +211,17 @@ class RequestMetrics:
         return family
 
     def _stored(self) -> Iterable[Metric]:
-        text = "[STABLE] Number of stored objects at the time of last check split by kind."
-        old = GaugeMetricFamily("apiserver_storage_objects", text, labels=("resource",))
-        new = GaugeMetricFamily("apiserver_resource_objects", text, labels=("group", "resource"))
+        text = (
+            "Number of stored objects at the time of last check split by kind. In case of a fetching error, "
+            "the value will be -1."
+        )
+        deprecation = (
+            "(Deprecated since 1.34.0) [DEPRECATED, consider using apiserver_resource_objects instead]"
+        )
+        old = GaugeMetricFamily(
+            "apiserver_storage_objects", f"[STABLE] {deprecation} {text}", labels=("resource",)
+        )
+        new = GaugeMetricFamily("apiserver_resource_objects", f"[ALPHA] {text}", labels=("group", "resource"))
         for group, plural, count in self._objects():
             old.add_metric((f"{plural}.{group}" if group else plural,), count)
             new.add_metric((group, plural), count)
@@ -166,11 +229,42 @@ class RequestMetrics:
         yield new
 
 
-def _histogram(sums: Mapping[tuple[str, ...], list[float]], name: str, text: str) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=_LABELS)
-    for labels, entry in sums.items():
-        family.add_metric(labels, metrics.cumulated(_BOUNDS, entry), sum_value=entry[-1])
+def _histogram(
+    sums: Mapping[tuple[str, ...], list[float]],
+    name: str,
+    text: str,
+    labels: Sequence[str] = _LABELS,
+    bounds: Sequence[float] = _BOUNDS,
+) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, entry in sums.items():
+        family.add_metric(values, metrics.cumulated(bounds, entry), sum_value=entry[-1])
     return family
+
+
+def _add(sums: dict[tuple[str, ...], list[float]], labels: tuple[str, ...], entry: Sequence[float]) -> None:
+    have = sums.setdefault(labels, [0.0] * len(entry))
+    for index, value in enumerate(entry):
+        have[index] += value
+
+
+def _key(request: Request, info: RequestInfo, code: int) -> _Key:
+    query = request.query
+    dry = ""
+    if "dryRun" in query:
+        dry = "All" if all(each == "All" for each in query.getall("dryRun")) else "invalid"
+    verb = info.verb
+    if verb == "patch" and request.headers.get("Content-Type") == _APPLY:
+        verb = "apply"
+    elif request.place:
+        verb = "get" if verb in {"get", "head"} else verb
+    return (verb, dry, *_labels(request.place, info), code)
+
+
+def _labels(place: str | None, info: RequestInfo) -> tuple[str, str, str, str, str, str]:
+    if place:
+        return "", "", "", place, "", _COMPONENT if place in {"api", "apis"} else ""
+    return info.api_group, info.api_version, info.resource, info.subresource, _scope(info), _COMPONENT
 
 
 def _verb(verb: str, subresource: str) -> str:
@@ -179,11 +273,14 @@ def _verb(verb: str, subresource: str) -> str:
     return _VERBS.get(verb) or verb.upper()
 
 
-def _place(info: RequestInfo) -> tuple[str, ...]:
-    return (info.api_group, info.api_version, info.resource, info.subresource, _scope(info), "apiserver")
-
-
 def _scope(info: RequestInfo) -> str:
-    if info.name or info.verb == "create":
+    """Of the route: a name that is only selected by makes no other."""
+    verb = info.verb
+    if verb == "create":
         return "resource"
-    return "namespace" if info.namespace else "cluster"
+    if info.name and (
+        verb not in _SELECTING
+        or (verb == "watch" and not any(name == "metadata.name" for name, _ in info.selected_fields))
+    ):
+        return "resource"
+    return "namespace" if info.namespace else "cluster" if info.is_resource_request else ""

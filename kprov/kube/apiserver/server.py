@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Final
 
-from kprov.kube.apiserver import http_request
+from kprov.kube.apiserver import http_request, request_metrics
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authentication import impersonation
 from kprov.kube.apiserver.authentication.union import is_spaced
@@ -121,15 +121,10 @@ class Server:
                 self._auditor.end(request.audit, response, is_long=False)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        seconds = perf_counter() - begin
-        if reads:
-            metrics.count(info, response.status, seconds)
-            if info.is_resource_request and isinstance(response, Response):
-                metrics.count_size(info, len(response.body))
-        else:
-            applies = info.verb == "patch" and request.content_type.startswith("application/apply-patch")
-            verb = "apply" if applies else ""
-            metrics.count(info, response.status, seconds, query.get("dryRun", ""), verb)
+        if request.place is not None:
+            metrics.count(request, info, response.status, perf_counter() - begin)
+            if reads and isinstance(response, Response):
+                metrics.count_size(request.place, info, len(response.body))
         return response
 
     async def _handle_long(
@@ -138,7 +133,7 @@ class Server:
         """A watch or a connection: it counts as answered from its head on."""
         request.is_long = True
         begin = perf_counter()
-        running = self.metrics.began(info)
+        running = self.metrics.began(info, query)
         waited_for = info.verb != "watch"
         self._inflight += waited_for
         response = None
@@ -153,7 +148,8 @@ class Server:
                 self._auditor.end(request.audit, response, is_long=True)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        self.metrics.count(info, response.status, perf_counter() - begin)
+        if request.place is not None:
+            self.metrics.count(request, info, response.status, perf_counter() - begin)
         return response
 
     async def _answered(
@@ -213,6 +209,7 @@ class Server:
         if self._flow is not None:
             refusal = await self._flow.enter(request, acting, info)
             if refusal is not None:
+                self.metrics.dropped(request, info)
                 return refusal
         decision, reason = await self._authorizer.authorize(acting, info)
         if event is not None:
@@ -266,6 +263,7 @@ class Server:
         path = request.path
         health = await self._health.answer(path, query, set(request.query.getall("exclude", [])))
         if health is not None:
+            request.place = path if path.count("/") == 1 else None
             return health
         if path in {"/metrics", "/metrics/slis"}:
             body = component_metrics.render() if path == "/metrics" else self._health.slis()
@@ -273,6 +271,8 @@ class Server:
         answer = self._openid.answer(path.rstrip("/"), request.method, request.headers.get("Accept", ""))
         if answer is None:
             answer = await self._documents.answer(request)
+            if answer is not None:
+                request.place = request_metrics.place_of(path, answer)
         return permitted.no_route(path) if answer is None else answer
 
 

@@ -27,13 +27,13 @@ from kprov.kube.apiserver.endpoints import (
 from kprov.kube.apiserver.endpoints.negotiation import Form
 from kprov.kube.apiserver.endpoints.pace import Rounds
 from kprov.kube.apiserver.endpoints.served import Served
+from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.metadata import no_namespace
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.answer import Answer
-from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import printers, status
 from kprov.kube.machinery.resources import Resource, find
 
@@ -76,6 +76,7 @@ class Verbs:
             permitted.check_connection(query)
         elif info.verb == "patch":
             patching.check_type(request.headers.get("Content-Type", ""))
+        request.place = ""
         deprecated = deprecated_resources.WARNINGS.get((resource.group, resource.plural))
         if deprecated:
             context.warnings += deprecated

@@ -153,7 +153,8 @@ class PriorityAndFairness:
         else:
             seated = True
         labels = ticket.level.name, ticket.schema.name, "true" if seated else "false"
-        _WAITED.labels(*labels).observe(monotonic() - begin)
+        ticket.waited = monotonic() - begin
+        _WAITED.labels(*labels).observe(ticket.waited)
         return seated
 
     def _width(self, request: Request, info: RequestInfo, level: Level) -> int:

@@ -40,7 +40,7 @@ class _Queue:
 class Ticket:
     """A request's place: waiting, seated or gone."""
 
-    __slots__ = ("_queue", "_seated", "_tag", "future", "level", "schema", "seats")
+    __slots__ = ("_queue", "_seated", "_tag", "future", "level", "schema", "seats", "waited")
 
     def __init__(self, schema: FlowSchema, level: Level, seats: int) -> None:
         self.schema = schema
@@ -51,6 +51,8 @@ class Ticket:
         self._queue: _Queue | None = None
         self._seated = False
         self._tag = 0.0
+        #: Seconds in a queue.
+        self.waited = 0.0
 
     @property
     def schema_uid(self) -> str:
