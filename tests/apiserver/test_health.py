@@ -86,3 +86,25 @@ def test_admission_is_timed(server: ApiServer, step: str, rejected: str, count: 
     after = read()
     assert after[0] - before[0] == count
     assert after[1] > before[1]
+
+
+def test_every_check_and_document_is_listed_at_the_root_and_what_is_listed_is_there(
+    server: ApiServer,
+) -> None:
+    listed = server.get("/").json["paths"]
+    assert listed == sorted(listed)
+    assert {
+        "/.well-known/openid-configuration",
+        "/openid/v1/jwks",
+        "/apis/",
+        "/openapi/v3/",
+        "/healthz",
+        "/healthz/etcd",
+        "/livez/ping",
+        "/livez/poststarthook/rbac/bootstrap-roles",
+        "/readyz/informer-sync",
+        "/readyz/shutdown",
+    } <= set(listed)
+    assert "/livez/shutdown" not in listed
+    # Below the other there are documents; it is none itself.
+    assert {path for path in listed if server.get(path).status != 200} <= {"/openapi/v3/"}

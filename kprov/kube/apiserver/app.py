@@ -183,12 +183,15 @@ def _server(
     verbs = Verbs(registry, chain, handlers)
     served = [resource for resource in RESOURCES if verbs.serves(resource)]
     address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
+    openid = OpenId(options, address)
     server = Server(
         authenticator=authenticator,
         authorizer=authorizer,
         resources=verbs,
-        documents=Documents(served, address, options.flags),
-        openid=OpenId(options, address),
+        documents=Documents(
+            served, address, options.flags, others=lambda: (*health.paths(), *openid.paths())
+        ),
+        openid=openid,
         health=health,
         anonymous=authentication_configuration.anonymous(options, authentication_configuration.load(options)),
         auditor=auditor,

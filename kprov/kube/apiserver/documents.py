@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.endpoints import negotiation, respond
@@ -28,9 +28,16 @@ _LISTS: Final = {"/", "/index.html"}
 class Documents:
     """All of it, made once."""
 
-    def __init__(self, resources: Sequence[Resource], address: str, flags: Mapping[str, str]) -> None:
-        """flags: the server's, as text by name."""
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        address: str,
+        flags: Mapping[str, str],
+        others: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """flags: the server's, as text by name. others: paths that are served elsewhere, asked for when told of."""
         self._resources = tuple(resources)
+        self._others = others
         self._discovery = Discovery(self._resources, address)
         self._openapi = OpenApi(self._resources)
         self._zpages = Zpages(flags, self._paths())
@@ -83,15 +90,15 @@ class Documents:
         paths = {
             "/api",
             "/apis",
-            "/healthz",
-            "/livez",
+            "/apis/",
             "/metrics",
             "/metrics/slis",
             V2,
             V3,
-            "/readyz",
+            f"{V3}/",
             "/version",
             *zpages.PATHS,
+            *self._others(),
         }
         for resource in self._resources:
             paths.add(resource.api_path)

@@ -14,6 +14,7 @@ from kprov.kube.component_base.http11.answer import Response
 #: None: well; otherwise the reason.
 Check = Callable[[], str | Awaitable[str | None] | None]
 
+_BASES: Final = ("healthz", "livez", "readyz")
 _PLAIN: Final = {"Cache-Control": "no-cache, private"}
 _SNIFFED: Final = _PLAIN | {"X-Content-Type-Options": "nosniff"}
 
@@ -55,15 +56,23 @@ class Health:
         """What the checks said so far, in Prometheus' text format."""
         return generate_latest(self._registry)
 
+    def paths(self) -> list[str]:
+        """All that are answered."""
+        return [
+            f"/{base}{name}" for base in _BASES for name in ("", *(f"/{each}" for each in self._checks(base)))
+        ]
+
+    def _checks(self, base: str) -> dict[str, Check]:
+        if base == "readyz":
+            return self._live | self._ready | self._hooks | {"shutdown": self._shutdown}
+        return self._live | self._hooks
+
     async def answer(self, path: str, query: Mapping[str, str], excluded: Collection[str]) -> Response | None:
         """The answer to a health path, None when it is none."""
         base, slash, name = path[1:].partition("/")
-        if base not in {"healthz", "livez", "readyz"}:
+        if base not in _BASES:
             return None
-        if base == "readyz":
-            checks = self._live | self._ready | self._hooks | {"shutdown": self._shutdown}
-        else:
-            checks = self._live | self._hooks
+        checks = self._checks(base)
         if slash and name not in checks:
             return None
         if slash:

@@ -45,6 +45,10 @@ class OpenId:
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 
+    def paths(self) -> list[str]:
+        """All that are answered."""
+        return [*self._documents]
+
     def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
         """The answer to a path, None when it is none of the two. Raises StatusError 405 and 406."""
         found = self._documents.get(path)
