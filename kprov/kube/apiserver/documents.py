@@ -35,7 +35,7 @@ class Documents:
         flags: Mapping[str, str],
         others: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        """flags: the server's, as text by name. others: paths that are served elsewhere, asked for when told of."""
+        """flags: the server's, as text by name. others: paths that are served elsewhere, by then."""
         self._resources = tuple(resources)
         self._others = others
         self._discovery = Discovery(self._resources, address)
