@@ -15,7 +15,7 @@ from typing import Any, Final
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.machinery.field import FieldError
 
-__all__ = ["ConfigError", "File", "Map", "duration", "load", "parse", "refuse"]
+__all__ = ["ConfigError", "File", "Map", "duration", "load", "parse", "problems", "refuse"]
 
 Object = dict[str, Any]
 _NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean", dict: "an object", float: "a number"}
@@ -62,10 +62,15 @@ def parse(file: File, path: str, data: bytes) -> Object:
     if document.get("apiVersion") not in file.versions:
         known = " or ".join(file.versions)
         raise ConfigError(f"{where}: apiVersion: expected {known}, found {document.get('apiVersion')!r}")
-    problems = list(_check(document, {"apiVersion": str, "kind": str, **file.shape}, ""))
-    if problems:
-        raise ConfigError(f"{where}: {'; '.join(problems)}")
+    found = list(problems(document, file.shape))
+    if found:
+        raise ConfigError(f"{where}: {'; '.join(found)}")
     return document
+
+
+def problems(document: Any, shape: Mapping[str, Any], at: str = "") -> Iterable[str]:
+    """What of an object is not of that shape. at: its path in the file, "" for the file's own."""
+    return _check(document, {"apiVersion": str, "kind": str, **shape}, at)
 
 
 def refuse(file: File, path: str, errors: Iterable[FieldError]) -> None:

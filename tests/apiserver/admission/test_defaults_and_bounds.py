@@ -246,7 +246,11 @@ def test_limited_resources_need_a_quota(tmp_path: Path) -> None:
             ],
         },
     ]
-    configuration = {"kind": "ResourceQuotaConfiguration", "limitedResources": limited}
+    configuration = {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "ResourceQuotaConfiguration",
+        "limitedResources": limited,
+    }
     document = {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AdmissionConfiguration",

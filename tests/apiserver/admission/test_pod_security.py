@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.admission.conftest import Space, pod
-from tests.apiserver.servers import Answer, ApiServer, Etcd, running
+from tests.apiserver.servers import Answer, ApiServer, running
 
 PREFIX = "pod-security.kubernetes.io/"
 RESTRICTED: dict[str, Any] = {
@@ -163,25 +163,3 @@ def test_defaults_and_exemptions_of_the_configuration(tmp_path: Path) -> None:
             '(enforce=restricted:v1.29) will be ignored"'
         )
         assert Space(server, "exempt").create("pods", pod(hostPID=True)).status == 201
-
-
-@pytest.mark.parametrize(
-    ("configuration", "text"),
-    [
-        ({"defaults": {"enforce": "lax"}}, "must be one of privileged, baseline, restricted"),
-        ({"exemptions": {"users": []}}, 'unknown field "exemptions.users"'),
-    ],
-)
-def test_a_wrong_configuration_ends_the_start(
-    tmp_path: Path, configuration: dict[str, Any], text: str
-) -> None:
-    file = tmp_path / "admission.json"
-    plugins = [{"name": "PodSecurity", "configuration": configuration}]
-    document = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration"}
-    file.write_text(json.dumps(document | {"plugins": plugins}))
-    etcd = Etcd(tmp_path)
-    try:
-        server = ApiServer(tmp_path, etcd, f"--admission-control-config-file={file}")
-        assert text in server.refused()
-    finally:
-        etcd.stop()

@@ -5,15 +5,17 @@ Source: upstream staging/src/k8s.io/apiserver/pkg/admission/config.go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin
+from kprov.kube.apiserver.configuration import problems
 
 Object = Mapping[str, Any]
 
 _VERSIONS: Final = {"apiserver.config.k8s.io/v1", "apiserver.k8s.io/v1alpha1"}
+_SHAPE: Final = {"plugins": [{"name": str, "path": str, "configuration": dict}]}
 
 
 class ConfigurationError(ValueError):
@@ -29,7 +31,7 @@ class WantsConfiguration(AdmissionPlugin):
 
 
 def read(path: str, known: Collection[str]) -> dict[str, Object]:
-    """Configurations by plugin name. ConfigurationError; OSError."""
+    """Configurations by plugin name; of a plugin without one nothing. ConfigurationError; OSError."""
     if not path:
         return {}
     file = Path(path)
@@ -37,8 +39,7 @@ def read(path: str, known: Collection[str]) -> dict[str, Object]:
     if document.get("kind") != "AdmissionConfiguration" or document.get("apiVersion") not in _VERSIONS:
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
-    for field in document.keys() - {"kind", "apiVersion", "plugins"}:
-        raise ConfigurationError(f'{path}: unknown field "{field}"')
+    _refuse(path, problems(document, _SHAPE))
     found: dict[str, Object] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
@@ -46,17 +47,33 @@ def read(path: str, known: Collection[str]) -> dict[str, Object]:
             raise ConfigurationError(
                 f'{path}: plugins[{index}].name: no plugin "{name}" that can be configured'
             )
-        inner = plugin.get("configuration")
-        found[name] = _parsed(file.parent / plugin["path"]) if plugin.get("path") else inner or {}
+        if plugin.get("path"):
+            found[name] = _parsed(file.parent / plugin["path"])
+        elif plugin.get("configuration") is not None:
+            found[name] = plugin["configuration"]
     return found
 
 
-def load(source: Object, plugin: str, kind: str, fields: Collection[str]) -> None:
-    """Refuse another kind than the plugin's, and fields it does not know."""
-    if source.get("kind") not in {kind, None}:
-        raise ConfigurationError(f"configuration of {plugin}: kind: expected {kind}, got {source['kind']}")
-    for name in source.keys() - {"kind", "apiVersion", *fields}:
-        raise ConfigurationError(f'configuration of {plugin}: unknown field "{name}"')
+def check(source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]) -> None:
+    """A plugin's configuration is one. kinds: the kind by apiVersion, the newest first; shape: of its fields.
+
+    Raises ConfigurationError.
+    """
+    version, kind = source.get("apiVersion"), source.get("kind")
+    if kinds.get(version or "") != kind or kind is None:
+        newest = next(iter(kinds))
+        raise ConfigurationError(
+            f"configuration of {plugin}: expected kind {kinds[newest]} of apiVersion {' or '.join(kinds)}, "
+            f"found kind {kind!r} of apiVersion {version!r}"
+        )
+    _refuse(f"configuration of {plugin}", problems(source, shape))
+
+
+def _refuse(where: str, wrong: Iterable[str]) -> None:
+    """All at once."""
+    told = "; ".join(wrong)
+    if told:
+        raise ConfigurationError(f"{where}: {told}")
 
 
 def _parsed(file: Path) -> Object:

@@ -6,17 +6,17 @@ Source: upstream staging/src/k8s.io/pod-security-admission/admission, plugin/pkg
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, load
+from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, check
 from kprov.kube.apiserver.admission.plugin import Attributes, refused
 from kprov.kube.apiserver.admission.pod_security_policy import levels
 from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.machinery import status
+from kprov.kube.machinery import names, status
 
 Object = dict[str, Any]
 
@@ -44,6 +44,16 @@ class _Exemptions:
     runtime_classes: frozenset[str] = frozenset()
 
 
+_KINDS: Final = {
+    f"pod-security.admission.config.k8s.io/{version}": "PodSecurityConfiguration"
+    for version in ("v1", "v1beta1", "v1alpha1")
+}
+_SHAPE: Final = {
+    "defaults": {f"{mode}{part}": str for mode in MODES for part in ("", "-version")},
+    "exemptions": {"usernames": [str], "namespaces": [str], "runtimeClasses": [str]},
+}
+
+
 class PodSecurity(WantsConfiguration):
     name = "PodSecurity"
     resources = frozenset({("", "pods"), ("", "namespaces"), *_TEMPLATES})
@@ -56,14 +66,13 @@ class PodSecurity(WantsConfiguration):
 
     def configure(self, source: Any) -> None:
         """Defaults and exemptions of a PodSecurityConfiguration."""
-        load(source, self.name, "PodSecurityConfiguration", {"defaults", "exemptions"})
+        check(source, self.name, _KINDS, _SHAPE)
         self._defaults = _defaults(source.get("defaults") or {})
         given = source.get("exemptions") or {}
-        known = {"usernames": "usernames", "namespaces": "namespaces", "runtimeClasses": "runtime_classes"}
-        for name in given.keys() - known.keys():
-            raise ConfigurationError(f'configuration of PodSecurity: unknown field "exemptions.{name}"')
         self._exempt = _Exemptions(
-            **{field: frozenset(given.get(name) or ()) for name, field in known.items()}
+            usernames=_exempted(given, "usernames", _username),
+            namespaces=_exempted(given, "namespaces", names.is_dns1123_label),
+            runtime_classes=_exempted(given, "runtimeClasses", names.is_dns1123_subdomain),
         )
 
     async def validate(self, attributes: Attributes) -> None:
@@ -253,10 +262,23 @@ def _is_significant(pod: Object, old: Object) -> bool:
     )
 
 
+def _username(value: str) -> list[str]:
+    return [] if value else ["username must not be empty"]
+
+
+def _exempted(given: Object, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
+    """Those of a field, each of them right and only once."""
+    found: set[str] = set()
+    for index, value in enumerate(given.get(field) or ()):
+        why = wrong(value) or (["Duplicate value"] if value in found else [])
+        if why:
+            where = f"configuration of PodSecurity: exemptions.{field}[{index}]"
+            raise ConfigurationError(f"{where}: {value!r}: {', '.join(why)}")
+        found.add(value)
+    return frozenset(found)
+
+
 def _defaults(given: Object) -> Policy:
-    known = {f"{mode}{part}" for mode in MODES for part in ("", "-version")}
-    for name in given.keys() - known:
-        raise ConfigurationError(f'configuration of PodSecurity: unknown field "defaults.{name}"')
     modes = {}
     for mode in MODES:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.configuration import WantsConfiguration, load
+from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, check
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.quota_charge import Limited, Tracked, charge
 from kprov.kube.apiserver.registry.registry import Registry
@@ -26,6 +26,21 @@ from kprov.kube.machinery.status import StatusError
 
 Document = dict[str, Any]
 
+_KINDS: Final = {
+    "apiserver.config.k8s.io/v1": "ResourceQuotaConfiguration",
+    "resourcequota.admission.k8s.io/v1beta1": "Configuration",
+    "resourcequota.admission.k8s.io/v1alpha1": "Configuration",
+}
+_SHAPE: Final = {
+    "limitedResources": [
+        {
+            "apiGroup": str,
+            "resource": str,
+            "matchContains": [str],
+            "matchScopes": [{"scopeName": str, "operator": str, "values": [str]}],
+        }
+    ]
+}
 _SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.02
 
@@ -63,8 +78,13 @@ class ResourceQuota(WantsConfiguration):
 
     def configure(self, source: Object) -> None:
         """Takes limitedResources of a ResourceQuotaConfiguration."""
-        load(source, self.name, "ResourceQuotaConfiguration", {"limitedResources"})
-        self._limited = source.get("limitedResources") or ()
+        check(source, self.name, _KINDS, _SHAPE)
+        limited = source.get("limitedResources") or ()
+        for index, entry in enumerate(limited):
+            if not entry.get("resource"):
+                where = f"configuration of {self.name}: limitedResources[{index}].resource"
+                raise ConfigurationError(f"{where}: Required value")
+        self._limited = limited
 
     async def validate(self, attributes: Attributes) -> None:
         namespace, resource = attributes.namespace, attributes.resource

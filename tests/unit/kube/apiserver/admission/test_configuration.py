@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from kprov.kube.apiserver.admission import configuration
+from kprov.kube.apiserver.admission.pod_security import PodSecurity
+from kprov.kube.apiserver.admission.resource_quota import ResourceQuota
+from kprov.kube.apiserver.registry.registry import Registry
 
 HEAD = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\n"
 
@@ -16,3 +19,99 @@ def test_a_field_that_there_is_not_is_named_with_its_file(tmp_path: Path) -> Non
         configuration.read(str(file), ["PodSecurity"])
     file.write_text(HEAD + "plugins: []\n")
     assert configuration.read(str(file), ["PodSecurity"]) == {}
+
+
+def test_a_plugin_without_a_configuration_has_nothing_to_be_configured_with(tmp_path: Path) -> None:
+    file = tmp_path / "admission.yaml"
+    file.write_text(HEAD + "plugins: [{name: PodSecurity}, {name: ResourceQuota, configuration: null}]\n")
+    assert configuration.read(str(file), ["PodSecurity", "ResourceQuota"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("plugins", "said"),
+    [
+        ("x", "plugins: expected a list, found a string"),
+        ("[x]", r"plugins\[0\]: expected an object, found a string"),
+        (
+            "[{name: 1, where: a}]",
+            r'plugins\[0\].name: expected a string, .*; unknown field "plugins\[0\].where"',
+        ),
+        ("[{name: PodSecurity, configuration: [1]}]", r"plugins\[0\].configuration: expected an object"),
+        (
+            "[{name: NodeRestriction}]",
+            r'plugins\[0\].name: no plugin "NodeRestriction" that can be configured',
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, plugins: str, said: str) -> None:
+    file = tmp_path / "admission.yaml"
+    file.write_text(f"{HEAD}plugins: {plugins}\n")
+    with pytest.raises(configuration.ConfigurationError, match=f"{file}: {said}"):
+        configuration.read(str(file), ["PodSecurity"])
+
+
+POD_SECURITY = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
+QUOTA = {"apiVersion": "resourcequota.admission.k8s.io/v1beta1", "kind": "Configuration"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "source", "said"),
+    [
+        (PodSecurity, {"defaults": {}}, "found kind None of apiVersion None"),
+        (
+            PodSecurity,
+            {"kind": POD_SECURITY["kind"]},
+            "expected kind PodSecurityConfiguration of apiVersion pod-s",
+        ),
+        (PodSecurity, {"apiVersion": QUOTA["apiVersion"]}, "found kind None of apiVersion 'resourcequota."),
+        (
+            PodSecurity,
+            {**POD_SECURITY, "defaults": {"enforce": "lax"}},
+            "defaults.enforce: must be one of privileged",
+        ),
+        (PodSecurity, {**POD_SECURITY, "exemptions": {"users": []}}, 'unknown field "exemptions.users"'),
+        (
+            PodSecurity,
+            {**POD_SECURITY, "exemptions": {"usernames": ""}},
+            "exemptions.usernames: expected a list",
+        ),
+        (
+            PodSecurity,
+            {**POD_SECURITY, "exemptions": {"namespaces": ["a", "a.b"]}},
+            r"exemptions.namespaces\[1\]: 'a.b': must not contain dots",
+        ),
+        (
+            PodSecurity,
+            {**POD_SECURITY, "exemptions": {"usernames": ["a", "b", "a"]}},
+            r"exemptions.usernames\[2\]: 'a': Duplicate value",
+        ),
+        (PodSecurity, {**POD_SECURITY, "exemptions": {"usernames": [""]}}, "username must not be empty"),
+        (
+            ResourceQuota,
+            {**QUOTA, "kind": "ResourceQuotaConfiguration"},
+            "expected kind ResourceQuotaConfiguration",
+        ),
+        (
+            ResourceQuota,
+            {**QUOTA, "limitedResources": [{"matchContains": [1]}]},
+            r"limitedResources\[0\].matchContains\[0\]: expected a string",
+        ),
+        (
+            ResourceQuota,
+            {**QUOTA, "limitedResources": [{}]},
+            r"limitedResources\[0\].resource: Required value",
+        ),
+    ],
+)
+def test_what_is_wrong_of_a_plugins_own_is_told_with_its_field(
+    registry: Registry, plugin: type[PodSecurity | ResourceQuota], source: dict[str, object], said: str
+) -> None:
+    with pytest.raises(configuration.ConfigurationError, match=f"configuration of {plugin.name}: .*{said}"):
+        plugin(registry).configure(source)
+
+
+def test_older_versions_are_read(registry: Registry) -> None:
+    PodSecurity(registry).configure(
+        {**POD_SECURITY, "apiVersion": "pod-security.admission.config.k8s.io/v1beta1"}
+    )
+    ResourceQuota(registry).configure({**QUOTA, "limitedResources": [{"resource": "pods"}]})
