@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from multidict import istr
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 AUDIT_ID: Final = istr("Audit-Id")
 SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
 LEVEL_UID: Final = istr("X-Kubernetes-Pf-Prioritylevel-Uid")
+#: Ids look like random UUIDs: the beginning is of this process, the end of the request.
+_PREFIX: Final = str(uuid.uuid4())[:24]
+_NUMBERS: Final = count(secrets.randbits(40))
 
 
 class Seat(Protocol):
@@ -29,13 +35,12 @@ class Seat(Protocol):
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    __slots__ = ("audit", "audit_id", "is_long", "place", "seat", "ticket", "warnings")
+    __slots__ = ("_audit_id", "audit", "is_long", "place", "seat", "ticket", "warnings")
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
         self.audit: AuditEvent | None = None
-        #: Of an event that has been written to its end already.
-        self.audit_id = ""
+        self._audit_id = ""
         #: Of its credentials.
         self.warnings: Sequence[str] = ()
         self.ticket: Ticket | None = None
@@ -45,6 +50,13 @@ class Request(http11.Request):
         self.is_long = False
         #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
         self.place: str | None = None
+
+    @property
+    def audit_id(self) -> str:
+        """The client's Audit-ID, or one of the request's own."""
+        if not self._audit_id:
+            self._audit_id = self.headers.get(AUDIT_ID) or f"{_PREFIX}{next(_NUMBERS):012x}"
+        return self._audit_id
 
     def answering(self, answer: Answer) -> None:
         """Called before an answer's head is sent, whoever sends it."""
@@ -57,14 +69,9 @@ class Request(http11.Request):
                 ticket.leave()
         for text in self.warnings:
             headers.add("Warning", f'299 - "{text}"')
-        event = self.audit
-        if event is None:
-            if self.audit_id:
-                headers[AUDIT_ID] = self.audit_id
-        else:
-            headers[AUDIT_ID] = event.id
-            if self.is_long:
-                event.started(answer.status)
+        headers[AUDIT_ID] = self.audit_id
+        if self.audit is not None and self.is_long:
+            self.audit.started(answer.status)
 
 
 def readable(text: str) -> str:

@@ -256,8 +256,7 @@ class Server:
 
     def _tell_refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
         if self._auditor is not None:
-            event = self._auditor.refused(request, info, error)
-            request.audit_id = "" if event is None else event.id
+            self._auditor.refused(request, info, error)
 
     async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
         path = request.path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -62,6 +63,22 @@ def test_documents_end_with_a_line_feed_where_they_are_one_line(server: ApiServe
     assert [line[-2:] for line in lines if line.startswith(b"{")] == [b"}\n"] * (len(lines) - 1)
     for asked in ("/version", f"{path}?pretty=true"):
         assert server.get(asked).body.endswith(b"\n}")
+
+
+def test_every_answer_has_an_audit_id(server: ApiServer, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    watched = f"{path}?watch=1&timeoutSeconds=1"
+    answers = [
+        server.get(asked) for asked in (path, f"{path}/none", watched, "/livez", "/metrics", "/nowhere")
+    ]
+    answers.append(server.get(path, token="wrong"))
+    answers.append(server.post(path, {"metadata": {"name": "a"}}))
+    ids = [answer.headers["Audit-Id"] for answer in answers]
+    assert len(set(ids)) == len(answers) == 8
+    assert {str(uuid.UUID(each)) for each in ids} == set(ids)
+    assert {uuid.UUID(each).version for each in ids} == {4}
+    given = server.get(path, headers={"Audit-ID": "x" * 70})
+    assert given.headers["Audit-Id"] == "x" * 70
 
 
 def test_documents_escape_what_go_escapes(server: ApiServer, namespace: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import uuid
 from argparse import Namespace
 from typing import Any, Final
 
@@ -20,11 +19,11 @@ from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.audit.policy import Level, Policy
 from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.endpoints import body
+from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Answer, Response
-from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import resources, status
 
 log = logging.getLogger(__name__)
@@ -32,8 +31,8 @@ log = logging.getLogger(__name__)
 Object = dict[str, Any]
 _MODES: Final = ("batch", "blocking", "blocking-strict")
 _FORMATS: Final = ("json", "legacy")
-_AGENT_LENGTH: Final = 1024
 _ID_LENGTH: Final = 64
+_AGENT_LENGTH: Final = 1024
 
 _EVENTS: Final = metrics.counter(
     "apiserver_audit_event_total", "Counter of audit events generated and sent to the audit backend."
@@ -132,7 +131,7 @@ class Auditor:
             agent = agent[:_AGENT_LENGTH] + "...TRUNCATED"
         document = events.document_of(
             recording,
-            audit_id=audit_id(request),
+            audit_id=request.audit_id[:_ID_LENGTH],
             uri=request.target,
             verb=info.verb,
             user=user,
@@ -149,7 +148,7 @@ class Auditor:
             raise status.internal_error("failed to store audit event")
         return event
 
-    def refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> AuditEvent | None:
+    def refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
         """Credentials that were wrong: one event, of the answer."""
         event = self.begin(request, info, None)
         if event is not None:
@@ -159,7 +158,6 @@ class Auditor:
             if event.level >= Level.REQUEST_RESPONSE:
                 event.response_object(error.status)
             event.started(error.code)
-        return event
 
     def end(self, event: AuditEvent, response: Answer | None, *, is_long: bool) -> None:
         """Record what was asked and answered. response None: the client went away before there was one."""
@@ -266,12 +264,6 @@ class Auditor:
             }
         if wants_all:
             event.response_object(_plain(shown) if event.recording.omit_managed_fields else shown)
-
-
-def audit_id(request: Request) -> str:
-    """The client's Audit-ID, or a new one."""
-    given = request.headers.get("Audit-ID", "")
-    return given[:_ID_LENGTH] if given else str(uuid.uuid4())
 
 
 def addresses(request: Request) -> list[str]:
