@@ -6,6 +6,7 @@ Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/{managed
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -85,11 +86,16 @@ def store(metadata: Object, managers: Managers) -> None:
     if not managers:
         metadata.pop("managedFields", None)
         return
+    metadata["managedFields"] = listed(managers.values())
+
+
+def listed(entries: Iterable[Entry]) -> list[Object]:
+    """As they stand in metadata, in upstream's order."""
     ordered = sorted(
-        managers.values(),
+        entries,
         key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
     )
-    metadata["managedFields"] = [wire(entry, field_set.encode(entry.fields)) for entry in ordered]
+    return [wire(entry, field_set.encode(entry.fields)) for entry in ordered]
 
 
 def wire(entry: Entry, fields: Object) -> Object:

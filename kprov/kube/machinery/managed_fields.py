@@ -94,7 +94,7 @@ def update(
         managers = _update(kind, old, new, managers, entry, ignored)
     except StructuredMergeError:
         return
-    if managers == before and stored and sent in (None, stored):
+    if managers == before and stored and len(stored) == len(managers) and sent in (None, stored):
         metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
         return
     cap(managers)

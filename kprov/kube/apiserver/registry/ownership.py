@@ -36,6 +36,8 @@ class Ownership:
 
         emptied: what zero_values.normalize took out of obj; lists among it have owners.
         """
+        if subresource == "scale":
+            return  # its owners are those of a Scale, and noted where that becomes the workload
         if not emptied:
             self._note(context, old, obj, subresource)
             return

@@ -13,7 +13,7 @@ from kprov.kube.apiserver.registry import checks, metadata_update
 from kprov.kube.apiserver.registry.metadata import precondition_failed, told_key
 from kprov.kube.apiserver.registry.subresources import change, scale_owners
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, status
+from kprov.kube.machinery import field, managed_fields, patch, status
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
@@ -26,6 +26,7 @@ SCALED: Final = (
     ("apps", "replicasets"),
     ("apps", "statefulsets"),
 )
+_SCALE: Final = ("autoscaling", "v1", "Scale")
 
 
 async def scale(call: Call) -> Reply:
@@ -39,15 +40,17 @@ async def scale(call: Call) -> Reply:
         assert parent is not None
         metadata = parent["metadata"]
         current = of(parent)
-        if call.context.applied and metadata.get("managedFields"):
-            current["metadata"]["managedFields"] = scale_owners.of_scale(metadata["managedFields"])
+        owners = metadata.get("managedFields")
+        if owners:
+            current["metadata"]["managedFields"] = scale_owners.of_scale(owners, store.resource.api_version)
+        live = patch.copied(current)
         new = wanted(current)
-        if call.context.applied:
-            owners = new["metadata"].get("managedFields")
-            version = store.resource.api_version
-            metadata["managedFields"] = scale_owners.of_workload(
-                metadata.get("managedFields"), owners, version
-            )
+        if not call.context.applied:
+            manager = call.context.manager
+            managed_fields.update(live, new, _SCALE, manager=manager, subresource="scale")
+        taken = new["metadata"].get("managedFields")
+        if owners or taken:
+            metadata["managedFields"] = scale_owners.of_workload(owners, taken, store.resource.api_version)
         return moved(parent, new, store.resource, call.context)
 
     obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")

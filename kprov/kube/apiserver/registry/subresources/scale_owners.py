@@ -5,52 +5,52 @@ Source: upstream staging/src/k8s.io/apimachinery/pkg/util/managedfields/scalehan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from kprov.kube.machinery import field_set
+from kprov.kube.machinery import managed_entries
+from kprov.kube.machinery.managed_entries import Entry
 
 Object = dict[str, Any]
 
 #: The same path in a Scale and in each of the workloads.
 _REPLICAS: Final = ("f:spec", "f:replicas")
 _VERSION: Final = "autoscaling/v1"
+_OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 
-def of_scale(entries: Sequence[Object] | None) -> list[Object]:
-    """The managedFields of a Scale: of the workload's those that own its replicas."""
-    return [
-        entry | {"apiVersion": _VERSION, "fieldsV1": field_set.encode({_REPLICAS})}
-        for entry in entries or ()
-        if _REPLICAS in field_set.decode(entry.get("fieldsV1"))
-    ]
+def of_scale(entries: list[Object] | None, version: str) -> list[Object]:
+    """The managedFields of a Scale: of the workload's those that own its replicas; version: "apps/v1"."""
+    return managed_entries.listed(
+        [
+            replace(entry, version=_VERSION, fields={_REPLICAS})
+            for entry in managed_entries.decoded(entries).values()
+            if _is_known(entry, version) and _REPLICAS in entry.fields
+        ]
+    )
 
 
-def of_workload(
-    entries: Sequence[Object] | None, scale: Sequence[Object] | None, version: str
-) -> list[Object]:
-    """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1"."""
-    owners = {
-        _key(entry): entry for entry in scale or () if _REPLICAS in field_set.decode(entry.get("fieldsV1"))
-    }
-    kept: list[Object] = []
-    for entry in entries or ():
-        fields = field_set.decode(entry.get("fieldsV1"))
-        if _REPLICAS not in fields or owners.pop(_key(entry), None) is not None:
+def of_workload(entries: list[Object] | None, scale: list[Object] | None, version: str) -> list[Object]:
+    """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1".
+
+    An updater is another one in a Scale, whose version is another: each change of a Scale takes the replicas
+    from the updater's entry and adds one of their own, without a time.
+    """
+    before, owners = managed_entries.decoded(entries), managed_entries.decoded(scale)
+    kept: list[Entry] = []
+    for key, entry in before.items():
+        if not _is_known(entry, version):
+            continue
+        if _REPLICAS not in entry.fields or owners.pop(key, None) is not None:
             kept.append(entry)
-        elif fields - {_REPLICAS}:
-            kept.append(entry | {"fieldsV1": field_set.encode(fields - {_REPLICAS})})
-    for entry in owners.values():
-        made = entry | {"apiVersion": version, "fieldsV1": field_set.encode({_REPLICAS})}
-        made.pop("time", None)
-        kept.append(made)
-    return sorted(kept, key=_order)
+        elif entry.fields - {_REPLICAS}:
+            kept.append(replace(entry, fields=entry.fields - {_REPLICAS}))
+    for key, entry in owners.items():
+        if _REPLICAS in entry.fields:
+            time = before[key].time if key in before else None
+            kept.append(replace(entry, version=version, time=time, fields={_REPLICAS}))
+    return managed_entries.listed(kept)
 
 
-def _key(entry: Object) -> tuple[str, str, str]:
-    return entry.get("manager", ""), entry.get("operation", ""), entry.get("subresource", "")
-
-
-def _order(entry: Object) -> tuple[str, ...]:
-    names = ("operation", "time", "manager", "apiVersion", "subresource")
-    return tuple(entry.get(name) or "" for name in names)
+def _is_known(entry: Entry, version: str) -> bool:
+    return entry.version == version or (version.startswith("apps/") and entry.version in _OLD_VERSIONS)
