@@ -48,10 +48,13 @@ def objects(server: ApiServer, plural: str) -> dict[str, Any]:
     return {obj["metadata"]["name"]: obj for obj in server.get(f"{GROUP}/{plural}").json["items"]}
 
 
-def seats(server: ApiServer, name: str) -> dict[str, float]:
-    """A metric by priority level."""
+def seats(server: ApiServer, name: str, *, schema: str = "", more: str = "") -> dict[str, float]:
+    """A metric by priority level. schema: of one flow schema; more: labels before it, as text."""
+    before = more + (f'flow_schema="{schema}",' if schema else "")
     text = server.get("/metrics").body.decode()
-    found = re.findall(rf'^apiserver_flowcontrol_{name}{{priority_level="(.+?)"}} (\S+)', text, re.MULTILINE)
+    found = re.findall(
+        rf'^apiserver_flowcontrol_{name}{{{before}priority_level="(.+?)"}} (\S+)', text, re.MULTILINE
+    )
     return {level: float(value) for level, value in found}
 
 
@@ -161,7 +164,17 @@ async def test_a_level_without_queues_rejects_and_one_with_a_full_queue_does(ser
     assert {text for _, _, text in refused} == {"Too many requests, please try again later.\n"}
     # The first; who is refused in a later second may be told to stay away longer.
     assert min(int(seconds) for _, seconds, _ in refused) == 1
-    assert seats(server, "current_executing_seats")["tiny"] == 0
+    assert seats(server, "current_executing_seats", schema="tiny")["tiny"] == 0
+    assert seats(server, "current_inqueue_requests", schema="tiny")["tiny"] == 0
+    dispatched = seats(server, "dispatched_requests_total", schema="tiny")["tiny"]
+    assert dispatched >= codes.count(201)
+    assert (
+        seats(server, "request_wait_duration_seconds_sum", schema="tiny", more='execute="true",')["tiny"] > 0
+    )
+    assert (
+        seats(server, "request_wait_duration_seconds_count", schema="tiny", more='execute="true",')["tiny"]
+        == dispatched
+    )
     text = server.get("/metrics").body.decode()
     assert 'apiserver_flowcontrol_rejected_requests_total{flow_schema="tiny"' in text or (
         'priority_level="tiny",flow_schema="tiny",reason="queue-full"' in text

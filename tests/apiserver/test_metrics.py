@@ -134,3 +134,24 @@ def test_a_log_is_a_connection(server: ApiServer) -> None:
     with Counted(server, "verb", "subresource", "scope") as counted:
         server.get("/api/v1/namespaces/default/pods/none/log")
     assert counted.of(TOTAL) == {("CONNECT", "log", "resource"): 1}
+
+
+def test_the_build_and_the_size_of_the_database(server: ApiServer) -> None:
+    found = {name: (dict(labels), value) for name, labels, value in samples(server)}
+    version = server.get("/version").json
+    labels, value = found["kubernetes_build_info"]
+    assert value == 1
+    assert labels == {
+        "major": version["major"],
+        "minor": version["minor"],
+        "git_version": version["gitVersion"],
+        "git_commit": version["gitCommit"],
+        "git_tree_state": version["gitTreeState"],
+        "build_date": version["buildDate"],
+        "go_version": version["goVersion"],
+        "compiler": version["compiler"],
+        "platform": version["platform"],
+    }
+    labels, value = found["apiserver_storage_size_bytes"]
+    assert labels == {"storage_cluster_id": "etcd-0"}
+    assert value >= 16 * 1024

@@ -32,6 +32,7 @@ from kprov.kube.apiserver.interfaces import Authenticator, PostStartHook
 from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.scraping import Asked
 from kprov.kube.apiserver.server import Server
 from kprov.kube.apiserver.storage.encryption import storage as encryption
 from kprov.kube.apiserver.storage.encryption.reload import Reloader as EncryptionReloader
@@ -87,6 +88,9 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     auditor = auditing.build(options, registry)
     flow = flow_filter.build(options, registry)
     server, hooks = _server(options, registry, health, auditor, flow)
+    asked = Asked(etcd.size)
+    asked.register()
+    server.before_scrape = asked.refresh
     await server.start(
         address=options.bind_address,
         port=options.secure_port,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Final
 
@@ -73,6 +73,8 @@ class Server:
         self._flow = flow
         self._seconds = request_seconds
         self.metrics = RequestMetrics()
+        #: Finds out what only a scrape of /metrics asks for.
+        self.before_scrape: Callable[[], Awaitable[None]] | None = None
         self._listener = Listener(self.handle, request_class=Request)
         self._inflight = 0
         #: Done when the last request has been answered; only while stopping.
@@ -265,6 +267,8 @@ class Server:
             request.place = path if path.count("/") == 1 else None
             return health
         if path in {"/metrics", "/metrics/slis"}:
+            if self.before_scrape is not None:
+                await self.before_scrape()
             body = component_metrics.render() if path == "/metrics" else self._health.slis()
             return Response(body=body, headers=_METRICS)
         answer = self._openid.answer(path.rstrip("/"), request.method, request.headers.get("Accept", ""))

@@ -17,10 +17,10 @@ from time import monotonic
 from typing import Any, Final, Protocol
 
 from prometheus_client import REGISTRY
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from kprov.kube.apiserver import workers
-from kprov.kube.apiserver.flowcontrol import allocation, bootstrap
+from kprov.kube.apiserver.flowcontrol import allocation, bootstrap, flow_metrics
 from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
@@ -38,23 +38,6 @@ _MASTERS: Final = "system:masters"
 _READS: Final = frozenset({"get", "list", "watch"})
 _TEXT: Final = "Too many requests, please try again later.\n"
 
-_GAUGES: Final = (
-    ("nominal_limit_seats", "Nominal number of execution seats configured for each level", "nominal"),
-    ("request_concurrency_limit", "Nominal number of execution seats, under its old name", "nominal"),
-    ("request_concurrency_in_use", "Seats occupied, under its old name", "in_use"),
-    ("current_limit_seats", "Current number of execution seats available to each level", "limit"),
-    ("lower_limit_seats", "Configured lower bound on execution seats of each level", "least"),
-    ("upper_limit_seats", "Configured upper bound on execution seats of each level", "most"),
-    ("current_executing_seats", "Seats occupied by the currently executing requests", "in_use"),
-    ("current_executing_requests", "Number of requests in execution", "running"),
-    ("current_inqueue_requests", "Number of requests currently pending in queues", "waiting"),
-)
-_WAITED: Final = metrics.histogram(
-    "apiserver_flowcontrol_request_wait_duration_seconds",
-    "Length of time a request spent waiting in its queue",
-    ["priority_level", "flow_schema", "execute"],
-    (0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
-)
 _DROPPED: Final = metrics.counter(
     "apiserver_dropped_requests_total",
     "Number of requests dropped with 'Try again later' response",
@@ -136,7 +119,8 @@ class PriorityAndFairness:
         if not reason and await self._wait(ticket):
             return None
         reason = reason or "time-out"
-        schema.rejected[reason] = schema.rejected.get(reason, 0) + 1
+        rejected = schema.counts.rejected
+        rejected[reason] = rejected.get(reason, 0) + 1
         _DROPPED.labels("readOnly" if info.verb in _READS else "mutating").inc()
         later = self._later.setdefault(level.name, RetryAfter())
         later.refused(int(time.time()))
@@ -152,9 +136,8 @@ class PriorityAndFairness:
             seated = False
         else:
             seated = True
-        labels = ticket.level.name, ticket.schema.name, "true" if seated else "false"
         ticket.waited = monotonic() - begin
-        _WAITED.labels(*labels).observe(ticket.waited)
+        flow_metrics.waited(ticket.schema.counts, ticket.waited, executes=seated)
         return seated
 
     def _width(self, request: Request, info: RequestInfo, level: Level) -> int:
@@ -237,7 +220,7 @@ class PriorityAndFairness:
         for schema in made:
             old = counted.get(schema.name)
             if old is not None:
-                schema.dispatched, schema.rejected = old.dispatched, old.rejected
+                schema.counts = old.counts
         # A schema whose level is not there takes no part.
         made = [schema for schema in made if schema.level in self._levels]
         self._schemas = sorted(made, key=lambda each: (each.precedence, each.name))
@@ -255,29 +238,7 @@ class PriorityAndFairness:
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus-client."""
-        prefix, of_level = "apiserver_flowcontrol_", ("priority_level",)
-        for name, text, value in _GAUGES:
-            gauge = GaugeMetricFamily(prefix + name, text, labels=of_level)
-            for level in self._levels.values():
-                gauge.add_metric((level.name,), getattr(level, value))
-            yield gauge
-        labels = ("priority_level", "flow_schema")
-        begun = CounterMetricFamily(
-            f"{prefix}dispatched_requests_total",
-            "Number of requests executed by API Priority and Fairness subsystem",
-            labels=labels,
-        )
-        refused = CounterMetricFamily(
-            f"{prefix}rejected_requests_total",
-            "Number of requests rejected by API Priority and Fairness subsystem",
-            labels=(*labels, "reason"),
-        )
-        for schema in self._schemas:
-            begun.add_metric((schema.level, schema.name), schema.dispatched)
-            for reason, count in schema.rejected.items():
-                refused.add_metric((schema.level, schema.name, reason), count)
-        yield begun
-        yield refused
+        return flow_metrics.families(self._levels, self._schemas)
 
 
 class _Seat:

@@ -62,6 +62,13 @@ class Ticket:
     def level_uid(self) -> str:
         return self.level.uid
 
+    def _begin(self) -> None:
+        self._seated = True
+        counts = self.schema.counts
+        counts.dispatched += 1
+        counts.running += 1
+        counts.seats += self.seats
+
     def leave(self) -> None:
         """The request is over, or gives up waiting. Harmless a second time."""
         if self._seated:
@@ -122,6 +129,10 @@ class Level:
         self.widest = max(1, min(_WIDEST, math.ceil(self.nominal * _WIDEST_PART)))
         self.set_limit(self.nominal)
 
+    @property
+    def has_queues(self) -> bool:
+        return bool(self._queues)
+
     def set_limit(self, limit: int) -> None:
         self.limit = limit
         self.dispatch()
@@ -138,8 +149,7 @@ class Level:
             self.demand = max(self.demand, self.in_use)
         else:
             return False
-        ticket._seated = True
-        ticket.schema.dispatched += 1
+        ticket._begin()
         return True
 
     def wait(self, ticket: Ticket, flow: str) -> str:
@@ -161,6 +171,7 @@ class Level:
         queue.seats += ticket.seats
         queue.tickets.append(ticket)
         self.waiting += 1
+        ticket.schema.counts.waiting += 1
         self.demand = max(self.demand, self.in_use + ticket.seats, self.in_use + self.waiting)
         self.dispatch()
         return ""
@@ -177,6 +188,7 @@ class Level:
                 return
             queue.tickets.popleft()
             self.waiting -= 1
+            ticket.schema.counts.waiting -= 1
             self._virtual = max(self._virtual, ticket._tag)
             assert ticket.future is not None
             if ticket.future.done():
@@ -184,14 +196,16 @@ class Level:
                 continue
             self.running += 1
             self.in_use += ticket.seats
-            ticket._seated = True
-            ticket.schema.dispatched += 1
+            ticket._begin()
             ticket.future.set_result(None)
 
     def left(self, ticket: Ticket) -> None:
         """Called by Ticket.leave."""
         self.running -= 1
         self.in_use -= ticket.seats
+        counts = ticket.schema.counts
+        counts.running -= 1
+        counts.seats -= ticket.seats
         if ticket._queue is not None:
             ticket._queue.seats -= ticket.seats
             ticket._queue = None
@@ -206,6 +220,7 @@ class Level:
             queue.tickets.remove(ticket)
             queue.seats -= ticket.seats
             self.waiting -= 1
+            ticket.schema.counts.waiting -= 1
             if self.waiting:
                 self.dispatch()
 

@@ -15,6 +15,20 @@ _ALL: Final = "*"
 _ACCOUNT: Final = "system:serviceaccount:"
 
 
+class Counts:
+    """Of one schema's requests, for metrics. It stays when the schema gets another version."""
+
+    __slots__ = ("dispatched", "rejected", "running", "seats", "waiting", "waits")
+
+    def __init__(self) -> None:
+        #: Requests that began; those that run now, and their seats; those that are in queues.
+        self.dispatched = self.running = self.seats = self.waiting = 0
+        #: Those refused, by reason.
+        self.rejected: dict[str, int] = {}
+        #: Histograms of what was queued, by whether it then began: a count a bucket and the sum of seconds.
+        self.waits: dict[bool, list[float]] = {}
+
+
 class FlowSchema:
     """One object. `level`: the name of its priority level; `precedence`: the lowest that matches wins."""
 
@@ -22,11 +36,10 @@ class FlowSchema:
         "_rules",
         "by_namespace",
         "by_user",
-        "dispatched",
+        "counts",
         "level",
         "name",
         "precedence",
-        "rejected",
         "uid",
     )
 
@@ -40,9 +53,7 @@ class FlowSchema:
         self.by_user = method == "ByUser"
         self.by_namespace = method == "ByNamespace"
         self._rules: Sequence[Object] = spec.get("rules") or ()
-        #: For metrics: requests that began, and those refused by reason.
-        self.dispatched = 0
-        self.rejected: dict[str, int] = {}
+        self.counts = Counts()
 
     def matches(self, user: UserInfo, info: RequestInfo) -> bool:
         return any(

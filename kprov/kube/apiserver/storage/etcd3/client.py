@@ -44,6 +44,7 @@ _METHODS: Final[dict[str, tuple[str, Any]]] = {
     "range": ("/etcdserverpb.KV/Range", pb.RangeResponse),
     "txn": ("/etcdserverpb.KV/Txn", pb.TxnResponse),
     "compact": ("/etcdserverpb.KV/Compact", pb.CompactionResponse),
+    "status": ("/etcdserverpb.Maintenance/Status", pb.StatusResponse),
     "lease_grant": ("/etcdserverpb.Lease/LeaseGrant", pb.LeaseGrantResponse),
 }
 _WATCH: Final = "/etcdserverpb.Watch/Watch"

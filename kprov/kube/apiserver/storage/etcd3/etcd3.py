@@ -30,6 +30,8 @@ from kprov.kube.component_base.rpc.status import RpcError
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 1000
+#: Whoever scrapes metrics does not wait longer for a size.
+_STATUS_SECONDS: Final = 2.0
 _REVISION_PROBE: Final = pb.RangeRequest(key=b"\x00", count_only=True)
 
 
@@ -145,6 +147,14 @@ class Etcd3:
     def is_stale(self, key: str) -> bool:
         del key
         return False
+
+    async def size(self) -> int | None:
+        """Bytes of the database of the member that is asked; None where it says nothing in time."""
+        try:
+            answer, _ = await self._client.call("status", pb.StatusRequest(), seconds=_STATUS_SECONDS)
+        except (UnavailableError, RpcError):
+            return None
+        return int(answer.db_size)
 
     async def close(self) -> None:
         await self._client.close()
