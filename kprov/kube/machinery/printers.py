@@ -69,7 +69,8 @@ def table(
         "apiVersion": "meta.k8s.io/v1",
         "metadata": dict(list_metadata or {}),
         "columnDefinitions": column_definitions(*kind) if columns is None else columns,
-        "rows": rows,
+        # Where Go has only the general printer it has a list that was never made.
+        "rows": rows or (None if printer is None else []),
     }
 
 

@@ -36,7 +36,7 @@ class NamespaceLifecycle(AdmissionPlugin):
             return
         if (resource.group, resource.plural) in _REVIEWS:
             return
-        if not attributes.namespace or attributes.operation != "CREATE":
+        if not attributes.namespace or attributes.operation == "DELETE":
             return
         namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None or self._was_deleted(attributes.namespace):
@@ -44,7 +44,8 @@ class NamespaceLifecycle(AdmissionPlugin):
             namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None:
             raise status.not_found(self._namespaces.resource, attributes.namespace)
-        if (namespace.get("status") or {}).get("phase") == "Terminating":
+        ends = (namespace.get("status") or {}).get("phase") == "Terminating"
+        if ends and attributes.operation == "CREATE":
             raise _terminating(attributes)
 
     def _was_deleted(self, name: str) -> bool:

@@ -52,7 +52,8 @@ async def find(store: Store, options: ListOptions) -> Listed:
         store.check_readable()
     revision = store.cacher.revision
     entries = list(store.cache.select(options.selection))
-    if not options.limit or len(entries) <= options.limit or options.revision == 0:
+    whole = options.revision == 0 and not store.strategy.pages_any_version
+    if not options.limit or len(entries) <= options.limit or whole:
         # What any version will do for is given whole.
         return Listed(entries, revision)
     page = entries[: options.limit]

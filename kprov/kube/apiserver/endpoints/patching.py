@@ -135,17 +135,15 @@ def _applier(
     context.applied = True
 
     def change(old: Object | None) -> Object:
+        merged = managed_fields.apply(
+            old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
+        )
         if old is None:
             metadata, info = applied["metadata"], context.info
-            # What it applies to is not there: no version of it is asked for.
-            metadata.pop("resourceVersion", None)
             if metadata.get("uid"):
                 resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
-        merged = managed_fields.apply(
-            old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
-        )
         # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
         result: Object = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
         schema.builtin().prune(result, gvk, None)

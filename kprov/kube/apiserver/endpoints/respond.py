@@ -156,7 +156,7 @@ def _other_form(form: Form, found: str, resource: Resource, obj: Object) -> Stat
 def versioned(table: Object, version: str) -> Object:
     """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
     table["apiVersion"] = f"meta.k8s.io/{version}"
-    for row in table["rows"]:
+    for row in table["rows"] or ():
         shown = row.get("object")
         if shown and shown["kind"] == "PartialObjectMetadata":
             shown["apiVersion"] = table["apiVersion"]

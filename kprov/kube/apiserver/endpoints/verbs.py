@@ -232,10 +232,11 @@ class Verbs:
         reason = store.strategy.deletion_refusal(info.name)
         if reason:
             raise status.forbidden(view.resource, info.name, reason)
-        obj, gone = await store.delete(context, info.namespace, info.name, options)
         context.warnings += store.strategy.deletion_warnings(options.raw)
+        obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone or store.strategy.returns_deleted:
-            return view.outgoing(obj), 200
+            # Who asked for its dependents to go, too, is told that this takes time; others never were.
+            return view.outgoing(obj), 202 if not gone and options.orphan_dependents is False else 200
         details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
         uid = obj["metadata"].get("uid", "")
         return status.success({key: value for key, value in (details | {"uid": uid}).items() if value}), 200
@@ -255,6 +256,7 @@ class Verbs:
             except status.StatusError as error:
                 if error.code != 404:
                     raise
+        context.warnings += store.strategy.deletion_warnings(options.raw)
         return self._list_document(view, listed, _PLAIN, "")
 
     async def _subresource(

@@ -5,8 +5,9 @@ Source: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go and ge
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.strategy import Strategy
@@ -36,6 +37,8 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
     # Upstream names the kind here, not the resource.
     about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
     uid, version = metadata.get("uid"), metadata.get("resourceVersion")
+    if resource.gvk == ("", "v1", "Namespace"):
+        _check_namespace(resource, metadata, options)
     if options.uid is not None and options.uid != uid:
         text = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
@@ -50,42 +53,89 @@ def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions)
         raise status.conflict(about, metadata["name"], text)
 
 
-def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> bool:
-    """Write down the wish to delete in the object; True when nothing holds it and it may be removed now."""
+def _check_namespace(resource: Resource, metadata: Object, options: DeleteOptions) -> None:
+    """Namespaces say it in other words."""
+    for label, wanted, found in (
+        ("UID", options.uid, metadata.get("uid")),
+        ("ResourceVersion", options.resource_version, metadata.get("resourceVersion")),
+    ):
+        if wanted is not None and wanted != found:
+            text = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
+            raise status.conflict(resource, metadata["name"], text)
+
+
+class Outcome(Enum):
+    """What becomes of an object that is to be deleted."""
+
+    #: It stays, written if marking it has changed it.
+    KEPT = auto()
+    #: It is written as it goes, and removed then: pods, whose watchers see that they end at once.
+    WRITTEN = auto()
+    #: It goes as it stands in storage, whatever was marked in it.
+    REMOVED = auto()
+
+
+def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> Outcome:
+    """Write down the wish to delete in the object."""
     metadata = obj["metadata"]
-    pending = metadata.get("deletionTimestamp") is not None
-    if not pending and strategy.terminate(obj):
+    if not metadata.get("deletionTimestamp") and strategy.terminate(obj):
+        if options.orphan_dependents is False:
+            options = replace(options, orphan_dependents=None, propagation_policy="Foreground")
         _set_finalizers(strategy, metadata, options)
         metadata["deletionTimestamp"] = timestamps.now()
-        return False
+        return Outcome.KEPT
     if strategy.holds(obj):
-        return False
-    graceful = strategy.grace_period(obj, options.grace_period_seconds)
-    grace = graceful or 0
+        return Outcome.KEPT
+    before = metadata.get("deletionGracePeriodSeconds")
+    if metadata.get("deletionTimestamp") and strategy.is_graceful and before:
+        wanted = options.grace_period_seconds
+        if wanted is None or wanted >= before:
+            # Its time runs already, and its finalizers are as they were wished for then.
+            return Outcome.KEPT
+        _shorten(metadata, before, wanted)
+        graceful: int | None = wanted
+    elif metadata.get("deletionTimestamp"):
+        graceful = None
+    else:
+        graceful = strategy.grace_period(obj, options.grace_period_seconds)
+        if graceful is not None:
+            _begin(metadata, graceful)
     _set_finalizers(strategy, metadata, options)
-    if pending:
-        before = metadata.get("deletionGracePeriodSeconds") or 0
-        if before and grace < before and (options.grace_period_seconds is not None or not grace):
-            since = timestamps.parse(metadata["deletionTimestamp"]) - timedelta(seconds=before)
-            metadata["deletionTimestamp"] = timestamps.show(since + timedelta(seconds=grace))
-            metadata["deletionGracePeriodSeconds"] = grace
-        if not is_unheld(strategy, obj):
-            metadata.setdefault("deletionGracePeriodSeconds", 0)
-        remaining = metadata.get("deletionGracePeriodSeconds") or 0
-        return remaining == 0 and is_unheld(strategy, obj)
-    if grace or not is_unheld(strategy, obj):
-        metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
-        metadata["deletionGracePeriodSeconds"] = grace
-        if metadata.get("generation"):
-            metadata["generation"] += 1
-        return False
+    held = bool(metadata.get("finalizers"))
     if graceful is not None:
-        # What is shown of a pod that goes at once.
-        metadata["deletionTimestamp"] = timestamps.now()
-        metadata["deletionGracePeriodSeconds"] = 0
-        if metadata.get("generation"):
-            metadata["generation"] += 1
-    return True
+        return Outcome.KEPT if held or graceful else Outcome.WRITTEN
+    if not held:
+        return Outcome.REMOVED
+    _end(metadata)
+    return Outcome.KEPT
+
+
+def _begin(metadata: Object, grace: int) -> None:
+    metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
+    metadata["deletionGracePeriodSeconds"] = grace
+    if metadata.get("generation"):
+        metadata["generation"] += 1
+
+
+def _shorten(metadata: Object, before: int, grace: int) -> None:
+    """Count from when the deletion was first wished for; who has to end it gets a second at least."""
+    end = timestamps.parse(metadata["deletionTimestamp"]) + timedelta(seconds=grace - before)
+    now = datetime.now(UTC)
+    if end < now:
+        end, grace = now, min(grace, 1)
+    metadata["deletionTimestamp"] = timestamps.show(end)
+    metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _end(metadata: Object) -> None:
+    """Nobody waits for it any more but its finalizers."""
+    now = datetime.now(UTC)
+    since = metadata.get("deletionTimestamp")
+    if not since and metadata.get("generation"):
+        metadata["generation"] += 1
+    if not since or timestamps.parse(since) > now:
+        metadata["deletionTimestamp"] = timestamps.show(now)
+    metadata["deletionGracePeriodSeconds"] = 0
 
 
 def is_unheld(strategy: Strategy, obj: Object) -> bool:
@@ -104,11 +154,13 @@ def is_finished(strategy: Strategy, obj: Object) -> bool:
 
 
 def _set_finalizers(strategy: Strategy, metadata: Object, options: DeleteOptions) -> None:
-    policy = options.propagation_policy
+    policy, orphan = options.propagation_policy, options.orphan_dependents
+    if not strategy.collects_garbage:  # as if dependents had to go
+        policy, orphan = "Background", None
     held = list(metadata.get("finalizers") or ())
     wanted = [each for each in held if each not in {ORPHAN, FOREGROUND}]
-    if options.orphan_dependents is not None:
-        wanted += [ORPHAN] if options.orphan_dependents else []
+    if orphan is not None:
+        wanted += [ORPHAN] if orphan else []
     elif policy == "Orphan":
         wanted.append(ORPHAN)
     elif policy == "Foreground":
@@ -117,6 +169,8 @@ def _set_finalizers(strategy: Strategy, metadata: Object, options: DeleteOptions
         wanted = held
         if strategy.orphan_by_default and ORPHAN not in held and FOREGROUND not in held:
             wanted = [*held, ORPHAN]
+    if set(wanted) == set(held):
+        return
     if wanted:
         metadata["finalizers"] = wanted
     else:

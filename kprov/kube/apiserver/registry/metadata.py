@@ -23,9 +23,7 @@ _SUFFIX: Final = 5
 _NAME_MAX: Final = 63
 _ANY_FINALIZERS: Final = {("coordination.k8s.io", "leases"), ("node.k8s.io", "runtimeclasses")}
 _STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
-_KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-#: Of them what a client may not write where the server has not; validation says so.
-_JUDGED: Final = {"deletionTimestamp", "deletionGracePeriodSeconds"}
+_KEPT: Final = ("uid", "creationTimestamp", "generation")
 
 #: Kinds that no rule of names was ever made for.
 _ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
@@ -42,27 +40,32 @@ def generated_name(prefix: str) -> str:
     return prefix[: _NAME_MAX - _SUFFIX] + suffix
 
 
-def prepare_for_create(resource: Resource, namespace: str, obj: Object) -> None:
-    """Set what the server sets: uid, creationTimestamp, a generated name, the namespace."""
+def prepare_for_create(resource: Resource, namespace: str, obj: Object, *, posted: bool = True) -> None:
+    """Set what the server sets: uid, creationTimestamp, the namespace.
+
+    posted: it came to be created. What an update or a patch makes may be on its way out from the start, and
+    a selfLink is left out by whoever stores it.
+    """
     metadata = obj.setdefault("metadata", {})
     if metadata.get("resourceVersion") not in {None, "", "0"}:
         raise status.bad_request("resourceVersion should not be set on objects to be created")
-    for name in (
-        "resourceVersion",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "selfLink",
-    ):
-        metadata.pop(name, None)
+    metadata.pop("resourceVersion", None)
+    if posted:
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            metadata.pop(name, None)
     if resource.namespaced:
         check_namespace(metadata.get("namespace", ""), namespace)
         metadata["namespace"] = namespace
     else:
         metadata.pop("namespace", None)
-    if not metadata.get("name") and metadata.get("generateName"):
-        metadata["name"] = generated_name(metadata["generateName"])
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = timestamps.now()
+
+
+def name_it(metadata: Object) -> None:
+    """Make a name where only the start of one is given."""
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated_name(metadata["generateName"])
 
 
 def told_key(key: str, *, dry_run: bool) -> str:
@@ -91,11 +94,10 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
     metadata, before = obj["metadata"], old["metadata"]
     name = before["name"]
     wanted = metadata.get("uid") or ""
-    metadata.pop("selfLink", None)
     for kept in _KEPT:
         if kept in before:
             metadata[kept] = before[kept]
-        elif kept not in _JUDGED:
+        else:
             metadata.pop(kept, None)
     if wanted:
         metadata["uid"] = wanted
@@ -104,6 +106,16 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
     elif not resource.namespaced:
         metadata.pop("namespace", None)
     metadata.setdefault("name", name)
+
+
+def keep_deletion(obj: Object, old: Object) -> None:
+    """Keep when the stored object is to go. What is written where it does not is judged by validation."""
+    metadata, before = obj["metadata"], old["metadata"]
+    if before.get("deletionTimestamp"):
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
+    grace = before.get("deletionGracePeriodSeconds")
+    if grace is not None and metadata.get("deletionGracePeriodSeconds") is None:
+        metadata["deletionGracePeriodSeconds"] = grace
 
 
 def no_namespace() -> status.StatusError:

@@ -149,40 +149,49 @@ class Store:
 
     # writing
 
-    async def create(self, context: RequestContext, namespace: str, obj: Object) -> Object:
-        """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid."""
+    async def create(
+        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool = True
+    ) -> Object:
+        """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid.
+
+        posted: False when an update finds nothing that it could change.
+        """
         generated = not (obj.get("metadata") or {}).get("name")
         base = orjson.dumps(obj) if generated else b""
         for attempt in range(_NAME_TRIES):
             try:
-                return await self._create_once(context, namespace, obj)
+                return await self._create_once(context, namespace, obj, posted=posted)
             except KeyExistsError:
                 name = obj["metadata"]["name"]
-                if not generated and not obj["metadata"].get("generateName"):
-                    raise await self._exists(namespace, name) from None
                 if not generated or attempt == _NAME_TRIES - 1:
-                    raise status.generate_name_conflict(self._asked, name) from None
+                    prefix = obj["metadata"].get("generateName")
+                    conflict = status.generate_name_conflict if prefix else status.already_exists
+                    raise await self._exists(namespace, name, conflict(self._asked, name)) from None
                 obj = orjson.loads(base)
         raise AssertionError
 
-    async def _exists(self, namespace: str, name: str) -> status.StatusError:
-        """AlreadyExists, which says so when the object is on its way out."""
-        refusal = status.already_exists(self._asked, name)
+    async def _exists(self, namespace: str, name: str, refusal: status.StatusError) -> status.StatusError:
+        """That refusal, which says so when the object is on its way out."""
         held = await self._read(self._key(namespace, name))
         if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
             refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"
         return refusal
 
-    async def _create_once(self, context: RequestContext, namespace: str, obj: Object) -> Object:
+    async def _create_once(
+        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool
+    ) -> Object:
         strategy = self.strategy
         generated = not (obj.get("metadata") or {}).get("name")
         self._identify(obj)
         emptied = zero_values.normalize(obj, self._node)
-        metadata.prepare_for_create(self.resource, namespace, obj)
+        metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
         strategy.default(obj)
         context.warnings += metadata.single_owners(obj["metadata"])
-        if obj["metadata"].get("managedFields") is None or not context.applied:
+        if not context.applied:
             self._ownership.note(context, None, obj, "", emptied)
+        if generated:
+            metadata.name_it(obj["metadata"])
+            strategy.default(obj)  # what is made of a name that nobody gave has no owner
         name = obj["metadata"].get("name", "")
         attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
         if attributes is not None and self.admission is not None:
@@ -206,6 +215,8 @@ class Store:
             context.warnings += strategy.warnings(obj, None)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
+            if not context.dry_run:
+                obj["metadata"].pop("selfLink", None)
             revision = await self._put_new(context, namespace, name, obj)
             stored = True
         finally:
@@ -257,7 +268,7 @@ class Store:
                 sent = obj.setdefault("metadata", {})
                 sent.setdefault("name", name)
                 # A version to update is not one to create; a uid nothing has.
-                sent.pop("resourceVersion", None)
+                version = sent.pop("resourceVersion", None)
                 if sent.get("uid"):
                     raise status.conflict(
                         self._asked,
@@ -267,7 +278,10 @@ class Store:
                         ),
                     )
                 try:
-                    return await self.create(context, namespace, obj), True
+                    made = await self.create(context, namespace, obj, posted=False)
+                    if version and context.dry_run:
+                        made["metadata"]["resourceVersion"] = version  # none was given
+                    return made, True
                 except status.StatusError as error:
                     if error.reason != "AlreadyExists":
                         raise
@@ -321,6 +335,10 @@ class Store:
             if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
                 obj["metadata"]["managedFields"] = []  # given empty it says that nobody owns anything
             self._ownership.note(context, old, obj, subresource, emptied)
+        # Only now: who sends other times owns them, as long as they differ.
+        metadata.keep_deletion(obj, old)
+        if not context.dry_run:
+            obj["metadata"].pop("selfLink", None)
         namespace = old["metadata"].get("namespace", "")
         attributes = (
             self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
@@ -339,13 +357,13 @@ class Store:
             self._judge_update(context, obj, old, subresource, strategy, emptied, first)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
-            if _same(obj, old) and not self.storage.is_stale(current.key):
-                self.hooks.decorate(old)
-                return old
             if deletion.is_finished(self.strategy, obj):
                 await self._remove(context, current, obj)
                 obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
                 return obj
+            if _same(obj, old) and not self.storage.is_stale(current.key):
+                self.hooks.decorate(old)
+                return old
             await self._put(context, current, obj)
             stored = not context.dry_run
         finally:
@@ -417,14 +435,26 @@ class Store:
                 await self.admission.validate(attributes)
             before = self._decode(current)
             try:
-                if deletion.mark(self.strategy, obj, options):
-                    await self._remove(context, current, obj)
-                    return obj, True
+                outcome = deletion.mark(self.strategy, obj, options)
+                if outcome is deletion.Outcome.REMOVED:
+                    await self._remove(context, current, before)
+                    return before, True
                 if obj != before:
                     await self._put(context, current, obj)
-                return obj, False
+                if outcome is deletion.Outcome.KEPT:
+                    return obj, False
             except KeyChangedError as error:
                 current, certain = error.current, True
+                continue
+            written = Stored(key, current.value, int(obj["metadata"]["resourceVersion"]))
+            try:
+                await self._remove(context, written, obj)
+            except KeyChangedError as error:
+                # Who saw it written was faster, or goes on with it.
+                if error.current is not None:
+                    current, certain = error.current, True
+                    continue
+            return obj, True
 
     async def _remove(self, context: RequestContext, current: Stored, obj: Object) -> None:
         if context.dry_run:

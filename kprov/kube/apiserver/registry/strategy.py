@@ -32,10 +32,16 @@ class Strategy:
     judges_metadata = True
     #: Seconds of grace when the request names none; None: deleted at once. Only pods have one.
     default_grace_period: int | None = None
+    #: A LIST at version 0 has pages: upstream keeps none of these in its watch cache, which gives all.
+    pages_any_version = False
     #: A deletion is answered with the object as it was, not with a Status.
     returns_deleted = False
-    #: finalizer names that go into spec.finalizers at creation (namespaces).
+    #: Whether it may have a time to end in (pods).
+    is_graceful = False
+    #: Dependents are orphaned unless a deletion says otherwise.
     orphan_by_default = False
+    #: Whether a deletion may say what becomes of dependents; events have none.
+    collects_garbage = True
 
     def default(self, obj: Object) -> None:
         """Fill in upstream's defaults (SetDefaults_*), in place; idempotent; runs on stored objects too."""
@@ -78,7 +84,7 @@ class Strategy:
         return ""
 
     def grace_period(self, obj: Object, requested: int | None) -> int | None:
-        """Grace in seconds that a deletion gets; None or 0: remove at once. Pods without a node get 0."""
+        """Grace in seconds that a first deletion gets; None: there is none. Pods without a node get 0."""
         return None
 
     def terminate(self, obj: Object) -> bool:

@@ -36,6 +36,9 @@ _FIXED: Final = tuple(
 class EventStrategy(ResourceStrategy):
     """Which rules hold depends on the version a client uses, so they are checked where that is known."""
 
+    collects_garbage = False
+    pages_any_version = True
+
     def default(self, obj: Object) -> None:
         """Both versions always show these fields; clients in Python insist on some of them."""
         for name in ("firstTimestamp", "lastTimestamp", "eventTime"):

@@ -28,6 +28,8 @@ Object = dict[str, Any]
 
 
 class PodStrategy(ResourceStrategy):
+    is_graceful = True
+
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         pod_template.default_spec(spec)

@@ -115,6 +115,10 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
             if not obj["metadata"].get("labels"):
                 obj["metadata"]["labels"] = dict(labels)
 
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        self.default(obj)  # labels that it was sent without, of the template that it keeps
+
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         """Upstream warns of the template that an update replaces."""
         if old is None:
@@ -274,6 +278,10 @@ class JobStrategy(WorkloadStrategy):
         labels = obj["spec"]["template"]["metadata"].get("labels")
         if labels and defaulted:
             obj["metadata"]["labels"] = dict(labels)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        self.default(obj)  # labels that it was sent without, of the template that it keeps
 
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
