@@ -17,6 +17,13 @@ _PATCH = "$patch"
 _RETAIN_KEYS = "$retainKeys"
 _DELETE_FROM_LIST = "$deleteFromPrimitiveList/"
 _SET_ORDER = "$setElementOrder/"
+_GO_TYPES = {
+    str: "string",
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    dict: "map[string]interface {}",
+}
 #: Elements that Go's sort.Stable inserts one by one.
 _FEW = 20
 
@@ -124,12 +131,16 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
         if not directive.startswith(_SET_ORDER):
             continue
         name = directive.removeprefix(_SET_ORDER)
-        if not isinstance(order, list):
-            raise StrategicMergeError("invalid patch format of setElementOrder list")
-        child = _child(node, name)
         held, sent = original.get(name), patch.get(name)
-        if (held is not None and not isinstance(held, list)) or not isinstance(sent, list | None):
-            raise StrategicMergeError("expected a slice, but received a map")
+        _want_list(order)
+        for each, holder in ((held, original), (sent, patch)):
+            if name in holder:
+                _want_list(each)
+        if node.kind is Kind.STRUCT and name not in node.fields:
+            raise StrategicMergeError(
+                f'unable to find api field in struct {node.name} for the json field "{name}"'
+            )
+        child = _child(node, name)
         _check_order(sent or [], order, child)
         if sent is not None:
             merged = _plain(sent) if held is None else _merged_list(held, sent, child)
@@ -142,6 +153,12 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
         )
         done.add(name)
     return done
+
+
+def _want_list(value: Any) -> None:
+    if not isinstance(value, list):
+        found = "%!s(<nil>)" if value is None else _GO_TYPES[type(value)]
+        raise StrategicMergeError(f"expected a []interface {{}}, but received a {found}")
 
 
 def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
@@ -193,8 +210,7 @@ def _merged_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
 def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
     if not held and not sent:
         return held
-    if any(isinstance(value, list) for value in (*held, *sent)):
-        raise StrategicMergeError("lists of lists are not supported")
+    _want_one_type(held, sent)
     if not any(isinstance(value, dict) for value in (*held, *sent)):
         merged = list(dict.fromkeys((*held, *sent)))
         return _in_order(merged, sent, held, lambda value: value)
@@ -220,10 +236,27 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         place = places.get(identity(value))
         if place is None:
             places[identity(value)] = len(kept)
-            kept.append(_plain(value))
+            kept.append(_added(value, node.merge_key))
         else:
             kept[place] = merge(kept[place], value, item)
     return _in_order(kept, changes, held, identity)
+
+
+def _want_one_type(held: list[Any], sent: list[Any]) -> None:
+    """Upstream looks for lists in the place of the first element alone."""
+    first, *others = (*held, *sent)
+    if isinstance(first, list):
+        raise StrategicMergeError("lists of lists are not supported")
+    if any(type(value) is not type(first) for value in others):
+        raise StrategicMergeError(f"list element types are not identical: {printed([held, sent])}")
+
+
+def _added(value: Any, key: str | None) -> Any:
+    """As it stands in a list. A key of null stays, to be told from others by it; decoding drops it."""
+    plain = _plain(value)
+    if isinstance(plain, dict) and key in value and value[key] is None:
+        plain[key] = None
+    return plain
 
 
 def _in_order(

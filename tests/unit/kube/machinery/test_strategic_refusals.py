@@ -1,0 +1,55 @@
+"""Lists that a strategic merge patch cannot follow, in upstream's words, and keys of null."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from kprov.kube.machinery import schema, strategic_merge
+
+Obj = dict[str, Any]
+HELD: Obj = {"spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": "1"}]}]}}
+
+
+def merged(patch: Obj) -> Obj:
+    return strategic_merge.merge(deepcopy(HELD), patch, schema.builtin().node(("", "v1", "Pod")))
+
+
+def env(*values: Any) -> Obj:
+    return {"spec": {"containers": [{"name": "c", "env": [*values]}]}}
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        (env(5), "list element types are not identical: [[map[name:X value:1]] [5]]"),
+        (env(None), "list element types are not identical: [[map[name:X value:1]] [<nil>]]"),
+        (env([]), "list element types are not identical: [[map[name:X value:1]] [[]]]"),
+        (env({"value": "2"}), "map: map[value:2] does not contain declared merge key: name"),
+        ({"spec": {"tolerations": [[]], "containers": [[]]}}, "list element types are not identical: "),
+        ({"spec": {"$setElementOrder/containers": "x"}}, "expected a []interface {}, but received a string"),
+        (
+            {"spec": {"$setElementOrder/containers": None}},
+            "expected a []interface {}, but received a %!s(<nil>)",
+        ),
+        (
+            {"spec": {"$setElementOrder/containers": [], "containers": {}}},
+            "expected a []interface {}, but received a map[string]interface {}",
+        ),
+        (
+            {"$setElementOrder/nope": []},
+            'unable to find api field in struct Pod for the json field "nope"',
+        ),
+    ],
+)
+def test_is_refused(patch: Obj, said: str) -> None:
+    with pytest.raises(strategic_merge.StrategicMergeError) as refused:
+        merged(patch)
+    assert str(refused.value).startswith(said)
+
+
+def test_an_element_whose_key_is_null_is_one_more() -> None:
+    containers = merged({"spec": {"containers": [{"name": None, "image": "n"}]}})["spec"]["containers"]
+    assert [(each["name"], each["image"]) for each in containers] == [(None, "n"), ("c", "i")]
