@@ -155,3 +155,13 @@ def test_the_build_and_the_size_of_the_database(server: ApiServer) -> None:
     labels, value = found["apiserver_storage_size_bytes"]
     assert labels == {"storage_cluster_id": "etcd-0"}
     assert value >= 16 * 1024
+
+
+def test_changes_in_etcd_are_counted(server: ApiServer) -> None:
+    with Counted(server, "group", "resource") as counted:
+        server.post(MAPS, {"metadata": {"name": "changed"}})
+        server.ask("PUT", f"{MAPS}/changed", {"metadata": {"name": "changed"}, "data": {"a": "b"}})
+        server.ask("DELETE", f"{MAPS}/changed")
+        # Its answer waits for all that is in etcd.
+        server.get(MAPS)
+    assert counted.of("apiserver_storage_events_received_total")["", "configmaps"] == 3

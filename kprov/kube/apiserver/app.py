@@ -205,7 +205,7 @@ def _server(
     chain.timing.register()
     server.metrics.register(
         lambda: [
-            (store.resource.group, store.resource.plural, store.cache.count())
+            (store.resource.group, store.resource.plural, store.cache.count(), store.cache.received)
             for store in registry.stores.values()
         ]
     )

@@ -63,10 +63,10 @@ class RequestMetrics:
         self.reading = 0
         self.writing = 0
         self._long: dict[tuple[str, ...], int] = {}
-        self._objects: Callable[[], Iterable[tuple[str, str, int]]] = tuple
+        self._objects: Callable[[], Iterable[tuple[str, str, int, int]]] = tuple
 
-    def register(self, objects: Callable[[], Iterable[tuple[str, str, int]]]) -> None:
-        """objects: gives (group, plural, how many are stored) of each resource."""
+    def register(self, objects: Callable[[], Iterable[tuple[str, str, int, int]]]) -> None:
+        """objects: gives (group, plural, how many are stored, changes received) of each resource."""
         self._objects = objects
         REGISTRY.register(self)
 
@@ -222,11 +222,19 @@ class RequestMetrics:
             "apiserver_storage_objects", f"[STABLE] {deprecation} {text}", labels=("resource",)
         )
         new = GaugeMetricFamily("apiserver_resource_objects", f"[ALPHA] {text}", labels=("group", "resource"))
-        for group, plural, count in self._objects():
+        events = CounterMetricFamily(
+            "apiserver_storage_events_received_total",
+            "[BETA] Number of etcd events received split by kind.",
+            labels=("group", "resource"),
+        )
+        for group, plural, count, received in self._objects():
+            if received:
+                events.add_metric((group, plural), received)
             old.add_metric((f"{plural}.{group}" if group else plural,), count)
             new.add_metric((group, plural), count)
         yield old
         yield new
+        yield events
 
 
 def _histogram(

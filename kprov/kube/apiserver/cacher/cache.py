@@ -49,6 +49,8 @@ class ResourceCache:
         self.floor = 0
         #: Why the value of a key cannot be read, by key; such keys have no entry.
         self.unreadable: dict[str, str] = {}
+        #: Changes that the feed has told of.
+        self.received = 0
         #: Those that select the same are asked once.
         self._watchers: dict[Selection, dict[Watcher, None]] = {}
         self._listeners: list[Listener] = []

@@ -135,6 +135,7 @@ class Cacher:
         for change in batch.changes:
             cache = self._cache_of(change.key)
             if cache is not None:
+                cache.received += 1
                 cache.apply(change)
         self.revision = max(self.revision, batch.revision)
         self._advance()
