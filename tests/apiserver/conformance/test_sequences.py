@@ -158,7 +158,8 @@ def test_what_is_left_in_a_namespace_that_is_gone_is_not_changed(server: ApiServ
     ok(server, "DELETE", item)
     merge(server, f"{maps}/a", {"data": {"k": "v"}})
     ok(server, "PUT", f"{item}/finalize", {"metadata": {"name": "left"}})
-    refused = server.ask("PATCH", f"{maps}/a", {"data": {"k": "w"}}, content_type=MERGE)
+    stale = {"metadata": {"resourceVersion": "1"}, "data": {"k": "w"}}
+    refused = server.ask("PATCH", f"{maps}/a", stale, content_type=MERGE)
     assert (refused.status, refused.json["message"]) == (404, 'namespaces "left" not found')
     ok(server, "DELETE", f"{maps}/a")
 
@@ -201,6 +202,8 @@ def test_who_scales_takes_the_replicas_from_who_had_them(server: ApiServer, name
     assert sorted(owners({"metadata": {"managedFields": entries}})) == [("m", ""), ("s", "scale")]
     scaled = next(each for each in entries if each["manager"] == "s")
     assert (scaled["fieldsV1"], "time" in scaled) == ({"f:spec": {"f:replicas": {}}}, False)
+    merge(server, f"{path}/a/scale?fieldManager=s", {"spec": {"replicas": 0}})
+    assert owners(ok(server, "GET", f"{path}/a")) == [("m", "")]
 
 
 def test_replicas_that_nobody_has_are_scaled_by_nobody(server: ApiServer, namespace: str) -> None:

@@ -324,7 +324,7 @@ class Store:
         if not is_patch:
             key = metadata.told_key(current.key, dry_run=context.dry_run)
             metadata.check_uid(self.resource, obj, old, key)
-        self._check_version(obj, old, name)
+        wanted = obj["metadata"].get("resourceVersion") or ""
         metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         strategy.default(obj)
@@ -346,6 +346,7 @@ class Store:
         if attributes is not None and self.admission is not None:
             await self.admission.admit(attributes)
             strategy.default(obj)
+        self._check_version(wanted, old, name)
         finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
         stored = False
         try:
@@ -495,8 +496,7 @@ class Store:
         obj["kind"] = self.resource.kind
         obj["apiVersion"] = self.resource.api_version
 
-    def _check_version(self, obj: Object, old: Object, name: str) -> None:
-        version = (obj.get("metadata") or {}).get("resourceVersion") or ""
+    def _check_version(self, version: str, old: Object, name: str) -> None:
         if not version or version == "0":
             if not self.strategy.allow_unconditional_update:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")

@@ -13,7 +13,7 @@ from kprov.kube.apiserver.registry import checks, metadata_update
 from kprov.kube.apiserver.registry.metadata import precondition_failed, told_key
 from kprov.kube.apiserver.registry.subresources import change, scale_owners
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, managed_fields, patch, status
+from kprov.kube.machinery import field, managed_fields, patch, schema, status, zero_values
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
@@ -47,6 +47,7 @@ async def scale(call: Call) -> Reply:
         new = wanted(current)
         if not call.context.applied:
             manager = call.context.manager
+            zero_values.normalize(new, schema.builtin().node(_SCALE))  # nobody owns no replicas
             managed_fields.update(live, new, _SCALE, manager=manager, subresource="scale")
         taken = new["metadata"].get("managedFields")
         if owners or taken:
