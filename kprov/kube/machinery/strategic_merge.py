@@ -13,10 +13,10 @@ from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 
 Object = dict[str, Any]
 
-_PATCH = "$patch"
-_RETAIN_KEYS = "$retainKeys"
+PATCH = "$patch"
+RETAIN_KEYS = "$retainKeys"
 _DELETE_FROM_LIST = "$deleteFromPrimitiveList/"
-_SET_ORDER = "$setElementOrder/"
+SET_ORDER = "$setElementOrder/"
 _GO_TYPES = {
     str: "string",
     bool: "bool",
@@ -34,21 +34,22 @@ class StrategicMergeError(ValueError):
 
 def merge(original: Object, patch: Object, node: Node) -> Object:
     """The merged object. `original` is used up; `patch` is left as it is."""
-    if _PATCH in patch:
+    if PATCH in patch:
         return _directive(patch)
     _retain_keys(original, patch)
     ordered = _ordered_lists(original, patch, node)
     for name, value in patch.items():
-        if name in ordered or name == _RETAIN_KEYS or name.startswith(_SET_ORDER):
+        if name in ordered or name == RETAIN_KEYS or name.startswith(SET_ORDER):
             continue
         if name.startswith(_DELETE_FROM_LIST):
             _delete_from_list(original, name.removeprefix(_DELETE_FROM_LIST), value)
         else:
-            _merge_field(original, name, value, _child(node, name))
+            _merge_field(original, name, value, child_of(node, name))
     return original
 
 
-def _child(node: Node, name: str) -> Node:
+def child_of(node: Node, name: str) -> Node:
+    """The type of a field."""
     if node.kind is Kind.STRUCT:
         return node.fields.get(name, ANY_NODE)
     if node.kind is Kind.MAP and node.item is not None:
@@ -57,9 +58,9 @@ def _child(node: Node, name: str) -> Node:
 
 
 def _directive(patch: Object) -> Object:
-    kind = patch[_PATCH]
+    kind = patch[PATCH]
     if kind == "replace":
-        return {name: value for name, value in patch.items() if name != _PATCH}
+        return {name: value for name, value in patch.items() if name != PATCH}
     if kind == "delete":
         return {}
     raise StrategicMergeError(f"unknown patch type: {printed(kind)} in map: {printed(patch)}")
@@ -75,7 +76,7 @@ def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
     elif isinstance(held, list) and isinstance(value, list):
         original[name] = _merged_list(held, value, node)
     else:
-        plain = _plain(value)
+        plain = plain_of(value)
         if plain is None:
             original.pop(name, None)
         else:
@@ -84,26 +85,29 @@ def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
 
 def _is_directive(name: str) -> bool:
     """Whether a key steers the merge; other keys may begin with a dollar too ($ref in schemas)."""
-    return name in {_PATCH, _RETAIN_KEYS} or name.startswith((_DELETE_FROM_LIST, _SET_ORDER))
+    return name in {PATCH, RETAIN_KEYS} or name.startswith((_DELETE_FROM_LIST, SET_ORDER))
 
 
-def _plain(value: Any) -> Any:
-    """A patch value as it stands in a document: without directives and nulls; None for one that deletes."""
+def plain_of(value: Any) -> Any:
+    """A patch value as it stands in a document: without nulls; None for one with $patch.
+
+    Where there is nothing to merge with nobody reads other directives: they are fields that are not known.
+    """
     if isinstance(value, dict):
-        if value.get(_PATCH) == "delete":
+        if PATCH in value:
             return None
         return {
             name: plain
             for name, held in value.items()
-            if held is not None and not _is_directive(name) and (plain := _plain(held)) is not None
+            if held is not None and (plain := plain_of(held)) is not None
         }
     if isinstance(value, list):
-        return [plain for held in value if (plain := _plain(held)) is not None]
+        return [plain for held in value if (plain := plain_of(held)) is not None]
     return value
 
 
 def _retain_keys(original: Object, patch: Object) -> None:
-    keys = patch.get(_RETAIN_KEYS)
+    keys = patch.get(RETAIN_KEYS)
     if keys is None:
         return
     sent = [name for name, value in patch.items() if value is not None and not _is_directive(name)]
@@ -128,9 +132,9 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
     """Merge the lists that come with an order; gives their names."""
     done: set[str] = set()
     for directive, order in patch.items():
-        if not directive.startswith(_SET_ORDER):
+        if not directive.startswith(SET_ORDER):
             continue
-        name = directive.removeprefix(_SET_ORDER)
+        name = directive.removeprefix(SET_ORDER)
         held, sent = original.get(name), patch.get(name)
         _want_list(order)
         for each, holder in ((held, original), (sent, patch)):
@@ -140,10 +144,10 @@ def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
             raise StrategicMergeError(
                 f'unable to find api field in struct {node.name} for the json field "{name}"'
             )
-        child = _child(node, name)
+        child = child_of(node, name)
         _check_order(sent or [], order, child)
         if sent is not None:
-            merged = _plain(sent) if held is None else _merged_list(held, sent, child)
+            merged = plain_of(sent) if held is None else _merged_list(held, sent, child)
         elif held is not None:
             merged = list(held)
         else:
@@ -168,7 +172,7 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
     ranks = [identity(value) for value in order]
     position = 0
     for value in sent:
-        if isinstance(value, dict) and _PATCH in value:
+        if isinstance(value, dict) and PATCH in value:
             continue
         key = identity(value)
         while position < len(ranks) and ranks[position] != key:
@@ -176,7 +180,7 @@ def _check_order(sent: list[Any], order: list[Any], node: Node) -> None:
         if position == len(ranks):
             raise StrategicMergeError(
                 f"The order in patch list:\n{printed(sent)}\n "
-                f"doesn't match {_SET_ORDER[:-1]} list:\n{printed(order)}\n"
+                f"doesn't match {SET_ORDER[:-1]} list:\n{printed(order)}\n"
             )
 
 
@@ -204,7 +208,7 @@ def _hashable(value: Any) -> Any:
 
 
 def _merged_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
-    return _merge_list(held, sent, node) if "merge" in node.strategies else list(_plain(sent))
+    return _merge_list(held, sent, node) if "merge" in node.strategies else list(plain_of(sent))
 
 
 def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
@@ -214,11 +218,11 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
     if not any(isinstance(value, dict) for value in (*held, *sent)):
         merged = list(dict.fromkeys((*held, *sent)))
         return _in_order(merged, sent, held, lambda value: value)
-    replaced = any(isinstance(value, dict) and value.get(_PATCH) == "replace" for value in sent)
+    replaced = any(isinstance(value, dict) and value.get(PATCH) == "replace" for value in sent)
     identity = _identity(node, [*held, *sent]) if not replaced else repr
     kept, changes = list(held), []
     for value in sent:
-        directive = value.get(_PATCH) if isinstance(value, dict) else None
+        directive = value.get(PATCH) if isinstance(value, dict) else None
         if directive is None:
             changes.append(value)
         elif directive == "delete":
@@ -229,7 +233,7 @@ def _merge_list(held: list[Any], sent: list[Any], node: Node) -> list[Any]:
         elif directive != "replace":
             raise StrategicMergeError(f"unknown patch type: {printed(directive)} in map: {printed(value)}")
     if replaced:
-        return [_plain(value) for value in changes]
+        return [plain_of(value) for value in changes]
     places = _places(kept, identity)
     item = node.item or ANY_NODE
     for value in changes:
@@ -253,7 +257,7 @@ def _want_one_type(held: list[Any], sent: list[Any]) -> None:
 
 def _added(value: Any, key: str | None) -> Any:
     """As it stands in a list. A key of null stays, to be told from others by it; decoding drops it."""
-    plain = _plain(value)
+    plain = plain_of(value)
     if isinstance(plain, dict) and key in value and value[key] is None:
         plain[key] = None
     return plain

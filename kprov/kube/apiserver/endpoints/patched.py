@@ -5,6 +5,7 @@ Source: apiserver/pkg/endpoints/handlers/patch.go (applyPatchToCurrentObject of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -33,9 +34,15 @@ def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
 
 
 def check(
-    result: Object, gvk: Gvk, context: RequestContext, *, mode: str, remarked: list[str], shown: Any
+    result: Object,
+    gvk: Gvk,
+    context: RequestContext,
+    *,
+    mode: str,
+    remarked: list[str],
+    shown: Callable[[], Any] | None,
 ) -> Object:
-    """The patched object, pruned. remarked: see `remarks`; shown: what a refusal names, None for the object.
+    """The patched object, pruned. remarked: see `remarks`; shown: what refusals name, None: the object.
 
     Raises StatusError 422.
     """
@@ -70,6 +77,6 @@ def check(
     return found
 
 
-def _refusal(whole: bytes, shown: Any, why: str) -> status.StatusError:
-    text = go_json.printed(shown) if shown is not None else whole.decode()
+def _refusal(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
+    text = go_json.printed(shown()) if shown is not None else whole.decode()
     return status.invalid("", "", "", [field.invalid("patch", text, why)])

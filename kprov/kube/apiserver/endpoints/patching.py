@@ -6,6 +6,7 @@ Source: apiserver/pkg/endpoints/handlers/patch.go.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kprov.kube.apiserver.endpoints import body, patched
@@ -25,6 +26,7 @@ from kprov.kube.machinery import (
     structured_check,
 )
 from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.strategic_remains import remains
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
@@ -82,7 +84,9 @@ def changer(
     def change(old: Object | None) -> Object:
         assert old is not None
         document = _document(data, content_type)
-        shown = document if content_type == patch.STRATEGIC_MERGE_PATCH else None
+        shown = None
+        if content_type == patch.STRATEGIC_MERGE_PATCH and document is not None:
+            shown = partial(remains, old, document, schema.builtin().node(gvk))
         if content_type == patch.JSON_PATCH:
             result = patch.json_patch(old, document)
         elif content_type == patch.MERGE_PATCH:

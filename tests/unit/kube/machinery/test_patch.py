@@ -198,7 +198,16 @@ def test_every_container_of_both_sides_is_there_once(before: list[str], sent: li
 def test_keys_with_a_dollar_that_are_no_directives_are_kept() -> None:
     gvk = ("example.com", "v1", "Thing")
     change = {"schema": {"$ref": "#/x", "$retainKeys": ["$ref"]}}
-    assert patch.strategic_merge_patch({}, change, gvk) == {"schema": {"$ref": "#/x"}}
+    assert patch.strategic_merge_patch({"schema": {}}, change, gvk) == {"schema": {"$ref": "#/x"}}
+
+
+def test_directives_where_there_is_nothing_to_merge_with_are_fields() -> None:
+    gvk = ("example.com", "v1", "Thing")
+    change = {
+        "schema": {"$retainKeys": ["a"], "$setElementOrder/a": [], "a": None, "b": {"$patch": "replace"}}
+    }
+    taken = {"schema": {"$retainKeys": ["a"], "$setElementOrder/a": []}}
+    assert patch.strategic_merge_patch({}, change, gvk) == taken
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,10 @@ import pytest
 from kprov.kube.machinery import schema, strategic_merge
 
 Obj = dict[str, Any]
-HELD: Obj = {"spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": "1"}]}]}}
+HELD: Obj = {
+    "metadata": {},
+    "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": "1"}]}]},
+}
 
 
 def merged(patch: Obj) -> Obj:
@@ -53,3 +56,9 @@ def test_is_refused(patch: Obj, said: str) -> None:
 def test_an_element_whose_key_is_null_is_one_more() -> None:
     containers = merged({"spec": {"containers": [{"name": None, "image": "n"}]}})["spec"]["containers"]
     assert [(each["name"], each["image"]) for each in containers] == [(None, "n"), ("c", "i")]
+
+
+@pytest.mark.parametrize("directive", ["delete", "replace", "other"])
+def test_what_is_not_there_and_is_to_be_replaced_is_not_made(directive: str) -> None:
+    document = merged({"metadata": {"labels": {"$patch": directive, "a": "b"}}})
+    assert "labels" not in document["metadata"]
