@@ -77,6 +77,8 @@ class Attributes:
     options: Object
     #: While there is no name: mutating plugins run before one is made of it.
     generate_name: str = ""
+    #: The resource as the client asked for it, where that is another group's or version's.
+    asked: Resource | None = None
 
 
 class Admission(Protocol):

@@ -164,6 +164,22 @@ def test_what_is_left_in_a_namespace_that_is_gone_is_not_changed(server: ApiServ
     ok(server, "DELETE", f"{maps}/a")
 
 
+def test_what_ends_is_told_of_in_the_group_that_was_asked(server: ApiServer, namespace: str) -> None:
+    ok(server, "DELETE", f"/api/v1/namespaces/{namespace}")
+    event = {
+        "metadata": {"name": "e"},
+        "regarding": {"namespace": namespace},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "action": "a",
+        "reason": "r",
+        "type": "Normal",
+        "reportingController": "c/d",
+        "reportingInstance": "i",
+    }
+    refused = server.post(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", event)
+    assert (refused.status, refused.json["details"]["group"]) == (403, "events.k8s.io")
+
+
 @pytest.mark.parametrize("precondition", [{"uid": "u"}, {"resourceVersion": "1"}])
 def test_preconditions_of_namespaces(server: ApiServer, namespace: str, precondition: Object) -> None:
     answer = server.ask("DELETE", f"/api/v1/namespaces/{namespace}", {"preconditions": precondition})

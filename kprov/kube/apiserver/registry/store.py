@@ -530,6 +530,7 @@ class Store:
             obj=obj,
             old=old,
             options={},
+            asked=self._asked,
         )
 
 
