@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.apiserver.servers import ApiServer, running
+from tests.apiserver.servers import ApiServer, Connection, running
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 TOTAL = "apiserver_request_total"
@@ -165,3 +166,26 @@ def test_changes_in_etcd_are_counted(server: ApiServer) -> None:
         # Its answer waits for all that is in etcd.
         server.get(MAPS)
     assert counted.of("apiserver_storage_events_received_total")["", "configmaps"] == 3
+
+
+def test_watches_are_counted_with_their_bytes_whoever_ends_them(server: ApiServer) -> None:
+    path = f"{MAPS}?watch=1"
+    with Counted(server, "verb", "code") as counted, Counted(server, "verb", "le") as sizes:
+        heard = server.get(f"{path}&timeoutSeconds=1").body
+        server.get("/api/v1/watch/namespaces/default/configmaps?timeoutSeconds=1")
+        connection = Connection(server.port, server.context(), 30)
+        connection.request("GET", path, headers={"Authorization": "Bearer admin-token"})
+        assert connection.getresponse().readline() in heard
+        connection.close()
+        # The server hears of that in its own time.
+        deadline = time.monotonic() + 10
+        while running_watches(server) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert counted.of(TOTAL) == {("WATCH", "200"): 3}
+    # What watches by its path is none of these.
+    assert sizes.of(SIZES) == {("WATCH", ""): 2}
+    assert sizes.of("apiserver_response_sizes_sum") == {("WATCH", ""): 2 * len(heard)}
+
+
+def running_watches(server: ApiServer) -> float:
+    return sum(value for name, labels, value in samples(server) if name == "apiserver_longrunning_requests")

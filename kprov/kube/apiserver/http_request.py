@@ -35,7 +35,7 @@ class Seat(Protocol):
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    __slots__ = ("_audit_id", "audit", "is_long", "place", "seat", "ticket", "warnings")
+    __slots__ = ("_audit_id", "audit", "begun", "is_long", "place", "seat", "ticket", "warnings")
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
@@ -48,6 +48,8 @@ class Request(http11.Request):
         self.seat: Seat | None = None
         #: A watch or a connection: it is answered long before it ends.
         self.is_long = False
+        #: Of such a one the answer, from its head on.
+        self.begun: Answer | None = None
         #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
         self.place: str | None = None
 
@@ -61,6 +63,8 @@ class Request(http11.Request):
     def answering(self, answer: Answer) -> None:
         """Called before an answer's head is sent, whoever sends it."""
         headers = answer.headers
+        if self.is_long:
+            self.begun = answer
         ticket = self.ticket
         if ticket is not None:
             headers[SCHEMA_UID] = ticket.schema_uid

@@ -195,7 +195,9 @@ class RequestMetrics:
             labels=("verb", *_PLACE),
         )
         for (verb, *place), entry in self._sizes.items():
-            family.add_metric((verb.upper(), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1])
+            family.add_metric(
+                (_verb(verb, place[3]), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
+            )
         return family
 
     def _deprecated(self) -> Metric:

@@ -29,7 +29,7 @@ from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
 from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
 from kprov.kube.apiserver.request_metrics import RequestMetrics
 from kprov.kube.component_base import metrics as component_metrics
-from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.listener import Listener
 from kprov.kube.machinery import status
 
@@ -146,12 +146,17 @@ class Server:
                 request.seat.leave()
             self.metrics.ended(running)
             self._inflight -= waited_for
+            # Who has left has had an answer all the same.
+            begun = request.begun if response is None else response
+            if request.place is not None and begun is not None:
+                self.metrics.count(request, info, begun.status, perf_counter() - begin)
+                # As upstream: those that are lists by their path.
+                if info.verb == "watch" and "watch" in query:
+                    self.metrics.count_size(request.place, info, _size(begun))
             if request.audit is not None and self._auditor is not None:
                 self._auditor.end(request.audit, response, is_long=True)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        if request.place is not None:
-            self.metrics.count(request, info, response.status, perf_counter() - begin)
         return response
 
     async def _answered(
@@ -284,3 +289,10 @@ def _refusal(error: status.StatusError, request: Request, query: Mapping[str, st
     response = respond.error(error, negotiation.of_error(request, query))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def _size(answer: Answer) -> int:
+    """The bytes of its body, as far as they have been sent."""
+    if isinstance(answer, Stream):
+        return answer.sent
+    return len(answer.body) if isinstance(answer, Response) else 0

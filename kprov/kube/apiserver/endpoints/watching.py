@@ -101,11 +101,10 @@ class _HttpSink:
     """Writes to the connection whatever came in since it did, when its round comes."""
 
     def __init__(
-        self, transport: asyncio.Transport, encoder: _Encoder, rounds: Rounds, *, chunked: bool
+        self, response: Stream, transport: asyncio.Transport, encoder: _Encoder, rounds: Rounds
     ) -> None:
-        """chunked: False for a client of HTTP/1.0."""
+        self._response = response
         self._transport = transport
-        self._chunked = chunked
         self._encoder = encoder
         self._pending: list[bytes] = []
         self._rounds = rounds
@@ -137,7 +136,8 @@ class _HttpSink:
         if self._pending and not self._transport.is_closing():
             # One chunk for all: a client's parser has work with each.
             data = b"".join(self._pending)
-            self._transport.write(chunk(data) if self._chunked else data)
+            self._response.sent += len(data)
+            self._transport.write(chunk(data) if self._response.chunked else data)
             if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
                 self._transport.abort()
         self._pending.clear()
@@ -235,7 +235,7 @@ async def _serve_http(
     response.start(request)
     transport = request.transport
     assert transport is not None
-    sink = _HttpSink(transport, encoder, rounds, chunked=response.chunked)
+    sink = _HttpSink(response, transport, encoder, rounds)
     watcher = Watcher(options.selection, sink, options.bookmarks)
     try:
         if failure is not None:

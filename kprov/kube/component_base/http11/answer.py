@@ -82,7 +82,7 @@ class Stream(Answer):
     Where no Content-Length is among the headers it is chunked, or lasts until the connection ends (HTTP/1.0).
     """
 
-    __slots__ = ("_connection", "_has_body", "_open", "chunked")
+    __slots__ = ("_connection", "_has_body", "_open", "chunked", "sent")
 
     def __init__(
         self,
@@ -96,6 +96,8 @@ class Stream(Answer):
         self._open = False
         self._has_body = False
         self.chunked = False
+        #: Bytes of its body so far.
+        self.sent = 0
 
     def start(self, request: Request) -> None:
         """Send the head. ConnectionResetError: the client is gone."""
@@ -114,6 +116,7 @@ class Stream(Answer):
             raise ConnectionResetError("the client is gone")
         if not data or not self._has_body:
             return
+        self.sent += len(data)
         connection.transport.write(chunk(data) if self.chunked else data)
         await connection.drain()
 
