@@ -180,6 +180,20 @@ def test_what_ends_is_told_of_in_the_group_that_was_asked(server: ApiServer, nam
     assert (refused.status, refused.json["details"]["group"]) == (403, "events.k8s.io")
 
 
+def test_an_event_of_either_group_is_one_kind(server: ApiServer, namespace: str) -> None:
+    ok(
+        server,
+        "POST",
+        f"/api/v1/namespaces/{namespace}/events",
+        {"metadata": {"name": "e"}, "involvedObject": {"namespace": namespace}},
+    )
+    item = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events/e"
+    refused = server.ask("DELETE", item, {"preconditions": {"resourceVersion": "1"}}).json
+    assert (refused["code"], refused["details"]) == (409, {"name": "e", "kind": "Event"})
+    disowned = merge(server, item, {"metadata": {"managedFields": []}})
+    assert owners(disowned) == []
+
+
 @pytest.mark.parametrize("precondition", [{"uid": "u"}, {"resourceVersion": "1"}])
 def test_preconditions_of_namespaces(server: ApiServer, namespace: str, precondition: Object) -> None:
     answer = server.ask("DELETE", f"/api/v1/namespaces/{namespace}", {"preconditions": precondition})

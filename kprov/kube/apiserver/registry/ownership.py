@@ -56,6 +56,8 @@ class Ownership:
             return
         before = None if old is None else self._served(old, used)
         after = self._served(obj, used)
+        if obj["metadata"].get("managedFields") == []:
+            after["metadata"]["managedFields"] = []  # which says that nobody owns anything
         managed_fields.update(
             before, after, used.gvk, manager=manager, subresource=subresource, ignored=ignored
         )

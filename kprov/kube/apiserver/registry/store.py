@@ -423,7 +423,7 @@ class Store:
                 raise self.missing(namespace, name)
             obj = self._decode(current)
             try:
-                deletion.check_preconditions(self._asked, obj, options)
+                deletion.check_preconditions(self.resource, obj, options)
             except status.StatusError:
                 if certain:
                     raise
