@@ -65,6 +65,35 @@ def test_api_chunking_should_support_continue_listing_from_the_last_key_if_the_o
     assert len(found["items"]) + len(rest["items"]) == COUNT - PAGE - 1
 
 
+@pytest.mark.parametrize(
+    ("query", "pages"),
+    [
+        # A full page is followed by another where anything stands behind it, whether it matches or not.
+        ("labelSelector=n%3D1&limit=2", [["c1", "c4"], ["c7"]]),
+        ("labelSelector=n%3D1&limit=3", [["c1", "c4", "c7"], []]),
+        ("labelSelector=n%3D2&limit=3", [["c2", "c5", "c8"]]),
+        ("labelSelector=n%3D2&limit=1", [["c2"], ["c5"], ["c8"]]),
+        ("fieldSelector=metadata.name%3Dc1&limit=1", [["c1"]]),
+        (
+            "fieldSelector=metadata.name!%3Dc8&limit=4",
+            [["c0", "c1", "c2", "c3"], ["c4", "c5", "c6", "c7"], []],
+        ),
+    ],
+)
+def test_pages_of_what_matches(server: ApiServer, namespace: str, query: str, pages: list[list[str]]) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    for number in range(9):
+        made = {"metadata": {"name": f"c{number}", "labels": {"n": str(number % 3)}}}
+        ok(server, "POST", path, made)
+    found: list[list[str]] = []
+    token = ""
+    while not found or token:
+        listed = ok(server, "GET", f"{path}?{query}&continue={token}")
+        found.append([each["metadata"]["name"] for each in listed["items"]])
+        token = listed["metadata"].get("continue", "")
+    assert found == pages
+
+
 def compact(etcd: Etcd) -> None:
     async def done() -> None:
         storage = Etcd3(Client([etcd.url], TlsFiles()))

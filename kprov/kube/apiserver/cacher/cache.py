@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -67,6 +67,14 @@ class ResourceCache:
             entry = entries[key]
             if selection.is_everything or selection.matches(entry):
                 yield entry
+
+    def is_last(self, key: str, namespace: str) -> bool:
+        """Whether no entry of that namespace ("": of any) stands behind a key."""
+        following = bisect_right(self._keys, key)
+        if following == len(self._keys):
+            return True
+        within = f"{self.prefix}{namespace}/" if namespace and self.resource.namespaced else self.prefix
+        return not self._keys[following].startswith(within)
 
     def count(self) -> int:
         return len(self._keys)

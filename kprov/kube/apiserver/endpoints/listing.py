@@ -9,6 +9,7 @@ import orjson
 
 from kprov.kube.apiserver.cacher.cacher import NotFreshError
 from kprov.kube.apiserver.cacher.entry import Entry
+from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
 from kprov.kube.apiserver.registry.store import Store, initializing, unavailable
@@ -53,12 +54,22 @@ async def find(store: Store, options: ListOptions) -> Listed:
     revision = store.cacher.revision
     entries = list(store.cache.select(options.selection))
     whole = options.revision == 0 and not store.strategy.pages_any_version
-    if not options.limit or len(entries) <= options.limit or whole:
+    if not options.limit or len(entries) < options.limit or whole:
         # What any version will do for is given whole.
         return Listed(entries, revision)
     page = entries[: options.limit]
+    if len(page) == len(entries) and not _is_followed(store, options.selection, page[-1]):
+        return Listed(entries, revision)
     remaining = len(entries) - options.limit if options.selection.is_everything else None
     return Listed(page, revision, Token(revision, _start(_prefix(store, options), page[-1])), remaining)
+
+
+def _is_followed(store: Store, selection: Selection, last: Entry) -> bool:
+    """Whether anything else stands behind it: upstream looks at none of that once a page is full."""
+    fields = selection.fields
+    if selection.is_everything or (fields is not None and fields.exact("metadata.name") is not None):
+        return False
+    return not store.cache.is_last(last.key, selection.namespace)
 
 
 async def catch_up(store: Store, revision: int | None) -> None:
@@ -136,7 +147,8 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
     except UnavailableError as error:
         raise unavailable(error) from error
     last_seen = found[-1].key if found else ""
-    more = bool(found) and bool(options.limit) and (page.remaining > 0 or page.items[-1].key != last_seen)
+    is_full = bool(options.limit) and len(found) >= options.limit
+    more = is_full and (page.remaining > 0 or page.items[-1].key != last_seen)
     if not more:
         return Listed(found, at)
     remaining = page.remaining if selection.is_everything else None
