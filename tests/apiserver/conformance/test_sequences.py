@@ -190,6 +190,8 @@ def test_an_event_of_either_group_is_one_kind(server: ApiServer, namespace: str)
     item = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events/e"
     refused = server.ask("DELETE", item, {"preconditions": {"resourceVersion": "1"}}).json
     assert (refused["code"], refused["details"]) == (409, {"name": "e", "kind": "Event"})
+    refused = server.ask("PUT", item, {"metadata": {"name": "e", "uid": "u"}}).json
+    assert (refused["code"], refused["details"]["group"]) == (409, "events.k8s.io")
     disowned = merge(server, item, {"metadata": {"managedFields": []}})
     assert owners(disowned) == []
 

@@ -164,9 +164,10 @@ class Store:
             except KeyExistsError:
                 name = obj["metadata"]["name"]
                 if not generated or attempt == _NAME_TRIES - 1:
-                    prefix = obj["metadata"].get("generateName")
-                    conflict = status.generate_name_conflict if prefix else status.already_exists
-                    raise await self._exists(namespace, name, conflict(self._asked, name)) from None
+                    found = status.already_exists(self._asked, name)
+                    if obj["metadata"].get("generateName"):
+                        found = status.generate_name_conflict(self.resource, name)
+                    raise await self._exists(namespace, name, found) from None
                 obj = orjson.loads(base)
         raise AssertionError
 
@@ -323,7 +324,7 @@ class Store:
         obj.setdefault("metadata", {})
         if not is_patch:
             key = metadata.told_key(current.key, dry_run=context.dry_run)
-            metadata.check_uid(self.resource, obj, old, key)
+            metadata.check_uid(self._asked, obj, old, key)
         wanted = obj["metadata"].get("resourceVersion") or ""
         metadata.prepare_for_update(self.resource, obj, old)
         obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
