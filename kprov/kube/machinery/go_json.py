@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]
 _LITERALS: Final = {b"t": b"true", b"f": b"false", b"n": b"null"}
 #: Longer integers are none of 64 bits.
 _SHORT_DIGITS: Final = 20
-#: Go writes whole floats below this without an exponent, so that they are read as integers.
+#: Go writes whole floats below this without an exponent.
 _PLAIN_FLOATS: Final = 1e21
 #: What Go writes by its number, since a page may hold its JSON; and the line separators of JavaScript.
 _ESCAPED: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
@@ -57,11 +57,15 @@ def printed(value: Any) -> str:
     return "<nil>" if value is None else str(value)
 
 
+def written(number: float) -> int | float:
+    """A number as Go writes it in JSON: a whole one as an integer, of any size up to 21 digits."""
+    return int(number) if number.is_integer() and abs(number) < _PLAIN_FLOATS else number
+
+
 def reread(number: float) -> int | float:
-    """A number that Go has written as JSON and read again: a whole one is an integer."""
-    if number.is_integer() and abs(number) < _PLAIN_FLOATS:
-        return int(number)
-    return number
+    """A number that Go has written as JSON and read again: a whole one of 64 bits is an integer."""
+    whole = written(number)
+    return whole if -(2**63) <= whole < 2**63 else number
 
 
 def dumps(document: Any, option: int | None = None) -> bytes:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
-from kprov.kube.machinery.go_json import reread
+from kprov.kube.machinery.go_json import written
 
 DECIMAL_SI, BINARY_SI, DECIMAL_EXPONENT = "DecimalSI", "BinarySI", "DecimalExponent"
 
@@ -42,7 +42,7 @@ class Quantity:
     def parse(cls, text: str | int | float) -> Quantity:
         """From wire text (or a JSON number). Smaller than a nano is rounded up. Raises QuantityError."""
         if isinstance(text, float):
-            text = reread(text)
+            text = written(text)
         return _parse(text if isinstance(text, str) else repr(text))
 
     @classmethod

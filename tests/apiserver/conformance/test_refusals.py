@@ -75,6 +75,20 @@ def test_an_applied_value_that_its_type_cannot_hold_is_refused(server: ApiServer
     assert (answer.status, answer.json["message"]) == (400, text)
 
 
+@pytest.mark.parametrize("number", ["18446744073709551616", "9223372036854775808", "-1e20", "1e300"])
+@pytest.mark.parametrize(
+    "fields",
+    ['"metadata":{"name":"a","generateName":%s}', '"metadata":{"name":"a"},"data":%s', '"data":{"a":%s}'],
+)
+def test_an_applied_number_beyond_64_bits_is_refused(
+    server: ApiServer, namespace: str, fields: str, number: str
+) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps/a?fieldManager=t"
+    body = f'{{"apiVersion":"v1","kind":"ConfigMap",{fields % number}}}'
+    answer = server.ask("PATCH", path, body.encode(), content_type="application/apply-patch+yaml")
+    assert answer.status == 400, answer.body
+
+
 def test_a_proxy_to_a_service_without_endpoints_speaks_of_the_service(
     server: ApiServer, namespace: str
 ) -> None:

@@ -74,3 +74,19 @@ def test_two_hundred_levels_are_read() -> None:
 def test_what_go_escapes_is_escaped(document: object, written: bytes) -> None:
     assert go_json.dumps(document) == written
     assert go_json.loads(written) == document
+
+
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [
+        (80.0, "80"),
+        (0.5, "0.5"),
+        (-9223372036854775808.0, "-9223372036854775808"),
+        (9223372036854775808.0, "9.223372036854776e+18"),
+        (18446744073709551616.0, "1.8446744073709552e+19"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_what_go_rereads_as_an_integer_has_64_bits(number: float, read: str) -> None:
+    assert repr(go_json.reread(number)) == read
+    go_json.dumps(go_json.reread(number))
