@@ -12,7 +12,8 @@ from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.endpoints.continuation import Token
 from kprov.kube.apiserver.endpoints.parameters import ListOptions
-from kprov.kube.apiserver.registry.store import Store, initializing, unavailable
+from kprov.kube.apiserver.registry.read_store import initializing, unavailable
+from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.storage.interface import (
     CompactedError,
     FutureRevisionError,

@@ -32,36 +32,25 @@ class DeleteOptions:
     raw: Object = field(default_factory=dict)
 
 
-def check_preconditions(resource: Resource, obj: Object, options: DeleteOptions) -> None:
+def check_preconditions(strategy: Strategy, resource: Resource, obj: Object, options: DeleteOptions) -> None:
+    """The object is the one that is meant. Raises StatusError 409."""
     metadata = obj["metadata"]
-    # Upstream names the kind here, not the resource.
-    about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
-    uid, version = metadata.get("uid"), metadata.get("resourceVersion")
-    if resource.gvk == ("", "v1", "Namespace"):
-        _check_namespace(resource, metadata, options)
-    if options.uid is not None and options.uid != uid:
-        text = (
-            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
-            "The object might have been deleted and then recreated"
-        )
-        raise status.conflict(about, metadata["name"], text)
-    if options.resource_version is not None and options.resource_version != version:
-        text = (
-            f"the ResourceVersion in the precondition ({options.resource_version}) does not match the "
-            f"ResourceVersion in record ({version}). The object might have been modified"
-        )
-        raise status.conflict(about, metadata["name"], text)
-
-
-def _check_namespace(resource: Resource, metadata: Object, options: DeleteOptions) -> None:
-    """Namespaces say it in other words."""
-    for label, wanted, found in (
-        ("UID", options.uid, metadata.get("uid")),
-        ("ResourceVersion", options.resource_version, metadata.get("resourceVersion")),
+    for what, wanted, found, guess in (
+        ("UID", options.uid, metadata.get("uid"), "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, metadata.get("resourceVersion"), "modified"),
     ):
-        if wanted is not None and wanted != found:
-            text = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
-            raise status.conflict(resource, metadata["name"], text)
+        if wanted is None or wanted == found:
+            continue
+        own = strategy.failed_precondition(what, wanted, found)
+        if own:
+            raise status.conflict(resource, metadata["name"], own)
+        text = (
+            f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
+            f"The object might have been {guess}"
+        )
+        # Upstream names the kind here, not the resource.
+        about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+        raise status.conflict(about, metadata["name"], text)
 
 
 class Outcome(Enum):

@@ -1,4 +1,4 @@
-"""The generic store: every resource's get, list, create, update, delete along its strategy.
+"""The generic store: every resource's create, update and delete along its strategy.
 
 Source of the order of steps: upstream staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go and
 apiserver/pkg/endpoints/handlers.
@@ -6,33 +6,29 @@ apiserver/pkg/endpoints/handlers.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import orjson
 
 from kprov.kube.apiserver.cacher import entry as wire
-from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
-from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
-from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, refusal
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
-from kprov.kube.apiserver.registry.hooks import Hooks, nothing
+from kprov.kube.apiserver.registry.hooks import nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
 from kprov.kube.apiserver.registry.ownership import Ownership
+from kprov.kube.apiserver.registry.read_store import ReadStore, unavailable
 from kprov.kube.apiserver.registry.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import (
     KeyChangedError,
     KeyExistsError,
     Storage,
-    StorageError,
     Stored,
     UnavailableError,
-    UnreadableError,
 )
 from kprov.kube.machinery import field, managed_fields, names, schema, status, zero_values
 from kprov.kube.machinery.field import FieldError
@@ -50,21 +46,8 @@ _MODIFIED: Final = (
 )
 
 
-def unavailable(error: StorageError) -> status.StatusError:
-    """The database did not answer: upstream passes on what it says, as an error of no kind."""
-    return status.failure(500, "", str(error))
-
-
-def initializing() -> status.StatusError:
-    """The watch cache has not been filled yet, as upstream says it."""
-    return status.too_many_requests("storage is (re)initializing", 1)
-
-
-class Store:
-    """One resource. All methods raise StatusError; dicts given back may be changed by the caller.
-
-    `namespace` is "" for cluster-scoped resources.
-    """
+class Store(ReadStore):
+    """One resource, read and written; see ReadStore."""
 
     def __init__(
         self,
@@ -77,77 +60,12 @@ class Store:
         ttl: int = 0,
     ) -> None:
         """ttl: seconds that an object is kept after it was last written; 0: for ever."""
-        self.resource = resource
-        #: What refusals name: the resource as the client asked for it.
-        self._asked = resource
+        super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
         self.strategy = strategy
-        self.hooks = Hooks()
         self.admission: Admission | None = None
-        self.cache = cache
-        self.cacher = cacher
-        self.lister = Lister(cache, cacher)
-        self.storage = storage
         self._ttl = ttl
         self._node = schema.builtin().node(resource.gvk)
         self._ownership = Ownership(resource)
-
-    def asked_as(self, resource: Resource) -> Store:
-        """The same store for clients of another of its versions or groups."""
-        found = copy.copy(self)
-        found._asked = resource
-        return found
-
-    # reading
-
-    async def fresh(self) -> int:
-        """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
-        try:
-            return await self.cacher.fresh()
-        except NotFreshError as error:
-            if not self.cacher.loaded.is_set():
-                raise initializing() from error
-            raise status.timeout(f"the watch cache is behind: {error}", 1) from error
-        except UnavailableError as error:
-            raise unavailable(error) from error
-
-    async def get(self, context: RequestContext, namespace: str, name: str) -> Object:
-        """The newest state. NotFound if missing."""
-        del context
-        await self.fresh()
-        found = self.cache.get(self._key(namespace, name))
-        if found is None:
-            raise self.missing(namespace, name)
-        obj = self.cache.object(found)
-        self.hooks.decorate(obj)
-        return obj
-
-    def missing(self, namespace: str, name: str) -> status.StatusError:
-        """The answer to a read of what the cache lacks.
-
-        NotFound, BadRequest for what nothing can be named, or 500 for what cannot be decrypted.
-        """
-        why = names.is_path_segment_name(name)
-        if why:
-            return status.bad_request(f"Name parameter invalid: {status.quoted(name)}: {';'.join(why)}")
-        key = self._key(namespace, name)
-        reason = self.cache.unreadable.get(key)
-        if reason is not None:
-            return status.internal_error(str(UnreadableError(key, reason)))
-        return status.not_found(self._asked, name)
-
-    def check_readable(self) -> None:
-        """A list is all or nothing. Raises StatusError 500."""
-        for key, reason in self.cache.unreadable.items():
-            raise status.internal_error(str(UnreadableError(key, reason)))
-
-    async def list(self, context: RequestContext, namespace: str = "") -> Sequence[Object]:
-        """All objects at least as new as now, of a namespace or of all ("")."""
-        del context
-        await self.fresh()
-        self.check_readable()
-        return [self.cache.object(entry) for entry in self.cache.select(Selection(namespace))]
-
-    # writing
 
     async def create(
         self, context: RequestContext, namespace: str, obj: Object, *, posted: bool = True
@@ -424,7 +342,7 @@ class Store:
                 raise self.missing(namespace, name)
             obj = self._decode(current)
             try:
-                deletion.check_preconditions(self.resource, obj, options)
+                deletion.check_preconditions(self.strategy, self.resource, obj, options)
             except status.StatusError:
                 if certain:
                     raise
@@ -467,31 +385,6 @@ class Store:
             raise unavailable(error) from error
         obj["metadata"]["resourceVersion"] = str(revision)
         await self.hooks.after_delete(context, obj)
-
-    # helpers
-
-    def _key(self, namespace: str, name: str) -> str:
-        return keys.key(self.resource, namespace, name)
-
-    def _cached(self, key: str) -> Stored | None:
-        found = self.cache.get(key)
-        return None if found is None else Stored(key, self.cache.head + found.tail, found.revision)
-
-    async def _read(self, key: str) -> Stored | None:
-        try:
-            return await self.storage.get(key)
-        except UnavailableError as error:
-            raise unavailable(error) from error
-        except UnreadableError as error:
-            raise status.internal_error(str(error)) from error
-
-    def _decode(self, stored: Stored) -> Object:
-        try:
-            obj = self.cache.source.read(stored.key, stored.value)
-        except ValueError as error:
-            raise status.internal_error(str(UnreadableError(stored.key, str(error)))) from error
-        obj["metadata"]["resourceVersion"] = str(stored.revision)
-        return obj
 
     def _identify(self, obj: Object) -> None:
         obj["kind"] = self.resource.kind

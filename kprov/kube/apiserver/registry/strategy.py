@@ -83,6 +83,10 @@ class Strategy:
         """Why nobody may delete that one by its name (403), "" where that may be."""
         return ""
 
+    def failed_precondition(self, what: str, wanted: str, found: str) -> str:
+        """Why that object is not meant, "" in the words that all have. what: UID or ResourceVersion."""
+        return ""
+
     def grace_period(self, obj: Object, requested: int | None) -> int | None:
         """Grace in seconds that a first deletion gets; None: there is none. Pods without a node get 0."""
         return None

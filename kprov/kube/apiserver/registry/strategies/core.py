@@ -47,6 +47,9 @@ class NamespaceStrategy(ResourceStrategy):
         """Only /finalize changes them."""
         return [] if obj.get("spec") == old.get("spec") else list(rules.namespace(obj, changed=True))
 
+    def failed_precondition(self, what: str, wanted: str, found: str) -> str:
+        return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+
     def terminate(self, obj: Object) -> bool:
         """Its controller ends it, also when nothing holds it."""
         obj.setdefault("status", {})["phase"] = "Terminating"

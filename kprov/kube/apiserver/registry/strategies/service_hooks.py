@@ -16,7 +16,7 @@ from kprov.kube.apiserver.registry.allocators.cluster_ip import (
 from kprov.kube.apiserver.registry.allocators.held import HEADLESS, held_addresses, held_ports
 from kprov.kube.apiserver.registry.allocators.node_port import NodePortAllocator
 from kprov.kube.apiserver.registry.hooks import Finish, Hooks
-from kprov.kube.apiserver.registry.store import unavailable
+from kprov.kube.apiserver.registry.read_store import unavailable
 from kprov.kube.apiserver.registry.strategies import service_defaults as defaults
 from kprov.kube.apiserver.registry.strategies import service_families as families
 from kprov.kube.apiserver.request import RequestContext
