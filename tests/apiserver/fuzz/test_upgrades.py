@@ -12,10 +12,11 @@ from tests.apiserver.fuzz.connection import CLOSED, NEXT, Connection, asked
 from tests.apiserver.fuzz.wire import encoded, refused_badly
 from tests.apiserver.servers import ApiServer
 
-_PLACE: Final = "/api/v1/namespaces/fuzz/configmaps"
-#: Of one object: other tests leave theirs in the namespace.
+#: A namespace of its own: what others play may end theirs.
+_SPACE: Final = "/api/v1/namespaces/upgrades"
+_PLACE: Final = f"{_SPACE}/configmaps"
 _WATCH: Final = f"{_PLACE}?watch=1&timeoutSeconds=60&fieldSelector=metadata.name%3Dfuzz"
-_POD: Final = "/api/v1/namespaces/fuzz/pods/fuzz"
+_POD: Final = f"{_SPACE}/pods/fuzz"
 #: Key and accept of RFC 6455's own example.
 _KEY: Final = "dGhlIHNhbXBsZSBub25jZQ=="
 _ACCEPT: Final = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -32,11 +33,14 @@ _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
 
 @pytest.fixture(scope="module", autouse=True)
 def _filled(server: ApiServer) -> None:
-    server.post("/api/v1/namespaces", {"metadata": {"name": "fuzz"}})
-    server.post(_PLACE, {"metadata": {"name": "fuzz"}})
-    server.post(
-        f"{_POD[:-5]}", {"metadata": {"name": "fuzz"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-    )
+    pod = {"metadata": {"name": "fuzz"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    for place, made in (
+        ("/api/v1/namespaces", {"metadata": {"name": "upgrades"}}),
+        (_PLACE, {"metadata": {"name": "fuzz"}}),
+        (f"{_SPACE}/pods", pod),
+    ):
+        answer = server.post(place, made)
+        assert answer.status == 201, answer.body
 
 
 def frame(
