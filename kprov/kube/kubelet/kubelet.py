@@ -125,7 +125,7 @@ class Kubelet:
                 # It ended before; now its object may go.
                 self._start_worker(pod)
         elif worker.pod is not pod:
-            self._parts.objects.register(pod)
+            self._register(pod)
             # Others may end a pod by its phase: eviction, preemption, a lost node.
             if old is not None and _is_only_status(old, pod) and not pods.is_finished(pod):
                 worker.pod = pod
@@ -179,15 +179,19 @@ class Kubelet:
 
     def _start_worker(self, pod: Pod) -> None:
         uid = pods.uid_of(pod)
-        self._parts.objects.register(pod)
+        self._register(pod)
         self._workers[uid] = PodWorker(pod, self, self._parts.config.sync_frequency, self._ended)
+
+    def _register(self, pod: Pod) -> None:
+        """Watch what it uses; what comes of it behind its end must not open watches once more."""
+        if not pods.is_being_deleted(pod):
+            self._parts.objects.register(pod)
 
     def _has_ended(self, uid: str, pod: Pod) -> bool:
         return uid not in self._workers or pods.is_finished(pod)
 
     def _ended(self, worker: PodWorker) -> None:
         self._workers.pop(worker.uid, None)
-        # Only now: while it ended, newer versions of the pod came and were registered again.
         self._parts.objects.unregister(worker.uid)
         pod = self._pods.get(worker.uid)
         if pod is not None and pods.is_being_deleted(pod) and not pods.is_being_deleted(worker.pod):
@@ -275,6 +279,7 @@ class Kubelet:
         await asyncio.to_thread(shutil.rmtree, folder, True)
         parts.runtime.forget(uid)
         parts.status.forget(uid)
+        parts.objects.unregister(uid)
         self._rejected.discard(uid)
 
     def _tell(self, pod: Pod, state: PodState, *, terminal: bool = False) -> dict[str, Any]:
