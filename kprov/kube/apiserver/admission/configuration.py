@@ -14,7 +14,7 @@ from kprov.kube.apiserver.configuration import problems
 
 Object = Mapping[str, Any]
 
-_VERSIONS: Final = {"apiserver.config.k8s.io/v1", "apiserver.k8s.io/v1alpha1"}
+_VERSIONS: Final = ("apiserver.config.k8s.io/v1", "apiserver.k8s.io/v1alpha1")
 _SHAPE: Final = {"plugins": [{"name": str, "path": str, "configuration": dict}]}
 
 
@@ -60,7 +60,7 @@ def check(source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[
     Raises ConfigurationError.
     """
     version, kind = source.get("apiVersion"), source.get("kind")
-    if kinds.get(version or "") != kind or kind is None:
+    if not isinstance(version, str) or kinds.get(version) != kind or kind is None:
         newest = next(iter(kinds))
         raise ConfigurationError(
             f"configuration of {plugin}: expected kind {kinds[newest]} of apiVersion {' or '.join(kinds)}, "

@@ -60,7 +60,6 @@ class AuditEvent:
         self.annotations: dict[str, str] = {}
         self.response_status: Object | None = None
         #: The value of the answer's Audit-Id header.
-        self.id: str = document["auditID"]
         self._document = document
         self._write = write
         self._format = _legacy if legacy else _json

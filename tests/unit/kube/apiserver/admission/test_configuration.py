@@ -58,6 +58,8 @@ QUOTA = {"apiVersion": "resourcequota.admission.k8s.io/v1beta1", "kind": "Config
     ("plugin", "source", "said"),
     [
         (PodSecurity, {"defaults": {}}, "found kind None of apiVersion None"),
+        (PodSecurity, {**POD_SECURITY, "apiVersion": ["v1"]}, r"of apiVersion \['v1'\]"),
+        (PodSecurity, {"apiVersion": "v1"}, "found kind None of apiVersion 'v1'"),
         (
             PodSecurity,
             {"kind": POD_SECURITY["kind"]},
@@ -115,3 +117,10 @@ def test_older_versions_are_read(registry: Registry) -> None:
         {**POD_SECURITY, "apiVersion": "pod-security.admission.config.k8s.io/v1beta1"}
     )
     ResourceQuota(registry).configure({**QUOTA, "limitedResources": [{"resource": "pods"}]})
+
+
+def test_a_version_that_is_no_text_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "admission.yaml"
+    file.write_text("apiVersion: [v1]\nkind: AdmissionConfiguration\n")
+    with pytest.raises(configuration.ConfigurationError, match="expected an AdmissionConfiguration of"):
+        configuration.read(str(file), ["PodSecurity"])
