@@ -15,7 +15,7 @@ from kprov.kube.apiserver.cacher import entry as wire
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.interfaces import Admission, Attributes
-from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, refusal
+from kprov.kube.apiserver.registry import deletion, metadata, metadata_update, refusal, unenforced
 from kprov.kube.apiserver.registry.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.hooks import nothing
 from kprov.kube.apiserver.registry.lister import Lister, OnChange
@@ -132,6 +132,7 @@ class Store(ReadStore):
                 emptied,
             )
             context.warnings += strategy.warnings(obj, None)
+            unenforced.warn(context, self.resource, strategy, obj)
             if attributes is not None and self.admission is not None:
                 await self.admission.validate(attributes)
             if not context.dry_run:
@@ -316,6 +317,7 @@ class Store(ReadStore):
             context.warnings += strategy.status_warnings(obj)
         else:
             context.warnings += strategy.warnings(obj, old)
+            unenforced.warn(context, self.resource, strategy, obj)
 
     async def _put(self, context: RequestContext, current: Stored, obj: Object) -> None:
         if context.dry_run:

@@ -79,6 +79,10 @@ class Strategy:
         """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []
 
+    def missing_feature(self, obj: Object) -> str:
+        """What the server lacks to act on a stored object of this kind; "" where it acts on it."""
+        return ""
+
     def deletion_refusal(self, name: str) -> str:
         """Why nobody may delete that one by its name (403), "" where that may be."""
         return ""

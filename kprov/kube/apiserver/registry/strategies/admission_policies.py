@@ -51,6 +51,9 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         if self.has_status:
             self.new_status = {}
 
+    def missing_feature(self, obj: Object) -> str:
+        return "admission policies"
+
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         missing(spec, failurePolicy="Fail")
@@ -82,6 +85,9 @@ class AdmissionPolicyStrategy(ResourceStrategy):
 
 
 class PolicyBindingStrategy(ResourceStrategy):
+    def missing_feature(self, obj: Object) -> str:
+        return "admission policies"
+
     def default(self, obj: Object) -> None:
         _match_defaults(obj.setdefault("spec", {}).get("matchResources"))
 

@@ -32,6 +32,9 @@ _VERSION_PRIORITY_MAX: Final = 1_000
 class ApiServiceStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {}
 
+    def missing_feature(self, obj: Object) -> str:
+        return "API aggregation" if obj["spec"].get("service") else ""
+
     def default(self, obj: Object) -> None:
         service = obj.setdefault("spec", {}).get("service")
         if service is not None and service.get("port") is None:
@@ -51,6 +54,9 @@ class ApiServiceStrategy(ResourceStrategy):
 
 
 class CustomResourceDefinitionStrategy(ResourceStrategy):
+    def missing_feature(self, obj: Object) -> str:
+        return "custom resources"
+
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
         return [*_names(obj["status"].get("acceptedNames") or {}, "status.acceptedNames")]
 

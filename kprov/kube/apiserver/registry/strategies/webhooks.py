@@ -41,6 +41,9 @@ def missing(owner: Object, **values: Any) -> None:
 
 
 class WebhookConfigurationStrategy(ResourceStrategy):
+    def missing_feature(self, obj: Object) -> str:
+        return "admission webhooks"
+
     def default(self, obj: Object) -> None:
         for hook in obj.get("webhooks") or ():
             missing(

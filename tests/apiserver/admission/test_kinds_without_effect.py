@@ -1,0 +1,128 @@
+"""Objects that the server stores but does not act on: the client and the log say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.servers import ApiServer
+
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_WEBHOOK = {
+    "name": "hook.example.com",
+    "clientConfig": {"url": "https://127.0.0.1:1/hook"},
+    "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+    "admissionReviewVersions": ["v1"],
+    "sideEffects": "None",
+    "failurePolicy": "Ignore",
+}
+_MATCH = {
+    "resourceRules": [
+        {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["secrets"]}
+    ]
+}
+_MUTATION = {
+    "patchType": "ApplyConfiguration",
+    "applyConfiguration": {"expression": "Object{}"},
+}
+_CRD = {
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [
+            {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+        ],
+    },
+}
+_CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ValidatingWebhookConfiguration": (
+        f"{_ADMISSION}/validatingwebhookconfigurations",
+        {"metadata": {"name": "idle"}, "webhooks": [_WEBHOOK]},
+    ),
+    "MutatingWebhookConfiguration": (
+        f"{_ADMISSION}/mutatingwebhookconfigurations",
+        {"metadata": {"name": "idle"}, "webhooks": [_WEBHOOK]},
+    ),
+    "ValidatingAdmissionPolicy": (
+        f"{_ADMISSION}/validatingadmissionpolicies",
+        {
+            "metadata": {"name": "idle.example.com"},
+            "spec": {"matchConstraints": _MATCH, "validations": [{"expression": "true"}]},
+        },
+    ),
+    "ValidatingAdmissionPolicyBinding": (
+        f"{_ADMISSION}/validatingadmissionpolicybindings",
+        {
+            "metadata": {"name": "idle.example.com"},
+            "spec": {"policyName": "idle.example.com", "validationActions": ["Deny"]},
+        },
+    ),
+    "MutatingAdmissionPolicy": (
+        f"{_ADMISSION}/mutatingadmissionpolicies",
+        {
+            "metadata": {"name": "idle.example.com"},
+            "spec": {"matchConstraints": _MATCH, "mutations": [_MUTATION], "reinvocationPolicy": "Never"},
+        },
+    ),
+    "MutatingAdmissionPolicyBinding": (
+        f"{_ADMISSION}/mutatingadmissionpolicybindings",
+        {"metadata": {"name": "idle.example.com"}, "spec": {"policyName": "idle.example.com"}},
+    ),
+    "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", _CRD),
+    "APIService": (
+        "/apis/apiregistration.k8s.io/v1/apiservices",
+        {
+            "metadata": {"name": "v1.metrics.example.com"},
+            "spec": {
+                "group": "metrics.example.com",
+                "version": "v1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+                "insecureSkipTLSVerify": True,
+                "service": {"namespace": "default", "name": "metrics"},
+            },
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _CASES)
+def test_a_kind_without_effect_is_stored_with_a_warning(server: ApiServer, kind: str) -> None:
+    """At creation and at each update; reads and deletions have none."""
+    path, obj = _CASES[kind]
+    name = obj["metadata"]["name"]
+    created = server.post(path, obj)
+    assert created.status == 201, created.body
+    assert [text for text in created.warnings if f"this {kind} has no effect" in text], created.warnings
+    changed = server.ask(
+        "PATCH",
+        f"{path}/{name}",
+        {"metadata": {"labels": {"a": "b"}}},
+        content_type="application/merge-patch+json",
+    )
+    assert changed.status == 200, changed.body
+    assert [text for text in changed.warnings if f"this {kind} has no effect" in text], changed.warnings
+    assert not server.get(f"{path}/{name}").warnings
+    assert not server.ask("DELETE", f"{path}/{name}").warnings
+    assert f'{kind} "{name}" is stored but has no effect' in server.log()
+
+
+def test_an_api_service_of_the_server_itself_has_no_such_warning(server: ApiServer) -> None:
+    """It names no service: this server answers for its group."""
+    path = "/apis/apiregistration.k8s.io/v1/apiservices"
+    obj = {
+        "metadata": {"name": "v1.local.example.com"},
+        "spec": {
+            "group": "local.example.com",
+            "version": "v1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+        },
+    }
+    created = server.post(path, obj)
+    assert created.status == 201, created.body
+    assert not created.warnings
+    server.ask("DELETE", f"{path}/v1.local.example.com")
