@@ -131,7 +131,7 @@ def _variables(
                 value = _resolved(resolve(host), name)
             except InputError as error:
                 file, line = place(inventory, name)
-                problems.append(InputError(f"{error} (host {host})", file=file, line=line, field=name))
+                problems.append(InputError(f"{error.reason} (host {host})", file=file, line=line, field=name))
                 continue
         values[name] = value
     try:
@@ -158,7 +158,11 @@ def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[Input
         for name, rule in effects.table().refused.items():
             value = raw.get(name)
             if isinstance(value, str) and "{{" in value:
-                value = _resolved(resolve(host), name) if resolve is not None else None
+                try:
+                    value = _resolved(resolve(host), name) if resolve is not None else None
+                except InputError as error:
+                    problems.append(error)
+                    continue
             reason = effects.refusal(value, rule)
             if reason is not None:
                 file, line = place(inventory, name)

@@ -10,7 +10,12 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook.model import Block, Play, Task
+from kprov.playbook.undefined import type_name
 
+#: Words of templates that no variable can be named after.
+_TEMPLATE_WORDS = frozenset(
+    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is")
+)
 METAS = (
     "noop",
     "flush_handlers",
@@ -82,6 +87,39 @@ def timeout(task: Task) -> None:
     if task.module in _WAITING and task.get("timeout"):
         text = f"timeout has no effect on {task.module}; it has the argument {_WAITING[task.module]!r}"
         raise InputError(text, file=task.file, line=task.line)
+
+
+def keyword_types(entry: Any, what: str, file: Path) -> None:
+    """Refuse `vars` and `loop_control` that are no mapping, and handlers to notify that are no names."""
+    for keyword, name in (("vars", f"vars of {_articled(what)}"), ("loop_control", "loop_control")):
+        if not isinstance(entry.get(keyword) or {}, dict):
+            raise InputError(
+                f"{name} must be a mapping, not a {type_name(entry[keyword])}",
+                file=file,
+                line=yamlfile.line_of(entry, keyword),
+                field=keyword,
+            )
+    for name in entry.get("vars") or {}:
+        if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or name in _TEMPLATE_WORDS:
+            raise InputError(
+                f"{name!r} is not a name for a variable; use letters, digits and underscores",
+                file=file,
+                line=yamlfile.line_of(entry["vars"], name),
+                field="vars",
+            )
+    notified = entry.get("notify")
+    for name in notified if isinstance(notified, list) else [notified]:
+        if isinstance(name, (dict, list)):
+            raise InputError(
+                f"notify must name handlers, not hold a {type_name(name)}",
+                file=file,
+                line=yamlfile.line_of(entry, "notify"),
+                field="notify",
+            )
+
+
+def _articled(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def module_defaults(entry: Any, file: Path) -> None:

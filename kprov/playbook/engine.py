@@ -13,6 +13,7 @@ from kprov.errors import InputError
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
 from kprov.playbook import load, reaching
+from kprov.playbook.host_variables import HostVariables, misfit
 from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
 from kprov.playbook.result import Callbacks, RunOptions, RunResult, Silent
@@ -20,7 +21,7 @@ from kprov.playbook.run import Run
 from kprov.playbook.scope import Scope
 from kprov.playbook.sending import Sender, unkeyed
 from kprov.playbook.state import RunState
-from kprov.playbook.templating import Templar
+from kprov.playbook.templating import Templar, TemplatingError
 from kprov.playbook.variables import Variables
 from kprov.transport import preflight
 from kprov.transport.connection import Connections
@@ -114,19 +115,25 @@ class Engine:
         """End all agents and connections."""
         self.connections.close()
 
-    def host_scope(self, host: str) -> Scope:
-        """A host's variables as `hostvars` shows them."""
+    def host_scope(self, host: str) -> HostVariables:
+        """A host's variables as `hostvars` shows them; InputError for one that cannot be computed."""
+        return HostVariables(self.inventory, host, self._scope(host))
+
+    def _scope(self, host: str) -> Scope:
         return Scope(self.templar, self.variables.host_layers(host))
 
     def connection_options(self, address: str) -> Options:
         """How a host is reached; `address` is its name, with what a play or task says (sending.keyed)."""
         host, given = unkeyed(address)
-        scope = self.host_scope(host)
+        scope = self._scope(host)
         values = {name: self.options.defaults[name] for name in _CONNECTION if name in self.options.defaults}
         values.update(given)
         for name in _CONNECTION:
             if name in scope:
-                values[name] = self.templar.value("{{ " + name + " }}", scope, name)
+                try:
+                    values[name] = self.templar.value("{{ " + name + " }}", scope, name)
+                except TemplatingError as error:
+                    raise misfit(self.inventory, host, name, error.reason) from None
         for name in _SECRET:
             if values.get(name):
                 secrets.register(str(values[name]))
@@ -135,7 +142,7 @@ class Engine:
     def become(self, host: str) -> Become | None:
         """As whom a host's inventory wants tasks to run; root when it says nothing."""
         sender = Sender(self.variables, self.connections)
-        return sender.become(Task({"become": True}), self.host_scope(host), host, host)
+        return sender.become(Task({"become": True}), self._scope(host), host, host)
 
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""

@@ -124,7 +124,7 @@ class Loader:
             raise InputError(
                 f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles"
             )
-        words.refuse(entry, self.path)
+        words.refuse(entry, "role", self.path)
         keywords = {
             key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }

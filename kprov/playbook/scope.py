@@ -55,7 +55,7 @@ class Scope(Mapping[str, Any]):
             return value
         if name in self._making:
             raise jinja2.TemplateRuntimeError(
-                f"Recursive loop detected in template: variables name each other: "
+                f"Recursive loop detected in template: these variables refer to each other: "
                 f"{' > '.join([*self._making, name])}"
             )
         self._making.append(name)

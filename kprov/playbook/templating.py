@@ -239,7 +239,7 @@ class Templar:
                 found.trip()
             return found
         except ERRORS as error:
-            raise TemplatingError(f"{_place(error, path)}: {_reason(error)}") from None
+            raise TemplatingError(f"{_place(error, path)}: {reason(error)}") from None
         finally:
             self._local.scope = before
 
@@ -319,7 +319,8 @@ def _place(error: BaseException, path: Path) -> str:
     return f"{found[0]}:{found[1]}" if found else str(path)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error of an expression says to the user."""
     if isinstance(error, RecursionError):
         return "Recursive loop detected in template."
     if isinstance(error, KeyError) and error.args:
@@ -333,6 +334,6 @@ def _short(value: Any) -> str:
 
 
 def _explained(error: BaseException, value: Any, what: str) -> TemplatingError:
-    found = TemplatingError(f"{what + ': ' if what else ''}{_reason(error)}, in {_short(value)!r}")
-    found.reason = _reason(error)
+    found = TemplatingError(f"{what + ': ' if what else ''}{reason(error)}, in {_short(value)!r}")
+    found.reason = reason(error)
     return found

@@ -56,7 +56,7 @@ def action(entry: Any, file: Path) -> Any:
 
 def module_word(entry: Any, keywords: set[str], file: Path) -> str:
     """The word of a task that names its module. InputError when there is none, or more than one."""
-    refuse(entry, file)
+    refuse(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
     modules = [word for word in words if language.short(word) in language.known()]
     if len(words) == 1 and modules:
@@ -100,7 +100,7 @@ def loop_control(entry: Any, file: Path) -> None:
 
 def known(entry: Any, words: set[str], what: str, file: Path) -> None:
     """Refuse words other than these, with the nearest one."""
-    refuse(entry, file)
+    refuse(entry, what, file)
     for key in entry:
         if key not in words:
             close = difflib.get_close_matches(str(key), words, 1)
@@ -110,8 +110,9 @@ def known(entry: Any, words: set[str], what: str, file: Path) -> None:
             )
 
 
-def refuse(entry: Any, file: Path) -> None:
-    """Refuse Ansible's keywords that are not done here, with what to use instead."""
+def refuse(entry: Any, what: str, file: Path) -> None:
+    """Refuse values of a wrong type, and Ansible's keywords that are not supported, with an alternative."""
+    checks.keyword_types(entry, what, file)
     checks.module_defaults(entry, file)
     for key in entry:
         if key in language.REFUSED and not (key == "debugger" and entry[key] == "never"):

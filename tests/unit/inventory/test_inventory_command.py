@@ -81,3 +81,29 @@ def test_check_of_a_good_inventory_ends_with_0_and_of_another_with_2(tmp_path: P
     assert {"container_manager", "dns_domain"} <= {one["name"] for one in found["variables"]}
     assert any("crio are not supported" in one for one in found["problems"])
     assert any("dns_domain" in one for one in found["problems"])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "{{ kube_service_addresses }}",
+            "refer to each other: kube_pods_subnet > kube_service_addresses > kube_pods_subnet",
+        ),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ 'x' | nosuch }}", "nosuch"),
+    ],
+)
+def test_a_variable_whose_template_fails_is_a_problem_with_its_file_and_line(
+    tmp_path: Path, value: str, message: str
+) -> None:
+    group = "{hosts: {a: {ansible_host: 10.86.0.11}}}"
+    (tmp_path / "hosts.yml").write_text(
+        f"all:\n  children:\n    kube_control_plane: {group}\n    etcd: {group}\n    kube_node: {group}\n"
+        f'  vars:\n    kube_pods_subnet: "{value}"\n    kube_service_addresses: "{{{{ kube_pods_subnet }}}}"\n'
+    )
+    code, text = _run("check", "-i", tmp_path / "hosts.yml", "-o", "json")
+    assert code == 2
+    problem = next(one for one in json.loads(text)["problems"] if "hosts.yml:7: kube_pods_subnet" in one)
+    assert message in problem
+    assert str(tmp_path) not in problem.split("kube_pods_subnet", 1)[1]

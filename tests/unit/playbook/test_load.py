@@ -56,6 +56,36 @@ def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, wo
     ("text", "words"),
     [
         (
+            "- hosts: all\n  vars: [{a: 1}]\n",
+            ["play.yml:2: vars", "vars of a play must be a mapping, not a list"],
+        ),
+        ("- hosts: all\n  vars: some\n", ["play.yml:2", "must be a mapping, not a str"]),
+        ("- hosts: all\n  vars:\n    a-b: 1\n", ["play.yml:3", "'a-b' is not a name for a variable"]),
+        ("- hosts: all\n  tasks:\n    - ping:\n      vars: [a]\n", ["play.yml:4", "vars of a task"]),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      loop_control: [a]\n",
+            ["play.yml:4", "loop_control must"],
+        ),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      notify: [{a: 1}]\n",
+            ["play.yml:4", "must name handlers"],
+        ),
+        ("- hosts: all\n  tasks:\n    - block: []\n      vars: 1\n", ["play.yml:4", "vars of a block"]),
+        ("- hosts: all\n  roles:\n    - role: x\n      vars: 1\n", ["play.yml:4", "vars of a role"]),
+        ("- import_playbook: x.yml\n  vars: [a]\n", ["play.yml:2", "must be a mapping"]),
+    ],
+)
+def test_a_keyword_of_a_wrong_type_is_refused_with_its_place(bench: Any, text: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        bench.play(text)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
             "a=1 b='two words' c={{ x | default('y z') }}",
             ["a=1", "b='two words'", "c={{ x | default('y z') }}"],
         ),
