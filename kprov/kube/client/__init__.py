@@ -9,12 +9,13 @@ from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.informer import Informer
 from kprov.kube.client.kubeconfig import KubeconfigError
 from kprov.kube.client.leader_election import LeaderElector, LeadershipLost
-from kprov.kube.client.resource import ResourceClient, WatchEvent
+from kprov.kube.client.resource import Bookmark, ResourceClient, WatchEvent
 from kprov.kube.client.rest import RestClient
 from kprov.kube.client.workqueue import QueueClosed, WorkQueue, run_workers
 
 __all__ = [
     "ApiError",
+    "Bookmark",
     "ClientError",
     "EventRecorder",
     "Informer",

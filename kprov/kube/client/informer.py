@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from kprov.kube.client.errors import ApiError, TransportError
-from kprov.kube.client.resource import ResourceClient
+from kprov.kube.client.resource import Bookmark, ResourceClient, WatchEvent
 from kprov.kube.client.store import IndexFunction, Store, key_of, resource_version_of
 from kprov.kube.component_base.backoff import Backoff
 
@@ -165,13 +165,19 @@ class Informer(Generic[Object]):
         )
         async with contextlib.aclosing(events):
             async for event in events:
-                version = resource_version_of(event.object)
-                if event.type in {"ADDED", "MODIFIED"}:
-                    self._changed(event.object)
-                elif event.type == "DELETED":
-                    self._removed(*key_of(event.object), event.object)
+                if isinstance(event, Bookmark):
+                    version = event.resource_version
+                else:
+                    version = resource_version_of(event.object)
+                    self._apply(event)
                 if version:
                     self._version = self._list_version = version
+
+    def _apply(self, event: WatchEvent[Object]) -> None:
+        if event.type in {"ADDED", "MODIFIED"}:
+            self._changed(event.object)
+        elif event.type == "DELETED":
+            self._removed(*key_of(event.object), event.object)
 
     def _changed(self, obj: Object) -> None:
         old = self.store.put(obj)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 import msgspec
 import orjson
 
+from kprov.kube.api.decoding import ViewDecoder
 from kprov.kube.api.meta import ListMeta
 from kprov.kube.client.errors import ApiError
 
@@ -42,15 +43,31 @@ class ObjectList(msgspec.Struct, Generic[Object]):
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent(Generic[Object]):
-    """``type`` ADDED, MODIFIED, DELETED or BOOKMARK."""
+    """``type`` ADDED, MODIFIED or DELETED."""
 
     type: str
     object: Object
 
 
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """All changes up to ``resource_version`` were sent."""
+
+    resource_version: str
+
+
+class _BookmarkObject(msgspec.Struct):
+    """An empty object of the watched kind: only its resource version has a meaning."""
+
+    metadata: ListMeta
+
+
 class _Envelope(msgspec.Struct):
     type: str
     object: msgspec.Raw
+
+
+_BOOKMARKS: Final = ViewDecoder(_BookmarkObject)
 
 
 class ResourceClient(Generic[Object]):
@@ -68,8 +85,8 @@ class ResourceClient(Generic[Object]):
         self.plural = plural
         self.view = view
         self._root = f"/apis/{group}/{version}" if group else f"/api/{version}"
-        self._decoder: msgspec.json.Decoder[Object] = msgspec.json.Decoder(view)
-        self._lists: msgspec.json.Decoder[ObjectList[Object]] = msgspec.json.Decoder(ObjectList[view])  # type: ignore[valid-type]
+        self._decoder = ViewDecoder(view)
+        self._lists: ViewDecoder[ObjectList[Object]] = ViewDecoder(ObjectList[view])  # type: ignore[valid-type]
         self._metadata_only = bool(getattr(view, "metadata_only", False))
 
     @property
@@ -207,7 +224,7 @@ class ResourceClient(Generic[Object]):
         field_selector: str = "",
         timeout_seconds: int = 300,
         bookmarks: bool = False,
-    ) -> AsyncGenerator[WatchEvent[Object]]:
+    ) -> AsyncGenerator[WatchEvent[Object] | Bookmark]:
         """Changes after ``resource_version`` until the server ends the watch, at the latest at the timeout.
 
         An ERROR event is raised as ApiError (410: list again).
@@ -234,7 +251,10 @@ class ResourceClient(Generic[Object]):
                         if event.type == "ERROR":
                             status = orjson.loads(bytes(event.object))
                             raise ApiError(status, int(status.get("code") or 500))
-                        yield WatchEvent(event.type, self._decoder.decode(event.object))
+                        if event.type == "BOOKMARK":
+                            yield Bookmark(_BOOKMARKS.decode(event.object).metadata.resource_version)
+                        else:
+                            yield WatchEvent(event.type, self._decoder.decode(event.object))
 
     def _whole(self, obj: Object | dict[str, Any], subresource: str) -> dict[str, Any]:
         """The document with apiVersion and kind, which views need not carry."""

@@ -10,6 +10,7 @@ import msgspec
 
 from kprov.kube.api.apps import ControllerRevision, DaemonSet
 from kprov.kube.api.core import Node, Pod, PodSpec
+from kprov.kube.api.decoding import convert
 from kprov.kube.client import ApiError, reference
 from kprov.kube.client.store import split_key
 from kprov.kube.component_helpers import pod_conditions
@@ -284,4 +285,4 @@ _COUNTS: Final = (
 
 def _pod_spec(ds: DaemonSet) -> PodSpec:
     document: dict[str, Any] = ds.spec.template.get("spec") or {}
-    return msgspec.convert(document, PodSpec)
+    return convert(document, PodSpec)

@@ -14,6 +14,7 @@ from kprov.kube.api.core import (
     PodSpec,
     Toleration,
 )
+from kprov.kube.api.decoding import convert
 from kprov.kube.component_helpers.taints import NO_EXECUTE, NO_SCHEDULE, find_untolerated
 
 _PREFIX: Final = "node.kubernetes.io/"
@@ -62,7 +63,7 @@ def target_node(pod: Pod) -> str:
 
 def pinned(template: dict[str, Any], node_name: str) -> dict[str, Any]:
     """Changes of the template's spec that send a pod to one node and let it stay there."""
-    spec = msgspec.convert(template.get("spec") or {}, PodSpec)
+    spec = convert(template.get("spec") or {}, PodSpec)
     field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
     affinity = dict((template.get("spec") or {}).get("affinity") or {})
     node_affinity = dict(affinity.get("nodeAffinity") or {})

@@ -89,6 +89,62 @@ async def test_a_watch_that_ended_goes_on_from_the_last_version(
     assert server.list_versions == ["0"]
 
 
+def upstream_bookmark(version: str) -> dict[str, Any]:
+    """What a Go server sends: an empty Pod whose only content is its version."""
+    return {
+        "type": "BOOKMARK",
+        "object": {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "metadata": {"resourceVersion": version},
+            "spec": {"containers": None},
+            "status": {},
+        },
+    }
+
+
+async def test_a_bookmark_of_a_go_server_is_only_a_version(
+    server: Any, informer: tuple[Informer[Pod], Seen]
+) -> None:
+    store, seen = informer
+    server.watches.put_nowait(upstream_bookmark("30"))
+    server.watches.put_nowait({"type": "ADDED", "object": pod("b", "31")})
+    server.watches.put_nowait(upstream_bookmark("35"))
+    server.watches.put_nowait(None)
+    server.watches.put_nowait({"type": "ADDED", "object": pod("c", "36")})
+    assert await seen.until(3) == ["add a@5", "add b@31", "add c@36"]
+    assert server.watch_versions == ["10", "35"]
+    assert server.list_versions == ["0"]
+    assert [p.metadata.name for p in store.list("ns")] == ["a", "b", "c"]
+
+
+async def test_a_bookmark_needs_no_field_of_its_kind(
+    server: Any, informer: tuple[Informer[Pod], Seen]
+) -> None:
+    """Whatever an empty object of a later version looks like, its resource version is enough."""
+    _, seen = informer
+    bookmark = upstream_bookmark("30")
+    bookmark["object"]["spec"] = "of another version"
+    server.watches.put_nowait(bookmark)
+    server.watches.put_nowait(None)
+    server.watches.put_nowait({"type": "ADDED", "object": pod("b", "31")})
+    await seen.until(2)
+    assert server.watch_versions == ["10", "30"]
+    assert server.list_versions == ["0"]
+
+
+async def test_null_lists_of_a_go_server_are_read_as_empty(
+    server: Any, informer: tuple[Informer[Pod], Seen]
+) -> None:
+    store, seen = informer
+    empty = pod("b", "31") | {"spec": {"containers": None, "tolerations": None, "nodeName": "n3"}}
+    server.watches.put_nowait({"type": "ADDED", "object": empty})
+    server.objects["/api/v1/pods/c"] = {**empty, "metadata": {**empty["metadata"], "name": "c"}}
+    await seen.until(2)
+    assert [p.spec.containers for p in store.by_index("node", "n3")] == [[]]
+    assert [p.spec.tolerations for p in (await store.resource.list()).items or []] == [[], []]
+
+
 async def test_an_expired_version_means_a_new_list_and_missed_deletions_are_told(
     server: Any, informer: tuple[Informer[Pod], Seen]
 ) -> None:
