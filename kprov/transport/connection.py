@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import paramiko
 
 from kprov.errors import CutOffError, UnreachableError
-from kprov.transport import bare, clock, kept, session, ssh, starting, streams
+from kprov.transport import bare, clock, session, ssh, starting, streams
 from kprov.transport import become as becoming
 from kprov.transport.entry import TerminalNeededError
 from kprov.transport.options import Become, Options
-from kprov.transport.resumable import Transport
+from kprov.transport.paramiko_transport import Transport
 from kprov.transport.wire import Stream, Wire
 
 #: Takes a host and what a waiting user should know about it.
@@ -28,15 +28,13 @@ T = TypeVar("T")
 RECONNECT = 15.0
 #: Seconds in which agents end.
 _GOODBYE = 3.0
-#: Seconds in which a host answers on a connection that was kept.
-_ALIVE = 3.0
 _LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
-    """One host; `told` are hosts whose clock was spoken of; `fresh`: nothing of earlier runs will do."""
+    """One host; `told` names the hosts that the user was already warned about for their clock."""
 
-    def __init__(self, options: Options, notice: Notice, told: set[str], *, fresh: bool = False) -> None:
+    def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
         self.options = options
         self._notice = notice
         self._told = told
@@ -45,8 +43,6 @@ class Connection:
         self._sessions: dict[Become | None, session.Session] = {}
         self._terminal = False
         self._closed = False
-        #: Whether to log in, as the host has changed or what earlier runs have left is asked for.
-        self._fresh = fresh
         self._lock = threading.RLock()
 
     def agent(self, become: Become | None = None) -> session.Session:
@@ -174,25 +170,8 @@ class Connection:
             for chain in self._chains:
                 with contextlib.suppress(paramiko.ChannelException):
                     return chain[-1].open_session(timeout=self.options.timeout)
-            channel = self._resumed()
-            if channel is not None:
-                return channel
             self._chains.append(ssh.connect(self.options))
             return self._chains[-1][-1].open_session(timeout=self.options.timeout)
-
-    def _resumed(self) -> paramiko.Channel | None:
-        """A session on what an earlier run has left, asked for once; what has died since is closed."""
-        chain = [] if self._fresh else ssh.resume(self.options)
-        self._fresh = True
-        if not chain:
-            return None
-        try:
-            channel = chain[-1].open_session(timeout=min(self.options.timeout, _ALIVE))
-        except (paramiko.SSHException, EOFError, OSError):
-            ssh.close(chain)
-            return None
-        self._chains.append(chain)
-        return channel
 
     def _forget(self, lost: Wire) -> None:
         """Close what a lost wire ran on, unless only its program has ended."""
@@ -210,19 +189,15 @@ class Connection:
         for one in list(self._sessions.values()):
             one.end()
 
-    def leave(self, until: float) -> Transport | None:
-        """End agents, waited for `until` (monotonic). The connection where a later run may go on with it."""
+    def close(self, until: float | None = None) -> None:
+        """End agents, wait for them until a monotonic time (default: _GOODBYE), close the connection."""
         self.end()
+        if until is None:
+            until = time.monotonic() + _GOODBYE
         with self._lock:
-            ended = [one.close(until - time.monotonic()) for one in self._sessions.values()]
+            for one in self._sessions.values():
+                one.close(until - time.monotonic())
             self._sessions.clear()
-            chain = self._chains[-1] if self._chains else []
-        return chain[0] if all(ended) and len(chain) == 1 and chain[0].is_active() else None
-
-    def close(self) -> None:
-        """End agents and the connection."""
-        self.leave(time.monotonic() + _GOODBYE)
-        with self._lock:
             for chain in list(self._chains):
                 self._close_chain(chain)
 
@@ -242,37 +217,32 @@ class Connections:
         self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
         self._open: dict[str, Connection] = {}
         self._told: set[str] = set()
-        self._dropped: set[str] = set()
         self._lock = threading.Lock()
 
     def get(self, host: str) -> Connection:
         """The connection of a host, not opened yet when it is new."""
         with self._lock:
             if host not in self._open:
-                fresh = host in self._dropped
-                self._open[host] = Connection(self._options(host), self._notice, self._told, fresh=fresh)
+                self._open[host] = Connection(self._options(host), self._notice, self._told)
             return self._open[host]
 
     def drop(self, host: str) -> None:
         """Forget a connection that was lost, or is to be made anew."""
         with self._lock:
-            self._dropped.add(host)
             lost = self._open.pop(host, None)
         if lost is not None:
             lost.close()
 
     def close(self) -> None:
-        """End all agents, and leave the connections for later runs or close them."""
+        """End all agents and close all connections."""
         with self._lock:
             closing = list(self._open.values())
             self._open.clear()
         for connection in closing:
             connection.end()
         until = time.monotonic() + _GOODBYE
-        left = [(connection.options, connection.leave(until)) for connection in closing]
-        kept.keep([(options, transport) for options, transport in left if transport is not None])
         for connection in closing:
-            connection.close()
+            connection.close(until)
 
     def __enter__(self) -> Connections:
         return self

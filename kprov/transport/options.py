@@ -59,8 +59,6 @@ class Options:
     jumps: tuple[Options, ...] = ()
     proxy_command: str | None = None
     timeout: float = 10.0
-    #: How long the connection is left for later runs (ssh's ControlPersist); 0: it ends with its run.
-    persist: float = 60.0
     alive_interval: float = 15.0
     alive_count: int = 4
     python: str = DEFAULT_PYTHON

@@ -1,4 +1,4 @@
-"""SSH's packets under AES-GCM (RFC 5647): many in one write, read ahead, and a state that can be handed on.
+"""SSH's packets under AES-GCM (RFC 5647): many in one write, read ahead.
 
 paramiko's own way for everything else (the first key exchange, other ciphers) is left as it is.
 """
@@ -6,7 +6,6 @@ paramiko's own way for everything else (the first key exchange, other ciphers) i
 from __future__ import annotations
 
 import os
-import socket
 import struct
 import threading
 from dataclasses import dataclass
@@ -78,11 +77,7 @@ _Packetizer: Any = Packetizer
 
 
 class Packets(_Packetizer):  # type: ignore[misc]
-    """What paramiko's Transport sends and receives packets with.
-
-    `stop` ends reading as if the connection had ended, once everything that has come until then is read;
-    the socket stays open in `stopped` for who goes on with it.
-    """
+    """What paramiko's Transport sends and receives packets with."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
@@ -92,10 +87,6 @@ class Packets(_Packetizer):  # type: ignore[misc]
         self._ahead = bytearray()
         self._sent = self._received = 0
         self._writing = threading.RLock()
-        #: Between the start of a thread that goes on with a connection and its first packet.
-        self.resuming = False
-        self.stop = False
-        self.stopped: socket.socket | None = None
 
     def set_outbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:
         super().set_outbound_cipher(block_engine, *args, **options)
@@ -116,29 +107,9 @@ class Packets(_Packetizer):  # type: ignore[misc]
             raise paramiko.SSHException("the host wants to go on with another cipher")
         return None
 
-    @property
-    def is_sealed(self) -> bool:
-        """Whether both directions are under AES-GCM, and stay under these keys for now."""
-        return self._out is not None and self._in is not None and not self.need_rekey()
-
-    def state(self) -> dict[str, str]:
-        """What `resume` needs to go on with these packets: nonces, and what was read ahead, in hex."""
-        assert self._out is not None
-        assert self._in is not None
-        return {"out": self._out.nonce.hex(), "in": self._in.nonce.hex(), "ahead": self._ahead.hex()}
-
-    def read_ahead(self, data: bytes) -> None:
-        """Bytes that somebody else has read of this connection already."""
-        self._ahead += data
-
-    def start_handshake(self, timeout: float) -> None:
-        if not self.resuming:
-            super().start_handshake(timeout)
-
     def write_all(self, out: bytes) -> None:
-        # The first line of a connection, which has been said long ago.
-        if not self.resuming:
-            super().write_all(memoryview(out))
+        # paramiko cuts off what was sent: of a view that costs nothing.
+        super().write_all(memoryview(out))
 
     def send_message(self, data: paramiko.Message | Pieces) -> None:
         if self._out is None:
@@ -169,12 +140,9 @@ class Packets(_Packetizer):  # type: ignore[misc]
         return payload[0], message
 
     def _take(self, size: int, *, between: bool) -> bytes:
-        """Bytes of the connection; `between` two packets it may stop, or begin another key exchange."""
+        """Bytes of the connection; `between` two packets another key exchange may begin."""
         ahead = self._ahead
         while len(ahead) < size:
-            if between and not ahead and self.stop:
-                self.stopped = self._sock.dup()
-                raise EOFError
             try:
                 part = self._sock.recv(_AHEAD)
             except TimeoutError:

@@ -11,10 +11,10 @@ from typing import cast
 import paramiko
 
 from kprov.errors import PreflightError, UnreachableError
-from kprov.transport import hostkeys, kept
+from kprov.transport import hostkeys
 from kprov.transport.login import log_in
 from kprov.transport.options import Options
-from kprov.transport.resumable import Transport
+from kprov.transport.paramiko_transport import Transport
 
 #: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
@@ -76,16 +76,6 @@ def connect(options: Options) -> list[Transport]:
         close(opened)
         raise
     return opened
-
-
-def resume(options: Options) -> list[Transport]:
-    """The same for a connection that an earlier run has left; none when there is none, or it is dead."""
-    transport = kept.take(options)
-    if transport is None:
-        return []
-    transport.channel_timeout = max(options.timeout, 30)
-    transport.sock.settimeout(_LOOKS)
-    return [transport]
 
 
 def close(transports: list[Transport]) -> None:

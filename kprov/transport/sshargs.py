@@ -40,8 +40,6 @@ KNOWN = frozenset(
         "proxycommand",
         "hashknownhosts",
         "pubkeyauthentication",
-        "controlmaster",
-        "controlpersist",
     ]
 )
 _HARMLESS = frozenset(
@@ -53,7 +51,9 @@ _HARMLESS = frozenset(
         "clearallforwardings",
         "compression",
         "connectionattempts",
+        "controlmaster",
         "controlpath",
+        "controlpersist",
         "enableescapecommandline",
         "escapechar",
         "exitonforwardfailure",

@@ -19,8 +19,6 @@ from kprov.transport.options import Options, host_key_mode
 
 _SYSTEM = Path("/etc/ssh/ssh_config")
 _DEPTH = 16
-#: Seconds for which a connection is kept at most.
-_LONGEST = 3600.0
 
 
 def load(path: str | None = None) -> paramiko.SSHConfig:
@@ -126,10 +124,6 @@ def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
                     changes["alive_interval"] = float(value)
                 case "serveralivecountmax":
                     changes["alive_count"] = max(1, int(value))
-                case "controlmaster" if value == "no":
-                    changes["persist"] = 0.0
-                case "controlpersist":
-                    changes.setdefault("persist", _seconds(value))
                 case _:
                     pass
         except ValueError:
@@ -140,19 +134,6 @@ def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
             *known.get("globalknownhostsfile", ["/etc/ssh/ssh_known_hosts"]),
         )
     return replace(options, **changes)
-
-
-def _seconds(value: str) -> float:
-    """ControlPersist's value; what has no end for ssh has one here, since nothing here shows what is kept."""
-    if value.lower() in ("no", "false"):
-        return 0.0
-    if value.lower() in ("yes", "true", "0"):
-        return _LONGEST
-    if not re.fullmatch(r"(\d+[smhdw]?)+", value.lower()):
-        raise ValueError(value)
-    units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-    parts = re.findall(r"(\d+)([smhdw]?)", value.lower())
-    return min(float(sum(int(number) * units[unit] for number, unit in parts)), _LONGEST)
 
 
 def _truth(value: str) -> bool:

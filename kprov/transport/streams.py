@@ -11,7 +11,7 @@ from typing import cast
 
 import paramiko
 
-from kprov.transport.resumable import Transport
+from kprov.transport.paramiko_transport import Transport
 
 
 class ChannelStream:

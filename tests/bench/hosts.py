@@ -25,10 +25,9 @@ class Bench:
     inventory: Path
     folder: Path
 
-    def kprov(self, *arguments: str | Path, fresh: bool = False) -> float:
-        """Seconds that a run of kprov takes; `fresh`: it logs in, and leaves no connections."""
-        more = ["-e", "ansible_ssh_extra_args='-o ControlPersist=no'"] if fresh else []
-        return timed([KPROV, *arguments, "-i", self.inventory / "hosts.yml", *more], {})
+    def kprov(self, *arguments: str | Path) -> float:
+        """Seconds that a run of kprov takes."""
+        return timed([KPROV, *arguments, "-i", self.inventory / "hosts.yml"], {})
 
     def ansible(self, *arguments: str | Path, mitogen: Path | None = None) -> float:
         """Seconds that ansible-playbook takes: pipelining, 20 forks, ControlPersist; or with mitogen."""

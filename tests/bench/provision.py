@@ -40,13 +40,11 @@ def _compare(bench: Bench, *, with_mitogen: bool) -> None:
     bench.kprov("play", reset)
     kprov_first = bench.kprov("play", site)
     kprov_again = best(5, lambda: bench.kprov("play", site))
-    kprov_fresh = best(5, lambda: bench.kprov("play", site, fresh=True))
     rows = [
         ("first run: ansible-core, kprov", f"{ansible_first:.2f} s, {kprov_first:.2f} s"),
         ("  ratio", f"{ansible_first / kprov_first:.1f}"),
         ("again: ansible-core, kprov", f"{ansible_again:.2f} s, {kprov_again:.2f} s"),
         ("  ratio", f"{ansible_again / kprov_again:.1f}"),
-        ("  ratio where kprov logs in", f"{ansible_again / kprov_fresh:.1f}"),
     ]
     if with_mitogen:
         where = mitogen()
@@ -71,20 +69,12 @@ def many() -> None:
         site = WORK / "site.yml"
         bench.kprov("play", site, "-f", "30")
         settle()
-        rows = [*_many(bench, "again", fresh=False), *_many(bench, "again, logging in", fresh=True)]
+        three = best(5, lambda: bench.kprov("play", site, "-l", "node1,node2,node3"))
+        thirty = best(5, lambda: bench.kprov("play", site, "-f", "30"))
         show(
             [
-                *rows,
+                ("again: 3 hosts, 30 hosts", f"{three:.2f} s, {thirty:.2f} s"),
+                ("  ratio", f"{thirty / three:.1f}"),
                 ("largest memory of kprov", f"{peak_mib():.0f} MiB"),
             ]
         )
-
-
-def _many(bench: Bench, name: str, *, fresh: bool) -> list[tuple[str, str]]:
-    site = WORK / "site.yml"
-    three = best(5, lambda: bench.kprov("play", site, "-l", "node1,node2,node3", fresh=fresh))
-    thirty = best(5, lambda: bench.kprov("play", site, "-f", "30", fresh=fresh))
-    return [
-        (f"{name}: 3 hosts, 30 hosts", f"{three:.2f} s, {thirty:.2f} s"),
-        ("  ratio", f"{thirty / three:.1f}"),
-    ]

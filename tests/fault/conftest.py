@@ -10,7 +10,6 @@ import pytest
 
 from tests.fault import hosts as lab
 from tests.fault.hosts import Hosts
-from tests.keepers import connections_of_its_own  # noqa: F401  a fixture
 
 #: Files in the order in which they run.
 ORDER = ("test_secrets", "test_disks", "test_clock", "test_ways", "test_waits", "test_kill")

@@ -56,8 +56,7 @@ class Ways:
         return found
 
     def inventory(self, **variables: Any) -> Path:
-        """node1 with these variables and nothing else; every run logs in."""
-        variables["ansible_ssh_extra_args"] = "-o ControlPersist=no"
+        """node1 with these variables and nothing else."""
         folder = self.home / "inventory"
         folder.mkdir(exist_ok=True)
         whole = {"all": {"hosts": {"node1": {"ansible_host": self.hosts.address("node1"), **variables}}}}

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.keepers import connections_of_its_own  # noqa: F401  a fixture
 from tests.lab.diagnosis import pytest_runtest_makereport  # noqa: F401  a hook
 
 ROOT = Path(__file__).resolve().parents[2]
