@@ -366,8 +366,10 @@ class Kubelet:
             known.add(uid)
         for uid in await asyncio.to_thread(parts.volumes.left_behind):
             if uid not in self._pods and uid not in self._workers:
-                with contextlib.suppress(OSError):
+                try:
                     await parts.volumes.tear_down(uid)
+                except OSError as error:
+                    log.warning("removing what is left of pod %s: %s", uid, error)
         await asyncio.to_thread(self._remove_dead_links)
 
     def _remove_dead_links(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.environment import Lookup
 from kprov.kube.kubelet.expansion import expand
 from kprov.kube.kubelet.pods import Container, Pod
-from kprov.kube.kubelet.volumes import atomic_writer, mount, sources
+from kprov.kube.kubelet.volumes import atomic_writer, mount, removal, sources, subpath
 from kprov.kube.kubelet.volumes.sources import TokenSource, VolumeError
 from kprov.kube.machinery.quantity import Quantity
 
@@ -96,15 +95,15 @@ class VolumeManager:
         raise VolumeError(f'volume "{name}" is not in the pod')
 
     def mounts(self, pod: Pod, container: Container, env: Mapping[str, str]) -> list[pb.Mount]:
-        """The container's volumeMounts; subPaths that are missing are made. Raises VolumeError."""
+        """The container's volumeMounts. Makes missing subPaths and mounts each. Raises VolumeError."""
         result = []
-        for entry in container.get("volumeMounts") or []:
+        for index, entry in enumerate(container.get("volumeMounts") or []):
             source = self.host_path(pod, entry["name"])
             sub_path = entry.get("subPath") or ""
             if entry.get("subPathExpr"):
                 sub_path = expand(entry["subPathExpr"], env)
             if sub_path:
-                source = self._sub_path(pod, container, entry, source, sub_path)
+                source = self._sub_path(pod, container, index, source, sub_path)
             target = entry["mountPath"]
             result.append(
                 pb.Mount(
@@ -116,30 +115,31 @@ class VolumeManager:
             )
         return result
 
-    def _sub_path(
-        self, pod: Pod, container: Container, entry: dict[str, Any], source: str, sub_path: str
-    ) -> str:
-        """The path within the volume, links resolved once and never leading out of it."""
+    def _sub_path(self, pod: Pod, container: Container, index: int, source: str, sub_path: str) -> str:
+        """Mount the subPath of entry ``index`` below the pod's folder, and return that path."""
         if sub_path.startswith("/") or ".." in sub_path.split("/"):
             raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
-        base = os.path.realpath(source)
-        full = os.path.realpath(os.path.join(base, sub_path))  # noqa: PTH118
-        if full != base and not full.startswith(base.rstrip("/") + "/"):
-            raise VolumeError(
-                f'failed to prepare subPath for volumeMount "{entry["name"]}"'
-                f' of container "{container["name"]}"'
+        volume = container["volumeMounts"][index]["name"]
+        folder = self.pod_folder(pods.uid_of(pod)) / subpath.FOLDER / volume / container["name"]
+        try:
+            subpath.bind(source, sub_path, folder / str(index))
+        except OSError as error:
+            # The event leaves out the cause, as upstream does: it may describe files of the host.
+            log.warning(
+                "%s: container %s, subPath %s: %s", pods.told(pod), container["name"], sub_path, error
             )
-        if not Path(full).exists():
-            Path(full).mkdir(parents=True, mode=0o750)
-            Path(full).chmod(Path(base).stat().st_mode & 0o7777)
-        return full
+            raise VolumeError(
+                f'failed to prepare subPath for volumeMount "{volume}" of container "{container["name"]}"'
+            ) from error
+        return str(folder / str(index))
 
     async def tear_down(self, uid: str) -> None:
-        """Remove everything of a pod whose containers are gone. OSError: something is still busy."""
+        """Remove everything of a pod whose containers are gone. OSError: something is still mounted."""
         await asyncio.to_thread(_tear_down, self.pod_folder(uid))
 
     async def tear_down_volumes(self, uid: str) -> None:
-        """Remove the volumes of a pod that has ended; what its containers said last stays."""
+        """Remove the volumes of a pod that has ended; its containers' termination messages stay."""
+        await asyncio.to_thread(_tear_down, self.pod_folder(uid) / subpath.FOLDER)
         await asyncio.to_thread(_tear_down, self.pod_folder(uid) / "volumes")
 
     def left_behind(self) -> set[str]:
@@ -208,4 +208,4 @@ def _tear_down(folder: Path) -> None:
         return
     for point in mount.below(str(folder)):
         mount.unmount(point)
-    shutil.rmtree(folder)
+    removal.remove_tree(folder)

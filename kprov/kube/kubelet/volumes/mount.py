@@ -1,39 +1,63 @@
-"""mount(2) and umount(2) without a process for each."""
+"""mount(2) and umount2(2) without a process for each, and what /proc says about mounts."""
 
 import ctypes
 import os
+import re
 from pathlib import Path
 from typing import Final
 
 MS_NOSUID: Final = 2
 MS_BIND: Final = 4096
-MNT_DETACH: Final = 2
+_MNT_DETACH: Final = 2
+_UMOUNT_NOFOLLOW: Final = 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
+#: A blank, tab, newline or backslash in a path of mountinfo.
+_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """Raises OSError."""
     code = _libc.mount(
-        source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None
+        os.fsencode(source),
+        os.fsencode(target),
+        kind.encode() or None,
+        ctypes.c_ulong(flags),
+        data.encode() or None,
     )
-    if code != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), target)
+    _check(code, target)
 
 
 def unmount(target: str) -> None:
-    """Raises OSError."""
-    if _libc.umount2(target.encode(), MNT_DETACH) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), target)
+    """Detach the mount at ``target``; a link there is not followed. Raises OSError."""
+    _check(_libc.umount2(os.fsencode(target), _MNT_DETACH | _UMOUNT_NOFOLLOW), target)
 
 
 def below(folder: str) -> list[str]:
-    """Mount points at or below a folder, deepest first."""
-    found = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-        point = line.split(" ")[4].encode().decode("unicode_escape")
-        if point == folder or point.startswith(folder.rstrip("/") + "/"):
-            found.append(point)
-    return sorted(found, key=len, reverse=True)
+    """Mount points at or below a folder, the newest first: none of them is hidden by an older one.
+
+    The kernel lists real paths, so links in ``folder`` are resolved. A point is listed once a mount.
+    """
+    real = os.path.realpath(folder)
+    points = [_mount_point(line) for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    inside = real.rstrip("/") + "/"
+    return [point for point in reversed(points) if point == real or point.startswith(inside)]
+
+
+def mount_id(descriptor: int) -> int:
+    """The mount that an open file is on: bind mounts of one file system differ in it, unlike ``st_dev``."""
+    for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "mnt_id":
+            return int(value)
+    raise OSError(f"/proc/self/fdinfo/{descriptor} has no mnt_id")
+
+
+def _mount_point(line: bytes) -> str:
+    return os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ")[4]))
+
+
+def _check(code: int, target: str) -> None:
+    if code != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)

@@ -1,0 +1,70 @@
+"""Deletes a directory tree, but never what is mounted into it (removeall.RemoveAllOneFilesystem)."""
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from kprov.kube.kubelet.volumes import mount
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(slots=True)
+class _Directory:
+    """One on the way down: its open descriptor and the subdirectories that are left."""
+
+    descriptor: int
+    name: str
+    path: str
+    subdirectories: list[str]
+
+
+def remove_tree(path: Path) -> None:
+    """Delete ``path`` and all below it; a missing one is fine.
+
+    Raises OSError: EBUSY names a mount point, whose content is not touched. Links are deleted, not followed.
+    """
+    parent = os.open(path.parent, _DIRECTORY & ~os.O_NOFOLLOW)
+    stack = [_Directory(parent, "", str(path.parent), [path.name])]
+    try:
+        here = mount.mount_id(parent)
+        while True:
+            current = stack[-1]
+            if current.subdirectories:
+                name = current.subdirectories.pop()
+                try:
+                    stack.append(_empty_of_files(current, name, here))
+                except FileNotFoundError:
+                    continue
+            elif len(stack) > 1:
+                stack.pop()
+                os.close(current.descriptor)
+                os.rmdir(current.name, dir_fd=stack[-1].descriptor)
+            else:
+                return
+    finally:
+        for directory in stack:
+            os.close(directory.descriptor)
+
+
+def _empty_of_files(parent: _Directory, name: str, mount_id: int) -> _Directory:
+    """Open a subdirectory and delete all of it that is no directory."""
+    path = f"{parent.path}/{name}"
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent.descriptor)
+    try:
+        if mount.mount_id(descriptor) != mount_id:
+            raise OSError(errno.EBUSY, "a file system is still mounted here", path)
+        subdirectories = []
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    subdirectories.append(entry.name)
+                else:
+                    # EBUSY when a file is mounted on it.
+                    os.unlink(entry.name, dir_fd=descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return _Directory(descriptor, name, path, subdirectories)
