@@ -28,11 +28,12 @@ T = TypeVar("T")
 RECONNECT = 15.0
 #: Seconds in which agents end.
 _GOODBYE = 3.0
+_WARNING = threading.Lock()
 _LOG = logging.getLogger("kprov.transport")
 
 
 class Connection:
-    """One host; `told` names the hosts that the user was already warned about for their clock."""
+    """One host; `told` are the warnings that the user has seen."""
 
     def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
         self.options = options
@@ -140,9 +141,16 @@ class Connection:
     def _compare(self, skew: float) -> None:
         """Tell once that a host's clock is wrong."""
         text = clock.warning(skew)
-        if text is not None and self.options.name not in self._told:
-            self._told.add(self.options.name)
-            self._notice(self.options.name, text)
+        if text is not None:
+            self._warn_once(text, about=self.options.name)
+
+    def _warn_once(self, text: str, *, about: str = "") -> None:
+        """Warn unless another connection of the run has: of the same key file, or `about` this host."""
+        with _WARNING:
+            if (about or text) in self._told:
+                return
+            self._told.add(about or text)
+        self._notice(self.options.name, text)
 
     def _stream(self, line: str, *, terminal: bool) -> Stream:
         if self.options.local:
@@ -170,7 +178,7 @@ class Connection:
             for chain in self._chains:
                 with contextlib.suppress(paramiko.ChannelException):
                     return chain[-1].open_session(timeout=self.options.timeout)
-            self._chains.append(ssh.connect(self.options))
+            self._chains.append(ssh.connect(self.options, self._warn_once))
             return self._chains[-1][-1].open_session(timeout=self.options.timeout)
 
     def _forget(self, lost: Wire) -> None:

@@ -8,6 +8,7 @@ import fnmatch
 import functools
 import hashlib
 import os
+import shlex
 import sys
 import threading
 from dataclasses import dataclass
@@ -98,8 +99,11 @@ def _pattern(text: str) -> str:
     return text.lower().replace("[", "[[]")
 
 
-def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
-    """Take the host's key or raise PreflightError with both fingerprints and the old one's place."""
+def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> str | None:
+    """Accept the host's key or raise PreflightError with both fingerprints and the place of the old key.
+
+    Returns a warning when the key has changed and host key checking is "no": ssh then sends no password.
+    """
     shown, kind, name = key.asbytes(), key.get_name(), label(options)
     for entry in entries:
         if entry.marker == "@revoked" and entry.blob == shown:
@@ -108,19 +112,24 @@ def check(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
                 f"the host key of {name} ({kind} {fingerprint(shown)}) is revoked: {entry.path}:{entry.line}",
             )
     plain = [entry for entry in entries if not entry.marker]
-    if options.host_key_checking == "no" or any(entry.blob == shown for entry in plain):
-        return
-    same_kind = [entry for entry in plain if entry.kind == kind]
-    if plain:
-        old = (same_kind or plain)[0]
-        raise PreflightError(
-            options.name,
-            f"the host key of {name} has changed: {old.path}:{old.line} has {fingerprint(old.blob)} "
-            f"({old.kind}), the host shows {fingerprint(shown)} ({kind}). Someone may be listening in; "
-            "if the host was made anew, remove that line: "
-            f"ssh-keygen -f {old.path} -R '{name}'",
-        )
-    _unknown(options, key, entries)
+    if any(entry.blob == shown for entry in plain):
+        return None
+    if not plain:
+        _unknown(options, key, entries)
+        return None
+    old = next((entry for entry in plain if entry.kind == kind), plain[0])
+    text = (
+        f"the host key of {name} has changed: {old.path}:{old.line} has {fingerprint(old.blob)} "
+        f"({old.kind}), the host sent {fingerprint(shown)} ({kind}). "
+        "Someone may be intercepting the connection. "
+    )
+    remedy = f"ssh-keygen -f {shlex.quote(old.path)} -R {shlex.quote(name)}"
+    if options.host_key_checking != "no":
+        raise PreflightError(options.name, f"{text}If the host was reinstalled, remove the old key: {remedy}")
+    return (
+        f"{text}Host key checking is 'no': the login continues, but sends no password. "
+        f"If the host was reinstalled, remove the old key: {remedy}"
+    )
 
 
 def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None:
@@ -135,6 +144,8 @@ def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None
             )
         text = f"the host key of {name} is not known {what} and host key checking is 'yes'; {hint}"
         raise PreflightError(options.name, text)
+    if options.host_key_checking == "no" and not options.known_hosts:
+        return
     with _asking:
         # Many hosts behind one new jump host ask once.
         if any(entry.blob == key.asbytes() for entry in known(options) if not entry.marker):

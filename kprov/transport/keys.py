@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import functools
 import getpass
-import io
 import os
 import socket
 import sys
@@ -15,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from kprov.errors import PreflightError
+from kprov.transport import keyfiles
 from kprov.transport.options import Options
 
 _DEFAULT = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
@@ -26,10 +22,6 @@ _asking = threading.Lock()
 _passphrases: dict[str, str] = {}
 #: Keys whose passphrase nobody knew: other hosts do not ask again.
 _given_up: set[str] = set()
-
-
-class PassphraseNeededError(Exception):
-    """The file is encrypted and no passphrase, or a wrong one, was given."""
 
 
 class _Agent(paramiko.agent.AgentSSH):
@@ -51,16 +43,17 @@ class _Agent(paramiko.agent.AgentSSH):
 
 
 @contextlib.contextmanager
-def offered(hop: Options, name: str) -> Iterator[Iterator[tuple[str, paramiko.PKey]]]:
+def offered(hop: Options, name: str, ignored: list[str]) -> Iterator[Iterator[tuple[str, paramiko.PKey]]]:
     """Keys with their names, best first; read when their turn comes. Raises PreflightError.
 
     Files named outright that are not encrypted, the agent's, then other files, then what needs a passphrase.
+    `ignored` gets a sentence for each key file that other users can read: ssh does not use it either.
     """
     with contextlib.ExitStack() as stack:
         agent = _agent(hop)
         if agent is not None:
             stack.callback(agent.close)
-        yield _offered(hop, name, agent)
+        yield _offered(hop, name, agent, ignored)
 
 
 def _agent(hop: Options) -> _Agent | None:
@@ -75,24 +68,26 @@ def _agent(hop: Options) -> _Agent | None:
         return None
 
 
-def _offered(hop: Options, name: str, agent: _Agent | None) -> Iterator[tuple[str, paramiko.PKey]]:
+def _offered(
+    hop: Options, name: str, agent: _Agent | None, ignored: list[str]
+) -> Iterator[tuple[str, paramiko.PKey]]:
     locked: list[Path] = []
     files = [Path(text).expanduser() for text in hop.keys]
     for path in files:
         if not path.is_file():
             raise PreflightError(name, f"the private key {path} does not exist")
-        yield from _file(path, name, locked, hop)
+        yield from _file(path, name, locked, hop, ignored)
     # Without any key named, ssh's own names count as such for IdentitiesOnly.
     more = [Path(text).expanduser() for text in (hop.configured_keys or (() if files else _DEFAULT))]
     more = [path for path in more if path.is_file() and path not in files]
     if agent is not None:
-        wanted = {_public(path) for path in [*files, *more]}
+        wanted = {keyfiles.public_half(path) for path in [*files, *more]}
         for key in agent.get_keys():
             if not hop.identities_only or key.asbytes() in wanted:
                 yield f"agent key {key.fingerprint}", key
-                locked = [path for path in locked if _public(path) != key.asbytes()]
+                locked = [path for path in locked if keyfiles.public_half(path) != key.asbytes()]
     for path in more:
-        yield from _file(path, name, locked, hop)
+        yield from _file(path, name, locked, hop, ignored)
     for path in locked:
         unlocked = _unlocked(path, hop)
         if unlocked is not None:
@@ -107,16 +102,22 @@ def _offered(hop: Options, name: str, agent: _Agent | None) -> Iterator[tuple[st
             )
 
 
-def _file(path: Path, name: str, locked: list[Path], hop: Options) -> Iterator[tuple[str, paramiko.PKey]]:
+def _file(
+    path: Path, name: str, locked: list[Path], hop: Options, ignored: list[str]
+) -> Iterator[tuple[str, paramiko.PKey]]:
     try:
-        key = _load(path, None)
-    except PassphraseNeededError:
+        exposed = keyfiles.exposure(path)
+        if exposed is not None:
+            ignored.append(exposed)
+            return
+        key = keyfiles.load(path, None)
+    except keyfiles.PassphraseNeededError:
         if hop.passphrase is None:
             locked.append(path)
             return
         try:
-            key = _load(path, hop.passphrase)
-        except PassphraseNeededError:
+            key = keyfiles.load(path, hop.passphrase)
+        except keyfiles.PassphraseNeededError:
             raise PreflightError(
                 name, f"the private key {path}: ansible_ssh_private_key_passphrase is not its passphrase"
             ) from None
@@ -129,59 +130,14 @@ def _unlocked(path: Path, hop: Options) -> paramiko.PKey | None:
     """Ask on the terminal, three times at most, and once for all hosts."""
     with _asking:
         if str(path) in _passphrases:
-            return _load(path, _passphrases[str(path)])
+            return keyfiles.load(path, _passphrases[str(path)])
         if str(path) in _given_up or not sys.stdin.isatty():
             return None
         for _ in range(3):
             phrase = getpass.getpass(f"Passphrase for {path} ({hop.name}): ", sys.stderr)
-            with contextlib.suppress(PassphraseNeededError):
-                key = _load(path, phrase)
+            with contextlib.suppress(keyfiles.PassphraseNeededError):
+                key = keyfiles.load(path, phrase)
                 _passphrases[str(path)] = phrase
                 return key
         _given_up.add(str(path))
     return None
-
-
-def _load(path: Path, phrase: str | None) -> paramiko.PKey:
-    state = path.stat()
-    return _read(path, phrase, state.st_mtime_ns, state.st_size)
-
-
-@functools.lru_cache(maxsize=64)
-def _read(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.PKey:
-    """A key file, read once for all hosts. Raises PassphraseNeededError, ValueError, SSHException."""
-    del changed, size
-    data, secret = path.read_bytes(), None if phrase is None else phrase.encode()
-    modern = b"BEGIN OPENSSH PRIVATE KEY" in data
-    load = serialization.load_ssh_private_key if modern else serialization.load_pem_private_key
-    try:
-        loaded = load(data, secret)
-    except TypeError:
-        raise PassphraseNeededError from None
-    except ValueError:
-        if phrase is not None:
-            raise PassphraseNeededError from None
-        raise
-    kinds: dict[type, type[paramiko.PKey]] = {
-        ed25519.Ed25519PrivateKey: paramiko.Ed25519Key,
-        ec.EllipticCurvePrivateKey: paramiko.ECDSAKey,
-        rsa.RSAPrivateKey: paramiko.RSAKey,
-    }
-    kind = next((kind for known, kind in kinds.items() if isinstance(loaded, known)), None)
-    if kind is None:
-        raise ValueError(f"keys of the kind {type(loaded).__name__} are not supported")
-    key: paramiko.PKey = kind.from_private_key(io.StringIO(data.decode()), phrase)
-    certificate = path.with_name(path.name + "-cert.pub")
-    if certificate.is_file():
-        key.load_certificate(str(certificate))
-    return key
-
-
-def _public(path: Path) -> bytes:
-    """The public half beside a private key, as it travels; empty when there is none."""
-    for candidate in (path, path.with_name(path.name + ".pub")):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            words = candidate.read_text().split()
-            if words[0].startswith(("ssh-", "ecdsa-", "sk-")):
-                return base64.b64decode(words[1])
-    return b""

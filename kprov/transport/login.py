@@ -11,27 +11,41 @@ from kprov.transport import keys
 from kprov.transport.options import Options
 
 
-def log_in(transport: paramiko.Transport, hop: Options, name: str) -> None:
-    """As the hop's user. Raises PreflightError (refused; says what was tried), UnreachableError."""
+def log_in(
+    transport: paramiko.Transport, hop: Options, name: str, *, send_password: bool = True
+) -> list[str]:
+    """Log in as the hop's user. Returns a warning for each key file that was ignored.
+
+    `send_password` is false for a host whose key has changed, as with ssh. Raises PreflightError (refused;
+    says what was tried), UnreachableError.
+    """
     tried: list[str] = []
+    ignored: list[str] = []
+    password = hop.password if send_password else None
     partly = False
     if hop.public_keys:
-        with keys.offered(hop, name) as offered:
+        with keys.offered(hop, name, ignored) as offered:
             for what, key in offered:
                 outcome = _try_key(transport, hop, name, what, key, tried)
                 if outcome == "in":
-                    return
+                    return ignored
                 partly = partly or outcome == "partly"
-                if partly and hop.password is not None:
+                if partly and password is not None:
                     break
                 if outcome == "useless":
                     break
-    if hop.password is not None and _try_password(transport, hop, name, hop.password, tried):
-        return
-    what = "password refused" if tried == ["password"] else "key refused" if not partly else "not enough"
+    if password is not None and _try_password(transport, hop, name, password, tried):
+        return ignored
+    keys_tried = any(not text.startswith("password") for text in tried)
+    what = "not enough" if partly else "key refused" if keys_tried else "password refused"
     if not tried:
-        what = "no key to log in with: set ansible_ssh_private_key_file, or load one in the ssh agent"
+        what = "no key to log in with"
+        if not ignored:
+            what += ": set ansible_ssh_private_key_file, or load one in the ssh agent"
+    if hop.password is not None and password is None:
+        tried.append("password (not sent, because the host key has changed)")
     detail = f" (tried {', '.join(tried)})" if tried else ""
+    detail += "".join(f"; {text}" for text in ignored)
     raise PreflightError(name, f"login as {hop.user} at {hop.address}: {what}{detail}")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import subprocess
+from collections.abc import Callable
 from typing import cast
 
 import paramiko
@@ -54,8 +55,11 @@ class ProxySocket(socket.socket):
         self.process.wait(5)
 
 
-def connect(options: Options) -> list[Transport]:
+def connect(options: Options, warn: Callable[[str], None]) -> list[Transport]:
     """Transports to every jump and then the host itself (the last).
+
+    `warn` gets what ssh would warn of: key files that it ignores, and a changed host key that the options
+    let pass.
 
     Raises UnreachableError (refused, timeout, name) or PreflightError (host key, login refused).
     """
@@ -65,8 +69,12 @@ def connect(options: Options) -> list[Transport]:
             through = opened[-1] if opened else None
             command = options.proxy_command if index == 0 else None
             try:
-                opened.append(_open(hop, through, command, options.name))
-                log_in(opened[-1], hop, options.name)
+                transport, changed = _open(hop, through, command, options.name)
+                opened.append(transport)
+                if changed is not None:
+                    warn(changed)
+                for ignored in log_in(transport, hop, options.name, send_password=changed is None):
+                    warn(ignored)
                 opened[-1].sock.settimeout(_LOOKS)
             except (UnreachableError, PreflightError) as error:
                 if hop is options or error.reason.startswith("jump host"):
@@ -88,7 +96,10 @@ def close(transports: list[Transport]) -> None:
         transport.close()
 
 
-def _open(hop: Options, through: Transport | None, command: str | None, name: str) -> Transport:
+def _open(
+    hop: Options, through: Transport | None, command: str | None, name: str
+) -> tuple[Transport, str | None]:
+    """A transport before the login, and a warning when the host's key has changed and that is accepted."""
     where = f"{hop.address} port {hop.port}"
     sock = _socket(hop, through, command, name)
     transport = Transport(sock)
@@ -105,7 +116,7 @@ def _open(hop: Options, through: Transport | None, command: str | None, name: st
                 f"no keys are agreed on within {limit:g} s: a very slow host (ansible_timeout gives it more)"
             )
             raise paramiko.SSHException(text)
-        hostkeys.check(hop, transport.get_remote_server_key(), entries)
+        changed = hostkeys.check(hop, transport.get_remote_server_key(), entries)
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
         text = str(error) or "it closed the connection"
@@ -119,7 +130,7 @@ def _open(hop: Options, through: Transport | None, command: str | None, name: st
     except BaseException:
         transport.close()
         raise
-    return transport
+    return transport, changed
 
 
 def _socket(

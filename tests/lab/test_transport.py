@@ -43,6 +43,8 @@ echo 'kpw ALL=(ALL) ALL' > /etc/sudoers.d/kprov-t
 printf 'Defaults:kkbd requiretty\\nkkbd ALL=(ALL) NOPASSWD: ALL\\n' >> /etc/sudoers.d/kprov-t
 printf 'Defaults:kboth requiretty\\nkboth ALL=(ALL) ALL\\n' >> /etc/sudoers.d/kprov-t
 sed -i 's/^KbdInteractiveAuthentication.*//' /etc/ssh/sshd_config
+# Without this sshd refuses a client for 15 s after a few failed logins, which these tests make on purpose.
+sed -i '1i PerSourcePenalties no' /etc/ssh/sshd_config
 cat >> /etc/ssh/sshd_config <<'END'
 {SSHD}END
 sshd -t
@@ -110,6 +112,32 @@ def test_the_agent_has_the_key_of_a_locked_file(accounts: Lab, keys: Path, tmp_p
         values = variables(accounts, ansible_user="kplain", args=f"-i {keys / 'pem'}")
         with pytest.raises(PreflightError, match="needs a passphrase"):
             who(values, config=config)
+
+
+def test_a_key_file_open_to_others_is_ignored_as_by_ssh(accounts: Lab, keys: Path) -> None:
+    """The same sshd, key and mode: ssh does not log in, and neither does kprov."""
+    key = keys / "ecdsa"
+    fields = {"ansible_user": "kplain", "ansible_ssh_private_key_file": str(key)}
+    values = variables(accounts, **fields)
+    known = [word for word in shlex.split(values["ansible_ssh_common_args"]) if word != "-o"]
+    options = [f"-o{word}" for word in [*known, "BatchMode=yes", "IdentitiesOnly=yes"]]
+    ssh = ["ssh", "-F", "none", *options, "-i", str(key), f"kplain@{values['ansible_host']}", "id", "-un"]
+    for mode in (0o600, 0o400, 0o640, 0o644):
+        key.chmod(mode)
+        done = subprocess.run(ssh, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            assert (mode & 0o077, done.stdout) == (0, "kplain\n")
+            assert who(values) == "kplain"
+            continue
+        assert "UNPROTECTED PRIVATE KEY FILE" in done.stderr
+        with pytest.raises(PreflightError, match=rf"{key} is ignored: its mode {mode:04o}.*chmod 600 {key}"):
+            who(values)
+    # With another way in, ssh only warns.
+    warnings: list[str] = []
+    with connections({**values, "ansible_user": "kpw", "ansible_password": SECRET}, notices=warnings) as made:
+        made.get("node1").agent()
+    assert [str(key) in text for text in warnings] == [True]
+    key.chmod(0o600)
 
 
 @pytest.mark.parametrize("user", ["kpw", "kkbd"])
@@ -249,6 +277,18 @@ def test_host_keys(lab: Lab, tmp_path: Path) -> None:
     for mode in ("yes", "accept-new", "ask"):
         with pytest.raises(PreflightError, match=rf"(?s)node1.*has changed: {known}:2"):
             log_in(f"# mine\n{address} {' '.join(other)}\n", mode)
+    # With "no", ssh warns, logs in with a key, and sends no password; it adds keys that it does not know.
+    warnings: list[str] = []
+    with connections({**values, "kprov_host_key_checking": "no"}, notices=warnings) as made:
+        made.get("node1").agent()
+    assert ["has changed" in text and f"{known}:2" in text for text in warnings] == [True]
+    ssh = ["ssh", "-F", "none", "-i", key, f"-oUserKnownHostsFile={known}", "-oGlobalKnownHostsFile=none"]
+    ssh += ["-oStrictHostKeyChecking=no", "-oBatchMode=yes", f"kprov@{address}", "true"]
+    said = subprocess.run(ssh, capture_output=True, text=True, check=True).stderr
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in said
+    assert f"Offending ED25519 key in {known}:2" in said
+    assert log_in("", "no") == "kprov"
+    assert known.read_text().split() == [address, *shown]
     with pytest.raises(PreflightError, match="revoked"):
         log_in(f"@revoked * {' '.join(shown)}\n{address} {' '.join(shown)}\n", "yes")
     with pytest.raises(PreflightError, match=rf"authority in {known}:1"):

@@ -1,12 +1,14 @@
-"""An SSH server in this process: one user with a password, whose programs tell the checksum of their input."""
+"""An SSH server in this process: users log in with a password or a key; commands run here in a shell."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import socket
+import subprocess
 import threading
-from typing import Any
+from typing import IO, Any
 
 import paramiko
 
@@ -23,15 +25,35 @@ class _Rules(paramiko.ServerInterface):
         self._server.logins.append(username)
         return paramiko.common.AUTH_SUCCESSFUL if password == "right" else paramiko.common.AUTH_FAILED
 
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self._server.logins.append(username)
+        accepted = key.asbytes() in self._server.authorized
+        return paramiko.common.AUTH_SUCCESSFUL if accepted else paramiko.common.AUTH_FAILED
+
     def get_allowed_auths(self, username: str) -> str:
-        return "password"
+        return "publickey,password"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        threading.Thread(target=self._summed, args=(channel,), daemon=True).start()
+        if command == b"sum":
+            threading.Thread(target=self._summed, args=(channel,), daemon=True).start()
+        else:
+            threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
         return True
+
+    @staticmethod
+    def _run(channel: paramiko.Channel, command: bytes) -> None:
+        with subprocess.Popen(
+            ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            threading.Thread(target=_copy_input, args=(channel, process.stdin), daemon=True).start()
+            assert process.stdout is not None
+            while part := os.read(process.stdout.fileno(), 65536):
+                channel.sendall(part)
+        channel.send_exit_status(process.returncode)
+        channel.close()
 
     @staticmethod
     def _summed(channel: paramiko.Channel) -> None:
@@ -43,11 +65,26 @@ class _Rules(paramiko.ServerInterface):
         channel.close()
 
 
+def _copy_input(channel: paramiko.Channel, to: IO[bytes]) -> None:
+    # The program may end, and its input be closed, before all of it has come.
+    with contextlib.suppress(OSError, ValueError):
+        while part := channel.recv(65536):
+            to.write(part)
+            to.flush()
+        to.close()
+
+
 class Server:
-    """It listens on loopback until `close`; `logins` are the users that tried, `peers` their connections."""
+    """It listens on loopback until `close`; `logins` are the users that tried, `peers` their connections.
+
+    `authorized` are public keys that may log in, as they travel; `key` is the host key.
+    """
+
+    key = _KEY
 
     def __init__(self, *, ciphers: tuple[str, ...] = ("aes128-gcm@openssh.com",)) -> None:
         self.logins: list[str] = []
+        self.authorized: set[bytes] = set()
         self.peers: list[paramiko.Transport] = []
         self._ciphers = ciphers
         self._listening = socket.create_server(("127.0.0.1", 0))

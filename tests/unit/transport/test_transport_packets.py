@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 
 import paramiko
@@ -26,7 +27,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def connected(server: Server) -> Iterator[Transport]:
-    chain = ssh.connect(server.options())
+    chain = ssh.connect(server.options(), warnings.warn)
     yield chain[-1]
     ssh.close(chain)
 
@@ -38,7 +39,7 @@ def test_data_of_any_size_arrives(connected: Transport, size: int) -> None:
 
 def test_other_ciphers_are_paramikos(server: Server) -> None:
     other = Server(ciphers=("aes128-ctr",))
-    chain = ssh.connect(other.options())
+    chain = ssh.connect(other.options(), warnings.warn)
     try:
         assert summed(chain[-1], os.urandom(300_000))
         assert chain[-1].packetizer._out is None

@@ -1,0 +1,81 @@
+"""Private key files: who may read them, and what they hold."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import io
+import os
+import shlex
+import stat
+from pathlib import Path
+
+import paramiko
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+
+class PassphraseNeededError(Exception):
+    """The file is encrypted and no passphrase, or a wrong one, was given."""
+
+
+def exposure(path: Path) -> str | None:
+    """Why ssh would ignore a private key file: other users have access to it. None when they have not.
+
+    Like OpenSSH, this looks only at files of the user who runs the program. Raises OSError.
+    """
+    state = path.stat()
+    mode = stat.S_IMODE(state.st_mode)
+    if state.st_uid != os.getuid() or not mode & 0o077:
+        return None
+    return (
+        f"the private key {path} is ignored: its mode {mode:04o} gives other users access to it; "
+        f"run: chmod 600 {shlex.quote(str(path))}"
+    )
+
+
+def load(path: Path, phrase: str | None) -> paramiko.PKey:
+    """The key of a file. Raises PassphraseNeededError, ValueError, SSHException, OSError."""
+    state = path.stat()
+    return _read(path, phrase, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.PKey:
+    """A key file, read once for all hosts. Raises PassphraseNeededError, ValueError, SSHException."""
+    del changed, size
+    data, secret = path.read_bytes(), None if phrase is None else phrase.encode()
+    modern = b"BEGIN OPENSSH PRIVATE KEY" in data
+    parse = serialization.load_ssh_private_key if modern else serialization.load_pem_private_key
+    try:
+        loaded = parse(data, secret)
+    except TypeError:
+        raise PassphraseNeededError from None
+    except ValueError:
+        if phrase is not None:
+            raise PassphraseNeededError from None
+        raise
+    kinds: dict[type, type[paramiko.PKey]] = {
+        ed25519.Ed25519PrivateKey: paramiko.Ed25519Key,
+        ec.EllipticCurvePrivateKey: paramiko.ECDSAKey,
+        rsa.RSAPrivateKey: paramiko.RSAKey,
+    }
+    kind = next((kind for known, kind in kinds.items() if isinstance(loaded, known)), None)
+    if kind is None:
+        raise ValueError(f"keys of the kind {type(loaded).__name__} are not supported")
+    key: paramiko.PKey = kind.from_private_key(io.StringIO(data.decode()), phrase)
+    certificate = path.with_name(path.name + "-cert.pub")
+    if certificate.is_file():
+        key.load_certificate(str(certificate))
+    return key
+
+
+def public_half(path: Path) -> bytes:
+    """The public half beside a private key, as it travels; empty when there is none."""
+    for candidate in (path, path.with_name(path.name + ".pub")):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            words = candidate.read_text().split()
+            if words[0].startswith(("ssh-", "ecdsa-", "sk-")):
+                return base64.b64decode(words[1])
+    return b""
