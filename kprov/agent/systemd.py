@@ -14,6 +14,22 @@ from kprov.agent import process, systemd_reload
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.dbus import DBusError, Manager
 
+#: What systemd_service takes, and `service` where systemd is the manager.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"aliases": ["service", "unit"]},
+    "state": {"choices": ["reloaded", "restarted", "started", "stopped"]},
+    "enabled": {"type": "bool"},
+    "force": {"type": "bool"},
+    "masked": {"type": "bool"},
+    "daemon_reload": {"type": "bool", "default": False, "aliases": ["daemon-reload"]},
+    "daemon_reexec": {"type": "bool", "default": False, "aliases": ["daemon-reexec"]},
+    "scope": {"default": "system", "choices": ["system", "user", "global"]},
+    "no_block": {"type": "bool", "default": False},
+}
+RULES: dict[str, Any] = {
+    "required_one_of": [["state", "enabled", "masked", "daemon_reload", "daemon_reexec"]],
+    "required_by": {"state": ["name"], "enabled": ["name"], "masked": ["name"]},
+}
 MANAGER = Manager()
 _UNIT = "org.freedesktop.systemd1.Unit"
 _ROOT = ("/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")

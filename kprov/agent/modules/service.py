@@ -8,17 +8,22 @@ from typing import Any
 from kprov.agent import systemd, sysvinit
 from kprov.agent.context import Context, ModuleError
 
+#: Arguments that only systemd has, as `service` passes them on; defaults are set once the manager is known.
+_ONLY_SYSTEMD: dict[str, dict[str, Any]] = {
+    name: {key: value for key, value in entry.items() if key != "default"}
+    for name, entry in systemd.ARGUMENTS.items()
+    if name not in ("name", "state", "enabled")
+}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "name": {"required": True},
-    "state": {"choices": ["started", "stopped", "reloaded", "restarted"]},
+    **{name: systemd.ARGUMENTS[name] for name in ("name", "state", "enabled")},
+    **_ONLY_SYSTEMD,
     "sleep": {"type": "int"},
     "pattern": {},
-    "enabled": {"type": "bool"},
     "runlevel": {},
     "arguments": {"aliases": ["args"], "default": ""},
     "use": {"default": "auto"},
 }
-RULES: dict[str, Any] = {"required_one_of": [["state", "enabled"]]}
+RULES: dict[str, Any] = systemd.RULES
 _SYSTEMD = ("/run/systemd/system", "/dev/.run/systemd", "/dev/.systemd")
 _NOT_SYSTEMD = ("sleep", "pattern", "runlevel", "arguments")
 
@@ -30,22 +35,30 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         manager = "systemd" if any(os.path.exists(path) for path in _SYSTEMD) else "sysvinit"
     if manager in ("systemd", "systemd_service"):
         unused = [name for name in _NOT_SYSTEMD if args[name]]
-        full: dict[str, Any] = {**_DEFAULTS, **{k: v for k, v in args.items() if k not in _NOT_SYSTEMD}}
+        given = {k: v for k, v in args.items() if k not in _NOT_SYSTEMD and v is not None}
+        full: dict[str, Any] = {**_SYSTEMD_DEFAULTS, **given}
         result = systemd.run(full, context)
         if unused:
             texts = [f'Ignoring "{name}" as it is not used in "systemd"' for name in unused]
             result["warnings"] = texts + result.get("warnings", [])
         return result
     if manager in ("sysvinit", "service"):
+        _reject_systemd_arguments(args)
         return sysvinit.run(args, context)
     raise ModuleError(f"service manager {manager!r} is not supported; systemd and sysvinit are")
 
 
-_DEFAULTS = {
-    "force": None,
-    "masked": None,
-    "daemon_reload": False,
-    "daemon_reexec": False,
-    "scope": "system",
-    "no_block": False,
-}
+_SYSTEMD_DEFAULTS = {name: entry.get("default") for name, entry in systemd.ARGUMENTS.items()}
+
+
+def _reject_systemd_arguments(args: dict[str, Any]) -> None:
+    """Raise ModuleError for what an init script has not, as Ansible's sysvinit module does."""
+    wrong = sorted(name for name in _ONLY_SYSTEMD if args[name] is not None)
+    if wrong:
+        known = sorted(set(ARGUMENTS) - set(_ONLY_SYSTEMD) - {"use"})
+        text = f"Unsupported parameters for (ansible.legacy.sysvinit) module: {', '.join(wrong)}."
+        raise ModuleError(f"{text} Supported parameters include: {', '.join(known)}.")
+    if args["name"] is None:
+        raise ModuleError("missing required arguments: name")
+    if args["state"] is None and args["enabled"] is None:
+        raise ModuleError("one of the following is required: state, enabled")
