@@ -152,7 +152,7 @@ class Loader:
         if tasks_from != "main" and tasks_file is None:
             raise InputError(f"the role {name} has no tasks/{tasks_from}", file=str(path))
         role = Role(
-            path.name,
+            roles.called(name),
             path,
             roles.mapping(
                 path / "defaults",
@@ -163,7 +163,7 @@ class Loader:
                 path / "vars", roles.stem(given.get("vars_from")), needed=bool(given.get("vars_from"))
             ),
             params,
-            key=(str(path), tasks_from, repr((params, keywords, args is not None))),
+            key=(roles.called(name), str(path), tasks_from, repr((params, keywords, args is not None))),
             once=not modules.truth(about.get("allow_duplicates"))
             if args is None
             else not modules.truth(args.get("allow_duplicates"), default=True),

@@ -13,6 +13,11 @@ _META = {"dependencies", "allow_duplicates", "galaxy_info", "argument_specs", "c
 _SUFFIXES = (".yml", ".yaml", ".json", "")
 
 
+def called(name: str) -> str:
+    """What a role is called: its name as it is written, which may be that of a link; a path's last part."""
+    return Path(name).name if Path(name).expanduser().is_absolute() else name
+
+
 def find(name: str, directory: Path, entry: Any = None) -> Path:
     """A role's folder: beside the playbook, in ./roles, in the parent's roles, or the path itself."""
     folders = [directory / "roles", directory, directory.parent / "roles", Path.cwd() / "roles"]

@@ -99,3 +99,19 @@ def test_roles_that_depend_on_each_other_are_refused(bench: Any) -> None:
     role(bench, "two", "[]", meta="dependencies: [one]")
     with pytest.raises(InputError, match="roles depend on or import each other"):
         bench.play(HEAD + "  roles: [one]")
+
+
+def test_a_linked_role_is_called_as_its_link_and_is_a_role_of_its_own(bench: Any) -> None:
+    role(bench, "real", "- {name: T, debug: {msg: '{{ role_name }} {{ role_path }}'}}")
+    (bench.folder / "roles/link").symlink_to("real")
+    bench.play(HEAD + "  roles: [link, real]")
+    assert bench.order() == ["link : T", "real : T"]
+    real = (bench.folder / "roles/real").resolve()
+    assert f'"link {real}"' in bench.recorder.shown
+    assert f'"real {real}"' in bench.recorder.shown
+
+
+def test_a_role_named_by_its_path_is_called_as_its_folder(bench: Any) -> None:
+    role(bench, "real", "- {name: T, debug: {msg: x}}")
+    bench.play(HEAD + f"  roles: ['{bench.folder}/roles/real']")
+    assert bench.order() == ["real : T"]
