@@ -304,10 +304,10 @@ class Loader:
             checks.meta(task)
         checks.timeout(task)
         if module in ("import_tasks", "import_role"):
-            return self._import(task, parent)
+            return self._import(task, parent, handlers=handler)
         return [task]
 
-    def _import(self, task: Task, parent: Node) -> list[Task | Block]:
+    def _import(self, task: Task, parent: Node, *, handlers: bool) -> list[Task | Block]:
         if any(key == "loop" or str(key).startswith("with_") for key in task.keywords):
             raise InputError(
                 f"{task.module} cannot be looped; use {task.module.replace('import', 'include')}",
@@ -325,7 +325,7 @@ class Loader:
         if task.module == "import_tasks":
             path = task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
-            block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path)
+            block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path, handlers=handlers)
             return [block]
         play = next(node for node in parent.chain() if isinstance(node, Play))
         keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
