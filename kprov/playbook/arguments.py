@@ -63,14 +63,11 @@ def _free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
 def split(text: str) -> list[str]:
     """Words of a text; quotes and Jinja's braces hold words together. Raises ValueError when one is open."""
     found: list[str] = []
-    word, quote, brace, index = "", "", "", 0
+    word, quote, index = "", "", 0
     while index < len(text):
         two, one = text[index : index + 2], text[index]
-        if brace:
-            step = two if two == brace else one
-            brace = "" if two == brace else brace
-        elif two in _JINJA:
-            step, brace = two, _JINJA[two]
+        if two in _JINJA:
+            step = text[index : _end_of_template(text, index)]
         elif quote:
             step = two if one == "\\" and quote == '"' else one
             quote = "" if one == quote else quote
@@ -88,9 +85,31 @@ def split(text: str) -> list[str]:
             step = one
         word += step
         index += len(step)
-    if quote or brace:
+    if quote:
         raise ValueError("unbalanced quotes or braces")
     return [*found, word] if word else found
+
+
+def _end_of_template(text: str, start: int) -> int:
+    """Where the template that opens at `start` ends; braces in its strings count as text, as in Jinja."""
+    closing = _JINJA[text[start : start + 2]]
+    if closing != "#}":
+        quote, index = "", start + 2
+        while index < len(text):
+            one = text[index]
+            if quote:
+                index += 2 if one == "\\" else 1
+                quote = "" if one == quote else quote
+            elif text.startswith(closing, index):
+                return index + 2
+            else:
+                quote = one if one in "\"'" else ""
+                index += 1
+    # An apostrophe that is no string, as in a comment or in a raw block.
+    end = text.find(closing, start + 2)
+    if end < 0:
+        raise ValueError("unbalanced quotes or braces")
+    return end + 2
 
 
 def unquoted(text: str) -> str:

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook import checks, language
+from kprov.playbook import checks, language, templated_action
 from kprov.playbook.action import local
 from kprov.playbook.action.base import ActionError, Call, Remote
 from kprov.playbook.model import Task
@@ -42,6 +42,7 @@ class Calls:
     def call(self, task: Task, host: str, scope: Scope) -> Call:
         """A task's arguments and modes for one host and item."""
         templar = self.variables.templar
+        task = templated_action.resolve(task, scope)
         if task.get("delegate_to") is not None:
             target = self.sender.target(task, host, scope)
             if target != host:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError, KprovError, NoPythonError, PreflightError, UnreachableError
-from kprov.playbook import async_tasks, calls, looping, outcome
+from kprov.playbook import async_tasks, calls, looping, outcome, templated_action
 from kprov.playbook.action.base import Call, Remote
 from kprov.playbook.given import Given
 from kprov.playbook.model import Play, Task
@@ -72,6 +72,7 @@ class Executor:
             or control.break_when
             or outcome.attempts(task, scope) > 1
             or calls.is_local(task)
+            or templated_action.is_templated(task)
             or looping.looks_back(task)
         )
         results: list[Result] = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
-from kprov.playbook import arguments, checked_templates, checks, language, roles, words
+from kprov.playbook import arguments, checked_templates, checks, language, roles, templated_action, words
 from kprov.playbook.model import Block, Node, Play, Role, Task
 from kprov.transport import modules
 
@@ -280,11 +280,14 @@ class Loader:
     ) -> list[Task | Block]:
         """A task, or what an import puts in its place."""
         allowed = language.HANDLER if handler else language.TASK
-        entry = words.action(entry, file)
-        word = words.module_word(entry, allowed, file)
+        given, entry = entry, words.action(entry, file)
+        word = words.module_word(entry, allowed, file, templates=entry is not given)
         module = language.short(word)
-        args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
-        arguments.check(word, module, args, file, entry.lines.get(word), entry)
+        if "{{" in word:
+            args = templated_action.written(entry[word], entry.get("args"))
+        else:
+            args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
+            arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
         words.loop_control(entry, file)
         checked_templates.check(entry, file)

@@ -44,7 +44,7 @@ def action(entry: Any, file: Path) -> Any:
         name = value.get("module")
         rest: Any = {key: one for key, one in value.items() if key != "module"}
     else:
-        name, _, rest = str(value).partition(" ")
+        name, rest = _name_and_arguments(str(value))
     if not name:
         raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
     changed[name] = rest or None
@@ -54,12 +54,24 @@ def action(entry: Any, file: Path) -> Any:
     return changed
 
 
-def module_word(entry: Any, keywords: set[str], file: Path) -> str:
-    """The word of a task that names its module. InputError when there is none, or more than one."""
+def _name_and_arguments(text: str) -> tuple[str, str]:
+    """A module's name, which may be a template with spaces, and the text after it."""
+    if text.startswith("{{") and "}}" in text:
+        name, end, rest = text.partition("}}")
+        return name + end, rest.strip()
+    name, _, rest = text.partition(" ")
+    return name, rest
+
+
+def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool = False) -> str:
+    """The word of a task that names its module; with `templates` it may be one.
+
+    InputError when there is none, or more than one.
+    """
     refuse(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
     modules = [word for word in words if language.short(word) in language.known()]
-    if len(words) == 1 and modules:
+    if len(words) == 1 and (modules or (templates and "{{" in words[0])):
         return words[0]
     if not words:
         raise InputError(
@@ -80,12 +92,17 @@ def module_word(entry: Any, keywords: set[str], file: Path) -> str:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         text = f"{word!r} is not a keyword of a task{hint}"
     else:
-        close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
-        instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
-            f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
-        )
-        text = f"the module {word!r} is not supported; {instead}"
+        text = unsupported(word, keywords)
     raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
+
+
+def unsupported(word: str, keywords: set[str]) -> str:
+    """What is said of a module that is not known."""
+    close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
+    instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
+        f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
+    )
+    return f"the module {word!r} is not supported; {instead}"
 
 
 def loop_control(entry: Any, file: Path) -> None:

@@ -91,6 +91,13 @@ def test_a_keyword_of_a_wrong_type_is_refused_with_its_place(bench: Any, text: s
         ),
         ("echo {% if a %} b {% endif %} c", ["echo", "{% if a %}", "b", "{% endif %}", "c"]),
         ('path="a \\" b" x', ['path="a \\" b"', "x"]),
+        (
+            "docker inspect --format '{{ '{{ .Image }}' }}' x",
+            ["docker", "inspect", "--format", "'{{ '{{ .Image }}' }}'", "x"],
+        ),
+        ("echo {{ '{{ .Image }}' }} b", ["echo", "{{ '{{ .Image }}' }}", "b"]),
+        ("echo {{ '}}' }} {% raw %}it's{% endraw %}'", ["echo", "{{ '}}' }}", "{% raw %}it's{% endraw %}'"]),
+        ("echo {# don't #} {{ it's }} b", ["echo", "{# don't #}", "{{ it's }}", "b"]),
         ("", []),
     ],
 )
@@ -166,3 +173,61 @@ def test_a_mistake_in_a_file_that_is_included_late_names_that_file(bench: Any, t
     result = bench.play(play("- include_tasks: '{{ name }}.yml'\n  vars: {name: late}"))
     assert result.errors
     assert all(words in error["message"] for error in result.errors)
+
+
+@pytest.mark.parametrize("module", ["command", "shell"])
+def test_a_command_may_make_braces_by_a_template(bench: Any, module: str) -> None:
+    text = f"""
+- {module}: echo {{{{ '{{{{ .Image }}}}' }}}}
+  register: it
+- assert: {{that: ["it.stdout | length == 12", "'.Image' in it.stdout"]}}
+"""
+    assert bench.play(play(text)).ok
+
+
+def test_an_action_may_be_a_template(bench: Any) -> None:
+    text = """
+- name: once
+  action: "{{ m }} echo one"
+  vars: {m: command}
+  register: it
+- name: looped
+  action: "{{ item.m }}"
+  args: "{{ item.a }}"
+  loop:
+    - {m: ansible.builtin.command, a: {cmd: echo two}}
+    - {m: set_fact, a: {here: three}}
+  register: all
+- assert: {that: ["it.stdout == 'one'", "all.results[0].stdout == 'two'", "here == 'three'"]}
+"""
+    assert bench.play(play(text)).ok
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("nosuch", "the module 'nosuch' is not supported"),
+        ("include_tasks", "the action 'include_tasks' must be written as it is"),
+        ("file", "file needs path"),
+    ],
+)
+def test_a_templated_action_that_cannot_be_done_fails_with_its_place(
+    bench: Any, module: str, message: str
+) -> None:
+    result = bench.play(play(f'- action: "{{{{ m }}}}"\n  vars: {{m: {module}}}'))
+    assert not result.ok
+    assert message in bench.recorder.shown
+    assert "play.yml:4" in bench.recorder.shown
+
+
+def test_handlers_of_an_imported_file_may_listen(bench: Any) -> None:
+    bench.write("more.yml", "- {name: H, listen: topic, debug: {msg: x}}\n")
+    text = play("- {command: 'true', notify: topic}") + "  handlers:\n    - import_tasks: more.yml\n"
+    assert bench.play(text).ok
+    assert bench.outcomes()["H"] == "ok"
+
+
+def test_a_task_may_not_listen(bench: Any) -> None:
+    bench.write("more.yml", "- {name: H, listen: topic, debug: {msg: x}}\n")
+    with pytest.raises(InputError, match=r"more.yml:1: 'listen' is not a keyword of a task"):
+        bench.play(play("- import_tasks: more.yml"))
