@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.component_base.rpc.channel import Channel
+from kprov.kube.component_base.rpc.status import Code, RpcError
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.pods import Container
 
@@ -136,24 +138,31 @@ async def _tcp(host: str, port: int, timeout: float) -> str:
     return ""
 
 
-async def _grpc(host: str, port: int, service: str, timeout: float) -> str:
-    import grpc.aio
+def _length_prefixed(data: bytes) -> bytes:
+    """Bytes as protobuf writes them: their length as a varint, then themselves."""
+    size, prefix = len(data), bytearray()
+    while size >= 0x80:
+        prefix.append(size & 0x7F | 0x80)
+        size >>= 7
+    prefix.append(size)
+    return bytes(prefix) + data
 
+
+async def _grpc(host: str, port: int, service: str, timeout: float) -> str:
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    name = service.encode()
-    # HealthCheckRequest{service = 1}; its answer's field 1 is the status.
-    request = b"\x0a" + bytes([len(name)]) + name if name else b""
-    async with grpc.aio.insecure_channel(
-        target, options=[("grpc.primary_user_agent", USER_AGENT)]
-    ) as channel:
-        try:
-            answer = await channel.unary_unary(_HEALTH_METHOD)(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-                text = f'timeout: failed to connect service "{target}" within {timeout:g}s'
-                raise ProbeError(text) from error
-            text = f"error: health rpc failed: {error.details()}"
+    # HealthCheckRequest{service = 1}; field 1 of the answer is the status.
+    request = b"\x0a" + _length_prefixed(service.encode()) if service else b""
+    channel = Channel(host, port, None, user_agent=USER_AGENT)
+    try:
+        answer = await channel.unary(channel.method(_HEALTH_METHOD), request, timeout=timeout)
+    except RpcError as error:
+        if error.code is Code.DEADLINE_EXCEEDED:
+            text = f'timeout: failed to connect service "{target}" within {timeout:g}s'
             raise ProbeError(text) from error
+        text = f"error: health rpc failed: {error.details}"
+        raise ProbeError(text) from error
+    finally:
+        await channel.close()
     status = answer[1] if len(answer) >= 2 and answer[0] == 0x08 else 0
     if status != _SERVING:
         names = {0: "UNKNOWN", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}

@@ -76,7 +76,7 @@ def test_the_digest_of_sources_follows_names_and_contents(tmp_path: Path) -> Non
 
 def test_requirements_are_those_of_the_kube_extra() -> None:
     names = {name_of(line) for line in requirements()}
-    assert {"aiohttp", "grpcio", "kubernetes-validate"} <= names
+    assert {"aiohttp", "protobuf", "kubernetes-validate"} <= names
     assert "paramiko" not in names
 
 

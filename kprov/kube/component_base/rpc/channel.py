@@ -23,21 +23,37 @@ class Channel:
     caller's.
     """
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None,
+        *,
+        socket_path: str = "",
+        user_agent: str = "kprov",
+    ) -> None:
         self._host = host
         self._port = port
         self._context = context
+        self._socket_path = socket_path
+        self._user_agent = user_agent
         self._connection: Connection | None = None
         #: All that are not gone: one that takes no new calls brings those that it has to their end.
         self._connections: set[Connection] = set()
         self._connecting: asyncio.Task[Connection] | None = None
         self._closed = False
 
+    @classmethod
+    def of_socket(cls, path: str) -> Channel:
+        """A server of this machine, at a Unix socket."""
+        return cls("localhost", 0, None, socket_path=path)
+
     def method(self, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
         """What calls of a method ("/package.Service/Method") begin with; for `unary` and `stream`."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         scheme = "https" if self._context else "http"
-        return headers.request(scheme, f"{host}:{self._port}", path, metadata)
+        authority = host if self._socket_path else f"{host}:{self._port}"
+        return headers.request(scheme, authority, path, metadata, user_agent=self._user_agent)
 
     async def unary(self, method: bytes, message: bytes, *, timeout: float) -> bytes:
         """The answer. Raises RpcError, DEADLINE_EXCEEDED after `timeout` seconds."""
@@ -85,7 +101,7 @@ class Channel:
         except TimeoutError:
             raise RpcError(Code.DEADLINE_EXCEEDED, f"no connection after {seconds:.1f} s") from None
         except (OSError, ssl.SSLError) as error:
-            text = f"failed to connect to {self._host}:{self._port}: {error}"
+            text = f"failed to connect to {self._socket_path or f'{self._host}:{self._port}'}: {error}"
             raise RpcError(Code.UNAVAILABLE, text) from None
         except asyncio.CancelledError:
             if self._closed:
@@ -96,9 +112,16 @@ class Channel:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                _, connection = await loop.create_connection(
-                    Connection, self._host, self._port, ssl=self._context
-                )
+                if self._socket_path:
+                    # A local server that hangs keeps its calls until they expire. PINGs would not help:
+                    # Go's servers allow one in five minutes by default and then close the connection.
+                    _, connection = await loop.create_unix_connection(
+                        lambda: Connection(keepalive=False), self._socket_path
+                    )
+                else:
+                    _, connection = await loop.create_connection(
+                        Connection, self._host, self._port, ssl=self._context
+                    )
         except TimeoutError:
             raise OSError(f"no answer within {_CONNECT_SECONDS:g} s") from None
         return connection
@@ -123,8 +146,8 @@ class Stream:
         self._opening: asyncio.Task[Connection] | None = None
         self._cancelled = False
 
-    async def write(self, message: bytes) -> None:
-        """Raises RpcError, CANCELLED once the stream is cancelled."""
+    async def write(self, message: bytes, *, ends: bool = False) -> None:
+        """Send a message; `ends`: it is the last one. Raises RpcError, CANCELLED once it is cancelled."""
         if self._connection is None:
             self._opening = asyncio.ensure_future(self._channel._connected(None))
             try:
@@ -136,11 +159,11 @@ class Stream:
             if self._cancelled:
                 raise RpcError(Code.CANCELLED, "cancelled")
             self._connection = connection
-            connection.begin(self._exchange, self._method, prefixed(message), ends=False)
+            connection.begin(self._exchange, self._method, prefixed(message), ends=ends)
             return
         if self._cancelled:
             raise RpcError(Code.CANCELLED, "cancelled")
-        self._connection.send(self._exchange, prefixed(message))
+        self._connection.send(self._exchange, prefixed(message), ends=ends)
 
     def cancel(self) -> None:
         """End it at once, also while it waits for its connection; iterating raises RpcError."""

@@ -25,7 +25,8 @@ _LAST_STREAM: Final = 2**31 - 1
 class Connection(asyncio.Protocol):
     """From `connection_made` to its end; `lost` is done when nothing of it is left."""
 
-    def __init__(self, last_stream: int = _LAST_STREAM) -> None:
+    def __init__(self, last_stream: int = _LAST_STREAM, *, keepalive: bool = True) -> None:
+        """keepalive: send a PING to a server that has been silent."""
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._buffer = b""
@@ -45,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._block: tuple[int, int, bytes] | None = None
         self._heard = self._loop.time()
         self._asked = False
+        self._keepalive = keepalive
         self._timer: asyncio.TimerHandle | None = None
         #: Whether new calls may begin here.
         self.usable = False
@@ -132,7 +134,8 @@ class Connection(asyncio.Protocol):
         }
         room = frames.window_update(0, frames.LARGEST_WINDOW - frames.DEFAULT_WINDOW)
         writing.write(frames.PREFACE + frames.settings(wanted) + room)
-        self._timer = self._loop.call_later(_SILENCE, self._look)
+        if self._keepalive:
+            self._timer = self._loop.call_later(_SILENCE, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone(f"connection lost: {exc}" if exc else "the server closed the connection")

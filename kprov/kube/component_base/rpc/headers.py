@@ -20,14 +20,21 @@ _SCHEME: Final = {"http": b"\x86", "https": b"\x87"}
 _REMEMBERED: Final = 256
 
 
-def request(scheme: str, authority: str, path: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:
+def request(
+    scheme: str,
+    authority: str,
+    path: str,
+    metadata: Iterable[tuple[str, str]] = (),
+    *,
+    user_agent: str = "kprov",
+) -> bytes:
     """The header block of a gRPC call."""
     more = (
         (":path", path),
         (":authority", authority),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
-        ("user-agent", "kprov"),
+        ("user-agent", user_agent),
         *metadata,
     )
     return _POST + _SCHEME[scheme] + b"".join(_literal(name) + _literal(value, b"") for name, value in more)

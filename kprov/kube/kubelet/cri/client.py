@@ -6,15 +6,14 @@ Source of the contract: k8s.io/cri-api. Times in answers are Unix nanoseconds.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-import grpc
-import grpc.aio
-
+from kprov.kube.component_base.rpc.channel import Channel
+from kprov.kube.component_base.rpc.status import RpcError
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 
 # As upstream: ordinary calls 2 minutes (runtimeRequestTimeout), pulls for as long as they make progress.
 _DEFAULT_TIMEOUT: Final = 120.0
 _PULL_TIMEOUT: Final = 1800.0
-_MAX_MESSAGE: Final = 16 * 1024 * 1024
+_UNIX: Final = "unix://"
 
 
 class RuntimeFailure(Exception):  # noqa: N818  gRPC calls it a status
@@ -37,37 +36,24 @@ class CriClient:
     """Both services of one runtime. ``endpoint`` such as unix:///run/containerd/containerd.sock."""
 
     def __init__(self, endpoint: str, *, timeout: float = _DEFAULT_TIMEOUT) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            endpoint,
-            options=[
-                ("grpc.max_receive_message_length", _MAX_MESSAGE),
-                ("grpc.max_send_message_length", _MAX_MESSAGE),
-                # A runtime that was down is looked for again soon.
-                ("grpc.initial_reconnect_backoff_ms", 500),
-                ("grpc.max_reconnect_backoff_ms", 3000),
-                ("grpc.default_authority", "localhost"),
-                ("grpc.use_local_subchannel_pool", 1),
-            ],
-        )
+        self._channel = Channel.of_socket(endpoint.removeprefix(_UNIX))
         self._timeout = timeout
-        self._calls: dict[str, Any] = {}
+        self._methods: dict[str, bytes] = {}
 
     async def close(self) -> None:
         await self._channel.close()
 
     async def _call(self, method: str, request: Any, answer: Any, timeout: float | None = None) -> Any:
-        call = self._calls.get(method)
-        if call is None:
+        begin = self._methods.get(method)
+        if begin is None:
             service = "ImageService" if "Image" in method else "RuntimeService"
-            call = self._calls[method] = self._channel.unary_unary(
-                f"/runtime.v1.{service}/{method}",
-                request_serializer=type(request).SerializeToString,
-                response_deserializer=answer.FromString,
-            )
+            begin = self._methods[method] = self._channel.method(f"/runtime.v1.{service}/{method}")
+        message = request.SerializeToString()
         try:
-            return await call(request, timeout=timeout or self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise RuntimeFailure(error.code().name, error.details() or "") from error
+            data = await self._channel.unary(begin, message, timeout=timeout or self._timeout)
+        except RpcError as error:
+            raise RuntimeFailure(error.code.name, error.details) from error
+        return answer.FromString(data)
 
     async def version(self) -> pb.VersionResponse:
         return await self._call("Version", pb.VersionRequest(version="v1"), pb.VersionResponse)  # type: ignore[no-any-return]
@@ -195,18 +181,15 @@ class CriClient:
 
     async def container_events(self) -> AsyncIterator[pb.ContainerEventResponse]:
         """What happens to containers from now on. RuntimeFailure UNIMPLEMENTED: this runtime cannot tell."""
-        call = self._channel.unary_stream(
-            "/runtime.v1.RuntimeService/GetContainerEvents",
-            request_serializer=pb.GetEventsRequest.SerializeToString,
-            response_deserializer=pb.ContainerEventResponse.FromString,
-        )(pb.GetEventsRequest())
+        stream = self._channel.stream(self._channel.method("/runtime.v1.RuntimeService/GetContainerEvents"))
         try:
-            async for event in call:
-                yield event
-        except grpc.aio.AioRpcError as error:
-            raise RuntimeFailure(error.code().name, error.details() or "") from error
+            await stream.write(pb.GetEventsRequest().SerializeToString(), ends=True)
+            async for message in stream:
+                yield pb.ContainerEventResponse.FromString(message)
+        except RpcError as error:
+            raise RuntimeFailure(error.code.name, error.details) from error
         finally:
-            call.cancel()
+            stream.cancel()
 
     async def _gone(self, method: str, request: Any, answer: Any, timeout: float | None = None) -> None:
         try:
