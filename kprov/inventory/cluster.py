@@ -31,13 +31,15 @@ MEMBERS = ("kube_control_plane", "etcd", "kube_node")
 Resolve = Callable[[str], Mapping[str, Any]]
 
 
-def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, ClusterVariables]:
+def validate(
+    inventory: Inventory, resolve: Resolve | None = None, given: Mapping[str, Any] | None = None
+) -> dict[str, ClusterVariables]:
     """The known variables of every host, or one InputError with every problem, a line each.
 
     `resolve(host)` gives templated variables (the engine's `host_scope`); without it
-    texts with templates are passed over.
+    texts with templates are passed over. `given` are variables of the command line.
     """
-    kubespray.adapt(inventory)
+    kubespray.adapt(inventory, given or {})
     problems: list[InputError] = []
     _groups(inventory, problems)
     _members(inventory, problems)
@@ -58,7 +60,9 @@ def validate(inventory: Inventory, resolve: Resolve | None = None) -> dict[str, 
 
 
 def place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
-    """File and line where a variable is set."""
+    """File and line where a variable is set; the option's name for one of the command line."""
+    if name in inventory.given:
+        return "--extra-vars", None
     for source in inventory.sources:
         if isinstance(source, yamlfile.Mapping) and name in source:
             return source.file, source.lines.get(name)

@@ -5,6 +5,7 @@ Applied to a cluster's inventory (`adapt`), not to that of any playbook.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kprov.inventory.model import Inventory
@@ -18,8 +19,9 @@ _RENAMED = {
 }
 
 
-def adapt(inventory: Inventory) -> None:
-    """Read the inventory's variables as those of a cluster from now on."""
+def adapt(inventory: Inventory, given: Mapping[str, Any]) -> None:
+    """Read the inventory's variables as those of a cluster from now on; `given` are the command line's."""
+    inventory.given = given
     inventory.adjust = adjusted
 
 

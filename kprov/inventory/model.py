@@ -48,8 +48,8 @@ class Host:
 class Inventory:
     """What one or more sources say; `sources` are the mappings of variables, for checks that name a place.
 
-    `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `adjust`
-    has the last word on a host's variables.
+    `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `given`
+    are variables of the command line, which win; `adjust` has the last word on a host's variables.
     """
 
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
@@ -64,6 +64,7 @@ class Inventory:
         self.groups["all"].children.append("ungrouped")
         self.sources: list[dict[str, Any]] = []
         self.adjust: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self.given: Mapping[str, Any] = {}
         self._known_sources: set[int] = set()
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
@@ -147,6 +148,7 @@ class Inventory:
         for layer in layers:
             merged.update(layer)
         merged.update(bastion.jump(self, host, merged))
+        merged.update(self.given)
         return merged if self.adjust is None else self.adjust(merged)
 
     def folder_variables(self, folder: Path, kind: str, name: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -111,3 +111,10 @@ class ClusterVariables(BaseModel):
     ip: Address | None = None
     kube_override_hostname: Name | None = None
     ansible_port: Port | None = None
+
+    @model_validator(mode="after")
+    def _domain_of_the_name(self) -> Self:
+        """Without a domain of its own a cluster has its name as its domain, as in the roles' defaults."""
+        if "dns_domain" not in self.model_fields_set:
+            self.__dict__["dns_domain"] = self.cluster_name
+        return self

@@ -82,7 +82,7 @@ def opened(
     """Load and validate. Raises InputError with every problem, before any host is touched."""
     loaded = load(inventory)
     with Engine(loaded, options, callbacks) as engine:
-        yield Cluster(engine, rules.validate(loaded, engine.host_scope))
+        yield Cluster(engine, rules.validate(loaded, engine.host_scope, engine.options.extra_vars))
 
 
 def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:

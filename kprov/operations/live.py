@@ -1,0 +1,182 @@
+"""What a running cluster says of itself: the files on its hosts, its API, and etcd's list of members.
+
+Reads only. What does not answer is left out: a cluster is also repaired while its API is down.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from kprov.errors import HostError
+from kprov.operations.cluster import Cluster
+
+T = TypeVar("T")
+
+APISERVER = "/etc/systemd/system/kube-apiserver.service"
+CONTROLLER_MANAGER = "/etc/systemd/system/kube-controller-manager.service"
+ETCD = "/etc/etcd/etcd.conf.yml"
+_FILES = {"kube_control_plane": (APISERVER, CONTROLLER_MANAGER), "etcd": (ETCD,)}
+
+#: Variables by file, each with the expression whose group 1 is the value that the file was written with.
+_VALUES: dict[str, dict[str, re.Pattern[str]]] = {
+    CONTROLLER_MANAGER: {
+        "kube_pods_subnet": re.compile(r"--cluster-cidr=(\S+)"),
+        "kube_network_node_prefix": re.compile(r"--node-cidr-mask-size=(\S+)"),
+        "kube_service_addresses": re.compile(r"--service-cluster-ip-range=(\S+)"),
+    },
+    APISERVER: {
+        "kube_service_addresses": re.compile(r"--service-cluster-ip-range=(\S+)"),
+        "dns_domain": re.compile(r"--service-account-issuer=https://kubernetes\.default\.svc\.(\S+)"),
+    },
+    ETCD: {"cluster_name": re.compile(r"^initial-cluster-token: (\S+)$", re.MULTILINE)},
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value of a variable that a file on a host was written with."""
+
+    value: str
+    host: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """`settings` by variable, empty before the first cluster; the rest is None when nothing answered.
+
+    `nodes`: a node's pod network ("" for none) by its name; `service_cidr`: the network of the ClusterIPs;
+    `members`: etcd's members, the address of a member by its name.
+    """
+
+    settings: dict[str, list[Setting]] = field(default_factory=dict)
+    nodes: dict[str, str] | None = None
+    service_cidr: str | None = None
+    members: dict[str, str] | None = None
+
+
+def read(cluster: Cluster, hosts: Iterable[str]) -> Live:
+    """Ask the hosts (those that are reached); nothing is changed."""
+    reached = list(hosts)
+    control_plane = [host for host in cluster.members("kube_control_plane") if host in reached]
+    etcd = [host for host in cluster.members("etcd") if host in reached]
+    with ThreadPoolExecutor(max_workers=max(1, min(cluster.engine.options.forks, len(reached)))) as pool:
+        texts = dict(zip(reached, pool.map(lambda host: _texts(cluster, host), reached), strict=True))
+        found = settings(texts)
+        if not found:
+            return Live()
+        members = pool.submit(lambda: _first(etcd, lambda host: _members(cluster, host)))
+        api = _first(control_plane, lambda host: _objects(cluster, host))
+        nodes, service_cidr = api if api is not None else (None, None)
+        return Live(found, nodes, service_cidr, members.result())
+
+
+def settings(texts: Mapping[str, Mapping[str, str]]) -> dict[str, list[Setting]]:
+    """Values by variable, of files' texts by host and path.
+
+    Empty unless a host has a controller manager: it is installed when the API has served for the first time,
+    and before that there is no cluster that a changed value could break.
+    """
+    if not any(CONTROLLER_MANAGER in files for files in texts.values()):
+        return {}
+    found: dict[str, list[Setting]] = {}
+    for host, files in texts.items():
+        for path, text in files.items():
+            for name, expression in _VALUES[path].items():
+                match = expression.search(text)
+                if match:
+                    found.setdefault(name, []).append(Setting(match[1], host, path))
+    return found
+
+
+def _texts(cluster: Cluster, host: str) -> dict[str, str]:
+    groups = cluster.engine.inventory.group_names(host)
+    paths = [path for group, files in _FILES.items() if group in groups for path in files]
+    if not paths:
+        return {}
+    results = _ask(cluster, host, "slurp", [{"src": path} for path in paths])
+    return {
+        path: base64.b64decode(result["content"]).decode("utf-8", "replace")
+        for path, result in zip(paths, results, strict=False)
+        if not result.get("failed")
+    }
+
+
+def _objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] | None:
+    """Pod networks by node and the service network, from the host's own API server."""
+    variables = cluster.variables[host]
+    answer = _output(
+        cluster,
+        host,
+        f"kubectl --kubeconfig={variables.kube_config_dir}/admin.conf "
+        f"--server=https://127.0.0.1:{variables.kube_apiserver_port} --request-timeout=5s "
+        "get nodes,servicecidrs -o json",
+    )
+    return None if answer is None else api_objects(answer["items"])
+
+
+def api_objects(items: Iterable[Mapping[str, Any]]) -> tuple[dict[str, str], str | None]:
+    """Pod networks by node, and the network of the ServiceCIDR that the API server makes itself."""
+    nodes: dict[str, str] = {}
+    service_cidr = None
+    for item in items:
+        name = item["metadata"]["name"]
+        if item["kind"] == "Node":
+            nodes[name] = item["spec"].get("podCIDR", "")
+        elif name == "kubernetes":
+            service_cidr = ",".join(item["spec"]["cidrs"])
+    return nodes, service_cidr
+
+
+def _members(cluster: Cluster, host: str) -> dict[str, str] | None:
+    """Members of etcd, from the one on this host."""
+    answer = _output(
+        cluster,
+        host,
+        "ETCDCTL_API=3 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/pki/ca.crt "
+        "--cert=/etc/etcd/pki/healthcheck-client.crt --key=/etc/etcd/pki/healthcheck-client.key "
+        "--dial-timeout=2s --command-timeout=4s --write-out=json member list",
+    )
+    return None if answer is None else etcd_members(answer["members"])
+
+
+def etcd_members(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Addresses by name of `etcdctl member list`; a member that never started has its address as its name."""
+    found = {}
+    for member in members:
+        address = member["peerURLs"][0].split("//")[1].rsplit(":", 1)[0]
+        found[member.get("name") or address] = address
+    return found
+
+
+def _first(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
+    """The first answer that is one."""
+    return next((found for host in hosts if (found := ask(host)) is not None), None)
+
+
+def _output(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
+    """The JSON document that a command prints; None when it fails."""
+    result = _ask(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
+    if not result or result[0].get("rc") != 0:
+        return None
+    try:
+        document: dict[str, Any] = json.loads(result[0]["stdout"])
+    except ValueError:
+        return None
+    return document
+
+
+def _ask(cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results of a module; none from a host whose connection was lost."""
+    engine = cluster.engine
+    try:
+        agent = engine.connections.get(host).agent(engine.become(host))
+        return agent.run(module, [{"args": args} for args in items])
+    except HostError:
+        return []

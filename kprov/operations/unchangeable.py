@@ -1,0 +1,94 @@
+"""Variables that keep their values while a cluster lives: its pods and services have addresses by them.
+
+A changed value is refused, by what the cluster itself says (see live).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory.cluster import place
+from kprov.operations.cluster import Cluster
+from kprov.operations.live import Live
+
+FIELDS = (
+    "cluster_name",
+    "dns_domain",
+    "kube_service_addresses",
+    "kube_pods_subnet",
+    "kube_network_node_prefix",
+)
+_ADVICE = (
+    "A running cluster keeps this value: set the old one again, or remove the cluster with `kprov reset` "
+    "and make a new one"
+)
+
+
+def check(cluster: Cluster, live: Live) -> None:
+    """Raises InputError naming each changed variable with its old and its new value."""
+    variables = cluster.any_variables
+    wanted = {name: str(getattr(variables, name)) for name in FIELDS}
+    found = differences(wanted, live)
+    if "cluster_name" in found and "dns_domain" not in variables.model_fields_set:
+        # It follows from the cluster's name; one message is enough.
+        found.pop("dns_domain", None)
+    problems = [_problem(cluster, name, old, wanted[name]) for name, old in found.items()]
+    if len(problems) == 1:
+        raise InputError(
+            f"{problems[0].reason}. {_ADVICE}",
+            file=problems[0].file,
+            line=problems[0].line,
+            field=problems[0].field,
+        )
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise InputError(
+            f"{len(problems)} values differ from those of the running cluster\n{lines}\n{_ADVICE}"
+        )
+
+
+def differences(wanted: Mapping[str, str], live: Live) -> dict[str, str]:
+    """What the cluster has, in words, by variable whose wanted value is another.
+
+    The API's objects win over the hosts' files, which an earlier change may have reached, all or some:
+    a value that a file has and no object contradicts is the cluster's, so that the change can be taken back.
+    """
+    found: dict[str, str] = {}
+    for name in FIELDS:
+        against = _contradiction(name, wanted[name], live)
+        held = [one for one in live.settings.get(name, []) if _contradiction(name, one.value, live) is None]
+        if against is None and (not held or wanted[name] in [one.value for one in held]):
+            continue
+        if held:
+            values = " and ".join(dict.fromkeys(one.value for one in held))
+            found[name] = f"{values} ({held[0].host}: {held[0].path})"
+        else:
+            found[name] = str(against)
+    return found
+
+
+def _contradiction(name: str, value: str, live: Live) -> str | None:
+    """What objects of the API have where it is not what the value makes; None without a contradiction."""
+    if name == "kube_service_addresses":
+        cidr = live.service_cidr
+        return f"{cidr} (the ServiceCIDR kubernetes)" if cidr and cidr != value else None
+    for node, cidr in (live.nodes or {}).items():
+        if not cidr:
+            continue
+        network: Any = ipaddress.ip_network(cidr)
+        if name == "kube_pods_subnet":
+            subnet: Any = ipaddress.ip_network(value)
+            if network.version != subnet.version or not network.subnet_of(subnet):
+                return f"another subnet (node {node} has {cidr})"
+        if name == "kube_network_node_prefix" and network.prefixlen != int(value):
+            return f"{network.prefixlen} (node {node} has {cidr})"
+    return None
+
+
+def _problem(cluster: Cluster, name: str, old: str, new: str) -> InputError:
+    file, line = place(cluster.engine.inventory, name)
+    text = f"the cluster runs with {old}, the inventory has {new}"
+    return InputError(text, file=file, line=line, field=name)
