@@ -26,7 +26,7 @@ def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("lab", lab.up),
         ("up", lambda: up.make(run_options.Given([str(inventory)]))),
-        ("verify", lambda: verify.command(inventory)),
+        ("verify", lambda: verify.check(run_options.HostOptions([str(inventory)]))),
     )
     for name, stage in stages:
         console.print(f"\n== kprov {'lab up' if name == 'lab' else name}", style="bold", markup=False)

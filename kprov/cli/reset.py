@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from kprov.cli import run_options as given
 from kprov.cli.output import console, table
-from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.run_options import Check, HostOptions, Verbose, takes_run
 
 
+@takes_run
 def command(
-    inventory: given.Inventory,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    check: given.Check = False,
-    limit: given.Limit = None,
-    forks: given.Forks = 20,
-    verbose: given.Verbose = 0,
-    vault_id: VaultIds = None,
-    vault_password_file: PasswordFiles = None,
-    ask_vault_pass: AskPass = False,
+    given: HostOptions,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    check: Check = False,
+    verbose: Verbose = 0,
 ) -> None:
-    """Stop the cluster and remove it from its hosts, with all data. The operator's keys stay."""
+    """Stop the cluster and remove it from its hosts, with all data. The keys on this machine stay."""
     from kprov.cli.progress import Progress
     from kprov.operations import reset
-    from kprov.playbook.result import RunOptions
 
-    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
-    names = reset.hosts(inventory)
+    given.unlock()
+    options = replace(given.host_options(), check=check)
+    names = reset.hosts(given.path, options)
     if not yes and not check:
         typer.confirm(f"Remove the cluster and all its data from {', '.join(names)}?", abort=True)
-    options = RunOptions(check=check, limit=limit, forks=forks)
-    result = reset.reset(inventory, options, Progress(verbose=verbose))
+    result = reset.reset(given.path, options, Progress(verbose=verbose))
     console.print()
     table(
         ("HOST", "OK", "CHANGED", "FAILED"),

@@ -1,11 +1,11 @@
-"""Options that every command with a playbook run has, as ansible-playbook names them."""
+"""Options of commands that work on hosts and of those that run playbooks, as ansible-playbook names them."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -88,31 +88,22 @@ Timeout = Annotated[
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the command line says about a run."""
+class HostOptions:
+    """What the command line says about hosts, the way to them, and their variables."""
 
     inventory: Inventories
-    check: Check = False
-    diff: Diff = False
     limit: Limit = None
-    tags: Tags = "all"
-    skip_tags: SkipTags = ""
-    forks: Forks = 20
-    start_at_task: StartAt = None
-    step: Step = False
-    force_handlers: ForceHandlers = False
     extra_vars: ExtraVars = None
-    report: Report = None
-    verbose: Verbose = 0
+    forks: Forks = 20
     user: User = None
+    private_key: PrivateKey = None
+    ask_pass: AskPass = False
+    connection: ConnectionType = None
+    timeout: Timeout = None
     become: Become = False
     become_user: BecomeUser = None
     become_method: BecomeMethod = None
     ask_become_pass: AskBecome = False
-    ask_pass: AskPass = False
-    private_key: PrivateKey = None
-    connection: ConnectionType = None
-    timeout: Timeout = None
     vault_id: VaultIds = None
     vault_password_file: PasswordFiles = None
     ask_vault_pass: AskVaultPass = False
@@ -135,25 +126,15 @@ class Given:
         """Have the passwords of vaults."""
         use_passwords(self.vault_id, self.vault_password_file, ask=self.ask_vault_pass)
 
-    def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
-        """As the engine takes it."""
+    def host_options(self) -> RunOptions:
+        """As the engine takes them; asks for passwords. Raises InputError."""
         from kprov.playbook.result import RunOptions
 
         return RunOptions(
-            check=self.check,
-            diff=self.diff,
-            forks=self.forks,
             limit=self.limit,
-            tags=split(self.tags) or ("all",),
-            skip_tags=split(self.skip_tags),
-            start_at_task=self.start_at_task,
-            step=self.step,
-            force_handlers=self.force_handlers,
+            forks=self.forks,
             extra_vars=extra_vars(self.extra_vars),
-            verbosity=self.verbose,
             defaults=self._defaults(),
-            command=command,
-            journal=journal,
         )
 
     def _defaults(self) -> dict[str, Any]:
@@ -176,6 +157,37 @@ class Given:
         return {name: value for name, value in found.items() if value is not None}
 
 
+@dataclass(frozen=True)
+class Given(HostOptions):
+    """What the command line says about a run of a playbook."""
+
+    check: Check = False
+    diff: Diff = False
+    tags: Tags = "all"
+    skip_tags: SkipTags = ""
+    start_at_task: StartAt = None
+    step: Step = False
+    force_handlers: ForceHandlers = False
+    report: Report = None
+    verbose: Verbose = 0
+
+    def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
+        """As the engine takes it."""
+        return replace(
+            self.host_options(),
+            check=self.check,
+            diff=self.diff,
+            tags=split(self.tags) or ("all",),
+            skip_tags=split(self.skip_tags),
+            start_at_task=self.start_at_task,
+            step=self.step,
+            force_handlers=self.force_handlers,
+            verbosity=self.verbose,
+            command=command,
+            journal=journal,
+        )
+
+
 def asked(what: str) -> str:
     """A password that is typed; it is never shown again."""
     import getpass
@@ -189,10 +201,11 @@ def asked(what: str) -> str:
 
 
 def takes_run(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first parameter is a Given: its options become the command's."""
-    hints = get_type_hints(Given, include_extras=True)
-    own = list(inspect.signature(function).parameters.values())[1:]
+    """A command whose first parameter is a HostOptions or a Given: its options become the command's."""
     own_hints = get_type_hints(function, include_extras=True)
+    first, *own = inspect.signature(function).parameters.values()
+    kind: type[HostOptions] = own_hints[first.name]
+    hints = get_type_hints(kind, include_extras=True)
     shared = [
         inspect.Parameter(
             field.name,
@@ -200,14 +213,14 @@ def takes_run(function: Callable[..., None]) -> Callable[..., None]:
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(Given)
+        for field in fields(kind)
     ]
-    names = {field.name for field in fields(Given)}
+    names = {field.name for field in fields(kind)}
 
     @functools.wraps(function)
     def command(**arguments: Any) -> None:
-        given = Given(**{name: value for name, value in arguments.items() if name in names})
-        function(given, **{name: value for name, value in arguments.items() if name not in names})
+        options = kind(**{name: value for name, value in arguments.items() if name in names})
+        function(options, **{name: value for name, value in arguments.items() if name not in names})
 
     mine = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=own_hints[parameter.name])

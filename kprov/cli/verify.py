@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.output import Format, status_text, table
-from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.output import Format, errors, status_text, table
+from kprov.cli.run_options import HostOptions, takes_run
+from kprov.playbook.result import Silent
 
-FormatOption = Annotated[Format, typer.Option("-o", "--output", help="table or json")]
-InventoryOption = Annotated[
-    Path, typer.Option("-i", "--inventory", help="The inventory: a folder or a file.")
+FormatOption = Annotated[Format, typer.Option("-o", "--output", help="Output format.")]
+Probe = Annotated[
+    bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
+]
+ShowAll = Annotated[
+    bool, typer.Option("--all", help="Show every check, not only the failed ones and a total for each area.")
 ]
 
 
+class _Warnings(Silent):
+    """Warnings about hosts, on standard error."""
+
+    def warning(self, text: str) -> None:
+        errors.print(f"warning: {text}", style="magenta", markup=False)
+
+
+@takes_run
 def command(
-    inventory: InventoryOption,
+    given: HostOptions,
     output: FormatOption = Format.TABLE,
-    probe: Annotated[
-        bool, typer.Option(help="Make a probe workload, reach it from every node, remove it.")
-    ] = True,
-    limit: Annotated[str, typer.Option(help="Only these hosts (a pattern as in Ansible).")] = "",
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Show every check, not only areas and failures.")
-    ] = False,
-    vault_id: VaultIds = None,
-    vault_password_file: PasswordFiles = None,
-    ask_vault_pass: AskPass = False,
+    probe: Probe = True,
+    show_all: ShowAll = False,
 ) -> None:
-    """Check hosts and cluster; the exit code is 1 when anything failed."""
+    """Check the hosts and the cluster. The exit code is 1 if a check fails."""
+    check(given, output=output, probe=probe, show_all=show_all)
+
+
+def check(
+    given: HostOptions, *, output: Format = Format.TABLE, probe: bool = True, show_all: bool = False
+) -> None:
+    """Print the results; end the program with 1 if a check fails."""
     from kprov.operations.verify import run
 
-    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
-    results = run(inventory, probe=probe, limit=limit)
+    given.unlock()
+    results = run(given.path, given.host_options(), _Warnings(), probe=probe)
     if output is Format.JSON:
         typer.echo(json.dumps(document(results), indent=2))
     else:

@@ -9,9 +9,9 @@ from kprov.operations.cluster import GROUPS, PLAYBOOKS, opened, reach
 from kprov.playbook.result import Callbacks, RunOptions, RunResult
 
 
-def hosts(inventory: Path) -> list[str]:
+def hosts(inventory: Path, options: RunOptions) -> list[str]:
     """Hosts that a reset would empty."""
-    with opened(inventory) as cluster:
+    with opened(inventory, options) as cluster:
         return cluster.members(*GROUPS)
 
 

@@ -10,18 +10,28 @@ from kprov.errors import HostError
 from kprov.inventory import patterns
 from kprov.operations.cluster import GROUPS, Cluster, opened
 from kprov.playbook.engine import Engine
+from kprov.playbook.result import Callbacks, RunOptions
 from kprov.verify import model
 from kprov.verify.backend import Run, testinfra_host
 from kprov.verify.runner import verify
 
 
-def run(inventory: Path, *, probe: bool = True, limit: str = "") -> list[model.CheckResult]:
-    """Results of all checks; a host that cannot be reached is one failed result. Raises InputError."""
-    with opened(inventory) as cluster:
+def run(
+    inventory: Path,
+    options: RunOptions | None = None,
+    callbacks: Callbacks | None = None,
+    *,
+    probe: bool = True,
+) -> list[model.CheckResult]:
+    """Results of all checks; a host that cannot be reached is one failed result. Raises InputError.
+
+    Of `options` the limit, the variables and the way to hosts count; `callbacks` gets warnings.
+    """
+    with opened(inventory, options, callbacks) as cluster:
         hosts = cluster.members(*GROUPS)
+        limit = cluster.engine.options.limit
         if limit:
-            chosen = set(patterns.match(cluster.engine.inventory, limit))
-            hosts = [host for host in hosts if host in chosen]
+            hosts = patterns.limited(cluster.engine.inventory, hosts, limit)
         reached = cluster.engine.preflight(hosts)
         unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
         connections: dict[str, Host] = {
