@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kprov.errors import InputError
-from kprov.inventory import effects, kubespray, yamlfile
+from kprov.inventory import effects, kubespray, machines, yamlfile
 from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
 
@@ -48,6 +48,13 @@ def validate(
     _addresses(inventory, resolve, problems)
     for variables in found.values():
         _networks(inventory, variables, found, resolve, problems)
+    nodes = {host for group in MEMBERS for host in inventory.members(group)}
+    problems += machines.problems(
+        inventory,
+        {host: variables for host, variables in found.items() if host in nodes},
+        lambda host, name: _value(inventory, host, resolve, name),
+        place,
+    )
     unique = list({str(problem): problem for problem in problems}.values())
     if len(unique) == 1:
         raise unique[0]
@@ -146,13 +153,19 @@ def _variables(
             file, line = place(inventory, name)
             message = entry["msg"].removeprefix("Value error, ")
             problems.append(
-                InputError(f"{message}, not {entry['input']!r}", file=file, line=line, field=name)
+                InputError(_with_value(message, entry["input"]), file=file, line=line, field=name)
             )
             values.pop(name, None)
         try:
             return ClusterVariables.model_validate(values)
         except ValidationError:
             return ClusterVariables()
+
+
+def _with_value(message: str, value: Any) -> str:
+    """A message that names the value that it is about."""
+    text = str(value)
+    return message if text and text in message else f"{message}, not {value!r}"
 
 
 def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
@@ -181,13 +194,19 @@ def _resolved(scope: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def _address_of(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> str | None:
+def _value(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> Any:
+    """A host's variable, templates rendered; None when it is not set or cannot be rendered."""
     value = inventory.variables(host).get(name)
-    if isinstance(value, str) and "{{" in value:
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
         try:
-            value = _resolved(resolve(host), name) if resolve else None
+            return _resolved(resolve(host), name) if resolve else None
         except InputError:
-            value = None
+            return None
+    return value
+
+
+def _address_of(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> str | None:
+    value = _value(inventory, host, resolve, name)
     return str(value) if value is not None else None
 
 
@@ -293,15 +312,3 @@ def _networks(
                 field="kube_service_addresses",
             )
         )
-    if variables.kube_vip_address:
-        for host in everybody:
-            if _address_of(inventory, host, resolve, "ansible_host") == str(variables.kube_vip_address):
-                where = place(inventory, "kube_vip_address")
-                problems.append(
-                    InputError(
-                        f"{variables.kube_vip_address} is the address of host {host}",
-                        file=where[0],
-                        line=where[1],
-                        field="kube_vip_address",
-                    )
-                )

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from kprov.inventory import labels as rules
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -19,9 +20,10 @@ def _network(value: Any) -> Any:
     if "/" not in value:
         raise ValueError("must have a prefix length, such as 10.233.0.0/18")
     try:
-        return ipaddress.ip_network(value)
+        network = ipaddress.ip_network(value)
     except ValueError as error:
         raise ValueError(str(error)) from None
+    return _ipv4(network)
 
 
 def _address(value: Any) -> Any:
@@ -29,6 +31,13 @@ def _address(value: Any) -> Any:
         return ipaddress.ip_address(value)
     except ValueError as error:
         raise ValueError(str(error)) from None
+
+
+def _ipv4(value: Any) -> Any:
+    if value.version != 4:
+        kind = "network" if "/" in str(value) else "address"
+        raise ValueError(f"{str(value)!r} is an IPv6 {kind}; hosts, pods and services have IPv4")
+    return value
 
 
 def _absolute(value: Any) -> Any:
@@ -57,7 +66,10 @@ def _within(domain: str, *parents: str) -> bool:
 
 def _labels(labels: dict[str, str]) -> dict[str, str]:
     """Labels that a kubelet may set on its own node; the API server's NodeRestriction forbids others."""
-    for name in labels:
+    for name, value in labels.items():
+        problem = rules.key_problem(name) or rules.value_problem(value)
+        if problem is not None:
+            raise ValueError(problem)
         domain = name.rpartition("/")[0]
         own = _within(domain, "kubernetes.io", "k8s.io")
         if not own or name in _KUBELET_LABELS or _within(domain, *_KUBELET_DOMAINS):
@@ -75,11 +87,27 @@ def _labels(labels: dict[str, str]) -> dict[str, str]:
     return labels
 
 
-Cidr = Annotated[Network, BeforeValidator(_network)]
-Address = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
+def _taint(taint: str) -> str:
+    problem = rules.taint_problem(taint)
+    if problem is not None:
+        raise ValueError(problem)
+    return taint
+
+
+def _node(name: str) -> str:
+    problem = rules.name_problem(name)
+    if problem is not None:
+        raise ValueError(problem)
+    return name
+
+
+Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_network)]
+Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _ipv4(_address(value)))]
+Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
 Folder = Annotated[str, BeforeValidator(_absolute)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")]
-Taint = Annotated[str, Field(pattern=r"^[^=:\s]+(=[^:\s]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$")]
+Taint = Annotated[str, AfterValidator(_taint)]
+NodeName = Annotated[str, AfterValidator(_node)]
 
 
 class ClusterVariables(BaseModel):
@@ -89,11 +117,11 @@ class ClusterVariables(BaseModel):
 
     cluster_name: Name = "cluster.local"
     dns_domain: Name = "cluster.local"
-    kube_service_addresses: Cidr = ipaddress.ip_network("10.233.0.0/18")
-    kube_pods_subnet: Cidr = ipaddress.ip_network("10.233.64.0/18")
+    kube_service_addresses: Cidr = ipaddress.IPv4Network("10.233.0.0/18")
+    kube_pods_subnet: Cidr = ipaddress.IPv4Network("10.233.64.0/18")
     kube_network_node_prefix: Annotated[int, Field(ge=8, le=128)] = 24
-    nodelocaldns_ip: Address = ipaddress.ip_address("169.254.25.10")
-    upstream_dns_servers: list[Address] = []
+    nodelocaldns_ip: Address = ipaddress.IPv4Address("169.254.25.10")
+    upstream_dns_servers: list[Server] = []
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
     kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"
@@ -109,7 +137,7 @@ class ClusterVariables(BaseModel):
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     ip: Address | None = None
-    kube_override_hostname: Name | None = None
+    kube_override_hostname: NodeName | None = None
     ansible_port: Port | None = None
 
     @model_validator(mode="after")

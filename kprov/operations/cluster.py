@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kprov.errors import InputError, KprovError, PreflightError
+from kprov.errors import HostError, InputError, KprovError, PreflightError
 from kprov.inventory import cluster as rules
 from kprov.inventory.load import load
 from kprov.inventory.variables import ClusterVariables
@@ -103,7 +103,7 @@ def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:
         errors.append(needed)
     for one in found:
         if one.error is None:
-            errors += unsupported(one.host, one.facts)
+            errors += unprivileged(one.host, one.facts) or unsupported(one.host, one.facts)
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -134,6 +134,24 @@ def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
     if not [host for host in cluster.members("kube_control_plane") if host not in gone]:
         return KprovError("no host of kube_control_plane is left")
     return None
+
+
+def ask(cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results of a module that only looks; none from a host whose connection was lost."""
+    engine = cluster.engine
+    try:
+        agent = engine.connections.get(host).agent(engine.become(host))
+        return agent.run(module, [{"args": args} for args in items])
+    except HostError:
+        return []
+
+
+def unprivileged(host: str, facts: dict[str, Any]) -> list[KprovError]:
+    """Why a host with these facts cannot be set up: the roles install packages and units as root."""
+    if facts["ansible_effective_user_id"] == 0:
+        return []
+    text = f"tasks would run as {facts['ansible_user_id']}, and a cluster is set up as root"
+    return [PreflightError(host, f"{text}: set ansible_become to true, and ansible_become_user to root")]
 
 
 def unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:

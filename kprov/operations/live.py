@@ -13,8 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from kprov.errors import HostError
-from kprov.operations.cluster import Cluster
+from kprov.operations.cluster import Cluster, ask
 
 T = TypeVar("T")
 
@@ -100,7 +99,7 @@ def _texts(cluster: Cluster, host: str) -> dict[str, str]:
     paths = [path for group, files in _FILES.items() if group in groups for path in files]
     if not paths:
         return {}
-    results = _ask(cluster, host, "slurp", [{"src": path} for path in paths])
+    results = ask(cluster, host, "slurp", [{"src": path} for path in paths])
     return {
         path: base64.b64decode(result["content"]).decode("utf-8", "replace")
         for path, result in zip(paths, results, strict=False)
@@ -162,7 +161,7 @@ def _first(hosts: Iterable[str], ask: Callable[[str], T | None]) -> T | None:
 
 def _output(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
     """The JSON document that a command prints; None when it fails."""
-    result = _ask(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
+    result = ask(cluster, host, "command", [{"_raw_params": line, "_shell": True}])
     if not result or result[0].get("rc") != 0:
         return None
     try:
@@ -170,13 +169,3 @@ def _output(cluster: Cluster, host: str, line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document
-
-
-def _ask(cluster: Cluster, host: str, module: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Results of a module; none from a host whose connection was lost."""
-    engine = cluster.engine
-    try:
-        agent = engine.connections.get(host).agent(engine.become(host))
-        return agent.run(module, [{"args": args} for args in items])
-    except HostError:
-        return []

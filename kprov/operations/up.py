@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.bundle.build import Bundle, build
-from kprov.operations import live, unchangeable
+from kprov.operations import live, segment, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, opened, reach
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
@@ -58,6 +58,7 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         hosts = cluster.members(*GROUPS)
         say(f"Reaching {len(hosts)} hosts")
         facts = reach(cluster, hosts)
+        segment.check(cluster, facts)
         unchangeable.check(cluster, live.read(cluster, facts))
         step("reach")
         result.certificates = ensure(request) if not options.check else []

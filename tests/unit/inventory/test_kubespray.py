@@ -92,8 +92,8 @@ def test_variables_take_effect_as_they_can_here(sample: Inventory) -> None:
     [
         ("kube_proxy_nodeport_addresses_cidr: 10.0.0.0/8", "kube_proxy_nodeport_addresses", ["10.0.0.0/8"]),
         ("eviction_hard: {memory.available: 1Gi}", "kubelet_eviction_hard", {"memory.available": "1Gi"}),
-        ("kube_vip_enabled: false\nkube_vip_address: 192.0.2.9", "kube_vip_address", None),
-        ("kube_vip_enabled: true\nkube_vip_address: 192.0.2.9", "kube_vip_address", "192.0.2.9"),
+        ("kube_vip_enabled: false\nkube_vip_address: 10.9.0.9", "kube_vip_address", None),
+        ("kube_vip_enabled: true\nkube_vip_address: 10.9.0.9", "kube_vip_address", "10.9.0.9"),
         ("kube_resolv_conf: /run/resolv.conf", "kubelet_resolv_conf", "/run/resolv.conf"),
         ("kube_vip_interface: eth1", "keepalived_interface", "eth1"),
         ("loadbalancer_apiserver_port: 9443", "loadbalancer_apiserver_port", 9443),

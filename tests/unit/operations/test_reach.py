@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import PreflightError
-from kprov.operations.cluster import begun, opened, reach
+from kprov.operations.cluster import begun, opened, reach, unprivileged
 from kprov.playbook.journal import Journal
 
 INVENTORY = """
@@ -68,3 +68,10 @@ def test_a_cluster_is_there_after_an_up_until_a_whole_reset(
     for command, ok, limit in runs:
         ran(tmp_path, command, ok=ok, limit=limit)
     assert begun(tmp_path) is there
+
+
+def test_a_host_where_tasks_do_not_run_as_root_is_refused() -> None:
+    assert unprivileged("a", {"ansible_effective_user_id": 0, "ansible_user_id": "root"}) == []
+    (error,) = unprivileged("a", {"ansible_effective_user_id": 1000, "ansible_user_id": "admin"})
+    assert error.exit_code == 2
+    assert str(error).startswith("a: tasks would run as admin, and a cluster is set up as root")
