@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import effects, kubespray, machines, yamlfile
 from kprov.inventory.model import Inventory
@@ -84,12 +84,12 @@ def _groups(inventory: Inventory, problems: list[InputError]) -> None:
             continue
         # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
         hosts = set(inventory.members(group.name))
-        close = difflib.get_close_matches(group.name, GROUPS[2:], 1, 0.8)
+        close = suggestions.closest(group.name, GROUPS[2:])
         known = {host for name in MEMBERS for host in inventory.members(name)}
         if hosts <= known and not close:
             continue
         hint = (
-            f"; did you mean {close[0]!r}?"
+            f"; did you mean {close!r}?"
             if close
             else f"; groups are {', '.join(GROUPS[2:6])}, and any others of their hosts"
         )

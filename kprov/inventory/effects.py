@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from kprov import suggestions
 from kprov.inventory import usage, yamlfile
 from kprov.inventory.model import Inventory
 from kprov.inventory.variables import ClusterVariables
@@ -19,8 +19,6 @@ from kprov.inventory.vault import Secret, Undecrypted
 
 _TABLE = Path(__file__).with_name("known_variables.yml")
 _API_PORT = 6443
-#: How alike a name must be to one that has an effect to be taken for a slip of it.
-_TYPO = 0.9
 
 
 class Effect(StrEnum):
@@ -131,14 +129,14 @@ def _effect(
         return Effect.USED, "kprov itself"
     if carriers := _carriers(name, users, named):
         return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
-    close = difflib.get_close_matches(
-        name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection], 1, _TYPO
+    close = suggestions.closest(
+        name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
     )
     if (reason := known.family(name)) is not None and not close:
         return Effect.NONE, reason
     if name in named:
         return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, without effect too"
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = f"; did you mean {close!r}?" if close else ""
     return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from pathlib import Path
 from typing import Any
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import language
@@ -142,8 +142,7 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
             continue
         where = _line(entry, word, name) or line
         if name not in known:
-            close = difflib.get_close_matches(str(name), known, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = suggestions.hint(str(name), known)
             raise InputError(f"{module} takes no argument {name!r}{hint}", file=file, line=where)
         if spec[known[name]].get("refused") and value is not None:
             raise InputError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook.model import Block, Play, Task
@@ -59,8 +59,7 @@ def notifications(play: Play) -> None:
     for task in tasks:
         for name in task.collected("notify"):
             if "{{" not in str(name) and name not in known:
-                close = difflib.get_close_matches(str(name), known, 1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
+                hint = suggestions.hint(str(name), known)
                 raise InputError(
                     f"the handler {name!r} does not exist{hint}",
                     file=task.file,

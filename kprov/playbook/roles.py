@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 
@@ -27,8 +27,7 @@ def find(name: str, directory: Path, entry: Any = None) -> Path:
         if candidate.is_dir():
             return candidate.resolve()
     there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
-    close = difflib.get_close_matches(name, there, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = suggestions.hint(name, there)
     if name.count(".") == 2:
         hint += "; roles of collections are not supported: copy the role beside the playbook"
     raise InputError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import checks, language
@@ -88,9 +88,7 @@ def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool =
         )
     word = next(one for one in words if one not in modules)
     if modules:
-        close = difflib.get_close_matches(word, keywords, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        text = f"{word!r} is not a keyword of a task{hint}"
+        text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
         text = unsupported(word, keywords)
     raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
@@ -98,9 +96,9 @@ def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool =
 
 def unsupported(word: str, keywords: set[str]) -> str:
     """What is said of a module that is not known."""
-    close = difflib.get_close_matches(language.short(word), language.known() | keywords, 1)
+    close = suggestions.closest(language.short(word), language.known() | keywords)
     instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
-        f"did you mean {close[0]!r}?" if close else "use ansible.builtin.command"
+        f"did you mean {close!r}?" if close else "use ansible.builtin.command"
     )
     return f"the module {word!r} is not supported; {instead}"
 
@@ -120,8 +118,7 @@ def known(entry: Any, words: set[str], what: str, file: Path) -> None:
     refuse(entry, what, file)
     for key in entry:
         if key not in words:
-            close = difflib.get_close_matches(str(key), words, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = suggestions.hint(str(key), words)
             raise InputError(
                 f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key)
             )

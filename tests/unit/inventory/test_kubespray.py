@@ -139,7 +139,7 @@ def _finding(found: list[Finding], name: str) -> Finding:
         ("etcd_data_dir", Effect.USED, "role etcd", "k8s-cluster.yml"),
         ("my_prefix", Effect.USED, "etcd_data_dir", "k8s-cluster.yml"),
         ("my_own", Effect.UNKNOWN, "no role or variable names it", "k8s-cluster.yml"),
-        ("etcd_data_dri", Effect.UNKNOWN, "did you mean etcd_data_dir?", "k8s-cluster.yml"),
+        ("etcd_data_dri", Effect.UNKNOWN, "did you mean 'etcd_data_dir'?", "k8s-cluster.yml"),
         ("calico_pool_blocksize", Effect.NONE, "there is no calico", "k8s-cluster.yml"),
         ("metallb_enabled", Effect.NONE, "no add-ons", "k8s-cluster.yml"),
         ("container_manager", Effect.NONE, "what kprov does anyway", "k8s-cluster.yml"),
