@@ -8,7 +8,7 @@ INVENTORY ?= inventories/lab
 # Tests start many programs: without compiled modules each takes three times as long to begin.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up down test check lint unit servers fuzz lab bench format proto clean
+.PHONY: help up down test check lint unit servers fuzz lab bench format proto lock clean
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,18 @@ proto: $(VENV)/.dev ## generate the gRPC modules from the .proto files
 	@for file in $$(git ls-files '*.proto'); do \
 	  $(BIN)/python -m grpc_tools.protoc -I . --python_out=. --mypy_out=. $$file || exit 1; done
 
+# Versions in the lock files stay as they are; `make lock UPGRADE=1` takes the newest that fit pyproject.toml.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+KUBE_EXTRA = import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["kube"], sep="\n")
+
+lock: $(VENV)/.dev ## write the lock files: exact versions and hashes (UPGRADE=1: the newest versions)
+	$(LOCK) pyproject.toml --extra dev --group build --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --group build --constraints requirements/dev.txt --output-file requirements/run.txt
+	$(BIN)/python -c '$(KUBE_EXTRA)' | $(LOCK) - --config-file requirements/kube-uv.toml \
+	  --constraints requirements/dev.txt --output-file kprov/bundle/requirements.txt
+	$(BIN)/python -m kprov.bundle.image_packages
+
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -63,10 +75,15 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq python3-venv; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: pyproject.toml | $(BIN)/python
-	@$(BIN)/pip install --quiet --editable .
+# pip installs what the lock files name, and nothing else: --no-build-isolation uses their setuptools.
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+
+$(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
+	@$(INSTALL) --require-hashes --requirement requirements/run.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	@$(BIN)/pip install --quiet --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python
+	@$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run

@@ -9,12 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kprov.bundle import archive, bytecode, components, images, libraries, sources, store
-from kprov.bundle.requirements import constraints, requirements
+from kprov.bundle import (
+    archive,
+    bytecode,
+    components,
+    content,
+    image_packages,
+    images,
+    libraries,
+    sources,
+    store,
+)
+from kprov.bundle.lock import locked
 from kprov.debian.packages import RELEASE, debian_architecture
 from kprov.errors import InputError
 
-FORMAT = 1  # raised when the layout changes
+FORMAT = 2  # raised when the layout changes
 KEEP = 6  # archives for one Python and architecture; the oldest go
 PYTHONS = ("3.11", "3.12", "3.13")
 _NAME = re.compile(r"^kprov-bundle-(?P<python>\d+\.\d+)-(?P<arch>\w+)-(?P<digest>[0-9a-f]+)\.tar\.gz$")
@@ -22,7 +32,7 @@ _NAME = re.compile(r"^kprov-bundle-(?P<python>\d+\.\d+)-(?P<arch>\w+)-(?P<digest
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle's archive; `digest` is over all it was made from and is part of the name. Size in bytes."""
+    """A bundle's archive; `digest` is over its contents and is part of the name. Size in bytes."""
 
     path: Path
     python: str
@@ -43,7 +53,8 @@ def build(
 ) -> Bundle:
     """The bundle for hosts with this Python (3.13) and architecture (x86_64), built when it is not there.
 
-    It is compiled when this machine has that Python too; see bytecode.
+    Its contents follow from this repository and its lock files, not from what is installed on this machine.
+    Modules are compiled when this machine has the hosts' Python; see bytecode.
 
     Raises:
         InputError: components do not run on that Python or architecture.
@@ -53,29 +64,20 @@ def build(
     if python not in PYTHONS:
         raise InputError(f"components run on Python {', '.join(PYTHONS)}, not on {python}")
     debian_architecture(arch)
-    wanted = requirements()
-    pinned = constraints(wanted)
-    libraries_key = store.key([libraries.FORMAT, libraries.RELEASE, python, arch, wanted, pinned])
-    images_key = store.key([images.FORMAT, arch, RELEASE])
+    parts = _Parts(cache, python, arch, say)
     launchers = {name: components.launcher(name, python) for name in components.COMPONENTS}
     build_info = sources.build_info()
-    digest = store.key([FORMAT, sources.digest(), build_info, libraries_key, images_key, launchers])
-    bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
-    if bundle.path.exists():
-        return bundle
+    made_from = [FORMAT, sources.digest(), build_info, launchers]
     with store.lock(cache):
+        library_tree, image_tree = parts.libraries(), parts.images()
+        digest = store.key([*made_from, library_tree.digest, image_tree.digest])
+        bundle = Bundle(cache / f"kprov-bundle-{python}-{arch}-{digest}.tar.gz", python, arch, digest)
         if bundle.path.exists():
             return bundle
-        lib = cache / "libraries" / f"{python}-{arch}-{libraries_key}"
-        if not lib.is_dir():
-            say(f"Fetching the components' libraries for Python {python} on {arch}")
-        store.folder(lib, lambda target: _libraries(target, python, arch, wanted, pinned))
-        image_folder = cache / "images" / f"{arch}-{images_key}"
-        store.folder(image_folder, lambda target: images.build(target, arch, cache))
         say(f"Packing bundle {digest}")
         tree = cache / f".tree-{os.getpid()}"
         try:
-            _assemble(tree, lib, image_folder, launchers, python, build_info)
+            _assemble(tree, library_tree.path, image_tree.path, launchers, python, build_info)
             aside = cache / f".{bundle.path.name}.new"
             archive.pack(tree, aside)
             aside.rename(bundle.path)
@@ -92,15 +94,35 @@ def listing(cache: Path = store.DEFAULT) -> list[Bundle]:
     return [Bundle(path, match["python"], match["arch"], match["digest"]) for path, match in found]
 
 
-def _libraries(
-    target: Path,
-    python: str,
-    arch: str,
-    wanted: list[str],
-    pinned: list[str],
-) -> None:
-    libraries.install(target, python=python, arch=arch, wanted=wanted, constraints=pinned)
-    bytecode.compile_tree(target, python)
+@dataclass(frozen=True)
+class _Parts:
+    """What of a bundle is fetched, each part kept in the cache under a key over its lock."""
+
+    cache: Path
+    python: str
+    arch: str
+    say: Callable[[str], None]
+
+    def libraries(self) -> content.Tree:
+        wanted = locked(python=self.python, arch=self.arch)
+        key = store.key([libraries.FORMAT, libraries.RELEASE, [one.line() for one in wanted]])
+
+        def install(target: Path) -> None:
+            self.say(f"Fetching the components' libraries for Python {self.python} on {self.arch}")
+            libraries.install(target, python=self.python, arch=self.arch, libraries=wanted)
+            bytecode.compile_tree(target, self.python)
+
+        place = self.cache / "libraries" / f"{self.python}-{self.arch}-{key}"
+        return content.kept(place, install)
+
+    def images(self) -> content.Tree:
+        lock = image_packages.read()
+        key = store.key([images.FORMAT, RELEASE, lock.get(self.arch)])
+
+        def build_images(target: Path) -> None:
+            images.build(target, self.arch, self.cache, lock=lock, say=self.say)
+
+        return content.kept(self.cache / "images" / f"{self.arch}-{key}", build_images)
 
 
 def _assemble(

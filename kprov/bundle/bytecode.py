@@ -21,12 +21,18 @@ def compile_tree(lib: Path, python: str) -> bool:
         if _version(candidate) != python:
             continue
         arguments = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+        arguments += ["-s", str(lib)]  # the files name their sources: without this, by a path of this machine
         done = subprocess.run([candidate, "-I", *arguments, str(lib)], capture_output=True, check=False)
         # A file for another Python (2, or a template) does not compile: it is not imported either.
         if done.returncode in {0, 1}:
             (lib / MARK).write_text(f"{python}\n")
             return True
     return False
+
+
+def is_compiled(path: Path) -> bool:
+    """Whether a path inside a tree is what compile_tree makes."""
+    return path.suffix == ".pyc" or "__pycache__" in path.parts or path.name == MARK
 
 
 def _candidates(python: str) -> list[str]:

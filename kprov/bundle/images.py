@@ -10,13 +10,15 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kprov.bundle import image_packages
 from kprov.debian import packages
 
-FORMAT = 2  # raised when an image's contents change: part of the cache's key
+FORMAT = 3  # raised when an image's contents change: part of the cache's key
 PAUSE = "kprov.io/pause:1"
 PROBE = "kprov.io/probe:1"
 # What roles/containerd has as its sandbox image, and kubeadm too: nodes without a registry have it then.
@@ -47,16 +49,23 @@ class Entry:
     link: str = ""
 
 
-def build(target: Path, arch: str, cache: Path) -> None:
+def build(
+    target: Path, arch: str, cache: Path, *, lock: image_packages.Lock, say: Callable[[str], None]
+) -> None:
     """Write pause.tar and probe.tar into `target`; packages are kept in `cache`.
 
     Raises:
         KprovError: a package could not be had.
 
     """
-    catatonit = packages.contents(packages.fetch("catatonit", arch=arch, cache=cache), "usr/bin/catatonit")
+
+    def program(package: str, member: str) -> bytes:
+        file = image_packages.fetch(package, arch=arch, cache=cache, lock=lock, say=say)
+        return packages.contents(file, member)
+
+    catatonit = program("catatonit", "usr/bin/catatonit")
     # Not of bookworm: its wget crashes when it is given a time limit.
-    busybox = packages.contents(packages.fetch("busybox-static", arch=arch, cache=cache), "usr/bin/busybox")
+    busybox = program("busybox-static", "usr/bin/busybox")
     architecture = packages.debian_architecture(arch)
     (target / "pause.tar").write_bytes(
         archive(

@@ -1,7 +1,8 @@
 """Third-party libraries for a host's Python and architecture, as a folder to put on sys.path.
 
 pip takes wheels for the target, whatever Python it runs on itself; nothing is compiled from source, so a
-library without a wheel for the target is an error here and not on a host.
+library without a wheel for the target is an error here and not on a host. Versions and hashes come from the
+lock file: what else is installed on this machine does not matter.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kprov.bundle.requirements import DATA_ONLY, name_of
+from kprov.bundle.lock import Locked
 from kprov.errors import KprovError
 
-FORMAT = 1  # raised when pruning changes: part of the cache's key
+FORMAT = 2  # raised when pruning changes: part of the cache's key
 RELEASE = "v1.36.0"  # the release of Kubernetes whose definitions the components read
+# Only its definitions are used.
+_DEFINITIONS = "kubernetes_validate"
 # Wheels for these run on Debian 12 and later (glibc 2.36), newest first.
 _PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "linux")
 
@@ -34,20 +37,17 @@ _SUFFIXES = {".pyi", ".pyx", ".pxd", ".pxi", ".c", ".h", ".cpp", ".hpp", ".a", "
 _METADATA_KEPT = {"METADATA"}  # and the licences
 
 
-def install(target: Path, *, python: str, arch: str, wanted: list[str], constraints: list[str]) -> None:
+def install(target: Path, *, python: str, arch: str, libraries: list[Locked]) -> None:
     """Fill `target` with the libraries, pruned to what a component can import.
 
     Raises:
-        KprovError: pip failed; the message has what it said.
+        KprovError: pip failed, or a file has none of the lock's hashes; the message has what pip said.
 
     """
-    with_code = [line for line in wanted if name_of(line) != DATA_ONLY]
-    data_only = [line for line in wanted if name_of(line) == DATA_ONLY]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write("\n".join(constraints) + "\n")
+        file.writelines(f"{one.line()}\n" for one in libraries)
         file.flush()
-        _pip(target, python, arch, ["--constraint", file.name, *with_code])
-        _pip(target, python, arch, ["--constraint", file.name, "--no-deps", *data_only])
+        _pip(target, python, arch, ["--requirement", file.name])
     prune(target)
 
 
@@ -66,13 +66,13 @@ def prune(target: Path) -> None:
 
 def _keep_only_definitions(target: Path) -> None:
     """Of kubernetes-validate, the definitions of one release: the others are a hundred megabytes."""
-    package = target / DATA_ONLY.replace("-", "_")
+    package = target / _DEFINITIONS
     if not package.is_dir():
         return
     wanted = package / f"kubernetes-json-schema/{RELEASE}-local/_definitions.json"
     if not wanted.is_file():
         raise KprovError(
-            f"{DATA_ONLY} has no definitions of {RELEASE}: {wanted.relative_to(target)} is missing"
+            f"{_DEFINITIONS} has no definitions of {RELEASE}: {wanted.relative_to(target)} is missing"
         )
     for path in sorted(package.rglob("*"), reverse=True):
         if path.is_dir():
@@ -90,10 +90,12 @@ def _is_metadata(path: Path) -> bool:
 def _pip(target: Path, python: str, arch: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--target", str(target), "--upgrade", "--no-compile", "--only-binary=:all:"]
+    # The lock names everything: pip looks for no version of its own, and takes no file whose hash is another.
+    command += ["--no-deps", "--require-hashes"]
     command += ["--implementation", "cp", "--python-version", python]
     for platform in _PLATFORMS:
         command += ["--platform", f"{platform}_{arch}"]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("WARNING"))
-        raise KprovError(f"pip found no libraries for Python {python} on {arch}:\n{said.strip()}")
+        raise KprovError(f"pip cannot install the libraries for Python {python} on {arch}:\n{said.strip()}")

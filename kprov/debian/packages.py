@@ -27,8 +27,10 @@ def debian_architecture(arch: str) -> str:
     return ARCHITECTURES[arch]
 
 
-def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE) -> Path:
+def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE, update: bool = False) -> Path:
     """Download a package and return its file; `cache` keeps it and the release's package lists.
+
+    `update`: fetch the lists first, so that the version is the newest.
 
     Raises:
         KprovError: apt could not; the message has what it said.
@@ -38,13 +40,11 @@ def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE) -> Pa
     options = _prepare(place, release, debian_architecture(arch))
     download = ["apt-get", *options, "-q", "download", package]
     done = None
-    if any(place.glob("lists/*_Packages*")):
+    if _has_lists(place) and not update:
         done = _apt(download, place)
     if done is None or done.returncode != 0:
         # No lists yet, or they name a version that the mirror has replaced.
-        updated = _apt(["apt-get", *options, "-q", "update"], place)
-        if updated.returncode != 0:
-            raise KprovError(f"apt-get update for {release} failed: {updated.stderr.strip()[-800:]}")
+        _update(options, place, release)
         done = _apt(download, place)
     found = sorted(place.glob(f"{package}_*.deb"), key=lambda path: path.stat().st_mtime)
     if done.returncode != 0 or not found:
@@ -52,6 +52,26 @@ def fetch(package: str, *, arch: str, cache: Path, release: str = RELEASE) -> Pa
     for old in found[:-1]:
         old.unlink()
     return found[-1]
+
+
+def fetch_version(
+    package: str, version: str, *, arch: str, cache: Path, release: str = RELEASE
+) -> Path | None:
+    """Download one version of a package and return its file; None when the mirrors do not have this version.
+
+    Raises:
+        KprovError: apt cannot fetch the package lists.
+
+    """
+    place = cache / "apt" / f"{release}-{arch}"
+    architecture = debian_architecture(arch)
+    options = _prepare(place, release, architecture)
+    file = place / f"{package}_{version.replace(':', '%3a')}_{architecture}.deb"
+    download = ["apt-get", *options, "-q", "download", f"{package}={version}"]
+    if _has_lists(place) and _apt(download, place).returncode == 0:
+        return file
+    _update(options, place, release)
+    return file if _apt(download, place).returncode == 0 else None
 
 
 def fetch_closure(package: str, *, arch: str, cache: Path, needs: str, release: str = RELEASE) -> list[Path]:
@@ -98,6 +118,16 @@ def contents(deb: Path, member: str) -> bytes:
     if tree.returncode or found.returncode or not found.stdout:
         raise KprovError(f"{deb.name} has no {member}: {(tree.stderr or found.stderr).decode().strip()}")
     return found.stdout
+
+
+def _has_lists(place: Path) -> bool:
+    return any(place.glob("lists/*_Packages*"))
+
+
+def _update(options: list[str], place: Path, release: str) -> None:
+    updated = _apt(["apt-get", *options, "-q", "update"], place)
+    if updated.returncode != 0:
+        raise KprovError(f"apt-get update for {release} failed: {updated.stderr.strip()[-800:]}")
 
 
 def _prepare(place: Path, release: str, architecture: str) -> list[str]:

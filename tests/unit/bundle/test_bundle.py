@@ -15,7 +15,6 @@ import pytest
 from kprov.bundle import archive, bytecode, images, libraries, sources, store
 from kprov.bundle.build import build, listing
 from kprov.bundle.components import COMPONENTS, launcher
-from kprov.bundle.requirements import name_of, requirements
 from kprov.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,12 +71,6 @@ def test_the_digest_of_sources_follows_names_and_contents(tmp_path: Path) -> Non
     changed = sources.digest(tmp_path)
     module.rename(tmp_path / "kube/b.py")
     assert len({before, changed, sources.digest(tmp_path)}) == 3
-
-
-def test_requirements_are_those_of_the_kube_extra() -> None:
-    names = {name_of(line) for line in requirements()}
-    assert {"aiohttp", "protobuf", "kubernetes-validate"} <= names
-    assert "paramiko" not in names
 
 
 def test_pruning_leaves_one_release_of_definitions_and_what_is_imported(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""The digest of a tree by what it holds: equal for equal contents, whoever made the tree and when."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.bundle import bytecode, store
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder and the digest of what it holds."""
+
+    path: Path
+    digest: str
+
+
+def kept(place: Path, build: Callable[[Path], None]) -> Tree:
+    """The tree in the cache at `place`, built when it is not there; its digest is kept beside it.
+
+    To be called under the cache's lock.
+    """
+
+    def build_with_digest(target: Path) -> None:
+        tree = target / "tree"
+        tree.mkdir()
+        build(tree)
+        (target / "digest").write_text(digest(tree))
+
+    store.folder(place, build_with_digest)
+    return Tree(place / "tree", (place / "digest").read_text())
+
+
+def digest(tree: Path) -> str:
+    """SHA-256 over the paths, contents, links and executable bits of a tree, hexadecimal.
+
+    Times, owners and other permissions do not count: the archive has none of them. Compiled modules do not
+    count either: they follow from the sources, and are there only where the operator has the hosts' Python.
+    """
+    total = hashlib.sha256()
+    for path in sorted(tree.rglob("*"), key=lambda one: one.relative_to(tree).parts):
+        inside = path.relative_to(tree)
+        if bytecode.is_compiled(inside):
+            continue
+        if path.is_symlink():
+            kind, content = "link", os.fsencode(path.readlink())
+        elif path.is_file():
+            kind, content = ("program" if path.stat().st_mode & 0o100 else "file"), path.read_bytes()
+        else:
+            continue
+        total.update(f"{inside}\0{kind}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()

@@ -1,0 +1,102 @@
+"""The lock file of the components' libraries: exact versions and the hashes of their files.
+
+`make lock` writes it. One file serves all hosts: pip would judge its markers by the Python that pip runs on,
+so they are judged here, by the Python and the architecture of the hosts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from kprov.errors import KprovError
+
+LOCK = Path(__file__).with_name("requirements.txt")
+_HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})(?:\s|$)")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A library: its normalized name (PEP 503), its version, and `sha256:...` of each of its files."""
+
+    name: str
+    version: str
+    hashes: tuple[str, ...]
+
+    def line(self) -> str:
+        """As pip reads it, without a marker."""
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash={one}" for one in self.hashes)])
+
+
+def locked(*, python: str, arch: str, lock: Path = LOCK) -> list[Locked]:
+    """The libraries for hosts with this Python (3.13) and architecture (x86_64), in the order of their names.
+
+    Raises:
+        KprovError: the file cannot be read, or an entry has no exact version or no hash.
+
+    """
+    try:
+        text = lock.read_text()
+    except OSError as error:
+        raise KprovError(f"{lock}: cannot read the lock file: {error.strerror}") from error
+    environment = _environment(python, arch)
+    found = []
+    for number, entry in _entries(text):
+        one, applies = _parse(entry, environment, f"{lock}:{number}")
+        if applies:
+            found.append(one)
+    return sorted(found, key=lambda one: one.name)
+
+
+def _entries(text: str) -> list[tuple[int, str]]:
+    """Entries with the numbers of their first lines; comments are left out, continued lines joined."""
+    found: list[tuple[int, str]] = []
+    continued = False
+    for number, line in enumerate(text.splitlines(), 1):
+        content = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not content:
+            continue
+        part = content.removesuffix("\\").strip()
+        if continued:
+            first, entry = found[-1]
+            found[-1] = (first, f"{entry} {part}")
+        else:
+            found.append((number, part))
+        continued = content.endswith("\\")
+    return found
+
+
+def _parse(entry: str, environment: dict[str, str], where: str) -> tuple[Locked, bool]:
+    requirement_text, _, _ = entry.partition(" --hash=")
+    try:
+        requirement = Requirement(requirement_text)
+    except InvalidRequirement as error:
+        raise KprovError(f"{where}: {requirement_text!r} is not a requirement: {error}") from error
+    versions = [one.version for one in requirement.specifier if one.operator == "=="]
+    hashes = tuple(sorted(_HASH.findall(entry)))
+    if len(versions) != 1 or not hashes:
+        raise KprovError(f"{where}: {requirement.name} needs one exact version (==) and a --hash=sha256:...")
+    applies = requirement.marker is None or requirement.marker.evaluate(environment)
+    return Locked(canonicalize_name(requirement.name), versions[0], hashes), applies
+
+
+def _environment(python: str, arch: str) -> dict[str, str]:
+    """PEP 508's variables of a Debian host."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": arch,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+        "extra": "",
+    }
