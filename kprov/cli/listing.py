@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from kprov.playbook.engine import Engine
 
 
-def show(engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool, tags: bool) -> None:
-    """Print it; nothing but the files is looked at. Raises InputError for what is wrong in them."""
+def show(
+    engine: Engine, playbooks: Sequence[Path], *, hosts: bool, tasks: bool, tags: bool, includes: bool = False
+) -> None:
+    """Print it; with `includes` files that plays include by a literal name are read too.
+
+    Only files are read. Raises InputError for what is wrong in them.
+    """
     from kprov.playbook import selection
     from kprov.playbook.checks import walk
 
     for playbook in playbooks:
         typer.echo(f"playbook: {playbook}")
-        for number, (play, members) in enumerate(engine.plays(playbook), 1):
+        for number, (play, members) in enumerate(engine.plays(playbook, includes=includes), 1):
             all_tasks = [task for section in play.sections for task in walk(section)]
             chosen = [task for task in all_tasks if selection.by_tags(task.tags, engine.options)]
             known = sorted({tag for task in all_tasks for tag in task.tags})

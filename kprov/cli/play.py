@@ -33,7 +33,8 @@ def command(
     options = given.options(journal=journal.folder(loaded))
     if list_hosts or list_tasks or list_tags or syntax_check:
         with Engine(loaded, options) as engine:
-            listing.show(engine, playbook, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
+            shown = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
+            listing.show(engine, playbook, **shown, includes=syntax_check)
         return
     with running.watched(given) as watch:
         with Engine(loaded, options, watch.callbacks) as engine:

@@ -18,6 +18,7 @@ from kprov.errors import InputError
 if TYPE_CHECKING:
     from kprov.inventory.model import Inventory as Loaded
     from kprov.playbook.result import RunOptions
+    from kprov.playbook.search_paths import SearchPaths
 
 _CONNECTION = "Connection"
 
@@ -84,6 +85,14 @@ ConnectionType = Annotated[
 ]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", "-T", help="Seconds to connect in.", rich_help_panel=_CONNECTION)
+]
+RolesPath = Annotated[
+    str | None,
+    typer.Option("--roles-path", help="Look for roles here too: FOLDER:FOLDER (ANSIBLE_ROLES_PATH)."),
+]
+ModulePath = Annotated[
+    str | None,
+    typer.Option("--module-path", "-M", help="Look for modules here too: FOLDER:FOLDER (ANSIBLE_LIBRARY)."),
 ]
 
 
@@ -168,6 +177,8 @@ class Given(HostOptions):
     start_at_task: StartAt = None
     step: Step = False
     force_handlers: ForceHandlers = False
+    roles_path: RolesPath = None
+    module_path: ModulePath = None
     report: Report = None
     verbose: Verbose = 0
 
@@ -183,9 +194,18 @@ class Given(HostOptions):
             step=self.step,
             force_handlers=self.force_handlers,
             verbosity=self.verbose,
+            paths=self._paths(),
             command=command,
             journal=journal,
         )
+
+    def _paths(self) -> SearchPaths:
+        from kprov.playbook.search_paths import configured
+
+        paths, warnings = configured({"roles": self.roles_path, "modules": self.module_path})
+        for text in warnings:
+            typer.echo(f"warning: {text}", err=True)
+        return paths
 
 
 def asked(what: str) -> str:

@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Make the cluster that the inventory describes, or bring it back to that; again it changes nothing."""
     if list_hosts or list_tasks or list_tags or syntax_check:
-        _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags)
+        _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:
         _planned(given, plan)
     else:
@@ -56,13 +56,15 @@ def make(given: Given, resume: Path | None = None) -> None:
         raise typer.Exit(result.run.exit_code)
 
 
-def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool) -> None:
+def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
     from kprov.cli import listing
     from kprov.operations.cluster import PLAYBOOKS
     from kprov.playbook.engine import Engine
 
     with Engine(given.loaded(), given.options()) as engine:
-        listing.show(engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags)
+        listing.show(
+            engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags, includes=includes
+        )
 
 
 def _planned(given: Given, path: Path) -> None:

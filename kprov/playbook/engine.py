@@ -12,7 +12,7 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
-from kprov.playbook import load, reaching
+from kprov.playbook import load, reaching, static_includes
 from kprov.playbook.host_variables import HostVariables, misfit
 from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
@@ -150,20 +150,26 @@ class Engine:
         reaching.check_hosts(self.inventory, found)
         return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
 
-    def plays(self, playbook: Path) -> list[tuple[Play, list[str]]]:
-        """The plays of a playbook with their hosts, without running them. InputError for mistakes."""
+    def plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
+        """The plays of a playbook with their hosts, without running them. InputError for mistakes.
+
+        With `includes`, files of include_tasks and include_role with a literal name are read too.
+        """
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
         run = Run(state, variables, Sender(variables, self.connections))
-        return [(play, run.hosts(play)) for play in load.playbook(playbook)]
+        found = [(play, run.hosts(play)) for play in load.playbook(playbook, self.options.paths)]
+        if includes:
+            static_includes.check(playbook, [play for play, _ in found])
+        return found
 
     def run(self, *playbooks: Path) -> RunResult:
         """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
-        return self._run([(path, load.playbook(path)) for path in playbooks])
+        return self._run([(path, load.playbook(path, self.options.paths)) for path in playbooks])
 
     def module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
         """One module on the hosts of a pattern. Raises InputError."""
-        return self._run([(Path.cwd() / "-m", [load.single(pattern, name, arguments)])])
+        return self._run([(Path.cwd() / "-m", [load.single(pattern, name, arguments, self.options.paths)])])
 
     def _run(self, loaded: list[tuple[Path, list[Play]]]) -> RunResult:
         start = time.monotonic()

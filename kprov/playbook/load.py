@@ -10,13 +10,25 @@ from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import arguments, checked_templates, checks, language, roles, templated_action, words
 from kprov.playbook.model import Block, Node, Play, Role, Task
+from kprov.playbook.problems import Problems
+from kprov.playbook.search_paths import SearchPaths
 from kprov.transport import modules
 
 _OfRole = tuple[Role, list[Task | Block]]
+#: A file and a line of it.
+Place = tuple[str, int | None]
 
 
-def playbook(path: Path) -> list[Play]:
-    """All plays of a playbook and of those it imports."""
+def playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
+    """All plays of a playbook and of those it imports. InputError with every problem found in the files."""
+    problems = Problems()
+    with problems.collected():
+        plays = _plays(path, paths or SearchPaths(), problems)
+    problems.report(path)
+    return plays
+
+
+def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     if not path.is_file():
         raise InputError("there is no such playbook", file=path)
     document = yamlfile.load(path)
@@ -25,34 +37,38 @@ def playbook(path: Path) -> list[Play]:
     plays: list[Play] = []
     for index, entry in enumerate(document):
         line = yamlfile.line_of(document, index)
-        if not isinstance(entry, dict):
-            raise InputError("a play must be a mapping", file=path, line=line)
-        imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
-        if imported is not None:
-            plays += _imported(entry, str(imported), path)
-        else:
+        with problems.collected():
+            if not isinstance(entry, dict):
+                raise InputError("a play must be a mapping", file=path, line=line)
+            imported = entry.get("import_playbook", entry.get("ansible.builtin.import_playbook"))
+            if imported is not None:
+                plays += _imported(entry, str(imported), path, paths, problems)
+                continue
             try:
-                plays.append(Loader(path).play(entry, line))
+                plays.append(Loader(path, paths, problems).play(entry, line))
             except RecursionError:
                 raise InputError("its roles depend on or import each other", file=path, line=line) from None
     return plays
 
 
-def single(pattern: str, module: str, arguments: Any) -> Play:
+def single(pattern: str, module: str, arguments: Any, paths: SearchPaths | None = None) -> Play:
     """A play of one task: a module on the hosts of a pattern."""
     task = {"name": module, module: arguments or None}
     text = json.dumps([{"hosts": pattern, "gather_facts": False, "tasks": [task]}])
     document = yamlfile.parse(text, "-m")
-    return Loader(Path.cwd() / "-m").play(document[0], None)
+    problems = Problems()
+    play = Loader(Path.cwd() / "-m", paths or SearchPaths(), problems).play(document[0], None)
+    problems.report(Path("-m"))
+    return play
 
 
-def _imported(entry: Any, name: str, path: Path) -> list[Play]:
+def _imported(entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     words.known(entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path)
     target = path.parent / name
     if "{{" in name or not target.is_file():
         what = "must not be a template" if "{{" in name else f"was not found as {target}"
         raise InputError(f"the playbook {name} {what}", file=path, line=entry.line, field="import_playbook")
-    found = playbook(target)
+    found = _plays(target, paths, problems)
     for play in found:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
         play.keywords["tags"] = words.as_list(play.keywords.get("tags")) + words.as_list(entry.get("tags"))
@@ -61,17 +77,22 @@ def _imported(entry: Any, name: str, path: Path) -> list[Play]:
 
 
 class Loader:
-    """Loads one play with the roles it names."""
+    """Loads one play with the roles it names; what is wrong in an entry is added to `problems`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, paths: SearchPaths, problems: Problems) -> None:
         self.path = path
+        self.paths = paths
+        self.problems = problems
         self.directory = path.parent.resolve()
         #: Handlers of imported roles.
         self._of_imports: list[Task] = []
 
     def play(self, entry: Any, line: int | None) -> Play:
         """One play of a playbook."""
-        words.known(entry, language.PLAY, "play", self.path)
+        before = len(self.problems.found)
+        words.refuse(entry, "play", self.path)
+        with self.problems.collected():
+            words.known(entry, language.PLAY, "play", self.path)
         if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
         self._choice(entry, "strategy", language.STRATEGIES)
@@ -86,12 +107,15 @@ class Loader:
             variables=dict(entry.get("vars") or {}),
             vars_files=words.as_list(entry.get("vars_files")),
             directory=self.directory,
+            paths=self.paths,
         )
         of_roles: list[Task | Block] = []
-        for item in words.as_list(entry.get("roles")):
-            role, tasks = self.role_entry(item, play, play)
-            play.role_names.append(role.name)
-            of_roles += tasks
+        for index, item in enumerate(words.as_list(entry.get("roles"))):
+            with self.problems.collected():
+                place = (str(self.path), yamlfile.line_of(entry["roles"], index) or line)
+                role, tasks = self.role_entry(item, play, play, place)
+                play.role_names.append(role.name)
+                of_roles += tasks
         handlers = self.handlers(entry.get("handlers"), play, None)
         play.sections = [
             self.tasks(entry.get("pre_tasks"), play, None),
@@ -103,7 +127,9 @@ class Loader:
         play.sections[1:3] = [[*play.sections[1], *play.sections[2]]]
         # Those of roles, the play's own, those of imported roles; what is included while it runs comes last.
         play.handlers += [*handlers, *self._of_imports]
-        checks.notifications(play)
+        if len(self.problems.found) == before:
+            # What could not be read may be the handler that seems to be missing.
+            checks.notifications(play)
         return play
 
     def _choice(self, entry: Any, keyword: str, choices: tuple[str, ...]) -> None:
@@ -116,20 +142,20 @@ class Loader:
                 field=keyword,
             )
 
-    def role_entry(self, item: Any, play: Play, parent: Node, *, public: bool = True) -> _OfRole:
+    def role_entry(
+        self, item: Any, play: Play, parent: Node, place: Place, *, public: bool = True
+    ) -> _OfRole:
         """A role as `roles:` or another role's dependencies name it."""
         entry = {"role": item} if isinstance(item, str) else item
         name = (entry.get("role") or entry.get("name")) if isinstance(entry, dict) else None
         if not isinstance(name, str):
-            raise InputError(
-                f"{item!r} is not a role", file=self.path, line=getattr(item, "line", None), field="roles"
-            )
-        words.refuse(entry, "role", self.path)
+            raise InputError(f"{item!r} is not a role", file=place[0], line=place[1], field="roles")
+        words.refuse(entry, "role", Path(place[0]))
         keywords = {
             key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }
         params = {key: value for key, value in entry.items() if key not in language.ROLE}
-        return self.role(name, play, parent, keywords, params, entry, public=public)
+        return self.role(name, play, parent, keywords, params, place, public=public)
 
     def role(
         self,
@@ -138,19 +164,23 @@ class Loader:
         parent: Node,
         keywords: dict[str, Any],
         params: dict[str, Any],
-        entry: Any = None,
+        place: Place,
         *,
         args: dict[str, Any] | None = None,
         public: bool = True,
     ) -> _OfRole:
-        """A role and its tasks, its dependencies' first; `args` are those of include_role and import_role."""
+        """A role and its tasks, its dependencies' first; `args` are those of include_role and import_role.
+
+        `place` is where the role is named.
+        """
         given = args or {}
-        path = roles.find(name, play.directory, entry)
+        path = roles.find(name, roles.folders(play.directory, self.paths, parent), place)
         about = roles.meta(path)
         tasks_from = roles.stem(given.get("tasks_from"))
         tasks_file = roles.file(path / "tasks", tasks_from)
         if tasks_from != "main" and tasks_file is None:
-            raise InputError(f"the role {name} has no tasks/{tasks_from}", file=str(path))
+            text = f"the role {name} has no tasks/{tasks_from} in {path}"
+            raise InputError(text, file=place[0], line=place[1])
         role = Role(
             roles.called(name),
             path,
@@ -172,14 +202,17 @@ class Loader:
             keywords,
             parent,
             role,
-            str(getattr(entry, "file", self.path)),
-            getattr(entry, "line", None),
+            place[0],
+            place[1],
             whole_role=True,
         )
-        for dependency in about.get("dependencies") or []:
-            inner, tasks = self.role_entry(dependency, play, around, public=public)
-            role.dependencies.append(inner)
-            around.tasks += tasks
+        named = about.get("dependencies") or []
+        for index, dependency in enumerate(named):
+            with self.problems.collected():
+                where = (str(roles.file(path / "meta", "main")), yamlfile.line_of(named, index))
+                inner, tasks = self.role_entry(dependency, play, around, where, public=public)
+                role.dependencies.append(inner)
+                around.tasks += tasks
         self._handlers_of(role, roles.stem(given.get("handlers_from")), play, around)
         if public:
             play.roles.append(role)
@@ -255,17 +288,21 @@ class Loader:
             raise InputError("tasks must be a list", file=file, line=getattr(entries, "line", 1))
         found: list[Task | Block] = []
         for index, entry in enumerate(entries):
-            if not isinstance(entry, dict):
-                raise InputError("a task must be a mapping", file=file, line=yamlfile.line_of(entries, index))
-            if "block" in entry:
-                found.append(self.block(entry, parent, role, file))
-            else:
-                found += self.task(entry, parent, role, file, handler=handlers)
+            with self.problems.collected():
+                if not isinstance(entry, dict):
+                    line = yamlfile.line_of(entries, index)
+                    raise InputError("a task must be a mapping", file=file, line=line)
+                if "block" in entry:
+                    found.append(self.block(entry, parent, role, file))
+                else:
+                    found += self.task(entry, parent, role, file, handler=handlers)
         return found
 
     def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         """A block with its rescue and always."""
-        words.known(entry, language.BLOCK, "block", file)
+        words.refuse(entry, "block", file)
+        with self.problems.collected():
+            words.known(entry, language.BLOCK, "block", file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
@@ -330,10 +367,11 @@ class Loader:
             block = Block(task.keywords, parent, task.role, task.file, task.line)
             block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path, handlers=handlers)
             return [block]
-        play = next(node for node in parent.chain() if isinstance(node, Play))
+        play = play_of(parent)
         keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
         before = len(play.handlers)
-        role, tasks = self.role(name, play, parent, keywords, {}, args=task.args)
+        place = (task.file, task.line)
+        role, tasks = self.role(name, play, parent, keywords, {}, place, args=task.args)
         if not play.sections:
             self._of_imports += play.handlers[before:]
             del play.handlers[before:]
@@ -341,24 +379,40 @@ class Loader:
         return tasks
 
 
-def include_tasks(path: Path, around: Node) -> list[Task | Block]:
-    """Tasks of a file that is included while a play runs."""
-    return Loader(path).tasks(yamlfile.load(path), around, around.role, file=path)
+def include_tasks(path: Path, around: Node, problems: Problems | None = None) -> list[Task | Block]:
+    """Tasks of a file that is included while a play runs.
+
+    InputError with every problem of the file, unless the caller collects them.
+    """
+    found = Problems() if problems is None else problems
+    loader = Loader(path, play_of(around).paths, found)
+    tasks = loader.tasks(yamlfile.load(path), around, around.role, file=path)
+    if problems is None:
+        found.report(path)
+    return tasks
 
 
-def include_handlers(path: Path, around: Node) -> list[Task]:
-    """Handlers of a file that a handler includes."""
-    return Loader(path).handlers(yamlfile.load(path), around, around.role, file=path)
+def include_role(
+    args: dict[str, Any], play: Play, around: Node, problems: Problems | None = None
+) -> list[Task | Block]:
+    """Tasks of a role that is included while a play runs.
 
-
-def include_role(args: dict[str, Any], play: Play, around: Node) -> list[Task | Block]:
-    """Tasks of a role that is included while a play runs."""
+    InputError with every problem of its files, unless the caller collects them.
+    """
+    found = Problems() if problems is None else problems
     public = modules.truth(args.get("public"))
-    role, tasks = Loader(Path(play.file)).role(
-        str(args["name"]), play, around, {}, {}, args=args, public=public
-    )
+    name, place = str(args["name"]), (around.file, around.line)
+    loader = Loader(Path(play.file), play.paths, found)
+    role, tasks = loader.role(name, play, around, {}, {}, place, args=args, public=public)
+    if problems is None:
+        found.report(role.path)
     play.role_names.append(role.name)
     return tasks
+
+
+def play_of(node: Node) -> Play:
+    """The play that a node stands in."""
+    return next(one for one in node.chain() if isinstance(one, Play))
 
 
 def parent_roles(task: Task) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kprov.playbook.search_paths import SearchPaths
+
 
 @dataclass(eq=False)
 class Role:
@@ -133,3 +135,4 @@ class Play(Node):
     sections: list[list[Task | Block]] = field(default_factory=list)
     handlers: list[Task] = field(default_factory=list)
     directory: Path = Path()
+    paths: SearchPaths = field(default_factory=SearchPaths)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kprov.playbook.changes import Change
+from kprov.playbook.search_paths import SearchPaths
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class RunOptions:
     #: What made the run, for those who go on with it: "play", "up" or "reset".
     command: str = "play"
     verbosity: int = 0
+    #: Where roles, modules and filters are looked for, beside the playbook.
+    paths: SearchPaths = field(default_factory=SearchPaths)
     #: Connection and become variables from the command line (`-u`, `--become`): they win as in Ansible
     #: over nothing but the defaults; `ansible_user` and friends in the inventory win over them.
     defaults: dict[str, Any] = field(default_factory=dict)

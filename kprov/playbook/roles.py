@@ -8,6 +8,8 @@ from typing import Any
 from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
+from kprov.playbook.model import Node
+from kprov.playbook.search_paths import SearchPaths
 
 _META = {"dependencies", "allow_duplicates", "galaxy_info", "argument_specs", "collections", "requirements"}
 _SUFFIXES = (".yml", ".yaml", ".json", "")
@@ -18,9 +20,19 @@ def called(name: str) -> str:
     return Path(name).name if Path(name).expanduser().is_absolute() else name
 
 
-def find(name: str, directory: Path, entry: Any = None) -> Path:
-    """A role's folder: beside the playbook, in ./roles, in the parent's roles, or the path itself."""
-    folders = [directory / "roles", directory, directory.parent / "roles", Path.cwd() / "roles"]
+def folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
+    """Where a play's roles are looked for, in this order; `parent` is what names the role.
+
+    `roles` beside the playbook or its parent, the configured paths, beside the role that names it, beside
+    the playbook, and ./roles.
+    """
+    beside = [one.role.path.parent for one in parent.chain() if one.role is not None]
+    found = [directory / "roles", directory.parent / "roles", *paths.roles, *beside, directory]
+    return list(dict.fromkeys([*found, Path.cwd() / "roles"]))
+
+
+def find(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
+    """A role's folder, in one of these folders or the path itself. InputError with where it is named."""
     for candidate in (
         [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
     ):
@@ -31,9 +43,9 @@ def find(name: str, directory: Path, entry: Any = None) -> Path:
     if name.count(".") == 2:
         hint += "; roles of collections are not supported: copy the role beside the playbook"
     raise InputError(
-        f"the role {name!r} was not found in {folders[0]}{hint}",
-        file=getattr(entry, "file", None) or None,
-        line=getattr(entry, "line", None),
+        f"the role {name!r} was not found in {', '.join(map(str, folders))}{hint}",
+        file=place[0],
+        line=place[1],
         field="roles",
     )
 

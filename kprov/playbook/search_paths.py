@@ -1,0 +1,105 @@
+"""Where roles, modules, filters and collections are looked for beside the playbook: Ansible's settings.
+
+The order of each setting is Ansible's: command line, environment, ansible.cfg, default.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kprov.errors import InputError
+
+#: Field of SearchPaths: variable of the environment, key in ansible.cfg, default.
+_SETTINGS = {
+    "roles": (
+        "ANSIBLE_ROLES_PATH",
+        "roles_path",
+        "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles",
+    ),
+    "modules": (
+        "ANSIBLE_LIBRARY",
+        "library",
+        "~/.ansible/plugins/modules:/usr/share/ansible/plugins/modules",
+    ),
+    "filters": (
+        "ANSIBLE_FILTER_PLUGINS",
+        "filter_plugins",
+        "~/.ansible/plugins/filter:/usr/share/ansible/plugins/filter",
+    ),
+    "collections": (
+        "ANSIBLE_COLLECTIONS_PATH",
+        "collections_path",
+        "~/.ansible/collections:/usr/share/ansible/collections",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class SearchPaths:
+    """Folders by what is looked for in them; none are known unless `configured` reads the settings."""
+
+    roles: tuple[Path, ...] = ()
+    modules: tuple[Path, ...] = ()
+    filters: tuple[Path, ...] = ()
+    collections: tuple[Path, ...] = ()
+
+
+def configured(
+    given: Mapping[str, str | None], environment: Mapping[str, str] | None = None
+) -> tuple[SearchPaths, list[str]]:
+    """The paths that count, and warnings; `given` are those of the command line by field of SearchPaths.
+
+    InputError for an ansible.cfg that cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    file, warnings = _config_file(variables)
+    settings = {} if file is None else _defaults_section(file)
+    found: dict[str, tuple[Path, ...]] = {}
+    for field, (variable, key, default) in _SETTINGS.items():
+        for text, base in (
+            (given.get(field), Path.cwd()),
+            (variables.get(variable), Path.cwd()),
+            (settings.get(key), file.parent if file else Path.cwd()),
+            (default, Path.cwd()),
+        ):
+            if text:
+                found[field] = _split(text, base)
+                break
+    return SearchPaths(**found), warnings
+
+
+def _split(text: str, base: Path) -> tuple[Path, ...]:
+    named = (part.strip() for part in text.replace("{{CWD}}", str(Path.cwd())).split(os.pathsep))
+    expanded = (Path(os.path.expandvars(part)).expanduser() for part in named if part)
+    return tuple(dict.fromkeys((base / path).absolute() for path in expanded))
+
+
+def _config_file(variables: Mapping[str, str]) -> tuple[Path | None, list[str]]:
+    """The ansible.cfg that counts, as Ansible looks for it, and warnings."""
+    named = variables.get("ANSIBLE_CONFIG")
+    warnings = []
+    candidates = [Path("~/.ansible.cfg").expanduser(), Path("/etc/ansible/ansible.cfg")]
+    here = Path.cwd() / "ansible.cfg"
+    if named:
+        path = Path(named).expanduser().absolute()
+        candidates.insert(0, path / "ansible.cfg" if path.is_dir() else path)
+    elif here.is_file():
+        if Path.cwd().stat().st_mode & stat.S_IWOTH:
+            warnings.append(f"{here} is ignored, as every user can write to its folder")
+        else:
+            candidates.insert(0, here)
+    return next((path for path in candidates if path.is_file()), None), warnings
+
+
+def _defaults_section(file: Path) -> Mapping[str, str]:
+    parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
+    try:
+        parser.read_string(file.read_text(encoding="utf-8"), str(file))
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}".replace("\n", " "), file=file) from None
+    return dict(parser["defaults"]) if parser.has_section("defaults") else {}
