@@ -5,14 +5,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import orjson
-
 from kprov.kube.kubelet import container_state, pods, resources, security
 from kprov.kube.kubelet.container_hash import container_hash
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.expansion import expand
 from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.machinery import go_json
 
 
 def make(
@@ -78,9 +77,9 @@ def _annotations(pod: Pod, container: Container, restart_count: int) -> dict[str
     if (grace := pods.deletion_grace(pod)) is not None:
         annotations[container_state.DELETION_GRACE] = str(grace)
     if pre_stop := (container.get("lifecycle") or {}).get("preStop"):
-        annotations[container_state.PRE_STOP] = orjson.dumps(pre_stop).decode()
+        annotations[container_state.PRE_STOP] = go_json.dumps(pre_stop).decode()
     if container.get("ports"):
-        annotations[container_state.CONTAINER_PORTS] = orjson.dumps(container["ports"]).decode()
+        annotations[container_state.CONTAINER_PORTS] = go_json.dumps(container["ports"]).decode()
     return annotations
 
 
