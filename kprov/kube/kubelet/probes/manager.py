@@ -39,6 +39,7 @@ class ProbeManager:
         self._on_change = on_change
         self._workers: dict[tuple[str, str, str], _Worker] = {}
         self._results: dict[tuple[str, str], bool] = {}  # (kind, container id) > good
+        self._results_of_pods: dict[str, set[tuple[str, str]]] = {}  # uid > keys of _results
         self.started_at = time.time()
 
     def add_pod(self, pod: Pod) -> None:
@@ -56,16 +57,19 @@ class ProbeManager:
                 worker.pod = pod
 
     def remove_pod(self, uid: str) -> None:
+        """Stop probing a pod and drop its results."""
         for key in [key for key in self._workers if key[0] == uid]:
             self._workers.pop(key).stop()
+        for result in self._results_of_pods.pop(uid, ()):
+            self._results.pop(result, None)
 
     def stop_liveness(self, uid: str) -> None:
-        """A pod that terminates is not restarted; its readiness goes on being told."""
+        """Stop the probes that restart containers: the pod terminates. Readiness is still probed."""
         for key in [key for key in self._workers if key[0] == uid and key[2] != READINESS]:
             worker = self._workers.pop(key)
             worker.stop()
             if worker.container_id:
-                self._results[key[2], worker.container_id] = True
+                self._store(key[2], worker.container_id, uid, good=True)
 
     def close(self) -> None:
         for worker in self._workers.values():
@@ -79,11 +83,16 @@ class ProbeManager:
 
     def set_result(self, kind: str, container_id: str, uid: str, good: bool) -> None:
         if self._results.get((kind, container_id)) != good:
-            self._results[kind, container_id] = good
+            self._store(kind, container_id, uid, good=good)
             self._on_change(uid)
 
-    def drop_result(self, kind: str, container_id: str) -> None:
+    def drop_result(self, kind: str, container_id: str, uid: str) -> None:
         self._results.pop((kind, container_id), None)
+        self._results_of_pods.get(uid, set()).discard((kind, container_id))
+
+    def _store(self, kind: str, container_id: str, uid: str, *, good: bool) -> None:
+        self._results[kind, container_id] = good
+        self._results_of_pods.setdefault(uid, set()).add((kind, container_id))
 
     def update_status(self, pod: Pod, statuses: list[Status], old: dict[str, Status]) -> None:
         """Set ``started`` and ``ready`` of container statuses from the probes' results."""
@@ -234,7 +243,7 @@ class _Worker:
 
     def _adopt(self, identity: str, found: Status) -> None:
         if self.container_id:
-            self._manager.drop_result(self._kind, self.container_id)
+            self._manager.drop_result(self._kind, self.container_id, pods.uid_of(self.pod))
         self.container_id = identity
         self._on_hold, self._last, self._run = False, None, 0
         running = found["state"].get("running") or {}
