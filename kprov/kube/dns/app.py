@@ -12,7 +12,8 @@ from kprov.kube.client.factory import InformerFactory
 from kprov.kube.client.rest import RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
-from kprov.kube.dns import address, message, records
+from kprov.kube.component_helpers import resolv_conf
+from kprov.kube.dns import address, records
 from kprov.kube.dns.options import Options
 from kprov.kube.dns.resolver import Resolver
 from kprov.kube.dns.server import DnsServer
@@ -111,9 +112,10 @@ def _zone(informers: InformerFactory, domain: str) -> tuple[Zone, Callable[[], N
 def _servers(options: Options) -> list[str]:
     if options.upstream:
         return options.upstream
+    path = resolv_conf.beyond_stub(options.resolv_conf)
     try:
-        text = Path(options.resolv_conf).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        log.warning("%s: %s", options.resolv_conf, error.strerror)
+        log.warning("%s: %s", path, error.strerror)
         return []
-    return message.nameservers(text, [options.listen_address])
+    return [server for server in resolv_conf.servers(text) if server != options.listen_address]

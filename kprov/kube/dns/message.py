@@ -1,6 +1,5 @@
 """Questions and answers as bytes on the wire (RFC 1035, EDNS RFC 6891), by dnslib."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import dnslib
@@ -99,13 +98,3 @@ def _rr(name: str, record: Record) -> Any:
     else:
         data = _DATA[record.type](record.data)
     return dnslib.RR(name, kind, rdata=data, ttl=TTL)
-
-
-def nameservers(resolv_conf: str, own: Iterable[str]) -> list[str]:
-    """The servers of a resolv.conf(5) but ourselves."""
-    found = []
-    for line in resolv_conf.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and words[1] not in set(own):
-            found.append(words[1])
-    return found

@@ -28,7 +28,11 @@ def parse(argv: list[str] | None = None) -> Options:
     flags.integer("port", 53, "port for UDP and TCP")
     flags.string("cluster-domain", "cluster.local", "domain of the cluster's names")
     flags.string_list("upstream", (), "servers for other names, instead of those in --resolv-conf")
-    flags.string("resolv-conf", "/etc/resolv.conf", "file that names the servers for other names")
+    flags.string(
+        "resolv-conf",
+        "/etc/resolv.conf",
+        "file that names the servers for other names; for the stub of systemd-resolved, those behind it",
+    )
     flags.string("metrics-bind-address", "127.0.0.1:9153", "address and port of /healthz and /metrics")
     values = flags.parse(argv)
     if not values.kubeconfig:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from kprov.kube.component_helpers import resolv_conf
 from kprov.kube.kubelet.pods import Pod, name_of, namespace_of, uses_host_network
 
 _MAX_SERVERS: Final = 3
@@ -21,8 +22,12 @@ class DnsConfig:
 
 
 def read_resolv_conf(path: str) -> DnsConfig:
-    """The host's own settings; an unreadable or unset file gives empty ones."""
+    """The host's own settings; an unreadable or unset file gives empty ones.
+
+    Where the file names systemd-resolved's stub, the settings behind it.
+    """
     config = DnsConfig()
+    path = resolv_conf.beyond_stub(path) if path else ""
     try:
         lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines() if path else []
     except OSError:

@@ -185,8 +185,3 @@ def test_answers_are_kept_as_long_as_they_say() -> None:
     assert keep_seconds(bytes(record.pack())) == 7
     record.header.rcode = dnslib.RCODE.SERVFAIL
     assert keep_seconds(bytes(record.pack())) == 0
-
-
-def test_resolv_conf_without_ourselves() -> None:
-    text = "search x\nnameserver 169.254.25.10\nnameserver 10.0.0.1 # a\n"
-    assert message.nameservers(text, ["169.254.25.10"]) == ["10.0.0.1"]
