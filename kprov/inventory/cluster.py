@@ -172,7 +172,7 @@ def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[Input
     """Variables that ask for another cluster than kprov makes."""
     for host in inventory.hosts:
         raw = inventory.variables(host)
-        for name, rule in effects.table().refused.items():
+        for name in (*effects.table().refused, *effects.table().installed):
             value = raw.get(name)
             if isinstance(value, str) and "{{" in value:
                 try:
@@ -180,7 +180,7 @@ def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[Input
                 except InputError as error:
                     problems.append(error)
                     continue
-            reason = effects.refusal(value, rule)
+            reason = effects.against(name, value)
             if reason is not None:
                 file, line = place(inventory, name)
                 problems.append(InputError(reason, file=file, line=line, field=name))

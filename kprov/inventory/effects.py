@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,6 +19,8 @@ from kprov.inventory.vault import Secret, Undecrypted
 
 _TABLE = Path(__file__).with_name("known_variables.yml")
 _API_PORT = 6443
+#: So many variables without effect are named in a warning; more are counted.
+_NAMED = 8
 
 
 class Effect(StrEnum):
@@ -53,6 +55,7 @@ class Table:
     families: dict[str, str]
     endings: dict[str, str]
     connection: list[str]
+    installed: dict[str, dict[str, str]]
 
     def family(self, name: str) -> str | None:
         """The reason of the longest beginning that fits, or of an ending."""
@@ -90,6 +93,8 @@ def _read_all(inventory: Inventory) -> None:
 
 
 def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | None]]:
+    for name, value in inventory.given.items():
+        yield name, value, "--extra-vars", None
     for source in inventory.sources:
         for name, value in source.items():
             if isinstance(source, yamlfile.Mapping):
@@ -115,6 +120,8 @@ def _effect(
     known = table()
     if (rule := known.refused.get(name)) is not None:
         return _ruled(value, rule)
+    if (reason := contradiction(name, value)) is not None:
+        return Effect.REFUSED, reason
     if name == "loadbalancer_apiserver_port" and str(value) == str(_API_PORT):
         return Effect.NONE, "the API server has that port on every address; haproxy keeps 8443"
     if name in known.mapped:
@@ -188,6 +195,43 @@ def refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
     if isinstance(value, str) and value.lower() in ("false", "no", "none"):
         return None
     return str(rule["reason"])
+
+
+def against(name: str, value: Any) -> str | None:
+    """Why a variable cannot have this value here; None when it can."""
+    rule = table().refused.get(name)
+    return contradiction(name, value) if rule is None else refusal(value, rule)
+
+
+def contradiction(name: str, value: Any) -> str | None:
+    """Why a version cannot be what is installed here; None when it is, or when it is a template."""
+    fixed = table().installed.get(name)
+    if fixed is None or value in (None, "") or (isinstance(value, str) and "{{" in value):
+        return None
+    wanted, version = str(value).removeprefix("v"), fixed["version"].removeprefix("v")
+    if version == wanted or version.startswith(f"{wanted}."):
+        return None
+    return f"{value} is not what is installed: {fixed['reason']} {version}; set that, or leave it out"
+
+
+def warnings(found: Iterable[Finding], inventory: str) -> list[str]:
+    """What the user of a cluster should know of these findings: variables and files that do nothing.
+
+    Names that nothing knows are told one by one, with their places. Known ones without effect, of which an
+    inventory made for kubespray has many, are named when they are few. `inventory` is what -i takes.
+    """
+    found = list(found)
+    told = []
+    for one in found:
+        if one.effect is Effect.UNKNOWN:
+            place = one.file if one.line is None else f"{one.file}:{one.line}"
+            told.append(f"{place}: {one.text}" if one.name == "-" else f"{place}: {one.name}: {one.text}")
+    idle = sorted({one.name for one in found if one.effect is Effect.NONE})
+    if idle:
+        names = ", ".join(idle) if len(idle) <= _NAMED else f"{len(idle)} variables"
+        verb = "has" if len(idle) == 1 else "have"
+        told.append(f"{names} {verb} no effect; `kprov inventory check -i {inventory}` says why")
+    return told
 
 
 def _unread(inventory: Inventory) -> Iterator[Finding]:

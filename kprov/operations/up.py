@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.bundle.build import Bundle, build
+from kprov.inventory import effects
 from kprov.operations import live, segment, unchangeable
-from kprov.operations.cluster import GROUPS, PLAYBOOKS, Cluster, opened, reach
+from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, reach
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
 from kprov.playbook.result import Callbacks, RunOptions, RunResult
@@ -53,6 +54,8 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
             result.seconds[name] = round(time.monotonic() - started, 2)
             started = time.monotonic()
 
+        for text in effects.warnings(effects.findings(cluster.engine.inventory, ROOT), str(inventory)):
+            callbacks.warning(text)
         request = pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)

@@ -13,6 +13,7 @@ from kprov.inventory.cluster import validate
 from kprov.inventory.effects import Effect, Finding
 from kprov.inventory.load import load
 from kprov.inventory.model import Inventory
+from kprov.kube.component_base.options import VERSION
 from kprov.transport.options import from_variables
 
 DATA = Path(__file__).parent / "data"
@@ -222,3 +223,43 @@ def test_templates_of_refused_variables_are_looked_at_once_they_can_be_resolved(
     (tmp_path / "group_vars" / "all.yml").write_text('kube_encrypt_secret_data: "{{ on }}"\n')
     with pytest.raises(InputError, match="not encrypted at rest"):
         validate(load(tmp_path), lambda _: {"kube_encrypt_secret_data": True})
+
+
+def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text(
+        "kube_pod_subnet: 10.1.0.0/16\nkube_network_plugin: calico\n"
+    )
+    (tmp_path / "group_vars" / "etdc.yml").write_text("a: 1\n")
+    inventory = load(tmp_path)
+    validate(inventory, given={"kube_service_adresses": "10.2.0.0/16"})
+    found = effects.findings(inventory, ROOT)
+    slip = "no effect: no role or variable names it; did you mean"
+    assert effects.warnings(found, "here") == [
+        f"--extra-vars: kube_service_adresses: {slip} kube_service_addresses?",
+        f"{tmp_path}/group_vars/all.yml:1: kube_pod_subnet: {slip} kube_pods_subnet?",
+        f"{tmp_path}/group_vars/etdc.yml: the file is not read: there is no group 'etdc'",
+        "access_ip, kube_network_plugin have no effect; `kprov inventory check -i here` says why",
+    ]
+    many = [Finding(f"calico_{n}", "f", n, Effect.NONE, "") for n in range(9)]
+    assert effects.warnings(many, "here") == [
+        "9 variables have no effect; `kprov inventory check -i here` says why"
+    ]
+
+
+@pytest.mark.parametrize("version", ["1.29.1", "v1.35.0", "1.3", "1.360", "v2", 1.29, "1.36.1"])
+def test_another_version_than_the_one_that_is_installed_is_refused(tmp_path: Path, version: Any) -> None:
+    inventory = load(DATA / "kubespray")
+    with pytest.raises(InputError) as error:
+        validate(inventory, given={"kube_version": version})
+    assert str(error.value).startswith(f"--extra-vars: kube_version: {version} is not what is installed")
+    (found,) = [one for one in effects.findings(inventory, ROOT) if one.name == "kube_version"]
+    assert found.effect is Effect.REFUSED
+
+
+@pytest.mark.parametrize("version", ["v1.36.0", "1.36.0", "1.36", "v1", 1.36, "", None])
+def test_the_version_that_is_installed_may_be_named(version: Any) -> None:
+    assert VERSION.startswith(effects.table().installed["kube_version"]["version"])
+    inventory = load(DATA / "kubespray")
+    validate(inventory, given={"kube_version": version})
