@@ -21,6 +21,8 @@ _TABLE = Path(__file__).with_name("known_variables.yml")
 _API_PORT = 6443
 #: So many variables without effect are named in a warning; more are counted.
 _NAMED = 8
+#: Stands as the file of variables of the command line, which `inventory check` does not know.
+COMMAND_LINE = "--extra-vars"
 
 
 class Effect(StrEnum):
@@ -94,7 +96,7 @@ def _read_all(inventory: Inventory) -> None:
 
 def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | None]]:
     for name, value in inventory.given.items():
-        yield name, value, "--extra-vars", None
+        yield name, value, COMMAND_LINE, None
     for source in inventory.sources:
         for name, value in source.items():
             if isinstance(source, yamlfile.Mapping):
@@ -223,10 +225,12 @@ def warnings(found: Iterable[Finding], inventory: str) -> list[str]:
     found = list(found)
     told = []
     for one in found:
+        place = one.file if one.line is None else f"{one.file}:{one.line}"
         if one.effect is Effect.UNKNOWN:
-            place = one.file if one.line is None else f"{one.file}:{one.line}"
             told.append(f"{place}: {one.text}" if one.name == "-" else f"{place}: {one.name}: {one.text}")
-    idle = sorted({one.name for one in found if one.effect is Effect.NONE})
+        elif one.effect is Effect.NONE and one.file == COMMAND_LINE:
+            told.append(f"{place}: {one.name}: no effect: {one.text}")
+    idle = sorted({one.name for one in found if one.effect is Effect.NONE and one.file != COMMAND_LINE})
     if idle:
         names = ", ".join(idle) if len(idle) <= _NAMED else f"{len(idle)} variables"
         verb = "has" if len(idle) == 1 else "have"

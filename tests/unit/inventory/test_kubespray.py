@@ -233,12 +233,13 @@ def test_variables_that_do_nothing_are_warned_of_one_by_one_or_counted(tmp_path:
     )
     (tmp_path / "group_vars" / "etdc.yml").write_text("a: 1\n")
     inventory = load(tmp_path)
-    validate(inventory, given={"kube_service_adresses": "10.2.0.0/16"})
+    validate(inventory, given={"kube_service_adresses": "10.2.0.0/16", "calico_mtu": 1400})
     found = effects.findings(inventory, ROOT)
     slip = "no effect: no role or variable names it; did you mean"
     assert effects.warnings(found, "here") == [
-        f"--extra-vars: kube_service_adresses: {slip} kube_service_addresses?",
-        f"{tmp_path}/group_vars/all.yml:1: kube_pod_subnet: {slip} kube_pods_subnet?",
+        "--extra-vars: calico_mtu: no effect: there is no calico; pods are connected by kprov's own pod-network",
+        f"--extra-vars: kube_service_adresses: {slip} 'kube_service_addresses'?",
+        f"{tmp_path}/group_vars/all.yml:1: kube_pod_subnet: {slip} 'kube_pods_subnet'?",
         f"{tmp_path}/group_vars/etdc.yml: the file is not read: there is no group 'etdc'",
         "access_ip, kube_network_plugin have no effect; `kprov inventory check -i here` says why",
     ]
