@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -32,3 +33,43 @@ class Backoff:
 
     def reset(self) -> None:
         self._delay = 0.0
+
+
+@dataclass(slots=True)
+class _Entry:
+    delay: float
+    since: float
+
+
+@dataclass(kw_only=True)
+class KeyedBackoff:
+    """A delay per key that doubles with each use, in seconds (client-go's flowcontrol.Backoff).
+
+    A key that was not used for twice the maximum starts again. Times come from ``clock``.
+    """
+
+    initial: float
+    maximum: float
+    clock: Callable[[], float] = time.monotonic
+    _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
+
+    def remaining(self, key: str) -> float:
+        """Seconds until the key's delay is over; 0 when it is, or when the key was never used."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return 0.0
+        elapsed = self.clock() - entry.since
+        return 0.0 if self._is_expired(entry) else max(0.0, entry.delay - elapsed)
+
+    def use(self, key: str) -> None:
+        """Start the key's next delay."""
+        entry = self._entries.get(key)
+        delay = min(entry.delay * 2, self.maximum) if entry and not self._is_expired(entry) else self.initial
+        self._entries[key] = _Entry(delay, self.clock())
+
+    def drop_expired(self) -> None:
+        """Forget the keys that start again anyway."""
+        self._entries = {key: entry for key, entry in self._entries.items() if not self._is_expired(entry)}
+
+    def _is_expired(self, entry: _Entry) -> bool:
+        return self.clock() - entry.since > 2 * self.maximum

@@ -33,6 +33,10 @@ class Expectations:
         seen = expected.creations <= 0 and not expected.deletions
         return seen or time.monotonic() - expected.since > TIMEOUT_SECONDS
 
+    def expect(self, key: str, *, creations: int, deletions: Iterable[str]) -> None:
+        """Both at once, for a sync that makes and deletes."""
+        self._expected[key] = _Expected(creations=creations, deletions=set(deletions))
+
     def expect_creations(self, key: str, count: int) -> None:
         self._expected[key] = _Expected(creations=count)
 

@@ -1,4 +1,5 @@
 """One pod on every fitting node.
 
-Run by app. ``placement`` and ``revisions`` are functions of values; ``controller`` writes.
+Run by app. ``placement``, ``revisions`` and ``steps`` are functions of values; ``history`` and ``controller``
+write.
 """

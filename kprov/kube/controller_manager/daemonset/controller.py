@@ -2,22 +2,24 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from kprov.kube.api.apps import ControllerRevision, DaemonSet
-from kprov.kube.api.core import Node, Pod, PodSpec
-from kprov.kube.api.decoding import convert
-from kprov.kube.client import ApiError, reference
+from kprov.kube.api.core import Node, Pod
+from kprov.kube.api.meta import Object, OwnerReference
+from kprov.kube.client import ApiError, ResourceClient, reference
 from kprov.kube.client.store import split_key
+from kprov.kube.component_base.backoff import KeyedBackoff
 from kprov.kube.component_helpers import pod_conditions
-from kprov.kube.controller_manager.context import Context, Controller
-from kprov.kube.controller_manager.daemonset import placement
-from kprov.kube.controller_manager.deployment import template
-from kprov.kube.controller_manager.deployment.rolling import scaled_value
+from kprov.kube.controller_manager.context import Context, Controller, periodically
+from kprov.kube.controller_manager.daemonset import steps
+from kprov.kube.controller_manager.daemonset.history import API_VERSION, KIND, RevisionHistory
+from kprov.kube.controller_manager.daemonset.placement import Placement
+from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL
+from kprov.kube.controller_manager.daemonset.steps import State, Step
 from kprov.kube.controller_manager.expectations import Expectations
 from kprov.kube.controller_manager.ownership import (
     Claims,
@@ -27,10 +29,12 @@ from kprov.kube.controller_manager.ownership import (
 )
 from kprov.kube.controller_manager.pod_control import PodControl
 
-API_VERSION: Final = "apps/v1"
-KIND: Final = "DaemonSet"
-HASH_LABEL: Final = "controller-revision-hash"
 _BURST: Final = 250
+# The first creation goes alone, then twice as many each time: a template that is refused costs one request.
+_SLOW_START_INITIAL: Final = 1
+_FAILED_POD_DELAY_SECONDS: Final = 1.0
+_FAILED_POD_MAX_DELAY_SECONDS: Final = 900.0
+_BACKOFF_CLEANUP_SECONDS: Final = 60.0
 
 
 class DaemonSetController(Controller):
@@ -41,6 +45,9 @@ class DaemonSetController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.expectations = Expectations()
+        self.failed_pods = KeyedBackoff(
+            initial=_FAILED_POD_DELAY_SECONDS, maximum=_FAILED_POD_MAX_DELAY_SECONDS
+        )
         self._recorder = context.recorder("daemonset-controller")
         self._pod_control = PodControl(context.client, self._recorder)
         self._sets = context.informers.informer("apps", "v1", "daemonsets", DaemonSet)
@@ -51,17 +58,28 @@ class DaemonSetController(Controller):
         self._pods = context.informers.informer(
             "", "v1", "pods", Pod, indexers={"owner": owner_or_orphan_index}
         )
+        self._history = RevisionHistory(self._sets.resource, self._revisions.resource, self._pods.resource)
         self._sets.add_handler(
-            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self.enqueue
+            on_add=self.enqueue, on_update=lambda _, new: self.enqueue(new), on_delete=self._deleted
+        )
+        self._revisions.add_handler(
+            on_add=self._child_changed,
+            on_update=lambda _, new: self._child_changed(new),
+            on_delete=self._child_changed,
         )
         self._nodes.add_handler(
             on_add=lambda _: self._all(), on_update=self._node_updated, on_delete=lambda _: self._all()
         )
         self._pods.add_handler(
-            on_add=self._pod_added,
-            on_update=lambda _, new: self._pod_updated(new),
-            on_delete=self._pod_deleted,
+            on_add=self._pod_added, on_update=self._pod_updated, on_delete=self._pod_deleted
         )
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run())
+            group.create_task(
+                periodically(_BACKOFF_CLEANUP_SECONDS, self._drop_expired_backoff, "failed daemon pods")
+            )
 
     async def sync(self, key: str) -> None:
         ds = self._sets.get(*split_key(key))
@@ -70,152 +88,108 @@ class DaemonSetController(Controller):
             return
         if ds.metadata.deletion_timestamp:
             return
-        digest = await self._current_revision(ds)
-        pods = await self._claim(ds)
-        if self.expectations.satisfied(key):
-            await self._manage(key, ds, pods, digest)
-        await self._update_status(key, ds, pods, digest)
+        claimed = await self._claim_pods(ds)
+        known = await self._claim_revisions(ds)
+        digest, history, claimed = await self._history.ensure_current(ds, known, claimed)
+        state = self._state(ds, claimed, digest)
+        if not self.expectations.satisfied(key):
+            # The copy is behind: what it shows is reported, and nothing is concluded from it.
+            await self._update_status(key, state, processed=False)
+            return
+        try:
+            await self._write(key, state, steps.place_pods(state, self._may_delete_ended(ds)))
+            if self.expectations.satisfied(key) and ds.spec.update_strategy.type == steps.ROLLING_UPDATE:
+                await self._write(key, state, steps.roll_out(state))
+            await self._history.trim(ds, history, claimed)
+        finally:
+            await self._update_status(key, state, processed=True)
 
-    async def _manage(self, key: str, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> None:
-        spec = _pod_spec(ds)
-        by_node: dict[str, list[Pod]] = defaultdict(list)
-        for pod in pods:
-            by_node[placement.target_node(pod)].append(pod)
-        create: list[str] = []
-        delete: list[Pod] = []
-        for node in self._nodes.list():
-            here = by_node.pop(node.metadata.name, [])
-            enters, stays = placement.should_run(spec, node)
-            ended = [pod for pod in here if pod_conditions.is_terminal(pod)]
-            alive = [pod for pod in here if pod not in ended and not pod.metadata.deletion_timestamp]
-            delete += [pod for pod in ended if not pod.metadata.deletion_timestamp]
-            if not stays:
-                delete += alive
-            elif enters and not here:
-                create.append(node.metadata.name)
-            else:
-                alive.sort(key=lambda pod: (pod.metadata.creation_timestamp or "", pod.metadata.name))
-                delete += alive[1:]
-        delete += [pod for group in by_node.values() for pod in group if not pod.metadata.deletion_timestamp]
-        if not create and not delete:
-            delete = self._outdated(ds, pods, digest)
-        await self._write(key, ds, create[:_BURST], delete[:_BURST], digest)
+    def _state(self, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> State:
+        return State(
+            daemon_set=ds,
+            placement=Placement(ds.spec.template),
+            nodes=self._nodes.list(),
+            pods=steps.group_by_node(pods),
+            hash=digest,
+            now=time.time(),
+        )
 
-    def _outdated(self, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> list[Pod]:
-        """Pods of older templates that may go now: those that do not work, and as many as may be missing."""
-        if ds.spec.update_strategy.type == "OnDelete":
-            return []
-        now = time.time()
-        rolling = ds.spec.update_strategy.rolling_update
-        wanted = sum(placement.should_run(_pod_spec(ds), node)[0] for node in self._nodes.list())
-        limit = max(1, scaled_value(rolling.max_unavailable if rolling else 1, wanted, up=True))
-        alive = [pod for pod in pods if not pod.metadata.deletion_timestamp]
-        works = {
-            pod.metadata.uid
-            for pod in alive
-            if pod_conditions.is_available(pod, ds.spec.min_ready_seconds, now)
-        }
-        old = [pod for pod in alive if pod.metadata.labels.get(HASH_LABEL) != digest]
-        broken = [pod for pod in old if pod.metadata.uid not in works]
-        spare = limit - (wanted - len(works))
-        return broken + [pod for pod in old if pod.metadata.uid in works][: max(0, spare)]
+    async def _write(self, key: str, state: State, step: Step) -> None:
+        """Make and delete pods. Raises the first error; expectations are lowered for what failed."""
+        create, delete = step.create[:_BURST], step.delete[:_BURST]
+        self.expectations.expect(key, creations=len(create), deletions=(pod.metadata.uid for pod in delete))
+        errors = await self._create(key, state, create)
+        errors += await self._delete(key, state.daemon_set, delete)
+        if errors:
+            raise errors[0]
 
-    async def _write(
-        self, key: str, ds: DaemonSet, create: Sequence[str], delete: Sequence[Pod], digest: str
-    ) -> None:
+    async def _create(self, key: str, state: State, nodes: Sequence[str]) -> list[BaseException]:
+        ds = state.daemon_set
         owner, mark = reference(ds, API_VERSION, KIND), controller_reference(ds, API_VERSION, KIND)
-        metadata = ds.spec.template.get("metadata") or {}
-        labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
-        pods = {**ds.spec.template, "metadata": {**metadata, "labels": labels}}
-        namespace = ds.metadata.namespace
-        if create:
-            self.expectations.expect_creations(key, len(create))
+        template = _labelled(ds, state.hash)
+        done, batch = 0, _SLOW_START_INITIAL
+        while done < len(nodes):
+            names = nodes[done : done + batch]
             results = await asyncio.gather(
                 *(
                     self._pod_control.create(
-                        namespace, pods, owner, mark, changes=placement.pinned(ds.spec.template, name)
+                        ds.metadata.namespace, template, owner, mark, changes=state.placement.pinned_to(name)
                     )
-                    for name in create
+                    for name in names
                 ),
                 return_exceptions=True,
             )
+            done, batch = done + len(names), batch * 2
             errors = [each for each in results if isinstance(each, BaseException)]
-            self.expectations.creation_observed(key, len(errors))
             if errors:
-                raise errors[0]
-        for pod in delete:
-            try:
-                await self._pod_control.delete(pod, owner)
-            except ApiError as error:
-                if not error.is_not_found:
-                    raise
+                # What failed or was not tried will never be observed.
+                self.expectations.creation_observed(key, len(errors) + len(nodes) - done)
+                return [error for error in errors if not _is_namespace_terminating(error)]
+        return []
 
-    async def _current_revision(self, ds: DaemonSet) -> str:
-        """The hash of the template; its ControllerRevision is made, or numbered as the newest again."""
-        digest = template.compute_hash(ds.spec.template, ds.status.collision_count)
-        name = f"{ds.metadata.name}-{digest}"
-        history = self._revisions.by_index("owner", ds.metadata.uid)
-        newest = max((each.revision for each in history), default=0)
-        known = next((each for each in history if each.metadata.name == name), None)
-        if known is None:
-            labels = {**((ds.spec.template.get("metadata") or {}).get("labels") or {}), HASH_LABEL: digest}
-            body = {
-                "apiVersion": API_VERSION,
-                "kind": "ControllerRevision",
-                "metadata": {
-                    "name": name,
-                    "labels": labels,
-                    "ownerReferences": [controller_reference(ds, API_VERSION, KIND)],
-                },
-                "data": {"spec": {"template": {**ds.spec.template, "$patch": "replace"}}},
-                "revision": newest + 1,
-            }
-            try:
-                await self._revisions.resource.create(body, namespace=ds.metadata.namespace)
-            except ApiError as error:
-                if not error.is_already_exists:
-                    raise
-        elif known.revision < newest:
-            await self._revisions.resource.patch(
-                name, {"revision": newest + 1}, namespace=ds.metadata.namespace
-            )
-        await self._trim_history(ds, history, name)
-        return digest
+    async def _delete(self, key: str, ds: DaemonSet, pods: Sequence[Pod]) -> list[BaseException]:
+        owner = reference(ds, API_VERSION, KIND)
+        results = await asyncio.gather(
+            *(self._pod_control.delete(pod, owner) for pod in pods), return_exceptions=True
+        )
+        errors: list[BaseException] = []
+        for pod, result in zip(pods, results, strict=True):
+            if isinstance(result, BaseException):
+                self.expectations.deletion_observed(key, pod.metadata.uid)
+                if not (isinstance(result, ApiError) and result.is_not_found):
+                    errors.append(result)
+        return errors
 
-    async def _trim_history(self, ds: DaemonSet, history: Sequence[ControllerRevision], current: str) -> None:
-        limit = ds.spec.revision_history_limit
-        if limit is None:
-            return
-        used = {pod.metadata.labels.get(HASH_LABEL) for pod in self._pods.by_index("owner", ds.metadata.uid)}
-        old = [
-            each
-            for each in sorted(history, key=lambda each: each.revision)
-            if each.metadata.name != current and each.metadata.labels.get(HASH_LABEL) not in used
-        ]
-        for each in old[: max(0, len(old) - limit)]:
-            try:
-                await self._revisions.resource.delete(each.metadata.name, namespace=ds.metadata.namespace)
-            except ApiError as error:
-                if not error.is_not_found:
-                    raise
+    def _may_delete_ended(self, ds: DaemonSet) -> Callable[[Pod, str], bool]:
+        """The back-off of failed pods: a kubelet that refuses the pod is not to be asked in a hot loop."""
+        about = reference(ds, API_VERSION, KIND)
 
-    async def _update_status(self, key: str, ds: DaemonSet, pods: Sequence[Pod], digest: str) -> None:
-        now, spec = time.time(), _pod_spec(ds)
-        by_node = {placement.target_node(pod): pod for pod in pods if not pod.metadata.deletion_timestamp}
-        counts = dict.fromkeys(_COUNTS, 0)
-        for node in self._nodes.list():
-            pod = by_node.get(node.metadata.name)
-            if not placement.should_run(spec, node)[0]:
-                counts["numberMisscheduled"] += pod is not None
-                continue
-            counts["desiredNumberScheduled"] += 1
-            if pod is not None:
-                counts["currentNumberScheduled"] += 1
-                counts["numberReady"] += pod_conditions.is_ready(pod)
-                counts["numberAvailable"] += pod_conditions.is_available(pod, ds.spec.min_ready_seconds, now)
-                counts["updatedNumberScheduled"] += pod.metadata.labels.get(HASH_LABEL) == digest
-        counts["numberUnavailable"] = counts["desiredNumberScheduled"] - counts["numberAvailable"]
-        counts["observedGeneration"] = ds.metadata.generation
+        def may_delete(pod: Pod, node_name: str) -> bool:
+            where = f"daemon pod {pod.key} on node {node_name}"
+            if pod.status.phase == "Succeeded":
+                message = f"Found succeeded {where}, will try to delete it"
+                self._recorder.event(about, "Normal", "SucceededDaemonPod", message)
+                return True
+            backoff_key = f"{ds.metadata.uid}/{ds.status.observed_generation}/{node_name}"
+            if (wait := self.failed_pods.remaining(backoff_key)) > 0:
+                self.queue.add_after(ds.key, wait)
+                return False
+            self.failed_pods.use(backoff_key)
+            message = f"Found failed {where}, will try to kill it"
+            self._recorder.event(about, "Warning", "FailedDaemonPod", message)
+            return True
+
+        return may_delete
+
+    async def _drop_expired_backoff(self) -> None:
+        self.failed_pods.drop_expired()
+
+    async def _update_status(self, key: str, state: State, *, processed: bool) -> None:
+        """``processed``: the sync was a whole one, so that the generation is observed."""
+        ds = state.daemon_set
+        counts = _counts(state)
+        if processed:
+            counts["observedGeneration"] = ds.metadata.generation
         known = msgspec.to_builtins(ds.status)
         if any(known.get(field, 0) != value for field, value in counts.items()):
             await self._sets.resource.patch(
@@ -224,17 +198,25 @@ class DaemonSetController(Controller):
         if ds.spec.min_ready_seconds and counts["numberReady"] != counts["numberAvailable"]:
             self.queue.add_after(key, ds.spec.min_ready_seconds)
 
-    async def _claim(self, ds: DaemonSet) -> list[Pod]:
-        claims = Claims(
+    async def _claim_pods(self, ds: DaemonSet) -> list[Pod]:
+        orphans = self._pods.by_index("owner", f"orphan/{ds.metadata.namespace}")
+        candidates = self._pods.by_index("owner", ds.metadata.uid) + orphans
+        return await self._claims(ds, self._pods.resource).claim(candidates)
+
+    async def _claim_revisions(self, ds: DaemonSet) -> list[ControllerRevision]:
+        orphans = self._revisions.by_index("owner", f"orphan/{ds.metadata.namespace}")
+        candidates = self._revisions.by_index("owner", ds.metadata.uid) + orphans
+        return await self._claims(ds, self._revisions.resource).claim(candidates)
+
+    def _claims(self, ds: DaemonSet, children: ResourceClient[Any]) -> Claims:
+        return Claims(
             ds,
             api_version=API_VERSION,
             kind=KIND,
             selector=selector_of(ds.spec.selector),
-            children=self._pods.resource,
+            children=children,
             still_there=lambda: self._still_there(ds),
         )
-        orphans = self._pods.by_index("owner", f"orphan/{ds.metadata.namespace}")
-        return await claims.claim(self._pods.by_index("owner", ds.metadata.uid) + orphans)
 
     async def _still_there(self, ds: DaemonSet) -> bool:
         try:
@@ -245,6 +227,10 @@ class DaemonSetController(Controller):
             raise
         return fresh.metadata.uid == ds.metadata.uid and not fresh.metadata.deletion_timestamp
 
+    def _deleted(self, ds: DaemonSet) -> None:
+        self.expectations.forget(ds.key)
+        self.enqueue(ds)
+
     def _all(self) -> None:
         for ds in self._sets.list():
             self.enqueue(ds)
@@ -253,24 +239,73 @@ class DaemonSetController(Controller):
         if old.metadata.labels != new.metadata.labels or old.spec.taints != new.spec.taints:
             self._all()
 
-    def _owner(self, pod: Pod) -> DaemonSet | None:
-        owner = pod.metadata.controller()
+    def _resolve(self, namespace: str, owner: OwnerReference | None) -> DaemonSet | None:
         if owner is None or owner.kind != KIND:
             return None
-        ds = self._sets.get(pod.metadata.namespace, owner.name)
+        ds = self._sets.get(namespace, owner.name)
         return ds if ds is not None and ds.metadata.uid == owner.uid else None
 
-    def _pod_added(self, pod: Pod) -> None:
-        if (ds := self._owner(pod)) is not None:
-            self.expectations.creation_observed(ds.key)
-            self.enqueue(ds)
+    def _child_changed(self, child: Object) -> None:
+        """A pod or revision changed: its owner is synced, or every set that may adopt it."""
+        owner, namespace = child.metadata.controller(), child.metadata.namespace
+        if owner is not None:
+            if (ds := self._resolve(namespace, owner)) is not None:
+                self.enqueue(ds)
+            return
+        for ds in self._sets.list(namespace):
+            if selector_of(ds.spec.selector).matches(child.metadata.labels):
+                self.enqueue(ds)
 
-    def _pod_updated(self, pod: Pod) -> None:
-        if (ds := self._owner(pod)) is not None:
+    def _pod_added(self, pod: Pod) -> None:
+        if pod.metadata.deletion_timestamp:
+            self._pod_deleted(pod)
+            return
+        if (ds := self._resolve(pod.metadata.namespace, pod.metadata.controller())) is not None:
+            self.expectations.creation_observed(ds.key)
+        self._child_changed(pod)
+
+    def _pod_updated(self, old: Pod, new: Pod) -> None:
+        if new.metadata.deletion_timestamp:
+            # Its end counts from here on: the kubelet may take long to finish it.
+            self._pod_deleted(new)
+        was, now = old.metadata.controller(), new.metadata.controller()
+        if was != now and (ds := self._resolve(old.metadata.namespace, was)) is not None:
             self.enqueue(ds)
+        if now is not None or was is not None or old.metadata.labels != new.metadata.labels:
+            self._child_changed(new)
 
     def _pod_deleted(self, pod: Pod) -> None:
-        self._pod_updated(pod)
+        if (ds := self._resolve(pod.metadata.namespace, pod.metadata.controller())) is not None:
+            self.expectations.deletion_observed(ds.key, pod.metadata.uid)
+            self.enqueue(ds)
+
+
+def _labelled(ds: DaemonSet, digest: str) -> dict[str, Any]:
+    """The template with the labels that say which template a pod was made from."""
+    metadata = ds.spec.template.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), HASH_LABEL: digest}
+    generation = ds.metadata.annotations.get(steps.GENERATION_ANNOTATION)
+    if generation is not None:
+        labels[steps.GENERATION_LABEL] = generation
+    return {**ds.spec.template, "metadata": {**metadata, "labels": labels}}
+
+
+def _counts(state: State) -> dict[str, int]:
+    """The counters of the status."""
+    counts = dict.fromkeys(_COUNTS, 0)
+    for node in state.nodes:
+        pods = state.pods.get(node.metadata.name)
+        if not state.placement.should_run(node)[0]:
+            counts["numberMisscheduled"] += bool(pods)
+            continue
+        counts["desiredNumberScheduled"] += 1
+        if pods:
+            counts["currentNumberScheduled"] += 1
+            counts["numberReady"] += pod_conditions.is_ready(pods[0])
+            counts["numberAvailable"] += state.is_available(pods[0])
+            counts["updatedNumberScheduled"] += state.is_updated(pods[0])
+    counts["numberUnavailable"] = counts["desiredNumberScheduled"] - counts["numberAvailable"]
+    return counts
 
 
 _COUNTS: Final = (
@@ -283,6 +318,5 @@ _COUNTS: Final = (
 )
 
 
-def _pod_spec(ds: DaemonSet) -> PodSpec:
-    document: dict[str, Any] = ds.spec.template.get("spec") or {}
-    return convert(document, PodSpec)
+def _is_namespace_terminating(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.is_namespace_terminating

@@ -1,12 +1,11 @@
 """On which nodes a daemon set's pods run: functions of values (pkg/controller/daemon)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from kprov.kube.api.core import (
-    Affinity,
     Node,
     NodeSelectorRequirement,
     NodeSelectorTerm,
@@ -30,27 +29,39 @@ TOLERATIONS: Final = (
     ),
 )
 _HOST_NETWORK: Final = Toleration(key=_PREFIX + "network-unavailable", operator="Exists", effect=NO_SCHEDULE)
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def tolerations(spec: PodSpec) -> list[Toleration]:
-    """The template's, and those every daemon has."""
-    added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
-    return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
+class Placement:
+    """The rules of one pod template, read once and asked for each node."""
 
+    def __init__(self, template: Mapping[str, Any]) -> None:
+        """Raises msgspec.ValidationError for a template that is no pod's."""
+        self._document: dict[str, Any] = template.get("spec") or {}
+        self._spec = convert(self._document, PodSpec)
+        self._tolerations = _tolerations(self._spec)
 
-def should_run(spec: PodSpec, node: Node) -> tuple[bool, bool]:
-    """(a new pod may go there, one that is there may stay)."""
-    if spec.node_name and spec.node_name != node.metadata.name:
-        return False, False
-    if not _selected(spec, node):
-        return False, False
-    own = tolerations(spec)
-    enters = find_untolerated(node.spec.taints, own, (NO_SCHEDULE, NO_EXECUTE)) is None
-    return enters, find_untolerated(node.spec.taints, own, (NO_EXECUTE,)) is None
+    def should_run(self, node: Node) -> tuple[bool, bool]:
+        """(a new pod may go there, one that is there may stay)."""
+        if self._spec.node_name not in {"", node.metadata.name} or not _selected(self._spec, node):
+            return False, False
+        taints = node.spec.taints
+        enters = find_untolerated(taints, self._tolerations, (NO_SCHEDULE, NO_EXECUTE)) is None
+        return enters, find_untolerated(taints, self._tolerations, (NO_EXECUTE,)) is None
+
+    def pinned_to(self, node_name: str) -> dict[str, Any]:
+        """Changes of the template's spec that send a pod to one node and let it stay there."""
+        field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
+        affinity = dict(self._document.get("affinity") or {})
+        affinity["nodeAffinity"] = {
+            **(affinity.get("nodeAffinity") or {}),
+            _REQUIRED: {"nodeSelectorTerms": [{"matchFields": [field]}]},
+        }
+        return {"affinity": affinity, "tolerations": msgspec.to_builtins(self._tolerations)}
 
 
 def target_node(pod: Pod) -> str:
-    """The node a daemon pod is on, or is meant for while it is not bound yet."""
+    """The node a daemon pod is on, or is meant for while it is not bound yet; "" when neither is known."""
     if pod.spec.node_name or pod.spec.affinity is None or pod.spec.affinity.node_affinity is None:
         return pod.spec.node_name
     required = pod.spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
@@ -61,26 +72,18 @@ def target_node(pod: Pod) -> str:
     return ""
 
 
-def pinned(template: dict[str, Any], node_name: str) -> dict[str, Any]:
-    """Changes of the template's spec that send a pod to one node and let it stay there."""
-    spec = convert(template.get("spec") or {}, PodSpec)
-    field = {"key": "metadata.name", "operator": "In", "values": [node_name]}
-    affinity = dict((template.get("spec") or {}).get("affinity") or {})
-    node_affinity = dict(affinity.get("nodeAffinity") or {})
-    name = "requiredDuringSchedulingIgnoredDuringExecution"
-    terms = (node_affinity.get(name) or {}).get("nodeSelectorTerms") or [{}]
-    node_affinity[name] = {"nodeSelectorTerms": [{**term, "matchFields": [field]} for term in terms]}
-    affinity["nodeAffinity"] = node_affinity
-    return {"affinity": affinity, "tolerations": [msgspec.to_builtins(each) for each in tolerations(spec)]}
+def _tolerations(spec: PodSpec) -> list[Toleration]:
+    """The template's, and those every daemon has."""
+    added = [*TOLERATIONS, _HOST_NETWORK] if spec.host_network else list(TOLERATIONS)
+    return [*spec.tolerations, *(each for each in added if each not in spec.tolerations)]
 
 
 def _selected(spec: PodSpec, node: Node) -> bool:
     if not spec.node_selector.items() <= node.metadata.labels.items():
         return False
-    affinity: Affinity | None = spec.affinity
-    if affinity is None or affinity.node_affinity is None:
+    if spec.affinity is None or spec.affinity.node_affinity is None:
         return True
-    required = affinity.node_affinity.required_during_scheduling_ignored_during_execution
+    required = spec.affinity.node_affinity.required_during_scheduling_ignored_during_execution
     return required is None or any(_term(term, node) for term in required.node_selector_terms)
 
 

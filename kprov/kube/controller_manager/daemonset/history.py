@@ -1,0 +1,148 @@
+"""Keeps the ControllerRevisions of daemon sets: makes, numbers, merges and trims them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.api.apps import ControllerRevision, DaemonSet
+from kprov.kube.api.core import Pod
+from kprov.kube.client import ApiError, ResourceClient
+from kprov.kube.controller_manager.daemonset import revisions
+from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, History
+from kprov.kube.controller_manager.deployment import template
+from kprov.kube.controller_manager.ownership import controller_reference
+
+API_VERSION: Final = "apps/v1"
+KIND: Final = "DaemonSet"
+
+
+class RevisionHistory:
+    """Writes revisions; the caller knows which ones are a set's."""
+
+    def __init__(
+        self,
+        sets: ResourceClient[DaemonSet],
+        controller_revisions: ResourceClient[ControllerRevision],
+        pods: ResourceClient[Pod],
+    ) -> None:
+        self._sets = sets
+        self._revisions = controller_revisions
+        self._pods = pods
+
+    async def ensure_current(
+        self, ds: DaemonSet, known: Iterable[ControllerRevision], pods: Sequence[Pod]
+    ) -> tuple[str, History, list[Pod]]:
+        """The hash that pods of the current template carry, the set's history, and its pods, relabelled.
+
+        Raises ApiError, also when a name is taken by another template (the next sync has another name).
+        """
+        labelled = [await self._ensure_label(each) for each in known]
+        history = revisions.split_history(labelled, ds.spec.template)
+        if not history.current:
+            current = await self._create(ds, history.next_revision)
+        else:
+            current = revisions.newest(history.current)
+            if current.revision < history.next_revision:
+                await self._patch(current, {"revision": history.next_revision})
+        digest = current.metadata.labels[HASH_LABEL]
+        duplicates = [
+            each for each in (*history.current, *history.same) if each.metadata.name != current.metadata.name
+        ]
+        return digest, history, await self._merge(duplicates, digest, pods)
+
+    async def trim(self, ds: DaemonSet, history: History, pods: Iterable[Pod]) -> None:
+        """Delete the oldest revisions beyond spec.revisionHistoryLimit that no pod was made from."""
+        if ds.spec.revision_history_limit is None:
+            return
+        used = {pod.metadata.labels.get(HASH_LABEL, "") for pod in pods}
+        for each in revisions.surplus(history, ds.spec.revision_history_limit, used):
+            await self._delete(each)
+
+    async def _create(self, ds: DaemonSet, number: int) -> ControllerRevision:
+        digest = template.compute_hash(ds.spec.template, ds.status.collision_count)
+        name, namespace = f"{ds.metadata.name}-{digest}", ds.metadata.namespace
+        data = revisions.revision_data(ds.spec.template)
+        body: dict[str, Any] = {
+            "apiVersion": API_VERSION,
+            "kind": "ControllerRevision",
+            "metadata": {
+                "name": name,
+                "labels": {**_labels(ds.spec.template), HASH_LABEL: digest},
+                "annotations": ds.metadata.annotations,
+                "ownerReferences": [controller_reference(ds, API_VERSION, KIND)],
+            },
+            # A fragment is sent byte for byte.
+            "data": orjson.Fragment(data),
+            "revision": number,
+        }
+        try:
+            return await self._revisions.create(body, namespace=namespace)
+        except ApiError as error:
+            if not error.is_already_exists:
+                raise
+            existing = await self._revisions.get(name, namespace=namespace)
+            if revisions.split_history([existing], ds.spec.template).current:
+                return existing
+            await self._count_collision(ds)
+            raise
+
+    async def _count_collision(self, ds: DaemonSet) -> None:
+        """The name is taken by another template: the next one is computed with another count."""
+        fresh = await self._sets.get(ds.metadata.name, namespace=ds.metadata.namespace)
+        if fresh.status.collision_count == ds.status.collision_count:
+            count = (fresh.status.collision_count or 0) + 1
+            await self._sets.patch(
+                ds.metadata.name,
+                {
+                    "metadata": {"resourceVersion": fresh.metadata.resource_version},
+                    "status": {"collisionCount": count},
+                },
+                namespace=ds.metadata.namespace,
+                subresource="status",
+            )
+
+    async def _merge(
+        self, duplicates: Sequence[ControllerRevision], digest: str, pods: Sequence[Pod]
+    ) -> list[Pod]:
+        """Give pods of duplicates the label of the current revision. A duplicate without pods is deleted.
+
+        A duplicate outlives its pods' old labels in the caller's copy: without it they were pods of an older
+        template, and would be replaced.
+        """
+        hashes = {each.metadata.labels[HASH_LABEL] for each in duplicates} - {digest}
+        merged: list[Pod] = []
+        used: set[str] = set()
+        for pod in pods:
+            label = pod.metadata.labels.get(HASH_LABEL, "")
+            if label not in hashes:
+                merged.append(pod)
+                continue
+            used.add(label)
+            change = {"metadata": {"labels": {HASH_LABEL: digest}}}
+            merged.append(await self._pods.patch(pod.metadata.name, change, namespace=pod.metadata.namespace))
+        for each in duplicates:
+            if each.metadata.labels[HASH_LABEL] not in used:
+                await self._delete(each)
+        return merged
+
+    async def _ensure_label(self, revision: ControllerRevision) -> ControllerRevision:
+        if HASH_LABEL in revision.metadata.labels:
+            return revision
+        return await self._patch(revision, {"metadata": {"labels": {HASH_LABEL: revision.metadata.name}}})
+
+    async def _patch(self, revision: ControllerRevision, body: dict[str, Any]) -> ControllerRevision:
+        return await self._revisions.patch(
+            revision.metadata.name, body, namespace=revision.metadata.namespace
+        )
+
+    async def _delete(self, revision: ControllerRevision) -> None:
+        try:
+            await self._revisions.delete(revision.metadata.name, namespace=revision.metadata.namespace)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+
+
+def _labels(pod_template: dict[str, Any]) -> dict[str, str]:
+    return (pod_template.get("metadata") or {}).get("labels") or {}

@@ -1,0 +1,67 @@
+"""What a daemon set's ControllerRevision holds: functions of values (pkg/controller/daemon/update.go).
+
+A revision is the current one when its data are, byte for byte, the patch that restores the template.
+Upstream's controller compares the same bytes: either controller takes over the other's revisions and pods.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.api.apps import ControllerRevision
+from kprov.kube.machinery import go_json
+
+HASH_LABEL: Final = "controller-revision-hash"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A daemon set's revisions. ``current`` hold its template; ``same`` hold it too, in other bytes."""
+
+    current: Sequence[ControllerRevision]
+    same: Sequence[ControllerRevision]
+    old: Sequence[ControllerRevision]
+
+    @property
+    def next_revision(self) -> int:
+        """The number of the current revision if it is new."""
+        return max((each.revision for each in self.old), default=0) + 1
+
+
+def revision_patch(template: dict[str, Any]) -> dict[str, Any]:
+    """The strategic merge patch that gives a daemon set this template again."""
+    return {"spec": {"template": {**template, "$patch": "replace"}}}
+
+
+def revision_data(template: dict[str, Any]) -> bytes:
+    """The patch as Go encodes a map: keys in order, no space, HTML's characters escaped."""
+    return go_json.dumps(revision_patch(template), orjson.OPT_SORT_KEYS)
+
+
+def split_history(revisions: Iterable[ControllerRevision], template: dict[str, Any]) -> History:
+    data, patch = revision_data(template), revision_patch(template)
+    current: list[ControllerRevision] = []
+    same: list[ControllerRevision] = []
+    old: list[ControllerRevision] = []
+    for each in revisions:
+        if go_json.dumps(each.data) == data:
+            current.append(each)
+        elif each.data == patch:
+            same.append(each)
+        else:
+            old.append(each)
+    return History(current, same, old)
+
+
+def newest(revisions: Iterable[ControllerRevision]) -> ControllerRevision:
+    return max(revisions, key=lambda each: each.revision)
+
+
+def surplus(history: History, limit: int, used_hashes: set[str]) -> list[ControllerRevision]:
+    """The oldest revisions beyond ``limit`` that no pod was made from."""
+    count = max(0, len(history.old) - limit)
+    by_age = sorted(history.old, key=lambda each: each.revision)
+    unused = [each for each in by_age if each.metadata.labels.get(HASH_LABEL) not in used_hashes]
+    return unused[:count]
