@@ -11,7 +11,7 @@ import typer
 
 from kprov.bundle import store
 from kprov.bundle.build import PYTHONS, build, listing
-from kprov.cli.output import Format, table
+from kprov.cli.output import Format, FormatOption, table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 Cache = Annotated[Path, typer.Option(help="Where bundles are kept.")]
@@ -29,9 +29,7 @@ def build_bundle(
 
 
 @app.command("list")
-def list_bundles(
-    output: Annotated[Format, typer.Option("--output", "-o")] = Format.TABLE, cache: Cache = store.DEFAULT
-) -> None:
+def list_bundles(output: FormatOption = Format.TABLE, cache: Cache = store.DEFAULT) -> None:
     """Show the bundles in the cache."""
     bundles = listing(cache)
     if output is Format.JSON:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from kprov.cli.output import Format, table
+from kprov.cli.output import Format, FormatOption, table
+from kprov.cli.run_options import Inventory
 from kprov.errors import InputError
 from kprov.pki.inspect import listing
 
@@ -23,14 +22,12 @@ def certificates() -> None:
 
 @app.command("list")
 def list_certificates(
-    inventory: Annotated[
-        Path, typer.Option("-i", "--inventory", help="The inventory: a folder or a file.")
-    ] = Path("inventories/lab"),
-    output: Annotated[Format, typer.Option("-o", "--output", help="table or json")] = Format.TABLE,
+    inventory: Inventory,
+    output: FormatOption = Format.TABLE,
 ) -> None:
     """Show every certificate with its end, authorities first."""
     if not inventory.exists():
-        raise InputError("there is no such inventory", file=inventory)
+        raise InputError("the inventory does not exist", file=inventory)
     folder = inventory if inventory.is_dir() else inventory.parent
     found = listing(folder / "artifacts" / "pki")
     if output is Format.JSON:

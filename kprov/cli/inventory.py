@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.output import Format, console, table
+from kprov.cli.output import Format, FormatOption, console, table
 from kprov.cli.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
 from kprov.inventory import effects, patterns
@@ -88,7 +88,7 @@ def host(
 @app.command()
 def check(
     inventory: Sources,
-    output: Annotated[Format, typer.Option("--output", "-o")] = Format.TABLE,
+    output: FormatOption = Format.TABLE,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kprov.cli.output import Format, table
+from kprov.cli.output import Format, FormatOption, table
 from kprov.errors import InputError
 from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
@@ -68,7 +68,7 @@ def down(name: Name = DEFAULT_NAME) -> None:
 @app.command("list")
 def list_hosts(
     name: Annotated[str | None, typer.Option("--name", "-n", help="Only this lab.")] = None,
-    output: Annotated[Format, typer.Option("--output", "-o")] = Format.TABLE,
+    output: FormatOption = Format.TABLE,
 ) -> None:
     """Show hosts with their addresses, state and memory."""
     hosts = lifecycle.listing([name] if name else state.names())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import IO, Any, cast
+from typing import IO, Annotated, Any, cast
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -54,6 +55,9 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("-o", "--output", help="Output format.")]
 
 
 def status_text(*, ok: bool) -> str:

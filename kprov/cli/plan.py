@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kprov.cli.output import console
+from kprov.cli.files import check_writable
+from kprov.cli.output import Format, console, errors
 from kprov.cli.run_options import Given, takes_run
+from kprov.errors import InputError
+from kprov.inventory import secrets
 
 if TYPE_CHECKING:
     from kprov.operations.plan import Plan
@@ -24,36 +28,68 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 def command(
     given: Given,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Save the plan for `kprov up --plan FILE`.")
+        str, typer.Option("-o", "--output", metavar="<table|json>", help="Output format.")
+    ] = Format.TABLE.value,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
     summary: Annotated[bool, typer.Option("--summary", help="Leave out the differences in files.")] = False,
 ) -> None:
-    """Say what `kprov up` would change on which host, and change nothing."""
+    """Show what `kprov up` would change on which host, and change nothing."""
     from kprov.cli.progress import Progress
     from kprov.operations import plan as plans
 
+    form, out = _outputs(output, out)
+    if given.report is not None:
+        raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
+    options = given.options(command="up")
     loaded = given.loaded()
     progress = Progress(quiet=True)
     try:
-        plan = plans.make(given.path, given.options(command="up"), progress, typer.echo)
+        plan = plans.make(
+            given.path, options, progress, lambda text: typer.echo(text, err=form is Format.JSON)
+        )
     finally:
         progress.interrupted()
-    for hosts, lines in blocks(plan, summary=summary):
-        console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
-        for text, style in lines:
-            console.print(text, style=style, markup=False)
-    _effects(plan, loaded.members("etcd"))
-    for error in plan.errors:
-        console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
-    if output is not None:
-        plan.save(output)
-        same = ", with the same -e," if given.extra_vars else ""
-        command = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(output)])
-        console.print(f"Saved; `{command}`{same} does exactly this", markup=False)
+    if out is not None:
+        plan.save(out)
+    if form is Format.JSON:
+        typer.echo(secrets.scrub(json.dumps(plan.document(), indent=2)))
+    else:
+        _show(plan, loaded.members("etcd"), summary=summary)
+        if out is not None:
+            same = " with the same -e" if given.extra_vars else ""
+            apply = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(out)])
+            console.print(f"Saved the plan in {out}. To apply it, run `{apply}`{same}", markup=False)
     if any(error["outcome"] == "unreachable" for error in plan.errors):
         raise typer.Exit(4)
     if plan.errors:
         raise typer.Exit(1)
+
+
+def _outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
+    """The format and the plan's file. Until 0.1 -o named the file: it does so still, with a warning."""
+    if output in tuple(Format):
+        form = Format(output)
+    elif out is not None:
+        raise InputError(f"{output!r} is not table or json", field="--output")
+    else:
+        errors.print("warning: -o FILE is deprecated; use --out FILE", style="magenta", markup=False)
+        form, out = Format.TABLE, Path(output)
+    if out is not None:
+        check_writable(out, field="--out")
+    return form, out
+
+
+def _show(plan: Plan, members: list[str], *, summary: bool) -> None:
+    """The changes by host, their effects, and what failed."""
+    for hosts, lines in blocks(plan, summary=summary):
+        console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
+        for text, style in lines:
+            console.print(text, style=style, markup=False)
+    _effects(plan, members)
+    for error in plan.errors:
+        console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
 
 
 def blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:

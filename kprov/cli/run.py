@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.output import console
+from kprov.cli import report
+from kprov.cli.both import Both
+from kprov.cli.output import Format, FormatOption, console, errors
 from kprov.cli.run_options import Given, takes_run
 from kprov.inventory import secrets
 from kprov.playbook.result import Silent
@@ -16,11 +18,15 @@ _PROGRAMS = ("command", "shell", "raw", "script")
 
 
 class _Shown(Silent):
-    """A host's result as it comes."""
+    """A host's result as it comes; with `as_json` only collected."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.results: dict[str, Any] = {}
+
+    def warning(self, text: str) -> None:
+        """On standard error."""
+        errors.print(f"warning: {text}", style="magenta", markup=False)
 
     def host_done(
         self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
@@ -47,12 +53,14 @@ def command(
     arguments: Annotated[
         str, typer.Option("--args", "-a", help="Its arguments: NAME=VALUE words, JSON, or a command.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="All results as one JSON document.")] = False,
+    output: FormatOption = Format.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
     """Run one module on many hosts."""
     from kprov.errors import InputError
     from kprov.playbook.engine import Engine
 
+    options = given.options()
     loaded = given.loaded()
     given_arguments: Any = arguments
     if arguments.lstrip().startswith("{") and not arguments.lstrip().startswith("{{"):
@@ -60,10 +68,13 @@ def command(
             given_arguments = json.loads(arguments)
         except ValueError as error:
             raise InputError(f"is not JSON: {error}", field="--args") from None
-    shown = _Shown(as_json=as_json)
-    with Engine(loaded, given.options(), shown) as engine:
+    shown = _Shown(as_json=as_json or output is Format.JSON)
+    recorder = report.Recorder()
+    with Engine(loaded, options, Both(shown, recorder)) as engine:
         result = engine.module(pattern, module, given_arguments)
-    if as_json:
+    if given.report is not None:
+        report.write(given.report, recorder, result, check=given.check)
+    if shown.as_json:
         typer.echo(secrets.scrub(json.dumps(shown.results, indent=2, default=str)))
     if not result.hosts:
         raise InputError(f"no host is meant by {pattern!r}", field="PATTERN")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from kprov.cli.files import check_writable
 from kprov.cli.vault_options import AskPass as AskVaultPass
 from kprov.cli.vault_options import PasswordFiles, VaultIds, use_passwords
 from kprov.errors import InputError
@@ -183,7 +184,9 @@ class Given(HostOptions):
     verbose: Verbose = 0
 
     def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
-        """As the engine takes it."""
+        """As the engine takes it. InputError when the report cannot be written later."""
+        if self.report is not None:
+            check_writable(self.report, field="--report")
         return replace(
             self.host_options(),
             check=self.check,

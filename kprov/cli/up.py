@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 Plan = Annotated[
     Path | None,
-    typer.Option("--plan", help="Do what `kprov plan -o FILE` said, if nothing has changed since."),
+    typer.Option(
+        "--plan", help="Apply a plan saved by `kprov plan --out FILE`, if nothing has changed since."
+    ),
 ]
 
 

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli.output import Format, errors, status_text, table
+from kprov.cli.output import Format, FormatOption, errors, status_text, table
 from kprov.cli.run_options import HostOptions, takes_run
 from kprov.playbook.result import Silent
 
-FormatOption = Annotated[Format, typer.Option("-o", "--output", help="Output format.")]
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
 ]

@@ -49,25 +49,32 @@ class Plan:
         return {name: list(dict.fromkeys(hosts)) for name, hosts in found.items()}
 
     def save(self, path: Path) -> None:
-        """Write it whole, for its owner only: diffs show what is on hosts."""
-        document = {
+        """Write it whole, for its owner only: diffs show what is on hosts. Raises InputError."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                with os.fdopen(handle, "w") as file:
+                    json.dump(self.document(), file, indent=1)
+                    file.write("\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", file=path, field="--out") from error
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {
             "kprov_plan": _VERSION,
             "made": self.made,
             "inventory": self.inventory,
             "options": self.options,
             "changes": [change.report() for change in self.changes],
+            "errors": self.errors,
         }
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "w") as file:
-                json.dump(document, file, indent=1)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Plan:

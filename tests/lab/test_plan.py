@@ -19,7 +19,7 @@ def test_one_variable_is_planned_file_by_file_and_a_host_that_drifted_is_refused
     cluster: Cluster, tmp_path: Path
 ) -> None:
     inventory, saved = cluster.lab.inventory, tmp_path / "plan.kprov"
-    shown = cluster.lab.kprov("plan", "-i", inventory, *CHANGED, "-o", saved).stdout
+    shown = cluster.lab.kprov("plan", "-i", inventory, *CHANGED, "--out", saved).stdout
     assert f"\n{', '.join(HOSTS)}\n  file     {CONF}" in shown
     assert "-election-timeout: 1000\n           +election-timeout: 1500" in shown
     assert f"restarts etcd on {', '.join(HOSTS)}" in shown

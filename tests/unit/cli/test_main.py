@@ -53,7 +53,7 @@ def test_options_stand_in_sections_by_what_they_concern() -> None:
 def test_an_error_is_one_message_and_its_exit_code_without_a_traceback(tmp_path: Path) -> None:
     done = kprov("certs", "list", "-i", str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: {tmp_path}/none: there is no such inventory\n"
+    assert done.stderr == f"error: {tmp_path}/none: the inventory does not exist\n"
 
 
 def test_an_unknown_command_is_bad_input() -> None:
