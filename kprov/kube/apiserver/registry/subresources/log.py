@@ -18,6 +18,7 @@ from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.registry.subresources import containers, dialing, encodings, headers, streams
 from kprov.kube.apiserver.registry.subresources.kubelet import Kubelets
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import field, status, timestamps
 
 if TYPE_CHECKING:
@@ -79,16 +80,25 @@ class Logs:
 async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
     import aiohttp
 
-    response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
-    response.start(call.request)
     try:
-        async for piece in _unpacked(answer):
-            await response.write(piece)
+        if call.request.upgrade == "websocket":
+            # Its library is loaded only by servers that get such a request.
+            from kprov.kube.apiserver.registry.subresources import log_websocket
+
+            return await log_websocket.send_log(call.request, _unpacked(answer))
+        return await _send_chunks(call.request, _unpacked(answer))
     except (aiohttp.ClientError, encodings.BrokenError) as error:
         # The client must see that the log is cut off.
         if call.request.transport is not None:
             call.request.transport.abort()
         raise ConnectionResetError(str(error)) from error
+
+
+async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
+    response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
+    response.start(request)
+    async for piece in pieces:
+        await response.write(piece)
     response.end()
     return response
 
