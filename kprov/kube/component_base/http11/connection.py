@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
         """Send a stream's head. Whether what follows is to be chunked."""
         assert self.transport is not None
         request.answering(stream)
-        lines = [self._listener.date()]
+        lines = self._date_line(stream)
         chunked = False
         if stream.status != 101:
             if has_body(stream.status) and "Content-Length" not in stream.headers:
@@ -278,7 +278,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(answer, Response)
         request.answering(answer)
         body = answer.body
-        lines = [self._listener.date()]
+        lines = self._date_line(answer)
         if has_body(answer.status):
             lines.append(f"Content-Length: {len(body)}")
         else:
@@ -292,6 +292,10 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write(head)
             self.transport.write(body)
+
+    def _date_line(self, answer: Answer) -> list[str]:
+        """None where a backend's answer already has its own date (RFC 9110, 6.6.1)."""
+        return [] if "Date" in answer.headers else [self._listener.date()]
 
     def _connection_line(self, request: Request) -> list[str]:
         """The header that tells whether the connection stays."""

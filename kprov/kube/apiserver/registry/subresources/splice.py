@@ -129,7 +129,7 @@ async def refusal(request: Request, head: Head, reader: asyncio.StreamReader) ->
     given = head.headers
     chunked = given.get("Transfer-Encoding", "").lower() == "chunked"
     pieces = _pieces(head, reader)
-    for name in ("Transfer-Encoding", "Connection", "Date"):
+    for name in ("Transfer-Encoding", "Connection"):
         given.popall(name, None)
     if not chunked and "Content-Length" not in given:
         request.keep_alive = False

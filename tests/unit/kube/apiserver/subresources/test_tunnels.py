@@ -248,6 +248,27 @@ async def _text(port: int, way: str) -> str:
         return await answer.text()
 
 
+_DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("way", ["forwarded", "upgraded", "refused"])
+async def test_an_answer_has_only_the_date_of_the_backend(front: Front, way: str) -> None:
+    status_line = {"forwarded": "200 OK", "upgraded": "101 Switching Protocols", "refused": "403 Forbidden"}
+    upgrade = "Connection: Upgrade\r\nUpgrade: x\r\n"
+    head = f"HTTP/1.1 {status_line[way]}\r\nDate: {_DATE}\r\n"
+    server = await _saying((head + (upgrade if way == "upgraded" else "") + "\r\n").encode())
+    behind = server.sockets[0].getsockname()[1]
+    port = await front(forward_to(behind) if way == "forwarded" else tunnel_to(behind))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    asks = "" if way == "forwarded" else upgrade
+    writer.write(f"GET /proxy/ HTTP/1.1\r\nHost: api\r\n{asks}\r\n".encode())
+    answer = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    assert answer[0].startswith(f"HTTP/1.1 {status_line[way]}")
+    assert [line for line in answer if line.lower().startswith("date:")] == [f"Date: {_DATE}"]
+    writer.close()
+    server.close()
+
+
 @pytest.mark.parametrize("way", ["forwarded", "upgraded"])
 async def test_who_is_not_there_is_told_as_go_tells_it(front: Front, unused_tcp_port: int, way: str) -> None:
     go_on = forward_to if way == "forwarded" else tunnel_to
