@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import ssl
-import tempfile
 import threading
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from kprov.kube.client import kubeconfig
+from tests.lab import api_connection
 
 _EVERY = 0.25
 _ANSWER_SECONDS = 1.0
@@ -24,14 +21,8 @@ class Prober(threading.Thread):
 
     def __init__(self, config: Path) -> None:
         super().__init__(daemon=True)
-        found = kubeconfig.load(config)
-        url = urlsplit(found.server)
-        self._address = (url.hostname or "", url.port or 443)
-        self._context = ssl.create_default_context(cadata=found.ca_data.decode())
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(found.cert_data + b"\n" + found.key_data)
-            file.flush()
-            self._context.load_cert_chain(file.name)
+        self._address = api_connection.address(config)
+        self._context = api_connection.tls_context(config)
         self._ended = threading.Event()
         self.answers = 0
         self.longest_gap = 0.0

@@ -25,6 +25,7 @@ from kprov.kube.kubelet.server.log_file import LogOptions
 log = logging.getLogger(__name__)
 
 _RELOAD_SECONDS: Final = 60.0
+_LARGEST_PORT: Final = 65535
 Handler = Callable[[web.BaseRequest, list[str]], Awaitable[web.StreamResponse]]
 
 
@@ -44,7 +45,7 @@ class KubeletServer:
         self._kubelet = kubelet
         self._cri = cri
         self._guard = Guard(config, client)
-        self._runner: web.ServerRunner | None = None
+        self._runner: web.AppRunner | None = None
         self._reload: asyncio.Task[None] | None = None
         self._handlers: dict[str, Handler] = {
             "healthz": self._healthz,
@@ -62,7 +63,10 @@ class KubeletServer:
     async def start(self) -> None:
         """Listen. OSError: the port is taken or the certificate cannot be read."""
         context = self._context()
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=1.0)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        app.on_response_prepare.append(_remove_server_header)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(
             self._runner, self._config.address, self._config.port, ssl_context=context, reuse_address=True
@@ -220,6 +224,7 @@ class KubeletServer:
         raise NotFoundError(f'container not found ("{parts[-1]}")')
 
     async def _exec(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+        _require_upgrade(request)
         container = await self._running(parts)
         streams = _streams(request)
         command = request.query.getall("command", [])
@@ -236,6 +241,7 @@ class KubeletServer:
         return await streaming.remote_command(request, url, **streams)
 
     async def _attach(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+        _require_upgrade(request)
         container = await self._running(parts)
         streams = _streams(request)
         url = await self._cri.attach_url(
@@ -252,13 +258,19 @@ class KubeletServer:
     async def _port_forward(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if len(parts) not in {2, 3}:
             raise BadRequestError("expected /portForward/NAMESPACE/POD")
+        _require_upgrade(request)
+        ports = _forwarded_ports(request)
         pod = self._pod(parts[0], parts[1])
         state = await container_state.read(self._cri, pods.uid_of(pod))
         if state.sandbox is None or not state.sandbox.ready:
             raise NotFoundError(f"pod {parts[1]} does not run")
-        ports = [int(port) for value in request.query.getall("port", []) for port in value.split(",")]
         url = await self._cri.port_forward_url(state.sandbox.id, ports)
-        return await streaming.port_forward(request, url, ports)
+        return await streaming.port_forward(request, url)
+
+
+async def _remove_server_header(_: web.Request, response: web.StreamResponse) -> None:
+    """Nobody needs to know which Python and library answer; upstream's kubelet sends no such header."""
+    response.headers.popall("Server", None)
 
 
 def _json(value: Any) -> web.Response:
@@ -267,6 +279,25 @@ def _json(value: Any) -> web.Response:
 
 def _flag(text: str | None) -> bool:
     return (text or "").lower() in {"1", "true", "t"}
+
+
+def _require_upgrade(request: web.BaseRequest) -> None:
+    if not streaming.is_upgrade(request):
+        raise BadRequestError("Upgrade request required")
+
+
+def _forwarded_ports(request: web.BaseRequest) -> list[int]:
+    """The ports that a WebSocket's channels stand for; SPDY clients name the port of each stream there."""
+    if not streaming.is_websocket(request) or streaming.offers_subprotocol(request, streaming.TUNNEL):
+        return []
+    given = ",".join(request.query.getall("port", []))
+    if not given:
+        raise BadRequestError('query parameter "port" is required')
+    ports = given.split(",")
+    for port in ports:
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _LARGEST_PORT):
+            raise BadRequestError(f'unable to parse "{port}" as a port')
+    return [int(port) for port in ports]
 
 
 def _streams(request: web.BaseRequest) -> dict[str, bool]:

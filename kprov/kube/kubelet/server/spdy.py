@@ -1,50 +1,31 @@
-"""The way to a container runtime: exec, attach and port forwarding by SPDY/3.1."""
+"""SPDY/3.1 streams of the container runtime, for clients that do not speak SPDY themselves."""
 
 import asyncio
-from urllib.parse import urlsplit
+from typing import Final
 
 from kprov.kube.component_base.spdy import Connection, SpdyError, Stream
+from kprov.kube.kubelet.server import runtime_upgrade
 
 __all__ = ["Connection", "SpdyError", "Stream", "connect", "dial"]
 
+_VERSION: Final = "X-Stream-Protocol-Version"
 
-async def dial(
-    url: str, protocols: str, *, method: str = "POST"
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
+
+async def dial(url: str, protocol: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
     """Upgrade a connection to SPDY/3.1: (reader, writer, chosen subprotocol). Raises SpdyError."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    headers = [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), (_VERSION, protocol)]
     try:
-        reader, writer = await asyncio.open_connection(
-            parts.hostname, port, ssl=True if parts.scheme == "https" else None
-        )
+        answer = await runtime_upgrade.ask(url, "POST", headers)
     except OSError as error:
-        raise SpdyError(f"dial {parts.netloc}: {error}") from error
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
-    headers = [
-        f"{method} {path} HTTP/1.1",
-        f"Host: {parts.netloc}",
-        "Connection: Upgrade",
-        "Upgrade: SPDY/3.1",
-    ]
-    headers += [f"X-Stream-Protocol-Version: {item}" for item in protocols.split(",")]
-    writer.write(("\r\n".join(headers) + "\r\nContent-Length: 0\r\n\r\n").encode())
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace")
-    except (asyncio.IncompleteReadError, OSError) as error:
-        raise SpdyError(f"no answer of {parts.netloc}: {error}") from error
-    status, *lines = head.split("\r\n")
-    if " 101 " not in f"{status} ":
-        body = (await reader.read(1024)).decode(errors="replace")
-        writer.close()
+        raise SpdyError(str(error)) from error
+    if answer.head.status != 101:
+        body = (await answer.read_refusal()).decode(errors="replace")
+        answer.writer.close()
+        status = f"{answer.head.status} {answer.head.reason}"
         raise SpdyError(f"unable to upgrade connection: {status}: {body.strip()}")
-    chosen = ""
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == "x-stream-protocol-version":
-            chosen = value.strip()
-    return reader, writer, chosen
+    return answer.reader, answer.writer, answer.head.headers.get(_VERSION, "")
 
 
-async def connect(url: str, protocols: str) -> Connection:
-    return Connection(*await dial(url, protocols))
+async def connect(url: str, protocol: str) -> Connection:
+    """Streams at the runtime's URL. Raises SpdyError."""
+    return Connection(*await dial(url, protocol))

@@ -1,22 +1,24 @@
-"""exec, attach and port forwarding: client WebSockets on one side, the runtime's SPDY on the other."""
+"""exec, attach and port forwarding for clients whose protocol the container runtime does not speak.
+
+Those are v5.channel.k8s.io and SPDY within a WebSocket; they become SPDY here. All other clients are passed
+through to the runtime. Source: upstream pkg/kubelet/server/server.go (getExec, getAttach, getPortForward).
+"""
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from aiohttp import WSMsgType, web
 
-from kprov.kube.component_base.both_ways import until_one_ends
-from kprov.kube.component_base.http11.body import Body
 from kprov.kube.kubelet.server import spdy
+from kprov.kube.kubelet.server.pass_through import accept, copy_both_ways, pass_through, result
 
 log = logging.getLogger(__name__)
 
 V5: Final = "v5.channel.k8s.io"
-V4: Final = "v4.channel.k8s.io"
 TUNNEL: Final = "SPDY/3.1+portforward.k8s.io"
 _RUNTIME_EXEC: Final = "v4.channel.k8s.io"
 _RUNTIME_FORWARD: Final = "portforward.k8s.io"
@@ -24,21 +26,30 @@ _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE = 0, 1, 2, 3, 4
 _CLOSE: Final = 255
 
 
+def is_upgrade(request: web.BaseRequest) -> bool:
+    """Whether the client asks for another protocol."""
+    tokens = (token.strip().lower() for token in request.headers.get("Connection", "").split(","))
+    return "upgrade" in tokens and bool(request.headers.get("Upgrade"))
+
+
 def is_websocket(request: web.BaseRequest) -> bool:
-    return request.headers.get("Upgrade", "").lower() == "websocket"
+    """Whether the client asks for a WebSocket."""
+    return is_upgrade(request) and request.headers["Upgrade"].lower() == "websocket"
 
 
-def is_spdy(request: web.BaseRequest) -> bool:
-    return request.headers.get("Upgrade", "").lower() == "spdy/3.1"
+def offers_subprotocol(request: web.BaseRequest, subprotocol: str) -> bool:
+    """Whether the client offers that WebSocket subprotocol."""
+    offered = ",".join(request.headers.getall("Sec-WebSocket-Protocol", []))
+    return is_websocket(request) and subprotocol in [each.strip() for each in offered.split(",")]
 
 
 async def remote_command(
     request: web.BaseRequest, url: str, *, stdin: bool, stdout: bool, stderr: bool, tty: bool
 ) -> web.StreamResponse:
     """Bridge one client to the runtime's exec or attach address, until either side ends."""
-    if is_spdy(request):
-        return await tunnel_spdy(request, url)
-    socket = web.WebSocketResponse(protocols=(V5, V4), max_msg_size=0, heartbeat=None, compress=False)
+    if not offers_subprotocol(request, V5):
+        return await pass_through(request, url)
+    socket = web.WebSocketResponse(protocols=(V5,), max_msg_size=0, heartbeat=None, compress=False)
     try:
         connection = await spdy.connect(url, _RUNTIME_EXEC)
     except spdy.SpdyError as error:
@@ -55,7 +66,7 @@ async def remote_command(
             sources[_STDERR] = await connection.open_stream({"streamType": "stderr"})
         if tty:
             sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
-        await _accept(request, socket)
+        await accept(request, socket)
         # Tells the client that the streams are open, as upstream.
         await socket.send_bytes(bytes([min(sources, default=_ERROR)]))
         await _bridge(socket, errors, sources, sinks)
@@ -64,24 +75,12 @@ async def remote_command(
     finally:
         await connection.close()
         await _close(socket)
-    return _answer(socket)
-
-
-async def _accept(request: web.BaseRequest, answer: web.StreamResponse) -> None:
-    """Switch protocols. ConnectionResetError: the client left while the runtime was asked."""
-    if request.transport is None:
-        raise ConnectionResetError("the client left before its stream was open")
-    await answer.prepare(request)
+    return result(socket)
 
 
 async def _close(socket: web.WebSocketResponse) -> None:
     with contextlib.suppress(ConnectionError, RuntimeError):
         await socket.close()
-
-
-def _answer(begun: web.StreamResponse) -> web.StreamResponse:
-    """What a handler gives back: who left before it was begun is told nothing, and aiohttp notices that."""
-    return begun if begun.prepared else web.Response()
 
 
 async def _bridge(
@@ -138,156 +137,27 @@ async def _from_client(socket: web.WebSocketResponse, sinks: dict[int, spdy.Stre
             await stream.write(data[1:])
 
 
-async def port_forward(request: web.BaseRequest, url: str, ports: list[int]) -> web.StreamResponse:
-    """Bridge to the runtime's port forwarding: SPDY as it is, SPDY within WebSocket, or v4 channels."""
-    if is_spdy(request):
-        return await tunnel_spdy(request, url)
-    socket = web.WebSocketResponse(protocols=(TUNNEL, V4), max_msg_size=0, compress=False)
-    if not socket.can_prepare(request).ok:
-        return web.Response(status=400, text="unable to upgrade: a WebSocket or SPDY/3.1 is needed\n")
-    wanted = [item.strip() for item in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+async def port_forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
+    """Bridge one client to the runtime's port forwarding address, until either side ends."""
+    if not offers_subprotocol(request, TUNNEL):
+        return await pass_through(request, url)
+    socket = web.WebSocketResponse(protocols=(TUNNEL,), max_msg_size=0, compress=False)
     try:
-        if TUNNEL in wanted:
-            reader, writer, _ = await spdy.dial(url, _RUNTIME_FORWARD)
-            try:
-                await _accept(request, socket)
-                await _tunnel(_messages(socket), socket.send_bytes, reader, writer)
-            finally:
-                writer.close()
-        else:
-            connection = await spdy.connect(url, _RUNTIME_FORWARD)
-            try:
-                await _accept(request, socket)
-                await _forward_channels(socket, connection, ports)
-            finally:
-                await connection.close()
-    except (spdy.SpdyError, ConnectionError) as error:
-        if isinstance(error, spdy.SpdyError) and not socket.prepared:
-            return web.Response(status=500, text=f"{error}\n")
+        reader, writer, _ = await spdy.dial(url, _RUNTIME_FORWARD)
+    except spdy.SpdyError as error:
+        return web.Response(status=500, text=f"{error}\n")
+    try:
+        await accept(request, socket)
+        await copy_both_ways(_messages(socket), socket.send_bytes, reader, writer)
+    except ConnectionError as error:
         log.info("port forwarding broke: %s", error)
+    finally:
+        writer.close()
     await _close(socket)
-    return _answer(socket)
+    return result(socket)
 
 
 async def _messages(socket: web.WebSocketResponse) -> AsyncIterator[bytes]:
     async for message in socket:
         if message.type == WSMsgType.BINARY:
             yield message.data
-
-
-async def _tunnel(
-    incoming: AsyncIterator[bytes], send: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    async def up() -> None:
-        async for data in incoming:
-            writer.write(data)
-            await writer.drain()
-
-    async def down() -> None:
-        while data := await reader.read(64 * 1024):
-            await send(data)
-
-    await until_one_ends(up(), down())
-
-
-async def _forward_channels(
-    socket: web.WebSocketResponse, connection: spdy.Connection, ports: list[int]
-) -> None:
-    """Channels 2n and 2n+1 are data and error of the n-th port; both begin with the port, little endian."""
-    streams: list[spdy.Stream] = []
-    copies = []
-
-    async def copy(channel: int, stream: spdy.Stream) -> None:
-        while data := await stream.read():
-            await socket.send_bytes(bytes([channel]) + data)
-
-    try:
-        for index, port in enumerate(ports):
-            headers = {"port": str(port), "requestID": str(index)}
-            error = await connection.open_stream({"streamType": "error", **headers})
-            data = await connection.open_stream({"streamType": "data", **headers})
-            await error.close()
-            streams.append(data)
-            for channel, stream in ((2 * index, data), (2 * index + 1, error)):
-                await socket.send_bytes(bytes([channel]) + port.to_bytes(2, "little"))
-                copies.append(asyncio.create_task(copy(channel, stream)))
-        async for message in _messages(socket):
-            if message and message[0] % 2 == 0 and message[0] // 2 < len(streams):
-                await streams[message[0] // 2].write(message[1:])
-    finally:
-        for task in copies:
-            task.cancel()
-        await asyncio.gather(*copies, return_exceptions=True)
-
-
-class _Raw:
-    """Takes the place of aiohttp's parser once a connection is no longer HTTP.
-
-    Who sends more than is read is slowed.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._incoming = Body(self._pause)
-        #: All that comes, until the client ends.
-        self.pieces = self._incoming.iter_any
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        self._incoming.feed(data)
-        return False, b""
-
-    def feed_eof(self) -> None:
-        self._incoming.end()
-
-    def set_exception(self, *_: Any) -> None:
-        self._incoming.end()
-
-    def _pause(self, on: bool) -> None:
-        if self._transport.is_closing():
-            return
-        if on:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
-
-
-async def tunnel_spdy(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    """A client that speaks SPDY itself: its bytes go to the runtime as they are."""
-    offered = ",".join(request.headers.getall("X-Stream-Protocol-Version", []))
-    try:
-        reader, writer, chosen = await spdy.dial(url, offered)
-    except spdy.SpdyError as error:
-        return web.Response(status=500, text=f"{error}\n")
-    headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
-    if chosen:
-        headers["X-Stream-Protocol-Version"] = chosen
-    response = web.StreamResponse(status=101, headers=headers)
-    response.force_close()
-    try:
-        await _accept(request, response)
-        transport = request.transport
-        # Where the client left in between, there is none.
-        if transport is not None:
-            await _splice(request, transport, reader, writer)
-    except ConnectionError as error:
-        log.info("a stream was not opened: %s", error)
-    finally:
-        writer.close()
-    return _answer(response)
-
-
-async def _splice(
-    request: web.BaseRequest,
-    transport: asyncio.Transport,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-) -> None:
-    raw = _Raw(transport)
-    request.protocol.set_parser(raw)  # type: ignore[arg-type]
-
-    async def send(data: bytes) -> None:
-        transport.write(data)
-        await request.protocol._drain_helper()
-
-    await _tunnel(raw.pieces(), send, reader, writer)
-    transport.close()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from kprov.kube.kubelet.server import streaming
+from kprov.kube.kubelet.server import pass_through, streaming
 from tests.unit.kube.http_server import served
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\r\n"
@@ -62,7 +62,7 @@ async def kubelet(runtime: Runtime, handle: Handle) -> AsyncIterator[int]:
 async def test_a_runtime_that_does_not_read_holds_its_client() -> None:
     runtime = Runtime()
     runtime.switches.set()
-    async with kubelet(runtime, streaming.tunnel_spdy) as port:
+    async with kubelet(runtime, pass_through.pass_through) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(SPDY)
         assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
@@ -90,7 +90,7 @@ async def _exec(request: web.BaseRequest, url: str) -> web.StreamResponse:
 
 
 async def _forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
-    return await streaming.port_forward(request, url, [80])
+    return await streaming.port_forward(request, url)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def _forward(request: web.BaseRequest, url: str) -> web.StreamResponse:
     [
         pytest.param(_forward, SPDY, id="port forwarding by SPDY"),
         pytest.param(_forward, SOCKET + streaming.TUNNEL.encode() + b"\r\n\r\n", id="within a WebSocket"),
-        pytest.param(_forward, SOCKET + streaming.V4.encode() + b"\r\n\r\n", id="by channels"),
+        pytest.param(_forward, SOCKET + b"v4.channel.k8s.io" + b"\r\n\r\n", id="by channels"),
         pytest.param(_exec, SPDY, id="exec by SPDY"),
         pytest.param(_exec, SOCKET + streaming.V5.encode() + b"\r\n\r\n", id="exec by channels"),
     ],
