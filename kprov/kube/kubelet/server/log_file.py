@@ -27,27 +27,25 @@ class LogOptions:
     stream: str = "All"
 
 
-def _offset_of_tail(path: str, lines: int) -> int:
-    """Where the last ``lines`` lines begin."""
-    with open(path, "rb") as file:
-        end = file.seek(0, 2)
-        if lines <= 0:
-            return end
-        # The newline that ends the last line does not count.
-        position, count = end, 0
-        while position > 0:
-            size = min(_BLOCK, position)
-            position -= size
-            file.seek(position)
-            block = file.read(size)
-            at = len(block)
-            while (at := block.rfind(b"\n", 0, at)) >= 0:
-                if position + at == end - 1:
-                    continue
-                count += 1
-                if count == lines:
-                    return position + at + 1
-        return 0
+def _offset_of_tail(file: BinaryIO, end: int, lines: int) -> int:
+    """Where the last ``lines`` lines before ``end`` begin. Moves the file's position."""
+    if lines <= 0:
+        return end
+    # The newline that ends the last line does not count.
+    position, count = end, 0
+    while position > 0:
+        size = min(_BLOCK, position)
+        position -= size
+        file.seek(position)
+        block = file.read(size)
+        at = len(block)
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            if position + at == end - 1:
+                continue
+            count += 1
+            if count == lines:
+                return position + at + 1
+    return 0
 
 
 def parse(line: bytes) -> tuple[bytes, bytes, bool, bytes]:
@@ -73,19 +71,24 @@ def _shown(line: bytes, options: LogOptions) -> bytes:
 
 
 async def read(path: str, options: LogOptions, is_running: Callable[[], bool | None]) -> AsyncIterator[bytes]:
-    """Pieces of the log. With ``follow`` until the container has ended and all is read.
+    """Pieces of the log, to the size that it has when it is opened.
 
-    ``is_running()`` is asked at the end of the file. A log that was rotated meanwhile is gone on with.
+    With ``follow`` until the container has ended and all is read: ``is_running()`` is asked at the end of the
+    file, and a log that is rotated meanwhile goes on in its next file. FileNotFoundError: there is no log.
     """
     left = options.limit
-    start = 0 if options.tail is None else await asyncio.to_thread(_offset_of_tail, path, options.tail)
-    file = _opened(path)
+    file = _open(path)
     try:
+        end = os.fstat(file.fileno()).st_size
+        start = 0
+        if options.tail is not None:
+            start = await asyncio.to_thread(_offset_of_tail, file, end, options.tail)
         file.seek(start)
         rest = b""
         ended = False
         while True:
-            block = file.read(_BLOCK)
+            # Lines that are written while this reads would be more than the tail that was counted.
+            block = file.read(_BLOCK if options.follow else min(_BLOCK, max(end - file.tell(), 0)))
             if block:
                 *lines, rest = (rest + block).split(b"\n")
                 piece = b"".join(_shown(line, options) for line in lines)
@@ -102,7 +105,7 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
                 return
             if _is_replaced(path, file.fileno()):
                 file.close()
-                file = _opened(path)
+                file = _open(path)
                 continue
             if is_running() is False:
                 # Read once more: the last words may have come just now.
@@ -112,7 +115,7 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
         file.close()
 
 
-def _opened(path: str) -> BinaryIO:
+def _open(path: str) -> BinaryIO:
     return open(path, "rb")
 
 
@@ -127,7 +130,7 @@ def tail_text(path: str, *, lines: int, limit: int) -> str:
     """The end of a log as text: at most so many lines and bytes."""
     try:
         with open(path, "rb") as file:
-            file.seek(_offset_of_tail(path, lines))
+            file.seek(_offset_of_tail(file, file.seek(0, os.SEEK_END), lines))
             content = b"".join(_shown(line, LogOptions()) for line in file.read().split(b"\n") if line)
     except OSError:
         return ""

@@ -1,5 +1,6 @@
 """Logs in CRI's format."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,29 @@ async def test_since_stream_limit_and_timestamps(path: str) -> None:
 
 async def test_following_ends_when_the_container_has_ended(path: str) -> None:
     assert await read(path, follow=True, tail=1) == b"three\n"
+
+
+def append_line(path: str) -> None:
+    with Path(path).open("ab") as file:
+        file.write(b"2026-01-01T00:00:04.000000001Z stdout F four\n")
+
+
+@pytest.mark.parametrize(("follow", "said"), [(False, b"three\n"), (True, b"three\nfour\n")])
+async def test_only_who_follows_a_log_reads_what_is_written_meanwhile(
+    path: str, follow: bool, said: bytes
+) -> None:
+    pieces = log_file.read(path, LogOptions(tail=1, follow=follow), lambda: False)
+    found = [await anext(pieces)]
+    append_line(path)
+    found += [piece async for piece in pieces]
+    assert b"".join(found) == said
+
+
+async def test_a_log_that_was_cut_ends_where_it_ends(path: str) -> None:
+    pieces = log_file.read(path, LogOptions(), lambda: True)
+    assert await anext(pieces) == b"one\ntwo-half\nthree\n"
+    os.truncate(path, 10)
+    assert [piece async for piece in pieces] == []
 
 
 def test_the_end_of_a_log_as_text(path: str) -> None:
