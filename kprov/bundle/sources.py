@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,25 @@ def digest(package: Path = PACKAGE) -> str:
         total.update(f"{file}\0{len(content)}\0".encode())
         total.update(content)
     return total.hexdigest()
+
+
+def components_version(package: Path = PACKAGE) -> str:
+    """The version that the components report, such as v1.36.0+kprov; read, as kprov.kube is only data here.
+
+    Raises:
+        KprovError: the sources do not name it.
+
+    """
+    path = package / "kube" / "component_base" / "options.py"
+    found = re.search(r'^VERSION: Final = "([^"]+)"$', path.read_text(), re.MULTILINE)
+    if found is None:
+        raise KprovError(f"{path} names no VERSION")
+    return found[1]
+
+
+def file_digest(path: Path) -> str:
+    """`sha256:` and the hexadecimal digest of a file."""
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def build_info() -> str:

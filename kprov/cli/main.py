@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,13 +31,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "certs": ("kprov.cli.certificates", "Certificates of a cluster."),
     "bundle": ("kprov.cli.bundle", "The components as they travel to hosts."),
     "lab": ("kprov.cli.lab", "systemd hosts on this machine, to try things on."),
+    "completion": ("kprov.cli.completion", "Print the completion script of a shell."),
+    "version": ("kprov.cli.version", "Show the versions of kprov and its components."),
 }
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The program for these arguments: only the command they name is loaded, others are names in the help."""
     app = typer.Typer(
-        add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -44,7 +46,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         help="From bare machines to a verified, highly available Kubernetes cluster, over SSH.",
     )
     app.callback()(root)
-    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
+    words = _words_to_complete() or arguments
+    asked = next((word for word in words if not word.startswith("-")), "")
     for name, (module_name, help_line) in COMMANDS.items():
         module: Any = importlib.import_module(module_name) if name == asked else None
         if hasattr(module, "app"):
@@ -53,6 +56,14 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             function = module.command if module else _not_loaded
             app.command(name, help=help_line, cls=panels.Command)(function)
     return app
+
+
+def _words_to_complete() -> list[str]:
+    """The words after `kprov` on the line that a shell wants to be completed; none when it asks nothing."""
+    if "_KPROV_COMPLETE" not in os.environ:
+        return []
+    # bash has the words, one a line; zsh and fish the line up to the cursor.
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
 
 
 def _not_loaded() -> None:
