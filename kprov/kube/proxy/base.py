@@ -7,6 +7,7 @@ the other.
 from dataclasses import dataclass
 
 from kprov.kube.proxy.nftables import TABLE
+from kprov.kube.proxy.present import Container, Hook, Layout
 
 CLUSTER_IPS = "cluster-ips"
 SERVICE_IPS = "service-ips"
@@ -38,14 +39,54 @@ class Settings:
         return "ip6" if self.family == 6 else "ip"
 
     @property
+    def address_type(self) -> str:
+        return "ipv6_addr" if self.family == 6 else "ipv4_addr"
+
+    @property
     def mark_rule(self) -> str:
         return f"meta mark set meta mark or {self.masquerade_mark:#x}"
 
 
+def layout(settings: Settings) -> Layout:
+    """The form of what `render` makes: what the kernel lists afterwards."""
+    address = settings.address_type
+    socket = (address, "inet_proto", "inet_service")
+    port = socket[1:]
+    return Layout(
+        containers={
+            CLUSTER_IPS: Container("set", (address,)),
+            NODEPORT_IPS: Container("set", (address,)),
+            HAIRPIN_CONNECTIONS: Container("set", (address, *socket)),
+            SERVICE_IPS: Container("map", socket),
+            SERVICE_NODEPORTS: Container("map", port),
+            NO_ENDPOINT_SERVICES: Container("map", socket),
+            NO_ENDPOINT_NODEPORTS: Container("map", port),
+            FIREWALL_IPS: Container("map", socket),
+        },
+        chains={
+            REJECT_CHAIN: None,
+            "services": None,
+            "masquerading": None,
+            "service-endpoints-check": None,
+            "nodeport-endpoints-check": None,
+            "firewall-check": None,
+            "cluster-ips-check": None,
+            "filter-prerouting-pre-dnat": Hook("filter", "prerouting", -110),
+            "filter-output-pre-dnat": Hook("filter", "output", -110),
+            "filter-input": Hook("filter", "input", 0),
+            "filter-forward": Hook("filter", "forward", 0),
+            "filter-output": Hook("filter", "output", 0),
+            "nat-prerouting": Hook("nat", "prerouting", -100),
+            "nat-output": Hook("nat", "output", -100),
+            "nat-postrouting": Hook("nat", "postrouting", 100),
+        },
+    )
+
+
 def render(settings: Settings) -> str:
-    """Lines of `nft -f -` for a table that was just deleted."""
+    """Lines of `nft -f -` for a table without rules; containers and chains may exist already."""
     ip = settings.ip
-    address = "ipv6_addr" if settings.family == 6 else "ipv4_addr"
+    address = settings.address_type
     loopback = "::1" if settings.family == 6 else "127.0.0.0/8"
     mark = f"{settings.masquerade_mark:#x}"
     hairpin = f"{ip} saddr . {ip} daddr . meta l4proto . th dport @{HAIRPIN_CONNECTIONS}"

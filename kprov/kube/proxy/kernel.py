@@ -1,5 +1,6 @@
 """The edge to the kernel: `nft`, `conntrack` and `ip` as programs."""
 
+import dataclasses
 import shutil
 from collections.abc import Iterable
 
@@ -7,6 +8,7 @@ import orjson
 
 from kprov.kube.component_helpers.process import ProcessError, run
 from kprov.kube.proxy.nftables import TABLE
+from kprov.kube.proxy.present import Present, parse_elements, parse_table
 
 # A full table of a large cluster takes the kernel a while.
 _TIMEOUT = 60.0
@@ -23,6 +25,24 @@ async def table_exists(family: str) -> bool:
     except ProcessError:
         return False
     return True
+
+
+async def read_table(family: str, containers: Iterable[str]) -> Present | None:
+    """The table with the elements of these containers, as far as they exist; None without a table.
+
+    Affinity sets are not among them: they may have an entry for each client. Raises ProcessError.
+    """
+    if not await table_exists(family):
+        return None
+    listed = await run("nft", "--json", "--terse", "list", "table", family, TABLE, timeout=_TIMEOUT)
+    found = parse_table(orjson.loads(listed))
+    elements = {}
+    for name in containers:
+        if name in found.layout.containers:
+            kind = found.layout.containers[name].kind
+            listed = await run("nft", "--json", "list", kind, family, TABLE, name, timeout=_TIMEOUT)
+            elements[name] = parse_elements(orjson.loads(listed))
+    return dataclasses.replace(found, elements=elements)
 
 
 async def delete_table(family: str) -> None:

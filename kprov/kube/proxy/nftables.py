@@ -1,10 +1,13 @@
 """The table as a value: named maps and sets of elements, chains of rules; and the text that changes it.
 
-`full` replaces the whole table, `difference` writes only what differs from the table written last.
+`replace` puts the whole table in place of another one, `take_over` changes the one that the kernel has,
+`difference` writes only what differs from the table written last.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from kprov.kube.proxy.present import Container, Layout, Present, foreign
 
 TABLE = "kube-proxy"
 
@@ -46,12 +49,42 @@ class Transaction:
     stale_chains: frozenset[str] = frozenset()
 
 
-def full(family: str, base: str, desired: Tables) -> Transaction:
-    """Put the whole table in place of whatever is there; `base` makes containers and base chains."""
+def replace(family: str, base: str, desired: Tables) -> Transaction:
+    """Put the whole table in place of whatever is there; `base` makes containers and base chains.
+
+    Session affinity of clients is lost.
+    """
     where = f"{family} {TABLE}"
     lines = [f"add table {where}", f"delete table {where}", base.rstrip("\n")]
     lines += _write(where, Tables(), desired)
     return Transaction("\n".join(lines) + "\n")
+
+
+def take_over(family: str, base: str, layout: Layout, present: Present, desired: Tables) -> Transaction:
+    """From the kernel's table to the desired one, whoever wrote it; `layout` is the form of `base`.
+
+    Rules are written anew, elements where they differ. Affinity sets that stay keep their clients. What is
+    not known here is removed. The table must fit: `Present.fits`.
+    """
+    where = f"{family} {TABLE}"
+    chains, containers = present.layout.chains, present.layout.containers
+    form = Container("set", (_address_type(family),))
+    kept = Tables(
+        elements={name: dict(entries) for name, entries in present.elements.items()},
+        # A set of another form has no timeout that is wanted: it is made anew.
+        affinity={
+            name: present.timeouts.get(name, 0) if containers[name] == form else 0
+            for name in desired.affinity.keys() & containers.keys()
+        },
+    )
+    lines = [f"add table {where}", *(f"flush chain {where} {name}" for name in sorted(chains))]
+    lines += [base.rstrip("\n"), *_write(where, kept, desired)]
+    lines += [
+        f"delete {containers[name].kind} {where} {name}"
+        for name in foreign(containers, layout.containers, desired.affinity)
+    ]
+    stale = foreign(chains, layout.chains, desired.chains)
+    return Transaction("\n".join(lines) + "\n", frozenset(stale))
 
 
 def difference(family: str, present: Tables, desired: Tables) -> Transaction:
@@ -72,7 +105,7 @@ def delete_chains(family: str, names: Iterable[str]) -> str:
 
 def _write(where: str, present: Tables, desired: Tables) -> list[str]:
     """Chains before what leads to them, old elements out before new ones of the same key."""
-    kind = "ipv6_addr" if where.startswith("ip6") else "ipv4_addr"
+    kind = _address_type(where.partition(" ")[0])
     lines = []
     for name, seconds in sorted(desired.affinity.items()):
         if present.affinity.get(name) != seconds:
@@ -110,3 +143,7 @@ def _write(where: str, present: Tables, desired: Tables) -> list[str]:
         if fresh:
             lines.append(f"add element {where} {container} {{ {', '.join(fresh)} }}")
     return lines
+
+
+def _address_type(family: str) -> str:
+    return "ipv6_addr" if family == "ip6" else "ipv4_addr"

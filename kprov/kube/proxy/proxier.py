@@ -1,4 +1,4 @@
-"""Writes the table: everything on start and after a failure, then only what differs."""
+"""Writes the table: first what differs from the kernel's, then what differs from the last one written."""
 
 import asyncio
 import ipaddress
@@ -8,13 +8,15 @@ import time
 from kprov.kube.component_base import metrics
 from kprov.kube.component_helpers.process import ProcessError
 from kprov.kube.proxy import base, kernel, nftables
-from kprov.kube.proxy.nftables import Tables
+from kprov.kube.proxy.nftables import Tables, Transaction
 from kprov.kube.proxy.state import State
 
 log = logging.getLogger(__name__)
 
-# Somebody may have changed the table; once an hour it is written anew, as upstream does.
+# Somebody may have changed the table; once an hour it is compared with the kernel's, as upstream does.
 _FULL_EVERY = 3600.0
+# So many failures in a row mean that the kernel does not take the change: then the table is replaced.
+_REPLACE_AFTER_FAILURES = 2
 _STALE_AFTER = 1.0
 
 _SYNC = metrics.histogram(
@@ -50,6 +52,7 @@ class Proxier:
         self._wake = asyncio.Event()
         self._written: Tables | None = None
         self._written_at = 0.0
+        self._failures = 0
         self._stale_chains: dict[str, float] = {}
         self._stale_udp: set[str] = set()
         self.node_ips: tuple[str, ...] = ()
@@ -79,14 +82,16 @@ class Proxier:
                 async with asyncio.timeout(self._wait_seconds()):
                     await self._wake.wait()
             except TimeoutError:
-                await self._check()
+                await self.check()
             self._wake.clear()
             started = time.monotonic()
             try:
-                await self._sync()
+                await self.sync()
                 self.problem = ""
+                self._failures = 0
             except ProcessError as error:
                 self.problem = str(error)
+                self._failures += 1
                 self._written = None
                 self._stale_chains.clear()
                 _FAILED.labels(ip_family=self._label).inc()
@@ -98,23 +103,24 @@ class Proxier:
     def _wait_seconds(self) -> float:
         return min(self._sync_period, _STALE_AFTER) if self._stale_chains else self._sync_period
 
-    async def _check(self) -> None:
-        """Write everything when the table was taken away, or an hour went by."""
+    async def check(self) -> None:
+        """Let the next sync compare with the kernel's table: it was taken away, or an hour went by."""
         if self._written is None:
             return
         too_old = time.monotonic() - self._written_at > _FULL_EVERY
         if too_old or not await kernel.table_exists(self._family):
-            log.info("table %s %s is written anew", self._family, nftables.TABLE)
+            log.info("comparing table %s %s with the kernel's", self._family, nftables.TABLE)
             self._written = None
             self._stale_chains.clear()
 
-    async def _sync(self) -> None:
+    async def sync(self) -> None:
+        """Write what differs. Raises ProcessError."""
         dirty, self._dirty = self._dirty, set()
         self._stale_udp |= self._state.update(dirty, self.node_ips, self.zone)
         desired = self._state.desired(await self._addresses())
         now = time.monotonic()
         if self._written is None:
-            transaction = nftables.full(self._family, base.render(self._state.settings), desired)
+            transaction = await self._whole(desired)
             self._written_at = now
         else:
             transaction = nftables.difference(self._family, self._written, desired)
@@ -130,6 +136,18 @@ class Proxier:
             await kernel.forget_udp(stale_udp, self._state.settings.family)
         except ProcessError as error:
             log.warning("stale UDP connections stay: %s", error)
+
+    async def _whole(self, desired: Tables) -> Transaction:
+        """From what the kernel has, so that affinity sets keep their clients."""
+        settings = self._state.settings
+        layout, text = base.layout(settings), base.render(settings)
+        present = await kernel.read_table(self._family, layout.containers)
+        if present is None:
+            return nftables.replace(self._family, text, desired)
+        if self._failures >= _REPLACE_AFTER_FAILURES or not present.fits(layout):
+            log.warning("replacing table %s %s, session affinity is lost", self._family, nftables.TABLE)
+            return nftables.replace(self._family, text, desired)
+        return nftables.take_over(self._family, text, layout, present, desired)
 
     async def _delete_stale(self, desired: Tables, now: float) -> None:
         ripe = {name for name, since in self._stale_chains.items() if now - since >= _STALE_AFTER}

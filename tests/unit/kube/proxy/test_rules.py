@@ -58,7 +58,7 @@ def tables_of(subject: Service, *slices: EndpointSlice) -> Tables:
 
 
 def golden(name: str, tables: Tables) -> None:
-    text = nftables.full("ip", base.render(SETTINGS), tables).text
+    text = nftables.replace("ip", base.render(SETTINGS), tables).text
     assert text == (GOLDEN / f"{name}.nft").read_text()
 
 

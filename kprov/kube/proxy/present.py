@@ -1,0 +1,106 @@
+"""The table as the kernel has it: what `nft --json` lists, as values.
+
+The rules of chains are not among them: they are written anew where a table is taken over, in the same
+transaction. What cannot be written anew without loss is the content of sets.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Container(NamedTuple):
+    """A named set or map: `kind` is "set" or "map", `types` the parts of its keys."""
+
+    kind: str
+    types: tuple[str, ...]
+
+
+class Hook(NamedTuple):
+    """Where a base chain stands."""
+
+    type: str
+    hook: str
+    priority: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Containers and chains by name; the hook of a chain that no packet enters by itself is None."""
+
+    containers: Mapping[str, Container]
+    chains: Mapping[str, Hook | None]
+
+
+@dataclass(frozen=True)
+class Present:
+    """A table of the kernel. `timeouts`: seconds, of sets that have one. `elements` as in nftables.Tables."""
+
+    layout: Layout
+    timeouts: Mapping[str, int] = field(default_factory=dict)
+    elements: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def fits(self, wanted: Layout) -> bool:
+        """Whether nothing here has a name of `wanted` and another form, which the kernel cannot change."""
+        mine = self.layout
+        return all(
+            mine.containers.get(name, form) == form for name, form in wanted.containers.items()
+        ) and all(mine.chains.get(name, hook) == hook for name, hook in wanted.chains.items())
+
+
+def parse_table(document: Mapping[str, Any]) -> Present:
+    """Of `nft --json --terse list table`: everything but elements."""
+    containers: dict[str, Container] = {}
+    chains: dict[str, Hook | None] = {}
+    timeouts: dict[str, int] = {}
+    for kind, entry in _entries(document):
+        if kind in {"set", "map"}:
+            types = entry["type"]
+            containers[entry["name"]] = Container(kind, tuple([types] if isinstance(types, str) else types))
+            if "timeout" in entry:
+                timeouts[entry["name"]] = entry["timeout"]
+        elif kind == "chain":
+            hook = Hook(entry["type"], entry["hook"], entry["prio"]) if "hook" in entry else None
+            chains[entry["name"]] = hook
+    return Present(Layout(containers, chains), timeouts)
+
+
+def parse_elements(document: Mapping[str, Any]) -> dict[str, str]:
+    """Of `nft --json list set` or `list map`: key > value, "" in a set, in the text of a transaction."""
+    found: dict[str, str] = {}
+    for kind, entry in _entries(document):
+        for element in entry.get("elem", ()) if kind in {"set", "map"} else ():
+            key, value = element if kind == "map" else (element, None)
+            found[_key_text(key)] = _verdict_text(value) if kind == "map" else ""
+    return found
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for item in document["nftables"]:
+        yield from item.items()
+
+
+def _key_text(key: Any) -> str:
+    if isinstance(key, dict):
+        if "elem" in key:  # with a comment, a timeout or a counter
+            return _key_text(key["elem"]["val"])
+        if "concat" in key:
+            return " . ".join(map(_key_text, key["concat"]))
+        if "prefix" in key:
+            return f"{key['prefix']['addr']}/{key['prefix']['len']}"
+        if "range" in key:
+            return "-".join(map(_key_text, key["range"]))
+    return str(key)
+
+
+def _verdict_text(verdict: Any) -> str:
+    """{"goto": {"target": "x"}} is "goto x", {"drop": null} is "drop"."""
+    if not isinstance(verdict, dict):
+        return str(verdict)
+    ((name, more),) = verdict.items()
+    return f"{name} {more['target']}" if more else name
+
+
+def foreign(names: Iterable[str], *known: Iterable[str]) -> list[str]:
+    """Those of the names that stand nowhere among the known ones, in order."""
+    return sorted(set(names).difference(*known))
