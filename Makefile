@@ -29,7 +29,7 @@ lint: $(VENV)/.dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev ## unit tests
+unit: $(VENV)/.dev $(VENV)/.programs ## unit tests
 	$(BIN)/pytest tests/unit
 
 servers: $(VENV)/.dev ## tests of API servers with an etcd, as processes of this machine
@@ -81,6 +81,11 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@$(INSTALL) --require-hashes --requirement requirements/run.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Tests of kube-proxy write real nftables; without nft, and without root to install it, they are skipped.
+$(VENV)/.programs: | $(BIN)/python
+	@command -v nft >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -qq && apt-get install -y -qq nftables >/dev/null; }
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python
