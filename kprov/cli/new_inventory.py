@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from kprov.errors import InputError
+from kprov.inventory import addresses
 
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,50}[a-z0-9])?$")
 
@@ -37,10 +37,12 @@ class Answers:
         for values, what in ((names, "name"), (addresses, "address")):
             for value in values:
                 if values.count(value) > 1:
-                    raise InputError(f"{what} {value} is given to more than one host", field="--host")
+                    raise InputError(f"several hosts have the {what} {value}", field="--host")
         for name in self.control_plane:
             if self.hosts and name not in names:
-                raise InputError(f"{name} is none of the hosts {', '.join(names)}", field="--control-plane")
+                raise InputError(
+                    f"{name} is not one of the hosts: {', '.join(names)}", field="--control-plane"
+                )
         services = _network(self.service_cidr, "--service-cidr")
         pods = _network(self.pod_cidr, "--pod-cidr")
         if services.overlaps(pods):
@@ -51,7 +53,7 @@ class Answers:
                 if _address(address, flag) in network:
                     raise InputError(f"is inside the {whose}' network {network}", field=flag)
         if self.vip in addresses:
-            raise InputError(f"{self.vip} is a host's address; it has to be free", field="--vip")
+            raise InputError(f"{self.vip} is the address of a host; the VIP must be unused", field="--vip")
 
     @property
     def control_plane_names(self) -> list[str]:
@@ -74,7 +76,9 @@ def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if not separator:
             name, address = f"node{number}", word
         if not _NAME.match(name):
-            raise InputError(f"{name!r} is no host name (lower case letters, digits, dashes)", field="--host")
+            raise InputError(
+                f"{name!r} is not a valid host name (lower case letters, digits, '-' and '.')", field="--host"
+            )
         found.append((name, str(_address(address, f"--host {word}"))))
     return tuple(found)
 
@@ -108,15 +112,15 @@ def _yaml(document: Any) -> str:
     return yaml.safe_dump(document, sort_keys=False, width=200)
 
 
-def _address(text: str, flag: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _address(text: str, flag: str) -> addresses.Address:
     try:
-        return ipaddress.ip_address(text)
+        return addresses.address(text)
     except ValueError as error:
         raise InputError(str(error), field=flag) from error
 
 
-def _network(text: str, flag: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def _network(text: str, flag: str) -> addresses.Network:
     try:
-        return ipaddress.ip_network(text)
+        return addresses.network(text)
     except ValueError as error:
         raise InputError(str(error), field=flag) from error

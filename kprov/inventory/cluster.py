@@ -12,6 +12,7 @@ from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import effects, kubespray, machines, yamlfile
 from kprov.inventory.model import Inventory
+from kprov.inventory.variable_errors import describe
 from kprov.inventory.variables import ClusterVariables
 
 #: kubespray's groups, and Ansible's own.
@@ -151,21 +152,12 @@ def _variables(
         for entry in error.errors():
             name = str(entry["loc"][0])
             file, line = place(inventory, name)
-            message = entry["msg"].removeprefix("Value error, ")
-            problems.append(
-                InputError(_with_value(message, entry["input"]), file=file, line=line, field=name)
-            )
+            problems.append(InputError(describe(entry), file=file, line=line, field=name))
             values.pop(name, None)
         try:
             return ClusterVariables.model_validate(values)
         except ValidationError:
             return ClusterVariables()
-
-
-def _with_value(message: str, value: Any) -> str:
-    """A message that names the value that it is about."""
-    text = str(value)
-    return message if text and text in message else f"{message}, not {value!r}"
 
 
 def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from kprov.inventory import addresses
 from kprov.inventory import labels as rules
 
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def _network(value: Any) -> Any:
     """A CIDR without host bits, as the components take it."""
-    if not isinstance(value, str):
-        raise ValueError("must be a network such as 10.233.0.0/18")  # noqa: TRY004 - pydantic's protocol
-    if "/" not in value:
-        raise ValueError("must have a prefix length, such as 10.233.0.0/18")
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError as error:
-        raise ValueError(str(error)) from None
-    return _ipv4(network)
+    return _ipv4(addresses.network(value))
 
 
 def _address(value: Any) -> Any:
-    try:
-        return ipaddress.ip_address(value)
-    except ValueError as error:
-        raise ValueError(str(error)) from None
+    return addresses.address(value)
+
+
+def _vip(value: Any) -> Any:
+    """An address, or "" for none."""
+    return value if value == "" else _ipv4(_address(value))
+
+
+def _dns_name(value: Any) -> Any:
+    if isinstance(value, str) and not _DNS_NAME.fullmatch(value):
+        raise ValueError(
+            "must be a DNS name of lower case letters, digits, '-' and '.', such as cluster.local"
+        )
+    return value
+
+
+def _port_range(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d+-\d+", value):
+        raise ValueError("must be a range of ports such as 30000-32767")
+    return value
 
 
 def _ipv4(value: Any) -> Any:
@@ -42,7 +53,7 @@ def _ipv4(value: Any) -> Any:
 
 def _absolute(value: Any) -> Any:
     if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
-        raise ValueError("must be an absolute path")
+        raise ValueError("must be an absolute path such as /var/lib/data")
     return value
 
 
@@ -105,7 +116,8 @@ Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_network)]
 Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _ipv4(_address(value)))]
 Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
 Folder = Annotated[str, BeforeValidator(_absolute)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")]
+Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_vip)]
+Name = Annotated[str, BeforeValidator(_dns_name)]
 Taint = Annotated[str, AfterValidator(_taint)]
 NodeName = Annotated[str, AfterValidator(_node)]
 
@@ -124,9 +136,9 @@ class ClusterVariables(BaseModel):
     upstream_dns_servers: list[Server] = []
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
-    kube_apiserver_node_port_range: Annotated[str, Field(pattern=r"^\d+-\d+$")] = "30000-32767"
+    kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_port_range)] = "30000-32767"
     kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
-    kube_vip_address: Address | Literal[""] = ""
+    kube_vip_address: Vip = ""
     supplementary_addresses_in_ssl_keys: list[str] = []
     node_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
     node_taints: list[Taint] = []

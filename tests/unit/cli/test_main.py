@@ -95,10 +95,10 @@ def test_init_overwrites_only_when_told_to(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         ((), "--host: at least one host is needed"),
-        (("--host=1.2.3",), "--host 1.2.3: '1.2.3'"),
-        (("--host=192.0.2.1", "--host=192.0.2.1"), "given to more than one host"),
-        (("--host=192.0.2.1", "--control-plane=x"), "--control-plane: x is none of the hosts node1"),
-        (("--host=192.0.2.1", "--vip=192.0.2.1"), "--vip: 192.0.2.1 is a host's address"),
+        (("--host=1.2.3",), "--host 1.2.3: must be an IP address such as 192.0.2.10, not '1.2.3'"),
+        (("--host=192.0.2.1", "--host=192.0.2.1"), "several hosts have the address 192.0.2.1"),
+        (("--host=192.0.2.1", "--control-plane=x"), "--control-plane: x is not one of the hosts: node1"),
+        (("--host=192.0.2.1", "--vip=192.0.2.1"), "--vip: 192.0.2.1 is the address of a host"),
         (
             ("--host=192.0.2.1", "--pod-cidr=10.233.0.0/16"),
             "--service-cidr: 10.233.0.0/18 overlaps the pods'",

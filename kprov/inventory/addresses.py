@@ -1,0 +1,33 @@
+"""IP addresses and networks that users write, with errors that say what is expected."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def address(value: Any) -> Address:
+    """An IP address in text. Raises ValueError."""
+    try:
+        if not isinstance(value, str):
+            # A number would be read as the address of that number: 10 as 0.0.0.10.
+            raise ValueError  # noqa: TRY004 - it is the caller's kind of error
+        return ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(f"must be an IP address such as 192.0.2.10, not {value!r}") from None
+
+
+def network(value: Any) -> Network:
+    """A network in text with a prefix length and without host bits. Raises ValueError."""
+    if not isinstance(value, str) or "/" not in value:
+        raise ValueError(f"must be a network with a prefix length such as 10.233.0.0/18, not {value!r}")
+    try:
+        found = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"must be a network such as 10.233.0.0/18, not {value!r}") from None
+    if str(found.network_address) != str(ipaddress.ip_interface(value).ip):
+        raise ValueError(f"{value!r} has host bits set; the network is {found}")
+    return found

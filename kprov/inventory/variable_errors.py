@@ -1,0 +1,29 @@
+"""What is wrong with the value of a variable, as a sentence that says what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: By pydantic's type of error; {name} is of the error's context.
+_SENTENCES = {
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "string_type": "must be text; put it in quotes",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping of names to values",
+}
+
+
+def describe(error: Mapping[str, Any]) -> str:
+    """The sentence for an entry of pydantic's ValidationError.errors(), with the value that it is about."""
+    sentence = _SENTENCES.get(error["type"])
+    text = sentence.format(**error.get("ctx", {})) if sentence else error["msg"].removeprefix("Value error, ")
+    value = error["input"]
+    if not str(value) or str(value) not in text:
+        text = f"{text}, not {value!r}"
+    inside = "".join(f"[{part}]" for part in error["loc"][1:] if part != "[key]")
+    return f"{error['loc'][0]}{inside}: {text}" if inside else text
