@@ -44,9 +44,11 @@ def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
         command = resume_command(inventory)
         console.print(f"\nnext: mend the cause, then `{command}` goes on at the failed tasks", markup=False)
     foreseen = "; nothing was changed" if check else ""
+    worked = any(any(vars(stats).values()) for stats in result.hosts.values())
+    meaning = _MEANING[result.exit_code] if worked else "no task was run on any host"
     console.print(
-        f"\n{result.seconds:.1f}s, exit code {result.exit_code}: {_MEANING[result.exit_code]}{foreseen}",
-        style="green" if result.ok else "bold red",
+        f"\n{result.seconds:.1f}s, exit code {result.exit_code}: {meaning}{foreseen}",
+        style="bold red" if not result.ok else "green" if worked else "yellow",
         markup=False,
     )
 

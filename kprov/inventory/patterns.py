@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import ranges
 from kprov.inventory.model import LOCALHOST, Inventory
 
 _SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
+#: What makes a name an expression: of a wildcard, of a regular expression, or of a slice.
+_EXPRESSION = re.compile(r"[*?\[]|^~")
 _PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
 
 
@@ -38,6 +41,31 @@ def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
 
 def limited(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
     """Those hosts that --limit leaves; a part @FILE stands for the lines of a file."""
+    left = set(match(inventory, _parts_of_limit(limit)))
+    return [host for host in hosts if host in left]
+
+
+def check_limit(inventory: Inventory, limit: str | None) -> None:
+    """Raises InputError when --limit names what is no host and no group, or leaves no host at all.
+
+    Ansible passes over a name that it does not know when others match; here a slip is not taken for a choice.
+    Wildcards and regular expressions may match nothing as long as another part does.
+    """
+    if not limit:
+        return
+    parts = _parts_of_limit(limit)
+    for part in parts:
+        name = part.removeprefix("!").removeprefix("&")
+        if _EXPRESSION.search(name) or name in inventory.groups or _one(inventory, name):
+            continue
+        known = [*(name for name, host in inventory.hosts.items() if not host.implicit), *inventory.groups]
+        hint = suggestions.hint(name, known)
+        raise InputError(f"there is no host or group {name!r} in the inventory{hint}", field="--limit")
+    if not match(inventory, parts):
+        raise InputError(f"{limit!r} leaves no host of the inventory", field="--limit")
+
+
+def _parts_of_limit(limit: str) -> list[str]:
     parts: list[str] = []
     for part in split(limit):
         if not part.startswith("@"):
@@ -47,8 +75,7 @@ def limited(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]
         if not path.is_file():
             raise InputError("there is no such file of hosts", file=path, field="--limit")
         parts += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    left = set(match(inventory, parts))
-    return [host for host in hosts if host in left]
+    return parts
 
 
 def split(pattern: str | list[str]) -> list[str]:

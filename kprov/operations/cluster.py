@@ -11,6 +11,7 @@ from typing import Any
 
 from kprov.errors import HostError, InputError, KprovError, PreflightError
 from kprov.inventory import cluster as rules
+from kprov.inventory import patterns
 from kprov.inventory.load import load
 from kprov.inventory.variables import ClusterVariables
 from kprov.playbook.engine import Engine
@@ -55,6 +56,11 @@ class Cluster:
         wanted = {host for group in groups for host in self.engine.inventory.members(group)}
         return [host for host in self.engine.inventory.hosts if host in wanted]
 
+    def chosen(self) -> list[str]:
+        """Hosts of the cluster that --limit leaves."""
+        hosts, limit = self.members(*GROUPS), self.engine.options.limit
+        return patterns.limited(self.engine.inventory, hosts, limit) if limit else hosts
+
     def address(self, host: str) -> str:
         """The address that the host's components are reached at. InputError when only a name is known."""
         own = self.variables[host].ip
@@ -82,7 +88,12 @@ def opened(
     """Load and validate. Raises InputError with every problem, before any host is touched."""
     loaded = load(inventory)
     with Engine(loaded, options, callbacks) as engine:
-        yield Cluster(engine, rules.validate(loaded, engine.host_scope, engine.options.extra_vars))
+        patterns.check_limit(loaded, engine.options.limit)
+        cluster = Cluster(engine, rules.validate(loaded, engine.host_scope, engine.options.extra_vars))
+        if not cluster.chosen():
+            text = f"{engine.options.limit!r} leaves no host of {', '.join(GROUPS)}"
+            raise InputError(text, field="--limit")
+        yield cluster
 
 
 def reach(cluster: Cluster, hosts: list[str]) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,9 @@ from kprov.playbook.result import Callbacks, RunOptions, RunResult
 
 
 def hosts(inventory: Path, options: RunOptions) -> list[str]:
-    """Hosts that a reset would empty."""
+    """Hosts that a reset with these options would empty."""
     with opened(inventory, options) as cluster:
-        return cluster.members(*GROUPS)
+        return cluster.chosen()
 
 
 def reset(inventory: Path, options: RunOptions, callbacks: Callbacks) -> RunResult:

@@ -14,9 +14,11 @@ from kprov.operations import live, segment, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, reach
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
+from kprov.playbook import load
 from kprov.playbook.result import Callbacks, RunOptions, RunResult
 
 Say = Callable[[str], None]
+PLAYBOOK = PLAYBOOKS / "cluster.yml"
 _ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd", "kube_node": "node"}
 
 
@@ -56,6 +58,8 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
 
         for text in effects.warnings(effects.findings(cluster.engine.inventory, ROOT), str(inventory)):
             callbacks.warning(text)
+        if options.tags != ("all",) or options.skip_tags:
+            cluster.engine.check_selection(load.playbook(PLAYBOOK))
         request = pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)
@@ -71,7 +75,7 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         _bring_bundles(cluster, facts, say)
         step("bundle")
         cluster.engine.options = replace(options, journal=options.journal or cluster.artifacts / "journal")
-        result.run = cluster.engine.run(PLAYBOOKS / "cluster.yml")
+        result.run = cluster.engine.run(PLAYBOOK)
         step("provision")
         return result
 

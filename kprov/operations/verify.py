@@ -7,8 +7,7 @@ from pathlib import Path
 from testinfra.host import Host
 
 from kprov.errors import HostError
-from kprov.inventory import patterns
-from kprov.operations.cluster import GROUPS, Cluster, opened
+from kprov.operations.cluster import Cluster, opened
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import Callbacks, RunOptions
 from kprov.verify import model
@@ -28,10 +27,7 @@ def run(
     Of `options` the limit, the variables and the way to hosts count; `callbacks` gets warnings.
     """
     with opened(inventory, options, callbacks) as cluster:
-        hosts = cluster.members(*GROUPS)
-        limit = cluster.engine.options.limit
-        if limit:
-            hosts = patterns.limited(cluster.engine.inventory, hosts, limit)
+        hosts = cluster.chosen()
         reached = cluster.engine.preflight(hosts)
         unreachable = {one.host: one.error.reason for one in reached if isinstance(one.error, HostError)}
         connections: dict[str, Host] = {

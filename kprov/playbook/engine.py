@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import secrets
+from kprov.inventory import patterns, secrets
 from kprov.inventory.model import Inventory
-from kprov.playbook import load, reaching, static_includes
+from kprov.playbook import load, reaching, selection, static_includes
 from kprov.playbook.host_variables import HostVariables, misfit
 from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
@@ -167,6 +167,19 @@ class Engine:
         """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
         return self._run([(path, load.playbook(path, self.options.paths)) for path in playbooks])
 
+    def check_selection(self, plays: Iterable[Play]) -> None:
+        """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
+
+        In other plays a tag may come with a file that is included; a run that did not meet it warns.
+        """
+        patterns.check_limit(self.inventory, self.options.limit)
+        if self.options.command == "play":
+            return
+        known = selection.tags_of(plays)
+        found = selection.unknown_tags(self.options, known)
+        if found:
+            raise InputError(f"{found[0]} (there are {', '.join(sorted(known))})")
+
     def module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
         """One module on the hosts of a pattern. Raises InputError."""
         return self._run([(Path.cwd() / "-m", [load.single(pattern, name, arguments, self.options.paths)])])
@@ -177,6 +190,8 @@ class Engine:
         memory = Memory(self.options.resume) if self.options.resume else None
         earlier = memory or self._earlier(playbooks)
         plays = [play for _, found in loaded for play in found]
+        self.check_selection(plays)
+        known_tags = selection.tags_of(plays)
         reaching.check_plays(plays)
         taking_part = reaching.hosts_of(self.inventory, plays, self.options.limit)
         reaching.check_hosts(self.inventory, taking_part)
@@ -193,6 +208,8 @@ class Engine:
             self.callbacks.run_started([str(path) for path in playbooks])
             for path, plays in loaded:
                 self._playbook(state, path, plays)
+            for text in selection.unknown_tags(self.options, known_tags | state.tags):
+                self.callbacks.warning(text)
             if not state.started:
                 raise InputError(
                     f"no task has the name {self.options.start_at_task!r}; "

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Collection, Iterable
 
-from kprov.playbook.model import Task
+from kprov import suggestions
+from kprov.playbook.checks import walk
+from kprov.playbook.model import Play, Task
 from kprov.playbook.result import RunOptions
 from kprov.playbook.state import RunState
+
+#: Tags with a meaning of their own.
+SPECIAL = ("all", "always", "never", "tagged", "untagged")
 
 
 def shown(task: Task) -> str:
     """A task's name as it is shown: with its role's."""
     name = task.name or task.module
     return f"{task.role.name} : {name}" if task.role else name
+
+
+def tags_of(plays: Iterable[Play]) -> set[str]:
+    """Tags of the plays' tasks; those of files that are included while the play runs are not known."""
+    tasks = (task for play in plays for section in play.sections for task in walk(section))
+    return {tag for task in tasks for tag in task.tags}
+
+
+def unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
+    """A message for each tag of --tags and --skip-tags that is not among the known ones."""
+    return [
+        f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, known)}"
+        for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags))
+        for tag in tags
+        if tag not in known and tag not in SPECIAL
+    ]
 
 
 def by_tags(tags: set[str], options: RunOptions) -> bool:
@@ -40,4 +62,5 @@ def selected(task: Task, state: RunState) -> bool:
         if not any(fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, shown(task))):
             return False
         state.started = True
+    state.tags |= task.tags
     return task.module == "meta" or by_tags(task.tags, state.options)

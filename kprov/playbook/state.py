@@ -63,6 +63,8 @@ class RunState:
         #: False until --start-at-task's task is met.
         self.started = options.start_at_task is None
         self.stepping = options.step
+        #: Tags of all tasks that were met, whether they ran or not.
+        self.tags: set[str] = set()
         #: Somebody ended the run: what hosts still answer is about connections that were closed.
         self.interrupted = False
         self._hosts: dict[str, HostState] = {}

@@ -113,3 +113,34 @@ def test_init_says_which_flag_is_wrong_and_writes_nothing(
         init(str(tmp_path / "new"), *arguments)
     assert message in str(refused.value)
     assert not (tmp_path / "new").exists()
+
+
+CLUSTER = """all:
+  vars: {ansible_host: 127.0.0.1, ansible_port: 1}
+  hosts: {a: {ip: 192.0.2.1, ansible_port: 2}, b: {ip: 192.0.2.2, ansible_port: 3}, c: {ip: 192.0.2.3}}
+  children:
+    kube_control_plane: {hosts: {a: }}
+    etcd: {hosts: {a: }}
+    kube_node: {hosts: {a: , b: , c: }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "named"),
+    [([], "a, b, c"), (["-l", "b"], "b"), (["-l", "kube_node:!a"], "b, c"), (["-l", "c,a"], "a, c")],
+)
+def test_reset_asks_about_exactly_the_hosts_that_it_resets(
+    tmp_path: Path, limit: list[str], named: str
+) -> None:
+    (tmp_path / "hosts.yml").write_text(CLUSTER)
+    asked = kprov("reset", "-i", str(tmp_path), *limit)
+    assert f"Remove the cluster and all its data from {named}? [y/N]" in asked.stdout
+    assert asked.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["up", "plan", "reset", "verify"])
+def test_a_limit_with_an_unknown_host_is_bad_input(tmp_path: Path, command: str) -> None:
+    (tmp_path / "hosts.yml").write_text(CLUSTER)
+    done = kprov(command, "-i", str(tmp_path), "-l", "b,d")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --limit: there is no host or group 'd' in the inventory\n"
