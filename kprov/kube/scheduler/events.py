@@ -70,7 +70,10 @@ def connect(scheduler: Scheduler, sources: Sources) -> None:
             if known is None:
                 scheduler.changed("pod")
         elif pod.spec.scheduler_name == scheduler.name and not pod.metadata.deletion_timestamp:
-            if pod.metadata.uid not in state.pods:
+            # An assumed pod is being bound, or was and is not seen with its node yet: none is added for it.
+            if pod.metadata.uid in state.pods:
+                queue.update(pod)
+            else:
                 queue.add(pod)
         else:
             queue.remove(pod.metadata.uid)
@@ -88,10 +91,11 @@ def connect(scheduler: Scheduler, sources: Sources) -> None:
         scheduler.changed("pod")
 
     def namespace_set(namespace: Namespace) -> None:
-        state.namespace_labels[namespace.metadata.name] = namespace.metadata.labels
+        if state.set_namespace_labels(namespace.metadata.name, namespace.metadata.labels):
+            scheduler.changed("namespace")
 
     def namespace_gone(namespace: Namespace) -> None:
-        state.namespace_labels.pop(namespace.metadata.name, None)
+        state.set_namespace_labels(namespace.metadata.name, {})
 
     sources.nodes.add_handler(
         on_add=node_changed,

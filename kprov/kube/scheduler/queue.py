@@ -14,6 +14,8 @@ from kprov.kube.api.core import Pod
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
 #: A pod that no change brought back is tried again after this long, as upstream does.
 UNSCHEDULABLE_SECONDS = 300.0
+#: The kind of change that is an update of the pod that is being tried.
+_ITSELF = "itself"
 
 
 @dataclass(slots=True)
@@ -68,12 +70,19 @@ class SchedulingQueue:
 
     def add(self, pod: Pod) -> None:
         """A pod without a node is new, or what is known of it changed."""
-        queued = self._pods.get(pod.metadata.uid)
-        gated = bool(pod.spec.scheduling_gates)
-        if queued is None:
-            queued = self._pods[pod.metadata.uid] = QueuedPod(pod, self._clock(), gated=gated)
-            self._wait(queued) if gated else self._activate(queued)
+        if pod.metadata.uid in self._pods:
+            self.update(pod)
             return
+        gated = bool(pod.spec.scheduling_gates)
+        queued = self._pods[pod.metadata.uid] = QueuedPod(pod, self._clock(), gated=gated)
+        self._wait(queued) if gated else self._activate(queued)
+
+    def update(self, pod: Pod) -> None:
+        """What is known of a pod changed, also while it is being tried. Others are ignored."""
+        queued = self._pods.get(pod.metadata.uid)
+        if queued is None:
+            return
+        gated = bool(pod.spec.scheduling_gates)
         changed = _schedulable_part(queued.pod) != _schedulable_part(pod)
         queued.pod = pod
         if queued.gated and not gated:
@@ -81,6 +90,8 @@ class SchedulingQueue:
             self._activate(queued)
         elif changed and queued.uid in self._waiting and not gated:
             self._back_off(queued)
+        elif changed and queued.uid in self._in_flight:
+            self._in_flight[queued.uid].add(_ITSELF)
 
     def remove(self, uid: str) -> None:
         """The pod is bound or gone."""
@@ -117,7 +128,7 @@ class SchedulingQueue:
         if queued.uid not in self._pods:
             return
         queued.refused_by = refused_by
-        if missed & interests:
+        if missed & (interests | {_ITSELF}):
             self._back_off(queued)
         else:
             self._wait(queued)

@@ -168,6 +168,27 @@ class ClusterState:
             for strays in self._strays.values():
                 strays.pop(uid, None)
 
+    def set_namespace_labels(self, namespace: str, labels: dict[str, str]) -> bool:
+        """A namespace's labels as they are now, {} when it is gone; whether they changed.
+
+        Counters of terms with a namespaceSelector count the namespace's pods anew.
+        """
+        if self.namespace_labels.get(namespace, {}) == labels:
+            return False
+        placed = [info for info in self.pods.values() if info.namespace == namespace and info.slot >= 0]
+        self._change_counters(placed, -1)
+        if labels:
+            self.namespace_labels[namespace] = labels
+        else:
+            self.namespace_labels.pop(namespace, None)
+        self._change_counters(placed, 1)
+        return True
+
+    def _change_counters(self, infos: Iterable[PodInfo], sign: int) -> None:
+        for info in infos:
+            for counter in self._counters.values():
+                counter.change(info, sign)
+
     def count(self, key: object, accepts: Callable[[PodInfo], int]) -> Counts:
         """Pods on each slot that the predicate accepts; kept under the key and maintained from then on."""
         counter = self._counters.get(key)
@@ -199,8 +220,7 @@ class ClusterState:
         info.slot = -1
 
     def _count_pod(self, info: PodInfo, sign: int) -> None:
-        for counter in self._counters.values():
-            counter.change(info, sign)
+        self._change_counters((info,), sign)
         for kind, terms in (
             ("required-anti", info.anti_affinity),
             ("required", info.affinity),

@@ -17,7 +17,7 @@ _HARD_WEIGHT = 1
 class InterPodAffinity(Plugin):
     name = "InterPodAffinity"
     weight = 2
-    requeue_on = frozenset({"node", "pod"})
+    requeue_on = frozenset({"node", "pod", "namespace"})
 
     def filter(self, cycle: Cycle) -> Iterator[tuple[str, Mask]]:
         state, info = cycle.state, cycle.info

@@ -225,3 +225,28 @@ def test_the_arrays_agree_with_a_plain_count(
             uid, (freed_slot, freed) = placed.popitem()
             lab.state.remove_pod(uid)
             used[freed_slot] -= freed
+
+
+def test_counts_follow_the_labels_of_namespaces() -> None:
+    """Terms with a namespaceSelector speak of other pods when a namespace's labels change."""
+    lab = Lab(node("a"), node("b"))
+    near = {
+        "topologyKey": "kubernetes.io/hostname",
+        "labelSelector": {"matchLabels": {"app": "db"}},
+        "namespaceSelector": {"matchLabels": {"team": "red"}},
+    }
+
+    def wants(kind: str) -> Pod:
+        return pod("wants", affinity={kind: {"requiredDuringSchedulingIgnoredDuringExecution": [near]}})
+
+    lab.state.add_pod(podinfo.build(pod("db", labels={"app": "db"})), "a")
+    assert not lab.decide(wants("podAffinity")).node
+    lab.state.set_namespace_labels("ns", {"team": "red"})
+    assert lab.decide(wants("podAffinity")).node == "a"
+    assert lab.decide(wants("podAntiAffinity")).node == "b"
+    lab.state.remove_pod("db")
+    lab.state.add_pod(podinfo.build(pod("db", labels={"app": "db"})), "b")
+    assert lab.decide(wants("podAffinity")).node == "b"
+    lab.state.set_namespace_labels("ns", {})
+    assert not lab.decide(wants("podAffinity")).node
+    assert lab.decide(wants("podAntiAffinity")).feasible == 2

@@ -109,3 +109,29 @@ async def test_a_removed_pod_is_not_handed_out(queue: SchedulingQueue) -> None:
     queue.remove("p")
     assert await popped(queue) is None
     assert len(queue) == 0
+
+
+async def test_an_update_during_the_attempt_is_not_missed(queue: SchedulingQueue, clock: Clock) -> None:
+    queue.add(pod("p", nodeSelector={"disk": "ssd"}))
+    queued = await queue.pop()
+    queue.update(pod("p", nodeSelector={"disk": "hdd"}))
+    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    clock.now += 1.1
+    assert (await queue.pop()).pod.spec.node_selector == {"disk": "hdd"}
+
+
+async def test_an_update_of_the_status_brings_nothing_back(queue: SchedulingQueue, clock: Clock) -> None:
+    """The scheduler itself writes it after each attempt."""
+    queue.add(pod("p"))
+    queued = await queue.pop()
+    queue.update(pod("p"))
+    queue.unschedulable(queued, frozenset({"NodeAffinity"}), frozenset({"node"}))
+    clock.now += 100
+    assert await popped(queue) is None
+
+
+async def test_an_update_of_a_pod_that_does_not_wait_adds_none(queue: SchedulingQueue) -> None:
+    queue.add(pod("p"))
+    queue.done(await queue.pop())
+    queue.update(pod("p", nodeSelector={"disk": "hdd"}))
+    assert len(queue) == 0
