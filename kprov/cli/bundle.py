@@ -14,16 +14,18 @@ from kprov.bundle.build import PYTHONS, build, listing
 from kprov.cli.output import Format, FormatOption, table
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-Cache = Annotated[Path, typer.Option(help="Where bundles are kept.")]
+Cache = Annotated[Path, typer.Option(help="Folder that holds the bundles.")]
 
 
 @app.command("build")
 def build_bundle(
-    python: Annotated[str, typer.Option(help=f"Python of the hosts: {', '.join(PYTHONS)}.")] = "3.13",
-    arch: Annotated[str, typer.Option(help="Architecture of the hosts, as uname says.")] = platform.machine(),
+    python: Annotated[str, typer.Option(help=f"Python version of the hosts: {', '.join(PYTHONS)}.")] = "3.13",
+    arch: Annotated[
+        str, typer.Option(help="Architecture of the hosts, as `uname -m` prints it.")
+    ] = platform.machine(),
     cache: Cache = store.DEFAULT,
 ) -> None:
-    """Build the bundle for a Python and an architecture, unless it is there, and print its path."""
+    """Build the bundle for a Python version and an architecture, unless it exists, and print its path."""
     bundle = build(python=python, arch=arch, cache=cache, say=lambda text: typer.echo(text, err=True))
     typer.echo(str(bundle.path))
 

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @app.callback()
 def certificates() -> None:
-    """Certificates of a cluster, on this machine."""
+    """Show the certificates of a cluster, as stored on this machine."""
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_certificates(
     inventory: Inventory,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Show every certificate with its end, authorities first."""
+    """Show all certificates with their expiry dates, authorities first."""
     if not inventory.exists():
         raise InputError("the inventory does not exist", file=inventory)
     folder = inventory if inventory.is_dir() else inventory.parent

@@ -20,11 +20,13 @@ class Shell(StrEnum):
     FISH = "fish"
 
 
-def command(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None:
+def command(shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> None:
     """Print the completion script of a shell.
 
     bash: add `source <(kprov completion bash)` to ~/.bashrc.
+
     zsh: add `source <(kprov completion zsh)` to ~/.zshrc, after compinit.
+
     fish: run `kprov completion fish > ~/.config/fish/completions/kprov.fish`.
     """
     from typer.completion import get_completion_script  # type: ignore[attr-defined]

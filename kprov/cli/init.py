@@ -13,29 +13,35 @@ from kprov.errors import InputError
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(help="Folder of the new inventory, such as inventories/mine.")],
+    directory: Annotated[
+        Path, typer.Argument(help="Folder for the new inventory, such as inventories/mine.")
+    ],
     host: Annotated[
-        list[str] | None, typer.Option(help="A host as NAME=ADDRESS or ADDRESS; once for each host.")
+        list[str] | None, typer.Option(help="A host as NAME=ADDRESS or ADDRESS (repeatable).")
     ] = None,
     control_plane: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a control plane host. [default: the first three, or the first]"),
+        typer.Option(
+            help="Name of a control plane host (repeatable). [default: the first three hosts, or the first]"
+        ),
     ] = None,
-    user: Annotated[str, typer.Option(help="Who logs in on the hosts; needs sudo unless root.")] = "root",
+    user: Annotated[str, typer.Option(help="User to log in as; needs sudo unless it is root.")] = "root",
     key: Annotated[
-        Path | None, typer.Option(help="SSH private key. [default: the agent's and yours]")
+        Path | None, typer.Option(help="SSH private key file. [default: the SSH agent and ~/.ssh]")
     ] = None,
-    vip: Annotated[str, typer.Option(help="Free address that moves between the control plane hosts.")] = "",
-    service_cidr: Annotated[str, typer.Option(help="Network of services.")] = Answers.service_cidr,
-    pod_cidr: Annotated[str, typer.Option(help="Network of pods.")] = Answers.pod_cidr,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an inventory that is there.")] = False,
+    vip: Annotated[
+        str, typer.Option(help="Unused address for the API server; moves between the control plane hosts.")
+    ] = "",
+    service_cidr: Annotated[str, typer.Option(help="Network for services.")] = Answers.service_cidr,
+    pod_cidr: Annotated[str, typer.Option(help="Network for pods.")] = Answers.pod_cidr,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing inventory.")] = False,
 ) -> None:
-    """Write DIRECTORY/hosts.yml and DIRECTORY/group_vars/all.yml; asks for what is missing on a terminal."""
+    """Write DIRECTORY/hosts.yml and DIRECTORY/group_vars/all.yml. Asks for missing values on a terminal."""
     existing = [
         directory / name for name in ("hosts.yml", "group_vars/all.yml") if (directory / name).exists()
     ]
     if existing and not force:
-        raise InputError("is there already; --force overwrites it", file=existing[0])
+        raise InputError("already exists; --force overwrites it", file=existing[0])
     answers = Answers(
         hosts=parse_hosts(host or []),
         control_plane=tuple(control_plane or ()),
@@ -58,15 +64,15 @@ def command(
 
 def _ask(given: Answers) -> Answers:
     """The few things that cannot be guessed; the rest is in group_vars, to be changed there."""
-    hosts = parse_hosts(typer.prompt("Addresses of the hosts (NAME=ADDRESS or ADDRESS, with blanks)").split())
+    hosts = parse_hosts(typer.prompt("Hosts (NAME=ADDRESS or ADDRESS, separated by spaces)").split())
     names = " ".join(Answers(hosts=hosts).control_plane_names)
-    chosen = typer.prompt("Which of them are the control plane", default=names)
+    chosen = typer.prompt("Control plane hosts", default=names)
     return Answers(
         hosts=hosts,
         control_plane=tuple(chosen.split()),
-        user=typer.prompt("Who logs in there", default=given.user),
-        key=typer.prompt("SSH private key (empty: the agent's and yours)", default=given.key),
-        vip=typer.prompt("A free address for the API (empty: none)", default=given.vip),
-        service_cidr=typer.prompt("Network of services", default=given.service_cidr),
-        pod_cidr=typer.prompt("Network of pods", default=given.pod_cidr),
+        user=typer.prompt("User to log in as", default=given.user),
+        key=typer.prompt("SSH private key file (empty: the SSH agent and ~/.ssh)", default=given.key),
+        vip=typer.prompt("Unused address for the API server (empty: none)", default=given.vip),
+        service_cidr=typer.prompt("Network for services", default=given.service_cidr),
+        pod_cidr=typer.prompt("Network for pods", default=given.pod_cidr),
     )

@@ -18,16 +18,23 @@ from kprov.inventory.export import Export
 from kprov.inventory.load import load
 from kprov.inventory.model import Inventory
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at inventories.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show and check inventories.")
 
 Sources = Annotated[
-    list[str], typer.Option("--inventory", "-i", help="A file, a folder or HOST,HOST, ; may be given again.")
+    list[str],
+    typer.Option(
+        "--inventory",
+        "-i",
+        help="Inventory: a folder, a file, or a list of hosts such as a,b or a, (repeatable).",
+    ),
 ]
 PlaybookDir = Annotated[
     Path | None,
     typer.Option("--playbook-dir", help="Folder of playbooks with more group_vars and host_vars."),
 ]
-Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these hosts (a pattern).")]
+Limit = Annotated[
+    str | None, typer.Option("--limit", "-l", help="Limit the command to these hosts: a pattern, or @FILE.")
+]
 
 
 def _opened(
@@ -42,12 +49,14 @@ def list_all(
     inventory: Sources,
     playbook_dir: PlaybookDir = None,
     limit: Limit = None,
-    as_yaml: Annotated[bool, typer.Option("--yaml", "-y", help="A YAML inventory instead of JSON.")] = False,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", "-y", help="Print a YAML inventory instead of JSON.")
+    ] = False,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
 ) -> None:
-    """Show groups and hosts with their variables as JSON, as ansible-inventory --list."""
+    """Show groups and hosts with their variables as JSON, like ansible-inventory --list."""
     export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     left = patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
     if as_yaml:
@@ -59,28 +68,28 @@ def list_all(
 @app.command()
 def graph(
     inventory: Sources,
-    group: Annotated[str, typer.Argument(help="The group to begin with.")] = "all",
-    variables: Annotated[bool, typer.Option("--vars", help="With variables.")] = False,
+    group: Annotated[str, typer.Argument(help="The group to start at.")] = "all",
+    variables: Annotated[bool, typer.Option("--vars", help="Also show variables.")] = False,
     playbook_dir: PlaybookDir = None,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
 ) -> None:
-    """Show groups and hosts as a tree, as ansible-inventory --graph."""
+    """Show groups and hosts as a tree, like ansible-inventory --graph."""
     export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     typer.echo("\n".join(export.graph(group, variables=variables)))
 
 
 @app.command()
 def host(
-    name: Annotated[str, typer.Argument(help="A host.")],
+    name: Annotated[str, typer.Argument(help="Name of the host.")],
     inventory: Sources,
     playbook_dir: PlaybookDir = None,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
 ) -> None:
-    """Show the variables of one host as JSON, as ansible-inventory --host."""
+    """Show the variables of one host as JSON, like ansible-inventory --host."""
     export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
     typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False))
 
@@ -93,7 +102,10 @@ def check(
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
 ) -> None:
-    """Say what each variable does in a cluster, and where it is; exit code 2 when no cluster can be made."""
+    """Show what each variable does and where it is set.
+
+    The exit code is 2 if `kprov up` would reject the inventory.
+    """
     from kprov.operations.cluster import ROOT
 
     use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
@@ -108,7 +120,7 @@ def check(
         for problem in problems:
             console.print(f"error: {problem}", markup=False)
         if not problems:
-            console.print(f"A cluster can be made of {', '.join(inventory)}", markup=False)
+            console.print(f"The inventory {', '.join(inventory)} is valid for `kprov up`", markup=False)
     raise typer.Exit(2 if problems else 0)
 
 

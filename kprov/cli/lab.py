@@ -17,7 +17,7 @@ from kprov.lab import access, inventory_file, lifecycle, state
 from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="systemd hosts on this machine, to try things on."
+    no_args_is_help=True, rich_markup_mode=None, help="Create and remove test hosts on this machine."
 )
 
 Name = Annotated[str, typer.Option("--name", "-n", help="Name of the lab.")]
@@ -30,19 +30,17 @@ def up(
     subnet: Annotated[
         str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")
     ] = None,
-    hosts: Annotated[int | None, typer.Option(help=f"How many hosts. [default: {DEFAULT_HOSTS}]")] = None,
+    hosts: Annotated[int | None, typer.Option(help=f"Number of hosts. [default: {DEFAULT_HOSTS}]")] = None,
     inventory: Annotated[
         Path | None, typer.Option(help="Write an inventory of the lab to this folder.")
     ] = None,
 ) -> None:
-    """Make hosts node1..N, boot them and wait until they take SSH. Changes nothing when they run."""
+    """Create hosts node1..N, boot them and wait for SSH. Changes nothing if they run."""
     began = time.monotonic()
     record = state.load(name)
     known = record.lab if record else Lab()
     if record is None and name != DEFAULT_NAME and subnet is None:
-        raise InputError(
-            f"a lab beside the default one needs its own network, such as {_free_subnet()}", field="--subnet"
-        )
+        raise InputError(f"another lab needs its own network, such as {_free_subnet()}", field="--subnet")
     lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
     booted = lifecycle.up(lab, _say)
     if inventory is not None:
@@ -51,15 +49,15 @@ def up(
     if booted:
         _say(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
     else:
-        _say(f"Lab {name} is up already, nothing changed")
+        _say(f"Lab {name} is already up, nothing changed")
 
 
 @app.command()
 def down(name: Name = DEFAULT_NAME) -> None:
-    """Remove the lab: hosts, disks, network. Nothing of it is left."""
+    """Remove the lab: its hosts, disks and network."""
     removed = lifecycle.down(name)
     if not removed:
-        _say(f"There is nothing of a lab {name}")
+        _say(f"There is no lab {name}; nothing changed")
         return
     hosts = [what.removeprefix("host ") for what in removed if what.startswith("host ")]
     _say(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
@@ -67,10 +65,10 @@ def down(name: Name = DEFAULT_NAME) -> None:
 
 @app.command("list")
 def list_hosts(
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Only this lab.")] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Show only this lab.")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
-    """Show hosts with their addresses, state and memory."""
+    """Show hosts with their address, state and memory."""
     hosts = lifecycle.listing([name] if name else state.names())
     if output is Format.JSON:
         import json
@@ -78,7 +76,7 @@ def list_hosts(
         typer.echo(json.dumps([asdict(host) for host in hosts], indent=2))
         return
     if not hosts:
-        typer.echo("There is no lab; `kprov lab up` makes one")
+        typer.echo("There is no lab; `kprov lab up` creates one")
         return
     rows = [
         (
@@ -94,26 +92,31 @@ def list_hosts(
 
 
 @app.command()
-def kill(hosts: Annotated[list[str], typer.Argument()], name: Name = DEFAULT_NAME) -> None:
-    """Pull the plug of hosts: they end at once, their disks stay."""
+def kill(
+    hosts: Annotated[list[str], typer.Argument(help="Names of hosts, such as node1.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Power hosts off at once, without a shutdown. Their disks stay."""
     done = lifecycle.kill(name, hosts)
-    _say(f"Pulled the plug of {', '.join(done)}" if done else "They were off already, nothing changed")
+    _say(f"Powered off {', '.join(done)}" if done else "They are already off, nothing changed")
 
 
 @app.command()
 def start(hosts: Hosts = None, name: Name = DEFAULT_NAME) -> None:
-    """Boot hosts again on the disks they have (all that are off when none is named)."""
+    """Boot hosts that are off, with their disks; all of them if none is named."""
     done = lifecycle.start(name, hosts or [])
-    _say(f"Booted {', '.join(done)}" if done else "They run already, nothing changed")
+    _say(f"Booted {', '.join(done)}" if done else "They are already running, nothing changed")
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
 def ssh(
     host: Annotated[str, typer.Argument(help="Name of the host, such as node1.")],
-    command: Annotated[list[str] | None, typer.Argument(help="What to run there; none: a shell.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help="The command to run. [default: a shell]")
+    ] = None,
     name: Name = DEFAULT_NAME,
 ) -> None:
-    """Log in on a host, or run a command there: kprov lab ssh node1 -- uptime. Options go before the host."""
+    """Log in to a host, or run a command there: kprov lab ssh node1 -- uptime. Options precede the host."""
     lab, found = lifecycle.find_host(name, host)
     words = (
         [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []

@@ -17,20 +17,20 @@ from kprov.errors import InternalError, KprovError
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
 # an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("kprov.cli.up", "Make the cluster that an inventory describes."),
-    "plan": ("kprov.cli.plan", "Say what up would change on which host; save it for up --plan."),
-    "resume": ("kprov.cli.resume", "Go on with a run that failed or was interrupted."),
-    "verify": ("kprov.cli.verify", "Check hosts and cluster; exit code 1 when anything failed."),
+    "up": ("kprov.cli.up", "Create or update the cluster that an inventory describes."),
+    "plan": ("kprov.cli.plan", "Show what up would change on each host; save it for up --plan."),
+    "resume": ("kprov.cli.resume", "Continue a run that failed or was interrupted."),
+    "verify": ("kprov.cli.verify", "Check the hosts and the cluster."),
     "reset": ("kprov.cli.reset", "Remove the cluster from its hosts."),
-    "play": ("kprov.cli.play", "Run any playbook."),
+    "play": ("kprov.cli.play", "Run playbooks."),
     "run": ("kprov.cli.run", "Run one module on many hosts."),
-    "inventory": ("kprov.cli.inventory", "What an inventory says, and what its variables do."),
-    "vault": ("kprov.cli.vault", "Encrypted values and files."),
-    "quickstart": ("kprov.cli.quickstart", "Lab hosts, a cluster on them, verified: all in one."),
-    "init": ("kprov.cli.init", "Write an inventory from a few answers."),
-    "certs": ("kprov.cli.certificates", "Certificates of a cluster."),
-    "bundle": ("kprov.cli.bundle", "The components as they travel to hosts."),
-    "lab": ("kprov.cli.lab", "systemd hosts on this machine, to try things on."),
+    "inventory": ("kprov.cli.inventory", "Show and check inventories."),
+    "vault": ("kprov.cli.vault", "Encrypt, decrypt and edit values and files."),
+    "quickstart": ("kprov.cli.quickstart", "Create lab hosts, install a cluster on them, and verify it."),
+    "init": ("kprov.cli.init", "Write a new inventory."),
+    "certs": ("kprov.cli.certificates", "Show the certificates of a cluster."),
+    "bundle": ("kprov.cli.bundle", "Build and list bundles of the components."),
+    "lab": ("kprov.cli.lab", "Create and remove test hosts on this machine."),
     "completion": ("kprov.cli.completion", "Print the completion script of a shell."),
     "version": ("kprov.cli.version", "Show the versions of kprov and its components."),
 }
@@ -54,7 +54,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             app.add_typer(module.app, name=name, help=help_line)
         else:
             function = module.command if module else _not_loaded
-            app.command(name, help=help_line, cls=panels.Command)(function)
+            # A loaded command describes itself, in more than a line.
+            text = None if module else help_line
+            app.command(name, help=text, cls=panels.Command)(function)
     return app
 
 
@@ -80,7 +82,7 @@ def _version(asked: bool) -> None:
 
 def root(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""

@@ -33,7 +33,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
     ] = None,
-    summary: Annotated[bool, typer.Option("--summary", help="Leave out the differences in files.")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Do not show differences in files.")] = False,
 ) -> None:
     """Show what `kprov up` would change on which host, and change nothing."""
     from kprov.cli.progress import Progress

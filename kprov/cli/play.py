@@ -9,22 +9,22 @@ import typer
 
 from kprov.cli.run_options import Given, takes_run
 
-ListHosts = Annotated[bool, typer.Option("--list-hosts", help="Name the hosts of every play; do nothing.")]
-ListTasks = Annotated[bool, typer.Option("--list-tasks", help="Name the tasks that would run; do nothing.")]
-ListTags = Annotated[bool, typer.Option("--list-tags", help="Name the tags there are; do nothing.")]
-SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Look for mistakes in the files only.")]
+ListHosts = Annotated[bool, typer.Option("--list-hosts", help="List the hosts of each play and exit.")]
+ListTasks = Annotated[bool, typer.Option("--list-tasks", help="List the tasks that would run and exit.")]
+ListTags = Annotated[bool, typer.Option("--list-tags", help="List the tags and exit.")]
+SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Check the files for errors and exit.")]
 
 
 @takes_run
 def command(
     given: Given,
-    playbook: Annotated[list[Path], typer.Argument(help="Playbooks, one after the other.")],
+    playbook: Annotated[list[Path], typer.Argument(help="Playbook files, run in this order.")],
     list_hosts: ListHosts = False,
     list_tasks: ListTasks = False,
     list_tags: ListTags = False,
     syntax_check: SyntaxCheck = False,
 ) -> None:
-    """Run playbooks, as ansible-playbook would."""
+    """Run playbooks, with the options of ansible-playbook."""
     from kprov.cli import listing, running
     from kprov.playbook import journal
     from kprov.playbook.engine import Engine

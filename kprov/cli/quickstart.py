@@ -15,7 +15,7 @@ from kprov.errors import KprovError
 
 
 def command(inventory: given.Inventory = Path("inventories/lab")) -> None:
-    """Make the default lab, provision it, verify it; end with the nodes and how to reach them."""
+    """Create the default lab, install a cluster on it and verify it. Print its nodes and the kubeconfig."""
     from kprov.cli import lab, run_options, up, verify
     from kprov.lab.kubectl import ensure_kubectl
     from kprov.operations.cluster import opened

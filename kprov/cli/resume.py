@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def command(
     given: Given,
     journal: Annotated[
-        Path | None, typer.Option("--journal", help="Not the newest run but this one.")
+        Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
     ] = None,
 ) -> None:
-    """Go on with the newest run of this inventory, at the failed task of each failed host."""
+    """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli import running
     from kprov.playbook import journal as journals
     from kprov.playbook.engine import Engine
@@ -31,12 +31,12 @@ def command(
     folder = journals.folder(loaded)
     path = journal or journals.latest(folder)
     if path is None:
-        raise InputError("there is no run to go on with: no journal is here", file=folder)
+        raise InputError("there is no run to continue: the folder has no journal", file=folder)
     if not path.is_file():
-        raise InputError("there is no such journal", file=path, field="--journal")
+        raise InputError("the journal does not exist", file=path, field="--journal")
     memory = journals.Memory(path)
     if memory.finished:
-        raise InputError("the run ended well: there is nothing to go on with", file=path)
+        raise InputError("the run was successful; there is nothing to continue", file=path)
     _say(memory)
     if memory.run.get("command") == "up":
         from kprov.cli import up
@@ -53,6 +53,6 @@ def command(
 def _say(memory: Memory) -> None:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
     what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
-    typer.echo(f"Going on with {what} of {started}: {len(memory)} tasks are done")
+    typer.echo(f"Continuing {what} of {started}: {len(memory)} tasks are done")
     for host, entry in memory.failed.items():
         typer.echo(f"  {host}: {entry['outcome']} at {entry['task']} ({entry['place']})")

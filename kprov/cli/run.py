@@ -48,15 +48,18 @@ class _Shown(Silent):
 @takes_run
 def command(
     given: Given,
-    pattern: Annotated[str, typer.Argument(help="Hosts: all, a group, a name, web*:!old ...")],
-    module: Annotated[str, typer.Option("--module-name", "-m", help="The module.")] = "command",
+    pattern: Annotated[
+        str, typer.Argument(help="Hosts: all, a group, a host, or a pattern such as 'web*:!old'.")
+    ],
+    module: Annotated[str, typer.Option("--module-name", "-m", help="Name of the module.")] = "command",
     arguments: Annotated[
-        str, typer.Option("--args", "-a", help="Its arguments: NAME=VALUE words, JSON, or a command.")
+        str,
+        typer.Option("--args", "-a", help="Arguments of the module: NAME=VALUE, JSON, or a command line."),
     ] = "",
     output: FormatOption = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
 ) -> None:
-    """Run one module on many hosts."""
+    """Run one module on hosts, like the ansible command."""
     from kprov.errors import InputError
     from kprov.playbook.engine import Engine
 

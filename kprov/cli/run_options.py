@@ -24,76 +24,114 @@ if TYPE_CHECKING:
 _CONNECTION = "Connection"
 
 Inventory = Annotated[
-    Path, typer.Option("-i", "--inventory", "--inventory-file", help="The inventory: a folder or a file.")
+    Path, typer.Option("-i", "--inventory", "--inventory-file", help="Inventory folder or file.")
 ]
 Inventories = Annotated[
     list[str],
     typer.Option(
-        "-i", "--inventory", "--inventory-file", help="A folder, a file, or hosts: a,b, (again: more)."
+        "-i",
+        "--inventory",
+        "--inventory-file",
+        help="Inventory: a folder, a file, or a list of hosts such as a,b or a, (repeatable).",
     ),
 ]
-Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; say what would be changed.")]
-Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show what is changed in files.")]
-Limit = Annotated[str | None, typer.Option("--limit", "-l", help="Only these hosts: a pattern, or @FILE.")]
-Tags = Annotated[str, typer.Option("--tags", "-t", help="Only tasks with one of these tags.")]
-SkipTags = Annotated[str, typer.Option("--skip-tags", help="Not tasks with one of these tags.")]
-Forks = Annotated[int, typer.Option("--forks", "-f", min=1, help="Hosts at once.")]
-StartAt = Annotated[str | None, typer.Option("--start-at-task", help="Begin at the task of this name.")]
-Step = Annotated[bool, typer.Option("--step", help="Ask before every task.")]
+Check = Annotated[bool, typer.Option("--check", "-C", help="Change nothing; show what would change.")]
+Diff = Annotated[bool, typer.Option("--diff", "-D", help="Show the differences in changed files.")]
+Limit = Annotated[
+    str | None, typer.Option("--limit", "-l", help="Limit the command to these hosts: a pattern, or @FILE.")
+]
+Tags = Annotated[str, typer.Option("--tags", "-t", help="Run only tasks with one of these tags.")]
+SkipTags = Annotated[str, typer.Option("--skip-tags", help="Skip tasks with one of these tags.")]
+Forks = Annotated[
+    int, typer.Option("--forks", "-f", min=1, help="Number of hosts to work on at the same time.")
+]
+StartAt = Annotated[str | None, typer.Option("--start-at-task", help="Start at the task with this name.")]
+Step = Annotated[bool, typer.Option("--step", help="Ask before each task.")]
 ExtraVars = Annotated[
-    list[str] | None, typer.Option("--extra-vars", "-e", help="key=value, YAML, JSON, or @FILE.")
+    list[str] | None,
+    typer.Option("--extra-vars", "-e", help="Set variables: NAME=VALUE, YAML, JSON or @FILE (repeatable)."),
 ]
 Report = Annotated[
-    Path | None, typer.Option("--report", help="Write a JSON report of every task to this file.")
+    Path | None, typer.Option("--report", help="Write a JSON report of all tasks to this file.")
 ]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, help="Show tasks that changed nothing, too; -vv results."),
+    typer.Option(
+        "--verbose", "-v", count=True, help="Also show tasks that changed nothing; -vv shows results."
+    ),
 ]
 ForceHandlers = Annotated[
-    bool, typer.Option("--force-handlers", help="Run handlers of hosts that failed, too.")
+    bool, typer.Option("--force-handlers", help="Also run notified handlers on hosts that failed.")
 ]
 User = Annotated[
     str | None,
     typer.Option(
-        "--user", "-u", help="Log in as this user where nothing else is said.", rich_help_panel=_CONNECTION
+        "--user",
+        "-u",
+        help="Log in as this user, unless the inventory names one.",
+        rich_help_panel=_CONNECTION,
     ),
 ]
 Become = Annotated[
     bool, typer.Option("--become", "-b", help="Run tasks as another user.", rich_help_panel=_CONNECTION)
 ]
 BecomeUser = Annotated[
-    str | None, typer.Option("--become-user", help="As this one (root).", rich_help_panel=_CONNECTION)
+    str | None,
+    typer.Option(
+        "--become-user", help="The user that tasks run as. [default: root]", rich_help_panel=_CONNECTION
+    ),
 ]
 BecomeMethod = Annotated[
-    str | None, typer.Option("--become-method", help="sudo, su or doas.", rich_help_panel=_CONNECTION)
+    str | None,
+    typer.Option(
+        "--become-method",
+        help="How to become that user: sudo, su or doas. [default: sudo]",
+        rich_help_panel=_CONNECTION,
+    ),
 ]
 AskBecome = Annotated[
     bool,
     typer.Option(
-        "--ask-become-pass", "-K", help="Ask for the password of --become.", rich_help_panel=_CONNECTION
+        "--ask-become-pass",
+        "-K",
+        help="Ask for the password that sudo, su or doas needs.",
+        rich_help_panel=_CONNECTION,
     ),
 ]
 AskPass = Annotated[
-    bool, typer.Option("--ask-pass", "-k", help="Ask for the login's password.", rich_help_panel=_CONNECTION)
+    bool, typer.Option("--ask-pass", "-k", help="Ask for the SSH password.", rich_help_panel=_CONNECTION)
 ]
 PrivateKey = Annotated[
     Path | None,
-    typer.Option("--private-key", "--key-file", help="Log in with this key.", rich_help_panel=_CONNECTION),
+    typer.Option(
+        "--private-key",
+        "--key-file",
+        help="Log in with this private key, unless the inventory names one.",
+        rich_help_panel=_CONNECTION,
+    ),
 ]
 ConnectionType = Annotated[
-    str | None, typer.Option("--connection", "-c", help="ssh or local.", rich_help_panel=_CONNECTION)
+    str | None,
+    typer.Option(
+        "--connection",
+        "-c",
+        help="Connection type: ssh or local. [default: ssh]",
+        rich_help_panel=_CONNECTION,
+    ),
 ]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", "-T", help="Seconds to connect in.", rich_help_panel=_CONNECTION)
+    float | None,
+    typer.Option(
+        "--timeout", "-T", help="Seconds to wait for a connection. [default: 10]", rich_help_panel=_CONNECTION
+    ),
 ]
 RolesPath = Annotated[
     str | None,
-    typer.Option("--roles-path", help="Look for roles here too: FOLDER:FOLDER (ANSIBLE_ROLES_PATH)."),
+    typer.Option("--roles-path", help="More folders with roles: FOLDER:FOLDER (ANSIBLE_ROLES_PATH)."),
 ]
 ModulePath = Annotated[
     str | None,
-    typer.Option("--module-path", "-M", help="Look for modules here too: FOLDER:FOLDER (ANSIBLE_LIBRARY)."),
+    typer.Option("--module-path", "-M", help="More folders with modules: FOLDER:FOLDER (ANSIBLE_LIBRARY)."),
 ]
 
 

@@ -31,7 +31,7 @@ def command(
     list_tags: ListTags = False,
     syntax_check: SyntaxCheck = False,
 ) -> None:
-    """Make the cluster that the inventory describes, or bring it back to that; again it changes nothing."""
+    """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
     if list_hosts or list_tasks or list_tags or syntax_check:
         _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
     elif plan is not None:

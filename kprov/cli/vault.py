@@ -15,13 +15,20 @@ from kprov.errors import InputError
 from kprov.inventory import keyring, vault, vault_files
 from kprov.inventory.keyring import Keyring
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Encrypted values and files.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Encrypt, decrypt and edit values and files, like ansible-vault.",
+)
 
 EncryptId = Annotated[
-    str | None, typer.Option("--encrypt-vault-id", help="The vault id that encrypts, of several.")
+    str | None,
+    typer.Option("--encrypt-vault-id", help="Label of the password to encrypt with, if there are several."),
 ]
-Output = Annotated[Path | None, typer.Option("--output", help="Write to this file; - is standard output.")]
-Files = Annotated[list[Path] | None, typer.Argument(help="Files; none, or -: from standard input.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "--out", help="Write to this file (-: standard output).")
+]
+Files = Annotated[list[Path] | None, typer.Argument(help="Files. [default: standard input]")]
 _STANDARD = Path("-")
 
 
@@ -36,17 +43,17 @@ def _to_encrypt(ids: list[str] | None, files: list[Path] | None, *, ask: bool, n
 
 @app.command()
 def create(
-    file: Annotated[Path, typer.Argument(help="The file to make.")],
+    file: Annotated[Path, typer.Argument(help="The file to create.")],
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
     encrypt_vault_id: EncryptId = None,
 ) -> None:
-    """Write a new encrypted file in the editor."""
+    """Write a new encrypted file with the editor ($EDITOR)."""
     if file.exists():
-        raise InputError("is there already; change it with kprov vault edit", file=file)
+        raise InputError("already exists; to change it, use kprov vault edit", file=file)
     if not file.parent.is_dir():
-        raise InputError("there is no such folder", file=file.parent)
+        raise InputError("the folder does not exist", file=file.parent)
     password = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(encrypt_vault_id)
     plain = vault_files.edited(b"", file.suffix)
     vault_files.write(file, vault.encrypt(plain, password.value, password.label).encode())
@@ -60,7 +67,7 @@ def edit(
     ask_vault_pass: AskPass = False,
     encrypt_vault_id: EncryptId = None,
 ) -> None:
-    """Change encrypted files in the editor; their password and vault id stay."""
+    """Change encrypted files with the editor ($EDITOR). Keeps their password and vault id."""
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
         plain, label, password = vault_files.opened(file, found)
@@ -79,7 +86,7 @@ def view(
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
 ) -> None:
-    """Show encrypted files, in the pager on a terminal."""
+    """Show encrypted files; on a terminal in the pager."""
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     for file in files:
         plain = vault_files.opened(file, found)[0]
@@ -104,7 +111,7 @@ def encrypt(
     def convert(file: Path) -> bytes:
         plain = sys.stdin.buffer.read() if file == _STANDARD else vault_files.read_plain(file)
         if plain.startswith(vault.HEADER.encode()):
-            raise InputError("is encrypted already", file=file)
+            raise InputError("is already encrypted", file=file)
         return vault.encrypt(plain, password.value, password.label).encode()
 
     _convert(files, output, convert)
@@ -118,7 +125,7 @@ def decrypt(
     ask_vault_pass: AskPass = False,
     output: Output = None,
 ) -> None:
-    """Decrypt files in place (0600 then)."""
+    """Decrypt files in place, with mode 0600."""
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
 
     def convert(file: Path) -> bytes:
@@ -139,7 +146,7 @@ def _convert(
     """Every file, or standard input, to its place; all are read before one is written."""
     sources = files or [_STANDARD]
     if output is not None and len(sources) > 1:
-        raise InputError("takes one file only", field="--output")
+        raise InputError("works with one file only", field="--output")
     for file, content in [(file, convert(file)) for file in sources]:
         target = output or file
         if target == _STANDARD:
@@ -155,11 +162,13 @@ def rekey(
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
     new_vault_password_file: Annotated[Path | None, typer.Option(help="File with the new password.")] = None,
-    new_vault_id: Annotated[str | None, typer.Option(help="The new password, as --vault-id has it.")] = None,
+    new_vault_id: Annotated[
+        str | None, typer.Option(help="The new password with a label, in the form of --vault-id.")
+    ] = None,
 ) -> None:
-    """Encrypt files with another password; asks for it when no option names it."""
+    """Encrypt files with a new password. Asks for it unless an option names it."""
     if new_vault_id is not None and new_vault_password_file is not None:
-        raise InputError("not together with --new-vault-password-file", field="--new-vault-id")
+        raise InputError("cannot be used together with --new-vault-password-file", field="--new-vault-id")
     found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
     plain = [(file, vault_files.opened(file, found)) for file in files]
     ids = [new_vault_id] if new_vault_id is not None else []
@@ -172,18 +181,22 @@ def rekey(
 
 @app.command("encrypt-string")
 def encrypt_string(
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; none, or -: standard input.")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts to encrypt. [default: standard input]")
+    ] = None,
     vault_id: VaultIds = None,
     vault_password_file: PasswordFiles = None,
     ask_vault_pass: AskPass = False,
     encrypt_vault_id: EncryptId = None,
-    name: Annotated[list[str] | None, typer.Option("--name", "-n", help="The variable of a text.")] = None,
-    stdin_name: Annotated[str | None, typer.Option(help="The variable of standard input.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", "-n", help="Name of the variable for a text (repeatable).")
+    ] = None,
+    stdin_name: Annotated[str | None, typer.Option(help="Name of the variable for standard input.")] = None,
     ask: Annotated[bool, typer.Option("--prompt", "-p", help="Ask for the text.")] = False,
     show_input: Annotated[bool, typer.Option(help="Show the text while it is typed.")] = False,
     output: Output = None,
 ) -> None:
-    """Encrypt texts as !vault values, ready for a YAML file."""
+    """Encrypt texts as !vault values for a YAML file."""
     found = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass)
     password = found.for_encryption(encrypt_vault_id)
     names = list(name or [])

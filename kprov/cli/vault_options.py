@@ -16,7 +16,7 @@ VaultIds = Annotated[
     list[str] | None,
     typer.Option(
         "--vault-id",
-        help="LABEL@FILE, LABEL@SCRIPT or LABEL@prompt; may be given again.",
+        help="Vault password with a label: LABEL@FILE, LABEL@SCRIPT or LABEL@prompt (repeatable).",
         rich_help_panel=PANEL,
     ),
 ]
@@ -25,7 +25,7 @@ PasswordFiles = Annotated[
     typer.Option(
         "--vault-password-file",
         "--vault-pass-file",
-        help="A file, or a program that prints the password.",
+        help="File with the vault password, or a program that prints it.",
         rich_help_panel=PANEL,
     ),
 ]

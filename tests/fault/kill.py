@@ -117,7 +117,7 @@ def do(hosts: Hosts, one: Round, stamp: int) -> Outcome:
     goes_on = one.again == "resume" and running.returncode != 0
     second = (resume if goes_on else play)(hosts, report)
     said_next, _ = second.communicate(timeout=ENDS)
-    if goes_on and second.returncode == 2 and "nothing to go on with" in said_next:
+    if goes_on and second.returncode == 2 and "nothing to continue" in said_next:
         # Killed before the run had begun: the newest journal is that of an earlier one.
         second = play(hosts, report)
         said_next += second.communicate(timeout=ENDS)[0]

@@ -109,7 +109,7 @@ def test_hosts_set_kernel_parameters_and_limits_of_their_own(lab: Lab) -> None:
 def test_up_again_changes_nothing_and_says_so(lab: Lab) -> None:
     before = nspawns(LAB)
     again = lab.kprov("lab", "up", "--name", LAB)
-    assert again.stdout == f"Lab {LAB} is up already, nothing changed\n"
+    assert again.stdout == f"Lab {LAB} is already up, nothing changed\n"
     assert nspawns(LAB) == before
 
 

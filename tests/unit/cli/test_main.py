@@ -85,7 +85,7 @@ def test_init_writes_an_inventory_with_an_odd_etcd(tmp_path: Path) -> None:
 
 def test_init_overwrites_only_when_told_to(tmp_path: Path) -> None:
     init(str(tmp_path), "--host=192.0.2.1")
-    with pytest.raises(InputError, match="is there already; --force overwrites it"):
+    with pytest.raises(InputError, match="already exists; --force overwrites it"):
         init(str(tmp_path), "--host=192.0.2.2")
     init(str(tmp_path), "--host=192.0.2.2", "--force")
     assert "192.0.2.2" in (tmp_path / "hosts.yml").read_text()

@@ -72,7 +72,7 @@ def test_a_graph_with_variables_hides_what_was_encrypted(tmp_path: Path) -> None
 def test_check_of_a_good_inventory_ends_with_0_and_of_another_with_2(tmp_path: Path) -> None:
     code, text = _run("check", "-i", DATA / "kubespray")
     assert code == 0
-    assert "A cluster can be made of" in text
+    assert "is valid for `kprov up`" in text
     bad = (DATA / "kubespray_legacy.yml").read_text() + "  vars: {container_manager: crio, dns_domain: A_b}\n"
     (tmp_path / "hosts.yml").write_text(bad)
     code, text = _run("check", "-i", tmp_path, "-o", "json")

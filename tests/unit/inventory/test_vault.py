@@ -251,7 +251,7 @@ def test_the_editor_changes_a_file_and_leaves_nothing_behind(
     assert path.endswith(".yml")
     assert not Path(path).parent.exists()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         _run("create", file, "--vault-password-file", PASSWORD)
 
 
