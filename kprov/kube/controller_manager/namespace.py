@@ -11,7 +11,7 @@ import orjson
 
 from kprov.kube.api.core import Namespace
 from kprov.kube.api.meta import PartialObjectMetadata
-from kprov.kube.client import ApiError, ClientError
+from kprov.kube.client import ApiError, ClientError, WorkQueue
 from kprov.kube.client.discovery import ApiResource, discover
 from kprov.kube.client.store import split_key
 from kprov.kube.controller_manager.context import Context, Controller
@@ -19,8 +19,18 @@ from kprov.kube.machinery import timestamps
 
 FINALIZER: Final = "kubernetes"
 _AT_ONCE: Final = 8
+_GRACE_SECONDS: Final = 0.2
+# Most finalizers and pods are gone within the first of these waits. Upstream waits the longest each time.
+_FIRST_WAIT_SECONDS: Final = 0.5
+_LONGEST_WAIT_SECONDS: Final = 8.0
+# After refusals, as upstream's rate limiter of namespaces.
+_LONGEST_RETRY_SECONDS: Final = 60.0
 # Its kinds do not change while it goes: discovery is asked again after this many seconds.
 _DISCOVERY_SECONDS: Final = 30.0
+
+
+class ContentDeletionError(ClientError):
+    """Some kinds could not be listed, deleted or discovered; the text says which and why."""
 
 
 @dataclass
@@ -42,15 +52,27 @@ class NamespaceController(Controller):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._namespaces = context.informers.informer("", "v1", "namespaces", Namespace)
-        self._namespaces.add_handler(on_add=self._changed, on_update=lambda _, new: self._changed(new))
+        self._namespaces.add_handler(on_add=self._added, on_update=self._updated, on_delete=self._deleted)
+        self.queue = WorkQueue(self.name, base_delay=_FIRST_WAIT_SECONDS, max_delay=_LONGEST_RETRY_SECONDS)
+        # Rounds that left something, by the UID of the namespace. The queue's own count is not for them: to
+        # wait for others is no failure.
+        self._rounds: dict[str, int] = {}
         self._resources: list[ApiResource] = []
         self._failed: list[str] = []
         self._discovered = 0.0
 
-    def _changed(self, namespace: Namespace) -> None:
+    def _added(self, namespace: Namespace) -> None:
         if namespace.metadata.deletion_timestamp:
             # Creations under way get a moment to land (namespaceDeletionGracePeriod is 5 s upstream).
-            self.queue.add_after(namespace.metadata.name, 0.2)
+            self.queue.add_after(namespace.metadata.name, _GRACE_SECONDS)
+
+    def _updated(self, old: Namespace, new: Namespace) -> None:
+        """Conditions, which each round writes, are no reason for another round."""
+        if _deletion_part(old) != _deletion_part(new):
+            self._added(new)
+
+    def _deleted(self, namespace: Namespace) -> None:
+        self._rounds.pop(namespace.metadata.uid, None)
 
     async def sync(self, key: str) -> None:
         cached = self._namespaces.get("", split_key(key)[1])
@@ -67,17 +89,19 @@ class NamespaceController(Controller):
         resources = await self._deletable()
         left = await self._delete_content(namespace.metadata.name, resources)
         await self._report(namespace, left)
-        if left.counts or left.errors or self._failed:
-            self.queue.add_after(key, left.estimate / 2 + 1 if left.estimate else self._pause(key))
+        if left.errors or self._failed:
+            raise ContentDeletionError("; ".join([*left.errors, *self._failed]))
+        if left.counts:
+            self.queue.add_after(key, self._wait_seconds(namespace, left))
             return
-        self.queue.forget(key)
         await self._finalize(namespace)
 
-    def _pause(self, key: str) -> float:
-        """Growing, for content that others have to finish first."""
-        tries = self.queue.failures(key)
-        self.queue._failures[key] = tries + 1
-        return float(min(0.5 * 2 ** min(tries, 6), 15.0))
+    def _wait_seconds(self, namespace: Namespace, left: _Leftover) -> float:
+        """Until the next round: growing, up to half the time that pods have or that finalizers take."""
+        longest = left.estimate / 2 + 1 if left.estimate else _LONGEST_WAIT_SECONDS
+        rounds = self._rounds.get(namespace.metadata.uid, 0)
+        self._rounds[namespace.metadata.uid] = rounds + 1
+        return float(min(_FIRST_WAIT_SECONDS * 2 ** min(rounds, 10), longest))
 
     async def _deletable(self) -> list[ApiResource]:
         if time.monotonic() - self._discovered > _DISCOVERY_SECONDS or not self._resources:
@@ -160,6 +184,12 @@ class NamespaceController(Controller):
         except ApiError as error:
             if not error.is_not_found:
                 raise
+
+
+def _deletion_part(namespace: Namespace) -> object:
+    """What a round depends on."""
+    meta = namespace.metadata
+    return meta.uid, meta.deletion_timestamp, namespace.spec.finalizers
 
 
 async def _delete(objects: Any, item: PartialObjectMetadata) -> None:
