@@ -28,6 +28,8 @@ from kprov.kube.kubelet.pods import Container, Pod
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from kprov.kube.kubelet.runtime_health import RuntimeHealth
 from kprov.kube.kubelet.server.app import KubeletServer
+from kprov.kube.kubelet.shutdown import groups
+from kprov.kube.kubelet.shutdown.manager import PROBLEM, ShutdownManager
 from kprov.kube.kubelet.static_pods import StaticPods
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.tokens import TokenManager
@@ -78,6 +80,14 @@ class _Node:
         self._pleg = Pleg(cri, self.kubelet.wake)
         self._image_gc = ImageGc(cri, config, self._events)
         self._static = StaticPods(config, client, self.kubelet)
+        self._shutdown = ShutdownManager(
+            groups.periods(config.shutdown_grace, config.shutdown_grace_critical, config.shutdown_periods),
+            active_pods=self.kubelet.active_pods,
+            kill=self.kubelet.end_for_shutdown,
+            flush=self.kubelet.send_statuses,
+            on_change=self._node_changed,
+            events=self._events,
+        )
 
     def _make_kubelet(self) -> Kubelet:
         config, client = self._config, self._client
@@ -111,6 +121,7 @@ class _Node:
             admission=Admission(self._allocatable, config.max_pods),
             host_ips=self._host_ips,
             network_problem=lambda: self._health.network_problem,
+            is_shutting_down=lambda: self._shutdown.is_shutting_down,
         )
         return Kubelet(parts)
 
@@ -138,9 +149,12 @@ class _Node:
     def _services(self) -> list[dict[str, Any]]:
         return self._informers.informer("", "v1", "services").list() if self._informers is not None else []
 
-    def _runtime_changed(self) -> None:
+    def _node_changed(self) -> None:
         if self._agent is not None:
             self._agent.poke()
+
+    def _runtime_changed(self) -> None:
+        self._node_changed()
         self.kubelet.wake_all()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -151,7 +165,7 @@ class _Node:
             return
         await asyncio.to_thread(self._pressure.measure, config)
         works = [self._pleg.run(), self._health.run(), self._image_gc.run(), self._housekeeping()]
-        works += [self._measure_pressure()]
+        works += [self._measure_pressure(), self._shutdown.run()]
         if config.static_pod_path:
             works.append(self._static.run())
         if self._client is not None and self._informers is not None:
@@ -207,6 +221,8 @@ class _Node:
         problems = self._health.problems()
         if self._pleg.problem:
             problems.append(f"PLEG is not healthy: {self._pleg.problem}")
+        if self._shutdown.is_shutting_down:
+            problems.append(PROBLEM)
         return problems
 
     def _follow_api(self) -> None:

@@ -17,7 +17,7 @@ from kprov.kube.kubelet import (
     pods,
     sandbox_config,
 )
-from kprov.kube.kubelet.admission import Admission
+from kprov.kube.kubelet.admission import Admission, Refusal
 from kprov.kube.kubelet.container_state import PodState
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.events import PodEvents
@@ -27,6 +27,7 @@ from kprov.kube.kubelet.pod_runtime import PodRuntime
 from kprov.kube.kubelet.pod_workers import TERMINATED, PodWorker
 from kprov.kube.kubelet.pods import Container, Pod
 from kprov.kube.kubelet.probes.manager import ProbeManager
+from kprov.kube.kubelet.shutdown import manager as shutdown
 from kprov.kube.kubelet.status import generate
 from kprov.kube.kubelet.status.manager import StatusManager
 from kprov.kube.kubelet.tokens import TokenManager
@@ -60,6 +61,7 @@ class Parts:
     host_ips: list[str]
     # None while the runtime's network is ready, else why it is not.
     network_problem: Callable[[], str | None]
+    is_shutting_down: Callable[[], bool]
 
 
 class Kubelet:
@@ -70,6 +72,8 @@ class Kubelet:
         self._pods: dict[str, Pod] = {}
         self._workers: dict[str, PodWorker] = {}
         self._rejected: set[str] = set()
+        # Pods that end because the node shuts down.
+        self._shut_down: set[str] = set()
 
     def pods(self) -> list[Pod]:
         """All pods of this node, static ones included, each with the status this kubelet knows."""
@@ -161,6 +165,8 @@ class Kubelet:
             and not (pod.get("status") or {}).get("startTime")
         ):
             refusal = self._parts.admission.check(pod, others)
+            if self._parts.is_shutting_down():
+                refusal = Refusal(*shutdown.REJECTION)
             if refusal is not None:
                 self._rejected.add(uid)
                 self._parts.events.pod(pod, "Warning", refusal.reason, refusal.message)
@@ -196,6 +202,22 @@ class Kubelet:
         pod = self._pods.get(worker.uid)
         if pod is not None and pods.is_being_deleted(pod) and not pods.is_being_deleted(worker.pod):
             self._start_worker(pod)
+
+    def active_pods(self) -> list[Pod]:
+        """Pods that have not ended."""
+        return [pod for uid, pod in self._pods.items() if not self._has_ended(uid, pod)]
+
+    async def end_for_shutdown(self, pod: Pod, grace: int) -> None:
+        """End a pod within ``grace`` seconds because the node shuts down; returns when it has ended."""
+        uid = pods.uid_of(pod)
+        if (worker := self._workers.get(uid)) is not None:
+            self._shut_down.add(uid)
+            worker.terminate(max(1, grace))
+            await worker.wait_until_ended()
+
+    async def send_statuses(self) -> None:
+        """Wait until the API server has the pods' statuses, at most two seconds."""
+        await self._parts.status.close()
 
     async def close(self) -> None:
         """Stop watching over pods; they go on running."""
@@ -281,19 +303,26 @@ class Kubelet:
         parts.status.forget(uid)
         parts.objects.unregister(uid)
         self._rejected.discard(uid)
+        self._shut_down.discard(uid)
 
     def _tell(self, pod: Pod, state: PodState, *, terminal: bool = False) -> dict[str, Any]:
         parts, uid = self._parts, pods.uid_of(pod)
         newest = self._pods.get(uid, pod)
+        old = parts.status.get(uid) or newest.get("status") or {}
+        is_shut_down = terminal and uid in self._shut_down and old.get("phase") not in {"Succeeded", "Failed"}
+        if is_shut_down:
+            old = {**old, **shutdown.ENDED_STATUS}
         status = generate.generate(
             newest,
             state,
-            old=parts.status.get(uid) or newest.get("status") or {},
+            old=old,
             waiting=parts.runtime.waiting.get(uid) or {},
             host_ips=parts.host_ips,
             update_ready=parts.probes.update_status,
             terminal=terminal,
         )
+        if is_shut_down:
+            status["conditions"].append(dict(shutdown.ENDED_CONDITION))
         parts.status.set(newest, status)
         return status
 

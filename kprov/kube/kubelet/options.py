@@ -9,6 +9,7 @@ from typing import Any, Final
 from kprov.kube.component_base import configfile, durations
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.component_base.options import FlagSet
+from kprov.kube.kubelet.shutdown.groups import Period
 
 _API_VERSION: Final = "kubelet.config.k8s.io/v1beta1"
 _ROOT: Final = "/var/lib/kubelet"
@@ -80,6 +81,7 @@ class KubeletConfig:
     seccomp_default: bool = False
     shutdown_grace: float = 0.0
     shutdown_grace_critical: float = 0.0
+    shutdown_periods: list[Period] = field(default_factory=list)
     provider_id: str = ""
 
 
@@ -201,8 +203,31 @@ def read_document(config: KubeletConfig, document: dict[str, Any]) -> None:
             setattr(config, attribute, _read(".".join(path), value, reading))
     if "evictionHard" not in document:
         config.eviction_hard = dict(_DEFAULT_EVICTION)
+    _read_shutdown(config, document)
     if config.cgroup_driver not in {"cgroupfs", "systemd"}:
         raise ConfigError(f'cgroupDriver: expected "cgroupfs" or "systemd", found {config.cgroup_driver!r}')
+
+
+def _read_shutdown(config: KubeletConfig, document: dict[str, Any]) -> None:
+    total, critical = config.shutdown_grace, config.shutdown_grace_critical
+    for name, value in (
+        ("shutdownGracePeriod", total),
+        ("shutdownGracePeriodCriticalPods", critical),
+    ):
+        if value and value < 1:
+            raise ConfigError(f"{name}: expected 0 or at least 1s, found {document.get(name)!r}")
+    if critical > total:
+        raise ConfigError("shutdownGracePeriodCriticalPods: must not be longer than shutdownGracePeriod")
+    name = "shutdownGracePeriodByPodPriority"
+    for index, item in enumerate(_read(name, document.get(name) or [], "raw")):
+        try:
+            period = Period(int(item["priority"]), int(item["shutdownGracePeriodSeconds"]))
+        except (KeyError, TypeError, ValueError) as error:
+            text = "expected the numbers priority and shutdownGracePeriodSeconds"
+            raise ConfigError(f"{name}[{index}]: {text}, found {item!r}") from error
+        config.shutdown_periods.append(period)
+    if config.shutdown_periods and total:
+        raise ConfigError(f"{name}: cannot be combined with shutdownGracePeriod")
 
 
 def _read(name: str, value: Any, reading: str) -> Any:

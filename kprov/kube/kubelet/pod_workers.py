@@ -81,6 +81,10 @@ class PodWorker:
     def is_ended(self) -> bool:
         return self._task.done()
 
+    async def wait_until_ended(self) -> None:
+        """Return when nothing of the pod is left here, or the worker was stopped."""
+        await asyncio.wait([self._task])
+
     def stop(self) -> None:
         """End the worker, not the pod: the kubelet is going down."""
         self._task.cancel()

@@ -1,0 +1,1 @@
+"""Graceful node shutdown: ends pods before the machine goes down (pkg/kubelet/nodeshutdown)."""
