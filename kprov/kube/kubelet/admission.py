@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kprov.kube.kubelet import pods, resources
+from kprov.kube.kubelet import apparmor, pods, resources
 from kprov.kube.kubelet.pods import Pod
 from kprov.kube.machinery.quantity import Quantity
 
@@ -17,12 +17,16 @@ class Refusal:
 class Admission:
     """``allocatable``: amounts of cpu, memory and pods of this node."""
 
-    def __init__(self, allocatable: dict[str, Quantity], max_pods: int) -> None:
+    def __init__(self, allocatable: dict[str, Quantity], max_pods: int, apparmor_problem: str | None) -> None:
+        """``apparmor_problem``: why AppArmor cannot be enforced here, None when it can."""
+        self._apparmor_problem = apparmor_problem
         self._allocatable = allocatable
         self._max_pods = max_pods
 
     def check(self, pod: Pod, others: Sequence[Pod]) -> Refusal | None:
-        """None when the pod fits beside the others. Critical pods always fit."""
+        """None when the node accepts the pod. Resources are not checked for critical pods."""
+        if self._apparmor_problem and apparmor.is_required(pod):
+            return Refusal("AppArmor", f"Cannot enforce AppArmor: {self._apparmor_problem}")
         if pods.is_critical(pod):
             return None
         if len(others) + 1 > self._max_pods:

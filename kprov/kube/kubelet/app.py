@@ -8,7 +8,7 @@ from typing import Any
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
-from kprov.kube.kubelet import pods
+from kprov.kube.kubelet import apparmor, pods
 from kprov.kube.kubelet.admission import Admission
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import PodEvents
@@ -108,6 +108,8 @@ class _Node:
             handler=self._runtime_handler,
             memory_capacity=info.memory()[0],
         )
+        apparmor_problem = apparmor.host_problem()
+        apparmor.warn(apparmor_problem)
         parts = Parts(
             config=config,
             cri=self._cri,
@@ -118,7 +120,7 @@ class _Node:
             tokens=tokens,
             probes=ProbeManager(self._handlers, self._events, status.get, self._wake),
             status=status,
-            admission=Admission(self._allocatable, config.max_pods),
+            admission=Admission(self._allocatable, config.max_pods, apparmor_problem),
             host_ips=self._host_ips,
             network_problem=lambda: self._health.network_problem,
             is_shutting_down=lambda: self._shutdown.is_shutting_down,
