@@ -13,6 +13,8 @@ from kprov.inventory import addresses
 from kprov.inventory import labels as rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -55,6 +57,13 @@ def _absolute(value: Any) -> Any:
     if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
         raise ValueError("must be an absolute path such as /var/lib/data")
     return value
+
+
+def _time(value: Any) -> Any:
+    """A time as haproxy takes it; a bare number is milliseconds."""
+    if isinstance(value, bool) or not _TIME.fullmatch(str(value)):
+        raise ValueError("must be a time above 0, such as 750ms or 3s")
+    return str(value)
 
 
 #: Labels of Kubernetes' own domains that a kubelet may give its node, as upstream's kubelet has them.
@@ -115,6 +124,8 @@ def _node(name: str) -> str:
 Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_network)]
 Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _ipv4(_address(value)))]
 Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
+Time = Annotated[str, BeforeValidator(_time)]
+Count = Annotated[int, Field(ge=1)]
 Folder = Annotated[str, BeforeValidator(_absolute)]
 Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_vip)]
 Name = Annotated[str, BeforeValidator(_dns_name)]
@@ -137,6 +148,14 @@ class ClusterVariables(BaseModel):
     kube_apiserver_port: Port = 6443
     loadbalancer_apiserver_port: Port = 8443
     kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_port_range)] = "30000-32767"
+    haproxy_connect_timeout: Time = "750ms"
+    haproxy_check_interval: Time = "3s"
+    haproxy_check_fast_interval: Time = "500ms"
+    haproxy_check_down_interval: Time = "1s"
+    haproxy_check_fall: Count = 3
+    haproxy_check_rise: Count = 1
+    haproxy_dead_host_timeout: Time = "2s"
+    haproxy_session_timeout: Time = "2h"
     kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
     kube_vip_address: Vip = ""
     supplementary_addresses_in_ssl_keys: list[str] = []
