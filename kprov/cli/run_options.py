@@ -223,6 +223,8 @@ class Given(HostOptions):
 
     def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
         """As the engine takes it. InputError when the report cannot be written later."""
+        from kprov.playbook.search_paths import SearchPaths
+
         if self.report is not None:
             check_writable(self.report, field="--report")
         return replace(
@@ -235,7 +237,8 @@ class Given(HostOptions):
             step=self.step,
             force_handlers=self.force_handlers,
             verbosity=self.verbose,
-            paths=self._paths(),
+            # What `up` plays is kprov's own: the user's modules must not replace those.
+            paths=self._paths() if command == "play" else SearchPaths(),
             command=command,
             journal=journal,
         )

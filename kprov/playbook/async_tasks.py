@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from kprov.playbook.action.base import Call
 from kprov.playbook.sending import Sender
 
 
-def run(sender: Sender, call: Call, module: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def run(
+    sender: Sender,
+    call: Call,
+    module: str,
+    items: list[dict[str, Any]],
+    contents: dict[str, bytes | Path],
+) -> list[dict[str, Any]]:
     """Results of items; with `poll: 0` they say only that the jobs were started."""
     seconds, poll = call.background
     started = sender.send(
@@ -23,6 +30,7 @@ def run(sender: Sender, call: Call, module: str, items: list[dict[str, Any]]) ->
             }
             for item in items
         ],
+        contents,
     )
     return started if poll <= 0 else [_finished(sender, call, one, seconds, poll) for one in started]
 

@@ -9,6 +9,7 @@ from kprov.errors import InputError
 from kprov.playbook import checks, language, templated_action
 from kprov.playbook.action import local
 from kprov.playbook.action.base import ActionError, Call, Remote
+from kprov.playbook.foreign import action as foreign
 from kprov.playbook.model import Task
 from kprov.playbook.outcome import Result
 from kprov.playbook.result import Callbacks
@@ -28,7 +29,7 @@ _LONGEST = 100_000_000
 
 def is_local(task: Task) -> bool:
     """Whether a task concerns the run itself and no host."""
-    return task.module in local.ACTIONS
+    return task.foreign is None and task.module in local.ACTIONS
 
 
 class Calls:
@@ -64,6 +65,7 @@ class Calls:
             options=self.variables.options,
             callbacks=self.callbacks,
             inventory=self.variables.inventory,
+            hidden=hidden,
         )
         if is_local(task):
             if task.get("async"):
@@ -110,7 +112,8 @@ class Calls:
             return (0, 0)
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
-        if task.module not in modules.names() and task.module not in ("shell", "raw"):
+        known = task.foreign is not None or task.module in modules.names()
+        if not known and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
         return seconds, 15 if poll is None else int(scope.templar.value(poll, scope, "poll"))
@@ -162,6 +165,8 @@ class Calls:
     def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
         """A result of the operator's side, or else what the agent has to do."""
         name = call.task.module
+        if call.task.foreign is not None:
+            return None, [foreign.prepare(call, call.task.foreign)]
         if is_local(call.task):
             done = local.ACTIONS[name](call)
             return self._delegated(call, done) if call.target else done, []
@@ -190,7 +195,9 @@ class Calls:
 
     def finished(self, call: Call, result: Result) -> Result:
         """A result after the operator's part of the action."""
-        if call.task.module in language.ACTION_FILES:
+        if call.task.foreign is not None:
+            result = foreign.finish(result)
+        elif call.task.module in language.ACTION_FILES:
             action = importlib.import_module(f"kprov.playbook.action.{call.task.module}")
             if hasattr(action, "finish"):
                 result = action.finish(call, result)

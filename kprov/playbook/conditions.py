@@ -10,6 +10,7 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from kprov.playbook import filters
+from kprov.playbook.foreign import filters as foreign_filters
 from kprov.playbook.jinja_tests import ALL as TESTS
 from kprov.playbook.jinja_tests import REFUSED as REFUSED_TESTS
 from kprov.playbook.lazy import templated
@@ -116,10 +117,13 @@ def unknown(tree: nodes.Template) -> list[str]:
     )
     for kind, node_type, known, refused in tables:
         for node in tree.find_all(node_type):
+            if kind == "filter" and foreign_filters.find(str(node.name)) is not None:
+                continue
             if node.name in refused:
                 found.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
             elif node.name is not None and node.name not in known:
-                found.append(f"there is no {kind} {node.name!r}")
+                why = foreign_filters.failures() if kind == "filter" else ""
+                found.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
     for call in tree.find_all(nodes.Call):
         named = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
         if named and call.args and isinstance(call.args[0], nodes.Const):

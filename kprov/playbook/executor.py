@@ -190,7 +190,7 @@ class Executor:
         first = members[0][1]
         answers: list[Result] = []
         if items and first.background[0]:
-            answers = async_tasks.run(self.sender, first, module, items)
+            answers = async_tasks.run(self.sender, first, module, items, contents)
         elif items:
             answers = self.sender.send(
                 address, become, module, items, contents, check=first.check, diff=first.diff

@@ -201,6 +201,8 @@ INSTEAD = {
     "seboolean": "use command: setsebool",
     "selinux": "use command: setenforce, and lineinfile for its configuration",
 }
+#: Modules of the agent that no task names.
+INTERNAL = frozenset(("foreign",))
 #: Modules whose text is a command and may hold some NAME=VALUE options.
 FREE_FORM = {"command", "shell", "script", "raw"}
 FREE_FORM_OPTIONS = {
@@ -229,4 +231,4 @@ def short(name: str) -> str:
 @functools.cache
 def known() -> frozenset[str]:
     """Every module and action there is."""
-    return frozenset({*modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"})
+    return frozenset({*modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)

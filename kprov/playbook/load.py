@@ -9,6 +9,8 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import arguments, checked_templates, checks, language, roles, templated_action, words
+from kprov.playbook.foreign import filters as foreign_filters
+from kprov.playbook.foreign.around import around
 from kprov.playbook.model import Block, Node, Play, Role, Task
 from kprov.playbook.problems import Problems
 from kprov.playbook.search_paths import SearchPaths
@@ -89,6 +91,7 @@ class Loader:
 
     def play(self, entry: Any, line: int | None) -> Play:
         """One play of a playbook."""
+        foreign_filters.use(self.directory, self.paths)
         before = len(self.problems.found)
         words.refuse(entry, "play", self.path)
         with self.problems.collected():
@@ -176,6 +179,7 @@ class Loader:
         given = args or {}
         path = roles.find(name, roles.folders(play.directory, self.paths, parent), place)
         about = roles.meta(path)
+        foreign_filters.use(path)
         tasks_from = roles.stem(given.get("tasks_from"))
         tasks_file = roles.file(path / "tasks", tasks_from)
         if tasks_from != "main" and tasks_file is None:
@@ -318,13 +322,16 @@ class Loader:
         """A task, or what an import puts in its place."""
         allowed = language.HANDLER if handler else language.TASK
         given, entry = entry, words.action(entry, file)
-        word = words.module_word(entry, allowed, file, templates=entry is not given)
+        here = around(parent, entry)
+        word = words.module_word(entry, allowed, file, here, templates=entry is not given)
         module = language.short(word)
+        foreign = None if "{{" in word else words.foreign(word, here)
         if "{{" in word:
             args = templated_action.written(entry[word], entry.get("args"))
         else:
             args = arguments.parse(module, entry[word], entry.get("args"), file, entry.lines.get(word))
-            arguments.check(word, module, args, file, entry.lines.get(word), entry)
+            if foreign is None:
+                arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
         words.loop_control(entry, file)
         checked_templates.check(entry, file)
@@ -339,6 +346,7 @@ class Loader:
             args,
             [str(topic) for topic in words.as_list(entry.get("listen"))],
             action=word,
+            foreign=foreign,
         )
         if module == "meta":
             checks.meta(task)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kprov.playbook.foreign.finding import Foreign
 from kprov.playbook.search_paths import SearchPaths
 
 
@@ -104,6 +105,8 @@ class Task(Node):
     listen: list[str] = field(default_factory=list)
     #: The module as it is written.
     action: str = ""
+    #: The file of a module that is not one of kprov's.
+    foreign: Foreign | None = None
     #: Made by the journal, once.
     digest: str = ""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.playbook import arguments, checks, language, words
+from kprov.playbook.foreign.around import around
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
 
@@ -37,10 +38,14 @@ def resolve(task: Task, scope: Scope) -> Task:
     if module in _STATIC:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
-    if module not in language.known():
-        raise InputError(words.unsupported(str(name), set()), file=file, line=task.line, field="action")
+    here = around(task)
+    foreign = words.foreign(str(name), here)
+    if foreign is None and module not in language.known():
+        text = words.unsupported(str(name), set(), here)
+        raise InputError(text, file=file, line=task.line, field="action")
     args = arguments.parse(module, task.args[VALUE], task.args[MORE], file, task.line)
-    arguments.check("action", module, args, file, task.line, {})
-    found = replace(task, module=module, args=args, action=str(name))
+    if foreign is None:
+        arguments.check("action", module, args, file, task.line, {})
+    found = replace(task, module=module, args=args, action=str(name), foreign=foreign)
     checks.timeout(found)
     return found

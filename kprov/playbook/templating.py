@@ -16,6 +16,7 @@ from kprov.inventory import yamlfile
 from kprov.inventory.vault import Undecrypted, Unsafe
 from kprov.playbook import conditions, filters, jinja_tests, lookups
 from kprov.playbook.environment import Context, Environment
+from kprov.playbook.foreign.filters import FilterTable
 from kprov.playbook.lazy import LazyDict, LazyList, templated
 from kprov.playbook.plugged import plugged
 from kprov.playbook.scope import Scope
@@ -55,7 +56,9 @@ class Templar:
 
     def __init__(self, search: tuple[Path, ...] = ()) -> None:
         self.search = search
-        self._filters = plugged("filter", filters.ALL)
+        made = plugged("filter", filters.ALL)
+        refused = {name: made.pop(name) for name in filters.REFUSED if name in made}
+        self._filters = FilterTable(made, refused)
         self._tests = plugged("test", jinja_tests.ALL)
         self._local = threading.local()
         self._environments: dict[Any, Environment] = {}

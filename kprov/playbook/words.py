@@ -9,6 +9,8 @@ from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import checks, language
+from kprov.playbook.foreign import finding, packing
+from kprov.playbook.foreign.finding import Foreign, Surroundings
 
 
 def as_list(value: Any) -> list[Any]:
@@ -63,7 +65,9 @@ def _name_and_arguments(text: str) -> tuple[str, str]:
     return name, rest
 
 
-def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool = False) -> str:
+def module_word(
+    entry: Any, keywords: set[str], file: Path, around: Surroundings, *, templates: bool = False
+) -> str:
     """The word of a task that names its module; with `templates` it may be one.
 
     InputError when there is none, or more than one.
@@ -71,6 +75,8 @@ def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool =
     refuse(entry, "task", file)
     words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
     modules = [word for word in words if language.short(word) in language.known()]
+    if not modules and len(words) == 1 and _is_foreign(words[0], around, entry, file):
+        return words[0]
     if len(words) == 1 and (modules or (templates and "{{" in words[0])):
         return words[0]
     if not words:
@@ -90,17 +96,43 @@ def module_word(entry: Any, keywords: set[str], file: Path, *, templates: bool =
     if modules:
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
-        text = unsupported(word, keywords)
+        text = unsupported(word, keywords, around)
     raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
 
 
-def unsupported(word: str, keywords: set[str]) -> str:
+def foreign(word: str, around: Surroundings) -> Foreign | None:
+    """The file of a task's module; None for one of kprov's, unless a library has one of its name."""
+    short = language.short(word)
+    if short not in language.known():
+        return finding.find(word, around)
+    # Actions run on the operator's side: a module of their name does not replace them, as in Ansible.
+    if short in language.LOCAL or short in language.ACTION_FILES or short in language.FREE_FORM:
+        return None
+    return finding.overriding(word, around)
+
+
+def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool:
+    """Whether a word names a module of a library, a collection or ansible-core that can be run."""
+    try:
+        found = finding.find(word, around)
+        if found is not None:
+            packing.check(found)
+    except InputError as error:
+        line = yamlfile.line_of(entry, word)
+        raise InputError(error.reason, file=file, line=line) from None
+    return found is not None
+
+
+def unsupported(word: str, keywords: set[str], around: Surroundings) -> str:
     """What is said of a module that is not known."""
+    missing = finding.missing(word, around)
+    if missing and "." in word:
+        return f"the module {word!r} was not found; {missing}"
     close = suggestions.closest(language.short(word), language.known() | keywords)
     instead = language.INSTEAD.get(language.short(word).split(".")[-1]) or (
         f"did you mean {close!r}?" if close else "use ansible.builtin.command"
     )
-    return f"the module {word!r} is not supported; {instead}"
+    return f"the module {word!r} is not supported; {instead}" + (f"; {missing}" if missing else "")
 
 
 def loop_control(entry: Any, file: Path) -> None:

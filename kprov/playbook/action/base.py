@@ -47,6 +47,8 @@ class Call:
     background: tuple[int, int] = (0, 0)
     #: Seconds after which the host ends the task; 0 for no limit.
     timeout: int = 0
+    #: Whether `no_log` hides the task.
+    hidden: bool = False
     sender: Sender | None = None
     #: Of the run: what concerns no host but the engine (pause, add_host).
     options: RunOptions = field(default_factory=RunOptions)

@@ -11,6 +11,8 @@ from kprov.errors import KprovError
 from kprov.inventory.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions, RunResult, Silent
+from kprov.playbook.search_paths import SearchPaths
+from tests.parity import collection_path
 from tests.parity.engines.request import Request
 from tests.parity.recorder import Recorder
 
@@ -61,6 +63,7 @@ def options(words: list[str]) -> RunOptions:
         start_at_task=given.start_at_task,
         force_handlers=given.force_handlers,
         extra_vars=run_options.extra_vars(given.extra_vars),
+        paths=SearchPaths(collections=(collection_path.path(),)),
     )
 
 

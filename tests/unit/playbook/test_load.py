@@ -28,7 +28,7 @@ def play(text: str) -> str:
         ("- import_tasks: '{{ x }}.yml'", ["play.yml:4", "include_tasks takes one"]),
         ("- import_tasks: none.yml", ["play.yml:4", "none.yml was not found"]),
         ("- debug:\n  loop_control: {lable: x}", ["'lable' is not a word of loop_control"]),
-        ("- git: {repo: x}", ["play.yml:4", "use get_url or unarchive"]),
+        ("- synchronize: {src: x}", ["play.yml:4", "use copy or unarchive"]),
         ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
         ("- debug:\n  module_defaults: {group/aws: {x: 1}}", ["play.yml:5", "'group/aws' is a group"]),
         (
