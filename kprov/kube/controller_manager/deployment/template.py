@@ -1,9 +1,8 @@
 """Pod templates: when two are the same, and the hash that names a replica set."""
 
-import hashlib
 from typing import Any, Final
 
-import orjson
+from kprov.kube.machinery import go_dump
 
 HASH_LABEL: Final = "pod-template-hash"
 # Letters without vowels and digits without look-alikes, so that no words come out (rand.SafeEncodeString).
@@ -16,11 +15,19 @@ def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
 
 
 def compute_hash(template: dict[str, Any], collisions: int | None) -> str:
-    """A short name for the template: the same for the same content, another one per collision count."""
-    content = orjson.dumps(_normal(_without_hash(template)) or {}, option=orjson.OPT_SORT_KEYS)
-    suffix = b"" if collisions is None else str(collisions).encode()
-    number = int.from_bytes(hashlib.sha256(content + suffix).digest()[:4])
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))
+    """A short name for the template, upstream's (controller.ComputeHash): another one per collision count."""
+    content = go_dump.dump(_without_hash(template)).encode()
+    if collisions is not None:
+        content += collisions.to_bytes(8, "little")
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(_fnv1a(content)))
+
+
+def _fnv1a(content: bytes) -> int:
+    """Go's fnv.New32a."""
+    value = 0x811C9DC5
+    for byte in content:
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
 
 
 def with_hash(template: dict[str, Any], digest: str) -> dict[str, Any]:

@@ -1,8 +1,25 @@
-"""Pod templates: sameness and hash."""
+"""Pod templates: sameness and hash.
+
+template_hashes.json: templates with their defaults and upstream's hashes of them (1.36, decoded from
+protobuf, as its controller manager has them).
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from kprov.kube.controller_manager.deployment import template
 
+CASES = json.loads((Path(__file__).parent / "template_hashes.json").read_text(encoding="utf-8"))
 BASE = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+
+
+@pytest.mark.parametrize("case", CASES, ids=["small", "medium", "large"])
+def test_the_hash_is_upstreams(case: dict[str, Any]) -> None:
+    for expected in case["hashes"]:
+        assert template.compute_hash(case["template"], expected["collisions"]) == expected["hash"]
 
 
 def test_the_hash_is_stable_and_ignores_order_and_empty_parts() -> None:
