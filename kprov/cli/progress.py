@@ -87,6 +87,8 @@ class Progress(Silent):
             self._line(outcome, f"{host}: {task}" + (f" ({place})" if bad and place else ""))
         for line in reasons(result) if bad else []:
             self._detail(line)
+        if told and result.get("unforeseen"):
+            self._detail("known only when the changes before it are made")
         if says and self._verbose < 2:
             self._messages(result)
         if self._verbose > 1:

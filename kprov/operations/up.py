@@ -48,6 +48,9 @@ class UpResult:
 def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> UpResult:
     """Validate, reach, issue certificates, build the bundle, provision. Raises KprovError."""
     started = time.monotonic()
+    # A check changes nothing, so what fails without an earlier change cannot be told from what would fail:
+    # it looks at the hosts as a plan does.
+    options = replace(options, plan=options.check)
     with opened(inventory, options, callbacks) as cluster:
         result = UpResult(cluster.artifacts / "admin.conf")
 

@@ -72,3 +72,11 @@ def test_the_live_view_names_hosts_at_work_and_waiting() -> None:
         "  b  0s  Copy  attempt 1, 4 left",
         "  waiting (1): c",
     ]
+
+
+def test_a_change_that_a_check_cannot_foresee_is_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    Progress().host_done("a", "Copy", "changed", {"unforeseen": "no such file"}, 0.1, "")
+    assert lines(capsys) == [
+        "changed     a: Copy",
+        "           known only when the changes before it are made",
+    ]
