@@ -124,6 +124,7 @@ def _effects(plan: Plan, members: list[str]) -> None:
     console.print()
     if not plan.changes:
         console.print("Nothing would change: the hosts are as the inventory describes them")
+        _outsiders(plan)
         return
     kinds: dict[str, int] = {}
     for change in plan.changes:
@@ -137,3 +138,10 @@ def _effects(plan: Plan, members: list[str]) -> None:
     said = quorum(members, restarts.get("etcd", []), lost)
     if said:
         console.print(said, style="bold", markup=False)
+    _outsiders(plan)
+
+
+def _outsiders(plan: Plan) -> None:
+    for one in plan.outsiders:
+        text = f"{one.name} stays {one.kinds} of the cluster, but is not in {one.place}"
+        console.print(text, style="bold", markup=False)

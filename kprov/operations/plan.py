@@ -7,11 +7,12 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError, KprovError
+from kprov.operations.outsiders import Outsider
 from kprov.operations.up import UpResult, up
 from kprov.playbook.changes import Change
 from kprov.playbook.result import Callbacks, RunOptions, Silent
@@ -27,13 +28,17 @@ class DriftError(KprovError):
 
 @dataclass(frozen=True)
 class Plan:
-    """Changes by host, and what hosts had errors; `options` are those that choose tasks and hosts."""
+    """Changes by host, and what hosts had errors; `options` are those that choose tasks and hosts.
+
+    `outsiders` are hosts of the cluster that the inventory does not have: nothing of the plan concerns them.
+    """
 
     inventory: str
     changes: list[Change]
     options: dict[str, Any]
     made: float = 0.0
     errors: list[dict[str, str]] = field(default_factory=list)
+    outsiders: list[Outsider] = field(default_factory=list)
 
     @property
     def hosts(self) -> list[str]:
@@ -74,6 +79,7 @@ class Plan:
             "options": self.options,
             "changes": [change.report() for change in self.changes],
             "errors": self.errors,
+            "outsiders": [asdict(one) for one in self.outsiders],
         }
 
 
@@ -103,7 +109,8 @@ def make(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Callab
     result = up(inventory, looking, callbacks, say)
     order = {host: number for number, host in enumerate(result.run.hosts)}
     changes = sorted(result.run.changes, key=lambda change: order[change.host])
-    return Plan(str(inventory.resolve()), changes, _chosen(options), time.time(), result.run.errors)
+    where = str(inventory.resolve())
+    return Plan(where, changes, _chosen(options), time.time(), result.run.errors, result.outsiders)
 
 
 def _chosen(options: RunOptions) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from kprov.bundle.build import Bundle, build
 from kprov.inventory import effects
 from kprov.operations import live, segment, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, reach
+from kprov.operations.outsiders import Outsider, outsiders
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
 from kprov.playbook import load
@@ -24,12 +25,16 @@ _ROLES: dict[str, Role] = {"kube_control_plane": "control_plane", "etcd": "etcd"
 
 @dataclass
 class UpResult:
-    """What a run did: the playbook's result, certificates written, and seconds by step."""
+    """What a run did: the playbook's result, certificates written, and seconds by step.
+
+    `outsiders` are hosts of the cluster that the inventory does not have.
+    """
 
     kubeconfig: Path
     run: RunResult = field(default_factory=RunResult)
     certificates: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    outsiders: list[Outsider] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -69,7 +74,11 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         say(f"Reaching {len(hosts)} hosts")
         facts = reach(cluster, hosts)
         segment.check(cluster, facts)
-        unchangeable.check(cluster, live.read(cluster, facts))
+        running = live.read(cluster, facts)
+        unchangeable.check(cluster, running)
+        result.outsiders = outsiders(cluster, running)
+        for outsider in result.outsiders:
+            callbacks.warning(str(outsider))
         step("reach")
         result.certificates = ensure(request) if not options.check else []
         if result.certificates:

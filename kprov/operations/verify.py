@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from testinfra.host import Host
 
 from kprov.errors import HostError
+from kprov.operations import live
 from kprov.operations.cluster import Cluster, opened
+from kprov.operations.outsiders import outsiders
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import Callbacks, RunOptions
 from kprov.verify import model
@@ -35,7 +38,26 @@ def run(
             for host in hosts
             if host not in unreachable
         }
-        return list(verify(_described(cluster, hosts), connections, unreachable, probe=probe))
+        results = list(verify(_described(cluster, hosts), connections, unreachable, probe=probe))
+        return results + _outsiders(cluster, list(connections))
+
+
+def _outsiders(cluster: Cluster, hosts: list[str]) -> list[model.CheckResult]:
+    """A failed result for each host of the cluster that the inventory does not have."""
+    started = time.monotonic()
+    found = outsiders(cluster, live.read(cluster, hosts))
+    seconds = time.monotonic() - started
+    return [
+        model.CheckResult(
+            "cluster",
+            "inventory",
+            one.name,
+            ok=False,
+            detail=f"{one.kinds}, but not in {one.place}",
+            seconds=seconds,
+        )
+        for one in found
+    ]
 
 
 def _runner(engine: Engine, host: str) -> Run:
@@ -69,4 +91,5 @@ def _described(cluster: Cluster, hosts: list[str]) -> model.Cluster:
         config_dir=variables.kube_config_dir,
         cert_dir=variables.kube_cert_dir,
         vip=str(variables.kube_vip_address),
+        etcd_addresses=frozenset(cluster.address(host) for host in cluster.members("etcd")),
     )

@@ -36,6 +36,8 @@ class Cluster:
     config_dir: str
     cert_dir: str
     vip: str = ""
+    #: Addresses of all hosts of etcd in the inventory; `hosts` are those that --limit leaves.
+    etcd_addresses: frozenset[str] = frozenset()
 
     def in_group(self, group: str) -> list[VerifyHost]:
         """Hosts of a group, in the inventory's order."""

@@ -27,7 +27,7 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     if members.rc != 0:
         yield Finding("quorum", ok=False, detail=_reason(members.stderr))
         return
-    yield judge_members(json.loads(members.stdout)["members"], {h.address for h in cluster.in_group("etcd")})
+    yield judge_members(json.loads(members.stdout)["members"], set(cluster.etcd_addresses))
 
 
 def judge_status(status: dict[str, Any]) -> Iterator[Finding]:

@@ -1,0 +1,59 @@
+"""Hosts that are in the cluster and not in its inventory: no run reaches them, so they have to be named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kprov.operations.cluster import Cluster
+from kprov.operations.live import Live
+
+
+@dataclass(frozen=True)
+class Outsider:
+    """A node, a member of etcd, or both, by its name in the cluster."""
+
+    name: str
+    node: bool = False
+    #: The address of the member of etcd; empty when it is none.
+    member: str = ""
+
+    @property
+    def kinds(self) -> str:
+        """What it is in the cluster."""
+        said = ["a node"] if self.node else []
+        return " and ".join([*said, *([f"a member of etcd ({self.member})"] if self.member else [])])
+
+    @property
+    def place(self) -> str:
+        """Where the inventory does not have it."""
+        groups = ["kube_node"] * self.node + ["etcd"] * bool(self.member)
+        return f"the inventory's {' and '.join(groups)}"
+
+    def __str__(self) -> str:
+        remove = [f"kubectl delete node {self.name}"] if self.node else []
+        remove += ["etcdctl member remove"] if self.member else []
+        commands = " and ".join(f"`{command}`" for command in remove)
+        return (
+            f"{self.name} is {self.kinds} of the cluster, but not in {self.place}, so that no run sets it up "
+            f"as such: add it there, or remove it from the cluster with {commands}"
+        )
+
+
+def outsiders(cluster: Cluster, live: Live) -> list[Outsider]:
+    """Those that the cluster names and the inventory does not have in the group for it."""
+    return compare(
+        live,
+        nodes={cluster.node_name(host) for host in cluster.members("kube_node")},
+        addresses={cluster.address(host) for host in cluster.members("etcd")},
+    )
+
+
+def compare(live: Live, *, nodes: Iterable[str], addresses: Iterable[str]) -> list[Outsider]:
+    """Nodes with other names, and members of etcd with other addresses; one that is both is one."""
+    unknown_nodes = set(live.nodes or {}) - set(nodes)
+    unknown_members = {
+        name: address for name, address in (live.members or {}).items() if address not in set(addresses)
+    }
+    names = sorted(unknown_nodes | set(unknown_members))
+    return [Outsider(name, name in unknown_nodes, unknown_members.get(name, "")) for name in names]
