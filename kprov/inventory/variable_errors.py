@@ -23,7 +23,9 @@ def describe(error: Mapping[str, Any]) -> str:
     sentence = _SENTENCES.get(error["type"])
     text = sentence.format(**error.get("ctx", {})) if sentence else error["msg"].removeprefix("Value error, ")
     value = error["input"]
-    if not str(value) or str(value) not in text:
+    # A validator of a whole list or mapping names the part that is wrong; all of it would hide that.
+    is_named = error["type"] == "value_error" and isinstance(value, list | dict)
+    if not is_named and (not str(value) or str(value) not in text):
         text = f"{text}, not {value!r}"
     inside = "".join(f"[{part}]" for part in error["loc"][1:] if part != "[key]")
     return f"{error['loc'][0]}{inside}: {text}" if inside else text

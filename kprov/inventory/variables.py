@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from kprov.inventory import addresses
+from kprov.inventory import addresses, runtimes
 from kprov.inventory import labels as rules
 
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -165,6 +165,7 @@ class ClusterVariables(BaseModel):
     kube_config_dir: Folder = "/etc/kubernetes"
     kube_cert_dir: Folder = "/etc/kubernetes/pki"
     bundle_root: Folder = "/opt/kprov"
+    containerd_additional_runtimes: Annotated[list[dict[str, Any]], BeforeValidator(runtimes.check)] = []
     kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
     kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
     ip: Address | None = None

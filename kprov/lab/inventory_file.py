@@ -23,6 +23,8 @@ def document(lab: Lab) -> dict[str, Any]:
         "ansible_ssh_private_key_file": str(lab.key),
         "ansible_ssh_common_args": " ".join(options(lab.known_hosts)),
     }
+    # Upstream's conformance suite runs pods with this runtime.
+    variables["containerd_additional_runtimes"] = [{"name": "test-handler", "type": "io.containerd.runc.v2"}]
     if lab.vip:
         variables["kube_vip_address"] = lab.vip
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import urllib.request
 from collections import Counter
@@ -257,3 +258,14 @@ def test_names_outside_the_cluster_are_resolved_by_forwarding(cluster: Cluster, 
     cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/asker", "--timeout=60s")
     said = cluster.kubectl("exec", "-n", namespace, "asker", "--", "nslookup", name)
     assert "Address" in said.split(name, 1)[1]
+
+
+def test_a_pod_runs_with_an_additional_runtime_of_the_inventory(cluster: Cluster, namespace: str) -> None:
+    name = f"{namespace}-handler"
+    kind = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(kind | {"handler": "test-handler"}))
+    try:
+        cluster.apply(pod("handled", "exec sleep 3600", runtimeClassName=name), namespace=namespace)
+        cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/handled", "--timeout=60s")
+    finally:
+        cluster.kubectl("delete", "runtimeclass", name)

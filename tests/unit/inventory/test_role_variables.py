@@ -50,3 +50,46 @@ def test_a_value_that_is_wrong_is_refused(tmp_path: Path, name: str, value: Any,
 )
 def test_a_value_that_is_right_is_taken(tmp_path: Path, name: str, value: Any) -> None:
     assert problem_of(tmp_path, name, value) == ""
+
+
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [
+        ("kata", "item 1 must be a mapping with name and type"),
+        ({"name": "kata"}, "item 1: type is missing"),
+        ({"type": "io.containerd.kata.v2"}, "item 1: name is missing"),
+        ({"name": "Kata 2", "type": "t"}, "item 1: name must consist of lower-case letters"),
+        ({"name": "runc", "type": "t"}, "item 1: runc is containerd's default runtime"),
+        ({"name": "kata", "type": "t", "option": {}}, "item 1: there is no field option"),
+        ({"name": "kata", "type": 'a"b'}, "item 1: type must be a text without quotes"),
+        ({"name": "kata", "type": "t", "options": {"a b": 1}}, "item 1: options.a b: "),
+        ({"name": "kata", "type": "t", "options": {"a": []}}, "item 1: options.a: "),
+    ],
+)
+def test_a_runtime_that_containerd_would_not_take_is_refused(
+    tmp_path: Path, runtime: Any, words: str
+) -> None:
+    said = problem_of(tmp_path, "containerd_additional_runtimes", [runtime])
+    assert "group_vars/all.yml:1" in said
+    assert "containerd_additional_runtimes" in said
+    assert words in said
+    assert "not [" not in said
+
+
+def test_two_runtimes_of_one_name_are_refused(tmp_path: Path) -> None:
+    runtime = {"name": "kata", "type": "io.containerd.kata.v2"}
+    assert "item 2: kata is item 1 already" in problem_of(
+        tmp_path, "containerd_additional_runtimes", [runtime, runtime]
+    )
+
+
+def test_runtimes_in_kubesprays_form_are_taken(tmp_path: Path) -> None:
+    runtime = {
+        "name": "kata-qemu",
+        "type": "io.containerd.kata-qemu.v2",
+        "engine": "",
+        "root": "",
+        "base_runtime_spec": "spec.json",
+        "options": {"ConfigPath": "/opt/kata/c.toml", "systemdCgroup": "true"},
+    }
+    assert problem_of(tmp_path, "containerd_additional_runtimes", [runtime]) == ""

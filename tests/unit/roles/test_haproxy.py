@@ -6,35 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.unit.playbook.conftest import Bench
-
-ROOT = Path(__file__).resolve().parents[3]
-ROLES = ROOT / "roles"
+from tests.unit.roles.rendering import render_template
 
 
 def render(folder: Path, control_plane: list[str], **variables: Any) -> dict[str, list[str]]:
     """The configuration's sections and their lines, without comments."""
-    bench = Bench(folder)
-    hosts = yaml.safe_load((folder / "hosts.yml").read_text())
-    hosts["all"]["hosts"] = {name: {"ip": f"10.0.0.{n}"} for n, name in enumerate(control_plane, 1)}
-    hosts["all"]["children"] = {"kube_control_plane": {"hosts": dict.fromkeys(control_plane)}}
-    hosts["all"]["vars"] |= variables
-    (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
-    task = {
-        "run_once": True,
-        "template": {"src": str(ROOT / "templates/haproxy.cfg.j2"), "dest": str(folder / "haproxy.cfg")},
-    }
-    defaults: dict[str, Any] = {}
-    for role in ("kprov_defaults", "haproxy"):
-        defaults |= yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
-    wanted = {name: value for name, value in defaults.items() if name not in variables}
-    play = {"hosts": "all", "gather_facts": False, "vars": wanted, "tasks": [task]}
-    run = bench.play(yaml.safe_dump([play]))
-    assert not run.errors
+    text = render_template(folder, "haproxy", "haproxy.cfg.j2", control_plane, variables)
     found: dict[str, list[str]] = {}
-    for line in (folder / "haproxy.cfg").read_text().splitlines():
+    for line in text.splitlines():
         text = line.strip()
         if text and not line.startswith((" ", "#")):
             found[section := text] = []
