@@ -1,7 +1,7 @@
 """Texts that must never be shown: decrypted vault values, passwords; output, journal and reports scrub them.
 
-The set is the process's: a secret read anywhere is hidden everywhere. `register`, `scrub` and `forget`
-are the methods of that one set.
+The set is the process's: a secret read anywhere is hidden everywhere. `register`, `scrub`, `within`
+and `forget` are the methods of that one set.
 """
 
 from __future__ import annotations
@@ -38,14 +38,22 @@ class Secrets:
 
     def scrub(self, text: str) -> str:
         """The text with eight asterisks for every secret in it; longer secrets first."""
+        pattern = self._compiled()
+        return text if pattern is None else pattern.sub(MASK, text)
+
+    def within(self, text: str) -> set[str]:
+        """The secrets that stand in a text."""
+        pattern = self._compiled()
+        return set() if pattern is None else set(pattern.findall(text))
+
+    def _compiled(self) -> re.Pattern[str] | None:
         with self._lock:
             if not self._known:
-                return text
+                return None
             if self._pattern is None:
                 longest_first = sorted(self._known, key=lambda known: (-len(known), known))
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
-            pattern = self._pattern
-        return pattern.sub(MASK, text)
+            return self._pattern
 
     def forget(self) -> None:
         """Hide nothing any more."""
@@ -63,4 +71,4 @@ def _forms(value: str) -> set[str]:
 
 
 _process = Secrets()
-register, scrub, forget = _process.register, _process.scrub, _process.forget
+register, scrub, within, forget = _process.register, _process.scrub, _process.within, _process.forget

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 from jinja2.exceptions import FilterArgumentError, SecurityError
 
+from kprov.playbook import derived
 from kprov.playbook.undefined import Marker, MarkerError
 from kprov.playbook.values import FilterError, listed
 
@@ -34,6 +35,8 @@ def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[...,
     A marker among its arguments is its answer, unless it takes markers (attribute `takes_markers`).
     """
     takes_markers = getattr(function, "takes_markers", False)
+    foreign = getattr(function, "foreign", False)
+    hide = derived.hider(name, foreign=foreign) if kind == "filter" else None
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -45,7 +48,10 @@ def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[...,
                 if isinstance(arg, Marker):
                     return arg
         try:
-            return listed(function(*args, **kwargs))
+            found = listed(function(*args, **kwargs))
+            if hide is not None:
+                hide(function, args, kwargs, found)
+            return found
         except MarkerError as error:
             return error.source
         except (jinja2.TemplateError, SecurityError):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory import secrets, yamlfile
 from kprov.inventory import vault as format_
-from kprov.inventory import yamlfile
 from kprov.playbook.values import FilterError, named
 
 
@@ -46,14 +46,20 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
         raise FilterError(str(error)) from None
     if found is None:
         raise FilterError("Unable to decrypt: the secret is another one")
-    return found.decode()
+    plain = found.decode()
+    secrets.register(plain)
+    return plain
 
 
 def readable(path: Path) -> str:
     """The text of a file, decrypted when it is a vault; FilterError says why it cannot be read."""
     try:
         data = path.read_bytes()
-        return yamlfile.read(path)[0] if data.startswith(b"$ANSIBLE_VAULT") else data.decode()
+        if not data.startswith(b"$ANSIBLE_VAULT"):
+            return data.decode()
+        plain = yamlfile.read(path)[0]
+        secrets.register(plain)
+        return plain
     except (InputError, OSError, UnicodeDecodeError) as error:
         raise FilterError(f"{path}: {error}") from None
 

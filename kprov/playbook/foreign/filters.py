@@ -119,6 +119,7 @@ def _failing(function: Filter) -> Filter:
         except Exception as error:
             raise FilterError(str(error) or type(error).__name__) from error
 
+    call.foreign = True  # type: ignore[attr-defined]
     return call
 
 

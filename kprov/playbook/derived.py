@@ -1,0 +1,102 @@
+"""What filters make of secrets is hidden like the secrets: base64, hashes, quoted forms, parts."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.parse
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kprov.inventory import secrets
+
+Filter = Callable[..., Any]
+Hider = Callable[[Filter, tuple[Any, ...], dict[str, Any], Any], None]
+#: Filters whose result says nothing in plain text: it is hidden as a whole when a secret went into it.
+_OPAQUE = frozenset(
+    (
+        *("b64encode", "b64decode", "hash", "sha1", "md5", "checksum", "crc32", "password_hash", "to_uuid"),
+        *("unvault",),
+    )
+)
+#: Filters that write a text in another form: each secret in it is hidden as it is written there.
+_FORMS = frozenset(
+    (
+        *("to_json", "to_nice_json", "tojson", "to_yaml", "to_nice_yaml", "pprint", "quote", "urlencode"),
+        *("urldecode", "regex_escape", "regex_replace", "replace", "escape", "e", "forceescape", "xmlattr"),
+        *("upper", "lower", "capitalize", "title", "reverse", "truncate", "wordwrap", "unicode_normalize"),
+    )
+)
+#: Filters that give parts of their input: they are hidden where all of it is a secret.
+_PARTS = frozenset(
+    (
+        *("split", "regex_search", "regex_findall", "urlsplit", "splitext", "basename", "dirname", "trim"),
+        *("from_json", "from_yaml", "from_yaml_all", "from_csv"),
+    )
+)
+#: A line of YAML may be folded at its spaces from this length on.
+_FOLDED = 60
+
+
+def hider(name: str, *, foreign: bool = False) -> Hider | None:
+    """What hides results of a filter, given the filter, its arguments and the result.
+
+    None for a filter whose results need nothing more. A `foreign` filter may do anything with its input.
+    """
+    short = name.rpartition(".")[2]
+    if foreign or short in _OPAQUE:
+        return _hide_whole
+    if short in _FORMS:
+        return _hide_query if short == "urlencode" else _hide_forms
+    return _hide_parts if short in _PARTS else None
+
+
+def _hide_whole(_: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    found: set[str] = set()
+    for text in _texts([*args, *kwargs.values()]):
+        found |= secrets.within(text)
+    for text in _texts(result) if found else ():
+        # Where the secrets stand as they are, they are hidden already, and what is around them is none.
+        if not all(one in text for one in found):
+            secrets.register(text)
+
+
+def _hide_forms(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> None:
+    # The environment comes before the value where a filter asks for it.
+    at = next((n for n, one in enumerate(args) if isinstance(one, (str, dict, list, tuple))), None)
+    if at is None:
+        return
+    for secret in {one for text in _texts(args[at]) for one in secrets.within(text)}:
+        # What a filter cannot do with a part of its input, it did not do with that part.
+        with contextlib.suppress(Exception):
+            written = str(function(*args[:at], secret, *args[at + 1 :], **kwargs)).strip()
+            quoted = len(written) > 1 and written[0] == written[-1] and written[0] in "'\""
+            secrets.register(written[1:-1] if quoted else written)
+        for word in secret.split() if len(secret) >= _FOLDED else ():
+            if len(word) >= secrets.SHORTEST_LINE:
+                secrets.register(word)
+
+
+def _hide_query(function: Filter, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+    _hide_forms(function, args, kwargs, result)
+    # Values of a mapping are written in another way than a text.
+    for secret in {one for text in _texts(list(args)) for one in secrets.within(text)}:
+        secrets.register(urllib.parse.quote_plus(secret))
+
+
+def _hide_parts(_: Filter, args: tuple[Any, ...], __: dict[str, Any], result: Any) -> None:
+    if any(text.strip() in secrets.within(text) for text in _texts(list(args[:1]))):
+        for text in _texts(result):
+            secrets.register(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value, keys of mappings too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _texts(key)
+            yield from _texts(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts(one)
