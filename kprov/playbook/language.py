@@ -185,7 +185,7 @@ INCLUDES: dict[str, modules.Table] = {
 LOCAL.update(INCLUDES)
 INSTEAD = {
     "include": "use include_tasks or import_tasks",
-    "apt_key": "use deb822_repository with signed_by",
+    "apt_key": "use deb822_repository with signed_by (a URL, a file or the key itself)",
     "async_wrapper": "use the keywords async and poll",
     "expect": "use shell with the program's non-interactive options",
     "git": "use get_url or unarchive, or command: git",

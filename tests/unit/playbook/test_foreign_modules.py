@@ -269,8 +269,11 @@ def test_without_ansible_core_the_error_says_what_to_install(
     collection(bench)
     bench.write("library/say.py", WANT_JSON)
     assert bench.play(tasks("- say: {word: x}")).ok
-    said = refused(bench, "- own.things.keep: {path: x}\n- git: {repo: x}\n- no.such.thing:")
-    assert said.count("pip install 'ansible-core>=2.19'") == 3
+    said = refused(
+        bench, "- own.things.keep: {path: x}\n- git: {repo: x}\n- no.such.thing:\n- apt_key: {url: x}"
+    )
+    assert said.count("pip install 'ansible-core>=2.19'") == 4
+    assert "'apt_key' is not supported; use deb822_repository" in said
     assert "the module own.things.keep (" in said
     assert "'git' is not supported; use get_url or unarchive" in said
 

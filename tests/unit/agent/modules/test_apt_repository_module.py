@@ -49,9 +49,8 @@ def test_new_files_are_named_after_the_source(source: str, filename: str | None,
     assert apt_sources.file_of(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
 
 
-def test_a_ppa_and_a_key_are_refused_with_what_to_use(do: Run) -> None:
+def test_a_ppa_is_refused_with_what_to_use(do: Run) -> None:
     assert "deb822_repository" in do("apt_repository", repo="ppa:a/b")["msg"]
-    assert "deb822_repository" in do("apt_key", url="http://x")["msg"]
     assert do("apt_repository", repo="http://x")["msg"] == "Invalid repository string: http://x"
 
 
