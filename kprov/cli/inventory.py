@@ -58,6 +58,7 @@ def list_all(
 ) -> None:
     """Show groups and hosts with their variables as JSON, like ansible-inventory --list."""
     export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    patterns.check_limit(export.inventory, limit)
     left = patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
     if as_yaml:
         typer.echo(dump(export.nested(left)), nl=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ def _objects(cluster: Cluster, host: str) -> tuple[dict[str, str], str | None] |
     answer = _output(
         cluster,
         host,
-        f"kubectl --kubeconfig={variables.kube_config_dir}/admin.conf "
+        f"kubectl --kubeconfig={shlex.quote(variables.kube_config_dir)}/admin.conf "
         f"--server=https://127.0.0.1:{variables.kube_apiserver_port} --request-timeout=5s "
         "get nodes,servicecidrs -o json",
     )

@@ -155,6 +155,7 @@ class Engine:
 
         With `includes`, files of include_tasks and include_role with a literal name are read too.
         """
+        patterns.check_limit(self.inventory, self.options.limit)
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
         run = Run(state, variables, Sender(variables, self.connections))

@@ -39,6 +39,11 @@ def test_list_takes_several_sources_and_a_limit() -> None:
     assert listing["ungrouped"] == {"hosts": ["x2"]}
 
 
+def test_list_refuses_a_limit_that_names_nothing() -> None:
+    with pytest.raises(InputError, match="there is no host or group 'nope'"):
+        _run("list", "-i", DATA / "sources/ini_depth.ini", "-l", "nope")
+
+
 def test_graph_begins_where_it_is_told() -> None:
     assert _run("graph", "c", "-i", DATA / "sources/ini_depth.ini") == (
         0,

@@ -62,6 +62,14 @@ def test_a_limit_that_names_nothing_or_leaves_nothing_is_refused(bench: Any, lim
     assert not (bench.folder / "touched").exists()
 
 
+def test_looking_at_hosts_refuses_them_too(bench: Any) -> None:
+    with (
+        bench.engine(limit="nope") as engine,
+        pytest.raises(InputError, match="there is no host or group 'nope'"),
+    ):
+        engine.plays(bench.write("play.yml", PLAY))
+
+
 def test_a_slip_has_a_suggestion_also_from_a_file_of_hosts(tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text("all: {hosts: {node1: , node2: }}\n")
     inventory = load(tmp_path / "hosts.yml")
