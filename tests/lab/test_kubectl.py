@@ -70,6 +70,15 @@ def test_logs_and_following_them(cluster: Cluster, namespace: str) -> None:
     assert cluster.kubectl("logs", "-n", namespace, "talker", "--tail=1").strip() == "line 6"
 
 
+def test_the_tail_of_a_busy_log_has_as_many_lines_as_asked_for(cluster: Cluster, namespace: str) -> None:
+    cluster.apply(pod("busy", "while true; do echo a line; usleep 500; done"), namespace=namespace)
+    cluster.kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/busy", "--timeout=60s")
+    for _ in range(10):
+        assert cluster.kubectl("logs", "-n", namespace, "busy", "--tail=1") == "a line\n"
+        assert cluster.kubectl("logs", "-n", namespace, "busy", "--tail=7") == "a line\n" * 7
+    cluster.kubectl("delete", "pod", "busy", "-n", namespace, "--grace-period=0", "--force")
+
+
 def test_exec_runs_a_command_and_hands_on_its_exit_code(cluster: Cluster, deployed: str) -> None:
     assert cluster.kubectl("exec", "-n", deployed, "deploy/web", "--", "echo", "hello").strip() == "hello"
     failed = cluster.kubectl_run(

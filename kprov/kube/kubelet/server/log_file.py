@@ -27,8 +27,21 @@ class LogOptions:
     stream: str = "All"
 
 
+def _end_of_lines(file: BinaryIO, size: int) -> int:
+    """Where the last whole line before ``size`` ends: a size can be seen amid a write. Moves the position."""
+    position = size
+    while position > 0:
+        length = min(_BLOCK, position)
+        position -= length
+        file.seek(position)
+        at = file.read(length).rfind(b"\n")
+        if at >= 0:
+            return position + at + 1
+    return 0
+
+
 def _offset_of_tail(file: BinaryIO, end: int, lines: int) -> int:
-    """Where the last ``lines`` lines before ``end`` begin. Moves the file's position."""
+    """Where the last ``lines`` lines before ``end``, the end of one, begin. Moves the file's position."""
     if lines <= 0:
         return end
     # The newline that ends the last line does not count.
@@ -71,7 +84,7 @@ def _shown(line: bytes, options: LogOptions) -> bytes:
 
 
 async def read(path: str, options: LogOptions, is_running: Callable[[], bool | None]) -> AsyncIterator[bytes]:
-    """Pieces of the log, to the size that it has when it is opened.
+    """Pieces of the log, to the last whole line that it has when it is opened.
 
     With ``follow`` until the container has ended and all is read: ``is_running()`` is asked at the end of the
     file, and a log that is rotated meanwhile goes on in its next file. FileNotFoundError: there is no log.
@@ -79,7 +92,7 @@ async def read(path: str, options: LogOptions, is_running: Callable[[], bool | N
     left = options.limit
     file = _open(path)
     try:
-        end = os.fstat(file.fileno()).st_size
+        end = await asyncio.to_thread(_end_of_lines, file, os.fstat(file.fileno()).st_size)
         start = 0
         if options.tail is not None:
             start = await asyncio.to_thread(_offset_of_tail, file, end, options.tail)
@@ -130,7 +143,8 @@ def tail_text(path: str, *, lines: int, limit: int) -> str:
     """The end of a log as text: at most so many lines and bytes."""
     try:
         with open(path, "rb") as file:
-            file.seek(_offset_of_tail(file, file.seek(0, os.SEEK_END), lines))
+            end = _end_of_lines(file, file.seek(0, os.SEEK_END))
+            file.seek(_offset_of_tail(file, end, lines))
             content = b"".join(_shown(line, LogOptions()) for line in file.read().split(b"\n") if line)
     except OSError:
         return ""

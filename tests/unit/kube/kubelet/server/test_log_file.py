@@ -65,6 +65,19 @@ async def test_only_who_follows_a_log_reads_what_is_written_meanwhile(
     assert b"".join(found) == said
 
 
+@pytest.mark.parametrize(
+    ("tail", "said"), [(1, b"three\n"), (2, b"half\nthree\n"), (None, b"one\ntwo-half\nthree\n")]
+)
+async def test_a_line_that_is_being_written_does_not_count(path: str, tail: int | None, said: bytes) -> None:
+    Path(path).write_bytes(LINES + b"2026-01-01T00:00:04.0000")
+    assert await read(path, tail=tail) == said
+
+
+async def test_a_log_without_a_whole_line_is_empty(path: str) -> None:
+    Path(path).write_bytes(b"2026-01-01T00:00:04.0000")
+    assert await read(path, tail=1) == b""
+
+
 async def test_a_log_that_was_cut_ends_where_it_ends(path: str) -> None:
     pieces = log_file.read(path, LogOptions(), lambda: True)
     assert await anext(pieces) == b"one\ntwo-half\nthree\n"
