@@ -31,7 +31,7 @@ def step(name: str) -> str:
 def ask(prompt: str, *, echo: bool) -> str:
     """An answer to vars_prompt; nothing where nobody can type."""
     if not sys.stdin.isatty():
-        errors.print(f"warning: not asked, as there is no terminal: {prompt}", style="magenta", markup=False)
+        errors.print(f"warning: there is no terminal to ask: {prompt}", style="magenta", markup=False)
         return ""
     if not echo:
         return getpass.getpass(secrets.scrub(prompt))
@@ -52,21 +52,21 @@ def pause(task: str, prompt: str, *, seconds: float | None, echo: bool) -> str:
         console.print(f"Pausing for {seconds:g} seconds{hidden}{said}", markup=False)
     if not keys.somebody_is_there():
         if seconds is None:
-            errors.print("warning: nobody is waited for, as there is no terminal", style="magenta")
+            errors.print("warning: there is no terminal; the pause is skipped", style="magenta")
         time.sleep(seconds or 0)
         return ""
     with keys.keyboard() as keyboard:
         if seconds is not None:
-            console.print("(Ctrl-C, then C: go on early, A: abort)", markup=False)
+            console.print("(press Ctrl-C, then C to continue now or A to abort)", markup=False)
             _, key = keyboard.typed(ends=(keys.INTERRUPT,), seconds=seconds)
             text = ""
         else:
-            asked = prompt or "Press Enter to go on, Ctrl-C to interrupt"
+            asked = prompt or "Press Enter to continue, Ctrl-C to interrupt"
             console.print(f"{asked}{hidden}: ", end="", markup=False)
             text, key = keyboard.typed(ends=(*keys.ENTER, keys.INTERRUPT), echo=echo)
             console.print()
         if key == keys.INTERRUPT:
-            console.print("Press C to go on or A to abort")
+            console.print("Press C to continue or A to abort")
             text, key = keyboard.typed(ends=("c", "a"))
     if key == "a":
         raise AbortedError

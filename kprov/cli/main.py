@@ -96,7 +96,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     lost = streams.lost()
     if lost is not None:
-        typer.echo(f"error: output was lost: {lost.strerror}", err=True)
+        typer.echo(f"error: cannot write the output: {lost.strerror}", err=True)
     sys.exit(code or (1 if lost is not None else 0))
 
 
@@ -116,7 +116,9 @@ def _run() -> str | int | None:
     except Exception as error:
         from kprov.cli import crash
 
-        typer.echo(f"error: a defect of kprov; please report it with {crash.report(error)}", err=True)
+        typer.echo(
+            f"error: internal error in kprov; please report it with the file {crash.report(error)}", err=True
+        )
         return InternalError.exit_code
     return 0
 

@@ -108,7 +108,7 @@ def _lines(change: Change, *, summary: bool) -> list[Line]:
     action = f" ({change.action})" if change.action else ""
     lines = [(f"  {change.kind:8} {change.what[:200]}{action}", "yellow")]
     if change.unforeseen:
-        lines.append(("           known only when the changes before it are made", "dim"))
+        lines.append(("           depends on the changes before it", "dim"))
     if change.hidden:
         lines.append(("           hidden: no_log", "dim"))
     if not summary:
@@ -123,7 +123,7 @@ def _effects(plan: Plan, members: list[str]) -> None:
 
     console.print()
     if not plan.changes:
-        console.print("Nothing would change: the hosts are as the inventory describes them")
+        console.print("Nothing would change: the hosts match the inventory")
         _outsiders(plan)
         return
     kinds: dict[str, int] = {}

@@ -80,5 +80,5 @@ def command(
     if shown.as_json:
         typer.echo(secrets.scrub(json.dumps(shown.results, indent=2, default=str)))
     if not result.hosts:
-        raise InputError(f"no host is meant by {pattern!r}", field="PATTERN")
+        raise InputError(f"{pattern!r} matches no host of the inventory", field="PATTERN")
     raise typer.Exit(result.exit_code)

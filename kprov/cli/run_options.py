@@ -160,7 +160,9 @@ class HostOptions:
     def path(self) -> Path:
         """The one inventory of commands that keep files beside it. InputError when several are named."""
         if len(self.inventory) != 1 or "," in self.inventory[0]:
-            raise InputError("this command works on one inventory, a file or a folder", field="--inventory")
+            raise InputError(
+                "this command needs exactly one inventory, a file or a folder", field="--inventory"
+            )
         return Path(self.inventory[0])
 
     def loaded(self) -> Loaded:
@@ -331,5 +333,5 @@ def _extra(text: str) -> dict[str, Any]:
         raise InputError("must be a mapping of variables", field="--extra-vars")
     for name in loaded or {}:
         if not str(name).isidentifier():
-            raise InputError(f"{name!r} is not a name for a variable", field="--extra-vars")
+            raise InputError(f"{name!r} is not a valid variable name", field="--extra-vars")
     return dict(loaded or {})

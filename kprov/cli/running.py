@@ -48,5 +48,5 @@ def watched(given: Given) -> Iterator[Watch]:
 
         progress.interrupted()
         command = summary.resume_command(given.inventory)
-        typer.echo(f"interrupted: hosts are told to end what they do; `{command}` goes on", err=True)
+        typer.echo(f"interrupted: stopping the tasks on the hosts; to continue, run `{command}`", err=True)
         raise SystemExit(130) from None

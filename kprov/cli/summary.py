@@ -10,7 +10,7 @@ from kprov.playbook.result import RunResult
 
 _HEAD = ("HOST", "OK", "CHANGED", "UNREACHABLE", "FAILED", "SKIPPED", "RESCUED", "IGNORED")
 _MEANING = {
-    0: "all hosts are through",
+    0: "all tasks were successful",
     1: "a task failed on a host",
     4: "a host could not be reached",
 }
@@ -29,7 +29,7 @@ def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
         (task for task in result.tasks if task.seconds >= _WORTH_NAMING), key=lambda task: -task.seconds
     )
     if slow:
-        console.print("\nslowest tasks, seconds of all hosts together:", style="dim")
+        console.print("\nslowest tasks (total time of all hosts):", style="dim")
         for task in slow[:5]:
             console.print(f"{task.seconds:9.1f}s  {task.name}", style="dim", markup=False)
     if result.errors and not result.ok:
@@ -42,7 +42,9 @@ def show(result: RunResult, *, check: bool, inventory: Sequence[str]) -> None:
                 console.print(f"    {line}", markup=False)
     if not result.ok and not check and result.journal is not None:
         command = resume_command(inventory)
-        console.print(f"\nnext: mend the cause, then `{command}` goes on at the failed tasks", markup=False)
+        console.print(
+            f"\nnext: fix the cause, then run `{command}` to continue at the failed tasks", markup=False
+        )
     foreseen = "; nothing was changed" if check else ""
     worked = any(any(vars(stats).values()) for stats in result.hosts.values())
     meaning = _MEANING[result.exit_code] if worked else "no task was run on any host"

@@ -99,6 +99,6 @@ def show(result: UpResult, *, check: bool) -> None:
     elif result.changed:
         console.print(f"{run.changed} changes made")
     else:
-        console.print("Nothing changed: the hosts are as the inventory describes them")
+        console.print("Nothing changed: the hosts match the inventory")
     if not check:
         console.print(f"kubeconfig: {result.kubeconfig}", markup=False)

@@ -203,7 +203,7 @@ def encrypt_string(
     values: list[tuple[str | None, str]] = []
     given = [text for text in texts or [] if text != "-"]
     if len(names) > len(given) + ask:
-        raise InputError("there are more names than texts", field="--name")
+        raise InputError("more names than texts", field="--name")
     values += [(names.pop(0) if names else None, text) for text in given]
     if ask:
         typed = typer.prompt("String to encrypt", hide_input=not show_input)

@@ -92,7 +92,7 @@ def _groups(inventory: Inventory, problems: list[InputError]) -> None:
         hint = (
             f"; did you mean {close!r}?"
             if close
-            else f"; groups are {', '.join(GROUPS[2:6])}, and any others of their hosts"
+            else f"; kprov knows {', '.join(GROUPS[2:6])}, and other groups that contain only hosts of these"
         )
         problems.append(
             InputError(
@@ -121,9 +121,7 @@ def _members(inventory: Inventory, problems: list[InputError]) -> None:
                 )
             )
         elif name == "etcd" and len(hosts) % 2 == 0:
-            text = (
-                f"an odd number of hosts is needed for a quorum, these are {len(hosts)}: {', '.join(hosts)}"
-            )
+            text = f"etcd needs an odd number of hosts for a quorum, not {len(hosts)}: {', '.join(hosts)}"
             problems.append(InputError(text, file=file, line=line, field=name))
 
 

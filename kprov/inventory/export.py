@@ -24,7 +24,7 @@ class Export:
     def host(self, name: str) -> dict[str, Any]:
         """All variables of a host as JSON. Raises InputError for an unknown one."""
         if name not in self.inventory.hosts:
-            raise InputError(f"there is no host {name!r}", file=self.inventory.path)
+            raise InputError(f"the inventory has no host {name!r}", file=self.inventory.path)
         return {key: _json(value) for key, value in self.inventory.variables(name, self.beside).items()}
 
     def nested(self, only: Iterable[str] | None = None) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Export:
     def graph(self, start: str = "all", *, variables: bool = False) -> list[str]:
         """Lines of a tree: groups with @, then their hosts, with variables in braces when wanted."""
         if start not in self.inventory.groups:
-            raise InputError(f"there is no group {start!r}", file=self.inventory.path)
+            raise InputError(f"the inventory has no group {start!r}", file=self.inventory.path)
         self.inventory.group_members()
         return list(self._tree(start, 0, variables=variables))
 

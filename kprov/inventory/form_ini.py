@@ -56,10 +56,10 @@ def read(inventory: Inventory, path: Path, text: str) -> None:
 
 def _section(reader: _Reader, group: str, kind: str) -> None:
     if kind not in _KINDS:
-        raise reader.error(f"a section is of {', '.join(_KINDS)}, not {kind!r}", group)
+        raise reader.error(f"a section ends in {', '.join(_KINDS)}, not {kind!r}", group)
     known = group in reader.inventory.groups and group not in reader.awaited
     if kind == "vars" and not known:
-        text = f"variables of a group that is nowhere declared: there is no [{group}] or [{group}:children]"
+        text = f"the group of these variables does not exist: there is no [{group}] or [{group}:children]"
         reader.awaited.setdefault(group, (reader.line, text))
     elif kind != "vars":
         reader.awaited.pop(group, None)
@@ -74,7 +74,7 @@ def _child(reader: _Reader, group: str, line: str) -> None:
         raise reader.error(f"expected a group's name, not {line!r}", group)
     child = found[1]
     if child not in reader.inventory.groups:
-        text = f"a child that is nowhere declared: there is no [{child}]"
+        text = f"the child group does not exist: there is no [{child}]"
         reader.awaited[child] = (reader.line, text)
         reader.inventory.add_group(child, (str(reader.path), reader.line))
     reader.inventory.add_child(group, child)
@@ -94,7 +94,7 @@ def _hosts(reader: _Reader, group: str, line: str) -> None:
         raise reader.error(str(error), group) from None
     pattern = words[0]
     if pattern == "---":
-        raise reader.error("this is how YAML begins; name the file hosts.yml", group)
+        raise reader.error("this looks like YAML; rename the file to end in .yml", group)
     names, port = ranges.hosts(pattern, str(reader.path), reader.line)
     if pattern.endswith(":") and port is None:
         raise reader.error("a host's name cannot end with a colon: NAME:PORT", pattern)

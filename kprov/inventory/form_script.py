@@ -60,7 +60,7 @@ def _answer(path: Path, *words: str) -> dict[str, Any]:
         raise InputError(f"the inventory script cannot be run: {error}", file=path) from None
     if done.returncode != 0:
         why = done.stderr.decode("utf-8", "replace").strip()
-        text = f"the inventory script {' '.join(words)} ended with code {done.returncode}: {why}"
+        text = f"the inventory script {' '.join(words)} failed with exit code {done.returncode}: {why}"
         raise InputError(text, file=path)
     if not done.stdout.strip() and words[0] == "--host":
         return {}

@@ -21,7 +21,7 @@ def read(inventory: Inventory, path: Path, text: str) -> None:
         raise InputError("an inventory must be a mapping of groups", file=path, line=1)
     if "plugin" in document:
         message = (
-            "inventory plugins are not supported; ansible-inventory -i FILE --list --export -y writes YAML"
+            "inventory plugins are not supported; convert it: ansible-inventory -i FILE --list --export -y"
         )
         raise InputError(message, file=path, line=document.lines.get("plugin"), field="plugin")
     for name, body in document.items():
@@ -43,7 +43,7 @@ def _group(inventory: Inventory, path: Path, container: yamlfile.Mapping, name: 
     for key, value in body.items():
         place = body.lines.get(key)
         if key not in _KEYS:
-            message = f"a group has {', '.join(_KEYS)}, not {key!r}"
+            message = f"a group can have {', '.join(_KEYS)}, not {key!r}"
             raise InputError(message, file=path, line=place, field=name)
         if value is None:
             continue

@@ -58,14 +58,14 @@ class Keyring:
             raise VaultError(error.reason, file=file, line=line) from None
         named = f" (its vault id is {envelope.label})" if envelope.label else ""
         if not self.passwords:
-            text = "give it with --vault-password-file, --vault-id or --ask-vault-pass"
+            text = "use --vault-password-file, --vault-id or --ask-vault-pass"
             raise VaultError(
-                f"encrypted{named}, and there is no vault password: {text}", file=file, line=line
+                f"the value is encrypted{named}, and no vault password was given: {text}",
+                file=file,
+                line=line,
             )
         given = ", ".join(dict.fromkeys(one.label for one in self.passwords))
-        raise VaultError(
-            f"none of the vault passwords opens this{named}; given: {given}", file=file, line=line
-        )
+        raise VaultError(f"no vault password decrypts this{named}; tried: {given}", file=file, line=line)
 
     def for_encryption(self, label: str | None = None) -> Password:
         """The password that a new text is encrypted with: of the label, or the only one. InputError."""
@@ -81,7 +81,7 @@ class Keyring:
             raise InputError(f"no vault password has the id {label!r}", field="--encrypt-vault-id")
         labels = list(dict.fromkeys(one.label for one in self.passwords))
         if len(labels) > 1:
-            text = f"several vault ids are given ({', '.join(labels)}): say which one encrypts"
+            text = f"there are several vault ids ({', '.join(labels)}); choose one of them"
             raise InputError(text, field="--encrypt-vault-id")
         return self.passwords[0]
 
@@ -140,7 +140,7 @@ def _asked(label: str, new: bool, prompt: Ask) -> bytes:
 
 def _read(path: Path, label: str) -> bytes:
     if not path.is_file():
-        raise InputError("there is no such vault password file", file=path)
+        raise InputError("the vault password file does not exist", file=path)
     if os.access(path, os.X_OK):
         value = _run(path, label)
     else:
@@ -149,7 +149,7 @@ def _read(path: Path, label: str) -> bytes:
         except OSError as error:
             raise InputError(f"the vault password file cannot be read: {error.strerror}", file=path) from None
     if not value:
-        raise InputError("the vault password file has no password in it", file=path)
+        raise InputError("the vault password file is empty", file=path)
     return value
 
 
@@ -161,13 +161,12 @@ def _run(path: Path, label: str) -> bytes:
     try:
         done = subprocess.run(words, capture_output=True, check=False)
     except OSError as error:
-        text = (
-            f"the vault password script cannot be run ({error.strerror}); a plain file must not be executable"
-        )
+        text = f"cannot run the vault password script ({error.strerror})"
+        text += "; a file that holds a password must not be executable"
         raise InputError(text, file=path) from None
     if done.returncode != 0:
         why = done.stderr.decode("utf-8", "replace").strip()
-        text = f"the vault password script ended with code {done.returncode}{': ' + why if why else ''}"
+        text = f"the vault password script failed with exit code {done.returncode}{': ' + why if why else ''}"
         raise InputError(text, file=path)
     return done.stdout.strip(b"\r\n")
 

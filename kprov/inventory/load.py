@@ -26,11 +26,11 @@ def load(sources: Source | Sequence[Source]) -> Inventory:
     """
     given = [sources] if isinstance(sources, (str, Path)) else list(sources)
     if not given:
-        raise InputError("no inventory is named", field="--inventory")
+        raise InputError("no inventory was given", field="--inventory")
     paths = [Path(source) for source in given if not _is_list(source)]
     for path in paths:
         if not path.exists():
-            raise InputError("there is no such inventory", file=path)
+            raise InputError("the inventory does not exist", file=path)
     folders = [path if path.is_dir() else path.parent for path in paths]
     inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
     inventory.named = [str(one) if _is_list(one) else str(Path(one).absolute()) for one in given]
@@ -68,7 +68,7 @@ def _path(inventory: Inventory, path: Path) -> None:
         return
     entries = [entry for entry in sorted(path.iterdir(), key=lambda entry: entry.name) if _is_source(entry)]
     if not any(entry.is_file() for entry in entries):
-        raise InputError("the folder has no inventory file (hosts.yml)", file=path)
+        raise InputError("the folder has no inventory file such as hosts.yml", file=path)
     for entry in entries:
         if entry.is_file():
             _file(inventory, entry)
@@ -82,7 +82,7 @@ def _is_source(path: Path) -> bool:
 
 def _file(inventory: Inventory, path: Path) -> None:
     if path.suffix == ".toml":
-        raise InputError("TOML inventories are not supported; write it as YAML", file=path)
+        raise InputError("TOML inventories are not supported; use YAML", file=path)
     if os.access(path, os.X_OK) and _is_program(path):
         form_script.read(inventory, path)
         return
@@ -114,7 +114,7 @@ def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
     if name in above:
         group = inventory.groups[name]
         raise InputError(
-            f"groups contain each other: {' > '.join([*above, name])}",
+            f"the groups are nested in a loop: {' > '.join([*above, name])}",
             file=group.file,
             line=group.line,
             field=name,

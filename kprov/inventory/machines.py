@@ -49,7 +49,7 @@ def _names(
         file, line = place(inventory, field) if field != host else _of_host(inventory, host)
         text = labels.name_problem(name)
         if text is not None:
-            hint = "" if field != host else "; name the host otherwise, or set kube_override_hostname for it"
+            hint = "" if field != host else "; rename the host, or set kube_override_hostname for it"
             yield InputError(text + hint, file=file, line=line, field=field)
         other = seen.setdefault(name, host)
         if other != host:
@@ -109,13 +109,11 @@ def _vip(
         address = variables.ip or _ipv4(value(host, "ansible_host")) or _ipv4(host)
         text = None
         if vip.is_multicast or vip.is_loopback or vip.is_unspecified or vip.is_link_local or vip.is_reserved:
-            text = f"{vip} is not an address that hosts can share for the API"
+            text = f"{vip} is not a usable address for the API server"
         elif address == vip:
             text = f"{vip} is the address of host {host}"
         elif address is not None and host in movers and _far(address, vip):
-            text = (
-                f"{vip} is not on the network of {host} ({address}), where keepalived would have to bring it"
-            )
+            text = f"{vip} is not on the network of {host} ({address}), where keepalived would have to add it"
         if text is not None:
             file, line = place(inventory, "kube_vip_address")
             yield InputError(text, file=file, line=line, field="kube_vip_address")

@@ -73,7 +73,7 @@ def _parts_of_limit(limit: str) -> list[str]:
             continue
         path = Path(part[1:])
         if not path.is_file():
-            raise InputError("there is no such file of hosts", file=path, field="--limit")
+            raise InputError("the file with hosts does not exist", file=path, field="--limit")
         parts += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return parts
 

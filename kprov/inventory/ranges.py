@@ -49,7 +49,9 @@ def expand(name: str, file: str = "", line: int | None = None) -> list[str]:
     found = _RANGE.search(name)
     if not found:
         if "[" in name:
-            raise InputError("a range of hosts is not closed", file=file or None, line=line, field=name)
+            raise InputError(
+                "a range of hosts has no closing bracket", file=file or None, line=line, field=name
+            )
         return [name]
     try:
         values = _values(found[1])

@@ -49,7 +49,7 @@ def _port_range(value: Any) -> Any:
 def _ipv4(value: Any) -> Any:
     if value.version != 4:
         kind = "network" if "/" in str(value) else "address"
-        raise ValueError(f"{str(value)!r} is an IPv6 {kind}; hosts, pods and services have IPv4")
+        raise ValueError(f"{str(value)!r} is an IPv6 {kind}; hosts, pods and services need IPv4")
     return value
 
 

@@ -49,7 +49,7 @@ def parse(text: str) -> Envelope:
     if not fields or fields[0] != HEADER:
         raise VaultError(f"not a vault text: it must begin with {HEADER};1.1;{CIPHER}")
     if len(fields) < 3 or fields[1] not in ("1.1", "1.2"):
-        raise VaultError(f"the vault format {';'.join(fields[1:2]) or '?'} is not supported; 1.1 and 1.2 are")
+        raise VaultError(f"the vault format {';'.join(fields[1:2]) or '?'} is not supported; use 1.1 or 1.2")
     if fields[2] != CIPHER:
         raise VaultError(f"the vault cipher {fields[2]} is not supported; {CIPHER} is")
     label = fields[3] if fields[1] == "1.2" and len(fields) > 3 else None
@@ -78,7 +78,7 @@ def encrypt(plain: bytes, password: bytes, label: str | None = None, *, salt: by
     head = f"{HEADER};1.1;{CIPHER}"
     if label and label != DEFAULT_LABEL:
         if ";" in label or label.split() != [label]:
-            raise VaultError(f"{label!r} cannot be a vault id: no blanks, no semicolon")
+            raise VaultError(f"{label!r} is not a valid vault id: it must not contain spaces or semicolons")
         head = f"{HEADER};1.2;{CIPHER};{label}"
     return "\n".join([head, *(text[at : at + _LINE] for at in range(0, len(text), _LINE))]) + "\n"
 

@@ -92,7 +92,7 @@ def edited(plain: bytes, suffix: str) -> bytes:
         except OSError as error:
             raise InputError(f"cannot be run: {error.strerror}", field=f"$EDITOR ({words[0]})") from None
         if done.returncode != 0:
-            text = f"ended with code {done.returncode}; nothing was changed"
+            text = f"failed with exit code {done.returncode}; the file is unchanged"
             raise InputError(text, field=f"$EDITOR ({words[0]})")
         return path.read_bytes()
 

@@ -54,10 +54,10 @@ def _mapping(loader: Any, node: Any) -> Any:
         key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if isinstance(key, (list, dict)):
-            message = "a key of a mapping is itself a mapping or list; quote what starts with {{"
+            message = "a key must be text; put a value that starts with {{ in quotes"
             raise InputError(message, file=loader.file, line=line)
         if id(key_node) in own and key in found.lines:
-            message = f"the key is already there in line {found.lines[key]}"
+            message = f"the key is a duplicate of line {found.lines[key]}"
             raise InputError(message, file=loader.file, line=line, field=str(key))
         if id(key_node) in own:
             found.lines[key] = line
@@ -114,7 +114,7 @@ def read(path: Path) -> tuple[str, bool]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError("there is no such file", file=path) from None
+        raise InputError("the file does not exist", file=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", file=path) from None
     if not vault.is_vault(text):

@@ -30,7 +30,7 @@ def ensure(say: Callable[[str], None]) -> bool:
 
     """
     if os.geteuid() != 0:
-        raise KprovError("a lab needs root on this machine (namespaces, mounts and a bridge): use sudo")
+        raise KprovError("a lab needs root on this machine, for namespaces, mounts and a bridge: use sudo")
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     missing = sorted({package for program, package in NEEDED.items() if not shutil.which(program, path=path)})
     if not missing:

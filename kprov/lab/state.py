@@ -36,7 +36,7 @@ def require(name: str) -> Record:
     record = load(name)
     if record is None:
         others = ", ".join(names()) or "none"
-        raise InputError(f"there is no lab {name!r} (there is: {others}); `kprov lab up` makes one")
+        raise InputError(f"there is no lab {name!r} (labs: {others}); `kprov lab up` creates one")
     return record
 
 

@@ -73,7 +73,7 @@ class Cluster:
         except ValueError:
             places = self.engine.inventory.hosts[host].places
             file, line = places[0] if places else (self.engine.inventory.path, None)
-            text = f"the cluster needs the address of {host}, and {found!r} is a name: set the variable ip"
+            text = f"{found!r} is a name, and the cluster needs the IP address of {host}: set the variable ip"
             raise InputError(text, file=file, line=line, field="ip") from None
 
     def node_name(self, host: str) -> str:
@@ -140,10 +140,10 @@ def indispensable(cluster: Cluster, lost: Iterable[str]) -> KprovError | None:
     if len(left) < quorum:
         return KprovError(
             f"without {', '.join(host for host in members if host in gone)} etcd has no quorum: "
-            f"{len(left)} of {len(members)} members are left, {quorum} are needed"
+            f"{len(left)} of {len(members)} members are reachable, {quorum} are needed"
         )
     if not [host for host in cluster.members("kube_control_plane") if host not in gone]:
-        return KprovError("no host of kube_control_plane is left")
+        return KprovError("no host of kube_control_plane is reachable")
     return None
 
 
@@ -173,5 +173,5 @@ def unsupported(host: str, facts: dict[str, Any]) -> list[KprovError]:
     known = ", ".join(
         f"{distribution} {' and '.join(versions)}" for distribution, versions in SUPPORTED.items()
     )
-    text = f"{name} {facts['ansible_distribution_version']} is not supported; supported are: {known}"
+    text = f"{name} {facts['ansible_distribution_version']} is not supported; use {known}"
     return [PreflightError(host, text)]

@@ -89,7 +89,8 @@ def load(path: Path) -> Plan:
         document = json.loads(path.read_text())
         if document["kprov_plan"] != _VERSION:
             raise InputError(
-                f"is of version {document['kprov_plan']}, this kprov reads {_VERSION}", file=path
+                f"the plan has format version {document['kprov_plan']}; this kprov reads version {_VERSION}",
+                file=path,
             )
         return Plan(
             document["inventory"],
@@ -136,11 +137,11 @@ def apply(
         tags=tuple(plan.options["tags"]),
         skip_tags=tuple(plan.options["skip_tags"]),
     )
-    say("Looking whether the hosts are still as the plan saw them")
+    say("Checking that the hosts are unchanged since the plan")
     differences = drift(plan.changes, make(inventory, options, Silent(), say).changes)
     if differences:
         raise DriftError(
-            "the hosts or the inventory changed since the plan was made; make it again:\n"
+            "the hosts or the inventory changed since the plan was made; run `kprov plan` again:\n"
             + "\n".join(f"  {line}" for line in differences)
         )
     result = up(inventory, options, callbacks, say)
@@ -153,7 +154,7 @@ def drift(planned: list[Change], now: list[Change]) -> list[str]:
     gone = [_place(one) for one in planned if after[one.fingerprint] < before[one.fingerprint]]
     new = [_place(one) for one in now if before[one.fingerprint] < after[one.fingerprint]]
     lines = [
-        f"{place}: {'would be changed in another way now' if place in new else 'needs no change any more'}"
+        f"{place}: {'would change in another way now' if place in new else 'no longer needs a change'}"
         for place in gone
     ]
     lines += [f"{place}: not in the plan" for place in new if place not in gone]
@@ -179,8 +180,11 @@ def quorum(members: list[str], restarting: list[str], lost: list[str]) -> str | 
     left = len(members) - len([host for host in members if host in lost]) - 1
     where = ", ".join(mine)
     if left >= needed:
-        return f"etcd restarts on {where}, one by one: {left} of {len(members)} go on, {needed} are needed"
+        return (
+            f"etcd restarts on {where}, one by one: "
+            f"{left} of {len(members)} members keep running, {needed} are needed"
+        )
     return (
-        f"etcd restarts on {where}: with one member away {left} of {len(members)} are left and {needed} are "
-        "needed, so the API answers no writes for that moment"
+        f"etcd restarts on {where}: only {left} of {len(members)} members keep running and {needed} are "
+        "needed, so the API server rejects writes during each restart"
     )

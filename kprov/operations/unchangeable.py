@@ -22,8 +22,8 @@ FIELDS = (
     "kube_network_node_prefix",
 )
 _ADVICE = (
-    "A running cluster keeps this value: set the old one again, or remove the cluster with `kprov reset` "
-    "and make a new one"
+    "A running cluster cannot change this value: set the old one again, or remove the cluster with "
+    "`kprov reset` and create a new one"
 )
 
 

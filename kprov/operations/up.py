@@ -71,7 +71,7 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         request = pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)
-        say(f"Reaching {len(hosts)} hosts")
+        say(f"Connecting to {len(hosts)} hosts")
         facts = reach(cluster, hosts)
         segment.check(cluster, facts)
         running = live.read(cluster, facts)

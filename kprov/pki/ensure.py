@@ -79,7 +79,9 @@ def _authority(stem: Path, common_name: str, now: dt.datetime, changed: list[str
     if crt.exists() != key_file.exists():
         there, missing = (crt, key_file) if crt.exists() else (key_file, crt)
         # A new authority would shut out every host that trusts the old one: that is the user's decision.
-        raise InputError(f"is missing while {there.name} is there; restore it, or remove both", file=missing)
+        raise InputError(
+            f"is missing but {there.name} exists; restore the file, or remove both", file=missing
+        )
     if crt.exists():
         certificate, key = load_certificate(crt), _load_key(key_file)
         if certificate.public_key() != key.public_key():

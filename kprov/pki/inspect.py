@@ -40,7 +40,7 @@ def listing(pki: Path, *, now: dt.datetime | None = None) -> list[Expiry]:
     moment = now or dt.datetime.now(dt.UTC)
     files = sorted(pki.rglob("*.crt"), key=lambda path: (len(path.relative_to(pki).parts), str(path)))
     if not files:
-        raise InputError("has no certificates; `kprov up` makes them", file=pki)
+        raise InputError("has no certificates; `kprov up` creates them", file=pki)
     return [_expiry(pki, path, moment) for path in files]
 
 

@@ -86,7 +86,7 @@ def split(text: str) -> list[str]:
         word += step
         index += len(step)
     if quote:
-        raise ValueError("unbalanced quotes or braces")
+        raise ValueError("quotes or braces are not closed")
     return [*found, word] if word else found
 
 
@@ -108,7 +108,7 @@ def _end_of_template(text: str, start: int) -> int:
     # An apostrophe that is no string, as in a comment or in a raw block.
     end = text.find(closing, start + 2)
     if end < 0:
-        raise ValueError("unbalanced quotes or braces")
+        raise ValueError("quotes or braces are not closed")
     return end + 2
 
 
@@ -163,7 +163,7 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
     for group in rules.get("mutually_exclusive") or []:
         both = [name for name in group if named.get(name) is not None and not _templated(named[name])]
         if len(both) > 1:
-            raise InputError(f"{module}: {' and '.join(both)} exclude each other", file=file, line=line)
+            raise InputError(f"{module}: use only one of {', '.join(both)}", file=file, line=line)
 
 
 def _line(entry: Any, word: str, name: str) -> int | None:

@@ -150,7 +150,8 @@ class Calls:
             for name, args in given.items():
                 if str(name).startswith("group/"):
                     raise InputError(
-                        f"module_defaults: {name!r} is a group, which is not supported; name the modules",
+                        f"module_defaults: {name!r} is an action group, which is not supported; "
+                        "name the modules",
                         file=task.file,
                         line=task.line,
                     )

@@ -101,7 +101,7 @@ def keyword_types(entry: Any, what: str, file: Path) -> None:
     for name in entry.get("vars") or {}:
         if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or name in _TEMPLATE_WORDS:
             raise InputError(
-                f"{name!r} is not a name for a variable; use letters, digits and underscores",
+                f"{name!r} is not a valid variable name; use letters, digits and underscores",
                 file=file,
                 line=yamlfile.line_of(entry["vars"], name),
                 field="vars",
@@ -128,7 +128,7 @@ def module_defaults(entry: Any, file: Path) -> None:
         names = list(one) if isinstance(one, dict) else []
         for group in (name for name in names if str(name).startswith("group/")):
             raise InputError(
-                f"module_defaults: {group!r} is a group, which is not supported; name the modules",
+                f"module_defaults: {group!r} is an action group, which is not supported; name the modules",
                 file=file,
                 line=yamlfile.line_of(one, group),
             )

@@ -69,11 +69,12 @@ def resumed(options: RunOptions, path: Path) -> RunOptions:
     memory = Memory(path)
     said = memory.run
     if memory.finished:
-        raise InputError("the run ended well: there is nothing to go on with", file=path)
+        raise InputError("the run was successful; there is nothing to continue", file=path)
     missing = sorted(set(said.get("extra_vars") or []) - set(options.extra_vars))
     if missing:
         raise InputError(
-            f"the run had variables that journals do not keep; give them again: {', '.join(missing)}",
+            "the run had variables whose values the journal does not keep; set them again with -e: "
+            + ", ".join(missing),
             file=path,
             field="--extra-vars",
         )
@@ -214,7 +215,7 @@ class Engine:
             if not state.started:
                 raise InputError(
                     f"no task has the name {self.options.start_at_task!r}; "
-                    "tasks of include_tasks and include_role cannot be started at",
+                    "a run cannot start at a task from include_tasks or include_role",
                     field="--start-at-task",
                 )
         finally:
@@ -267,6 +268,6 @@ class Engine:
         place = self.options.journal or folder(self.inventory)
         found = path or latest(place)
         if found is None:
-            raise InputError("there is no run to go on with: no journal is here", file=place)
+            raise InputError("there is no run to continue: the folder has no journal", file=place)
         self.options = replace(resumed(self.options, found), journal=place)
         return self.run(*(Path(name) for name in Memory(found).run.get("playbooks") or []))

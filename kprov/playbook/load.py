@@ -32,7 +32,7 @@ def playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
 
 def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     if not path.is_file():
-        raise InputError("there is no such playbook", file=path)
+        raise InputError("the playbook does not exist", file=path)
     document = yamlfile.load(path)
     if not isinstance(document, list):
         raise InputError("a playbook must be a list of plays", file=path, line=1)
@@ -49,7 +49,9 @@ def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
             try:
                 plays.append(Loader(path, paths, problems).play(entry, line))
             except RecursionError:
-                raise InputError("its roles depend on or import each other", file=path, line=line) from None
+                raise InputError(
+                    "roles depend on or import each other in a loop", file=path, line=line
+                ) from None
     return plays
 
 

@@ -299,4 +299,7 @@ def said(result: Result) -> str:
     program = result.get("stderr") or result.get("stdout")
     if program:
         parts.append(str(program)[-2000:])
-    return ": ".join(part.strip() for part in parts if part.strip()) or "failed without a message"
+    return (
+        ": ".join(part.strip() for part in parts if part.strip())
+        or "the module failed without an error message; -vv shows its whole result"
+    )

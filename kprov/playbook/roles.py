@@ -87,7 +87,7 @@ def meta(path: Path) -> dict[str, Any]:
     for key in found:
         if key not in _META:
             raise InputError(
-                f"{key!r} is not a word of a role's meta",
+                f"{key!r} is not a key of a role's meta",
                 file=file(path / "meta", "main"),
                 line=yamlfile.line_of(found, key),
             )

@@ -97,7 +97,7 @@ class Run:
             ask = self.state.callbacks.ask
             typed = ask(f"{shown}: ", echo=echo)
             if truth(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
-                raise InputError(f"{name}: the two answers are not the same", field="vars_prompt")
+                raise InputError(f"{name}: the two answers differ", field="vars_prompt")
             play.variables[name] = typed or default or ""
 
     def _gatherer(self, play: Play) -> Any:

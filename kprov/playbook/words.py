@@ -81,14 +81,14 @@ def module_word(
         return words[0]
     if not words:
         raise InputError(
-            "a task must name one module, this has none",
+            "the task names no module",
             file=file,
             line=entry.line,
             field=str(entry.get("name") or ""),
         )
     if len(modules) > 1:
         raise InputError(
-            f"a task must name one module, this has more than one: {', '.join(modules)}",
+            f"the task names more than one module: {', '.join(modules)}",
             file=file,
             line=entry.line,
         )
@@ -141,7 +141,7 @@ def loop_control(entry: Any, file: Path) -> None:
     for key in control or {}:
         if key not in language.LOOP_CONTROL:
             raise InputError(
-                f"{key!r} is not a word of loop_control", file=file, line=yamlfile.line_of(control, key)
+                f"{key!r} is not an option of loop_control", file=file, line=yamlfile.line_of(control, key)
             )
 
 

@@ -36,10 +36,12 @@ def run(wire: Wire, host: str, who: Become | None, mark: str) -> Ended:
             raise TerminalNeededError(said) from None
         if who is not None:
             raise PreflightError(host, become.refusal(who, said)) from None
-        raise PreflightError(host, f"the login shell runs nothing: {said or 'it ended'}") from None
+        raise PreflightError(
+            host, f"the login shell of the user does not run commands: {said or 'it exited'}"
+        ) from None
     out = wire.rest()
     code = wire.stream.code()
     if code is None:
-        raise UnreachableError(host, "the connection was lost; how far raw came is not known")
+        raise UnreachableError(host, "the connection was lost; it is unknown how much of the raw command ran")
     errors = wire.stream.errors(wait=True).replace(become.PROMPT, "")
     return Ended(code, out.decode("utf-8", "surrogateescape"), errors)

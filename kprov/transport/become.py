@@ -74,10 +74,10 @@ def refusal(become: Become, said: str) -> str:
     if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", said):
         return f"{become.exe} is not installed on the host, and the login user is not {become.user}"
     if become.password is not None and (_REFUSED.search(said) or not said):
-        hint = "the password was refused"
+        hint = "wrong password"
     elif become.password is None:
-        hint = "no password is known: set ansible_become_password, or ask with --ask-become-pass"
+        hint = "no password: set ansible_become_password or use --ask-become-pass"
     else:
-        hint = f"{become.method} refused"
-    said = said or f"{become.exe} said nothing"
-    return f"no {become.method} to {become.user} for this user ({hint}): {said}"
+        hint = f"{become.method} does not allow it"
+    said = said or f"{become.exe} printed nothing"
+    return f"cannot become {become.user} with {become.method} ({hint}): {said}"

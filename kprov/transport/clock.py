@@ -24,8 +24,8 @@ def warning(seconds: float) -> str | None:
         return None
     which = "ahead of" if seconds > 0 else "behind"
     return (
-        f"its clock is {_span(abs(seconds))} {which} this machine's: certificates and tokens may be taken "
-        "for expired or not yet valid; set its time (chrony, systemd-timesyncd)"
+        f"its clock is {_span(abs(seconds))} {which} this machine's: certificates and tokens can seem "
+        "expired or not yet valid; synchronize its clock (chrony, systemd-timesyncd)"
     )
 
 

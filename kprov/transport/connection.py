@@ -161,13 +161,13 @@ class Connection:
                 channel.get_pty("dumb")
             channel.exec_command(line)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            text = str(error) or "it closed the connection"
+            text = str(error) or "the host closed the connection"
             if isinstance(error, paramiko.ChannelException):
-                text = f"sshd allows no session ({error.text}; MaxSessions in its sshd_config)"
+                text = f"sshd refuses a session ({error.text}); see MaxSessions in its sshd_config"
                 raise UnreachableError(
-                    self.options.name, f"cannot start a program on the host: {text}"
+                    self.options.name, f"cannot run a command on the host: {text}"
                 ) from None
-            raise CutOffError(self.options.name, f"cannot start a program on the host: {text}") from None
+            raise CutOffError(self.options.name, f"cannot run a command on the host: {text}") from None
         return streams.ChannelStream(channel)
 
     def _channel(self) -> paramiko.Channel:

@@ -61,7 +61,7 @@ class Entry:
             self.wire.answered()
             self.send(who.password.encode() + b"\n")
         elif count > 1 or (self._answered and part and become.asks(who, part, "")):
-            raise PreflightError(self.host, f"{who.method}: the password for {who.user} was refused")
+            raise PreflightError(self.host, f"{who.method}: wrong password for becoming {who.user}")
 
     def send(self, data: bytes) -> None:
         """To the program. Raises UnreachableError."""
@@ -74,7 +74,7 @@ class Entry:
     def check_cut(self) -> None:
         """Raise CutOffError where the program did not end by itself."""
         if self.wire.stream.cut():
-            raise CutOffError(self.host, "the connection was lost before anything was done")
+            raise CutOffError(self.host, "the connection was lost before any task started")
 
     def all_said(self, rest: str) -> str:
         """The end of what it said until its own end, without questions."""
@@ -83,6 +83,6 @@ class Entry:
 
     def _too_slow(self) -> UnreachableError:
         heard = (self._said + self.wire.stream.errors(wait=False)).strip()[-_PREVIEW:]
-        text = f"logged in, but nothing was started within {LIMIT:g} s: the host is very slow, or its"
-        text += " login shell or sudo waits for something"
+        text = f"logged in, but the agent did not start within {LIMIT:g} s: the host is very slow, or its"
+        text += " login shell or sudo waits for input"
         return UnreachableError(self.host, text + (f"; it said: {heard}" if heard else ""))

@@ -139,8 +139,8 @@ def _unknown(options: Options, key: paramiko.PKey, entries: list[Entry]) -> None
         hint = f"add it to {options.known_hosts[0]}, or set kprov_host_key_checking: accept-new"
         if authority is not None:
             hint = (
-                f"the authority in {authority.path}:{authority.line} cannot be asked, as host certificates "
-                f"are not supported: {hint}"
+                f"the authority in {authority.path}:{authority.line} cannot be used, because host "
+                f"certificates are not supported: {hint}"
             )
         text = f"the host key of {name} is not known {what} and host key checking is 'yes'; {hint}"
         raise PreflightError(options.name, text)

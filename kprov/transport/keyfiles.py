@@ -63,7 +63,7 @@ def _read(path: Path, phrase: str | None, changed: int, size: int) -> paramiko.P
     }
     kind = next((kind for known, kind in kinds.items() if isinstance(loaded, known)), None)
     if kind is None:
-        raise ValueError(f"keys of the kind {type(loaded).__name__} are not supported")
+        raise ValueError(f"key type {type(loaded).__name__} is not supported")
     key: paramiko.PKey = kind.from_private_key(io.StringIO(data.decode()), phrase)
     certificate = path.with_name(path.name + "-cert.pub")
     if certificate.is_file():

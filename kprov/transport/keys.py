@@ -119,7 +119,7 @@ def _file(
             key = keyfiles.load(path, hop.passphrase)
         except keyfiles.PassphraseNeededError:
             raise PreflightError(
-                name, f"the private key {path}: ansible_ssh_private_key_passphrase is not its passphrase"
+                name, f"ansible_ssh_private_key_passphrase is not the passphrase of the private key {path}"
             ) from None
     except (paramiko.SSHException, ValueError, OSError) as error:
         raise PreflightError(name, f"the private key {path} cannot be read: {error}") from None

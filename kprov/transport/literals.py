@@ -39,12 +39,12 @@ def _seconds(text: str) -> None:
     try:
         float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number of seconds") from None
+        raise ValueError(f"{text!r} is not a number of seconds") from None
 
 
 def _connection(text: str) -> None:
     if text.rsplit(".", maxsplit=1)[-1] not in CONNECTIONS:
-        raise ValueError(f"connection {text!r} is not supported; ssh and local are")
+        raise ValueError(f"connection {text!r} is not supported; use ssh or local")
 
 
 def method(text: str) -> None:

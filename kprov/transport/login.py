@@ -37,7 +37,7 @@ def log_in(
     if password is not None and _try_password(transport, hop, name, password, tried):
         return ignored
     keys_tried = any(not text.startswith("password") for text in tried)
-    what = "not enough" if partly else "key refused" if keys_tried else "password refused"
+    what = "more authentication needed" if partly else "key refused" if keys_tried else "password refused"
     if not tried:
         what = "no key to log in with"
         if not ignored:
@@ -55,7 +55,7 @@ def _try_key(
     try:
         more = transport.auth_publickey(hop.user, key)
     except paramiko.BadAuthenticationType as error:
-        tried.append(f"{what} (the host only takes {', '.join(error.allowed_types)})")
+        tried.append(f"{what} (the host accepts only {', '.join(error.allowed_types)})")
         return "useless"
     except paramiko.AuthenticationException:
         if not transport.is_active():
@@ -69,7 +69,7 @@ def _try_key(
         return "refused"
     if not more:
         return "in"
-    tried.append(f"{what} (accepted, but more is asked for: {', '.join(more)})")
+    tried.append(f"{what} (accepted, but the host also requires: {', '.join(more)})")
     return "partly"
 
 
@@ -81,7 +81,7 @@ def _try_password(
             more = transport.auth_password(hop.user, password, fallback=False)
             if not more:
                 return True
-            tried.append(f"password (accepted, but more is asked for: {', '.join(more)})")
+            tried.append(f"password (accepted, but the host also requires: {', '.join(more)})")
             if "keyboard-interactive" not in more:
                 return False
     except paramiko.AuthenticationException:
@@ -108,7 +108,7 @@ def _try_questions(
     try:
         more = transport.auth_interactive(hop.user, answer)
     except paramiko.BadAuthenticationType as error:
-        tried.append(f"password (the host only takes {', '.join(error.allowed_types)})")
+        tried.append(f"password (the host accepts only {', '.join(error.allowed_types)})")
         return False
     except paramiko.AuthenticationException:
         tried.append("password" + (f" (the host asked {strange[0]!r})" if strange else ""))
@@ -116,13 +116,13 @@ def _try_questions(
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise UnreachableError(name, f"login at {hop.address}: {error}") from None
     if more:
-        tried.append(f"password (accepted, but more is asked for: {', '.join(more)})")
+        tried.append(f"password (accepted, but the host also requires: {', '.join(more)})")
     return not more
 
 
 def _closed(hop: Options, name: str, tried: list[str]) -> HostError:
-    text = f"{hop.address} closed the connection while logging in as {hop.user}; tried {', '.join(tried)}"
+    text = f"{hop.address} closed the connection during the login as {hop.user}; tried {', '.join(tried)}"
     if len(tried) > 3:
-        text += ": too many keys for it; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
+        text += ": probably too many keys; set IdentitiesOnly=yes and ansible_ssh_private_key_file"
     # After one key it has not had enough of them: something else ended it.
     return PreflightError(name, text) if len(tried) > 1 else CutOffError(name, text)

@@ -87,7 +87,7 @@ def from_variables(
         return Options(name=name, address="localhost", local=True, python=python)
     if connection not in CONNECTIONS:
         raise InputError(
-            f"{name}: connection {connection!r} is not supported; ssh and local are",
+            f"{name}: connection {connection!r} is not supported; use ssh or local",
             field="ansible_connection",
         )
     settings: dict[str, Any] = {}
@@ -158,6 +158,6 @@ def host_key_mode(name: str, text: str) -> str:
     text = {"true": "yes", "false": "no", "off": "no", "accept": "accept-new"}.get(text.lower(), text.lower())
     if text not in HOST_KEY_MODES:
         raise InputError(
-            f"{name}: {text!r} is none of {', '.join(HOST_KEY_MODES)}", field="kprov_host_key_checking"
+            f"{name}: {text!r} must be one of {', '.join(HOST_KEY_MODES)}", field="kprov_host_key_checking"
         )
     return text

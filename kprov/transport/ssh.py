@@ -112,21 +112,19 @@ def _open(
         transport.start_client(timeout=limit)
         if not transport.initial_kex_done:
             # It returns without a word when the time is over.
-            text = (
-                f"no keys are agreed on within {limit:g} s: a very slow host (ansible_timeout gives it more)"
-            )
+            text = f"the key exchange took longer than {limit:g} s: the host is very slow"
+            text += "; increase ansible_timeout"
             raise paramiko.SSHException(text)
         changed = hostkeys.check(hop, transport.get_remote_server_key(), entries)
     except (paramiko.SSHException, EOFError, OSError) as error:
         transport.close()
-        text = str(error) or "it closed the connection"
+        text = str(error) or "the host closed the connection"
         if "banner" in text.lower() and command is not None:
-            text = f"ProxyCommand {command!r} gave no connection"
+            text = f"ProxyCommand {command!r} did not connect"
         elif "banner" in text.lower():
-            text = (
-                f"it took the connection and says nothing for {limit:g} s: a very slow host, or no SSH server"
-            )
-        raise UnreachableError(name, f"no SSH session with {where}: {text}") from None
+            text = f"it accepted the connection but sent nothing for {limit:g} s"
+            text += ": a very slow host, or no SSH server"
+        raise UnreachableError(name, f"cannot start an SSH session with {where}: {text}") from None
     except BaseException:
         transport.close()
         raise
@@ -147,7 +145,7 @@ def _socket(
             return ProxySocket.run(command)
         sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
     except socket.gaierror as error:
-        raise UnreachableError(name, f"the name {hop.address} does not resolve: {error.strerror}") from None
+        raise UnreachableError(name, f"cannot resolve the name {hop.address}: {error.strerror}") from None
     except TimeoutError:
         raise UnreachableError(name, f"no answer from {where} within {hop.timeout:g} s") from None
     except OSError as error:

@@ -119,7 +119,7 @@ def parse(words: list[str], *, field: str) -> dict[str, Any]:
     """Settings of arguments without a destination. Raises InputError for what cannot be done here."""
     command = parse_command(words, field=field)
     if command.destination:
-        raise InputError(f"{command.destination!r} is no option of ssh", field=field)
+        raise InputError(f"{command.destination!r} is not an option of ssh", field=field)
     return command.settings
 
 
@@ -155,12 +155,12 @@ def _setting(letter: str, value: str, field: str) -> dict[str, Any]:
         if name in _HARMLESS:
             return {}
         if name not in KNOWN:
-            raise InputError(f"ssh's option {value!r} is not supported; leave it out", field=field)
+            raise InputError(f"ssh's option {value!r} is not supported; remove it", field=field)
         return {name: [_unquoted(text)] if name == "identityfile" else _unquoted(text)}
     if letter in _IGNORED_LETTERS:
         return {}
     if letter not in _SETTINGS:
-        raise InputError(f"ssh's option -{letter} {value} is not supported; leave it out", field=field)
+        raise InputError(f"ssh's option -{letter} {value} is not supported; remove it", field=field)
     return {_SETTINGS[letter]: [value] if letter == "i" else value}
 
 

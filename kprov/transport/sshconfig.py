@@ -28,7 +28,7 @@ def load(path: str | None = None) -> paramiko.SSHConfig:
     if path is not None:
         files = [] if path == "none" else [Path(path).expanduser()]
         if files and not files[0].exists():
-            raise InputError("this file, named by ssh's -F, does not exist", file=files[0])
+            raise InputError("the file of ssh's option -F does not exist", file=files[0])
     # Each file begins with no host named: its first lines are for all.
     text = "\n".join("Host *\n" + "\n".join(_lines(file, 0)) for file in files if file.is_file())
     if re.search(r"^\s*match\b.*\bexec\b", text, re.IGNORECASE | re.MULTILINE):
@@ -44,7 +44,7 @@ def load(path: str | None = None) -> paramiko.SSHConfig:
 def _lines(path: Path, depth: int) -> list[str]:
     """A file's lines, those of its Include'd files in their place; paramiko does not know Include."""
     if depth > _DEPTH:
-        raise InputError("Include goes in a circle, or too deep", file=path)
+        raise InputError("the Include directives are nested in a loop, or too deeply", file=path)
     found: list[str] = []
     scope = "Host *"
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
@@ -127,7 +127,7 @@ def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
                 case _:
                     pass
         except ValueError:
-            raise InputError(f"{options.name}: {value!r} is no value for {key}", field=key) from None
+            raise InputError(f"{options.name}: {value!r} is not a valid value for {key}", field=key) from None
     if known:
         changes["known_hosts"] = (
             *known.get("userknownhostsfile", ["~/.ssh/known_hosts"]),

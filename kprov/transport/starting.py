@@ -41,7 +41,7 @@ def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, A
         return {**hello, "skew": clock.skew(hello["time"], begun, time.time())}
     except LostError as error:
         entry.check_cut()
-        raise UnreachableError(host, f"the agent ended at its start: {error}") from None
+        raise UnreachableError(host, f"the agent exited during its start: {error}") from None
 
 
 def _not_started(entry: Entry, python: str, said: str) -> Exception:

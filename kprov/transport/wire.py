@@ -63,9 +63,9 @@ class Wire:
             try:
                 self.stream.send(data, self._limit)
             except TimeoutError:
-                raise LostError(f"nothing was taken for {self._limit:g} s") from None
+                raise LostError(f"the host accepted no data for {self._limit:g} s") from None
             except (OSError, EOFError) as error:
-                raise LostError(str(error) or "it was closed") from None
+                raise LostError(str(error) or "the connection was closed") from None
 
     def read(self) -> dict[str, Any]:
         """The header of the next frame. Raises LostError."""
@@ -155,11 +155,11 @@ class Wire:
             except TimeoutError:
                 silent += self._interval
                 if silent >= self._limit:
-                    raise LostError(f"no sign of life for {silent:g} s") from None
+                    raise LostError(f"no answer for {silent:g} s") from None
                 self.send(protocol.encode({"alive": True}))
                 continue
             except (OSError, EOFError) as error:
-                raise LostError(str(error) or "it was closed") from None
+                raise LostError(str(error) or "the connection was closed") from None
             if not part:
                 said = self.stream.errors(wait=False).strip()[-_PREVIEW:]
                 raise LostError(said or self.stream.end())

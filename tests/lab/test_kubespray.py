@@ -57,5 +57,5 @@ def test_an_inventory_of_kubesprays_shape_is_understood_and_planned(cluster: Clu
         assert f"\n{host}\n" in shown
     assert "/etc/kubernetes/ssl/apiserver.crt" in shown
     assert "+name: etcd1" in shown
-    assert "one by one: 2 of 3 go on, 2 are needed" in shown
+    assert "one by one: 2 of 3 members keep running, 2 are needed" in shown
     assert "etcd1" not in cluster.lab.ssh("node1", "grep ^name: /etc/etcd/etcd.conf.yml")

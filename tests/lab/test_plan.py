@@ -23,7 +23,7 @@ def test_one_variable_is_planned_file_by_file_and_a_host_that_drifted_is_refused
     assert f"\n{', '.join(HOSTS)}\n  file     {CONF}" in shown
     assert "-election-timeout: 1000\n           +election-timeout: 1500" in shown
     assert f"restarts etcd on {', '.join(HOSTS)}" in shown
-    assert "one by one: 2 of 3 go on, 2 are needed" in shown
+    assert "one by one: 2 of 3 members keep running, 2 are needed" in shown
     assert timeouts(cluster) == {"election-timeout: 1000"}
 
     cluster.lab.ssh("node2", f"echo '# by hand' >> {CONF}")

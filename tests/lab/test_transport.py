@@ -98,7 +98,7 @@ def test_keys_with_a_passphrase(accounts: Lab, keys: Path, kind: str) -> None:
     assert who({**values, "ansible_ssh_private_key_passphrase": SECRET}) == "kplain"
     with pytest.raises(PreflightError, match="needs a passphrase"):
         who(values)
-    with pytest.raises(PreflightError, match="is not its passphrase"):
+    with pytest.raises(PreflightError, match="is not the passphrase of the private key"):
         who({**values, "ansible_ssh_private_key_passphrase": "wrong"})
 
 
@@ -151,7 +151,7 @@ def test_passwords_and_questions(accounts: Lab, user: str) -> None:
 def test_a_key_and_then_a_password(accounts: Lab, keys: Path) -> None:
     values = variables(accounts, ansible_user="kboth", ansible_ssh_private_key_file=str(keys / "ed25519"))
     assert who({**values, "ansible_password": SECRET}) == "kboth"
-    with pytest.raises(PreflightError, match="more is asked for"):
+    with pytest.raises(PreflightError, match="the host also requires"):
         who(values)
 
 
@@ -178,11 +178,11 @@ def test_becoming_another_user(accounts: Lab, keys: Path, name: str) -> None:
 
 
 REFUSED = {
-    "sudo, wrong password": ("kpw", Become(password="wrong"), "refused"),
+    "sudo, wrong password": ("kpw", Become(password="wrong"), "wrong password"),
     "sudo, no password": ("kpw", Become(), "ansible_become_password"),
     "sudo, not allowed": ("kplain", Become(password=SECRET), "sudo"),
     "su, no password": ("kplain", Become(method="su", exe="su"), "ansible_become_password"),
-    "su, wrong password": ("kplain", Become(method="su", exe="su", password="wrong"), "refused"),
+    "su, wrong password": ("kplain", Become(method="su", exe="su", password="wrong"), "wrong password"),
     "no such program": ("kplain", Become(method="doas", exe="doas-none"), "not installed"),
 }
 

@@ -27,7 +27,7 @@ def vault(
 ) -> str:
     """A text encrypted with a secret, in ansible-vault's format."""
     if wrap_object:
-        raise FilterError("wrap_object is not supported; leave it out")
+        raise FilterError("wrap_object is not supported; remove it")
     key = _bytes(secret, "the secret")
     return format_.encrypt(
         _bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None

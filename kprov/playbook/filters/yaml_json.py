@@ -41,7 +41,7 @@ def to_json(value: Any, **options: Any) -> str:
     for name in ("vault_to_text", "preprocess_unsafe"):
         options.pop(name, None)
     if options.pop("profile", None) not in (None, "tagless"):
-        raise FilterError("to_json: profile is not supported; leave it out")
+        raise FilterError("to_json: profile is not supported; remove it")
     return json.dumps(plain(value), default=_json_default, **options)
 
 
@@ -52,7 +52,7 @@ def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options:
 
 def from_json(value: Any, profile: Any = None, **options: Any) -> Any:
     if profile not in (None, "tagless"):
-        raise FilterError("from_json: profile is not supported; leave it out")
+        raise FilterError("from_json: profile is not supported; remove it")
     return json.loads(value, **options)
 
 

@@ -43,10 +43,10 @@ def test_a_pause_hides_what_is_typed_without_echo(terminal: Open, tmp_path: Path
 @pytest.mark.parametrize("arguments", ["prompt: Name", "seconds: 600", "minutes: 10"])
 def test_ctrl_c_then_c_goes_on(arguments: str, terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, PAUSE % arguments))
-    run.until("Name: " if "Name" in arguments else "(Ctrl-C, then C: go on early, A: abort)")
+    run.until("Name: " if "Name" in arguments else "(press Ctrl-C, then C to continue now or A to abort)")
     run.type("x\r" if "Name" not in arguments else "")
     run.type("\x03")
-    run.until("Press C to go on or A to abort")
+    run.until("Press C to continue or A to abort")
     run.type("C")
     assert run.end() == 0
     assert "typed <>" in run.seen
@@ -54,7 +54,7 @@ def test_ctrl_c_then_c_goes_on(arguments: str, terminal: Open, tmp_path: Path) -
 
 def test_ctrl_c_then_a_ends_the_play_for_all_hosts(terminal: Open, tmp_path: Path) -> None:
     run = terminal(*RUN, written(tmp_path, PAUSE % "seconds: 600"))
-    run.until("(Ctrl-C, then C: go on early, A: abort)")
+    run.until("(press Ctrl-C, then C to continue now or A to abort)")
     run.type("\x03a")
     assert run.end() == 1
     assert "a: wait" in run.seen
@@ -127,5 +127,5 @@ def test_ctrl_c_ends_a_run_and_leaves_the_terminal_as_it_was(terminal: Open, tmp
     run.until("long  0/2 hosts")
     run.type("\x03")
     assert run.end() == 130
-    assert "`kprov resume -i a,b,` goes on" in run.seen
+    assert "to continue, run `kprov resume -i a,b,`" in run.seen
     assert run.raw.rindex("\x1b[?25h") > run.raw.rindex("\x1b[?25l")

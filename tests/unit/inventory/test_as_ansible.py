@@ -82,7 +82,7 @@ def test_a_limit_may_be_a_file_of_hosts(tmp_path: Path) -> None:
     (tmp_path / "retry").write_text("h2\nh3\n")
     inventory = load("h1,h2,h3,")
     assert limited(inventory, inventory.members("all"), f"@{tmp_path}/retry,!h3") == ["h2"]
-    with pytest.raises(InputError, match="no such file of hosts"):
+    with pytest.raises(InputError, match="the file with hosts does not exist"):
         limited(inventory, ["h1"], "@/nowhere")
 
 
@@ -99,10 +99,10 @@ def test_what_a_play_adds_is_in_its_groups_at_once() -> None:
     ("name", "text", "message"),
     [
         ("h.ini", "[a\nb", "h.ini:1"),
-        ("h.ini", "[a:things]\n", "h.ini:1: a: a section is of hosts, children, vars, not 'things'"),
+        ("h.ini", "[a:things]\n", "h.ini:1: a: a section ends in hosts, children, vars, not 'things'"),
         ("h.ini", "[a b]\n", "h.ini:1: .* is not a section"),
-        ("h.ini", "[a:children]\nb\n", "h.ini:2: b: a child that is nowhere declared"),
-        ("h.ini", "h\n[a:vars]\nb=1\n", "h.ini:2: a: variables of a group that is nowhere declared"),
+        ("h.ini", "[a:children]\nb\n", "h.ini:2: b: the child group does not exist"),
+        ("h.ini", "h\n[a:vars]\nb=1\n", "h.ini:2: a: the group of these variables does not exist"),
         ("h.ini", "[a]\nh\n[a:vars]\nb\n", "h.ini:4: a: expected NAME=VALUE"),
         ("h.ini", "h x\n", "h.ini:1: h: expected NAME=VALUE, not 'x'"),
         ("h.ini", "h x='y\n", "h.ini:1: .*No closing quotation"),
@@ -115,7 +115,7 @@ def test_what_a_play_adds_is_in_its_groups_at_once() -> None:
             "[a]\nh\n[a:vars]\nansible_group_priority=x\n",
             "h.ini:4: ansible_group_priority: 'x' is not",
         ),
-        ("h.ini", "---\nh\n", "this is how YAML begins"),
+        ("h.ini", "---\nh\n", "this looks like YAML"),
         ("h.yml", "all: {hosts: {1: }}", "h.yml:1: all.hosts: 1 is not a host's name; quote it"),
         ("h.yml", "plugin: aws_ec2\n", "inventory plugins are not supported"),
         ("h.toml", "[a]\n", "TOML inventories are not supported"),
@@ -133,7 +133,7 @@ def test_a_script_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
     script = tmp_path / "hosts"
     script.write_text("#!/bin/sh\necho no credentials >&2\nexit 3\n")
     script.chmod(0o755)
-    with pytest.raises(InputError, match="--list ended with code 3: no credentials"):
+    with pytest.raises(InputError, match="--list failed with exit code 3: no credentials"):
         load(script)
 
 

@@ -119,10 +119,10 @@ def test_all_problems_are_told_at_once(make: Make) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("all: {hosts: {a: , a: }}", "hosts.yml:1: a: the key is already there in line 1"),
-        ("all:\n  host: {a: }", "hosts.yml:2: all: a group has hosts, vars, children, not 'host'"),
+        ("all: {hosts: {a: , a: }}", "hosts.yml:1: a: the key is a duplicate of line 1"),
+        ("all:\n  host: {a: }", "hosts.yml:2: all: a group can have hosts, vars, children, not 'host'"),
         ("all: [a]", "must be a mapping"),
-        ("all: {hosts: {a: }}\nb: {children: {c: {children: {b: }}}}", "groups contain each other"),
+        ("all: {hosts: {a: }}\nb: {children: {c: {children: {b: }}}}", "groups are nested in a loop"),
         ("all:\n  hosts: {a: ", "hosts.yml:.: YAML"),
         ("{}", "no hosts"),
     ],

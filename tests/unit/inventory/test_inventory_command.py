@@ -49,7 +49,7 @@ def test_graph_begins_where_it_is_told() -> None:
         0,
         "@c:\n  |--@b:\n  |  |--h1\n  |--@a:\n  |  |--h1\n  |  |--h2\n",
     )
-    with pytest.raises(InputError, match="there is no group 'nobody'"):
+    with pytest.raises(InputError, match="the inventory has no group 'nobody'"):
         _run("graph", "nobody", "-i", "x,")
 
 
@@ -58,7 +58,7 @@ def test_host_shows_vault_values_encrypted() -> None:
         "host", "w1", "-i", DATA / "sources/script_hosts", "--vault-password-file", DATA / "vault/password"
     )
     assert (code, json.loads(text)) == (0, {"a": 1, "asked": "w1"})
-    with pytest.raises(InputError, match="there is no host 'w9'"):
+    with pytest.raises(InputError, match="the inventory has no host 'w9'"):
         _run("host", "w9", "-i", DATA / "sources/script_hosts")
 
 

@@ -131,8 +131,8 @@ def test_a_host_that_is_reached_by_ipv6_needs_an_address_for_the_cluster(tmp_pat
     ("vip", "words"),
     [
         ("192.0.2.9", "192.0.2.9 is not on the network of n1 (10.9.0.11)"),
-        ("224.0.0.1", "not an address that hosts can share"),
-        ("127.0.0.1", "not an address that hosts can share"),
+        ("224.0.0.1", "is not a usable address for the API server"),
+        ("127.0.0.1", "is not a usable address for the API server"),
         ("10.9.0.11", "10.9.0.11 is the address of host n1"),
     ],
 )

@@ -83,9 +83,7 @@ def test_a_value_that_no_password_opens_fails_where_it_is_looked_at() -> None:
     line = next(
         n for n, text in enumerate((DATA / "mixed.yml").read_text().splitlines(), 1) if "labelled" in text
     )
-    message = (
-        rf"mixed.yml:{line}: none of the vault passwords opens this \(its vault id is lab\); given: default"
-    )
+    message = rf"mixed.yml:{line}: no vault password decrypts this \(its vault id is lab\); tried: default"
     for look in (str, bool, len, iter, lambda one: one == "x", lambda one: f"{one}"):
         with pytest.raises(VaultError, match=message):
             look(value)
@@ -95,7 +93,7 @@ def test_a_value_that_no_password_opens_fails_where_it_is_looked_at() -> None:
 
 def test_without_a_password_a_whole_file_is_refused_with_what_to_do() -> None:
     with pytest.raises(
-        VaultError, match=r"vars.yml:1: encrypted, and there is no vault password: .*--vault-id"
+        VaultError, match=r"vars.yml:1: the value is encrypted, and no vault password was given: .*--vault-id"
     ):
         yamlfile.load(DATA / "vars.yml")
 
@@ -131,10 +129,10 @@ def test_a_prompt_asks_once_to_read_and_twice_for_a_new_password() -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "message"),
     [
-        (None, 0o600, "there is no such vault password file"),
-        ("\n", 0o600, "has no password in it"),
-        ("#!/bin/sh\necho why >&2; exit 4\n", 0o700, "ended with code 4: why"),
-        ("a password\n", 0o700, "a plain file must not be executable"),
+        (None, 0o600, "the vault password file does not exist"),
+        ("\n", 0o600, "the vault password file is empty"),
+        ("#!/bin/sh\necho why >&2; exit 4\n", 0o700, "failed with exit code 4: why"),
+        ("a password\n", 0o700, "a file that holds a password must not be executable"),
     ],
 )
 def test_a_wrong_password_file_is_refused(
@@ -197,7 +195,7 @@ def test_a_file_is_encrypted_viewed_rekeyed_and_decrypted(tmp_path: Path) -> Non
         _run("encrypt", file, "--vault-password-file", PASSWORD)
     _run("rekey", file, "--vault-password-file", PASSWORD, "--new-vault-id", CLIENT)
     assert file.read_text().startswith("$ANSIBLE_VAULT;1.2;AES256;lab\n")
-    with pytest.raises(VaultError, match="none of the vault passwords"):
+    with pytest.raises(VaultError, match="no vault password decrypts"):
         _run("view", file, "--vault-password-file", PASSWORD)
     _run("decrypt", file, "--vault-id", CLIENT)
     assert file.read_text() == "a: b\n"
@@ -224,7 +222,7 @@ def test_several_ids_need_a_choice_of_the_one_that_encrypts(tmp_path: Path) -> N
     file = tmp_path / "f"
     file.write_text("x")
     both: list[str | Path] = ["--vault-id", CLIENT, "--vault-password-file", PASSWORD]
-    with pytest.raises(InputError, match="--encrypt-vault-id: several vault ids are given"):
+    with pytest.raises(InputError, match="--encrypt-vault-id: there are several vault ids"):
         _run("encrypt", file, *both)
     with pytest.raises(InputError, match="no vault password has the id 'other'"):
         _run("encrypt", file, *both, "--encrypt-vault-id", "other")
@@ -262,7 +260,9 @@ def test_an_editor_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("EDITOR", "false")
     folder = vault_files.memory_folder() or Path("/tmp")
     leftovers = set(folder.glob("kprov-vault-*"))
-    with pytest.raises(InputError, match=r"\$EDITOR \(false\): ended with code 1; nothing was changed"):
+    with pytest.raises(
+        InputError, match=r"\$EDITOR \(false\): failed with exit code 1; the file is unchanged"
+    ):
         _run("edit", file, "--vault-password-file", PASSWORD)
     assert file.read_text() == before
     assert set(folder.glob("kprov-vault-*")) == leftovers
@@ -323,5 +323,5 @@ def test_the_environment_may_choose_and_restrict_ids(tmp_path: Path, monkeypatch
     keys = Keyring([Password("other", b"of the script for lab")])
     assert keys.open(file.read_text()) == b"x"
     monkeypatch.setenv("ANSIBLE_VAULT_ID_MATCH", "true")
-    with pytest.raises(VaultError, match="none of the vault passwords"):
+    with pytest.raises(VaultError, match="no vault password decrypts"):
         keys.open(file.read_text())

@@ -30,4 +30,7 @@ def test_a_host_that_has_only_a_name_is_refused_with_its_place(tmp_path: Path) -
     hosts.write_text(re.sub(r"worker\[1:2\].*", "worker1", hosts.read_text()))
     with opened(tmp_path / "sample") as cluster, pytest.raises(InputError) as refused:
         pki_request(cluster)
-    assert "inventory.ini:11: ip: the cluster needs the address of worker1" in str(refused.value)
+    assert (
+        "inventory.ini:11: ip: 'worker1' is a name, and the cluster needs the IP address of worker1"
+        in str(refused.value)
+    )

@@ -41,8 +41,8 @@ def test_a_host_that_changed_since_is_named() -> None:
     assert plan.drift([FILE], [FILE]) == []
     assert plan.drift([FILE], [replace(FILE, place="tasks/main.yml:8")]) == []
     assert plan.drift([FILE, RESTART], [other]) == [
-        "node1: etcd : Configure etcd: /etc/etcd.yml: would be changed in another way now",
-        "node1: etcd : Restart etcd: etcd: needs no change any more",
+        "node1: etcd : Configure etcd: /etc/etcd.yml: would change in another way now",
+        "node1: etcd : Restart etcd: etcd: no longer needs a change",
     ]
     assert plan.drift([FILE], [FILE, RESTART]) == ["node1: etcd : Restart etcd: etcd: not in the plan"]
 
@@ -60,9 +60,9 @@ def test_restarts_are_by_service() -> None:
 @pytest.mark.parametrize(
     ("members", "restarting", "lost", "words"),
     [
-        (["a", "b", "c"], ["a", "b"], [], "2 of 3 go on, 2 are needed"),
-        (["a", "b", "c"], ["a"], ["c"], "1 of 3 are left and 2 are needed"),
-        (["a"], ["a"], [], "0 of 1 are left"),
+        (["a", "b", "c"], ["a", "b"], [], "2 of 3 members keep running, 2 are needed"),
+        (["a", "b", "c"], ["a"], ["c"], "only 1 of 3 members keep running and 2 are needed"),
+        (["a"], ["a"], [], "0 of 1 members keep running"),
         (["a", "b", "c"], ["d"], [], None),
     ],
 )

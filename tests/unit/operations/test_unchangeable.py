@@ -145,7 +145,7 @@ def test_the_message_names_file_line_variable_and_both_values(tmp_path: Path) ->
     said = refused(tmp_path, "    kube_pods_subnet: 10.30.0.0/16\n")
     assert said.startswith(
         f"{tmp_path}/hosts.yml:5: kube_pods_subnet: the cluster runs with 10.233.64.0/18 (a: /file), "
-        "the inventory has 10.30.0.0/16. A running cluster keeps this value"
+        "the inventory has 10.30.0.0/16. A running cluster cannot change this value"
     )
 
 

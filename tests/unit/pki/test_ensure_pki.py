@@ -164,7 +164,7 @@ def test_a_new_authority_renews_what_it_signs(request_for: PkiRequest) -> None:
 
 def test_an_authority_without_its_key_is_not_replaced(request_for: PkiRequest) -> None:
     (request_for.pki / "ca.key").unlink()
-    with pytest.raises(InputError, match=r"ca\.key: is missing while ca\.crt is there"):
+    with pytest.raises(InputError, match=r"ca\.key: is missing but ca\.crt exists"):
         ensure(request_for, now=NOW)
 
 

@@ -157,7 +157,7 @@ def test_an_undefined_variable_names_expression_and_place(bench: Any) -> None:
         ("- no_such_module: {}", ["play.yml:4", "no_such_module"]),
         ("- ansible.builtin.templat: {}", ["did you mean 'template'"]),
         ("- debug:\n  whne: x", ["play.yml:5", "did you mean 'when'"]),
-        ("- name: empty", ["must name one module"]),
+        ("- name: empty", ["names no module"]),
     ],
 )
 def test_what_is_not_supported_is_refused_at_load(bench: Any, text: str, words: list[str]) -> None:

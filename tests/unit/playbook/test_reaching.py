@@ -14,13 +14,13 @@ from kprov.playbook.result import RunOptions
 PLAY = "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: touch {{ out }}/touched\n"
 WRONG = {
     "ansible_become_method: runas": "become_method 'runas' is not supported; sudo, su, doas are",
-    "ansible_ssh_common_args: -o Sillyness=yes": "ssh's option 'Sillyness=yes' is not supported; leave it out",
+    "ansible_ssh_common_args: -o Sillyness=yes": "ssh's option 'Sillyness=yes' is not supported; remove it",
     "ansible_ssh_extra_args: -i": "ssh's option -i needs a value",
     "ansible_ssh_args: '-o \"User=x'": "No closing quotation",
     "ansible_port: 99999": "'99999' is not a port",
-    "ansible_timeout: soon": "'soon' is no number of seconds",
-    "ansible_connection: winrm": "connection 'winrm' is not supported; ssh and local are",
-    "kprov_host_key_checking: maybe": "'maybe' is none of yes, accept-new, ask, no",
+    "ansible_timeout: soon": "'soon' is not a number of seconds",
+    "ansible_connection: winrm": "connection 'winrm' is not supported; use ssh or local",
+    "kprov_host_key_checking: maybe": "'maybe' must be one of yes, accept-new, ask, no",
 }
 
 

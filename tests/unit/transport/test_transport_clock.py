@@ -34,7 +34,7 @@ def test_a_difference_is_told_in_its_two_largest_units(seconds: float, said: str
     text = clock.warning(seconds)
     assert text is not None
     assert text.startswith(said + ":")
-    assert "set its time" in text
+    assert "synchronize its clock" in text
 
 
 @pytest.mark.parametrize("seconds", [0.0, 29.9, -29.9])
