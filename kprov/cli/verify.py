@@ -14,6 +14,9 @@ from kprov.playbook.result import Silent
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
 ]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to wait at most for components that are starting.")
+]
 ShowAll = Annotated[
     bool, typer.Option("--all", help="Show every check, not only the failed ones and a total for each area.")
 ]
@@ -31,20 +34,26 @@ def command(
     given: HostOptions,
     output: FormatOption = Format.TABLE,
     probe: Probe = True,
+    wait: Wait = 60,
     show_all: ShowAll = False,
 ) -> None:
     """Check the hosts and the cluster. The exit code is 1 if a check fails."""
-    check(given, output=output, probe=probe, show_all=show_all)
+    check(given, output=output, probe=probe, wait=wait, show_all=show_all)
 
 
 def check(
-    given: HostOptions, *, output: Format = Format.TABLE, probe: bool = True, show_all: bool = False
+    given: HostOptions,
+    *,
+    output: Format = Format.TABLE,
+    probe: bool = True,
+    wait: float = 60,
+    show_all: bool = False,
 ) -> None:
     """Print the results; end the program with 1 if a check fails."""
     from kprov.operations.verify import run
 
     given.unlock()
-    results = run(given.path, given.host_options(), _Warnings(), probe=probe)
+    results = run(given.path, given.host_options(), _Warnings(), probe=probe, wait=wait)
     if output is Format.JSON:
         typer.echo(json.dumps(document(results), indent=2))
     else:

@@ -15,7 +15,7 @@ from kprov.playbook.engine import Engine
 from kprov.playbook.result import Callbacks, RunOptions
 from kprov.verify import model
 from kprov.verify.backend import Run, testinfra_host
-from kprov.verify.runner import verify
+from kprov.verify.runner import WAIT_SECONDS, verify
 
 
 def run(
@@ -24,9 +24,11 @@ def run(
     callbacks: Callbacks | None = None,
     *,
     probe: bool = True,
+    wait: float = WAIT_SECONDS,
 ) -> list[model.CheckResult]:
     """Results of all checks; a host that cannot be reached is one failed result. Raises InputError.
 
+    wait: seconds to wait at most for components that are starting.
     Of `options` the limit, the variables and the way to hosts count; `callbacks` gets warnings.
     """
     with opened(inventory, options, callbacks) as cluster:
@@ -38,7 +40,7 @@ def run(
             for host in hosts
             if host not in unreachable
         }
-        results = list(verify(_described(cluster, hosts), connections, unreachable, probe=probe))
+        results = list(verify(_described(cluster, hosts), connections, unreachable, probe=probe, wait=wait))
         return results + _outsiders(cluster, list(connections))
 
 

@@ -46,11 +46,15 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `detail` says what was seen; for a failure also what was expected."""
+    """One thing looked at. `detail` says what was seen; for a failure also what was expected.
+
+    starting: a failure that may pass while components start; of a unit that passes: it became active lately.
+    """
 
     name: str
     ok: bool
     detail: str = ""
+    starting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class CheckResult:
     ok: bool
     detail: str
     seconds: float
+    starting: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form of `kprov verify -o json`."""

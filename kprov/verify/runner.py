@@ -1,4 +1,4 @@
-"""Runs all areas on all hosts at once, the cluster's checks beside them; yields results as they come."""
+"""Runs the units' checks on all hosts at once, then all others; yields results as they come."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ from testinfra.host import Host
 
 from kprov.verify.checks import certificates, etcd, network, ports, units, versions
 from kprov.verify.checks import cluster as cluster_checks
+from kprov.verify.checks import probe as probe_check
 from kprov.verify.kubectl import Kubectl, KubectlError
 from kprov.verify.model import Area, CheckResult, Cluster, Finding, VerifyHost
+from kprov.verify.startup import Startup
 
+WAIT_SECONDS = 60.0
 EVERYBODY = frozenset({"etcd", "kube_control_plane", "kube_node"})
-CLUSTER_CHECKS = (
-    ("nodes", cluster_checks.nodes),
-    ("leaders", cluster_checks.leaders),
-    ("probe", cluster_checks.probe),
-)
+UNITS = Area("units", EVERYBODY, units.check)
+#: Hosts that look at the same time share one answer of the API.
+_FACTS_SECONDS = 0.5
+
+
+ClusterCheck = Callable[[Kubectl, Cluster], Iterator[Finding]]
 
 
 class NodeFacts:
-    """What the API says of the nodes' networks, asked once, by whoever needs it first."""
+    """What the API says of the nodes' networks, asked by whoever needs it first, and again when it is old."""
 
     def __init__(self, kubectl: Kubectl | None) -> None:
         self._kubectl = kubectl
         self._lock = threading.Lock()
-        self._known: network.PodNetworks | None = None
+        self._known: network.PodNetworks = {}
+        self._asked = float("-inf")
 
     def __call__(self) -> network.PodNetworks:
         with self._lock:
-            if self._known is None:
+            if time.monotonic() - self._asked > _FACTS_SECONDS:
                 self._known = self._ask()
+                self._asked = time.monotonic()
             return self._known
 
     def _ask(self) -> network.PodNetworks:
@@ -54,10 +60,9 @@ class NodeFacts:
 
 
 def areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
-    """The host checks in the order in which they are shown."""
+    """The host checks behind that of the units, in the order in which they are shown."""
     nodes = frozenset({"kube_node"})
     return [
-        Area("units", EVERYBODY, units.check),
         Area("ports", EVERYBODY, ports.check),
         Area("certificates", EVERYBODY, certificates.check),
         Area("versions", EVERYBODY, versions.check),
@@ -67,46 +72,74 @@ def areas(facts: Callable[[], network.PodNetworks]) -> list[Area]:
 
 
 def verify(
-    cluster: Cluster, connections: Mapping[str, Host], unreachable: Mapping[str, str], *, probe: bool = True
+    cluster: Cluster,
+    connections: Mapping[str, Host],
+    unreachable: Mapping[str, str],
+    *,
+    probe: bool = True,
+    wait: float = WAIT_SECONDS,
 ) -> Iterator[CheckResult]:
     """Results of everything, a host's as soon as it is through.
 
     connections: testinfra hosts by name; unreachable: why the others have none, each a failed result.
+    wait: seconds to wait at most for components that are starting; see startup.
     """
-    for name, reason in unreachable.items():
-        yield CheckResult(name, "ssh", "reachable", ok=False, detail=reason, seconds=0.0)
+    startup = Startup(wait)
+    lost = [
+        CheckResult(name, "ssh", "reachable", ok=False, detail=reason, seconds=0.0)
+        for name, reason in unreachable.items()
+    ]
+    startup.observe(lost)
+    yield from lost
+    hosts = [host for host in cluster.hosts if host.name in connections]
     admin = next(
         (connections[h.name] for h in cluster.in_group("kube_control_plane") if h.name in connections), None
     )
     kubectl = Kubectl(admin, cluster.config_dir) if admin is not None else None
     todo = areas(NodeFacts(kubectl))
-    with ThreadPoolExecutor(max_workers=len(connections) + 1, thread_name_prefix="verify") as pool:
+    with ThreadPoolExecutor(max_workers=len(hosts) + 1, thread_name_prefix="verify") as pool:
+
+        def look_at_units() -> list[CheckResult]:
+            found = pool.map(lambda me: _look(UNITS, me, connections[me.name], cluster), hosts)
+            return [result for results in found for result in results]
+
+        # Units first: they say whether the rest may be starting, or cannot come up at all.
+        yield from startup.settle(look_at_units)
         jobs = [
-            pool.submit(_verify_host, host, connections[host.name], cluster, todo)
-            for host in cluster.hosts
-            if host.name in connections
+            pool.submit(_verify_host, host, connections[host.name], cluster, todo, startup) for host in hosts
         ]
-        jobs.append(pool.submit(_verify_cluster, kubectl, cluster, probe=probe))
+        probing = probe_check.check(frozenset(unreachable), wait) if probe else None
+        jobs.append(pool.submit(_verify_cluster, kubectl, cluster, probing, startup))
         for job in as_completed(jobs):
             yield from job.result()
 
 
-def _verify_host(me: VerifyHost, host: Host, cluster: Cluster, todo: list[Area]) -> list[CheckResult]:
+def _verify_host(
+    me: VerifyHost, host: Host, cluster: Cluster, todo: list[Area], startup: Startup
+) -> list[CheckResult]:
     results = []
     for area in todo:
         if area.concerns(me):
-            results += _timed(me.name, area.name, lambda area=area: area.check(host, me, cluster))  # type: ignore[misc]
+            results += startup.settle(lambda area=area: _look(area, me, host, cluster))  # type: ignore[misc]
     return results
 
 
-def _verify_cluster(kubectl: Kubectl | None, cluster: Cluster, *, probe: bool) -> list[CheckResult]:
+def _look(area: Area, me: VerifyHost, host: Host, cluster: Cluster) -> list[CheckResult]:
+    return _timed(me.name, area.name, lambda: area.check(host, me, cluster))
+
+
+def _verify_cluster(
+    kubectl: Kubectl | None, cluster: Cluster, probe: ClusterCheck | None, startup: Startup
+) -> list[CheckResult]:
     if kubectl is None:
         detail = "no control plane host can be reached"
         return [CheckResult("cluster", "api", "reachable", ok=False, detail=detail, seconds=0.0)]
     results = []
-    for area, check in CLUSTER_CHECKS:
-        if area != "probe" or probe:
-            results += _timed("cluster", area, lambda check=check: check(kubectl, cluster))  # type: ignore[misc]
+    for area, check in (("nodes", cluster_checks.nodes), ("leaders", cluster_checks.leaders)):
+        results += startup.settle(lambda a=area, c=check: _timed("cluster", a, lambda: c(kubectl, cluster)))  # type: ignore[misc]
+    if probe is not None:
+        # It waits by itself.
+        results += _timed("cluster", "probe", lambda: probe(kubectl, cluster))
     return results
 
 
@@ -117,7 +150,17 @@ def _timed(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list
     try:
         for finding in check():
             now = time.monotonic()
-            results.append(CheckResult(host, area, finding.name, finding.ok, finding.detail, now - last))
+            results.append(
+                CheckResult(
+                    host,
+                    area,
+                    finding.name,
+                    finding.ok,
+                    finding.detail,
+                    seconds=now - last,
+                    starting=finding.starting,
+                )
+            )
             last = now
     except Exception as error:
         detail = str(error) if isinstance(error, KubectlError) else f"{type(error).__name__}: {error}"
@@ -129,6 +172,7 @@ def _timed(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list
                 ok=False,
                 detail=detail.strip().splitlines()[0],
                 seconds=time.monotonic() - last,
+                starting=isinstance(error, KubectlError),
             )
         )
     return results

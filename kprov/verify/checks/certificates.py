@@ -124,6 +124,6 @@ def _judge_served(
         ):
             der = connection.getpeercert(binary_form=True)
     except OSError as error:
-        return Finding(name, ok=False, detail=f"no TLS on {address}:{port}: {error}")
+        return Finding(name, ok=False, detail=f"no TLS on {address}:{port}: {error}", starting=True)
     pem = ssl.DER_cert_to_PEM_cert(der) if der else ""
     return judge(name, pem, authority, authority_name, now)

@@ -20,12 +20,12 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """A member's own view: its health, the members it knows, the leader it follows."""
     status = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 endpoint status")
     if status.rc != 0:
-        yield Finding("member", ok=False, detail=_reason(status.stderr))
+        yield Finding("member", ok=False, detail=_reason(status.stderr), starting=True)
         return
     yield from judge_status(json.loads(status.stdout)[0]["Status"])
     members = host.run(ETCDCTL + f"--endpoints=https://{me.address}:2379 member list")
     if members.rc != 0:
-        yield Finding("quorum", ok=False, detail=_reason(members.stderr))
+        yield Finding("quorum", ok=False, detail=_reason(members.stderr), starting=True)
         return
     yield judge_members(json.loads(members.stdout)["members"], set(cluster.etcd_addresses))
 
@@ -33,9 +33,8 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
 def judge_status(status: dict[str, Any]) -> Iterator[Finding]:
     """`etcdctl endpoint status` of one member."""
     leader = status.get("leader", 0)
-    yield Finding(
-        "leader", ok=bool(leader), detail=f"{leader:x}" if leader else "no leader: the quorum is lost"
-    )
+    detail = f"{leader:x}" if leader else "no leader: the quorum is lost"
+    yield Finding("leader", ok=bool(leader), detail=detail, starting=not leader)
     errors = status.get("errors") or []
     size = int(status.get("dbSize", 0)) // 1024
     yield Finding("member", ok=not errors, detail="; ".join(errors) or f"{status['version']}, {size} KiB")
@@ -49,7 +48,8 @@ def judge_members(members: list[dict[str, Any]], addresses: set[str]) -> Finding
         missing, extra = sorted(addresses - known), sorted(known - addresses)
         return Finding("quorum", ok=False, detail=f"members missing: {missing}, unknown: {extra}")
     if unstarted:
-        return Finding("quorum", ok=False, detail=f"members never started: {', '.join(unstarted)}")
+        detail = f"members never started: {', '.join(unstarted)}"
+        return Finding("quorum", ok=False, detail=detail, starting=True)
     return Finding("quorum", ok=True, detail=f"{len(members)} members")
 
 

@@ -21,14 +21,12 @@ def check(networks: Callable[[], PodNetworks]) -> HostCheck:
         yield Finding("forwarding", ok=forwarding == "1", detail=f"net.ipv4.ip_forward is {forwarding}")
         tables = host.run("nft list tables").stdout
         ok = "kube-proxy" in tables
-        yield Finding(
-            "service rules", ok=ok, detail="table kube-proxy" if ok else "nftables has no kube-proxy table"
-        )
+        detail = "table kube-proxy" if ok else "nftables has no kube-proxy table"
+        yield Finding("service rules", ok=ok, detail=detail, starting=not ok)
         known = networks()
         if not known:
-            yield Finding(
-                "routes", ok=False, detail="the API server did not say which pod CIDR each node has"
-            )
+            detail = "the API server did not say which pod CIDR each node has"
+            yield Finding("routes", ok=False, detail=detail, starting=True)
             return
         routes = json.loads(host.run("ip -json -4 route show").stdout or "[]")
         via = {route["dst"]: route.get("gateway", "") for route in routes}
@@ -43,12 +41,12 @@ def judge_route(other: VerifyHost, known: PodNetworks, via: dict[str, str]) -> F
     """The route to one other node; via: destination > gateway, as the host has it."""
     name = f"route to {other.node}"
     if other.node not in known:
-        return Finding(name, ok=False, detail="this node is not registered")
+        return Finding(name, ok=False, detail="this node is not registered", starting=True)
     cidr, address = known[other.node]
     if not cidr:
-        return Finding(name, ok=False, detail="this node has no pod CIDR")
+        return Finding(name, ok=False, detail="this node has no pod CIDR", starting=True)
     if cidr not in via:
-        return Finding(name, ok=False, detail=f"no route to {cidr}, expected via {address}")
+        return Finding(name, ok=False, detail=f"no route to {cidr}, expected via {address}", starting=True)
     if via[cidr] != address:
         return Finding(name, ok=False, detail=f"{cidr} goes via {via[cidr] or 'a link'}, expected {address}")
     return Finding(name, ok=True, detail=f"{cidr} via {address}")

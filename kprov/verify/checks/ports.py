@@ -17,7 +17,8 @@ def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     }
     for name, port in expected(me, cluster).items():
         ok = port in listening
-        yield Finding(f"{name} {port}", ok=ok, detail="listening" if ok else "nobody listens on this port")
+        detail = "listening" if ok else "nobody listens on this port"
+        yield Finding(f"{name} {port}", ok=ok, detail=detail, starting=not ok)
 
 
 def expected(me: VerifyHost, cluster: Cluster) -> dict[str, int]:

@@ -14,18 +14,32 @@ UNITS: dict[str, tuple[str, ...]] = {
     "kube_control_plane": ("kube-apiserver", "kube-controller-manager", "kube-scheduler"),
     "kube_node": ("containerd", "pod-network", "kubelet", "kube-proxy", "cluster-dns"),
 }
-PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "Result", "NRestarts")
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "Result",
+    "NRestarts",
+    "Job",
+    "ActiveEnterTimestampMonotonic",
+)
+#: Components need some time after their units are active: to register, to acquire leases, to add routes.
+STARTED_LATELY_SECONDS = 120.0
 
 
 def check(host: Host, me: VerifyHost, cluster: Cluster) -> Iterator[Finding]:
     """One `systemctl show` for all units, a finding a unit."""
     units = units_of(me, cluster)
     shown = host.check_output(
-        "systemctl show --property=%s " + " ".join(f"{unit}.service" for unit in units), ",".join(PROPERTIES)
+        "cat /proc/uptime && systemctl show --property=%s " + " ".join(f"{unit}.service" for unit in units),
+        ",".join(PROPERTIES),
     )
-    for unit, block in zip(units, shown.split("\n\n"), strict=True):
+    uptime, _, blocks = shown.partition("\n")
+    for unit, block in zip(units, blocks.split("\n\n"), strict=True):
         state = dict(line.split("=", 1) for line in block.strip().splitlines())
-        yield judge(unit, state)
+        yield judge(unit, state, uptime=float(uptime.split()[0]))
 
 
 def units_of(me: VerifyHost, cluster: Cluster) -> list[str]:
@@ -36,16 +50,28 @@ def units_of(me: VerifyHost, cluster: Cluster) -> list[str]:
     return units
 
 
-def judge(unit: str, state: dict[str, str]) -> Finding:
-    """A unit's state, as systemctl's properties have it, as a finding."""
+def judge(unit: str, state: dict[str, str], *, uptime: float) -> Finding:
+    """A unit's state, as systemctl's properties have it, as a finding; uptime: of the host, in seconds."""
     active = f"{state['ActiveState']} ({state['SubState']})"
     if state["LoadState"] != "loaded":
         return Finding(unit, ok=False, detail=f"unit is {state['LoadState']}, expected loaded")
     if state["ActiveState"] != "active":
-        return Finding(unit, ok=False, detail=f"{active}, result {state['Result']}; expected active")
+        detail = f"{active}, result {state['Result']}; expected active"
+        # A unit that waits for others at boot is inactive, with a job in systemd's queue.
+        starting = state["ActiveState"] in {"activating", "reloading"} or state.get("Job", "0") not in {
+            "",
+            "0",
+        }
+        return Finding(unit, ok=False, detail=detail, starting=starting)
     if state["UnitFileState"] != "enabled":
         return Finding(
             unit, ok=False, detail=f"{active}, but {state['UnitFileState']}: it won't start at boot"
         )
     restarts = int(state.get("NRestarts") or 0)
-    return Finding(unit, ok=True, detail=active + (f", {restarts} restarts" if restarts else ""))
+    active_since = int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+    return Finding(
+        unit,
+        ok=True,
+        detail=active + (f", {restarts} restarts" if restarts else ""),
+        starting=uptime - active_since < STARTED_LATELY_SECONDS,
+    )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kprov.verify.checks import certificates, cluster, etcd, network, units
+from kprov.verify.checks import certificates, cluster, etcd, network, probe, units
 from kprov.verify.model import Cluster, VerifyHost
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -60,9 +60,28 @@ def unit(**changes: str) -> dict[str, str]:
     ],
 )
 def test_a_unit_is_judged_by_load_activity_and_enablement(state: dict[str, str], ok: bool, word: str) -> None:
-    finding = units.judge("kubelet", state)
+    finding = units.judge("kubelet", state, uptime=1000)
     assert finding.ok is ok
     assert word in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("state", "starting"),
+    [
+        (unit(ActiveState="activating", SubState="start"), True),
+        (unit(ActiveState="activating", SubState="auto-restart"), True),
+        (unit(ActiveState="inactive", SubState="dead", Job="117"), True),
+        (unit(ActiveState="inactive", SubState="dead", Job="0"), False),
+        (unit(ActiveState="inactive", SubState="dead"), False),
+        (unit(ActiveState="failed"), False),
+        (unit(ActiveEnterTimestampMonotonic="990000000"), True),
+        (unit(ActiveEnterTimestampMonotonic="100000000"), False),
+    ],
+)
+def test_a_unit_is_starting_while_systemd_starts_it_and_for_a_while_after(
+    state: dict[str, str], starting: bool
+) -> None:
+    assert units.judge("kubelet", state, uptime=1000).starting is starting
 
 
 def test_keepalived_is_asked_for_only_with_a_vip_and_on_the_control_plane() -> None:
@@ -191,15 +210,15 @@ def test_a_probe_that_failed_says_what_its_pod_says() -> None:
     waiting = {
         "status": {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "no"}}}]}
     }
-    assert cluster.why_not(waiting) == "ErrImagePull: no"
+    assert probe.why_not(waiting) == "ErrImagePull: no"
     unscheduled = {
         "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]}
     }
-    assert cluster.why_not(unscheduled) == "0/3 nodes"
+    assert probe.why_not(unscheduled) == "0/3 nodes"
 
 
 def test_the_probe_has_a_client_on_every_node() -> None:
-    items = cluster.probe_objects("ns", ["a", "b"], "cluster.local")
+    items = probe.probe_objects("ns", ["a", "b"], "cluster.local")
     pods = [item for item in items if item["kind"] == "Pod"]
     assert [pod["spec"]["nodeSelector"]["kubernetes.io/hostname"] for pod in pods] == ["a", "b"]
-    assert all(item["metadata"].get("namespace") == "ns" for item in items if item["kind"] != "Namespace")
+    assert all(item["metadata"]["namespace"] == "ns" for item in items)
