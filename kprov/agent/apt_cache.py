@@ -116,6 +116,24 @@ def names() -> list[str]:
     return answer
 
 
+def is_due(valid_seconds: int, now: float) -> bool:
+    """Whether the lists are to be fetched: they are older than `valid_seconds`, or there are none.
+
+    Ansible looks at the time alone. An image that was built with its lists removed has a fresh time and no
+    list, and then no package is found.
+    """
+    return apt_run.cache_time() + valid_seconds < now or not _has_lists()
+
+
+def _has_lists() -> bool:
+    try:
+        files = os.listdir(apt_run.LISTS)
+    except OSError:
+        return False
+    # Lists may be compressed: ..._Packages.lz4
+    return any(file.partition("_Packages")[1] for file in files)
+
+
 def update(args: dict[str, Any], warnings: list[str]) -> None:
     """Fetch the lists of all sources; what fails is tried again after growing waits. Raises ModuleError."""
     retries = args["update_cache_retries"]

@@ -59,7 +59,7 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
             return cleaned
     cache = {"cache_updated": False, "cache_update_time": apt_run.cache_time()}
     if args["update_cache"] or args["cache_valid_time"]:
-        if cache["cache_update_time"] + args["cache_valid_time"] < time.time():
+        if apt_cache.is_due(args["cache_valid_time"], time.time()):
             if not context.check:
                 apt_cache.update(args, warnings)
             after = apt_run.cache_time()
