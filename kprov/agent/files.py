@@ -333,13 +333,18 @@ def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
 
 
 def validate(command: str, path: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a program that judges a file; %s in its line is the file's path."""
+    """Exit code, output and errors of a program that judges a file; %s in its line is the file's path.
+
+    The errors end with the signal's name where a signal killed the program.
+    """
     if "%s" not in command:
         raise ModuleError(f"validate must contain %s: {command}")
     import shlex
 
     line = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(command % path)]
-    return process.run(line)
+    code, out, err = process.run(line)
+    killed = process.killed_by(line[0], code)
+    return code, out, f"{err}{killed}" if killed else err
 
 
 def validated(command: str | None, path: str) -> None:

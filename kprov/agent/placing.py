@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files, hashing, room
+from kprov.agent import files, hashing, process, room
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -146,7 +146,10 @@ def judge(path: str, args: dict[str, Any]) -> None:
         code, out, err = files.validate(args["validate"], path)
         if code:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
-            raise ModuleError("failed to validate", exit_status=code, stdout=out, stderr=err, **lines)
+            # Ansible's message, unless the program's own output cannot say what happened.
+            killed = process.killed_by(args["validate"].split()[0], code)
+            text = f"failed to validate: {killed}" if killed else "failed to validate"
+            raise ModuleError(text, exit_status=code, stdout=out, stderr=err, **lines)
 
 
 def make_folders(folder: str, args: dict[str, Any]) -> bool:

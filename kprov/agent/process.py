@@ -91,6 +91,16 @@ def run(
     return process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
 
 
+def killed_by(program: str, code: int) -> str:
+    """A sentence that names the signal behind a negative exit code of `run`; "" for any other code."""
+    if code >= 0:
+        return ""
+    name = ""
+    with contextlib.suppress(ValueError):
+        name = f" ({signal.Signals(-code).name})"
+    return f"{program} was killed by signal {-code}{name}"
+
+
 def _started(
     command: Union[Sequence[str], str],
     stdin: bytes,

@@ -100,7 +100,8 @@ def _ran(command: Any, args: dict[str, Any], result: dict[str, Any]) -> dict[str
     result.update(changed=True, rc=code, stdout=out, stderr=err)
     result.update(start=str(start), end=str(end), delta=str(end - start))
     if code:
-        result.update(failed=True, msg="non-zero return code")
+        killed = process.killed_by("the shell" if shell else str(words[0]), code)
+        result.update(failed=True, msg="non-zero return code" + (f": {killed}" if killed else ""))
     return _lines(result)
 
 

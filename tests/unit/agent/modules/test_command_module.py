@@ -33,6 +33,14 @@ def test_its_output(do: Run, args: dict[str, Any], out: str) -> None:
     assert result["start"] < result["end"]
 
 
+def test_a_signal_that_ended_the_program_is_named(do: Run) -> None:
+    killed = do("command", cmd="sh -c 'kill -SEGV $$'")
+    assert killed["rc"] == -11
+    assert killed["msg"] == "non-zero return code: sh was killed by signal 11 (SIGSEGV)"
+    killed = do("command", _raw_params="kill -KILL $$", _shell=True)
+    assert killed["msg"] == "non-zero return code: the shell was killed by signal 9 (SIGKILL)"
+
+
 def test_its_failures(do: Run) -> None:
     failed = do("command", cmd="sh -c 'echo err >&2; exit 3'")
     assert (failed["rc"], failed["msg"], failed["stderr"]) == (3, "non-zero return code", "err")
