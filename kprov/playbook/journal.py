@@ -18,6 +18,7 @@ from typing import Any
 
 from kprov.inventory import secrets
 from kprov.inventory.model import Inventory
+from kprov.pki.files import folder as make_private_folder
 from kprov.playbook.model import Task
 
 #: Outcomes after which a task need not run again.
@@ -32,7 +33,7 @@ class Journal:
         self._handle = -1
         self._seen: Counter[tuple[str, str]] = Counter()
         if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(folder)
             name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
             taken = len(list(folder.glob(f"{name}*.jsonl")))  # a run of this process in the same second
             self.path = folder / (f"{name}_{taken}.jsonl" if taken else f"{name}.jsonl")
