@@ -22,12 +22,19 @@ ROOT = Path(__file__).resolve().parents[3]
 RUN, DEV = ROOT / "requirements/run.txt", ROOT / "requirements/dev.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-KUBE, BUILD = EXTRAS["kube"], PROJECT["dependency-groups"]["build"]
-WANTED = {
-    LOCK: KUBE,
-    RUN: PROJECT["project"]["dependencies"] + BUILD,
-    DEV: PROJECT["project"]["dependencies"] + BUILD + EXTRAS["dev"][1:] + KUBE,
-}
+RUNNING = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["build"]
+
+
+def extra(name: str) -> list[str]:
+    """The requirements of an extra, with those of the extras that it names (`kprov[kube]`)."""
+    found = []
+    for line in EXTRAS[name]:
+        inner = Requirement(line)
+        found += [one for other in inner.extras for one in extra(other)] if inner.name == "kprov" else [line]
+    return found
+
+
+WANTED = {LOCK: extra("kube"), RUN: RUNNING, DEV: RUNNING + extra("dev")}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 HASH = f"--hash=sha256:{'0' * 64}"
 
