@@ -10,11 +10,18 @@ def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cl
     assert asked.returncode != 0
     assert cluster.lab.ssh("node1", "systemctl is-active etcd").strip() == "active"
 
+    # Whatever this was before kprov came, reset puts it back.
+    cluster.lab.ssh("node1", "grep ip_forward /etc/sysctl.d/99-kprov.before")
+    cluster.lab.ssh("node1", "echo net.ipv4.conf.all.rp_filter = 2 > /etc/sysctl.d/99-kprov.before")
     cluster.lab.kprov("reset", "-i", cluster.lab.inventory, "--yes")
+    assert cluster.lab.ssh("node1", "cat /proc/sys/net/ipv4/conf/all/rp_filter").strip() == "2"
     for host in HOSTS:
         left = cluster.lab.ssh(
             host,
-            "ls -d /etc/kubernetes /etc/etcd /opt/kprov /etc/cni/net.d/* /etc/systemd/system/kube* 2>/dev/null; "
+            "ls -d /etc/kubernetes /etc/etcd /opt/kprov /etc/cni/net.d/* /etc/systemd/system/kube* "
+            "/opt/containerd /var/lib/haproxy /etc/sysctl.d/*kprov* ~root/.cache/kprov /home/*/.cache/kprov "
+            "/sys/fs/cgroup/kubepods* /sys/fs/cgroup/*/kubepods* 2>/dev/null; "
+            "systemctl list-units --all --plain --no-legend 'kubepods*'; "
             "ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd 2>/dev/null | grep -v :; "
             "dpkg-query -W -f '${Package}\\n' etcd-server containerd haproxy 2>/dev/null; "
             "pgrep -fa 'kube|etcd|containerd|haproxy'; ip -o link show type bridge; nft list tables 2>/dev/null; true",

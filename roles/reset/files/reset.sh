@@ -43,5 +43,18 @@ fi
 if ip -4 address show dev lo | grep -q "inet ${KPROV_DNS_IP}/"; then
     ip address delete "${KPROV_DNS_IP}/32" dev lo && changed=yes
 fi
+# The pods' cgroups, made by the kubelet: a slice of systemd or, with the driver cgroupfs, folders alone.
+if systemctl is-active --quiet kubepods.slice; then
+    systemctl stop kubepods.slice && changed=yes
+fi
+for pods in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods; do
+    [ -d "$pods" ] || continue
+    find "$pods" -depth -type d -exec rmdir {} + && changed=yes
+done
+# Values that other files of the host set were among those that were saved.
+if [ -f /etc/sysctl.d/99-kprov.before ]; then
+    sysctl --quiet --ignore --load=/etc/sysctl.d/99-kprov.before
+    changed=yes
+fi
 [ -z "$changed" ] || echo changed
 exit 0
