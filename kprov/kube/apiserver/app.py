@@ -11,27 +11,27 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from kprov.kube.apiserver import admission, authentication, authorization, options_rules, workers
+from kprov.kube.apiserver import admission, authn, authz, bootstrap, options_rules, subresources, workers
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
-from kprov.kube.apiserver.authentication import authorities
-from kprov.kube.apiserver.authentication import configuration as authentication_configuration
-from kprov.kube.apiserver.authentication.reload import Reloader as AuthenticationReloader
-from kprov.kube.apiserver.authorization import configuration as authorization_configuration
-from kprov.kube.apiserver.authorization.reload import Reloader as AuthorizationReloader
+from kprov.kube.apiserver.authn import authorities
+from kprov.kube.apiserver.authn import configuration as authentication_configuration
+from kprov.kube.apiserver.authn.reload import Reloader as AuthenticationReloader
+from kprov.kube.apiserver.authz import configuration as authorization_configuration
+from kprov.kube.apiserver.authz.reload import Reloader as AuthorizationReloader
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.documents import Documents
-from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
-from kprov.kube.apiserver.endpoints.verbs import Verbs
 from kprov.kube.apiserver.flowcontrol import filter as flow_filter
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
+from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
+from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import Authenticator, PostStartHook
-from kprov.kube.apiserver.registry import bootstrap, strategies, subresources
+from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.apiserver.scraping import Asked
 from kprov.kube.apiserver.server import Server
 from kprov.kube.apiserver.storage.encryption import storage as encryption
@@ -137,10 +137,10 @@ def _reloads(
     if options.encryption_provider_config_automatic_reload and isinstance(storage, EncryptedStorage):
         path = options.encryption_provider_config
         found.append(EncryptionReloader(path, storage, registry.cacher.read_again).run())
-    if options.authentication_config and isinstance(server.authenticator, authentication.Union):
+    if options.authentication_config and isinstance(server.authenticator, authn.Union):
         found.append(AuthenticationReloader(options, server.authenticator).run())
     if options.authorization_config:
-        authorizer = authorization.build(options, registry)
+        authorizer = authz.build(options, registry)
         found.append(AuthorizationReloader(options.authorization_config, authorizer).run())
     return found
 
@@ -177,8 +177,8 @@ def _server(
     options: Namespace, registry: Registry, health: Health, auditor: Auditor | None, flow: FlowControl
 ) -> tuple[Server, Sequence[PostStartHook]]:
     options.authorization_mode = authorization_configuration.modes(options)
-    authenticator = authentication.build(options, registry)
-    authorizer = authorization.build(options, registry)
+    authenticator = authn.build(options, registry)
+    authorizer = authz.build(options, registry)
     chain = admission.build(options, registry)
     for store in registry.stores.values():
         store.admission = chain
@@ -258,5 +258,5 @@ async def _follow_certificates(tls: ServingTls, authenticator: Authenticator) ->
         while True:
             await asyncio.sleep(authorities.SECONDS)
             tls.reload_if_changed()
-            if isinstance(authenticator, authentication.Union):
+            if isinstance(authenticator, authn.Union):
                 authenticator.reload_authorities()

@@ -1,12 +1,12 @@
 """The points where the API server's parts meet; app.py builds the parts in this order and wires them.
 
-authentication.build(options, registry) -> Authenticator
-authorization.build(options, registry) -> Authorizer
+authn.build(options, registry) -> Authenticator
+authz.build(options, registry) -> Authorizer
 admission.build(options, registry) -> Admission
 registry.strategies.for_resource(resource) -> Strategy
 registry.strategies.hooks_for(resource, options, registry) -> Hooks
-registry.subresources.build(options, registry, authenticator, authorizer) -> SubresourceHandlers
-registry.bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
+subresources.build(options, registry, authenticator, authorizer) -> SubresourceHandlers
+bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
 
 `options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` the
 registry.store.Registry.

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Final
 
-from kprov.kube.apiserver.registry.allocators.node_port import PortRange
+from kprov.kube.apiserver.registry.core.service.allocators.node_port import PortRange
 
 _PORT_MOST: Final = 65535
 _FILES: Final = (

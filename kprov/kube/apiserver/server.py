@@ -15,14 +15,14 @@ from typing import Final
 
 from kprov.kube.apiserver import http_request, request_metrics
 from kprov.kube.apiserver.audit.auditor import Auditor
-from kprov.kube.apiserver.authentication import impersonation
-from kprov.kube.apiserver.authentication.union import is_spaced
+from kprov.kube.apiserver.authn import impersonation
+from kprov.kube.apiserver.authn.union import is_spaced
 from kprov.kube.apiserver.documents import Documents
-from kprov.kube.apiserver.endpoints import info as request_info
-from kprov.kube.apiserver.endpoints import negotiation, permitted, respond, verbs
-from kprov.kube.apiserver.endpoints.nonresource.openid import OpenId
 from kprov.kube.apiserver.finishing import finished
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
+from kprov.kube.apiserver.handlers import info as request_info
+from kprov.kube.apiserver.handlers import negotiation, permitted, respond, verbs
+from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision

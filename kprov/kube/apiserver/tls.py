@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from kprov.kube.apiserver.authentication.authorities import AuthorityFile
+from kprov.kube.apiserver.authn.authorities import AuthorityFile
 from kprov.kube.component_base.http11.handshake import Context
 
 log = logging.getLogger(__name__)

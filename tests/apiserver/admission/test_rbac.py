@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.authorization.rules import uncovered
+from kprov.kube.apiserver.authz.rules import uncovered
 from tests.apiserver.admission.conftest import Space, eventually, new_space
 from tests.apiserver.controllers import controllers
 from tests.apiserver.servers import ApiServer, running

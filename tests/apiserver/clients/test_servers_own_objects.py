@@ -6,7 +6,7 @@ import datetime as dt
 import socket
 from typing import Any
 
-from kprov.kube.apiserver.registry.bootstrap.server_identity import identity
+from kprov.kube.apiserver.bootstrap.server_identity import identity
 from tests.apiserver.conformance.calls import eventually
 from tests.apiserver.servers import ApiServer, another
 

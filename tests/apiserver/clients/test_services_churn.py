@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from kprov.kube.apiserver import app, options
-from kprov.kube.apiserver.registry import allocators
-from kprov.kube.apiserver.registry.allocators.repair import Repair
+from kprov.kube.apiserver.registry.core.service import allocators
+from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
 from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3
 from tests.apiserver.servers import ApiServer, Etcd, another

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.kube.apiserver.registry.bootstrap.kubernetes_service import LEASE_SECONDS
+from kprov.kube.apiserver.bootstrap.kubernetes_service import LEASE_SECONDS
 from tests.apiserver.conformance.calls import Watch, eventually, ok, watching
 from tests.apiserver.etcd.cluster import Cluster, Front, front
 from tests.apiserver.etcd.conftest import FLAGS

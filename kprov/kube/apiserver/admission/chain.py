@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from kprov.kube.apiserver import authorization
+from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.admission import configuration
 from kprov.kube.apiserver.admission.always import AlwaysAdmit, AlwaysDeny, AlwaysPullImages
 from kprov.kube.apiserver.admission.certificates import (
@@ -179,7 +179,7 @@ def build(options: Namespace, registry: Registry) -> Chain:
     _configure(plugins, getattr(options, "admission_control_config_file", ""))
     for plugin in plugins:
         if isinstance(plugin, WantsAuthorizer):
-            plugin.authorizer = authorization.build(options, registry)
+            plugin.authorizer = authz.build(options, registry)
         if isinstance(plugin, WantsOptions):
             plugin.take(options)
     return Chain(plugins)

@@ -12,9 +12,9 @@ from kprov.kube.apiserver.admission.certificates import common_name_of_request
 from kprov.kube.apiserver.admission.node_labels import forbidden_labels
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
 from kprov.kube.apiserver.admission.token_audience import volumes_audience
-from kprov.kube.apiserver.authorization.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, node_of
-from kprov.kube.apiserver.authorization.node_graph import MIRROR
-from kprov.kube.apiserver.authorization.pod_references import api_object_kept_by
+from kprov.kube.apiserver.authz.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, node_of
+from kprov.kube.apiserver.authz.node_graph import MIRROR
+from kprov.kube.apiserver.authz.pod_references import api_object_kept_by
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo

@@ -6,9 +6,9 @@ Upstream has this around the storage of the RBAC kinds (pkg/registry/rbac/*/poli
 from __future__ import annotations
 
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
-from kprov.kube.apiserver.authorization.escalation import Escalation
-from kprov.kube.apiserver.authorization.rbac import GROUP
-from kprov.kube.apiserver.authorization.union import MASTERS, Union
+from kprov.kube.apiserver.authz.escalation import Escalation
+from kprov.kube.apiserver.authz.rbac import GROUP
+from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.registry.registry import Registry
 
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, check
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.admission.quota_charge import Limited, Tracked, charge
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.component_helpers.pod_resources import Amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Object
 from kprov.kube.component_helpers.quota.registry import Evaluators

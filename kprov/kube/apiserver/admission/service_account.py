@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.admission import mountable_secrets
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.authorization import pod_references
+from kprov.kube.apiserver.authz import pod_references
 from kprov.kube.apiserver.registry.registry import Registry
 
 Object = dict[str, Any]

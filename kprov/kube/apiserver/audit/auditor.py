@@ -18,7 +18,7 @@ from kprov.kube.apiserver.audit import policy as policies
 from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.audit.policy import Level, Policy
 from kprov.kube.apiserver.configuration import ConfigError
-from kprov.kube.apiserver.endpoints import body
+from kprov.kube.apiserver.handlers import body
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo

@@ -16,10 +16,10 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import reset_fields
+from kprov.kube.apiserver.registry.generic import reset_fields
+from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import DeleteOptions, Store
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import managed_fields, timestamps
 from kprov.kube.machinery.status import StatusError

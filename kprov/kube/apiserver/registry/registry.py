@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.storage.interface import Storage
 from kprov.kube.machinery.resources import Resource
 

@@ -14,10 +14,10 @@ from kprov.kube.apiserver.app import stored_resources
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import Store
-from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.resources import find
 

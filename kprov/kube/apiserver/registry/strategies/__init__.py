@@ -1,23 +1,23 @@
 """The rules of each kind: defaults, what a client may set, validation. The stores call them.
 
-May import: registry.strategy, registry.hooks, allocators, authorization, machinery.
-A kind's file is named after it.
+Kinds move from here to the folder of their group, such as registry/core/pod.
+May import: registry.generic, registry.podspec, the groups, authz, machinery.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from kprov.kube.apiserver import authorization
-from kprov.kube.apiserver.registry import allocators
-from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver import authz
+from kprov.kube.apiserver.registry.core.service import allocators
+from kprov.kube.apiserver.registry.core.service.hooks import ServiceHooks
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.registry.podspec import capabilities
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.strategies import capabilities
 from kprov.kube.apiserver.registry.strategies.device_hooks import AdminAccessHooks, ClaimHooks
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies.service_hooks import ServiceHooks
-from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
-from kprov.kube.apiserver.registry.strategy import Strategy
+from kprov.kube.apiserver.registry.table import STRATEGIES
 from kprov.kube.machinery.resources import Resource
 
 __all__ = ["for_resource", "hooks_for"]
@@ -34,7 +34,7 @@ def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hoo
     if (resource.group, resource.plural) == ("", "services"):
         return ServiceHooks(*allocators.build(options, registry))
     if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaims"):
-        return ClaimHooks(registry, authorization.build(options, registry))
+        return ClaimHooks(registry, authz.build(options, registry))
     if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaimtemplates"):
         return AdminAccessHooks(registry)
     return Hooks()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.checks import (
+from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
     Object,
     each,
@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.checks import (
     one_of_required,
     required,
 )
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.status_rules import conditions
 from kprov.kube.apiserver.registry.strategies.webhooks import (
     FAILURES,

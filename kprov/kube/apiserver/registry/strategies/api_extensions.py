@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import (
+from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
     Object,
     each,
@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.checks import (
     one_of_required,
     required,
 )
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError

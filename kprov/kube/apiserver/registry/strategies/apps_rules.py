@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, not_negative
-from kprov.kube.apiserver.registry.strategies import annotation_rules, claim_rules, template_rules
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, not_negative
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.machinery import field, names
 
 _ROLLING: Final = "RollingUpdate"
@@ -19,7 +21,7 @@ _ROLLING: Final = "RollingUpdate"
 def deployment(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas")
-    yield from template_rules.selector(spec, "deployment")
+    yield from template_validation.selector(spec, "deployment")
     yield from _replicated(spec, _template(old))
     yield from _deployment_strategy(spec["strategy"])
     yield from not_negative(
@@ -38,14 +40,14 @@ def _template(old: Object | None) -> Object | None:
 
 def _replicated(spec: Object, old: Object | None) -> Errors:
     """A template that a replica set makes pods of, `old` the one of before."""
-    matching = template_rules.matches(spec)
+    matching = template_validation.matches(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
         return
     if not matching:
-        yield template_rules.no_match(spec)
-    yield from template_rules.template(spec["template"], "spec.template", old)
-    yield from template_rules.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
+        yield template_validation.no_match(spec)
+    yield from template_validation.template(spec["template"], "spec.template", old)
+    yield from template_validation.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
 
 
 def _deployment_strategy(strategy: Object) -> Errors:
@@ -86,14 +88,14 @@ def replica_set(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
     # Upstream's text says deployment here, too.
-    yield from template_rules.selector(spec, "deployment")
+    yield from template_validation.selector(spec, "deployment")
     yield from _replicated(spec, _template(old))
 
 
 def replication_controller(obj: Object, old: Object | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "minReadySeconds")
-    wanted, labels = spec.get("selector") or {}, template_rules.labels(spec)
+    wanted, labels = spec.get("selector") or {}, template_validation.labels(spec)
     if not wanted:
         yield field.required("spec.selector")
     yield from not_negative(spec, "spec", "replicas")
@@ -101,9 +103,9 @@ def replication_controller(obj: Object, old: Object | None = None) -> Errors:
         yield field.required("spec.template")
         return
     if any(labels.get(key) != value for key, value in wanted.items()):
-        yield template_rules.no_match(spec)
-    yield from template_rules.template(spec["template"], "spec.template", _template(old))
-    yield from template_rules.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
+        yield template_validation.no_match(spec)
+    yield from template_validation.template(spec["template"], "spec.template", _template(old))
+    yield from template_validation.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
 
 
 def daemon_set(obj: Object, old: Object | None = None) -> Errors:
@@ -111,13 +113,13 @@ def daemon_set(obj: Object, old: Object | None = None) -> Errors:
     spec, path = obj["spec"], "spec.updateStrategy"
     any_values = checks.has_wrong_values(((old or {}).get("spec") or {}).get("selector"))
     yield from checks.label_selector(spec.get("selector"), "spec.selector", any_values=any_values)
-    if template_rules.matches(spec) is False:
-        yield template_rules.no_match(spec)
+    if template_validation.matches(spec) is False:
+        yield template_validation.no_match(spec)
     given = spec.get("selector")
     if given is not None and not given.get("matchLabels") and not given.get("matchExpressions"):
         yield field.invalid("spec.selector", given, "empty selector is invalid for daemonset")
-    yield from template_rules.template(spec["template"], "spec.template", _template(old))
-    yield from template_rules.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
+    yield from template_validation.template(spec["template"], "spec.template", _template(old))
+    yield from template_validation.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
     yield from not_negative(spec, "spec", "minReadySeconds")
     strategy: Object = spec["updateStrategy"]
     if strategy["type"] == _ROLLING:
@@ -189,27 +191,27 @@ def _stateful_set(spec: Object, old: Object | None, *, looks_at_pods: bool = Tru
         yield from checks.one_of(value, f"spec.persistentVolumeClaimRetentionPolicy.{part}", _POLICIES)
     claims = spec.get("volumeClaimTemplates") if is_new else ()
     for where, claim in checks.each(claims, "spec.volumeClaimTemplates"):
-        yield from claim_rules.claim_spec(claim["spec"], f"{where}.spec")
+        yield from claim_validation.claim_spec(claim["spec"], f"{where}.spec")
     yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
     yield from not_negative(spec.get("ordinals") or {}, "spec.ordinals", "start")
     if is_new:
         yield from checks.given(spec, "spec", "serviceName", names.is_dns1123_label)
-    yield from template_rules.selector(spec, "statefulset")
-    matching = template_rules.matches(spec)
+    yield from template_validation.selector(spec, "statefulset")
+    matching = template_validation.matches(spec)
     if matching is None:
         yield field.invalid("spec.selector", spec["selector"], "")
     else:
         if not matching:
-            yield template_rules.no_match(spec)
+            yield template_validation.no_match(spec)
         if looks_at_pods:
-            yield from template_rules.template(_with_claims(spec), "spec.template", _template(old))
+            yield from template_validation.template(_with_claims(spec), "spec.template", _template(old))
         metadata = spec["template"].get("metadata") or {}
         yield from checks.labels(metadata.get("labels"), "spec.template.labels")
         annotations = "spec.template.annotations"
         yield from checks.annotation_map(metadata.get("annotations"), annotations)
         before = (_template(old) or {}).get("metadata")
-        yield from annotation_rules.pod_annotations(metadata, spec["template"]["spec"], annotations, before)
-    yield from template_rules.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
+        yield from pod_annotations.pod_annotations(metadata, spec["template"]["spec"], annotations, before)
+    yield from template_validation.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
 
 
 def _stateful_strategy(strategy: Object, path: str) -> Errors:

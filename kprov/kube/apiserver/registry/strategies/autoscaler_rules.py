@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
-from kprov.kube.apiserver.registry.strategies.resource_rules import container_resource_name
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.podspec.resources import container_resource_name
 from kprov.kube.machinery import field, names
 
 _SOURCES: Final = {

@@ -13,8 +13,8 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field

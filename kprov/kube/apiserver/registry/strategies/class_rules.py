@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 
-from kprov.kube.apiserver.registry import addresses, checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each
-from kprov.kube.apiserver.registry.strategies.resource_rules import container_resources
-from kprov.kube.apiserver.registry.strategies.scheduling_rules import tolerations
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.podspec.resources import container_resources
+from kprov.kube.apiserver.registry.podspec.scheduling import tolerations
 from kprov.kube.machinery import field, names
 
 

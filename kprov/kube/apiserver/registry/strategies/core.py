@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.core.node import validation as node_validation
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
 from kprov.kube.apiserver.registry.strategies import core_rules as rules
-from kprov.kube.apiserver.registry.strategies import endpoint_rules, node_rules, quota_rules, status_rules
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.strategies import endpoint_rules, quota_rules, status_rules
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 
@@ -95,13 +96,13 @@ class NodeStrategy(ResourceStrategy):
         return {"spec.unschedulable": "true" if spec.get("unschedulable") else "false"}
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return list(node_rules.node(obj))
+        return list(node_validation.node(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return [*node_rules.node(obj), *node_rules.node_update(obj, old)]
+        return [*node_validation.node(obj), *node_validation.node_update(obj, old)]
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(node_rules.node_update(obj, old))
+        return list(node_validation.node_update(obj, old))
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         if not (obj.get("spec") or {}).get("externalID"):

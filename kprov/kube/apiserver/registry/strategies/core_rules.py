@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.registry import metadata
+from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
 from kprov.kube.machinery import field, go_json, names
 from kprov.kube.machinery.field import FieldError

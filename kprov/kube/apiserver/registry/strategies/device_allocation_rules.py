@@ -11,8 +11,10 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, immutable, one_of_required, required
-from kprov.kube.apiserver.registry.strategies import device_checks, scheduling_rules, status_rules
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, immutable, one_of_required, required
+from kprov.kube.apiserver.registry.podspec import scheduling
+from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.strategies import device_checks, status_rules
 from kprov.kube.apiserver.registry.strategies.device_checks import distinct, limited
 from kprov.kube.apiserver.registry.strategies.device_claim_rules import (
     CONFIG_MAX,
@@ -21,7 +23,6 @@ from kprov.kube.apiserver.registry.strategies.device_claim_rules import (
     request_references,
     requests,
 )
-from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import Verbatim
 
@@ -119,7 +120,7 @@ def _allocation(allocation: Object, path: str, known: Requests) -> Errors:
     # Of the class and of the claim.
     yield from limited(devices.get("config"), f"{where}.config", 2 * CONFIG_MAX, config)
     if allocation.get("nodeSelector") is not None:
-        yield from scheduling_rules.node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
+        yield from scheduling.node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
 
 
 def _device_name(device: Object, path: str) -> Errors:

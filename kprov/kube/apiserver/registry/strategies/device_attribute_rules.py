@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.device_checks import distinct, entries, qualified_name
 from kprov.kube.machinery import field
 from kprov.kube.machinery.quantity import Quantity

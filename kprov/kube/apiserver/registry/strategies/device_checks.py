@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, named
-from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named
+from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
 from kprov.kube.machinery import field, names
 
 Rule = Callable[[Any, str], Errors]

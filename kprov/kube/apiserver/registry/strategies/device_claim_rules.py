@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, needed
-from kprov.kube.apiserver.registry.strategies import device_checks, resource_rules
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, needed
+from kprov.kube.apiserver.registry.podspec import resources as container_resources
+from kprov.kube.apiserver.registry.strategies import device_checks
 from kprov.kube.apiserver.registry.strategies.device_checks import REQUESTS_MAX, distinct, limited
 from kprov.kube.machinery import field, names
 
@@ -42,7 +43,7 @@ def device_class(spec: Object, before: Object | None) -> Errors:
 
     yield from limited(config, "spec.config", CONFIG_MAX, rule)
     name = spec.get("extendedResourceName")
-    if name is not None and not resource_rules.is_extended(name):
+    if name is not None and not container_resources.is_extended(name):
         yield field.invalid("spec.extendedResourceName", name, "must be a valid extended resource name")
 
 

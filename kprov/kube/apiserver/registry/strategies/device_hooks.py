@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
-from kprov.kube.apiserver.registry.hooks import Hooks
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies.device_allocation_rules import DeviceId, device_id
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
@@ -120,7 +120,7 @@ class ClaimHooks(AdminAccessHooks):
 
     async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
         """None when the user may; otherwise the 403's text."""
-        from kprov.kube.apiserver.endpoints.permitted import denied
+        from kprov.kube.apiserver.handlers.permitted import denied
 
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is Decision.ALLOW:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, immutable, named
-from kprov.kube.apiserver.registry.strategies import device_attribute_rules, device_checks, scheduling_rules
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, immutable, named
+from kprov.kube.apiserver.registry.podspec import scheduling
+from kprov.kube.apiserver.registry.podspec.resources import is_native
+from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.apiserver.registry.strategies import device_attribute_rules, device_checks
 from kprov.kube.apiserver.registry.strategies.device_attribute_rules import LISTS
 from kprov.kube.apiserver.registry.strategies.device_checks import distinct, entries, limited
-from kprov.kube.apiserver.registry.strategies.resource_rules import is_native
-from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.quantity import Quantity
 
@@ -143,7 +144,7 @@ def _node_name(owner: Object, path: str, given: list[str], text: str) -> Errors:
 
 def _selected_nodes(owner: Object, path: str, given: list[str]) -> Errors:
     given.append("nodeSelector")
-    yield from scheduling_rules.node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
+    yield from scheduling.node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
 
 
 def _only_true(owner: Object, path: str, part: str, given: list[str]) -> Errors:

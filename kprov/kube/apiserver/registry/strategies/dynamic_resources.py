@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kprov.kube.apiserver.registry.checks import Object, immutable
+from kprov.kube.apiserver.registry.generic.checks import Object, immutable
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.strategies import (
     device_allocation_rules,
     device_claim_rules,
     device_slice_rules,
 )
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.status import quoted

@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import addresses, checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each
-from kprov.kube.apiserver.registry.strategies.container_rules import PROTOCOLS
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.machinery import field, names
 
 _FAMILIES: Final = ["FQDN", "IPv4", "IPv6"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, named
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks
+from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 

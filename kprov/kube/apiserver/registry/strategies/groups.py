@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, differs
+from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.apiserver.registry.strategies import (
     autoscaler_rules,
     class_rules,
     endpoint_rules,
     network_rules,
-    node_label_warnings,
     status_rules,
 )
 from kprov.kube.apiserver.registry.strategies import group_rules as rules
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, differs
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 

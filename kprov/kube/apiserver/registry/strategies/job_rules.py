@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, not_negative
-from kprov.kube.apiserver.registry.strategies import schedules, template_rules
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.podspec import template_validation
+from kprov.kube.apiserver.registry.strategies import schedules
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
@@ -25,7 +26,7 @@ def job(obj: Object, old: Object | None = None) -> Errors:
     """A new job's rules, which one that changes (`old`) has, too."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
-        had = template_rules.labels(old["spec"]) if old else None
+        had = template_validation.labels(old["spec"]) if old else None
         prefixed = had is None or {f"{_PREFIX}job-name", f"{_PREFIX}controller-uid"} <= had.keys()
         yield from _generated(obj, prefixed=prefixed)
     yield from own_job_spec(spec, old["spec"] if old else None)
@@ -39,7 +40,7 @@ def job(obj: Object, old: Object | None = None) -> Errors:
 
 def _generated(obj: Object, *, prefixed: bool) -> Errors:
     """Labels that the server made for the job's pods; `prefixed`: those of newer servers as well."""
-    labels, uid = template_rules.labels(obj["spec"]), obj["metadata"].get("uid", "")
+    labels, uid = template_validation.labels(obj["spec"]), obj["metadata"].get("uid", "")
     wanted = {"controller-uid": uid, "job-name": obj["metadata"].get("name", "")}
     if prefixed:
         wanted |= {f"{_PREFIX}{key}": value for key, value in wanted.items()}
@@ -65,8 +66,8 @@ def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
         yield field.required("spec.selector")
     else:
         yield from checks.label_selector(spec["selector"], "spec.selector", any_values=any_values)
-    if template_rules.matches(spec) is False:
-        yield template_rules.no_match(spec)
+    if template_validation.matches(spec) is False:
+        yield template_validation.no_match(spec)
 
 
 def job_spec(spec: Object, path: str, old: Object | None = None) -> Errors:
@@ -94,7 +95,7 @@ def job_spec(spec: Object, path: str, old: Object | None = None) -> Errors:
             yield from _success_policy(spec, f"{where}.rules")
     supported = ["Failed"] if spec.get("podFailurePolicy") is not None else ["Failed", "TerminatingOrFailed"]
     yield from checks.one_of(spec.get("podReplacementPolicy"), f"{path}.podReplacementPolicy", supported)
-    yield from template_rules.template(spec["template"], f"{path}.template", (old or {}).get("template"))
+    yield from template_validation.template(spec["template"], f"{path}.template", (old or {}).get("template"))
     yield from _restart_policy(spec, f"{path}.template.spec.restartPolicy")
 
 

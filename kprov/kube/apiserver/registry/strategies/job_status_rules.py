@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
 from kprov.kube.machinery import field
 
 _CONDITIONS: Final = "status.conditions"

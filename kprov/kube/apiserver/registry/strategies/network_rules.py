@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import addresses, checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
 from kprov.kube.apiserver.registry.strategies.job_rules import domain_path
 from kprov.kube.machinery import field, names
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from kprov.kube.apiserver.registry.checks import Errors
+from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.machinery import field, status
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.registry.checks import Check, Errors
+from kprov.kube.apiserver.registry.generic.checks import Check, Errors
 from kprov.kube.machinery import field, names, status
 
 #: A subdomain, a slash, and a label and a subdomain with a dot between them.

@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import addresses, checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
 from kprov.kube.machinery import field, names
 
 _STATUSES: Final = ["False", "True", "Unknown"]

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.apiserver.registry.checks import each
-from kprov.kube.apiserver.registry.strategies import (
-    claim_rules,
-    node_label_warnings,
-    persistent_volume_rules,
-)
+from kprov.kube.apiserver.registry.core.persistent_volume import validation as persistent_volume_validation
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic.checks import each
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.podspec import node_label_warnings
+from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.podspec.volume_defaults import default_source
 from kprov.kube.apiserver.registry.strategies import storage_rules as rules
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies.node_label_warnings import DEPRECATED_LABELS
-from kprov.kube.apiserver.registry.strategies.volume_defaults import default_source
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
@@ -59,10 +57,10 @@ class PersistentVolumeStrategy(ResourceStrategy):
             status["lastPhaseTransitionTime"] = timestamps.now()
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return list(persistent_volume_rules.persistent_volume(obj))
+        return list(persistent_volume_validation.persistent_volume(obj))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(persistent_volume_rules.persistent_volume_update(obj, old))
+        return list(persistent_volume_validation.persistent_volume_update(obj, old))
 
 
 class PersistentVolumeClaimStrategy(ResourceStrategy):
@@ -76,7 +74,7 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         status["phase"] = status.get("phase") or "Pending"
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
-        return claim_rules.claim_warnings(obj)
+        return claim_validation.claim_warnings(obj)
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         """A source that no controller would fill a volume from is left out, as upstream does."""
@@ -97,13 +95,13 @@ class PersistentVolumeClaimStrategy(ResourceStrategy):
         _copy_source(before)
 
     def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(claim_rules.claim_status(obj))
+        return list(claim_validation.claim_status(obj))
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return list(claim_rules.claim_spec(obj["spec"], "spec"))
+        return list(claim_validation.claim_spec(obj["spec"], "spec"))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(claim_rules.claim_update(obj, old))
+        return list(claim_validation.claim_update(obj, old))
 
 
 def _leave_out_foreign_source(spec: Object) -> None:

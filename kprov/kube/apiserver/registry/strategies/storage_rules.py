@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import Errors, Object, each, nanos
-from kprov.kube.apiserver.registry.strategies.persistent_volume_rules import volume_spec
-from kprov.kube.apiserver.registry.strategies.volume_rules import csi_driver_name
+from kprov.kube.apiserver.registry.core.persistent_volume.validation import volume_spec
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
 from kprov.kube.machinery import field, names
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES = 512, 256 * 1024

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kprov.kube.apiserver.registry import checks
-from kprov.kube.apiserver.registry.checks import (
-    Errors,
-    Object,
-    each,
-    label_selector,
-    named,
-    one_of,
-)
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, label_selector, named, one_of
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 

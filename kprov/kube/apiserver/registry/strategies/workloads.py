@@ -9,19 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry import checks, metadata_update
-from kprov.kube.apiserver.registry.strategies import (
-    apps_rules,
-    claim_rules,
-    job_rules,
-    job_status_rules,
-    pod_template,
-    pod_warnings,
-    status_rules,
-    template_rules,
-)
-from kprov.kube.apiserver.registry.strategies.generic import ResourceStrategy, differs
-from kprov.kube.apiserver.registry.strategies.template_strategy import TemplateStrategy
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic import checks, metadata_update
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, differs
+from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
+from kprov.kube.apiserver.registry.podspec import template_validation
+from kprov.kube.apiserver.registry.podspec import warnings as podspec_warnings
+from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
+from kprov.kube.apiserver.registry.strategies import apps_rules, job_rules, job_status_rules, status_rules
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError
@@ -39,7 +34,7 @@ class WorkloadStrategy(TemplateStrategy):
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         if spec.get("template") is not None or self.has_template:
-            pod_template.default_template(spec.setdefault("template", {}))
+            podspec_defaults.default_template(spec.setdefault("template", {}))
         self.default_own(obj, spec)
 
     def default_own(self, obj: Object, spec: Object) -> None:
@@ -49,7 +44,9 @@ class WorkloadStrategy(TemplateStrategy):
         template = obj["spec"].get("template")
         if template is None or (old is not None and not self.warns_again(obj, old)):
             return []
-        return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "spec.template")
+        return podspec_warnings.pod_warnings(
+            template.get("metadata") or {}, template["spec"], "spec.template"
+        )
 
     def warns_again(self, obj: Object, old: Object) -> bool:
         """Whether an update tells what is to be said of the template."""
@@ -203,7 +200,7 @@ class StatefulSetStrategy(WorkloadStrategy):
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         found = super().warnings(obj, old)
         for where, claim in checks.each(obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
-            found += claim_rules.warnings(claim["spec"], where)
+            found += claim_validation.warnings(claim["spec"], where)
         if (obj["spec"].get("revisionHistoryLimit") or 0) < 0:
             text = "a negative value retains all historical revisions; a value >= 0 is recommended"
             found.append(f"spec.revisionHistoryLimit: {text}")
@@ -350,7 +347,7 @@ class CronJobStrategy(TemplateStrategy):
         template: Object = spec.setdefault("jobTemplate", {})
         template.setdefault("metadata", {})
         job: Object = template.setdefault("spec", {})
-        pod_template.default_template(job.setdefault("template", {}))
+        podspec_defaults.default_template(job.setdefault("template", {}))
         _default_failure_policy(job)
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
@@ -376,19 +373,19 @@ class PodTemplateStrategy(TemplateStrategy):
         return found
 
     def default(self, obj: Object) -> None:
-        pod_template.default_template(obj.setdefault("template", {}))
+        podspec_defaults.default_template(obj.setdefault("template", {}))
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         if old is not None and obj["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
         template = obj["template"]
-        return pod_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "template")
+        return podspec_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "template")
 
     def validate(self, obj: Object) -> list[FieldError]:
-        return list(template_rules.template(obj["template"], "template"))
+        return list(template_validation.template(obj["template"], "template"))
 
     def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
-        return list(template_rules.template(obj["template"], "template", old["template"]))
+        return list(template_validation.template(obj["template"], "template", old["template"]))
 
 
 class ControllerRevisionStrategy(ResourceStrategy):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.cacher.cacher import NotFreshError
-from kprov.kube.apiserver.registry.store import Store
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import RequestContext
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.flowcontrol import bootstrap
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import Store
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 

@@ -12,8 +12,8 @@ import pytest
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import Store
 from kprov.kube.machinery.resources import find
 
 RESOURCES = (

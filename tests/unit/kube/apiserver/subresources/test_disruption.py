@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.registry.subresources import disruption
+from kprov.kube.apiserver.subresources import disruption
 from kprov.kube.machinery.status import StatusError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.kube.apiserver.registry.subresources import scale_owners
+from kprov.kube.apiserver.subresources import scale_owners
 
 
 def entry(manager: str, fields: dict[str, Any], **more: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import Resource, find
 
 Object = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.status import StatusError
 
 Object = dict[str, Any]

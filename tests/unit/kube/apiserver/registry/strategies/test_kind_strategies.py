@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import for_resource
-from kprov.kube.apiserver.registry.strategies.table import STRATEGIES
-from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.apiserver.registry.table import STRATEGIES
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry import strategies
-from kprov.kube.apiserver.registry.system import system_context
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.machinery import schema, zero_values
 from kprov.kube.machinery.resources import find
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.store import Store
-from kprov.kube.apiserver.registry.subresources.approval import ApprovalStrategy
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.apiserver.request import RequestContext, UserInfo
+from kprov.kube.apiserver.subresources.approval import ApprovalStrategy
 from kprov.kube.machinery.status import StatusError
 from tests.certificates import Issuer
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
-from kprov.kube.apiserver.registry.strategy import Strategy
-from kprov.kube.apiserver.registry.system import system_context
 from kprov.kube.machinery.resources import find
 
 Object = dict[str, Any]

@@ -1,0 +1,121 @@
+"""Client certificates: CN is the user, O the groups (upstream apiserver/pkg/authentication/request/x509)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from kprov.kube.apiserver.authn import chains
+from kprov.kube.apiserver.authn.authorities import AuthorityFile
+from kprov.kube.apiserver.authn.chains import Span
+from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery import status
+
+_REMEMBERED: Final = 1024
+#: The attribute of a subject that has the user's uid.
+_UID: Final = x509.ObjectIdentifier("1.3.6.1.4.1.57683.2")
+#: Groups that say whether somebody is authenticated; with one of them, none is added.
+SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
+
+
+#: What a client has shown in the handshake, in DER, its own first.
+Shown = tuple[bytes, ...]
+
+
+def following(path: str) -> CertificateAuthenticator:
+    """Of a PEM file's authorities, also when it changes; an empty path has none."""
+    file = AuthorityFile(path)
+    return CertificateAuthenticator(file.certificates, file)
+
+
+class CertificateAuthenticator:
+    """Certificates that one of the authorities vouches for, perhaps through others that the client shows."""
+
+    def __init__(self, authorities: list[x509.Certificate], file: AuthorityFile | None = None) -> None:
+        """file: where the authorities are from, to be looked at again."""
+        self._authorities = authorities
+        self._file = file
+        self._known: OrderedDict[Shown, tuple[UserInfo, list[Span]]] = OrderedDict()
+
+    def reload_if_changed(self) -> None:
+        """Take the file's authorities when they are others than before."""
+        if self._file is not None and self._file.look():
+            self._authorities = self._file.certificates
+            self._known.clear()
+
+    def authenticate(self, shown: Shown) -> UserInfo | None:
+        """The user; None for another authority's certificate, one not for clients, or one without a name.
+
+        Raises StatusError 401 before its time and after it.
+        """
+        known = self._known.get(shown)
+        if known is None:
+            certificate = x509.load_der_x509_certificate(shown[0])
+            spans = self._spans(shown)
+            if not spans or not common_name(certificate):
+                return None
+            known = user_of(certificate, shown[0]), spans
+            self._known[shown] = known
+            if len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        user, spans = known
+        if not _is_in_force(spans):
+            raise status.unauthorized()
+        return user
+
+    def is_wrong(self, shown: Shown) -> bool:
+        """Whether another authority issued it, or not for clients, or it is not in force.
+
+        Such are wrong credentials, rather than none.
+        """
+        return not _is_in_force(self._spans(shown))
+
+    def _spans(self, shown: Shown) -> list[Span]:
+        try:
+            certificates = [x509.load_der_x509_certificate(der) for der in shown]
+        except ValueError:
+            return []
+        return chains.spans(certificates, self._authorities)
+
+
+def _is_in_force(spans: list[Span]) -> bool:
+    now = datetime.now(UTC)
+    return any(begins <= now <= ends for begins, ends in spans)
+
+
+def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:
+    """CN, O and uid of the subject; the credential's id is the certificate's fingerprint.
+
+    Raises StatusError 401 for an empty uid, and for several.
+    """
+    name = common_name(certificate)
+    groups = [
+        str(attribute.value)
+        for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    ]
+    if name != "system:anonymous" and not SAID.intersection(groups):
+        groups.append("system:authenticated")
+    return UserInfo(
+        name=name,
+        groups=tuple(groups),
+        uid=_uid(certificate),
+        extra={"authentication.kubernetes.io/credential-id": (f"X509SHA256={sha256(der).hexdigest()}",)},
+    )
+
+
+def common_name(certificate: x509.Certificate) -> str:
+    """The subject's CN, the last of several, "" when it has none."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[-1].value) if names else ""
+
+
+def _uid(certificate: x509.Certificate) -> str:
+    uids = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(_UID)]
+    if len(uids) > 1 or "" in uids:
+        raise status.unauthorized()
+    return uids[0] if uids else ""

@@ -1,0 +1,158 @@
+"""Which authorities vouch for a client's certificate, perhaps through others (as Go's crypto/x509 verifies).
+
+The handshake has OpenSSL verify it too, but against the authorities of clients and of front proxies at once,
+those that are gone among them, and without a look at the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtensionOID as Known
+
+from kprov.kube.apiserver.authn import name_constraints
+
+#: From when until when.
+Span = tuple[datetime, datetime]
+_E = TypeVar("_E", bound=x509.ExtensionType)
+
+#: Of signatures, for one client: who shows many authorities of one name may not keep the server busy.
+_CHECKS: Final = 100
+#: What a certificate may say with the demand to be understood.
+_UNDERSTOOD: Final = {
+    Known.KEY_USAGE, Known.BASIC_CONSTRAINTS, Known.SUBJECT_ALTERNATIVE_NAME, Known.NAME_CONSTRAINTS,
+    Known.EXTENDED_KEY_USAGE, Known.CERTIFICATE_POLICIES, Known.POLICY_MAPPINGS, Known.POLICY_CONSTRAINTS,
+    Known.INHIBIT_ANY_POLICY, Known.CRL_DISTRIBUTION_POINTS, Known.AUTHORITY_KEY_IDENTIFIER,
+    Known.SUBJECT_KEY_IDENTIFIER,
+}  # fmt: skip
+
+
+def spans(shown: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> list[Span]:
+    """When each chain from the first that is shown to one of the authorities is in force; [] for no chain.
+
+    The others that are shown may stand between, in any order. A chain has to be for clients as a whole.
+    """
+    try:
+        leaf, *between = [_link(certificate) for certificate in shown]
+        anchors = [_link(certificate) for certificate in authorities]
+    except ValueError:
+        return []  # a part of one cannot be read
+    if not leaf.is_understood:
+        return []
+    chains = [[leaf]] if leaf.certificate in authorities else _Search(anchors, between).above([leaf])
+    return [_span(chain) for chain in chains if all(link.is_for_clients for link in chain)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A certificate and what counts of it. path_length: None for any."""
+
+    certificate: x509.Certificate
+    #: Subject, key and alternative names: who stands in a chain already.
+    identity: tuple[bytes, bytes, tuple[x509.GeneralName, ...]]
+    names: tuple[x509.GeneralName, ...]
+    constraints: x509.NameConstraints | None
+    is_authority: bool
+    may_sign: bool
+    path_length: int | None
+    is_for_clients: bool
+    is_understood: bool
+
+    def may_follow(self, chain: Sequence[_Link]) -> bool:
+        """Whether it may have signed the last of the chain, by all but the signature."""
+        if chain[-1].certificate.issuer != self.certificate.subject:
+            return False
+        if not self.is_understood or not self.may_sign or self.identity in {link.identity for link in chain}:
+            return False
+        if self.path_length is not None and len(chain) - 1 > self.path_length:
+            return False
+        limits = self.constraints
+        return limits is None or all(name_constraints.are_within(link.names, limits) for link in chain)
+
+
+class _Search:
+    def __init__(self, anchors: Sequence[_Link], between: Sequence[_Link]) -> None:
+        self._anchors = anchors
+        self._between = [link for link in between if link.is_authority]
+        self._checks = 0
+
+    def above(self, chain: list[_Link]) -> Iterator[list[_Link]]:
+        """All chains that go on from this one to an authority."""
+        for parent in self._anchors:
+            if parent.may_follow(chain) and self._signed(chain[-1], parent):
+                yield [*chain, parent]
+        for parent in self._between:
+            if parent.may_follow(chain) and self._signed(chain[-1], parent):
+                yield from self.above([*chain, parent])
+
+    def _signed(self, child: _Link, parent: _Link) -> bool:
+        self._checks += 1
+        if self._checks > _CHECKS:
+            return False
+        try:
+            if isinstance(child.certificate.signature_hash_algorithm, hashes.SHA1 | hashes.MD5):
+                return False
+            child.certificate.verify_directly_issued_by(parent.certificate)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
+
+def _link(certificate: x509.Certificate) -> _Link:
+    """Raises ValueError: an extension is broken, or there twice."""
+    extensions = certificate.extensions
+    alternative = _extension(extensions, x509.SubjectAlternativeName)
+    names = tuple(alternative or ())
+    basic = _extension(extensions, x509.BasicConstraints)
+    usage = _extension(extensions, x509.KeyUsage)
+    constraints = _extension(extensions, x509.NameConstraints)
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    is_authority = basic is not None and basic.ca
+    # Certificates of old could not say whether they are an authority's.
+    may_be = certificate.version is x509.Version.v1 if basic is None else basic.ca
+    return _Link(
+        certificate=certificate,
+        identity=(certificate.subject.public_bytes(), key, names),
+        names=names,
+        constraints=constraints,
+        is_authority=is_authority,
+        may_sign=may_be and (usage is None or usage.key_cert_sign),
+        path_length=None if basic is None else basic.path_length,
+        is_for_clients=_is_for_clients(extensions),
+        is_understood=all(_is_understood(extension) for extension in extensions if extension.critical),
+    )
+
+
+def _extension(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _is_understood(extension: x509.Extension[x509.ExtensionType]) -> bool:
+    if isinstance(extension.value, x509.NameConstraints):
+        return name_constraints.judged_fully(extension.value)
+    return extension.oid in _UNDERSTOOD
+
+
+def _is_for_clients(extensions: x509.Extensions) -> bool:
+    usage = _extension(extensions, x509.ExtendedKeyUsage)
+    if usage is None:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
+
+
+def _span(chain: Sequence[_Link]) -> Span:
+    return (
+        max(link.certificate.not_valid_before_utc for link in chain),
+        min(link.certificate.not_valid_after_utc for link in chain),
+    )

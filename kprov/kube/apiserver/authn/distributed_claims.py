@@ -1,0 +1,70 @@
+"""A claim that an issuer does not put into its tokens: they say where it is to be had, as another JWT.
+
+OpenID Connect Core 1.0, section 5.6.2. Source: apiserver/plugin/pkg/authenticator/token/oidc (claimResolver).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kprov.kube.apiserver.authn.id_tokens import issuer_of
+from kprov.kube.apiserver.authn.key_sets import KeySet
+from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+
+Object = dict[str, Any]
+
+
+class DistributedClaims:
+    """Of one claim."""
+
+    def __init__(
+        self,
+        claim: str,
+        verify: Callable[[str, KeySet], Awaitable[Object]],
+        context: ssl.SSLContext,
+    ) -> None:
+        """verify: the claims of a token by an issuer's keys. context: for all that is asked."""
+        self._claim = claim
+        self._verify = verify
+        self._context = context
+        self._issuers: dict[str, KeySet] = {}
+
+    async def expand(self, claims: Object) -> Object:
+        """The claims, with the one that is elsewhere. Raises RefusedTokenError."""
+        names = claims.get("_claim_names") or {}
+        source = names.get(self._claim)
+        if self._claim in claims or source is None:
+            return claims
+        try:
+            place = claims["_claim_sources"][source]
+            if not place.get("endpoint"):
+                return claims
+            found = await self._resolved(place["endpoint"], place.get("access_token") or "")
+        except RefusedTokenError as error:
+            raise self._refused(f"verify distributed claim token: {error.text}") from None
+        except (OSError, ValueError, AttributeError) as error:
+            raise self._refused(str(error)) from None
+        return claims | {self._claim: found}
+
+    def _refused(self, text: str) -> RefusedTokenError:
+        return RefusedTokenError(f"oidc: could not expand distributed claims: {text}")
+
+    async def _resolved(self, endpoint: str, access: str) -> Any:
+        asker = KeySet(endpoint, self._context)
+        try:
+            body, _ = await asker.fetch(endpoint, access)
+        except OSError as error:
+            raise OSError(f'while getting distributed claim "{self._claim}": {error}') from None
+        token = body.decode()
+        issuer = issuer_of(token)
+        keys = self._issuers.setdefault(issuer, KeySet(issuer, self._context))
+        if not await keys.find():
+            text = f'verifier not initialized for issuer: "{issuer}"'
+            raise ValueError(f"verifying untrusted issuer {issuer} failed: {text}")
+        found = await self._verify(token, keys)
+        if self._claim not in found:
+            text = f'jwt returned by distributed claim endpoint "{endpoint}" did not contain claim'
+            raise ValueError(f"{text}: {self._claim}")
+        return found[self._claim]

@@ -1,0 +1,183 @@
+"""A signed JWT's parts, and its claims read as Go reads them: null is the empty value.
+
+All refusals are RefusedTokenError with the text that a TokenReview gives.
+Source: coreos/go-oidc v2 (verify.go) and apiserver/plugin/pkg/authenticator/token/oidc.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+
+Object = dict[str, Any]
+#: What a token may be signed with.
+ALGORITHMS: Final = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
+_LEEWAY_SECONDS: Final = 60
+#: Google's issuer, as some of its tokens name it.
+_SHORT: Final = {"accounts.google.com": "https://accounts.google.com"}
+_PARTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """A token in the compact form; nothing of it is verified."""
+
+    header: Object
+    claims: Object
+    signed: bytes
+    signature: bytes
+
+    @property
+    def algorithm(self) -> str:
+        value = self.header.get("alg", "")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def key_id(self) -> str:
+        value = self.header.get("kid", "")
+        return value if isinstance(value, str) else ""
+
+
+def parse(token: str) -> Jwt:
+    """ValueError: it is no such token."""
+    parts = token.split(".")
+    if len(parts) != _PARTS:
+        raise ValueError("malformed token")
+    header, claims, signature = (_decoded(part) for part in parts)
+    documents = orjson.loads(header), orjson.loads(claims)
+    if not all(isinstance(each, dict) for each in documents):
+        raise ValueError("malformed token")
+    return Jwt(*documents, token.rpartition(".")[0].encode(), signature)
+
+
+def issuer_of(token: str) -> str:
+    """The unverified issuer of a JWT; "" for what is none."""
+    parts = token.split(".")
+    try:
+        claims = orjson.loads(_decoded(parts[1])) if len(parts) == _PARTS else {}
+    except ValueError:
+        return ""
+    issuer = claims.get("iss") if isinstance(claims, dict) else ""
+    return _SHORT.get(issuer, issuer) if isinstance(issuer, str) else ""
+
+
+def _decoded(part: str) -> bytes:
+    if "=" in part:
+        raise ValueError("a part with padding")
+    try:
+        return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def check(claims: Object, issuer: str, audiences: Sequence[str]) -> None:
+    """What holds for every token whose signature does: types, sources of claims, issuer, audience, times."""
+    given, times = _audiences(claims), {name: _seconds(claims, name) for name in ("exp", "iat", "nbf")}
+    for name in ("iss", "sub", "nonce", "at_hash"):
+        _unmarshalled(name, claims.get(name), str)
+    names = _unmarshalled("_claim_names", claims.get("_claim_names"), dict)
+    sources = _unmarshalled("_claim_sources", claims.get("_claim_sources"), dict)
+    for source in names.values():
+        if not source:
+            raise RefusedTokenError("oidc: verify token: oidc: failed to obtain source from claim name")
+        if source not in sources:
+            raise RefusedTokenError("oidc: verify token: oidc: source does not exist")
+    named = claims.get("iss") or ""
+    if _SHORT.get(named, named) != issuer:
+        text = f'oidc: id token issued by a different provider, expected "{issuer}" got "{named}"'
+        raise RefusedTokenError(f"oidc: verify token: {text}")
+    if not set(audiences) & set(given):
+        wanted = " ".join(f'"{each}"' for each in sorted(audiences))
+        wanted = wanted if len(audiences) == 1 else f"in [{wanted}]"
+        shown = " ".join(f'"{each}"' for each in given)
+        raise RefusedTokenError(f"oidc: verify token: oidc: expected audience {wanted} got [{shown}]")
+    _check_times(times["exp"], times["nbf"])
+
+
+def _check_times(end: int | None, begin: int | None) -> None:
+    now = time.time()
+    if end is None or end < now:
+        shown = _shown(end) if end is not None else "0001-01-01 00:00:00 +0000 UTC"
+        raise RefusedTokenError(f"oidc: verify token: oidc: token is expired (Token Expiry: {shown})")
+    if begin is not None and now + _LEEWAY_SECONDS < begin:
+        text = f"current time {_shown(now)} before the nbf (not before) time: {_shown(begin)}"
+        raise RefusedTokenError(f"oidc: verify token: oidc: {text}")
+
+
+def _shown(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
+
+
+def _audiences(claims: Object) -> list[str]:
+    value = claims.get("aud")
+    if isinstance(value, str) or ("aud" in claims and value is None):
+        return [value or ""]
+    if value is not None and not isinstance(value, list):
+        raise _misread(f"json: cannot unmarshal {kind_of(value)} into Go value of type []string")
+    for index, each in enumerate(value or ()):
+        if each is not None and not isinstance(each, str):
+            raise _misread(f"json: cannot unmarshal {kind_of(each)} into .{index} of type string")
+    return [each or "" for each in value or ()]
+
+
+def _seconds(claims: Object, name: str) -> int | None:
+    value = claims.get(name)
+    if value is None:
+        if name in claims and name != "nbf":
+            raise _misread('strconv.ParseFloat: parsing "": invalid syntax')
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _misread(f"json: cannot unmarshal {kind_of(value)} into Go value of type json.Number")
+    try:
+        return int(float(value)) if not isinstance(value, int) else value
+    except (ValueError, OverflowError):
+        text = f"json: cannot unmarshal string {orjson.dumps(value).decode()} into Go value of type"
+        raise _misread(f"{text} json.Number: invalid syntax") from None
+
+
+def _unmarshalled(name: str, value: Any, kind: type) -> Any:
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        text = f"json: cannot unmarshal {kind_of(value)} into Go struct field idToken.{name} of type"
+        raise _misread(f"{text} {'string' if kind is str else 'map'}")
+    return value
+
+
+def _misread(text: str) -> RefusedTokenError:
+    return RefusedTokenError(f"oidc: verify token: oidc: failed to unmarshal claims: {text}")
+
+
+def kind_of(value: Any) -> str:
+    """JSON's type in Go's words."""
+    if isinstance(value, bool):
+        return "bool"
+    kinds: dict[type, str] = {int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
+def text_claim(claims: Object, name: str) -> str:
+    """A claim that has to be there and a string. ValueError tells what is wrong."""
+    if name not in claims:
+        raise ValueError("claim not present")
+    value = claims[name]
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"json: cannot unmarshal {kind_of(value)} into Go value of type string")
+    return value or ""
+
+
+def texts_claim(claims: Object, name: str) -> list[str]:
+    """A claim that is one string or a list of them; not there is []. ValueError tells what is wrong."""
+    value = claims.get(name)
+    if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):
+        return [each or "" for each in value]
+    return [] if value is None else [text_claim(claims, name)]

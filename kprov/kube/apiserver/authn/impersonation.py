@@ -1,0 +1,240 @@
+"""Impersonate-* headers: act as another, where one may.
+
+Since 1.36 rights can be narrower than the old verb `impersonate`: the modes associated-node, arbitrary-node,
+serviceaccount and user-info each ask for `impersonate-on:MODE:VERB` on what is requested, and for
+`impersonate:MODE` on who is to be impersonated. The old verb is the last mode.
+Source: upstream apiserver/pkg/endpoints/filters/impersonation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import unquote
+
+from kprov.kube.apiserver.authn.service_accounts import PREFIX
+from kprov.kube.apiserver.handlers import permitted
+from kprov.kube.apiserver.http_request import readable
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import names, status
+
+_NODE: Final = "system:node:"
+_NODE_NAME: Final = "authentication.kubernetes.io/node-name"
+_NODE_KEYS: Final = "authentication.kubernetes.io/associated-node-keys"
+_GROUP: Final = "authentication.k8s.io"
+_LEGACY: Final = ""
+_MODES: Final = ("associated-node", "arbitrary-node", "serviceaccount", "user-info", _LEGACY)
+_EXTRA: Final = "impersonate-extra-"
+#: From so many checks on, one for all is tried first.
+_MANY: Final = 4
+_REMEMBERED: Final = 1024
+
+
+def is_asked(headers: Mapping[str, str]) -> bool:
+    """Whether a request has any of the headers."""
+    return any(name[0] in "iI" and name[:12].lower() == "impersonate-" for name in headers)
+
+
+class Impersonator:
+    """Finds a mode that allows it; the one that did last is tried first."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+        self._last: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    async def act(
+        self, user: UserInfo, headers: Mapping[str, str], info: RequestInfo
+    ) -> tuple[UserInfo, str]:
+        """The user that the headers ask for and the verb that allowed it ("" for the old one).
+
+        Raises StatusError 403, 400; without a name in the headers it is the same user.
+        """
+        wanted = _wanted(headers)
+        if wanted is None:
+            return user, ""
+        key = user.name, user.groups
+        last = self._last.get(key)
+        modes = _MODES if last is None else (last, *(mode for mode in _MODES if mode != last))
+        refusal: status.StatusError | None = None
+        for mode in modes:
+            if not _applies(mode, wanted, user):
+                continue
+            try:
+                acting = await self._try(mode, user, wanted, info)
+            except status.StatusError as error:
+                refusal = refusal or error
+                continue
+            if last != mode:
+                if len(self._last) >= _REMEMBERED:
+                    self._last.clear()
+                self._last[key] = mode
+            return acting, f"impersonate:{mode}" if mode else ""
+        assert refusal is not None
+        raise refusal
+
+    async def _try(self, mode: str, user: UserInfo, wanted: UserInfo, info: RequestInfo) -> UserInfo:
+        verb = f"impersonate:{mode}" if mode else "impersonate"
+        asker = user
+        if mode == "associated-node":
+            asker = replace(user, extra={_NODE_KEYS: tuple(sorted(user.extra))})
+        if mode:
+            await self._check(asker, replace(info, verb=f"impersonate-on:{mode}:{info.verb}"))
+        group = _GROUP if mode else ""
+        groups = list(wanted.groups)
+        if mode in {"associated-node", "arbitrary-node"}:
+            name = "*" if mode == "associated-node" else wanted.name.removeprefix(_NODE)
+            await self._check(asker, _asking(verb, group, "nodes", name))
+            groups = ["system:nodes"]
+        elif (account := _account(wanted.name)) is not None:
+            namespace, name = account
+            await self._check(asker, _asking(verb, group, "serviceaccounts", name, namespace=namespace))
+            groups = groups or ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
+        else:
+            await self._check(asker, _asking(verb, group, "users", wanted.name))
+        if wanted.uid:
+            await self._check(asker, _asking(verb, _GROUP, "uids", wanted.uid))
+        await self._groups(asker, verb, group, wanted, constrained=bool(mode))
+        await self._extra(asker, verb, wanted, constrained=bool(mode))
+        if wanted.name == "system:anonymous":
+            if "system:unauthenticated" not in groups:
+                groups.append("system:unauthenticated")
+        elif not {"system:authenticated", "system:unauthenticated"} & set(groups):
+            groups.append("system:authenticated")
+        return replace(wanted, groups=tuple(groups))
+
+    async def _groups(
+        self, user: UserInfo, verb: str, group: str, wanted: UserInfo, *, constrained: bool
+    ) -> None:
+        if constrained and wanted.groups:
+            if "" in wanted.groups:
+                text = "impersonating the empty string group is not allowed"
+                raise _denied(_asking(verb, group, "groups", ""), user, text)
+            if "system:masters" in wanted.groups:
+                text = "impersonating the system:masters group is not allowed"
+                raise _denied(_asking(verb, group, "groups", "system:masters"), user, text)
+            if len(wanted.groups) >= _MANY and await self._may(user, _asking(verb, group, "groups", "*")):
+                return
+        for name in wanted.groups:
+            await self._check(user, _asking(verb, group, "groups", name))
+
+    async def _extra(self, user: UserInfo, verb: str, wanted: UserInfo, *, constrained: bool) -> None:
+        if constrained and wanted.extra:
+            for key, values in wanted.extra.items():
+                text = _wrong_extra(key, values)
+                if text:
+                    raise _denied(_asking(verb, _GROUP, "userextras", ""), user, text)
+            if sum(map(len, wanted.extra.values())) >= _MANY and await self._may(
+                user, _asking(verb, _GROUP, "userextras", "*", subresource="*")
+            ):
+                return
+        for key, values in wanted.extra.items():
+            for value in values:
+                await self._check(user, _asking(verb, _GROUP, "userextras", value, subresource=key))
+
+    async def _may(self, user: UserInfo, info: RequestInfo) -> bool:
+        decision, _ = await self._authorizer.authorize(user, info)
+        return decision is Decision.ALLOW
+
+    async def _check(self, user: UserInfo, info: RequestInfo) -> None:
+        decision, reason = await self._authorizer.authorize(user, info)
+        if decision is not Decision.ALLOW:
+            raise _denied(info, user, reason)
+
+
+def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
+    """The user as the headers tell it. Raises StatusError 400 for parts of a user without a name."""
+    extra: dict[str, tuple[str, ...]] = {}
+    for header, value in headers.items():
+        lower = header.lower()
+        if lower.startswith(_EXTRA):
+            key = unquote(readable(lower[len(_EXTRA) :]))
+            extra[key] = (*extra.get(key, ()), readable(value))
+    wanted = UserInfo(
+        name=readable(headers.get("Impersonate-User", "")),
+        groups=tuple(readable(group) for group in _all(headers, "Impersonate-Group")),
+        uid=readable(headers.get("Impersonate-Uid", "")),
+        extra=extra,
+    )
+    if wanted.name:
+        return wanted
+    if wanted.uid or wanted.groups or wanted.extra:
+        raise status.bad_request(f"requested {_in_go(wanted)} without impersonating a user name")
+    return None
+
+
+def _applies(mode: str, wanted: UserInfo, user: UserInfo) -> bool:
+    """Whether a mode is for that kind of user."""
+    if mode == _LEGACY:
+        return True
+    is_node = wanted.name.startswith(_NODE) and not names.is_dns1123_subdomain(wanted.name[len(_NODE) :])
+    is_account = _account(wanted.name) is not None
+    if mode == "user-info":
+        return not is_node and not is_account
+    if wanted.uid or wanted.groups or wanted.extra:
+        return False
+    if mode == "serviceaccount":
+        return is_account
+    if mode == "arbitrary-node":
+        return is_node
+    own = user.extra.get(_NODE_NAME, ())
+    return is_node and _account(user.name) is not None and own == (wanted.name[len(_NODE) :],)
+
+
+def _account(name: str) -> tuple[str, str] | None:
+    parts = name.removeprefix(PREFIX).split(":")
+    if not name.startswith(PREFIX) or len(parts) != 2:
+        return None
+    namespace, account = parts
+    if names.is_dns1123_label(namespace) or names.is_dns1123_subdomain(account):
+        return None
+    return namespace, account
+
+
+def _wrong_extra(key: str, values: tuple[str, ...]) -> str:
+    if not key:
+        return "impersonating the empty string key in extra is not allowed"
+    domain, slash, path = key.partition("/")
+    if not slash or not path or names.is_dns1123_subdomain(domain):
+        text = f'extra.key: Invalid value: "{key}": must be a domain-prefixed path (such as "acme.io/foo")'
+        return f"impersonating an invalid key in extra is not allowed: {text}"
+    if "" in values:
+        return "impersonating the empty string value in extra is not allowed"
+    return ""
+
+
+def _asking(
+    verb: str, group: str, resource: str, name: str, *, namespace: str = "", subresource: str = ""
+) -> RequestInfo:
+    return RequestInfo(
+        path="", verb=verb, is_resource_request=True, api_group=group, api_version="v1",
+        namespace=namespace, resource=resource, subresource=subresource, name=name,
+    )  # fmt: skip
+
+
+def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
+    return permitted.denied(info, user.name, reason)
+
+
+def _in_go(user: UserInfo) -> str:
+    """As Go prints the struct, which is in upstream's message."""
+
+    def listed(values: tuple[str, ...]) -> str:
+        return "[]string{%s}" % ", ".join(json.dumps(value) for value in values)  # noqa: UP031  braces
+
+    extra = ", ".join(f"{json.dumps(key)}:{listed(values)}" for key, values in sorted(user.extra.items()))
+    groups = listed(user.groups) if user.groups else "[]string(nil)"
+    extras = "map[string][]string{%s}" % extra if extra else "map[string][]string(nil)"  # noqa: UP031  braces
+    return (
+        f"&user.DefaultInfo{{Name:{json.dumps(user.name)}, UID:{json.dumps(user.uid)}, "
+        f"Groups:{groups}, Extra:{extras}}}"
+    )
+
+
+def _all(headers: Mapping[str, str], name: str) -> list[str]:
+    many: Any = headers
+    return (
+        list(many.getall(name, [])) if hasattr(many, "getall") else [headers[name]] if name in headers else []
+    )

@@ -1,0 +1,128 @@
+"""JWTs of other issuers, as AuthenticationConfiguration describes them (OpenID Connect ID tokens).
+
+Source: apiserver/plugin/pkg/authenticator/token/oidc.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver.authn import id_tokens
+from kprov.kube.apiserver.authn.certificates import SAID
+from kprov.kube.apiserver.authn.distributed_claims import DistributedClaims
+from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS
+from kprov.kube.apiserver.authn.key_sets import KeySet
+from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.apiserver.request import UserInfo
+
+Object = dict[str, Any]
+_REMEMBERED: Final = 4096
+
+
+class Issuer:
+    """One entry of `jwt`, valid. Tokens of other issuers are not its business."""
+
+    def __init__(self, entry: Object, algorithms: Sequence[str] = ALGORITHMS) -> None:
+        """algorithms: that a token may be signed with."""
+        issuer, mappings = entry["issuer"], entry["claimMappings"]
+        self.url: str = issuer["url"]
+        self._audiences: Sequence[str] = issuer["audiences"]
+        self._algorithms = algorithms
+        context = ssl.create_default_context(cadata=issuer.get("certificateAuthority") or None)
+        self.keys = KeySet(self.url, context, issuer.get("discoveryURL") or "")
+        self._username: Object = mappings["username"]
+        self._groups: Object = mappings.get("groups") or {}
+        self._uid: str = (mappings.get("uid") or {}).get("claim") or ""
+        self._required = {
+            rule["claim"]: rule.get("requiredValue") or "" for rule in entry.get("claimValidationRules") or ()
+        }
+        claim = self._groups.get("claim") or ""
+        self._elsewhere = DistributedClaims(claim, self._verified, context) if claim else None
+        self._known: OrderedDict[str, tuple[UserInfo, float, int]] = OrderedDict()
+
+    async def authenticate(self, token: str) -> UserInfo:
+        """The token's user. Raises StatusError 401."""
+        known = self._known.get(token)
+        if known is not None and time.time() < known[1] and known[2] == self.keys.changes:
+            return known[0]
+        if not await self.keys.find():
+            raise RefusedTokenError("oidc: authenticator not initialized")
+        claims = await self._verified(token, self.keys)
+        if self._elsewhere is not None:
+            claims = await self._elsewhere.expand(claims)
+        user = self.user(claims)
+        self._known[token] = user, float(claims["exp"]), self.keys.changes
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return user
+
+    async def _verified(self, token: str, keys: KeySet) -> Object:
+        """The claims of a token that holds by its issuer's keys."""
+        try:
+            parsed = id_tokens.parse(token)
+        except ValueError as error:
+            raise RefusedTokenError(f"oidc: verify token: oidc: malformed jwt: {error}") from None
+        if parsed.algorithm not in self._algorithms:
+            known = " ".join(f'"{each}"' for each in self._algorithms)
+            text = f'unsupported algorithm, expected [{known}] got "{parsed.algorithm}"'
+            raise RefusedTokenError(f"oidc: verify token: oidc: id token signed with {text}")
+        await keys.verify(parsed)
+        id_tokens.check(parsed.claims, keys.url, self._audiences)
+        return parsed.claims
+
+    def user(self, claims: Object) -> UserInfo:
+        """By the claim mappings. Raises RefusedTokenError: a claim is missing or of another type."""
+        name = self._name(claims)
+        prefix = self._groups.get("prefix") or ""
+        try:
+            named = id_tokens.texts_claim(claims, self._groups.get("claim", ""))
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse groups claim "{self._groups["claim"]}": {error}') from None
+        try:
+            uid = id_tokens.text_claim(claims, self._uid) if self._uid else ""
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse uid claim "{self._uid}": {error}') from None
+        self._check_required(claims)
+        groups = [prefix + group for group in named]
+        if name != "system:anonymous" and SAID.isdisjoint(groups):
+            groups.append("system:authenticated")
+        number = claims.get("jti")
+        extra = {"authentication.kubernetes.io/credential-id": (f"JTI={number}",)}
+        return UserInfo(
+            name=name,
+            groups=tuple(groups),
+            uid=uid,
+            extra=extra if number and isinstance(number, str) else {},
+        )
+
+    def _name(self, claims: Object) -> str:
+        claim = self._username["claim"]
+        try:
+            name = id_tokens.text_claim(claims, claim)
+        except ValueError as error:
+            raise RefusedTokenError(f'oidc: parse username claims "{claim}": {error}') from None
+        if claim == "email" and "email_verified" in claims:
+            verified = claims["email_verified"]
+            if verified is not None and not isinstance(verified, bool):
+                kind = id_tokens.kind_of(verified)
+                text = f"json: cannot unmarshal {kind} into Go value of type bool"
+                raise RefusedTokenError(f"oidc: parse 'email_verified' claim: {text}")
+            if not verified:
+                raise RefusedTokenError("oidc: email not verified")
+        return (self._username.get("prefix") or "") + name
+
+    def _check_required(self, claims: Object) -> None:
+        for claim, wanted in self._required.items():
+            if claim not in claims:
+                raise RefusedTokenError(f"oidc: required claim {claim} not present in ID token")
+            try:
+                value = id_tokens.text_claim(claims, claim)
+            except ValueError as error:
+                raise RefusedTokenError(f"oidc: parse claim {claim}: {error}") from None
+            if value != wanted:
+                text = f"oidc: required claim {claim} value does not match. Got = {value}, want = {wanted}"
+                raise RefusedTokenError(text)

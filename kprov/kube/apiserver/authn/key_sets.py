@@ -1,0 +1,157 @@
+"""An issuer's discovery document and its keys (JWKS), over HTTPS.
+
+The document is read once, the keys when no known one has signed a token, unless the issuer has said
+(Cache-Control) that they stay. Source: coreos/go-oidc v2 (oidc.go, jwks.go).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from kprov.kube.apiserver.authn.id_tokens import Jwt
+from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+_TIMEOUT_SECONDS: Final = 30
+_AGAIN_SECONDS: Final = 10.0
+#: Keys that end so soon are read again.
+_DELTA_SECONDS: Final = 30.0
+_WELL_KNOWN: Final = "/.well-known/openid-configuration"
+_UNVERIFIED: Final = "failed to verify signature: failed to verify id token signature"
+
+
+class KeySet:
+    """One issuer's. `changes` counts how often its keys became others."""
+
+    def __init__(self, url: str, context: ssl.SSLContext, discovery: str = "") -> None:
+        self.url = url
+        self.changes = 0
+        self._context = context
+        self._discovery = discovery or url.removesuffix("/") + _WELL_KNOWN
+        self._uri = ""
+        self._tried_at = float("-inf")
+        self._finding = asyncio.Lock()
+        self._reading: asyncio.Task[str] | None = None
+        self._listed: list[Object] = []
+        self._keys: list[tuple[str, Any]] = []
+        self._fresh_until = float("-inf")
+
+    async def find(self) -> bool:
+        """Whether the discovery document has been read; one that fails is tried again after ten seconds."""
+        async with self._finding:
+            if self._uri or time.monotonic() - self._tried_at < _AGAIN_SECONDS:
+                return bool(self._uri)
+            self._tried_at = time.monotonic()
+            try:
+                described, _ = await self.fetch(self._discovery)
+                document = orjson.loads(described)
+                if document.get("issuer") != self.url:
+                    raise ValueError(f"it says that its issuer is {document.get('issuer')!r}")
+                self._uri = str(document["jwks_uri"])
+            except (OSError, ValueError, KeyError, AttributeError) as error:
+                log.warning("cannot read %s: %s", self._discovery, error)
+            return bool(self._uri)
+
+    async def verify(self, token: Jwt) -> None:
+        """Raises RefusedTokenError when none of the issuer's keys has signed it."""
+        if self._signed(token):
+            return
+        if time.time() + _DELTA_SECONDS <= self._fresh_until:
+            raise RefusedTokenError(f"oidc: verify token: {_UNVERIFIED}")
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+        problem = await asyncio.shield(self._reading)
+        if problem:
+            text = f"failed to verify signature: fetching keys {problem}"
+            raise RefusedTokenError(f"oidc: verify token: {text}")
+        if not self._signed(token):
+            raise RefusedTokenError(f"oidc: verify token: {_UNVERIFIED}")
+
+    def _signed(self, token: Jwt) -> bool:
+        return "crit" not in token.header and any(
+            _has_signed(key, token) for name, key in self._keys if token.key_id in {"", name}
+        )
+
+    async def _read(self) -> str:
+        """Take the keys that there are now; gives what went wrong."""
+        try:
+            document, until = await self.fetch(self._uri)
+            listed = orjson.loads(document).get("keys") or []
+            keys = [(str(each.get("kid") or ""), _key(each)) for each in listed]
+        except OSError as error:
+            return f"oidc: get keys failed{error}"
+        except (ValueError, AttributeError, TypeError, jwt.PyJWTError) as error:
+            return f"oidc: failed to decode keys: {error}"
+        finally:
+            self._reading = None
+        if listed != self._listed:
+            self._listed, self._keys = listed, keys
+            self.changes += 1
+        self._fresh_until = until
+        return ""
+
+    async def fetch(self, url: str, token: str = "") -> tuple[bytes, float]:
+        """A document, and the time until which it holds by its head. OSError: it cannot be had."""
+        # Only with other issuers: it is a tenth of a server's memory.
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=True, headers=headers) as session,
+                session.get(url, ssl=self._context) as answer,
+            ):
+                body = await answer.read()
+                if answer.status != 200:
+                    shown = body.decode(errors="replace")
+                    raise OSError(f": {answer.status} {answer.reason} {shown}")
+                return body, _end(answer)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # Of a connection that cannot be made, aiohttp tells the TLS context's place in memory, too.
+            problem = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            raise OSError(f' Get "{url}": {problem}') from None
+
+
+def _key(document: Object) -> Any:
+    """Upstream takes a key for each algorithm of its type, and for signatures whatever its use."""
+    kept = {name: value for name, value in document.items() if name not in {"alg", "use", "key_ops"}}
+    return jwt.PyJWK.from_dict(kept).key
+
+
+def _has_signed(key: Any, token: Jwt) -> bool:
+    kind = EllipticCurvePublicKey if token.algorithm.startswith("ES") else RSAPublicKey
+    if not isinstance(key, kind):
+        return False
+    algorithm = jwt.get_algorithm_by_name(token.algorithm)
+    return bool(algorithm.verify(token.signed, key, token.signature))
+
+
+def _end(answer: aiohttp.ClientResponse) -> float:
+    told = dict(
+        part.strip().lower().partition("=")[::2]
+        for part in answer.headers.get("Cache-Control", "").split(",")
+    )
+    if "no-store" in told:
+        return time.time()
+    if told.get("max-age", "").isdecimal():
+        return time.time() + int(told["max-age"])
+    try:
+        return parsedate_to_datetime(answer.headers.get("Expires", "")).timestamp()
+    except ValueError:
+        return time.time()

@@ -1,0 +1,313 @@
+"""Service account tokens: JWTs that this cluster signs and checks.
+
+Source: upstream pkg/serviceaccount/{claims,jwt}.go. A bound token names a pod, secret or
+node and ends with it. Claims of a token are verified once; that its account and pod still exist is looked up
+every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kprov.kube.apiserver.authn import token_claims
+from kprov.kube.apiserver.authn.legacy_tokens import ISSUER, LegacyTokens
+from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS, RefusedTokenError
+from kprov.kube.apiserver.authn.token_objects import Need, find, has_ended
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import Remarks, UserInfo
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PREFIX: Final = "system:serviceaccount:"
+_REMEMBERED: Final = 8192
+#: Of the library the signature only: the claims are checked here, as upstream does.
+_JWS: Final = jwt.PyJWS()
+#: How old the age may be that is told of a token which should have been replaced; upstream's cache of tokens.
+_STALE_SECONDS: Final = 10.0
+_INVALIDATED: Final = "service account token has been invalidated"
+
+
+def key_id(key: PublicKey) -> str:
+    """The key's name in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream has it."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+
+def algorithm_of(key: PublicKey) -> str:
+    """RS256 for RSA, by the curve for elliptic keys."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RS256"
+    return {256: "ES256", 384: "ES384", 521: "ES512"}[key.curve.key_size]
+
+
+class TokenSigner:
+    """--service-account-signing-key-file and --service-account-issuer."""
+
+    def __init__(self, key_file: str, issuer: str) -> None:
+        key = serialization.load_pem_private_key(Path(key_file).read_bytes(), None)
+        if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            raise SystemExit(
+                f"Error: --service-account-signing-key-file: {key_file}: neither an RSA nor an EC key"
+            )
+        self._key = key
+        self.public_key: PublicKey = key.public_key()
+        self._issuer = issuer
+
+    def sign(self, claims: Object) -> str:
+        """A token of these claims, ours as issuer."""
+        public = self.public_key
+        # Upstream's tokens do not say that they are JWTs.
+        headers = {"kid": key_id(public), "typ": ""}
+        return jwt.encode(
+            claims | {"iss": self._issuer}, self._key, algorithm=algorithm_of(public), headers=headers
+        )
+
+
+def bound_claims(
+    account: Object,
+    *,
+    audiences: list[str],
+    seconds: int,
+    bound: Object | None = None,
+    node: Object | None = None,
+    now: float | None = None,
+) -> Object:
+    """Claims of a token for an account, bound to a Pod, Secret or Node (whole objects).
+
+    A pod's token also names the pod's node. `warnafter` is set on tokens that outlive what clients asked for.
+    """
+    meta = account["metadata"]
+    issued = int(time.time() if now is None else now)
+    private: Object = {
+        "namespace": meta["namespace"],
+        "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
+    }
+    if bound is not None:
+        kind = bound["kind"].lower()
+        private[kind] = {"name": bound["metadata"]["name"], "uid": bound["metadata"]["uid"]}
+    if node is not None:
+        private["node"] = {"name": node["metadata"]["name"], "uid": node["metadata"]["uid"]}
+    return {
+        "aud": audiences,
+        "exp": issued + seconds,
+        "iat": issued,
+        "jti": str(uuid.uuid4()),
+        "kubernetes.io": private,
+        "nbf": issued,
+        "sub": f"{PREFIX}{meta['namespace']}:{meta['name']}",
+    }
+
+
+def _quoted(values: list[str]) -> str:
+    return f"[{' '.join(status.quoted(value) for value in values)}]"
+
+
+class _Hit:
+    """A checked token. It holds while the very entries are in the cache that it was checked against."""
+
+    __slots__ = ("_needs", "_until", "audiences", "user")
+
+    def __init__(self, user: UserInfo, audiences: list[str], until: float, needs: tuple[Need, ...]) -> None:
+        self.user = user
+        self.audiences = audiences
+        self._until = until
+        self._needs = needs
+
+    def holds(self) -> bool:
+        if time.time() >= self._until:
+            return False
+        return all(need.cache.get(need.key) is need.entry for need in self._needs)
+
+
+class ServiceAccountAuthenticator:
+    """Verifies tokens with the keys of --service-account-key-file."""
+
+    def __init__(
+        self, keys: list[PublicKey], issuers: list[str], audiences: list[str], registry: Registry
+    ) -> None:
+        self.keys = {key_id(key): key for key in keys}
+        self._issuers = [*issuers, ISSUER]
+        self.audiences = audiences
+        self._registry = registry
+        self._legacy = LegacyTokens(registry)
+        self._verified: OrderedDict[str, Object] = OrderedDict()
+        self._hits: dict[str, _Hit] = {}
+
+    async def authenticate(
+        self, token: str, audiences: list[str] | None = None
+    ) -> tuple[UserInfo, list[str]] | None:
+        """The account and the audiences that both sides know.
+
+        None when the token is not one of ours; StatusError 401 when it is, but does not hold (any more).
+        """
+        if audiences is None:
+            hit = self._hits.get(token)
+            if hit is not None and hit.holds():
+                return hit.user, hit.audiences
+        claims = self._verify(token)
+        if claims is None:
+            return None
+        needs: list[Need] = []
+        remarks = Remarks()
+        if not claims.get("aud"):
+            remarks.annotations["authentication.k8s.io/legacy-token"] = claims.get("sub") or ""
+        common = self._audiences_of(claims, audiences)
+        user = await self._found(claims, token, needs, remarks)
+        if remarks.annotations:
+            user = replace(user, remarks=remarks)
+        if audiences is None:
+            if len(self._hits) >= _REMEMBERED:
+                self._hits.clear()
+            until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
+            until = min(until, _remarked_until(claims))
+            # What is being deleted ends by the clock, not with a change.
+            if not any(need.ends for need in needs):
+                self._hits[token] = _Hit(user, common, until, tuple(needs))
+        return user, common
+
+    async def _found(self, claims: Object, token: str, needs: list[Need], remarks: Remarks) -> UserInfo:
+        """The user of verified claims; what they depend on is added to needs."""
+        if claims["iss"] == ISSUER:
+            namespace, name, uid = await self._legacy.account(claims, token, needs, remarks)
+            return account_user(namespace, name, uid, {})
+        token_claims.check_times(claims)
+        user = await self._bound(claims, needs)
+        late = time.time() - _warn_after(claims)
+        if late > 0:
+            said = f"subject: {claims.get('sub') or ''}, seconds after warning threshold: {int(late)}"
+            remarks.annotations["authentication.k8s.io/stale-token"] = said
+        return user
+
+    def _audiences_of(self, claims: Object, audiences: list[str] | None) -> list[str]:
+        """Those that both sides know; a token that names none is for this API server."""
+        wanted = audiences or self.audiences
+        given = claims.get("aud") or self.audiences
+        shown = [given] if isinstance(given, str) else list(given)
+        common = [audience for audience in shown if audience in wanted]
+        if not common:
+            text = f"token audiences {_quoted(shown)} is invalid for the target audiences {_quoted(wanted)}"
+            raise RefusedTokenError(text)
+        return common
+
+    def _verify(self, token: str) -> Object | None:
+        claims = self._verified.get(token)
+        if claims is not None:
+            return claims
+        try:
+            header = jwt.get_unverified_header(token)
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        except jwt.PyJWTError:
+            return None
+        if not isinstance(issuer, str) or issuer not in self._issuers:
+            return None
+        key_name = header.get("kid") or ""
+        if key_name and key_name not in self.keys:
+            raise RefusedTokenError("invalid signature, no keys found")
+        candidates = [self.keys[key_name]] if key_name else list(self.keys.values())
+        for key in candidates:
+            try:
+                payload = _JWS.decode(token, key, algorithms=[algorithm_of(key)])
+            except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+                continue
+            except jwt.PyJWTError:
+                raise status.unauthorized() from None
+            claims = token_claims.read(payload, is_legacy=issuer == ISSUER)
+            self._verified[token] = claims
+            if len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+            return claims
+        raise RefusedTokenError("go-jose/go-jose: error in cryptographic primitive")
+
+    async def _bound(self, claims: Object, needs: list[Need]) -> UserInfo:
+        private = claims.get("kubernetes.io") or {}
+        namespace, account = private.get("namespace") or "", private.get("serviceaccount") or {}
+        name, uid = account.get("name") or "", account.get("uid") or ""
+        if not name:
+            raise RefusedTokenError("resource name may not be empty")
+        found = await find(self._registry, "serviceaccounts", namespace, account, needs)
+        if found is None:
+            raise RefusedTokenError(f'serviceaccounts "{name}" not found')
+        if found["metadata"]["uid"] != uid:
+            there = found["metadata"]["uid"]
+            raise RefusedTokenError(f"service account UID ({there}) does not match claim ({uid})")
+        if has_ended(found):
+            raise RefusedTokenError(f"service account {namespace}/{name} has been deleted")
+        extra = {}
+        if claims.get("jti"):
+            extra["authentication.kubernetes.io/credential-id"] = (f"JTI={claims['jti']}",)
+        pod, node, secret = private.get("pod"), private.get("node"), private.get("secret")
+        if secret is not None:
+            await self._exists("secret", namespace, secret, needs)
+        if pod is not None:
+            await self._exists("pod", namespace, pod, needs)
+            extra["authentication.kubernetes.io/pod-name"] = (pod.get("name") or "",)
+            extra["authentication.kubernetes.io/pod-uid"] = (pod.get("uid") or "",)
+        if node is not None:
+            if pod is None:
+                await self._exists("node", "", node, needs)
+            extra["authentication.kubernetes.io/node-name"] = (node.get("name") or "",)
+            extra["authentication.kubernetes.io/node-uid"] = (node.get("uid") or "",)
+        return account_user(namespace, name, uid, extra)
+
+    async def _exists(self, kind: str, namespace: str, reference: Object, needs: list[Need]) -> None:
+        """What a token is bound to is there, the same one, and not past its deletion."""
+        found = await find(self._registry, f"{kind}s", namespace, reference, needs)
+        if found is None:
+            raise RefusedTokenError(_INVALIDATED)
+        there, uid = found["metadata"]["uid"], reference.get("uid") or ""
+        if there != uid:
+            text = f"{kind} UID ({there}) does not match service account {kind} ref claim ({uid})"
+            raise RefusedTokenError(text)
+        if has_ended(found):
+            raise RefusedTokenError(_INVALIDATED)
+
+
+def _warn_after(claims: Object) -> float:
+    """When a client should have taken a new token, in seconds since the epoch."""
+    return (claims.get("kubernetes.io") or {}).get("warnafter") or math.inf
+
+
+def _remarked_until(claims: Object) -> float:
+    """How long what was remarked of a token is true."""
+    warn_after = _warn_after(claims)
+    return warn_after if warn_after > time.time() else time.time() + _STALE_SECONDS
+
+
+def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
+    """The user that a service account is."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
+    return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
+
+
+def load_public_keys(paths: list[str]) -> list[PublicKey]:
+    """Keys of PEM files: public keys, certificates' or private keys' public parts."""
+    return [_public_key(Path(path).read_bytes(), path) for path in paths]
+
+
+def _public_key(pem: bytes, path: str) -> PublicKey:
+    key: Any
+    if b"PRIVATE KEY" in pem:
+        key = serialization.load_pem_private_key(pem, None).public_key()
+    elif b"BEGIN CERTIFICATE" in pem:
+        from cryptography import x509
+
+        key = x509.load_pem_x509_certificate(pem).public_key()
+    else:
+        key = serialization.load_pem_public_key(pem)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        raise SystemExit(f"Error: --service-account-key-file: {path}: neither an RSA nor an EC key")
+    return key

@@ -1,0 +1,184 @@
+"""All ways to authenticate, in upstream's order: front proxy, certificate, bearer token, WebSocket.
+
+Tokens in upstream's order, too: of a file, of service accounts, of bootstrap secrets, of other issuers.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from kprov.kube.apiserver.authn import configuration
+from kprov.kube.apiserver.authn.bootstrap_tokens import BootstrapTokenAuthenticator
+from kprov.kube.apiserver.authn.certificates import CertificateAuthenticator, Shown, following
+from kprov.kube.apiserver.authn.front_proxy import FrontProxyAuthenticator
+from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS, issuer_of
+from kprov.kube.apiserver.authn.issuers import Issuer
+from kprov.kube.apiserver.authn.service_accounts import (
+    ServiceAccountAuthenticator,
+    TokenSigner,
+    load_public_keys,
+)
+from kprov.kube.apiserver.authn.static_tokens import load_static_tokens
+from kprov.kube.apiserver.authn.websocket_tokens import take_out, websocket_token
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import status
+
+_NOWHERE: Final = RequestInfo(path="", verb="", is_resource_request=False)
+
+
+class Union:
+    """The first that takes the request's credentials says who it is."""
+
+    def __init__(
+        self,
+        certificates: CertificateAuthenticator,
+        front_proxy: FrontProxyAuthenticator | None,
+        service_accounts: ServiceAccountAuthenticator | None,
+        signer: TokenSigner | None,
+        *,
+        static: Mapping[str, UserInfo] | None = None,
+        bootstrap: BootstrapTokenAuthenticator | None = None,
+        issuers: Sequence[Issuer] = (),
+        audiences: Sequence[str] = (),
+        takes_nameless: bool = False,
+    ) -> None:
+        """takes_nameless: who has no credentials is system:anonymous, wherever that is."""
+        self._certificates = certificates
+        self._front_proxy = front_proxy
+        self.service_accounts = service_accounts
+        self.signer = signer
+        self._static = static or {}
+        self._bootstrap = bootstrap
+        self.audiences = list(audiences)
+        self.takes_nameless = takes_nameless
+        self.issuers = {issuer.url: issuer for issuer in issuers}
+
+    async def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
+        """See interfaces.Authenticator. What is wrong of several credentials counts only if none is right."""
+        refusal: status.StatusError | None = None
+        if shown:
+            try:
+                user = self._by_certificate(headers, shown)
+                if user is not None:
+                    return user
+            except status.StatusError as error:
+                refusal = error
+        for credential in (bearer_token, _websocket_token):
+            try:
+                token = credential(headers)
+                if token:
+                    return (await self.by_token(token))[0]
+            except status.StatusError as error:
+                refusal = error
+        if refusal is None and shown and self._is_wrong(shown):
+            refusal = status.unauthorized()
+        if refusal is not None:
+            raise refusal
+        return None
+
+    def reload_authorities(self) -> None:
+        """Take the files of authorities again that have changed."""
+        self._certificates.reload_if_changed()
+        if self._front_proxy is not None:
+            self._front_proxy.reload_if_changed()
+
+    def _by_certificate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
+        refusal: status.StatusError | None = None
+        if self._front_proxy is not None:
+            try:
+                user = self._front_proxy.authenticate(headers, shown)
+                if user is not None:
+                    return user
+            except status.StatusError as error:
+                refusal = error
+        user = self._certificates.authenticate(shown)
+        if user is None and refusal is not None:
+            raise refusal
+        return user
+
+    def _is_wrong(self, shown: Shown) -> bool:
+        """Whether a certificate that has named nobody was refused by one of who look at it."""
+        proxies = self._front_proxy
+        return self._certificates.is_wrong(shown) or (proxies is not None and not proxies.trusts(shown))
+
+    async def by_token(
+        self, token: str, audiences: Sequence[str] | None = None
+    ) -> tuple[UserInfo, list[str]]:
+        """Whose token it is, and for which of the audiences (default: this API server's) it holds.
+
+        Raises StatusError 401. Tokens of a file and of bootstrap secrets are for this API server only.
+        """
+        static = self._static.get(token)
+        if static is not None:
+            return static, self._own(audiences)
+        if not token.isascii():
+            raise status.unauthorized()  # no token of any other kind looks so
+        if self.service_accounts is not None:
+            found = await self.service_accounts.authenticate(token, list(audiences or ()) or None)
+            if found is not None:
+                return found
+        user = self._bootstrap.authenticate(token) if self._bootstrap is not None else None
+        if user is None and self.issuers:
+            issuer = self.issuers.get(issuer_of(token))
+            user = None if issuer is None else await issuer.authenticate(token)
+        if user is None:
+            raise status.unauthorized()
+        return user, self._own(audiences)
+
+    def _own(self, audiences: Sequence[str] | None) -> list[str]:
+        if not audiences:
+            return self.audiences
+        common = [audience for audience in audiences if audience in self.audiences]
+        if not common:
+            raise status.unauthorized()
+        return common
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """The token of an Authorization header, "" without one. What stands behind it is passed over."""
+    scheme, *rest = headers.get("Authorization", "").strip().split(" ", 2)
+    return rest[0] if rest and scheme.lower() == "bearer" else ""
+
+
+def is_spaced(headers: Mapping[str, str]) -> bool:
+    """Whether a bearer token is passed over because there are spaces before it."""
+    value = headers.get("Authorization", "").strip()
+    return value[:8].lower() == "bearer  "
+
+
+def _websocket_token(headers: Mapping[str, str]) -> str:
+    token = websocket_token(headers)
+    if token:
+        take_out(headers)
+    return token
+
+
+def build(options: Namespace, registry: Registry) -> Union:
+    """By the flags of client certificates, front proxies, service accounts, token file, bootstrap tokens."""
+    document = configuration.load(options)
+    algorithms = options.oidc_signing_algs if options.oidc_given else ALGORITHMS
+    issuers = options.service_account_issuer
+    issuers = [issuers] if isinstance(issuers, str) else list(issuers)
+    key_files = options.service_account_key_file
+    key_files = [key_files] if isinstance(key_files, str) else list(key_files)
+    signer = (
+        TokenSigner(options.service_account_signing_key_file, issuers[0])
+        if options.service_account_signing_key_file
+        else None
+    )
+    keys = load_public_keys(key_files) or ([signer.public_key] if signer else [])
+    audiences = list(getattr(options, "api_audiences", None) or issuers)
+    return Union(
+        certificates=following(options.client_ca_file),
+        front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
+        service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
+        signer=signer,
+        static=load_static_tokens(options.token_auth_file),
+        bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
+        issuers=[Issuer(entry, algorithms) for entry in document.get("jwt") or ()],
+        audiences=audiences,
+        takes_nameless=configuration.anonymous(options, document)(_NOWHERE),
+    )

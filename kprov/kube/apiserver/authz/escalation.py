@@ -1,0 +1,139 @@
+"""Nobody grants more than they have: what a write of a role or a binding must not give away.
+
+Source: upstream pkg/registry/rbac/escalation_check.go, */policybased/storage.go and validation/.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver.authz.rbac import GROUP
+from kprov.kube.apiserver.authz.rules import Rule, uncovered
+from kprov.kube.apiserver.authz.union import MASTERS, Union
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+EVERYTHING: Final[tuple[Rule, ...]] = (
+    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+    {"verbs": ["*"], "nonResourceURLs": ["*"]},
+)
+_FIELDS: Final = (
+    ("apiGroups", "APIGroups"),
+    ("resources", "Resources"),
+    ("nonResourceURLs", "NonResourceURLs"),
+    ("resourceNames", "ResourceNames"),
+    ("verbs", "Verbs"),
+)
+
+
+class Escalation:
+    """Asks an authorizer and RBAC's rules about one user's write."""
+
+    def __init__(self, authorizer: Union) -> None:
+        self._authorizer = authorizer
+
+    async def of_role(
+        self, user: UserInfo, role: Object, old: Object | None, plural: str, name: str = ""
+    ) -> str:
+        """Why the user may not write this Role or ClusterRole; "" when they may.
+
+        name: of the request's path, so "" at creation: a right to escalate one name does not make it.
+        """
+        namespace = role["metadata"].get("namespace", "")
+        if _is_garbage_collection(role, old) or await self._may("escalate", user, plural, namespace, name):
+            return ""
+        reason = self._missing(user, role.get("rules") or (), namespace)
+        if reason:
+            return reason
+        # What is summed up can be anything, so who sets the selectors must have everything.
+        if (_aggregates(role) or _aggregates(old)) and self._missing(user, EVERYTHING, namespace):
+            return "must have cluster-admin privileges to use the aggregationRule"
+        return ""
+
+    async def of_binding(self, user: UserInfo, binding: Object, old: Object | None) -> str:
+        """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
+
+        Raises StatusError 404 for a role that is not there, 400 for a reference that names none.
+        """
+        namespace, reference = binding["metadata"].get("namespace", ""), binding["roleRef"]
+        plural = {"ClusterRole": "clusterroles", "Role": "roles"}.get(reference.get("kind", ""), "")
+        name = reference.get("name", "")
+        if _is_garbage_collection(binding, old) or not plural:
+            return ""  # what no role can be, validation refuses
+        if await self._may("bind", user, plural, namespace, name):
+            return ""
+        if plural == "roles" and not namespace:
+            raise status.bad_request("Namespace parameter required.")
+        if not name:
+            raise status.bad_request("Name parameter required.")
+        rbac = self._authorizer.rbac
+        if rbac is None or not rbac.knows(reference, namespace):
+            # Upstream names what the request is about, not what is missing.
+            what = "rolebindings" if namespace else "clusterrolebindings"
+            raise status.not_found(f"{what}.{GROUP}", name)
+        return self._missing(user, rbac.rules_of(reference, namespace), namespace)
+
+    async def _may(self, verb: str, user: UserInfo, plural: str, namespace: str, name: str) -> bool:
+        if MASTERS in user.groups:
+            return True
+        info = RequestInfo(
+            path="", verb=verb, is_resource_request=True, api_group=GROUP, api_version="*",
+            namespace=namespace, resource=plural, name=name,
+        )  # fmt: skip
+        decision, _ = await self._authorizer.authorize(user, info)
+        return decision is Decision.ALLOW
+
+    def _missing(self, user: UserInfo, rules: Sequence[Rule], namespace: str) -> str:
+        rbac = self._authorizer.rbac
+        missing = uncovered(rbac.rules_for(user, namespace) if rbac is not None else [], rules)
+        if not missing:
+            return ""
+        groups = " ".join(json.dumps(group) for group in user.groups)
+        text = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions'
+        return "\n".join(
+            [f"{text} not currently held:", *sorted({_shown(rule) for rule in _compact(missing)})]
+        )
+
+
+def _aggregates(role: Object | None) -> bool:
+    return bool(((role or {}).get("aggregationRule") or {}).get("clusterRoleSelectors"))
+
+
+def _is_garbage_collection(obj: Object, old: Object | None) -> bool:
+    """Whether only owner references and finalizers differ: the collector's writes grant nothing."""
+    if old is None:
+        return False
+    ignored = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
+    stripped = [
+        {**each, "metadata": {key: value for key, value in each["metadata"].items() if key not in ignored}}
+        for each in (obj, old)
+    ]
+    return stripped[0] == stripped[1]
+
+
+def _compact(rules: Sequence[Rule]) -> list[Rule]:
+    """Rules about the same thing as one rule with all their verbs."""
+    found: dict[tuple[str, ...], Rule] = {}
+    for rule in rules:
+        key = tuple(str(rule.get(field)) for field, _ in _FIELDS if field != "verbs")
+        if "nonResourceURLs" in rule:
+            key = (*key, *rule["verbs"])
+        if key in found:
+            found[key]["verbs"] = [*found[key]["verbs"], *rule["verbs"]]
+        else:
+            found[key] = dict(rule)
+    return list(found.values())
+
+
+def _shown(rule: Rule) -> str:
+    parts = [
+        f"{title}:[{' '.join(json.dumps(value) for value in rule[field])}]"
+        for field, title in _FIELDS
+        if rule.get(field)
+    ]
+    return "{" + ", ".join(parts) + "}"

@@ -1,0 +1,203 @@
+"""The Node authorizer: a kubelet may read what its own pods need, and no other's.
+
+Source: upstream plugin/pkg/auth/authorizer/node/node_authorizer.go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kprov.kube.apiserver.authz.node_graph import SOURCES, Graph
+from kprov.kube.apiserver.authz.rules import Rule, allows
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.status import StatusError
+
+NODES_GROUP: Final = "system:nodes"
+NODE_PREFIX: Final = "system:node:"
+LEASES_NAMESPACE: Final = "kube-node-lease"
+_READS: Final = frozenset({"get", "list", "watch"})
+_OWN_OBJECT: Final = frozenset({"get", "create", "update", "patch", "delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`unrelated`: it is only that no pod of the node needs the object, as far as is known here."""
+
+    decision: Decision
+    reason: str = ""
+    unrelated: bool = False
+
+
+_YES: Final = Answer(Decision.ALLOW)
+
+
+def _no(reason: str = "") -> Answer:
+    return Answer(Decision.NO_OPINION, reason)
+
+
+def node_of(user: UserInfo) -> str:
+    """The name of the node that a kubelet's identity stands for; "" for everybody else."""
+    if NODES_GROUP in user.groups and user.name.startswith(NODE_PREFIX):
+        return user.name.removeprefix(NODE_PREFIX)
+    return ""
+
+
+class NodeAuthorizer:
+    """Follows the watch cache from the first question after that is filled; has no opinion before."""
+
+    def __init__(self, registry: Registry, node_rules: list[Rule]) -> None:
+        self._listers = {plural: registry.store(group, plural).lister for plural, group in SOURCES.items()}
+        self._pods = registry.store("", "pods")
+        self._rules = node_rules
+        self._graph: Graph | None = None
+        self._rights: dict[str, Callable[[str, RequestInfo], Answer]] = {
+            "secrets": self._read_one,
+            "configmaps": self._read_one,
+            "persistentvolumeclaims": self._claim,
+            "persistentvolumes": self._get_one,
+            "resourceclaims.resource.k8s.io": self._get_one,
+            "volumeattachments.storage.k8s.io": self._get_one,
+            "serviceaccounts": self._service_account,
+            "leases.coordination.k8s.io": _lease,
+            "csinodes.storage.k8s.io": _csi_node,
+            "resourceslices.resource.k8s.io": self._resource_slice,
+            "nodes": _node,
+            "pods": self._pod,
+        }
+
+    def _follow(self) -> Graph | None:
+        if self._graph is None and all(lister.synced for lister in self._listers.values()):
+            self._graph = Graph()
+            self._graph.follow(self._listers)
+        return self._graph
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """ALLOW or NO_OPINION, and why."""
+        answer = await self._answer(user, info)
+        return answer.decision, answer.reason
+
+    async def _answer(self, user: UserInfo, info: RequestInfo) -> Answer:
+        if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
+            return _no()
+        node = node_of(user)
+        if not node:
+            return _no(f'unknown node for user "{user.name}"')
+        if info.is_resource_request:
+            plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
+            right = self._rights.get(plural)
+            if right is not None:
+                answer = right(node, info)
+                if answer.unrelated:
+                    # A kubelet hears of its pod from any server, perhaps before this one's cache does.
+                    with contextlib.suppress(StatusError):
+                        await self._pods.fresh()
+                        answer = right(node, info)
+                return answer
+        if any(allows(rule, info) for rule in self._rules):
+            return _YES
+        return _no()
+
+    def _related(self, node: str, info: RequestInfo) -> Answer:
+        if not info.name:
+            return _no("No Object name found")
+        graph = self._follow()
+        if graph is not None and graph.is_related(node, info.resource, info.namespace, info.name):
+            return _YES
+        reason = f"no relationship found between node '{node}' and this object"
+        return Answer(Decision.NO_OPINION, reason, unrelated=True)
+
+    def _read_one(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb not in _READS:
+            return _no("can only read resources of this type")
+        if info.subresource:
+            return _no("cannot read subresource")
+        if not info.namespace:
+            return _no("can only read namespaced object of this type")
+        return self._related(node, info)
+
+    def _get_one(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb != "get":
+            return _no("can only get individual resources of this type")
+        if info.subresource:
+            return _no("cannot get subresource")
+        return self._related(node, info)
+
+    def _claim(self, node: str, info: RequestInfo) -> Answer:
+        if info.subresource != "status":
+            return self._get_one(node, info)
+        if info.verb not in {"update", "patch"}:
+            return _no("can only get/update/patch this type")
+        return self._related(node, info)
+
+    def _service_account(self, node: str, info: RequestInfo) -> Answer:
+        if info.verb == "get" and not info.subresource:
+            return self._read_one(node, info)
+        if info.verb != "create" or not info.name:
+            return _no("can only create tokens for individual service accounts")
+        if info.subresource != "token":
+            return _no("can only create token subresource of serviceaccount")
+        return self._related(node, info)
+
+    def _resource_slice(self, node: str, info: RequestInfo) -> Answer:
+        if info.subresource:
+            return _no("cannot authorize ResourceSlice subresources")
+        if info.verb == "create":
+            return _YES
+        if info.verb in {"get", "update", "patch", "delete"}:
+            return self._related(node, info)
+        if ("spec.nodeName", node) in info.selected_fields:
+            return _YES
+        return _no("can only list/watch/deletecollection resourceslices with nodeName field selector")
+
+    def _pod(self, node: str, info: RequestInfo) -> Answer:
+        match info.subresource, info.verb:
+            case "", "get":
+                return self._get_one(node, info)
+            case "", "list" | "watch":
+                if ("spec.nodeName", node) in info.selected_fields:
+                    return _YES
+                if info.name:
+                    return self._related(node, info)
+                return _no("can only list/watch pods with spec.nodeName field selector")
+            case ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create"):
+                # Whose pod it is, NodeRestriction looks at.
+                return _YES
+        return _no()
+
+
+def _lease(node: str, info: RequestInfo) -> Answer:
+    if info.verb not in _OWN_OBJECT:
+        return _no("can only get, create, update, patch, or delete a node lease")
+    if info.namespace != LEASES_NAMESPACE:
+        return _no(f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
+    # The name at creation is in the body: NodeRestriction looks at it.
+    if info.verb != "create" and info.name != node:
+        return _no("can only access node lease with the same name as the requesting node")
+    return _YES
+
+
+def _csi_node(node: str, info: RequestInfo) -> Answer:
+    if info.verb not in _OWN_OBJECT:
+        return _no("can only get, create, update, patch, or delete a CSINode")
+    if info.subresource:
+        return _no("cannot authorize CSINode subresources")
+    if info.verb != "create" and info.name != node:
+        return _no("can only access CSINode with the same name as the requesting node")
+    return _YES
+
+
+def _node(node: str, info: RequestInfo) -> Answer:
+    match info.subresource, info.verb:
+        case ("", "create" | "update" | "patch") | ("status", "update" | "patch"):
+            return _YES
+        case "", "get" | "list" | "watch":
+            if info.name == node:
+                return _YES
+            what = f"'{info.name}'" if info.name else "all nodes"
+            return _no(f"node '{node}' cannot read {what}, only its own Node object")
+    return _no()

@@ -1,0 +1,141 @@
+"""What is related to which node: pods to their nodes, what pods refer to to the pods, volumes to claims.
+
+Source: upstream plugin/pkg/auth/authorizer/node/graph.go. Fed from the watch cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.authz.pod_references import references
+from kprov.kube.apiserver.registry.generic.lister import Lister
+
+Object = dict[str, Any]
+#: (plural, namespace, name).
+Vertex = tuple[str, str, str]
+
+MIRROR: Final = "kubernetes.io/config.mirror"
+
+
+class Graph:
+    """For each object the objects that lead towards nodes; a node is reached at the end of the way."""
+
+    def __init__(self) -> None:
+        self._ways: dict[Vertex, dict[Vertex, int]] = {}
+        self._made_by: dict[Vertex, tuple[tuple[Vertex, Vertex], ...]] = {}
+
+    def follow(self, listers: dict[str, Lister]) -> None:
+        """Take in what is there and what will change; keys are plurals."""
+        for plural, edges in _EDGES.items():
+            listers[plural].on_change(self._change(plural, edges))
+
+    def is_related(self, node: str, plural: str, namespace: str, name: str) -> bool:
+        """Whether a way leads from the object to the node."""
+        target = ("nodes", "", node)
+        seen: set[Vertex] = set()
+        waiting = [(plural, namespace, name)]
+        while waiting:
+            vertex = waiting.pop()
+            if vertex in seen:
+                continue
+            seen.add(vertex)
+            ways = self._ways.get(vertex, {})
+            if target in ways:
+                return True
+            waiting += [way for way in ways if way[0] != "nodes"]
+        return False
+
+    def _change(self, plural: str, edges: Callable[[Object], Iterator[tuple[Vertex, Vertex]]]) -> Any:
+        def changed(kind: str, obj: Object) -> None:
+            metadata = obj["metadata"]
+            source = (plural, metadata.get("namespace", ""), metadata["name"])
+            self.set_edges(source, () if kind == "DELETED" else tuple(edges(obj)))
+
+        return changed
+
+    def set_edges(self, source: Vertex, edges: tuple[tuple[Vertex, Vertex], ...]) -> None:
+        """Replace all edges that an object has made. Two objects may make the same edge."""
+        before = self._made_by.get(source, ())
+        if before == edges:
+            return
+        for start, end in edges:
+            ways = self._ways.setdefault(start, {})
+            ways[end] = ways.get(end, 0) + 1
+        for start, end in before:
+            ways = self._ways[start]
+            ways[end] -= 1
+            if not ways[end]:
+                del ways[end]
+            if not ways:
+                del self._ways[start]
+        if edges:
+            self._made_by[source] = edges
+        else:
+            self._made_by.pop(source, None)
+
+
+def _of_pod(pod: Object) -> Iterator[tuple[Vertex, Vertex]]:
+    metadata, spec = pod["metadata"], pod["spec"]
+    node = spec.get("nodeName", "")
+    if not node:
+        return
+    vertex = ("pods", metadata["namespace"], metadata["name"])
+    yield vertex, ("nodes", "", node)
+    # A kubelet makes mirror pods itself: what they name gives it no rights.
+    if MIRROR not in (metadata.get("annotations") or {}):
+        for plural, name in sorted(references(pod)):
+            yield (plural, metadata["namespace"], name), vertex
+
+
+_PV_SECRETS: Final = (
+    ("csi", "nodePublishSecretRef"),
+    ("csi", "nodeStageSecretRef"),
+    ("csi", "nodeExpandSecretRef"),
+    ("cephfs", "secretRef"),
+    ("flexVolume", "secretRef"),
+    ("iscsi", "secretRef"),
+    ("rbd", "secretRef"),
+    ("scaleIO", "secretRef"),
+    ("storageos", "secretRef"),
+)
+
+
+def _of_volume(volume: Object) -> Iterator[tuple[Vertex, Vertex]]:
+    spec = volume["spec"]
+    claim = spec.get("claimRef")
+    if not claim:
+        return
+    vertex = ("persistentvolumes", "", volume["metadata"]["name"])
+    yield vertex, ("persistentvolumeclaims", claim.get("namespace", ""), claim.get("name", ""))
+    for kind, field in _PV_SECRETS:
+        secret = (spec.get(kind) or {}).get(field)
+        if secret:
+            yield ("secrets", secret.get("namespace") or claim.get("namespace", ""), secret["name"]), vertex
+
+
+def _of_attachment(attachment: Object) -> Iterator[tuple[Vertex, Vertex]]:
+    node = attachment["spec"].get("nodeName", "")
+    if node:
+        yield ("volumeattachments", "", attachment["metadata"]["name"]), ("nodes", "", node)
+
+
+def _of_slice(device_slice: Object) -> Iterator[tuple[Vertex, Vertex]]:
+    node = device_slice["spec"].get("nodeName", "")
+    if node:
+        yield ("resourceslices", "", device_slice["metadata"]["name"]), ("nodes", "", node)
+
+
+_EDGES: Final[dict[str, Callable[[Object], Iterator[tuple[Vertex, Vertex]]]]] = {
+    "pods": _of_pod,
+    "persistentvolumes": _of_volume,
+    "volumeattachments": _of_attachment,
+    "resourceslices": _of_slice,
+}
+#: Group of each kind that makes edges.
+SOURCES: Final = {
+    "pods": "",
+    "persistentvolumes": "",
+    "volumeattachments": "storage.k8s.io",
+    "resourceslices": "resource.k8s.io",
+}

@@ -1,0 +1,142 @@
+"""RBAC: bindings by subject, kept ready from the watch cache; decisions remembered until a role changes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.authz.rules import Rule, allows
+from kprov.kube.apiserver.interfaces import Decision
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+
+GROUP: Final = "rbac.authorization.k8s.io"
+_REMEMBERED: Final = 8192
+Object = dict[str, Any]
+#: How a binding's subject is found from a user: ("User", name), ("Group", name).
+Subject = tuple[str, str]
+
+
+class RBACAuthorizer:
+    """Follows the watch cache from the first question after that is filled; has no opinion before."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._listers = {
+            plural: registry.store(GROUP, plural).lister
+            for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
+        }
+        self._cluster: dict[Subject, list[Object]] = {}
+        self._namespaced: dict[str, dict[Subject, list[Object]]] = {}
+        self._rules: dict[tuple[str, str], list[Rule]] = {}
+        self._stale = True
+        self._following = False
+        self._remembered: OrderedDict[object, tuple[Decision, str]] = OrderedDict()
+
+    def _follow(self) -> bool:
+        """Whether all four kinds are known by now."""
+        if not self._following and all(lister.synced for lister in self._listers.values()):
+            self._following = True
+            for lister in self._listers.values():
+                lister.on_change(self._changed)
+        return self._following
+
+    def _changed(self, *_: object) -> None:
+        self._stale = True
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """ALLOW with the binding's words, else NO_OPINION."""
+        if not self._follow():
+            return Decision.NO_OPINION, "RBAC: not yet read from etcd"
+        if self._stale:
+            self._index()
+        key = (
+            user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource,
+            info.namespace, info.name, "" if info.is_resource_request else info.path,
+        )  # fmt: skip
+        known = self._remembered.get(key)
+        if known is None:
+            known = self._remembered[key] = self._decide(user, info)
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+        return known
+
+    def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
+        """All rules that hold for a user in a namespace ("": cluster-wide only)."""
+        if self._follow() and self._stale:
+            self._index()
+        return [rule for _, rule in self._applying(user, namespace)]
+
+    def rules_of(self, reference: Object, namespace: str) -> list[Rule]:
+        """Rules of the role that a roleRef names."""
+        if self._follow() and self._stale:
+            self._index()
+        return self._rules.get(_role_key(reference, namespace), [])
+
+    def knows(self, reference: Object, namespace: str) -> bool:
+        """Whether the role that a roleRef names is there."""
+        if self._follow() and self._stale:
+            self._index()
+        return _role_key(reference, namespace) in self._rules
+
+    def _decide(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        for binding, rule in self._applying(user, info.namespace):
+            if allows(rule, info):
+                return Decision.ALLOW, _reason(binding, user)
+        return Decision.NO_OPINION, ""
+
+    def _applying(self, user: UserInfo, namespace: str) -> Iterator[tuple[Object, Rule]]:
+        subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
+        for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):
+            for subject in subjects:
+                for binding in index.get(subject, ()):
+                    reference = binding["roleRef"]
+                    for rule in self._rules.get(
+                        _role_key(reference, binding["metadata"].get("namespace", "")), ()
+                    ):
+                        yield binding, rule
+
+    def _index(self) -> None:
+        self._stale = False
+        self._remembered.clear()
+        self._rules = {
+            (role["metadata"].get("namespace", ""), role["metadata"]["name"]): role.get("rules") or []
+            for plural in ("clusterroles", "roles")
+            for role in self._listers[plural].list()
+        }
+        self._cluster = {}
+        for binding in self._listers["clusterrolebindings"].list():
+            _add(self._cluster, binding)
+        self._namespaced = {}
+        for binding in self._listers["rolebindings"].list():
+            _add(self._namespaced.setdefault(binding["metadata"]["namespace"], {}), binding)
+
+
+def _add(index: dict[Subject, list[Object]], binding: Object) -> None:
+    for subject in binding.get("subjects") or ():
+        if subject.get("kind") == "ServiceAccount":
+            namespace = subject.get("namespace") or binding["metadata"].get("namespace", "")
+            key = ("User", f"system:serviceaccount:{namespace}:{subject['name']}")
+        else:
+            key = (subject.get("kind", ""), subject["name"])
+        index.setdefault(key, []).append(binding)
+
+
+def _role_key(reference: Object, namespace: str) -> tuple[str, str]:
+    return ("" if reference.get("kind") == "ClusterRole" else namespace, reference["name"])
+
+
+def _reason(binding: Object, user: UserInfo) -> str:
+    meta, role = binding["metadata"], binding["roleRef"]
+    kind = "RoleBinding" if meta.get("namespace") else "ClusterRoleBinding"
+    place = f"{meta['name']}/{meta['namespace']}" if meta.get("namespace") else meta["name"]
+    return f'RBAC: allowed by {kind} "{place}" of {role["kind"]} "{role["name"]}" to {_who(binding, user)}'
+
+
+def _who(binding: Object, user: UserInfo) -> str:
+    for subject in binding.get("subjects") or ():
+        if subject.get("kind") == "Group" and subject["name"] in user.groups:
+            return f'Group "{subject["name"]}"'
+        if subject.get("kind") == "ServiceAccount":
+            return f'ServiceAccount "{subject["name"]}/{subject.get("namespace", "")}"'
+    return f'User "{user.name}"'

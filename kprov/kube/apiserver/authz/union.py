@@ -1,0 +1,94 @@
+"""The authorizers of --authorization-mode, asked one after the other until one has an opinion."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from kprov.kube.apiserver.authz.node import NodeAuthorizer
+from kprov.kube.apiserver.authz.rbac import RBACAuthorizer
+from kprov.kube.apiserver.configuration import ConfigError
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import RequestInfo, UserInfo
+
+MASTERS: Final = "system:masters"
+
+
+class AlwaysAllow:
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        del user, info
+        return Decision.ALLOW, ""
+
+
+class AlwaysDeny:
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        del user, info
+        return Decision.NO_OPINION, "Everything is forbidden."
+
+
+_ALWAYS: Final[Mapping[str, Authorizer]] = {"AlwaysAllow": AlwaysAllow(), "AlwaysDeny": AlwaysDeny()}
+
+
+class Union:
+    """system:masters may do everything; then the first authorizer with an opinion decides."""
+
+    def __init__(self, authorizers: Mapping[str, Authorizer], rbac: RBACAuthorizer | None) -> None:
+        """authorizers: by their types, in order."""
+        self._made = {**_ALWAYS, **authorizers}
+        self._authorizers = list(authorizers.values())
+        self.rbac = rbac
+
+    def use(self, modes: Sequence[str]) -> None:
+        """Other authorizers from now on. ConfigError: one that follows objects was not there before."""
+        for mode in modes:
+            if mode not in self._made:
+                raise ConfigError(
+                    f"authorizer type {mode} is not allowed if it was not enabled at initial server startup"
+                )
+        self._authorizers = [self._made[mode] for mode in modes]
+
+    async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
+        """The decision, with the reasons of all that had none."""
+        if MASTERS in user.groups:
+            return Decision.ALLOW, ""
+        reasons = []
+        for authorizer in self._authorizers:
+            decision, reason = await authorizer.authorize(user, info)
+            if decision is not Decision.NO_OPINION:
+                return decision, reason
+            if reason:
+                reasons.append(reason)
+        return Decision.NO_OPINION, "\n".join(reasons)
+
+
+#: Admission asks the same authorizers as the chain of a request does.
+_built: WeakKeyDictionary[Registry, Union] = WeakKeyDictionary()
+
+
+def build(options: Namespace, registry: Registry) -> Union:
+    """By options.authorization_mode, one for a registry. Raises SystemExit for a mode that is not there."""
+    if registry in _built:
+        return _built[registry]
+    from kprov.kube.apiserver.bootstrap import rbac as policy
+
+    made: dict[str, Authorizer] = {}
+    for mode in options.authorization_mode:
+        match mode:
+            case "RBAC":
+                made[mode] = RBACAuthorizer(registry)
+            case "Node":
+                rules = next(
+                    obj["rules"] for _, _, obj in policy.objects() if obj["metadata"]["name"] == "system:node"
+                )
+                made[mode] = NodeAuthorizer(registry, rules)
+            case "AlwaysAllow" | "AlwaysDeny":
+                made[mode] = _ALWAYS[mode]
+            case _:
+                known = "Node, RBAC, AlwaysAllow, AlwaysDeny"
+                raise SystemExit(f"Error: --authorization-mode: {mode} is not supported ({known})")
+    rbac = made.get("RBAC")
+    _built[registry] = Union(made, rbac if isinstance(rbac, RBACAuthorizer) else None)
+    return _built[registry]

@@ -1,0 +1,65 @@
+"""What a cluster starts with: namespaces, RBAC policy, priority classes, the kubernetes service.
+
+app.py calls post_start_hooks. May import: the registry, storage, authz.rules.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
+
+from kprov.kube.apiserver.bootstrap import (
+    api_services,
+    cluster_facts,
+    kubernetes_service,
+    rbac,
+    server_identity,
+    system,
+)
+from kprov.kube.apiserver.bootstrap.authentication_trust import authentication_trust
+from kprov.kube.apiserver.flowcontrol import bootstrap as flow_objects
+from kprov.kube.apiserver.interfaces import PostStartHook
+from kprov.kube.apiserver.registry.core.service import allocators
+from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
+from kprov.kube.apiserver.registry.registry import Registry
+
+__all__ = ["post_start_hooks"]
+
+
+def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostStartHook]:
+    """Upstream's post-start hooks that this server has, under upstream's names and in its order."""
+    return [
+        PostStartHook(
+            "priority-and-fairness-config-consumer", partial(flow_objects.follow_schemas, registry)
+        ),
+        PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
+        PostStartHook(
+            "start-cluster-authentication-info-controller",
+            partial(authentication_trust, options, registry),
+        ),
+        PostStartHook(
+            "start-kube-apiserver-identity-lease-controller", partial(server_identity.run, options, registry)
+        ),
+        PostStartHook(
+            "start-kube-apiserver-identity-lease-garbage-collector",
+            partial(server_identity.collect, registry),
+        ),
+        PostStartHook(
+            "start-legacy-token-tracking-controller", partial(cluster_facts.token_tracking, registry)
+        ),
+        PostStartHook(
+            "start-service-ip-repair-controllers",
+            Repair(registry, *allocators.build(options, registry)).run,
+        ),
+        PostStartHook("rbac/bootstrap-roles", partial(rbac.run, registry)),
+        PostStartHook(
+            "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
+        ),
+        PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
+        PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
+        PostStartHook(
+            "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)
+        ),
+        PostStartHook("apiservice-registration-controller", partial(api_services.run, registry)),
+    ]

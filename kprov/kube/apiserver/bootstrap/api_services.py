@@ -1,0 +1,99 @@
+"""APIService objects of the group versions that this server has itself.
+
+Source: upstream pkg/controlplane/apiserver (apiServicePriorities), kube-aggregator's autoregister controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from kprov.kube.apiserver.bootstrap.system import ensure
+from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.resources import group_versions
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+
+_GROUP, _PLURAL = "apiregistration.k8s.io", "apiservices"
+_LABEL: Final = "kube-aggregator.kubernetes.io/automanaged"
+#: By (group, version): (groupPriorityMinimum, versionPriority).
+PRIORITIES: Final = {
+    ("", "v1"): (18000, 1),
+    ("apps", "v1"): (17800, 15),
+    ("events.k8s.io", "v1"): (17750, 15),
+    ("authentication.k8s.io", "v1"): (17700, 15),
+    ("authorization.k8s.io", "v1"): (17600, 15),
+    ("autoscaling", "v1"): (17500, 15),
+    ("autoscaling", "v2"): (17500, 30),
+    ("batch", "v1"): (17400, 15),
+    ("certificates.k8s.io", "v1"): (17300, 15),
+    ("networking.k8s.io", "v1"): (17200, 15),
+    ("policy", "v1"): (17100, 15),
+    ("rbac.authorization.k8s.io", "v1"): (17000, 15),
+    ("storage.k8s.io", "v1"): (16800, 15),
+    ("apiextensions.k8s.io", "v1"): (16700, 15),
+    ("admissionregistration.k8s.io", "v1"): (16700, 15),
+    ("scheduling.k8s.io", "v1"): (16600, 15),
+    ("coordination.k8s.io", "v1"): (16500, 15),
+    ("node.k8s.io", "v1"): (16300, 15),
+    ("discovery.k8s.io", "v1"): (16200, 15),
+    ("resource.k8s.io", "v1"): (16200, 21),
+    ("flowcontrol.apiserver.k8s.io", "v1"): (16100, 21),
+}
+_LOOK_AGAIN_SECONDS: Final = 60.0
+
+
+async def run(registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook apiservice-registration-controller: makes them, and again when one is missing."""
+    while True:
+        for group, version in group_versions():
+            if (group, version) in PRIORITIES:
+                await _ensure(registry, group, version)
+        done()
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _ensure(registry: Registry, group: str, version: str) -> None:
+    store, name = registry.store(_GROUP, _PLURAL), f"{version}.{group}"
+    held = store.lister.get("", name)
+    if held is None:
+        await ensure(registry, _GROUP, _PLURAL, "", _wanted(group, version))
+    if held is None or not (held.get("status") or {}).get("conditions"):
+        await _available(registry, name)
+
+
+def _wanted(group: str, version: str) -> Object:
+    minimum, priority = PRIORITIES[group, version]
+    spec: Object = {"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority}
+    if group:
+        spec["group"] = group
+    return {"metadata": {"name": f"{version}.{group}", "labels": {_LABEL: "onstart"}}, "spec": spec}
+
+
+async def _available(registry: Registry, name: str) -> None:
+    """What this server has itself is there while it is."""
+    store = registry.store(_GROUP, _PLURAL)
+    condition = {
+        "type": "Available",
+        "status": "True",
+        "lastTransitionTime": timestamps.now(),
+        "reason": "Local",
+        "message": "Local APIServices are always available",
+    }
+
+    def change(old: Object | None) -> Object:
+        held = dict(old or {})
+        if not (held.get("status") or {}).get("conditions"):
+            held["status"] = {"conditions": [condition]}
+        return held
+
+    context = system_context("update", store.resource, "", name)
+    try:
+        await store.update(context, "", name, change, subresource="status")
+    except StatusError as error:
+        if error.reason not in {"NotFound", "Conflict"}:
+            raise

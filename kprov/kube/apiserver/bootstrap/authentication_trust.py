@@ -1,0 +1,122 @@
+"""The config map that tells others which authorities sign clients and front proxies, and their headers.
+
+Several API servers may have different files while authorities are exchanged: what stands there stays beside
+one's own. Source: upstream pkg/controlplane/controller/clusterauthenticationtrust.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from kprov.kube.apiserver.authn.authorities import SECONDS, AuthorityFile
+from kprov.kube.apiserver.bootstrap import system
+from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.registry import Registry
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+_NAMESPACE: Final = "kube-system"
+_NAME: Final = "extension-apiserver-authentication"
+_SYNC_SECONDS: Final = 60.0
+_CLIENTS: Final = "client-ca-file"
+_PROXIES: Final = "requestheader-client-ca-file"
+_UIDS: Final = "requestheader-uid-headers"
+_LISTS: Final = (
+    "requestheader-username-headers",
+    _UIDS,
+    "requestheader-group-headers",
+    "requestheader-extra-headers-prefix",
+    "requestheader-allowed-names",
+)
+#: An authority that ended so long ago is still told.
+_SLACK: Final = timedelta(minutes=5)
+
+
+async def authentication_trust(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook start-cluster-authentication-info-controller.
+
+    Looks at once when the config map or an authority is another, and each minute at what others changed.
+    """
+    store = registry.store("", "configmaps")
+    files = AuthorityFile(options.client_ca_file), AuthorityFile(options.requestheader_client_ca_file)
+    synced_at = float("-inf")
+    while True:
+        current = store.lister.get(_NAMESPACE, _NAME)
+        changed = [file.look() for file in files]
+        if current is None or any(changed) or time.monotonic() - synced_at >= _SYNC_SECONDS:
+            await _sync(registry, current, required(options, *files))
+            synced_at = time.monotonic()
+        done()
+        await asyncio.sleep(SECONDS)
+
+
+async def _sync(registry: Registry, current: Object | None, wanted: Mapping[str, str]) -> None:
+    try:
+        data = combined((current or {}).get("data") or {}, wanted)
+    except ValueError as error:
+        log.warning("config map %s/%s is left as it is: %s", _NAMESPACE, _NAME, error)
+        return
+    if current is not None and data == (current.get("data") or {}):
+        return
+    store = registry.store("", "configmaps")
+    await system.ensure_namespace(registry, _NAMESPACE)
+
+    def change(obj: Object | None) -> Object:
+        obj = obj or {"metadata": {"name": _NAME}}
+        obj["data"] = combined(obj.get("data") or {}, wanted)
+        return obj
+
+    context = system_context("update", store.resource, _NAMESPACE, _NAME)
+    await store.update(context, _NAMESPACE, _NAME, change, create=True)
+
+
+def required(options: Namespace, clients: AuthorityFile, proxies: AuthorityFile) -> dict[str, str]:
+    """What this API server has to tell: PEM bundles, and lists as JSON."""
+    data = {_CLIENTS: clients.pem.decode(), _PROXIES: proxies.pem.decode()}
+    for name in _LISTS:
+        data[name] = _written(getattr(options, name.replace("-", "_")))
+    return data
+
+
+def combined(existing: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """The config map's data. ValueError: what stands there can be read by nobody."""
+    clients, proxies = (_bundle(existing.get(name, ""), wanted[name]) for name in (_CLIENTS, _PROXIES))
+    lists = {name: [*dict.fromkeys(_read(existing.get(name, "")) + _read(wanted[name]))] for name in _LISTS}
+    data = {_CLIENTS: clients} if clients else {}
+    if proxies:
+        data[_PROXIES] = proxies
+        data |= {name: _written(values) for name, values in lists.items() if values or name != _UIDS}
+    return data
+
+
+def _bundle(*bundles: str) -> str:
+    ended = datetime.now(UTC) - _SLACK
+    found = [each for text in bundles if text for each in x509.load_pem_x509_certificates(text.encode())]
+    kept = dict.fromkeys(
+        each.public_bytes(Encoding.PEM).decode() for each in found if each.not_valid_after_utc > ended
+    )
+    return "".join(kept)
+
+
+def _read(text: str) -> list[str]:
+    values = json.loads(text) if text else []
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise ValueError(f"{text} is no list of strings")
+    return values
+
+
+def _written(values: Any) -> str:
+    return json.dumps(list(values), separators=(",", ":"))

@@ -1,0 +1,220 @@
+"""The service default/kubernetes: one fixed ClusterIP, whose endpoints are the API servers that live.
+
+Each server keeps a key with an etcd lease, /registry/masterleases/IP; the endpoints follow from these keys.
+Source: upstream pkg/controlplane/controller/kubernetesservice and pkg/controlplane/reconcilers/lease.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import time
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.bootstrap import system
+from kprov.kube.apiserver.registry.core.service.allocators.address_range import AddressRange
+from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.storage.interface import (
+    KeyChangedError,
+    KeyExistsError,
+    Storage,
+    StorageError,
+    Stored,
+)
+from kprov.kube.machinery.status import StatusError
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+
+LEASES: Final = "/registry/masterleases/"
+LEASE_SECONDS: Final = 15
+REFRESH_SECONDS: Final = 10.0
+#: A dead server leaves the endpoints this much after its lease at the latest.
+LOOK_SECONDS: Final = 1.0
+_FAREWELL_SECONDS: Final = 5.0
+_NAME: Final = "kubernetes"
+_NAMESPACE: Final = "default"
+
+
+class ServerLeases:
+    """Which API servers live, by their keys in etcd.
+
+    A key counts for as long as it keeps being written: how long etcd itself keeps it is only the last resort.
+    """
+
+    def __init__(
+        self, storage: Storage, address: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._storage = storage
+        self._key = LEASES + address
+        self._value = orjson.dumps(
+            {"kind": "Endpoints", "apiVersion": "v1", "subsets": [{"addresses": [{"ip": address}]}]}
+        )
+        self._clock = clock
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    async def renew(self) -> None:
+        """Write this server's key. StorageError: it could not be written."""
+        current = await self._storage.get(self._key)
+        try:
+            if current is None:
+                await self._storage.create(self._key, self._value, ttl=LEASE_SECONDS)
+            else:
+                await self._storage.update(
+                    self._key, self._value, expected=current.revision, ttl=LEASE_SECONDS
+                )
+        except (KeyExistsError, KeyChangedError):
+            # Written by an earlier self that is about to end: it counts as well.
+            log.debug("%s was written at the same moment", self._key)
+
+    async def remove(self) -> None:
+        """Take this server's key away."""
+        current = await self._storage.get(self._key)
+        while current is not None:
+            try:
+                await self._storage.delete(self._key, expected=current.revision)
+            except KeyChangedError as error:
+                current = error.current
+            else:
+                return
+
+    async def addresses(self) -> list[str]:
+        """IPs of the servers that live, sorted."""
+        page = await self._storage.list(LEASES)
+        now = self._clock()
+        self._seen = {item.key: self._last_change(item, now) for item in page.items}
+        living = [key for key, (_, since) in self._seen.items() if now - since <= LEASE_SECONDS]
+        return sorted(key.removeprefix(LEASES) for key in living)
+
+    def _last_change(self, item: Stored, now: float) -> tuple[int, float]:
+        known = self._seen.get(item.key)
+        return known if known is not None and known[0] == item.revision else (item.revision, now)
+
+
+async def run(options: Namespace, registry: Registry, done: Callable[[], None]) -> None:
+    """The post-start hook bootstrap-controller; leaves the endpoints when it is cancelled."""
+    address = advertised_address(options)
+    port: int = options.secure_port
+    leases = ServerLeases(registry.storage, address)
+    shown: list[str] | None = None
+    renew_at = 0.0
+    try:
+        while True:
+            try:
+                renewing = time.monotonic() >= renew_at
+                if renewing:
+                    await _ensure_service(options, registry)
+                if options.endpoint_reconciler_type != "none":
+                    if renewing:
+                        await leases.renew()
+                    living = await leases.addresses()
+                    # Now and then also without news: someone may have changed the endpoints.
+                    if renewing or living != shown:
+                        await publish(registry, living, port)
+                        shown = living
+                if renewing:
+                    renew_at = time.monotonic() + REFRESH_SECONDS
+                done()
+            except (StatusError, StorageError) as error:
+                log.warning("default/kubernetes is not up to date: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        if options.endpoint_reconciler_type != "none":
+            await _leave(registry, leases, port)
+
+
+async def _leave(registry: Registry, leases: ServerLeases, port: int) -> None:
+    try:
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await leases.remove()
+            await publish(registry, await leases.addresses(), port)
+    except (TimeoutError, StatusError, StorageError) as error:
+        log.warning(
+            "this server stays in the endpoints of default/kubernetes until its lease ends: %s", error
+        )
+
+
+def advertised_address(options: Namespace) -> str:
+    """--advertise-address, else --bind-address, else the address that the default route leaves from."""
+    for text in (options.advertise_address, options.bind_address):
+        if text and not ipaddress.ip_address(text).is_unspecified:
+            return str(ipaddress.ip_address(text))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        # Nothing is sent: the kernel only chooses a route.
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
+async def _ensure_service(options: Namespace, registry: Registry) -> None:
+    store = registry.store("", "services")
+    if store.lister.get(_NAMESPACE, _NAME) is not None:
+        return
+    await system.ensure_namespace(registry, _NAMESPACE)
+    first = AddressRange.of_flag(options.service_cluster_ip_range)[0].first
+    service = {
+        "metadata": {"name": _NAME, "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": str(first),
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": options.secure_port}],
+        },
+    }
+    try:
+        await store.create(system_context("create", store.resource, _NAMESPACE, _NAME), _NAMESPACE, service)
+    except StatusError as error:
+        if error.reason != "AlreadyExists":
+            raise
+
+
+async def publish(registry: Registry, addresses: Sequence[str], port: int) -> None:
+    """Make Endpoints and EndpointSlice say these addresses; nothing is written when they do."""
+    await _change(registry, "", "endpoints", lambda obj: _write_endpoints(obj, addresses, port))
+    await _change(
+        registry, "discovery.k8s.io", "endpointslices", lambda obj: _write_slice(obj, addresses, port)
+    )
+
+
+async def _change(registry: Registry, group: str, plural: str, write: Callable[[Object], None]) -> None:
+    store = registry.store(group, plural)
+
+    def change(current: Object | None) -> Object:
+        obj = current or {"metadata": {"name": _NAME}}
+        write(obj)
+        return obj
+
+    context = system_context("update", store.resource, _NAMESPACE, _NAME)
+    await store.update(context, _NAMESPACE, _NAME, change, create=True)
+
+
+def _write_endpoints(obj: Object, addresses: Sequence[str], port: int) -> None:
+    obj["metadata"].setdefault("labels", {})["endpointslice.kubernetes.io/skip-mirror"] = "true"
+    obj.pop("subsets", None)
+    if addresses:
+        obj["subsets"] = [
+            {
+                "addresses": [{"ip": address} for address in addresses],
+                "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+            }
+        ]
+
+
+def _write_slice(obj: Object, addresses: Sequence[str], port: int) -> None:
+    obj["metadata"].setdefault("labels", {})["kubernetes.io/service-name"] = _NAME
+    is_v6 = bool(addresses) and all(":" in address for address in addresses)
+    obj.setdefault("addressType", "IPv6" if is_v6 else "IPv4")
+    obj["endpoints"] = [
+        {"addresses": [address], "conditions": {"ready": True}}
+        for address in addresses
+        if (":" in address) == (obj["addressType"] == "IPv6")
+    ]
+    obj["ports"] = [{"name": "https", "port": port, "protocol": "TCP"}]

@@ -1,0 +1,225 @@
+"""Request bodies: read within limits, decoded from JSON or YAML, checked against the schema."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from kprov.kube.apiserver.handlers import foreign_kinds
+from kprov.kube.apiserver.protobuf import decode as decoder
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.component_base.http11.body import BrokenBodyError
+from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
+from kprov.kube.machinery.resources import api_version
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.request import Request
+
+Object = dict[str, Any]
+Gvk = tuple[str, str, str]
+
+#: Upstream's limit for a request body.
+MAX_BYTES: Final = 3 * 1024 * 1024
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+ACCEPTED: Final = (JSON, YAML, decoder.MEDIA_TYPE)
+_NO_KIND: Final = "couldn't get version/kind; json parse error: "
+#: What upstream reads first of a document.
+_GO_TYPE: Final = (
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+)
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE: Final = re.compile(f"{_WORD}(?:/{_WORD})?")
+_PARAMETER: Final = re.compile(rf'{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\]|\\.)*")')
+#: Of a body that nothing could be made of.
+_SHOWN_BYTES: Final = 30
+_VALIDATION: Final = {"", "Ignore", "Warn", "Strict"}
+#: Another version, of the same fields, in which a kind may come.
+_ALSO: Final[dict[Gvk, str]] = {("policy", "v1", "Eviction"): "policy/v1beta1"}
+
+
+class NotAnObjectError(ValueError):
+    """Something else than a JSON object."""
+
+
+async def read(request: Request) -> bytes:
+    """The whole body; as upstream, whatever Content-Encoding says. Raises StatusError 413 above the limit."""
+    length = request.content_length
+    if length is not None and length > MAX_BYTES:
+        raise _too_large()
+    if length is not None and length == 0:
+        return b""
+    pieces, size = [], 0
+    try:
+        async for piece in request.body.iter_any():
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise _too_large()
+            pieces.append(piece)
+    except BrokenBodyError as error:
+        raise status.bad_request(str(error)) from None
+    data = b"".join(pieces)
+    event = getattr(request, "audit", None)
+    if event is not None:
+        event.body, event.content_type = data, media_type(request)
+    return data
+
+
+def _too_large() -> status.StatusError:
+    return status.request_entity_too_large(f"limit is {MAX_BYTES}")
+
+
+def media_type(request: Request) -> str:
+    """Content-Type without parameters, in lower case; JSON when there is none, "" when it is malformed."""
+    text = request.headers.get("Content-Type", "")
+    if not text:
+        return JSON
+    return _parsed_media_type(text)
+
+
+@lru_cache(maxsize=256)
+def _parsed_media_type(text: str) -> str:
+    """As Go's mime.ParseMediaType: a parameter that is none makes the whole malformed."""
+    named, *rest = text.split(";")
+    named = named.strip().lower()
+    if not _MEDIA_TYPE.fullmatch(named):
+        return ""
+    if any(each.strip() and not _PARAMETER.fullmatch(each.strip()) for each in rest):
+        return ""
+    # Only at the end a semicolon may stand for nothing.
+    return "" if any(not each.strip() for each in rest[:-1]) else named
+
+
+def check_type(content_type: str) -> None:
+    """Raises StatusError 415 for what is not read here."""
+    if content_type not in ACCEPTED:
+        raise status.unsupported_media_type(ACCEPTED)
+
+
+def decode(data: bytes, content_type: str) -> Any:
+    """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
+    try:
+        return _decoded(data, content_type)
+    except ValueError as error:
+        raise status.bad_request(str(error)) from None
+
+
+def _decoded(data: bytes, content_type: str) -> Any:
+    """Raises StatusError 415, and ValueError with upstream's text."""
+    if content_type == JSON:
+        try:
+            return go_json.loads(data)
+        except go_json.JsonError as error:
+            raise ValueError(_NO_KIND + str(error)) from None
+    if content_type == YAML:
+        return go_yaml.loads(data)
+    if content_type == decoder.MEDIA_TYPE:
+        return decoder.decode(data)
+    raise status.unsupported_media_type(ACCEPTED)
+
+
+def from_yaml(data: bytes) -> Any:
+    """A YAML (or JSON) document with JSON's types. Raises StatusError 400."""
+    try:
+        return go_yaml.loads(data)
+    except go_yaml.YamlError as error:
+        raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+
+
+def typed(data: bytes, content_type: str, gvk: Gvk) -> Object:
+    """What a body of that kind says. Raises StatusError 400, 415."""
+    try:
+        found = _decoded(data, content_type)
+        return of_kind({} if found is None else found, gvk)
+    except ValueError as error:
+        text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summary(data)})"
+        raise status.bad_request(text) from None
+
+
+def _summary(data: bytes) -> str:
+    if not data:
+        return "<empty>"
+    begin = data[:_SHOWN_BYTES]
+    text = begin.decode("utf-8", "replace") if data[:1] == b"{" else begin.hex()
+    return text if len(data) <= _SHOWN_BYTES else f"{text} ..."
+
+
+def check(
+    obj: Object,
+    gvk: Gvk,
+    context: RequestContext,
+    validation: str,
+    data: bytes | None = None,
+    content_type: str = JSON,
+) -> Object:
+    """What `typed` gave, with kind and version, pruned as Go's decoding would.
+
+    Unknown fields are warned of or refused.
+
+    validation: the fieldValidation parameter; data: what it was made of, for duplicate fields.
+    """
+    mode = validation_mode(validation)
+    if mode == "Ignore":
+        data = None
+    report = schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
+    if data is not None and content_type == YAML:
+        report.duplicate_keys = duplicates.yaml_duplicates(data)
+    refusal = report.bad_request_text(gvk, strict=mode == "Strict")
+    if refusal is not None:
+        raise status.bad_request(refusal)
+    if mode == "Warn":
+        context.warnings += report.warnings
+    named = _named(obj, gvk)
+    named.setdefault("metadata", {})
+    return named
+
+
+def validation_mode(validation: str) -> str:
+    """The fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
+    if validation not in _VALIDATION:
+        error = field.not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])
+        raise status.invalid("meta.k8s.io", "CreateOptions", "", [error])
+    return validation or "Warn"
+
+
+def identified(obj: Any, gvk: Gvk) -> Object:
+    """The object with kind and version; where it lacks them they are those of the path. Raises as of_kind."""
+    return _named(of_kind(obj, gvk), gvk)
+
+
+def of_kind(obj: Any, gvk: Gvk) -> Object:
+    """The same object, which says that it is of that kind or says nothing.
+
+    Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
+    """
+    check_shape(obj)
+    group, version, kind = gvk
+    expected = api_version(group, version)
+    found_kind, found_version = obj.get("kind") or kind, obj.get("apiVersion") or expected
+    if found_version == _ALSO.get(gvk):
+        found_version = expected
+    if found_version.count("/") > 1:
+        raise ValueError(f"unexpected GroupVersion string: {found_version}")
+    if (found_kind, found_version) != (kind, expected):
+        raise status.bad_request(foreign_kinds.refusal(found_version, found_kind, gvk))
+    found: Object = obj
+    return found
+
+
+def _named(obj: Object, gvk: Gvk) -> Object:
+    obj["kind"], obj["apiVersion"] = gvk[2], api_version(*gvk[:2])
+    return obj
+
+
+def check_shape(obj: Any) -> None:
+    """Raises ValueError for what is no object, or has a kind or version that is no text."""
+    if not isinstance(obj, dict):
+        raise NotAnObjectError(
+            f"{_NO_KIND}json: cannot unmarshal {go_json.kind(obj)} into Go value of type {_GO_TYPE}"
+        )
+    for name in ("apiVersion", "kind"):
+        if obj.get(name) is not None and not isinstance(obj[name], str):
+            found = go_json.kind(obj[name])
+            text = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
+            raise ValueError(_NO_KIND + text)

@@ -1,0 +1,186 @@
+"""Discovery: which groups, versions and resources are served, in the old form and aggregated.
+
+Source: apiserver/pkg/endpoints/discovery and api/apidiscovery/v2.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.handlers.negotiation import JSON, YAML, check_route, clauses
+from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
+
+Json = dict[str, Any]
+
+_AGGREGATED: Final = {"g": "apidiscovery.k8s.io", "v": "v2", "as": "APIGroupDiscoveryList"}
+_PARAMETERS: Final = ";".join(f"{name}={value}" for name, value in _AGGREGATED.items())
+AGGREGATED_TYPE: Final = f"{JSON};{_PARAMETERS}"
+
+
+class Discovery:
+    """All documents, made once."""
+
+    def __init__(self, resources: Iterable[Resource], address: str) -> None:
+        self._versions: dict[str, dict[str, list[Resource]]] = {}
+        for resource in resources:
+            self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+        self._documents = self._plain(address)
+        core = self._aggregate({"": self._versions.get("", {})})
+        named = self._aggregate({name: held for name, held in self._versions.items() if name})
+        self._aggregated = {path: (each, _etag(each)) for path, each in (("/api", core), ("/apis", named))}
+
+    def has(self, path: str) -> bool:
+        """Whether there is a document at a path without a slash at its end."""
+        return path in self._documents
+
+    def plain(self, path: str) -> Json | None:
+        """The document of a path in its old form, None when there is none. Shared: not to be changed."""
+        return self._documents.get(path)
+
+    def aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
+        """(document, media type, ETag), None where there is none of a path or it is not asked for.
+
+        Who takes both forms gets this one, whatever stands first. Raises StatusError 406.
+        """
+        found = self._aggregated.get(path)
+        if found is None:
+            return None
+        if is_routed(path) and accept:
+            check_route(accept)
+        for named, values in clauses(accept):
+            for media_type in (JSON, YAML):
+                if named in {media_type, "application/*", "*/*"} and values.items() >= _AGGREGATED.items():
+                    return found[0], f"{media_type};{_PARAMETERS}", found[1]
+        return None
+
+    def _plain(self, address: str) -> dict[str, Json]:
+        documents: dict[str, Json] = {
+            "/api": {
+                "kind": "APIVersions",
+                "versions": list(self._versions.get("", {})),
+                "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
+            },
+            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+        }
+        for group, versions in self._versions.items():
+            for version, resources in versions.items():
+                documents[resources[0].api_path] = {
+                    "kind": "APIResourceList",
+                    "groupVersion": api_version(group, version),
+                    "resources": [entry for resource in resources for entry in _old_entries(resource)],
+                } | ({"apiVersion": "v1"} if group else {})
+            if group:
+                described = _group(group, list(versions))
+                documents["/apis"]["groups"].append(described)
+                documents[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **described}
+        return documents
+
+    def _aggregate(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
+        items = [
+            {
+                "metadata": {"name": group} if group else {},
+                "versions": [
+                    {
+                        "version": version,
+                        "resources": [_new_entry(resource) for resource in resources],
+                        "freshness": "Current",
+                    }
+                    for version, resources in versions.items()
+                ],
+            }
+            for group, versions in groups.items()
+        ]
+        return {
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": items,
+        }
+
+
+def is_routed(path: str) -> bool:
+    """Whether upstream serves a document by a route that has media types; the lists of groups are not."""
+    return not (path == "/apis" or (path.startswith("/apis/") and path.count("/") == 2))
+
+
+def _etag(document: Json) -> str:
+    digest = hashlib.sha512(orjson.dumps(document), usedforsecurity=False)
+    return f'"{digest.hexdigest().upper()}"'
+
+
+def _group(group: str, versions: list[str]) -> Json:
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _old_entries(resource: Resource) -> list[Json]:
+    entry: Json = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if "watch" in resource.verbs:
+        entry["storageVersionHash"] = _storage_version_hash(resource)
+    return [entry, *(_old_subresource(resource, each) for each in resource.subresources)]
+
+
+def _old_subresource(resource: Resource, subresource: Subresource) -> Json:
+    entry: Json = {
+        "name": f"{resource.plural}/{subresource.name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+        "kind": subresource.kind,
+        "verbs": list(subresource.verbs),
+    }
+    if (subresource.group, subresource.version) != (resource.group, resource.version):
+        entry |= {"group": subresource.group, "version": subresource.version}
+    return entry
+
+
+def _storage_version_hash(resource: Resource) -> str:
+    """Tells a storage migrator in which version objects are written."""
+    group, version = storage_version(resource)
+    digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _kind(resource: Resource, group: str, version: str, kind: str) -> Json:
+    """Group and version are empty where they are the list's own, as upstream leaves them."""
+    if (group, version) == (resource.group, resource.version):
+        group = version = ""
+    return {"group": group, "version": version, "kind": kind}
+
+
+def _new_entry(resource: Resource) -> Json:
+    entry: Json = {
+        "resource": resource.plural,
+        "responseKind": _kind(resource, *resource.gvk),
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if resource.subresources:
+        entry["subresources"] = [
+            {
+                "subresource": each.name,
+                "responseKind": _kind(resource, each.group, each.version, each.kind),
+                "verbs": list(each.verbs),
+            }
+            for each in resource.subresources
+        ]
+    return entry

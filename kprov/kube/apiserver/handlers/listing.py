@@ -1,0 +1,160 @@
+"""LIST: bytes joined from the cache, or a page of the past from etcd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from kprov.kube.apiserver.cacher.cacher import NotFreshError
+from kprov.kube.apiserver.cacher.entry import Entry
+from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.handlers.continuation import Token
+from kprov.kube.apiserver.handlers.parameters import ListOptions
+from kprov.kube.apiserver.registry.generic.read_store import initializing, unavailable
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.storage.interface import (
+    CompactedError,
+    FutureRevisionError,
+    Stored,
+    UnavailableError,
+    UnreadableError,
+)
+from kprov.kube.machinery import status
+
+_EXPIRED = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the "
+    "remainder of the results. Continuing with the provided token results in an inconsistent list - objects "
+    "that were created, modified, or deleted between the time the first chunk was returned and now may show "
+    "up in the list."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The entries of one answer, and what its metadata says."""
+
+    entries: Sequence[Entry]
+    revision: int
+    token: Token | None = None
+    remaining: int | None = None
+
+
+async def find(store: Store, options: ListOptions) -> Listed:
+    """What a LIST gives. Raises StatusError: 410 for what is compacted, 504 for what is not there yet."""
+    if options.token is not None:
+        return await _from_storage(store, options, options.token.revision, options.token)
+    exact = options.match == "Exact" or (options.limit and not options.match and options.revision)
+    if exact and options.revision:
+        return await _from_storage(store, options, options.revision, None)
+    await catch_up(store, options.revision)
+    if store.cache.unreadable:
+        store.check_readable()
+    revision = store.cacher.revision
+    entries = list(store.cache.select(options.selection))
+    whole = options.revision == 0 and not store.strategy.pages_any_version
+    if not options.limit or len(entries) < options.limit or whole:
+        # What any version will do for is given whole.
+        return Listed(entries, revision)
+    page = entries[: options.limit]
+    if len(page) == len(entries) and not _is_followed(store, options.selection, page[-1]):
+        return Listed(entries, revision)
+    remaining = len(entries) - options.limit if options.selection.is_everything else None
+    return Listed(page, revision, Token(revision, _start(_prefix(store, options), page[-1])), remaining)
+
+
+def _is_followed(store: Store, selection: Selection, last: Entry) -> bool:
+    """Whether anything else stands behind it: upstream looks at none of that once a page is full."""
+    fields = selection.fields
+    if selection.is_everything or (fields is not None and fields.exact("metadata.name") is not None):
+        return False
+    return not store.cache.is_last(last.key, selection.namespace)
+
+
+async def catch_up(store: Store, revision: int | None) -> None:
+    """Let the cache be as new as a resourceVersion wants it: None the newest, 0 whatever there is."""
+    if revision is None:
+        await store.fresh()
+        return
+    try:
+        await store.cacher.wait_for(revision)
+    except NotFreshError:
+        if not store.cacher.loaded.is_set():
+            raise initializing() from None
+        text = f"Too large resource version: {revision}, current: {store.cacher.revision}"
+        failure = status.timeout(text, 1)
+        failure.status["details"]["causes"] = [
+            {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+        ]
+        raise failure from None
+
+
+def render(store: Store, listed: Listed) -> bytes:
+    """The list's JSON, a line."""
+    resource = store.resource
+    metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
+    if listed.token is not None:
+        metadata["continue"] = listed.token.encoded()
+        if listed.remaining is not None:
+            metadata["remainingItemCount"] = listed.remaining
+    top = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
+    items = b",{".join([entry.tail for entry in listed.entries])
+    opening = b',"items":[{' if listed.entries else b',"items":['
+    return b"%b%b%b%b]}\n" % (top, orjson.dumps(metadata), opening, items)
+
+
+def _prefix(store: Store, options: ListOptions) -> str:
+    """Of all keys that may be listed."""
+    prefix, namespace = store.cache.prefix, options.selection.namespace
+    return f"{prefix}{namespace}/" if namespace and store.resource.namespaced else prefix
+
+
+def _start(prefix: str, last: Entry) -> str:
+    return last.key.removeprefix(prefix) + "\0"
+
+
+async def _from_storage(store: Store, options: ListOptions, revision: int, token: Token | None) -> Listed:
+    prefix, selection = _prefix(store, options), options.selection
+    after = (prefix + token.start).rstrip("\0") if token else ""
+    at = max(revision, 0)
+    if at > store.cacher.revision:
+        await catch_up(store, at)
+    found: list[Entry] = []
+    try:
+        while True:
+            page = await store.storage.list(prefix, revision=at, limit=options.limit, after=after)
+            at = at or page.revision
+            for item in page.items:
+                if item.error:
+                    raise status.internal_error(str(UnreadableError(item.key, item.error)))
+                entry = _entry(store, item)
+                if selection.matches(entry):
+                    found.append(entry)
+                    if options.limit and len(found) == options.limit:
+                        break
+            if not page.items or not page.remaining or (options.limit and len(found) >= options.limit):
+                break
+            after = page.items[-1].key
+    except CompactedError:
+        if token is None:
+            raise status.expired("The resourceVersion for the provided list is too old.") from None
+        failure = status.expired(_EXPIRED)
+        failure.status["metadata"] = {"continue": Token(-1, token.start).encoded()}
+        raise failure from None
+    except FutureRevisionError:
+        raise status.timeout(f"Too large resource version: {revision}", 1) from None
+    except UnavailableError as error:
+        raise unavailable(error) from error
+    last_seen = found[-1].key if found else ""
+    is_full = bool(options.limit) and len(found) >= options.limit
+    more = is_full and (page.remaining > 0 or page.items[-1].key != last_seen)
+    if not more:
+        return Listed(found, at)
+    remaining = page.remaining if selection.is_everything else None
+    return Listed(found, at, Token(at, _start(prefix, found[-1])), remaining)
+
+
+def _entry(store: Store, item: Stored) -> Entry:
+    return store.cache.source.entry(item.key, item.value, item.revision)

@@ -1,0 +1,113 @@
+"""/openapi/v2 and /openapi/v3: what is served, as documents that clients keep.
+
+Source: upstream k8s.io/kube-openapi pkg/handler and pkg/handler3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+from typing import Final
+
+import orjson
+
+from kprov.kube.apiserver.handlers.negotiation import media_types
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import openapi, openapi_proto
+from kprov.kube.machinery.resources import Resource
+
+V2: Final = "/openapi/v2"
+V3: Final = "/openapi/v3"
+JSON: Final = "application/json"
+#: client-go asks with an @ that RFC 6838 does not allow.
+_PROTOBUF: Final = (openapi_proto.MEDIA_TYPE, openapi_proto.MEDIA_TYPE.replace("spec.v2.v1", "spec.v2@v1"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A document, gzipped; `etag` without quotes."""
+
+    zipped: bytes
+    etag: str
+
+
+class OpenApi:
+    """Documents are made when first asked for, in a thread, and kept gzipped only."""
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = tuple(resources)
+        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._lock = asyncio.Lock()
+
+    async def answer(self, request: Request, path: str) -> Response | None:
+        """The answer to a path below /openapi, None when there is none."""
+        maker, etag = self._maker(path)
+        if maker is None:
+            return None
+        media_type = _media_type(request.headers.get("Accept", ""), is_v2=path == V2)
+        if not media_type:
+            return Response(status=406)
+        kept = await self._document(path, media_type, maker, etag)
+        headers = {
+            "Content-Type": media_type,
+            "ETag": f'"{kept.etag}"',
+            "Vary": "Accept-Encoding, Accept",
+            "Cache-Control": "no-cache, private",
+        }
+        asked = request.query.get("hash", "")
+        if asked and etag:
+            if asked != kept.etag:
+                return Response(status=301, headers={"Location": f"{path}?hash={kept.etag}"})
+            expires = datetime.now(UTC) + timedelta(days=365)
+            headers["Cache-Control"] = "public, immutable"
+            headers["Expires"] = format_datetime(expires, usegmt=True)
+        if f'"{kept.etag}"' in request.headers.get("If-None-Match", ""):
+            return Response(status=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return Response(body=kept.zipped, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(body=await asyncio.to_thread(gzip.decompress, kept.zipped), headers=headers)
+
+    async def _document(self, path: str, media_type: str, maker: Callable[[], bytes], etag: str) -> _Kept:
+        async with self._lock:
+            if (path, media_type) not in self._kept:
+                make = partial(_made, maker, etag, as_protobuf=media_type != JSON)
+                self._kept[path, media_type] = await asyncio.to_thread(make)
+        return self._kept[path, media_type]
+
+    def _maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
+        """What makes the document of a path, and its ETag where that is known before it is made."""
+        if path == V2:
+            return partial(openapi.v2, self._resources), ""
+        if path == V3:
+            return lambda: orjson.dumps(openapi.v3_index(self._resources)), ""
+        for resource in self._resources:
+            if path == f"{V3}{resource.api_path}":
+                group, version = resource.group, resource.version
+                etag = openapi.etag(group, version, self._resources)
+                return partial(openapi.v3, group, version, self._resources), etag
+        return None, ""
+
+
+def _media_type(accept: str, *, is_v2: bool) -> str:
+    """What the client takes first of what there is, "" for nothing."""
+    for media_type in media_types(accept or "*/*"):
+        if media_type in {"*/*", "application/*", JSON}:
+            return JSON
+        if is_v2 and media_type in _PROTOBUF:
+            return openapi_proto.MEDIA_TYPE
+    return ""
+
+
+def _made(maker: Callable[[], bytes], etag: str, *, as_protobuf: bool) -> _Kept:
+    body = maker()
+    if as_protobuf:
+        body = openapi_proto.encode(orjson.loads(body))
+    etag = etag or hashlib.sha512(body, usedforsecurity=False).hexdigest().upper()
+    return _Kept(gzip.compress(body, 6), etag)

@@ -1,0 +1,106 @@
+"""How others verify service account tokens: the issuer's OpenID configuration and its public keys.
+
+Source: upstream pkg/serviceaccount/openidmetadata.go, pkg/routes/openidmetadata.go; RFC 7517 and 7518 (keys).
+"""
+
+from __future__ import annotations
+
+import base64
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from kprov.kube.apiserver.authn import service_accounts
+from kprov.kube.apiserver.handlers.negotiation import check_route
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.machinery import go_json, status
+
+CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
+KEYS_PATH: Final = "/openid/v1/jwks"
+_MAX_AGE_SECONDS: Final = 3600
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+
+class OpenId:
+    """Both documents, made once from --service-account-issuer and --service-account-key-file.
+
+    Nothing is served for an issuer that is no https URL, as upstream. OSError: a key file cannot be read.
+    """
+
+    def __init__(self, options: Namespace, address: str) -> None:
+        """address: HOST:PORT under which clients know the server, unless --service-account-jwks-uri says."""
+        issuers = list(options.service_account_issuer)
+        keys = service_accounts.load_public_keys(list(options.service_account_key_file))
+        self._documents: dict[str, tuple[bytes, str]] = {}
+        if issuers and keys and is_issuer_url(issuers[0]):
+            listed = key_set(keys)
+            uri = options.service_account_jwks_uri or f"https://{address}{KEYS_PATH}"
+            described = configuration(issuers[0], uri, listed)
+            self._documents = {
+                CONFIGURATION_PATH: (go_json.dumps(described), "application/json"),
+                KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
+            }
+
+    def paths(self) -> list[str]:
+        """All that are answered."""
+        return [*self._documents]
+
+    def answer(self, path: str, method: str = "GET", accept: str = "") -> Response | None:
+        """The answer to a path, None when it is none of the two. Raises StatusError 405 and 406."""
+        found = self._documents.get(path)
+        if found is None:
+            return None
+        if method != "GET":
+            raise status.method_not_allowed()
+        body, media_type = found
+        check_route(accept or "*/*", (media_type,))
+        cached = f"public, max-age={_MAX_AGE_SECONDS}"
+        return Response(body=body, headers={"Content-Type": media_type, "Cache-Control": cached})
+
+
+def is_issuer_url(text: str) -> bool:
+    """OpenID's rule: https, without query and fragment."""
+    url = urlsplit(text)
+    return url.scheme == "https" and not url.query and not url.fragment
+
+
+def configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str, Any]:
+    """The part of the provider metadata that who verifies tokens needs."""
+    return {
+        "issuer": issuer,
+        "jwks_uri": keys_uri,
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": sorted({key["alg"] for key in keys["keys"]}),
+    }
+
+
+def key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
+    """A JSON Web Key Set; key ids are those in the headers of tokens."""
+    return {"keys": [_key(key) for key in keys]}
+
+
+def _key(key: service_accounts.PublicKey) -> dict[str, str]:
+    head = {
+        "use": "sig",
+        "kid": service_accounts.key_id(key),
+        "alg": service_accounts.algorithm_of(key),
+    }
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        size = (key.key_size + 7) // 8
+        exponent = _encoded(numbers.e, (numbers.e.bit_length() + 7) // 8)
+        return head | {"kty": "RSA", "n": _encoded(numbers.n, size), "e": exponent}
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    point = key.public_numbers()
+    size = (key.key_size + 7) // 8
+    curve = _CURVES[key.curve.name]
+    return head | {"kty": "EC", "crv": curve, "x": _encoded(point.x, size), "y": _encoded(point.y, size)}
+
+
+def _encoded(number: int, size: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(size, "big")).rstrip(b"=").decode()

@@ -1,0 +1,110 @@
+"""/statusz and /flagz: what runs here since when, and with which flags; for people first.
+
+Source: apiserver/pkg/server/statusz and flagz.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kprov.kube.apiserver.handlers import negotiation, respond
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.options import VERSION
+from kprov.kube.machinery import timestamps
+
+_NAME: Final = "apiserver"
+_GROUP: Final = "config.k8s.io"
+_TEXT: Final = "text/plain"
+_SERVED: Final = (negotiation.JSON, negotiation.YAML, _TEXT)
+_KINDS: Final = {"/statusz": "Statusz", "/flagz": "Flagz"}
+#: All paths answered here.
+PATHS: Final = frozenset(_KINDS)
+#: Upstream's words, which tell programs to keep off the text.
+_WARNING: Final = (
+    "Warning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees "
+    "and is for debugging purposes only."
+)
+_DEPRECATED: Final = "v1alpha1"
+#: Not for debugging: these are not told.
+_APIS: Final = {"", "apis", "api", "openid", "openapi", ".well-known"}
+
+
+class Zpages:
+    """flags: text by name. paths: all that the server lists at /."""
+
+    def __init__(self, flags: Mapping[str, str], paths: Sequence[str]) -> None:
+        self._flags = dict(sorted(flags.items()))
+        self._paths = sorted({f"/{first}" for path in paths if (first := path.split("/")[1]) not in _APIS})
+        #: Made when the process begins.
+        self._started = time.time()
+
+    def answer(self, request: Request) -> Response:
+        """Text, or the object that is asked for by its version and kind. Raises StatusError 406."""
+        path = request.path
+        kind = _KINDS[path]
+        media_type, version = _wanted(request.headers.get("Accept", ""), kind)
+        if media_type == _TEXT:
+            text = self._status_text() if path == "/statusz" else self._flags_text()
+            body = f"\n{_NAME} {path[1:]}\n{_WARNING}\n{text}".encode()
+            return Response(body=body, headers=respond.headers(f"{_TEXT}; charset=utf-8"))
+        deprecated = f"This version of the {path[1:]} endpoint is deprecated. Please use a newer version."
+        made = {
+            "kind": kind,
+            "apiVersion": f"{_GROUP}/{version}",
+            "metadata": {"name": _NAME},
+            **(self._status() if path == "/statusz" else {"flags": self._flags}),
+        }
+        form = negotiation.Form(media_type, pretty=negotiation.is_read(request, request.query))
+        response = respond.document(made, form, warnings=[deprecated] if version == _DEPRECATED else ())
+        response.headers["Content-Type"] = f"{media_type};g={_GROUP};v={version};as={kind}"
+        return response
+
+    def _status(self) -> dict[str, Any]:
+        version = VERSION.lstrip("v").partition("+")[0]
+        return {
+            "startTime": timestamps.show(datetime.fromtimestamp(self._started, UTC)),
+            "uptimeSeconds": max(0, int(time.time() - self._started)),
+            "goVersion": f"python{platform.python_version()}",
+            "binaryVersion": version,
+            "emulationVersion": version.rpartition(".")[0],
+            "paths": self._paths,
+        }
+
+    def _status_text(self) -> str:
+        found = self._status()
+        seconds = found["uptimeSeconds"]
+        started = datetime.fromtimestamp(self._started, UTC)
+        lines = {
+            "Started": f"{started:%a %b} {started.day:2} {started:%H:%M:%S UTC %Y}",
+            "Up": f"{seconds // 3600} hr {seconds // 60 % 60:02} min {seconds % 60:02} sec",
+            "Go version": found["goVersion"],
+            "Binary version": found["binaryVersion"],
+            "Emulation version": found["emulationVersion"],
+            "Paths": " ".join(self._paths),
+        }
+        return "\n" + "".join(f"{name}: {value}\n" for name, value in lines.items())
+
+    def _flags_text(self) -> str:
+        return "".join(f"{name}: {value}\n" for name, value in self._flags.items())
+
+
+def _wanted(accept: str, kind: str) -> tuple[str, str]:
+    """Media type and version; objects only for those who name version and kind. Raises StatusError 406."""
+    if not accept.strip():
+        return _TEXT, ""
+    for named, values in negotiation.clauses(accept):
+        target = values.get("g"), values.get("v"), values.get("as")
+        for media_type in _SERVED:
+            if named not in {media_type, f"{media_type.partition('/')[0]}/*", "*/*"}:
+                continue
+            if target == (None, None, None):
+                if media_type == _TEXT:
+                    return _TEXT, ""
+            elif media_type != _TEXT and target in {(_GROUP, "v1alpha1", kind), (_GROUP, "v1beta1", kind)}:
+                return media_type, values["v"]
+    raise negotiation.refused(_SERVED)

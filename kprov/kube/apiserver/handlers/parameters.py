@@ -1,0 +1,189 @@
+"""Query parameters of the verbs: ListOptions, CreateOptions and their like, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from multidict import MultiMapping
+
+from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.handlers.continuation import Token
+from kprov.kube.apiserver.handlers.info import is_true
+from kprov.kube.apiserver.registry.generic import field_managers
+from kprov.kube.apiserver.request import RequestContext, RequestInfo
+from kprov.kube.machinery import field, field_labels, status
+from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
+
+_LATER: Final = "NotOlderThan"
+_MATCHES: Final = ("Exact", _LATER)
+_NO_CONTINUE: Final = "resourceVersionMatch is forbidden when continue is provided"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_INT64: Final = 1 << 63
+_META: Final = "meta.k8s.io"
+_VALIDATION: Final = ["", "Ignore", "Strict", "Warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What a list or a watch asks for. revision: None for no resourceVersion, 0 for "0"."""
+
+    selection: Selection
+    revision: int | None = None
+    match: str = ""
+    limit: int = 0
+    token: Token | None = None
+    send_initial_events: bool = False
+    #: Whether a bookmark says where the initial events end.
+    marks_initial_end: bool = False
+    bookmarks: bool = False
+    timeout: int = 0
+
+
+def list_options(
+    info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
+) -> ListOptions:
+    """ListOptions of a list, watch or deletecollection.
+
+    gvk: of the objects as the client names them, which decides on field selectors; None: any field goes.
+    """
+    version, text = query.get("resourceVersion", ""), query.get("continue", "")
+    match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
+    watch = info.verb == "watch"
+    limit, seconds = integer(query, "limit") or 0, integer(query, "timeoutSeconds")
+    by_query = watch and is_true(query.get("watch"))
+    if by_query and initial is None and not match and version in {"", "0"}:
+        # What watches without a version always did, in the words that came later.
+        initial, match = "true", "NotOlderThan"
+    errors = _watch_errors(match, initial, text) if watch else _list_errors(version, match, initial, text)
+    if errors:
+        raise status.invalid(_META, "ListOptions", "", errors)
+    selection = _selection(info, query, gvk)
+    token = None
+    if text and not watch:
+        token = Token.parse(text)
+        if version not in {"", "0"}:
+            raise status.bad_request("specifying resource version is not allowed when using continue")
+    number = revision(version, listing=not watch)
+    return ListOptions(
+        selection=selection,
+        revision=number,
+        match=match,
+        limit=max(limit, 0),
+        token=token,
+        send_initial_events=is_true(initial) or (watch and initial is None and not number),
+        marks_initial_end=is_true(initial),
+        bookmarks=is_true(query.get("allowWatchBookmarks")),
+        timeout=seconds or 0,
+    )
+
+
+def _list_errors(version: str, match: str, initial: str | None, token: str) -> list[field.FieldError]:
+    errors = []
+    if match:
+        if not version:
+            text = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            errors.append(field.forbidden("resourceVersionMatch", text))
+        if token:
+            errors.append(field.forbidden("resourceVersionMatch", _NO_CONTINUE))
+        if match not in _MATCHES:
+            errors.append(field.not_supported("resourceVersionMatch", match, [*_MATCHES, ""]))
+        if match == "Exact" and version == "0":
+            text = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            errors.append(field.forbidden("resourceVersionMatch", text))
+    if initial is not None:
+        errors.append(field.forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return errors
+
+
+def _watch_errors(match: str, initial: str | None, token: str) -> list[field.FieldError]:
+    errors = []
+    if initial is not None and match != _LATER:
+        text = f"sendInitialEvents requires setting resourceVersionMatch to {_LATER}"
+        errors.append(field.forbidden("resourceVersionMatch", text))
+    if match:
+        if initial is None:
+            text = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            errors.append(field.forbidden("resourceVersionMatch", text))
+        if match != _LATER:
+            errors.append(field.not_supported("resourceVersionMatch", match, [_LATER]))
+        if token:
+            errors.append(field.forbidden("resourceVersionMatch", _NO_CONTINUE))
+    return errors
+
+
+def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None) -> Selection:
+    try:
+        labels = LabelSelector.parse(query.get("labelSelector", ""))
+        fields = FieldSelector.parse(query.get("fieldSelector", ""))
+        if gvk is not None and fields.terms:
+            fields = field_labels.stored_selector(gvk, fields)
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None
+    if info.name and not fields.is_empty:
+        if fields.exact("metadata.name") != info.name:
+            raise status.bad_request("fieldSelector metadata.name doesn't match requested name")
+    elif info.name:
+        fields = FieldSelector((*fields.terms, *FieldSelector.parse(f"metadata.name={info.name}").terms))
+    # The path of one namespace's watch names it twice: as what is watched, and as where that is.
+    namespace = "" if info.resource == "namespaces" else info.namespace
+    return Selection(namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)
+
+
+def write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
+    """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
+    dry_run, manager = given(query, "dryRun"), query.get("fieldManager", "")
+    validation = query.get("fieldValidation", "")
+    errors = [*field_managers.name(manager, "fieldManager"), *dry_run_errors(dry_run)]
+    if validation not in _VALIDATION:
+        errors.append(field.not_supported("fieldValidation", validation, _VALIDATION))
+    if errors:
+        raise status.invalid(_META, kind, "", errors)
+    context.dry_run = bool(dry_run)
+    context.field_manager = manager
+
+
+def dry_run_errors(values: list[str]) -> list[field.FieldError]:
+    if all(each == "All" for each in values):
+        return []
+    return [field.not_supported("dryRun", values, ["All"])]
+
+
+def given(query: Mapping[str, str], name: str) -> list[str]:
+    """All values of a parameter."""
+    if isinstance(query, MultiMapping):
+        return list(query.getall(name, ()))
+    return [query[name]] if name in query else []
+
+
+def integer(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter of Go's type int64. Raises StatusError 400."""
+    text = query.get(name)
+    if text is None:
+        return None
+    if not _INTEGER.fullmatch(text):
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax")
+    number = int(text)
+    if not -_INT64 <= number < _INT64:
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range")
+    return number
+
+
+def revision(text: str, *, listing: bool = False) -> int | None:
+    """A resourceVersion as a number, None for "". Raises StatusError 400."""
+    if not text:
+        return None
+    why = ""
+    if not (text.isascii() and text.isdigit()):
+        why = "invalid syntax"
+    elif int(text) >= 2 * _INT64:
+        why = "value out of range"
+    if not why:
+        return int(text)
+    quoted = status.quoted(text)
+    message = f"resourceVersion: Invalid value: {quoted}: strconv.ParseUint: parsing {quoted}: {why}"
+    if listing:
+        message = f"invalid resource version: {message}"
+    raise status.bad_request(message)

@@ -1,0 +1,82 @@
+"""What a patch gives, judged as upstream judges it: with the fields the patch itself names twice or in vain.
+
+Source: apiserver/pkg/endpoints/handlers/patch.go (applyPatchToCurrentObject of each kind of patch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.handlers import body
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import duplicates, field, go_json, patch, restoring, schema, status
+from kprov.kube.machinery.resources import api_version
+
+Object = dict[str, Any]
+Gvk = tuple[str, str, str]
+
+_OPERATION: Final = {"op", "path", "from", "value"}
+
+
+def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
+    """Texts of fields that the patch's own text gives twice, and of those that operations do not have."""
+    unknown: set[str] = set()
+    if content_type == patch.JSON_PATCH and isinstance(document, list):
+        for index, operation in enumerate(document):
+            unknown |= {f"[{index}].{name}" for name in operation if name not in _OPERATION}
+    if not unknown and duplicates.has_as_many(data, document):
+        return []
+    found = duplicates.in_order(data, unknown)
+    return [f"json patch {text}" for text in found] if content_type == patch.JSON_PATCH else found
+
+
+def check(
+    result: Object,
+    gvk: Gvk,
+    context: RequestContext,
+    *,
+    mode: str,
+    remarked: list[str],
+    shown: Callable[[], Any] | None,
+) -> Object:
+    """The patched object, pruned. remarked: see `remarks`; shown: what refusals name, None: the object.
+
+    Raises StatusError 422.
+    """
+    if shown is not None:
+        # What a strategic patch says of these is not looked at.
+        for name, value in (("kind", gvk[2]), ("apiVersion", api_version(*gvk[:2]))):
+            if isinstance(result.get(name), str):
+                result[name] = value
+    # Pruning changes it; a refusal is to name all that came of the patch.
+    whole = orjson.dumps(result) if shown is None else b""
+    try:
+        found = body.identified(result, gvk)
+    except ValueError as error:
+        raise _refusal(whole, shown, str(error)) from None
+    except status.StatusError as error:
+        raise _refusal(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
+    why = None
+    if shown is not None:
+        # A strategic patch is merged as a document, and read as a type without any JSON.
+        node = schema.builtin().node(gvk)
+        why = restoring.problem(node, found)
+        found = restoring.restore(node, found)
+    report = schema.builtin().prune(found, gvk, None)
+    if report.errors:
+        raise _refusal(whole, shown, why or report.errors[0])
+    texts = remarked + report.strict_errors
+    if texts and mode == "Strict":
+        raise _refusal(whole, shown, f"strict decoding error: {', '.join(texts)}")
+    if mode == "Warn":
+        context.warnings += texts
+    found.setdefault("metadata", {})
+    return found
+
+
+def _refusal(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
+    text = go_json.printed(shown()) if shown is not None else whole.decode()
+    return status.invalid("", "", "", [field.invalid("patch", text, why)])

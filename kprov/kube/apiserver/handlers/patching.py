@@ -1,0 +1,196 @@
+"""PATCH: from the request's patch to a change of an object.
+
+Source: apiserver/pkg/endpoints/handlers/patch.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from kprov.kube.apiserver.handlers import body, patched
+from kprov.kube.apiserver.handlers.info import is_true
+from kprov.kube.apiserver.registry.generic import reset_fields
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import (
+    duplicates,
+    field,
+    go_json,
+    last_applied,
+    managed_fields,
+    patch,
+    restoring,
+    schema,
+    status,
+    structured_check,
+)
+from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.strategic_remains import remains
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.request import Request
+
+Object = dict[str, Any]
+Gvk = tuple[str, str, str]
+
+_JSON_TYPES: Final = (patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_MERGE_PATCH)
+_TYPES: Final = (*_JSON_TYPES, patch.APPLY_YAML)
+
+
+def check_type(text: str) -> None:
+    """Raises StatusError 415 for a Content-Type that is no patch's, as upstream's routes do and then it does.
+
+    Before the body is asked for: its client may wait for leave to send it.
+    """
+    # A route takes one of several that stand there, in which its work sees no type.
+    if not any(named.partition(";")[0].strip() in _TYPES for named in text.split(",")):
+        raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    if _named(text) not in _TYPES:
+        raise status.unsupported_media_type(_TYPES)
+
+
+def media_type(request: Request) -> str:
+    """Of a patch; it has been checked."""
+    return _named(request.headers.get("Content-Type", ""))
+
+
+def _named(text: str) -> str:
+    return text.partition(";")[0]
+
+
+def changer(
+    context: RequestContext,
+    gvk: Gvk,
+    content_type: str,
+    data: bytes,
+    query: Mapping[str, str],
+    subresource: str = "",
+) -> tuple[Callable[[Object | None], Object], bool]:
+    """The change a patch asks for, and whether it makes what is missing (apply).
+
+    content_type: one that `check_type` takes. Raises StatusError 400, 422.
+    """
+    validation = query.get("fieldValidation", "")
+    if content_type == patch.APPLY_YAML:
+        return _applier(context, gvk, data, query, subresource, validation), True
+    if "force" in query:
+        error = field.forbidden("force", "may not be specified for non-apply patch")
+        raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
+
+    mode = body.validation_mode(validation)
+    warned = list(context.warnings)
+
+    def change(old: Object | None) -> Object:
+        assert old is not None
+        document = _document(data, content_type)
+        shown = None
+        if content_type == patch.STRATEGIC_MERGE_PATCH and document is not None:
+            shown = partial(remains, old, document, schema.builtin().node(gvk))
+        if content_type == patch.JSON_PATCH:
+            result = patch.json_patch(old, document)
+        elif content_type == patch.MERGE_PATCH:
+            result = patch.merge_patch(old, document)
+        else:
+            result = patch.strategic_merge_patch(old, document, gvk)
+        remarked = patched.remarks(data, document, content_type) if mode != "Ignore" else []
+        # A second try is not to warn a second time.
+        context.warnings[:] = warned
+        return patched.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
+
+    return change, False
+
+
+def _document(data: bytes, content_type: str) -> Any:
+    """A patch that is JSON. Raises StatusError 400."""
+    try:
+        return go_json.loads(data)
+    except go_json.JsonError as error:
+        # Upstream reads a strategic merge patch in another place than the two others.
+        prefix = "" if content_type == patch.STRATEGIC_MERGE_PATCH else "error decoding patch: "
+        raise status.bad_request(f"{prefix}{error}") from None
+
+
+def _applier(
+    context: RequestContext,
+    gvk: Gvk,
+    data: bytes,
+    query: Mapping[str, str],
+    subresource: str,
+    validation: str,
+) -> Callable[[Object | None], Object]:
+    manager = query.get("fieldManager", "")
+    if not manager:
+        error = field.required("fieldManager", "is required for apply patch")
+        raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
+    document = body.from_yaml(data) if data else None
+    document = {} if document is None else document
+    if not isinstance(document, dict):
+        raise status.bad_request(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+            f"{go_json.kind(document)} into Go value of type map[string]interface {{}}"
+        )
+    _check_kind(document, gvk)
+    annotation = last_applied.text_of(document, manager)
+    applied = _typed(context, gvk, document, data, validation)
+    resource = find(context.info.api_group, context.info.api_version, context.info.resource)
+    ignored = reset_fields.of(resource, subresource) if resource is not None else ()
+    force = is_true(query.get("force"))
+    context.applied = True
+
+    def change(old: Object | None) -> Object:
+        merged = managed_fields.apply(
+            old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
+        )
+        if old is None:
+            metadata, info = applied["metadata"], context.info
+            if metadata.get("uid"):
+                resource = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+                text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
+                raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
+        # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
+        result: Object = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
+        schema.builtin().prune(result, gvk, None)
+        if annotation is not None:
+            last_applied.keep_up(result, annotation)
+        return result
+
+    return change
+
+
+def _check_kind(document: Object, gvk: Gvk) -> None:
+    """What is applied names its kind and version. Raises StatusError 400."""
+    text, kind = document.get("apiVersion") or "", document.get("kind") or ""
+    group, _, version = str(text).rpartition("/")
+    if (group, version, kind) != gvk:
+        raise status.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
+
+
+def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> Object:
+    """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
+    mode = body.validation_mode(validation)
+    applied = body.identified(document, gvk)
+    refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
+    node = schema.builtin().node(gvk)
+    why = restoring.problem(node, applied)
+    report = schema.builtin().prune(restoring.restore(node, patch.copied(applied)), gvk, None)
+    if refusal is not None and (report.errors or report.unknown_fields):
+        raise refusal
+    if report.errors:
+        about = structured_check.about(applied, gvk)
+        kind = about.partition("; ")[2]
+        raise status.bad_request(
+            f"failed to convert new object ({about}) to proper version: "
+            f"unable to convert unstructured object to {kind}: {why or report.errors[0]}"
+        )
+    applied["metadata"] = applied.get("metadata") or {}
+    twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
+    if twice:
+        text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
+        text += "\n  ".join(twice)
+        if mode == "Strict":
+            raise status.bad_request(text)
+        context.warnings += twice
+    if refusal is not None:
+        raise refusal
+    return applied

@@ -1,0 +1,112 @@
+"""Whether a request may be what it is: its path, its method, its timeout, its user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from kprov.kube.apiserver.handlers import info as request_info
+from kprov.kube.apiserver.registry.generic import metadata
+from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.component_base import durations
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.machinery import status
+from kprov.kube.machinery.resources import Resource, group_versions
+
+#: Subresources that are connections.
+CONNECT: Final = {"proxy", "exec", "attach", "portforward"}
+_GROUPS: Final = {group for group, _ in group_versions() if group}
+_ITEM: Final = {"get", "update", "patch", "delete"}
+_EVERYWHERE: Final = {"list", "watch"}
+_COLLECTION: Final = {"list", "watch", "create", "deletecollection"}
+
+
+#: What a request without a name was meant to be, where its path goes on behind the name.
+_NAMED: Final = {"list": "get", "watch": "get", "deletecollection": "delete"}
+
+
+def check_method(method: str, info: RequestInfo, resource: Resource, tail: str = "") -> None:
+    """Whether the path exists (404), takes the method (405) and has its names (400), as upstream's routes.
+
+    tail: what of the path follows a subresource.
+    """
+    if info.in_namespace and not resource.namespaced and resource.plural != "namespaces":
+        raise status.path_not_found()
+    has_name = bool(info.name) and info.verb not in {"list", "watch", "deletecollection"}
+    everywhere = resource.namespaced and not info.in_namespace
+    verbs: Collection[str] = resource.verbs
+    if everywhere and (has_name or info.subresource):
+        raise status.path_not_found()
+    verb = info.verb
+    if info.subresource:
+        subresource = resource.subresource(info.subresource)
+        if subresource is None:
+            raise status.path_not_found()
+        verb = verb if info.name else _NAMED.get(verb, verb)
+        allowed = {verb} if info.subresource == "proxy" else set(subresource.verbs)
+    elif tail:
+        raise status.path_not_found()
+    elif has_name:
+        allowed = _ITEM.intersection(verbs)
+    else:
+        allowed = (_EVERYWHERE if everywhere else _COLLECTION).intersection(verbs)
+    if not allowed:
+        raise status.path_not_found()
+    by_path = request_info.is_watch_path(info)
+    if by_path and ("watch" not in allowed or (everywhere and info.name and not info.selected_fields)):
+        raise status.path_not_found()
+    is_head = method == "HEAD" and info.subresource != "proxy"
+    if verb not in allowed or is_head or (by_path and method != "GET"):
+        raise status.method_not_allowed()
+    if info.subresource and not info.name:
+        raise status.bad_request("name must be provided")
+    if has_name and resource.namespaced and not info.namespace:
+        raise metadata.no_namespace()
+
+
+def no_route(path: str) -> Response:
+    """The 404 of a path that leads to nothing: below what is served a Status (raised), elsewhere a page."""
+    first, _, rest = path.removeprefix("/").partition("/")
+    if first == "api" or (first == "apis" and rest.partition("/")[0] in _GROUPS):
+        raise status.path_not_found()
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache, private"}
+    return Response(status=404, text="404 page not found\n", headers=headers)
+
+
+def asked_seconds(query: Mapping[str, str], most: float) -> float:
+    """How long a request that ends by itself may take: its `timeout`, a Go duration. Raises StatusError 400.
+
+    most: when it asks for more, or for nothing.
+    """
+    text = query.get("timeout")
+    if not text:
+        return most
+    why = durations.refusal(text)
+    if why:
+        raise status.bad_request(f"invalid timeout specified in the request URL - {why}")
+    seconds = durations.parse(text)
+    return seconds if 0 < seconds < most else most
+
+
+def check_connection(query: Mapping[str, str]) -> None:
+    """Raises StatusError 400 for a connection that is to be a dry run."""
+    if "dryRun" in query:
+        raise status.bad_request("dryRun is not supported")
+
+
+def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
+    """The 403 of an authorizer, in upstream's words."""
+    tail = f": {reason}" if reason else ""
+    if not info.is_resource_request:
+        text = f'User "{user}" cannot {info.verb} path "{info.path}"'
+        return status.forbidden("", "", _as_text(text) + tail)
+    plural = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+    scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
+    text = f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}'
+    printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
+    return status.forbidden(printed, info.name, _as_text(text) + tail)
+
+
+def _as_text(said: str) -> str:
+    """What a client said itself, in a form that no browser takes for HTML."""
+    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,171 @@
+"""Answers: objects, bytes and errors as HTTP responses."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from itertools import accumulate
+from typing import Any, Final
+
+import orjson
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.handlers.negotiation import JSON, YAML, Form
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import go_json, printers
+from kprov.kube.machinery.resources import Resource, split_api_version
+from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
+
+Object = dict[str, Any]
+
+#: Upstream compresses from this size on, at its fastest level.
+GZIP_BYTES: Final = 128 * 1024
+#: Of all warnings of an answer, and of each once they are too many.
+_WARNINGS_RUNES: Final = 4096
+_WARNING_RUNES: Final = 256
+_NO_STORE: Final = "no-cache, private"
+_PLAIN: Final = CIMultiDict({"Content-Type": JSON, "Cache-Control": _NO_STORE})
+_INCLUDES: Final = {"", "Metadata", "Object", "None"}
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
+    if media_type == JSON and not warnings:
+        return _PLAIN.copy()
+    result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
+    # What a header cannot carry is left out, as upstream has it.
+    fitting = [text for text in dict.fromkeys(warnings) if not _CONTROL.search(text)]
+    for text in shortened(fitting):
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        result.add("Warning", f'299 - "{escaped}"')
+    return result
+
+
+def shortened(texts: Iterable[str]) -> list[str]:
+    """Warnings as far as headers have room: all, or else the beginnings of the first ones.
+
+    Source: apiserver/pkg/endpoints/filters/warning.go.
+    """
+    whole = list(texts)
+    lengths = list(accumulate(len(text) for text in whole))
+    fitting = bisect_right(lengths, _WARNINGS_RUNES)
+    if fitting == len(whole):
+        return whole
+    kept, written = [], 0
+    for place, text in enumerate(whole):
+        if place > fitting and written >= _WARNINGS_RUNES:
+            break
+        kept.append(text[:_WARNING_RUNES])
+        written += len(kept[-1])
+    return kept
+
+
+def raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
+    """JSON bytes as they are."""
+    return Response(body=body, headers=headers(JSON, warnings))
+
+
+async def compressed(request: Request, response: Response) -> Response:
+    """The same response, gzipped when it is large and the client takes that."""
+    body = response.body
+    if len(body) <= GZIP_BYTES:
+        return response
+    # Upstream knows no q values: "gzip;q=0" is as good as nothing.
+    codings = request.headers.get("Accept-Encoding", "").split(",")
+    if "gzip" not in [coding.strip() for coding in codings]:
+        return response
+    response.body = await asyncio.to_thread(gzip.compress, body, 1)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
+    """Any JSON document in the form asked for."""
+    if form.media_type == YAML:
+        from kprov.kube.machinery import go_yaml_text
+
+        return Response(body=go_yaml_text.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
+    # Go ends a document with a line feed, but not one that it indents.
+    option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
+    return Response(body=go_json.dumps(obj, option), status=code, headers=headers(JSON, warnings))
+
+
+def check_include(form: Form, include_object: str) -> None:
+    """Raises StatusError 400 for a Table with an unknown ?includeObject."""
+    if form.kind == "Table" and include_object not in _INCLUDES:
+        raise bad_request(
+            "Unable to convert to Table as requested: "
+            f"includeObject: Invalid value: {quoted(include_object)}: must be "
+            "'Metadata', 'Object', 'None', or empty"
+        )
+
+
+def formed(
+    resource: Resource,
+    obj: Object,
+    form: Form,
+    include_object: str,
+    shown: Callable[[Object], Object] | None = None,
+) -> Object:
+    """One object as Table or PartialObjectMetadata, or itself. Raises StatusError 400 and 406.
+
+    resource: what it was asked of; an answer of another kind (Scale) has the columns of its own. shown: as of
+    printers.table.
+    """
+    check_include(form, include_object)
+    if not form.kind or obj.get("kind") == "Status":
+        return obj
+    if form.kind == "Table":
+        group, _ = split_api_version(obj.get("apiVersion", ""))
+        kind: tuple[str, str] | None = (group, obj.get("kind", ""))
+        objects = [obj]
+        revision = obj.get("metadata", {}).get("resourceVersion", "")
+        metadata = {"resourceVersion": revision} if revision else {}
+        if kind in {(resource.group, resource.kind), (resource.group, resource.list_kind)}:
+            # Items of a list do not say their kind; rows do.
+            named = {"kind": resource.kind, "apiVersion": resource.api_version}
+            objects = [named | item for item in obj["items"]] if "items" in obj else objects
+            kind = None
+        include = include_object or "Metadata"
+        table = printers.table(resource, objects, metadata, include, kind=kind, shown=shown)
+        return versioned(table, form.version)
+    version = f"meta.k8s.io/{form.version}"
+    if "items" in obj:
+        if form.kind == "PartialObjectMetadata":
+            raise _other_form(form, "a list", resource, obj)
+        items = [printers.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
+        return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items or None}
+    if form.kind == "PartialObjectMetadataList":
+        raise _other_form(form, "not a list", resource, obj)
+    return printers.partial_metadata(obj) | {"apiVersion": version}
+
+
+def _other_form(form: Form, found: str, resource: Resource, obj: Object) -> StatusError:
+    # Upstream names its Go type, in the package of the group that holds the objects.
+    package = resource.group.partition(".")[0]
+    package = "core" if package in {"", "events"} else package
+    text = f"you requested {form.kind}, but the requested object is {found} (*{package}.{obj['kind']})"
+    return failure(406, "NotAcceptable", text)
+
+
+def versioned(table: Object, version: str) -> Object:
+    """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
+    table["apiVersion"] = f"meta.k8s.io/{version}"
+    for row in table["rows"] or ():
+        shown = row.get("object")
+        if shown and shown["kind"] == "PartialObjectMetadata":
+            shown["apiVersion"] = table["apiVersion"]
+    return table
+
+
+def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
+    """A Status, with Retry-After where it says so."""
+    response = document(failure.status, form or Form(), code=failure.code, warnings=warnings)
+    if failure.retry_after_seconds:
+        response.headers["Retry-After"] = str(failure.retry_after_seconds)
+    return response

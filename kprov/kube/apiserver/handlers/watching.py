@@ -1,0 +1,306 @@
+"""WATCH over HTTP (chunked JSON lines) and over WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.cacher.entry import Entry, Event
+from kprov.kube.apiserver.cacher.watcher import Watcher
+from kprov.kube.apiserver.handlers import negotiation, respond
+from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
+from kprov.kube.apiserver.handlers.listing import catch_up
+from kprov.kube.apiserver.handlers.negotiation import Form
+from kprov.kube.apiserver.handlers.pace import Rounds
+from kprov.kube.apiserver.handlers.parameters import ListOptions
+from kprov.kube.apiserver.handlers.served import Served
+from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import go_json, printers, status
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.websocket import WebSocket
+
+#: Seconds a watch lasts that names no timeout: this to twice this, as upstream's --min-request-timeout.
+MINIMUM_SECONDS: Final = 1800
+#: A client that leaves so many bytes unread is too slow and has to start again.
+_BACKLOG_BYTES: Final = 32 * 1024 * 1024
+_INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
+
+
+class _Encoder:
+    """Events of one watch as lines; the shared bytes where the client takes objects as they are."""
+
+    def __init__(self, view: Served, form: Form, include_object: str) -> None:
+        self._view = view
+        self._form = form
+        self._include = include_object or "Metadata"
+        self._columns_sent = False
+        self.is_plain = not form.kind and view.is_stored
+        #: No event is a list: as upstream, the first one that there would be ends the watch, without a word.
+        self.is_mute = form.kind == "PartialObjectMetadataList"
+
+    def added(self, entry: Entry) -> bytes:
+        if self.is_plain:
+            return b'{"type":"ADDED","object":%b%b}\n' % (self._view.store.cache.head, entry.tail)
+        return self.made("ADDED", self._view.shown(entry, self._form))
+
+    def event(self, event: Event, type_: str) -> bytes:
+        line = event.line(type_)
+        if self.is_plain:
+            return line
+        obj = orjson.loads(line)["object"]
+        if not self._form.kind:
+            obj = self._view.outgoing(obj)
+        return self.made(type_, obj)
+
+    def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+        resource = self._view.resource
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        if annotations:
+            metadata["annotations"] = annotations
+        return self.made(
+            "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+        )
+
+    def made(self, type_: str, obj: dict[str, Any]) -> bytes:
+        if self._form.kind == "Table":
+            obj = self._table(obj)
+        elif self._form.kind:
+            obj = printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
+        return go_json.dumps({"type": type_, "object": obj}) + b"\n"
+
+    def _table(self, obj: dict[str, Any]) -> dict[str, Any]:
+        columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
+        metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+        # A bookmark has no name, of which cells are made.
+        named = obj | {"metadata": {"name": "", **obj["metadata"]}}
+        made = printers.table(self._view.resource, [named], metadata, "None", columns)
+        if self._columns_sent:
+            made["columnDefinitions"] = None
+        if self._include == "Metadata":
+            made["rows"][0]["object"] = printers.partial_metadata(obj)
+        elif self._include == "Object":
+            # A bookmark is of the client's version already.
+            served = obj["apiVersion"] == self._view.resource.api_version
+            made["rows"][0]["object"] = obj if served else self._view.outgoing(obj)
+        self._columns_sent = True
+        return respond.versioned(made, self._form.version)
+
+
+def _error_line(failure: status.StatusError) -> bytes:
+    return go_json.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
+
+
+class _HttpSink:
+    """Writes to the connection whatever came in since it did, when its round comes."""
+
+    def __init__(
+        self, response: Stream, transport: asyncio.Transport, encoder: _Encoder, rounds: Rounds
+    ) -> None:
+        self._response = response
+        self._transport = transport
+        self._encoder = encoder
+        self._pending: list[bytes] = []
+        self._rounds = rounds
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def event(self, event: Event, type_: str) -> None:
+        if self._encoder.is_mute:
+            self._finish()
+        else:
+            self.line(self._encoder.event(event, type_))
+
+    def bookmark(self, revision: int) -> None:
+        if self._encoder.is_mute:
+            self._finish()
+        else:
+            self.line(self._encoder.bookmark(revision))
+
+    def end(self, expired: str) -> None:
+        if expired:
+            self.line(_error_line(status.expired(expired)))
+        self._finish()
+
+    def line(self, data: bytes) -> None:
+        if not self._pending:
+            self._rounds.join(self)
+        self._pending.append(data)
+
+    def flush(self) -> None:
+        if self._pending and not self._transport.is_closing():
+            # One chunk for all: a client's parser has work with each.
+            data = b"".join(self._pending)
+            self._response.sent += len(data)
+            self._transport.write(chunk(data) if self._response.chunked else data)
+            if self._transport.get_write_buffer_size() > _BACKLOG_BYTES:
+                self._transport.abort()
+        self._pending.clear()
+        if self._transport.is_closing():
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+class _WebSocketSink:
+    """Hands lines to the coroutine that sends them."""
+
+    def __init__(self, encoder: _Encoder) -> None:
+        self._encoder = encoder
+        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def event(self, event: Event, type_: str) -> None:
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.event(event, type_))
+
+    def bookmark(self, revision: int) -> None:
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.bookmark(revision))
+
+    def end(self, expired: str) -> None:
+        if expired:
+            self.lines.put_nowait(_error_line(status.expired(expired)))
+        self.lines.put_nowait(None)
+
+
+async def serve(
+    request: Request,
+    view: Served,
+    options: ListOptions,
+    form: Form,
+    include_object: str,
+    rounds: Rounds,
+) -> Answer:
+    """Answer until the timeout, the client's or the server's end. rounds: of all watches."""
+    if form.media_type == negotiation.YAML:
+        raise negotiation.refused((f"{negotiation.JSON};stream=watch",))
+    store = view.store
+    encoder = _Encoder(view, form, include_object)
+    seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
+    failure = None
+    if options.send_initial_events or not options.revision:
+        try:
+            await catch_up(store, options.revision)
+        except status.StatusError as error:
+            if error.reason != "Timeout":
+                raise
+            failure = error
+    if request.upgrade == "websocket":
+        return await _serve_websocket(request, store, options, encoder, seconds, failure)
+    return await _serve_http(request, store, options, encoder, rounds, seconds, failure)
+
+
+def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
+    """Lines to send first; from here on the watcher gets events. Raises StatusError 410: it cannot start.
+
+    Nothing may be awaited in between: an event would be lost or sent twice.
+    """
+    watcher.after = store.cacher.revision
+    lines: list[bytes] = []
+    if options.send_initial_events:
+        lines = [encoder.added(entry) for entry in store.cache.select(options.selection)]
+        if options.bookmarks and options.marks_initial_end:
+            lines.append(encoder.bookmark(watcher.after, _INITIAL_END))
+    elif options.revision:
+        past = store.cache.history_after(options.revision)
+        if past is None:
+            text = f"too old resource version: {options.revision} ({store.cache.floor})"
+            raise status.expired(text)
+        watcher.after = options.revision
+        for event in past:
+            watcher.offer(event)
+    store.cache.add_watcher(watcher)
+    if lines and encoder.is_mute:
+        watcher.sink.end("")
+        return []
+    return lines
+
+
+async def _serve_http(
+    request: Request,
+    store: Store,
+    options: ListOptions,
+    encoder: _Encoder,
+    rounds: Rounds,
+    seconds: float,
+    failure: status.StatusError | None,
+) -> Answer:
+    response = Stream(headers={"Content-Type": negotiation.JSON, "Cache-Control": "no-cache, private"})
+    # The answer's head reaches the client now, not with the first event.
+    response.start(request)
+    transport = request.transport
+    assert transport is not None
+    sink = _HttpSink(response, transport, encoder, rounds)
+    watcher = Watcher(options.selection, sink, options.bookmarks)
+    try:
+        if failure is not None:
+            raise failure
+        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+    except status.StatusError as error:
+        await response.write(_error_line(error))
+        return response
+    for line in lines:
+        sink.line(line)
+    bookmarks = Bookmarks(store.cacher, watcher, seconds)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sink.ended, seconds)
+    finally:
+        bookmarks.cancel()
+        store.cache.remove_watcher(watcher)
+    sink.flush()
+    return response
+
+
+async def _serve_websocket(
+    request: Request,
+    store: Store,
+    options: ListOptions,
+    encoder: _Encoder,
+    seconds: float,
+    failure: status.StatusError | None,
+) -> Answer:
+    # Its library is only in servers that are asked for one.
+    from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
+    try:
+        socket = WebSocket.accept(request)
+    except HandshakeError as error:
+        request.keep_alive = False
+        return error.answer
+    sink = _WebSocketSink(encoder)
+    watcher = Watcher(options.selection, sink, options.bookmarks)
+    try:
+        if failure is not None:
+            raise failure
+        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+    except status.StatusError as error:
+        await socket.send_text(_error_line(error).decode())
+        await socket.close()
+        return socket.stream
+    bookmarks = Bookmarks(store.cacher, watcher, seconds)
+    try:
+        for line in lines:
+            await socket.send_text(line.decode())
+        reader = asyncio.create_task(_drain(socket, sink))
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(seconds):
+                while (item := await sink.lines.get()) is not None:
+                    await socket.send_text(item.decode())
+        reader.cancel()
+    finally:
+        bookmarks.cancel()
+        store.cache.remove_watcher(watcher)
+    await socket.close()
+    return socket.stream
+
+
+async def _drain(socket: WebSocket, sink: _WebSocketSink) -> None:
+    """A watch's client says nothing; when it closes, the watch is over."""
+    await socket.closed()
+    sink.end("")

@@ -1,0 +1,109 @@
+"""What nodes must look like, and what of them may change.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidateNode, ValidateNodeUpdate).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.podspec.resources import quantity_value
+from kprov.kube.apiserver.registry.podspec.scheduling import EFFECTS
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+_FEATURE: Final = "[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*"
+_FEATURE_MAX: Final = 253
+_FEATURE_TEXT: Final = (
+    "must start with an UpperCamelCase segment, with subsequent segments separated by '/' "
+    "(e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+)
+
+
+def node(obj: Object) -> Errors:
+    spec, status = obj["spec"], obj.get("status") or {}
+    yield from _taints(spec)
+    yield from _resources(status)
+    yield from _features(status)
+    ranges = spec.get("podCIDRs") or []
+    wrong = [error for path, text in each(ranges, "spec.podCIDRs") for error in addresses.cidr(text, path)]
+    yield from wrong
+    if len(ranges) > 1 and not wrong:
+        versions = {ipaddress.ip_network(text, strict=False).version for text in ranges}
+        if len(versions) < 2 or len(ranges) > 2:
+            text = "may specify no more than one CIDR for each IP family"
+            yield field.invalid("spec.podCIDRs", ranges, text)
+
+
+def node_update(obj: Object, old: Object) -> Errors:
+    """Of the node as of its status; an update of the node is validated as a new node, too."""
+    spec, before, status = obj["spec"], old["spec"], obj.get("status") or {}
+    yield from _resources(status)
+    yield from _features(status)
+    yield from _addresses(status)
+    had, has = before.get("podCIDRs") or [], spec.get("podCIDRs") or []
+    changed = 1 if len(had) != len(has) else sum(one != other for one, other in zip(had, has, strict=True))
+    for _ in range(changed if had else 0):
+        text = 'node updates may not change podCIDR except from "" to valid'
+        yield field.forbidden("spec.podCIDRs", text)
+    if before.get("providerID") and spec.get("providerID") != before["providerID"]:
+        text = 'node updates may not change providerID except from "" to valid'
+        yield field.forbidden("spec.providerID", text)
+    yield from _taints(spec)
+    if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+        yield field.forbidden("spec.externalID", "may not be updated")
+
+
+def _taints(spec: Object) -> Errors:
+    seen: set[tuple[str, str]] = set()
+    # Upstream's paths of taints start at the metadata.
+    for path, taint in each(spec.get("taints"), "metadata.taints"):
+        key, effect, value = taint.get("key", ""), taint.get("effect", ""), taint.get("value", "")
+        yield from checks.named(key, f"{path}.key", names.is_qualified_name)
+        problems = names.is_label_value(value)
+        if problems:
+            yield field.invalid(f"{path}.value", value, ";".join(problems))
+        yield from checks.one_of_required(effect, f"{path}.effect", EFFECTS)
+        if (key, effect) in seen:
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            double = field.duplicate(path, shown)
+            text = f"{double.detail}: taints must be unique by key and effect pair"
+            yield FieldError(double.reason, path, text)
+        seen.add((key, effect))
+
+
+def _resources(status: Object) -> Errors:
+    for part in ("capacity", "allocatable"):
+        for name, amount in (status.get(part) or {}).items():
+            yield from quantity_value(name, amount, f"status.{part}.{name}")
+
+
+def _features(status: Object) -> Errors:
+    features = status.get("declaredFeatures") or []
+    for index, (path, name) in enumerate(each(features, "status.declaredFeatures")):
+        before = features[index - 1] if index else ""
+        if index and name == before:
+            yield field.duplicate(path, name)
+        elif name < before:
+            yield field.invalid(path, name, "list must be sorted alphabetically")
+        for text in _is_feature(name):
+            yield field.invalid(path, name, f"invalid feature name {json.dumps(name)}: {text}")
+
+
+def _addresses(status: Object) -> Errors:
+    seen: list[Object] = []
+    for path, address in each(status.get("addresses"), "status.addresses"):
+        if address in seen:
+            yield field.duplicate(path, address)
+        seen.append(address)
+
+
+def _is_feature(name: str) -> list[str]:
+    if len(name) > _FEATURE_MAX:
+        return [f"must be no more than {_FEATURE_MAX} characters"]
+    return [] if re.fullmatch(_FEATURE, name) else [_FEATURE_TEXT]

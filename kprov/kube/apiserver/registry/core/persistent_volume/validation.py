@@ -1,0 +1,304 @@
+"""Persistent volumes.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePersistentVolumeSpec).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, nanos
+from kprov.kube.apiserver.registry.podspec import scheduling
+from kprov.kube.apiserver.registry.podspec import volumes as sources
+from kprov.kube.machinery import field, internal_types, names
+
+_RECLAIM: Final = ["Delete", "Recycle", "Retain"]
+_CSI_SECRETS: Final = (
+    *(
+        "controllerPublishSecretRef",
+        "controllerExpandSecretRef",
+        "nodePublishSecretRef",
+        "nodeExpandSecretRef",
+    ),
+)
+_POLICY: Final = "persistentVolumeReclaimPolicy"
+_CLASS: Final = "volumeAttributesClassName"
+_INLINE: Final = "in the context of inline volumes"
+
+_REPLACED: Final = {
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+}
+_OPTIONS: Final = "volume.beta.kubernetes.io/mount-options"
+_MOUNTED: Final = {
+    *("gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "nfs", "rbd", "quobyte", "iscsi", "cinder"),
+    *("cephfs", "azureFile", "vsphereVolume", "azureDisk", "photonPersistentDisk"),
+}
+
+
+def persistent_volume(obj: Object, old: Object | None = None) -> Errors:
+    yield from _whole(obj, old)
+    yield from _mount_options(obj)
+
+
+def _mount_options(obj: Object) -> Errors:
+    """The annotation of old, for kinds that are mounted by name."""
+    if _OPTIONS in (obj["metadata"].get("annotations") or {}) and not _MOUNTED & obj["spec"].keys():
+        text = "may not specify mount options for this volume type"
+        yield field.forbidden(f"metadata.annotations.{_OPTIONS}", text)
+
+
+def _whole(obj: Object, old: Object | None) -> Errors:
+    near = ((old or {}).get("spec") or {}).get("nodeAffinity") or {}
+    any_values = scheduling.has_wrong_values(near.get("required"))
+    yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""), any_values=any_values)
+
+
+def volume_spec(
+    spec: Object, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
+) -> Errors:
+    """Of a volume with that name, or of one that an attachment describes itself.
+
+    any_values: nodes may be selected by what no label can be, as they were before.
+    """
+    if inline:
+        yield from _inline(spec, path)
+    yield from claim_validation.access_modes(spec, path)
+    policy, mode = spec.get(_POLICY) or "", spec.get("volumeMode")
+    if inline:
+        yield from _only(policy or None, f"{path}.{_POLICY}", "may only be Retain", "Retain")
+        if spec.get("nodeAffinity") is not None:
+            yield field.forbidden(f"{path}.nodeAffinity", f"may not be specified {_INLINE}")
+    else:
+        yield from _capacity(spec.get("capacity"))
+        yield from checks.one_of(policy or None, f"{path}.{_POLICY}", _RECLAIM)
+        yield from _node_affinity(spec.get("nodeAffinity"), f"{path}.nodeAffinity", any_values=any_values)
+    yield from _sources(spec, path, name)
+    root = set((spec.get("hostPath") or {}).get("path") or "-") == {"/"}
+    if root and policy == "Recycle":
+        yield field.forbidden(f"{path}.{_POLICY}", "may not be 'recycle' for a hostPath mount of '/'")
+    yield from checks.given(spec, path, "storageClassName", names.is_dns1123_subdomain)
+    if inline:
+        only = "may not specify volumeMode other than Filesystem"
+        yield from _only(mode, f"{path}.volumeMode", only, "Filesystem")
+        # Classes of attributes are not looked at there.
+        return
+    yield from checks.one_of(mode, f"{path}.volumeMode", claim_validation.VOLUME_MODES)
+    if spec.get(_CLASS) is not None:
+        if not spec[_CLASS]:
+            yield field.required(f"{path}.{_CLASS}", "an empty string is disallowed")
+        yield from checks.given(spec, path, _CLASS, names.is_dns1123_subdomain)
+        if spec.get("csi") is None:
+            yield field.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName")
+
+
+def _inline(spec: Object, path: str) -> Errors:
+    for part in ("claimRef", "capacity"):
+        if spec.get(part) if part == "capacity" else spec.get(part) is not None:
+            yield field.forbidden(f"{path}.{part}", f"may not be specified {_INLINE}")
+    if spec.get("csi") is None:
+        yield field.required(f"{path}.csi", f"has to be specified {_INLINE}")
+
+
+def _only(value: str | None, path: str, text: str, allowed: str) -> Errors:
+    if value is not None and value != allowed:
+        yield field.forbidden(path, f"{text} {_INLINE}")
+
+
+def _node_affinity(affinity: Object | None, path: str, *, any_values: bool) -> Errors:
+    if affinity is None:
+        return
+    if affinity.get("required") is None:
+        yield field.required(f"{path}.required", "must specify required node constraints")
+    else:
+        yield from scheduling.node_selector(affinity["required"], f"{path}.required", any_values=any_values)
+
+
+def _capacity(given: Object | None) -> Errors:
+    capacity = given or {}
+    if not capacity:
+        yield field.required("spec.capacity")
+    if "storage" not in capacity or len(capacity) > 1:
+        yield field.not_supported("spec.capacity", given, ["storage"])
+    for name, amount in capacity.items():
+        if nanos(amount) < 0:
+            whole = -(-nanos(amount) // 10**9)
+            yield field.invalid(f"spec.capacity[{name}]", whole, "must be a valid resource quantity")
+        if nanos(amount) <= 0:
+            yield field.invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
+
+
+def _sources(spec: Object, path: str, volume: str) -> Errors:
+    found = 0
+    for kind, check in _SOURCES.items():
+        source = spec.get(kind)
+        if source is None:
+            continue
+        found += 1
+        if found > 1 and kind != "flexVolume":
+            shown = "cephFS" if kind == "cephfs" else kind
+            yield field.forbidden(f"{path}.{shown}", "may not specify more than 1 volume type")
+            continue
+        shown = "persistentDisk" if kind == "gcePersistentDisk" else kind
+        yield from check(source, f"{path}.{shown}")
+        if kind == "iscsi" and source.get("initiatorName") is not None:
+            target = source.get("targetPortal", "")
+            if len(f"{volume}:{target}") > 64:
+                yield field.invalid(f"{path}.iscsi.targetportal", target, sources.TOO_LONG_TARGET)
+        if kind == "local" and spec.get("nodeAffinity") is None:
+            yield field.required(f"{path}.nodeAffinity", "Local volume requires node affinity")
+    if not found:
+        yield field.required(path, "must specify a volume type")
+
+
+def _azure_file(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "secretName", "shareName")
+    if source.get("secretNamespace") == "":
+        yield field.required(f"{path}.secretNamespace")
+
+
+def _cinder(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "volumeID")
+    if source.get("secretRef") is not None:
+        yield from checks.required(source["secretRef"], f"{path}.secretRef", "name", "namespace")
+
+
+def _glusterfs(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "endpoints", "path")
+    namespace, where = source.get("endpointsNamespace"), f"{path}.endpointsNamespace"
+    if namespace == "":
+        text = "if the endpointnamespace is set, it must be a valid namespace name"
+        yield field.invalid(where, namespace, text)
+    elif namespace is not None:
+        yield from checks.named(namespace, where, names.is_dns1123_label)
+
+
+def _iscsi(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "targetPortal", "iqn")
+    if source.get("iqn"):
+        yield from sources.iscsi_name(source["iqn"], f"{path}.iqn", "must be valid format")
+    yield from checks.in_range(source.get("lun", 0), f"{path}.lun", 0, 255)
+    secret = source.get("secretRef")
+    if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and secret is None:
+        yield field.required(f"{path}.secretRef")
+    if secret is not None:
+        yield from checks.required(secret, f"{path}.secretRef", "name")
+    if source.get("initiatorName") is not None:
+        yield from sources.iscsi_name(
+            source["initiatorName"], f"{path}.initiatorname", "must be valid format"
+        )
+
+
+def _local(source: Object, path: str) -> Errors:
+    yield from checks.required(source, path, "path")
+    yield from checks.no_backsteps(source.get("path", ""), f"{path}.path")
+
+
+def _storage_os(source: Object, path: str) -> Errors:
+    yield from sources.storage_os(source, path, namespace=True)
+
+
+def _csi(source: Object, path: str) -> Errors:
+    yield from sources.csi_driver_name(source.get("driver", ""), f"{path}.driver")
+    yield from checks.required(source, path, "volumeHandle")
+    for part in _CSI_SECRETS:
+        secret = source.get(part)
+        if secret is not None:
+            yield from checks.needed(secret, f"{path}.{part}", "name", names.is_dns1123_subdomain)
+            yield from checks.needed(secret, f"{path}.{part}", "namespace", names.is_dns1123_label)
+
+
+#: In upstream's order, which is the order of the errors.
+_SOURCES: Final[dict[str, sources.Source]] = {
+    "hostPath": sources.host_path,
+    "gcePersistentDisk": sources.disk("pdName"),
+    "awsElasticBlockStore": sources.disk("volumeID"),
+    "glusterfs": _glusterfs,
+    "flocker": sources.flocker,
+    "nfs": sources.nfs,
+    "rbd": sources.parts("monitors", "image"),
+    "quobyte": sources.quobyte,
+    "cephfs": sources.parts("monitors"),
+    "iscsi": _iscsi,
+    "cinder": _cinder,
+    "fc": sources.fibre_channel,
+    "flexVolume": sources.flex,
+    "azureFile": _azure_file,
+    "vsphereVolume": sources.parts("volumePath"),
+    "photonPersistentDisk": sources.parts("pdID"),
+    "portworxVolume": sources.parts("volumeID"),
+    "azureDisk": sources.azure_disk,
+    "scaleIO": sources.parts("gateway", "system", "volumeName"),
+    "local": _local,
+    "storageos": _storage_os,
+    "csi": _csi,
+}
+
+
+def _is_same(affinity: Object | None, before: Object) -> bool:
+    """Whether no more has changed than keys of labels to those that replaced them.
+
+    To none at all, too, from a key that has not been replaced, as upstream has it.
+    """
+    if affinity is None:
+        return False
+    wanted, had = (
+        [
+            (term.get("matchFields") or [], term.get("matchExpressions") or [])
+            for term in (each.get("required") or {}).get("nodeSelectorTerms") or ()
+        ]
+        for each in (affinity, before)
+    )
+    if len(wanted) != len(had):
+        return False
+    return all(
+        fields == old_fields and len(needs) == len(old_needs) and all(map(_is_renamed, needs, old_needs))
+        for (fields, needs), (old_fields, old_needs) in zip(wanted, had, strict=True)
+    )
+
+
+def _is_renamed(need: Object, before: Object) -> bool:
+    key, had = need.get("key", ""), before.get("key", "")
+    if key != had and _REPLACED.get(had, "") == key:
+        before = before | {"key": key}
+    return need == before
+
+
+def persistent_volume_update(obj: Object, old: Object) -> Errors:
+    """Upstream judges the whole twice, and clients see both."""
+    yield from persistent_volume(obj, old)
+    yield from _whole(obj, old)
+    spec, before = obj["spec"], old["spec"]
+    source, had = _source(spec, before), _source(before, before)
+    if source != had:
+        kind = internal_types.at(("", "v1", "PersistentVolume"), "spec")
+        shown = internal_types.difference(had, source, internal_types.part(kind, "PersistentVolumeSource"))
+        text = f"spec.persistentvolumesource is immutable after creation\n{shown}"
+        yield field.forbidden("spec.persistentvolumesource", text)
+    yield from checks.immutable(spec, before, "", "volumeMode")
+    near, was_near = spec.get("nodeAffinity"), before.get("nodeAffinity")
+    if was_near is not None and not _is_same(near, was_near):
+        text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
+        # Its path does not name the spec, so its type is said here.
+        node = internal_types.at(("", "v1", "PersistentVolume"), "spec", "nodeAffinity")
+        shown = internal_types.shown(near, node)
+        yield field.invalid("nodeAffinity", shown, text)
+    if before.get(_CLASS) is not None and spec.get(_CLASS) is None:
+        yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
+
+
+def _source(spec: Object, before: Object) -> Object:
+    """The volume's source; a secret for expansion may come later."""
+    found: Object = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
+    if "csi" in found and "controllerExpandSecretRef" not in (
+        before.get("csi") or {"controllerExpandSecretRef": 0}
+    ):
+        found["csi"] = {
+            name: value for name, value in found["csi"].items() if name != "controllerExpandSecretRef"
+        }
+    return found

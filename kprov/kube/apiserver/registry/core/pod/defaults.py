@@ -1,0 +1,62 @@
+"""Defaults of pods that templates do not have: resources of the whole pod, labels in selectors.
+
+Source: upstream pkg/apis/core/v1/defaults.go (defaultPodRequests, defaultHugePagePodLimits),
+pkg/registry/core/pod/strategy.go (mutatePodAffinity).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.registry.podspec.pod_resources import aggregate
+from kprov.kube.apiserver.registry.podspec.resources import HUGE
+
+Object = dict[str, Any]
+
+_POD_LEVEL = {"cpu", "memory"}
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def default_pod_resources(spec: Object) -> None:
+    """A pod with limits as a whole requests what its containers do, or else those limits."""
+    resources: Object = spec["resources"]
+    if not resources.get("limits"):
+        return
+    limits: Object = dict(resources["limits"])
+    requests: Object = dict(resources.get("requests") or {})
+    for name, amount in aggregate(spec, "limits").items():
+        if name.startswith(HUGE):
+            limits.setdefault(name, str(amount))
+    for name, amount in aggregate(spec, "requests").items():
+        if name in _POD_LEVEL:
+            requests.setdefault(name, str(amount))
+    for name, amount in limits.items():
+        if name in _POD_LEVEL or name.startswith(HUGE):
+            requests.setdefault(name, amount)
+    resources |= {part: values for part, values in (("limits", limits), ("requests", requests)) if values}
+
+
+def merge_label_keys(obj: Object) -> None:
+    """MatchLabelKeys and mismatchLabelKeys as terms of their selectors, with the pod's own labels."""
+    labels, spec = obj["metadata"].get("labels") or {}, obj["spec"]
+    for constraint in spec.get("topologySpreadConstraints") or ():
+        _merge(constraint, labels, "matchLabelKeys", "In")
+    for kind in ("podAffinity", "podAntiAffinity"):
+        affinity = (spec.get("affinity") or {}).get(kind) or {}
+        terms = [*(affinity.get(_REQUIRED) or ())]
+        terms += [each.get("podAffinityTerm") or {} for each in affinity.get(_PREFERRED) or ()]
+        for term in terms:
+            _merge(term, labels, "matchLabelKeys", "In")
+            _merge(term, labels, "mismatchLabelKeys", "NotIn")
+
+
+def _merge(owner: Object, labels: Object, part: str, operator: str) -> None:
+    selector = owner.get("labelSelector")
+    added = [
+        {"key": key, "operator": operator, "values": [labels[key]]}
+        for key in owner.get(part) or ()
+        if key in labels
+    ]
+    if selector is not None and added:
+        selector["matchExpressions"] = [*(selector.get("matchExpressions") or ()), *added]

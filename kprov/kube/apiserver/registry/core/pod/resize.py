@@ -1,0 +1,141 @@
+"""What /resize may change of a pod: CPU and memory of its containers and of itself.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodResize).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.core.pod.qos_class import qos_class
+from kprov.kube.apiserver.registry.generic import metadata_update
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
+from kprov.kube.machinery import field
+from kprov.kube.machinery.field import FieldError
+
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_RESIZABLE: Final = {"cpu", "memory"}
+_PARTS: Final = ("requests", "limits")
+_KINDS: Final = ("containers", "initContainers")
+_ONLY: Final = "only cpu and memory resources are mutable"
+
+
+def pod_resize(obj: Object, old: Object) -> list[FieldError]:
+    """`obj` has the old pod's spec, but for the resources and resize policies asked for."""
+    before = old["spec"]
+    if _MIRROR in (old["metadata"].get("annotations") or {}):
+        return [field.forbidden("[]", "static pods cannot be resized")]
+    if (before.get("os") or {}).get("name") == "windows":
+        return [field.forbidden("[]", "windows pods cannot be resized")]
+    errors = [
+        *metadata_update.as_change_again(obj, old),
+        *podspec_validation.pod(obj, old["spec"]),
+        *_whole(obj, old),
+    ]
+    wrong = list(_order(obj["spec"], before))
+    if wrong:
+        return errors + wrong
+    return [*errors, *_removed(obj["spec"], before), *_containers(obj["spec"], before)]
+
+
+def _whole(obj: Object, old: Object) -> Errors:
+    status, spec, before = old.get("status") or {}, obj["spec"], old["spec"]
+    if (status.get("qosClass") or qos_class(before)) != qos_class(spec):
+        shown = (obj.get("status") or {}).get("qosClass", "")
+        yield field.invalid("spec", shown, "Pod QOS Class may not change as a result of resizing")
+    running = (
+        container
+        for container in status.get("containerStatuses") or ()
+        if (container.get("state") or {}).get("running") is not None
+    )
+    first = next(running, None)
+    if first is not None and first.get("resources") is None:
+        yield field.forbidden("spec", "Pod running on node without support for resize")
+    own, own_before = spec.get("resources"), before.get("resources")
+    if not any((one or {}).get(part) for one in (own, own_before) for part in _PARTS):
+        return
+    if own_before is not None and own is None:
+        yield field.forbidden("spec.resources", "pod-level resources cannot be removed")
+        return
+    if own_before is not None:
+        for part in _PARTS:
+            if _lost(own or {}, own_before, part):
+                text = f"pod-level resource {part} cannot be removed"
+                yield field.forbidden(f"spec.resources.{part}", text)
+    if _fixed(own or {}, own_before or {}) != _bare(own_before or {}):
+        yield field.forbidden("spec", f"{_ONLY} at pod-level")
+
+
+def _order(spec: Object, before: Object) -> Errors:
+    for kind in _KINDS:
+        new, old = spec.get(kind) or (), before.get(kind) or ()
+        if len(new) != len(old):
+            yield field.forbidden(f"spec.{kind}", f"{kind} may not be added or removed on resize")
+            continue
+        for (path, one), other in zip(each(new, f"spec.{kind}"), old, strict=True):
+            if one.get("name") != other.get("name"):
+                text = f"{kind} may not be renamed or reordered on resize"
+                yield field.forbidden(f"{path}.name", text)
+
+
+def _removed(spec: Object, before: Object) -> Errors:
+    for kind in reversed(_KINDS):
+        for (path, one), other in zip(
+            each(spec.get(kind), f"spec.{kind}"), before.get(kind) or (), strict=True
+        ):
+            for part in _PARTS:
+                if _lost(one.get("resources") or {}, other.get("resources") or {}, part):
+                    yield field.forbidden(f"{path}.resources.{part}", f"resource {part} cannot be removed")
+
+
+def _lost(new: Object, old: Object, part: str) -> bool:
+    return not (old.get(part) or {}).keys() <= (new.get(part) or {}).keys()
+
+
+def _containers(spec: Object, before: Object) -> Errors:
+    for one, other in zip(spec.get("containers") or (), before.get("containers") or (), strict=True):
+        if not _same_but_for_sizes(one, other):
+            yield field.forbidden("spec", _ONLY)
+    for (path, one), other in zip(
+        each(spec.get("initContainers"), "spec.initContainers"),
+        before.get("initContainers") or (),
+        strict=True,
+    ):
+        if not _same_but_for_sizes(one, other):
+            text = "only cpu and memory resources for init or sidecar containers are mutable"
+            yield field.forbidden(path, text)
+        if one == other or one.get("restartPolicy") == "Always":
+            continue
+        for policy in one.get("resizePolicy") or ():
+            if policy.get("restartPolicy") == "RestartContainer":
+                text = (
+                    "non-sidecar init containers with a resize policy of RestartContainer cannot be resized"
+                )
+                yield field.forbidden(path, text)
+
+
+def _same_but_for_sizes(new: Object, old: Object) -> bool:
+    """Claims are no part of what may be resized: a container that has some is never the same."""
+    sizes = _fixed(new.get("resources") or {}, old.get("resources") or {})
+    fixed = _full(new) | {"resources": {part: sizes[part] for part in _PARTS if part in sizes}}
+    return fixed == _full(old) | {"resources": _bare(old.get("resources") or {})}
+
+
+def _fixed(new: Object, old: Object) -> dict[str, Any]:
+    """The resources asked for with the old CPU and memory."""
+    fixed = dict(new)
+    for part in _PARTS:
+        amounts, had = new.get(part) or {}, old.get(part) or {}
+        kept = {name: amount for name, amount in amounts.items() if name not in _RESIZABLE}
+        fixed[part] = kept | {name: had[name] for name in _RESIZABLE if name in had}
+    return _bare(fixed)
+
+
+def _bare(resources: Mapping[str, Any]) -> dict[str, Any]:
+    return {part: value for part, value in resources.items() if value}
+
+
+def _full(container: Object) -> dict[str, Any]:
+    return {name: value for name, value in container.items() if value not in (None, [], {})}

@@ -1,0 +1,158 @@
+"""Pods: defaults, a new pod's status, graceful deletion, field selectors.
+
+Source: upstream pkg/apis/core/v1/defaults.go (SetDefaults_Pod), pkg/registry/core/pod/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.core.pod import defaults as pod_defaults
+from kprov.kube.apiserver.registry.core.pod import status as pod_status
+from kprov.kube.apiserver.registry.core.pod import update as pod_update
+from kprov.kube.apiserver.registry.core.pod.qos_class import qos_class
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.registry.podspec import apparmor
+from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
+from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
+from kprov.kube.apiserver.registry.podspec import warnings as podspec_warnings
+from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+
+class PodStrategy(ResourceStrategy):
+    is_graceful = True
+
+    def default(self, obj: Object) -> None:
+        spec: Object = obj.setdefault("spec", {})
+        podspec_defaults.default_spec(spec)
+        if spec.get("enableServiceLinks") is None:
+            spec["enableServiceLinks"] = True
+        for kind in ("initContainers", "containers"):
+            for container in spec.get(kind) or ():
+                _requests_from_limits(container["resources"])
+                if spec.get("hostNetwork"):
+                    _host_ports(container)
+        if spec.get("resources") is not None:
+            pod_defaults.default_pod_resources(spec)
+        _one_address(obj.get("status") or {})
+        seconds = spec.get("terminationGracePeriodSeconds")
+        if seconds is not None and seconds < 0:
+            spec["terminationGracePeriodSeconds"] = 1
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        obj["metadata"]["generation"] = 1
+        obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
+        if obj["spec"].get("schedulingGates"):
+            obj["status"]["conditions"] = [_GATED | {"lastTransitionTime": timestamps.now()}]
+        pod_defaults.merge_label_keys(obj)
+        drop_disabled(obj["spec"])
+        context.warnings += apparmor.take_over(obj)
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        drop_disabled(obj["spec"], old["spec"])
+        super().prepare_for_update(context, obj, old)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        keep(obj["metadata"], old["metadata"], "deletionTimestamp")
+        status: Object = obj.setdefault("status", {})
+        before = old.get("status") or {}
+        if not status.get("qosClass") and before.get("qosClass"):
+            status["qosClass"] = before["qosClass"]
+        _keep_observed(status, before)
+
+    def grace_period(self, obj: Object, requested: int | None) -> int | None:
+        """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
+        spec = obj.get("spec") or {}
+        if requested is not None:
+            seconds = requested
+        elif obj["metadata"].get("deletionGracePeriodSeconds") is not None:
+            seconds = obj["metadata"]["deletionGracePeriodSeconds"]
+        else:
+            seconds = spec.get("terminationGracePeriodSeconds") or 0
+        if not spec.get("nodeName") or (obj.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            return 0
+        return 1 if seconds < 0 else seconds
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        spec, status = obj.get("spec") or {}, obj.get("status") or {}
+        addresses = status.get("podIPs") or ()
+        return {
+            "spec.nodeName": spec.get("nodeName", ""),
+            "spec.restartPolicy": spec.get("restartPolicy", ""),
+            "spec.schedulerName": spec.get("schedulerName", ""),
+            "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+            "spec.hostNetwork": "true" if spec.get("hostNetwork") else "false",
+            "status.phase": status.get("phase", ""),
+            "status.podIP": addresses[0].get("ip", "") if addresses else status.get("podIP", ""),
+            "status.nominatedNodeName": status.get("nominatedNodeName", ""),
+        }
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        # People seldom change pods themselves.
+        return podspec_warnings.pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(podspec_validation.new_pod(obj))
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(pod_update.pod_update(obj, old))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(pod_status.pod_status(obj, old))
+
+
+_GATED: Object = {
+    "type": "PodScheduled",
+    "lastProbeTime": None,
+    "status": "False",
+    "reason": "SchedulingGated",
+    "message": "Scheduling is blocked due to non-empty scheduling gates",
+}
+
+
+def _keep_observed(status: Object, before: Object) -> None:
+    """What an older kubelet does not tell stays: the generations that were seen, by type in their order."""
+    _keep_generation(status, before)
+    known: dict[str, list[Object]] = {}
+    for condition in before.get("conditions") or ():
+        known.setdefault(condition.get("type", ""), []).append(condition)
+    for condition in status.get("conditions") or ():
+        same = known.get(condition.get("type", ""))
+        if same:
+            _keep_generation(condition, same.pop(0))
+
+
+def _keep_generation(new: Object, old: Object) -> None:
+    if not new.get("observedGeneration") and old.get("observedGeneration"):
+        new["observedGeneration"] = old["observedGeneration"]
+
+
+def _one_address(status: Object) -> None:
+    """The one address that older kubelets know of goes before the list, and is its first."""
+    address, listed = status.get("podIP") or "", status.get("podIPs") or []
+    if address and (not listed or listed[0].get("ip", "") != address):
+        status["podIPs"] = [{"ip": address}]
+    elif listed and listed[0].get("ip"):
+        status["podIP"] = listed[0]["ip"]
+
+
+def _host_ports(container: Object) -> None:
+    """On the host's network a port is the host's port; only pods say so, templates do not."""
+    for port in container.get("ports") or ():
+        if not port.get("hostPort"):
+            port["hostPort"] = port.get("containerPort", 0)
+
+
+def _requests_from_limits(resources: Object) -> None:
+    limits = resources.get("limits")
+    if limits:
+        requests: Object = resources.setdefault("requests", {})
+        for name, amount in limits.items():
+            requests.setdefault(name, amount)

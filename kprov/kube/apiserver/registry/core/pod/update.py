@@ -1,0 +1,164 @@
+"""What of a pod may still change: images, deadlines, more tolerations, fewer gates.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodUpdate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import checks, resource_strategy
+from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import scheduling as scheduling_rules
+from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
+from kprov.kube.machinery import field, internal_types
+
+_CHANGEABLE: Final = (
+    "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+    "`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+#: Judged by themselves.
+_CHANGING: Final = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+_GRACE: Final = "terminationGracePeriodSeconds"
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def pod_update(obj: Object, old: Object) -> Errors:
+    yield from podspec_validation.pod(obj, old["spec"])
+    yield from pod_annotations.kept_annotations(obj, old)
+    spec, before = obj["spec"], old["spec"]
+    for kind in ("containers", "initContainers"):
+        if len(spec.get(kind) or ()) != len(before.get(kind) or ()):
+            yield field.forbidden(f"spec.{kind}", "pod updates may not add or remove containers")
+            return
+        yield from _images(spec.get(kind) or (), f"spec.{kind}")
+    yield from _deadline(spec.get("activeDeadlineSeconds"), before.get("activeDeadlineSeconds"))
+    yield from _only_added_tolerations(spec, before)
+    yield from _only_removed_gates(spec, before)
+    if spec == before:
+        return
+    if before.get("schedulingGates"):
+        yield from _placement(spec, before)
+    allowed = _as_allowed(spec, before)
+    if _filled(allowed) != _filled(before):
+        text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
+        node = internal_types.at(("", "v1", "Pod"), "spec")
+        yield field.forbidden("spec", text + internal_types.difference(before, allowed, node))
+
+
+def _images(containers: Sequence[Object], path: str) -> Errors:
+    for where, container in each(containers, path):
+        image = container.get("image", "")
+        if not image:
+            yield field.required(f"{where}.image")
+        if image.strip() != image:
+            yield field.invalid(f"{where}.image", image, "must not have leading or trailing whitespace")
+
+
+def _deadline(wanted: int | None, had: int | None) -> Errors:
+    path = "spec.activeDeadlineSeconds"
+    if wanted is None:
+        if had is not None:
+            yield field.invalid(path, None, "must not update from a positive integer to nil value")
+        return
+    yield from checks.in_range(wanted, path, 0, INT32_MAX)
+    if had is not None and had < wanted:
+        yield field.invalid(path, wanted, "must be less than or equal to previous value")
+
+
+def _only_added_tolerations(spec: Object, before: Object) -> Errors:
+    def identity(toleration: Object) -> Object:
+        return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
+
+    now = [identity(each) for each in spec.get("tolerations") or ()]
+    for toleration in before.get("tolerations") or ():
+        if identity(toleration) not in now:
+            text = "existing toleration can not be modified except its tolerationSeconds"
+            yield field.forbidden("spec.tolerations", text)
+            return
+    yield from scheduling_rules.tolerations(spec.get("tolerations"), "spec.tolerations")
+
+
+def _only_removed_gates(spec: Object, before: Object) -> Errors:
+    had = {gate["name"] for gate in before.get("schedulingGates") or ()}
+    for where, gate in each(spec.get("schedulingGates"), "spec.schedulingGates"):
+        name = gate.get("name", "")
+        if name not in had:
+            text = f"only deletion is allowed, but found new scheduling gate '{name}'"
+            yield field.forbidden(f"{where}.name", text)
+
+
+def _placement(spec: Object, before: Object) -> Errors:
+    """Where a gated pod may go can still be narrowed."""
+    wanted, had = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
+    for key, value in had.items():
+        if wanted.get(key) != value:
+            text = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
+            yield field.invalid("spec.nodeSelector", spec.get("nodeSelector"), text)
+    path = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
+    terms, terms_before = _terms(spec), _terms(before)
+    if terms_before and len(terms) != len(terms_before):
+        text = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
+        yield field.invalid(path, _given_terms(spec), text)
+        return
+    for index, (new, old) in enumerate(zip(terms, terms_before, strict=False)):
+        if not _only_adds(new, old):
+            text = "only additions are allowed (no mutations or deletions)"
+            yield field.invalid(f"{path}[{index}]", new, text)
+
+
+def _terms(spec: Object) -> list[Object]:
+    return list(_given_terms(spec) or ())
+
+
+def _given_terms(spec: Object) -> list[Object] | None:
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
+    found: list[Object] | None = required.get("nodeSelectorTerms")
+    return found
+
+
+def _only_adds(new: Object, old: Object) -> bool:
+    kinds = ("matchExpressions", "matchFields")
+    if not any(old.get(kind) for kind in kinds):
+        return not any(new.get(kind) for kind in kinds)
+    return all((new.get(kind) or [])[: len(old[kind])] == old[kind] for kind in kinds if old.get(kind))
+
+
+def _as_allowed(spec: Object, before: Object) -> Object:
+    """The new spec with what an update may change, as it was before."""
+    fixed = dict(spec)
+    for kind in ("containers", "initContainers"):
+        if fixed.get(kind):
+            pairs = zip(fixed[kind], before[kind], strict=True)
+            fixed[kind] = [new | {"image": old.get("image", "")} for new, old in pairs]
+    for name in _CHANGING:
+        resource_strategy.keep(fixed, before, name)
+    seconds = before.get(_GRACE)
+    if seconds is not None and seconds < 0 and fixed.get(_GRACE) == 1:
+        fixed[_GRACE] = seconds
+    if before.get("schedulingGates"):
+        resource_strategy.keep(fixed, before, "nodeSelector")
+        _keep_node_affinity(fixed, before)
+    return fixed
+
+
+def _keep_node_affinity(fixed: Object, before: Object) -> None:
+    """The node affinity is as it was; what holds it comes and goes only with one."""
+    affinity, had = fixed.get("affinity"), before.get("affinity")
+    kept = (had or {}).get("nodeAffinity")
+    if (affinity or {}).get("nodeAffinity") == kept:
+        return
+    if affinity is None:
+        fixed["affinity"] = {"nodeAffinity": kept}
+    elif had is None and not affinity.get("podAffinity") and not affinity.get("podAntiAffinity"):
+        del fixed["affinity"]
+    else:
+        fixed["affinity"] = dict(affinity)
+        resource_strategy.keep(fixed["affinity"], had or {}, "nodeAffinity")
+
+
+def _filled(spec: Object) -> Object:
+    return {name: value for name, value in spec.items() if value not in (None, [])}

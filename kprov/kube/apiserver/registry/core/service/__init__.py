@@ -1,0 +1,1 @@
+"""Services: strategy, defaults, validation, and what they get from the ranges of the cluster."""

@@ -1,0 +1,183 @@
+"""ClusterIPs: each given one is an IPAddress object, which storage creates only once.
+
+Source: upstream pkg/registry/core/service/ipallocator (IPAddress objects as the record of what is taken).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.registry.core.service.allocators.address_range import Address, AddressRange
+from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.status import StatusError
+
+log = logging.getLogger(__name__)
+
+Object = dict[str, Any]
+
+GROUP: Final = "networking.k8s.io"
+MANAGED_BY: Final = "ipaddress.kubernetes.io/managed-by"
+MANAGER: Final = "ipallocator.k8s.io"
+KUBERNETES: Final = ("default", "kubernetes")
+#: The ServiceCIDR of the flags.
+DEFAULT_CIDR: Final = "kubernetes"
+_TAKEN: Final = "provided IP is already allocated"
+_FAMILY: Final = "ipaddress.kubernetes.io/ip-family"
+
+
+class AllocationError(Exception):
+    """The wanted address or port cannot be given; the text is the cause's detail."""
+
+
+class RangeFullError(AllocationError):
+    """Nothing is left in the range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An address for a service. `is_new`: it was not the service's before, so undoing the write frees it."""
+
+    address: str
+    is_new: bool
+
+
+class ClusterIpAllocator:
+    """Gives and takes back addresses of the cluster's ranges, by family.
+
+    `ranges` are those of the flags: the cluster's families. Addresses come from the ServiceCIDR objects
+    that are ready; from the flags' ranges while a new cluster has none.
+    """
+
+    def __init__(self, ranges: Sequence[AddressRange], registry: Registry) -> None:
+        self.ranges = {each.family: each for each in ranges}
+        self.default_family = ranges[0].family
+        self._registry = registry
+
+    def known(self, family: str, *, ready: bool) -> list[AddressRange]:
+        """The ranges of a family; `ready`: only those that new addresses may come from."""
+        store = self._registry.find(GROUP, "servicecidrs")
+        objects = store.lister.list() if store is not None else []
+        if not objects:
+            return [each for name, each in self.ranges.items() if name == family]
+        cidrs = [
+            cidr
+            for obj in objects
+            if not ready or _is_ready(obj)
+            for cidr in (obj.get("spec") or {}).get("cidrs") or ()
+        ]
+        found = AddressRange.of_flag(",".join(dict.fromkeys(cidrs)))
+        return [each for each in found if each.family == family]
+
+    async def take(
+        self, namespace: str, name: str, family: str, address: str = "", *, dry_run: bool = False
+    ) -> Given:
+        """Give the service that address, or a free one. AllocationError: it cannot be given."""
+        ranges = self.known(family, ready=True)
+        if dry_run:
+            return _pretended(ranges, address)
+        if address:
+            return await self._take_this(namespace, name, ipaddress.ip_address(address), ranges)
+        store = self._registry.store(GROUP, "ipaddresses")
+        taken = {entry.name for entry in store.cache.select(Selection(""))}
+        random.shuffle(ranges)
+        for chosen in ranges:
+            for candidate in chosen.candidates(taken):
+                if await self._create(candidate, namespace, name):
+                    return Given(str(candidate), is_new=True)
+        raise RangeFullError("range is full")
+
+    async def _take_this(
+        self, namespace: str, name: str, wanted: Address, ranges: Sequence[AddressRange]
+    ) -> Given:
+        if not any(wanted in each for each in ranges):
+            raise AllocationError("the provided network does not match the current range")
+        if await self._create(wanted, namespace, name):
+            return Given(str(wanted), is_new=True)
+        if (namespace, name) == KUBERNETES and await self._owner(str(wanted)) == KUBERNETES:
+            # Left by a server that ended before the service was there, or all servers start at once.
+            return Given(str(wanted), is_new=False)
+        raise AllocationError(_TAKEN)
+
+    async def reserve(self, namespace: str, name: str, address: str) -> None:
+        """Write down that the service has that address. AllocationError: another has it."""
+        if not await self._create(ipaddress.ip_address(address), namespace, name):
+            raise AllocationError(_TAKEN)
+
+    async def _owner(self, address: str) -> tuple[str, str]:
+        store = self._registry.store(GROUP, "ipaddresses")
+        try:
+            return owner(await store.get(system_context("get", store.resource, "", address), "", address))
+        except StatusError as error:
+            if error.reason != "NotFound":
+                raise
+            return "", ""
+
+    async def _create(self, address: Address, namespace: str, name: str) -> bool:
+        """False: another service has it."""
+        store = self._registry.store(GROUP, "ipaddresses")
+        obj = {
+            "metadata": {
+                "name": str(address),
+                "labels": labels_of(address),
+            },
+            "spec": {
+                "parentRef": {"group": "", "resource": "services", "namespace": namespace, "name": name}
+            },
+        }
+        try:
+            await store.create(system_context("create", store.resource, "", str(address)), "", obj)
+        except StatusError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            return False
+        return True
+
+    async def release(self, namespace: str, name: str, address: str) -> None:
+        """Take the address back, if that service is the one that has it."""
+        store = self._registry.store(GROUP, "ipaddresses")
+        try:
+            if await self._owner(address) == (namespace, name):
+                await store.delete(system_context("delete", store.resource, "", address), "", address)
+        except StatusError as error:
+            if error.reason != "NotFound":
+                log.warning("ClusterIP %s of %s/%s was not released: %s", address, namespace, name, error)
+
+
+def _pretended(ranges: Sequence[AddressRange], address: str) -> Given:
+    """What a dry run is told: nobody looks whether the address is free, and a range's own stands for any."""
+    if not ranges:
+        raise RangeFullError("range is full")
+    chosen = ranges[0]
+    if address and not any(ipaddress.ip_address(address) in each for each in ranges):
+        raise AllocationError(
+            f"the provided IP ({address}) is not in the valid range. "
+            f"The range of valid IPs is {chosen.network}"
+        )
+    return Given(address or str(chosen.network.network_address), is_new=False)
+
+
+def labels_of(address: Address) -> dict[str, str]:
+    """What every IPAddress of the allocator carries."""
+    return {_FAMILY: f"IPv{address.version}", MANAGED_BY: MANAGER}
+
+
+def _is_ready(obj: Object) -> bool:
+    if obj["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    told = [each.get("status") == "True" for each in conditions if each.get("type") == "Ready"]
+    # Nobody has looked at the cluster's own range in its first second.
+    return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
+
+
+def owner(obj: Object) -> tuple[str, str]:
+    """(namespace, name) of the service that an IPAddress belongs to."""
+    parent = obj.get("spec", {}).get("parentRef") or {}
+    return parent.get("namespace", ""), parent.get("name", "")

@@ -1,0 +1,28 @@
+"""What a stored service has been given."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic.addresses import parsed
+
+Object = dict[str, Any]
+
+HEADLESS: Final = "None"
+
+
+def held_addresses(service: Object) -> list[str]:
+    """ClusterIPs, the first one first, as reservations name them; one that is no address as it is."""
+    spec = service.get("spec") or {}
+    if spec.get("type") == "ExternalName":
+        return []
+    found = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
+    return [str(parsed(address) or address) for address in found if address and address != HEADLESS]
+
+
+def held_ports(service: Object) -> list[int]:
+    """Node ports, that of health checks among them; each once."""
+    spec = service.get("spec") or {}
+    found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]
+    found.append(spec.get("healthCheckNodePort", 0))
+    return list(dict.fromkeys(port for port in found if port))

@@ -1,0 +1,117 @@
+"""Node ports: each given one is a key in etcd that is only created once, /registry/kprov/nodeports/PORT.
+
+Upstream keeps one bitmap of the whole range under /registry/ranges/servicenodeports, which every server
+rewrites; a key a port has the same guarantee without conflicts. TCP and UDP share a port within one service.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import AllocationError, RangeFullError
+from kprov.kube.apiserver.storage.interface import KeyChangedError, KeyExistsError, Storage, StorageError
+
+log = logging.getLogger(__name__)
+
+PREFIX: Final = "/registry/kprov/nodeports/"
+_STATIC_MIN: Final = 16
+_STATIC_MAX: Final = 128
+_TAKEN: Final = "provided port is already allocated"
+#: What a dry run is told first.
+_PRETENDED: Final = 32769
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """Both ends included."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def parse(cls, text: str) -> PortRange:
+        """Of "30000-32767", or "30000+2767"."""
+        if "+" in text:
+            base, _, size = text.partition("+")
+            return cls(int(base), int(base) + int(size))
+        low, _, high = text.partition("-")
+        return cls(int(low), int(high or low))
+
+    def __contains__(self, port: int) -> bool:
+        return self.low <= port <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low}-{self.high}"
+
+
+class NodePortAllocator:
+    """Gives and takes back ports of --service-node-port-range."""
+
+    def __init__(self, ports: PortRange, storage: Storage) -> None:
+        self.ports = ports
+        self._storage = storage
+
+    async def take(self, namespace: str, name: str, port: int = 0, pretended: set[int] | None = None) -> int:
+        """Give the service that port, or a free one. AllocationError; StorageError.
+
+        pretended: the ports that a dry run was told so far, None when it is none.
+        """
+        if pretended is not None:
+            return await self._pretend(port, pretended)
+        if port:
+            if port not in self.ports:
+                raise AllocationError(
+                    f"provided port is not in the valid range. The range of valid ports is {self.ports}"
+                )
+            if not await self._create(namespace, name, port):
+                raise AllocationError(_TAKEN)
+            return port
+        taken = {key for key, _ in await self.reservations()}
+        for candidate in self._candidates():
+            if candidate not in taken and await self._create(namespace, name, candidate):
+                return candidate
+        raise RangeFullError("range is full")
+
+    async def _pretend(self, port: int, pretended: set[int]) -> int:
+        """Some number that this request has not been told; as upstream does, whether it is free or not."""
+        if port and (port in pretended or await self._storage.get(f"{PREFIX}{port}") is not None):
+            raise AllocationError(_TAKEN)
+        given = port or max({_PRETENDED - 1, *pretended}) + 1
+        pretended.add(given)
+        return given
+
+    async def release(self, namespace: str, name: str, port: int) -> None:
+        """Take the port back, if that service is the one that has it."""
+        try:
+            current = await self._storage.get(f"{PREFIX}{port}")
+            if current is not None and current.value.decode() == f"{namespace}/{name}":
+                await self._storage.delete(current.key, expected=current.revision)
+        except KeyChangedError:
+            log.debug("node port %d was released at the same moment", port)
+        except StorageError as error:
+            log.warning("node port %d of %s/%s was not released: %s", port, namespace, name, error)
+
+    async def reservations(self) -> Sequence[tuple[int, str]]:
+        """(port, "NAMESPACE/NAME") of all that are given."""
+        page = await self._storage.list(PREFIX)
+        return [(int(item.key.removeprefix(PREFIX)), item.value.decode()) for item in page.items]
+
+    async def _create(self, namespace: str, name: str, port: int) -> bool:
+        try:
+            await self._storage.create(f"{PREFIX}{port}", f"{namespace}/{name}".encode())
+        except KeyExistsError:
+            return False
+        return True
+
+    def _candidates(self) -> chain[int]:
+        """Ports above the part that people choose from, then that part; as upstream's KEP-3668."""
+        size = self.ports.high - self.ports.low + 1
+        static = 0 if size < _STATIC_MIN else min(max(_STATIC_MIN, size // 32), _STATIC_MAX)
+        upper = list(range(self.ports.low + static, self.ports.high + 1))
+        random.shuffle(upper)
+        return chain(upper, range(self.ports.low, self.ports.low + static))

@@ -1,0 +1,217 @@
+"""Services: what they are given from the cluster's ranges, and when it is given back.
+
+Source: upstream pkg/registry/core/service/storage/{storage,alloc}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from kprov.kube.apiserver.registry.core.service import defaults, ip_families
+from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
+    AllocationError,
+    ClusterIpAllocator,
+    RangeFullError,
+)
+from kprov.kube.apiserver.registry.core.service.allocators.held import HEADLESS, held_addresses, held_ports
+from kprov.kube.apiserver.registry.core.service.allocators.node_port import NodePortAllocator
+from kprov.kube.apiserver.registry.generic.hooks import Finish, Hooks
+from kprov.kube.apiserver.registry.generic.read_store import unavailable
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.machinery import field, status
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.status import StatusError
+
+Object = dict[str, Any]
+_Release = Callable[[], Awaitable[None]]
+
+
+class ServiceHooks(Hooks):
+    """Take what the service needs before it is validated; give back what it then does not have."""
+
+    def __init__(self, addresses: ClusterIpAllocator, ports: NodePortAllocator) -> None:
+        self._addresses = addresses
+        self._ports = ports
+
+    async def begin_create(self, context: RequestContext, obj: Object) -> Finish:
+        defaults.normalize_cluster_ips(obj["spec"], None)
+        return await self._begin(context, obj, None)
+
+    async def begin_update(self, context: RequestContext, obj: Object, old: Object) -> Finish:
+        defaults.keep_allocated(obj["spec"], old["spec"])
+        defaults.normalize_cluster_ips(obj["spec"], old["spec"])
+        return await self._begin(context, obj, old)
+
+    async def after_delete(self, context: RequestContext, obj: Object) -> None:
+        namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        for address in held_addresses(obj):
+            await self._addresses.release(namespace, name, address)
+        for port in held_ports(obj):
+            await self._ports.release(namespace, name, port)
+
+    async def _begin(self, context: RequestContext, obj: Object, old: Object | None) -> Finish:
+        known, default = self._addresses.ranges, self._addresses.default_family
+        _refuse(obj, ip_families.fill(obj["spec"], (old or {}).get("spec"), known, default))
+        taking = _Taking(self._addresses, self._ports, obj, old, dry_run=context.dry_run)
+        try:
+            await taking.addresses()
+            await taking.ports()
+        except StorageError as error:
+            await _all(taking.taken)
+            raise unavailable(error) from error
+        except StatusError:
+            await _all(taking.taken)
+            raise
+
+        async def finish(stored: bool) -> None:
+            await _all(self._freed(obj, old) if stored else taking.taken)
+
+        return finish
+
+    def _freed(self, obj: Object, old: Object | None) -> list[_Release]:
+        if old is None:
+            return []
+        namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
+        addresses = set(held_addresses(old)) - set(held_addresses(obj))
+        ports = set(held_ports(old)) - set(held_ports(obj))
+        return [_releasing(self._addresses.release, namespace, name, each) for each in addresses] + [
+            _releasing(self._ports.release, namespace, name, each) for each in ports
+        ]
+
+
+class _Taking:
+    """What one write takes; `taken` gives it back."""
+
+    def __init__(
+        self,
+        addresses: ClusterIpAllocator,
+        ports: NodePortAllocator,
+        obj: Object,
+        old: Object | None,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self.taken: list[_Release] = []
+        self._addresses, self._ports = addresses, ports
+        self._obj, self._spec = obj, obj["spec"]
+        self._old: Object | None = old["spec"] if old else None
+        # Before validation: a name may be missing.
+        self._namespace, self._name = obj["metadata"]["namespace"], obj["metadata"].get("name", "")
+        self._dry_run = dry_run
+        #: The ports that a dry run was told.
+        self._pretended: set[int] | None = set() if dry_run else None
+        self._had = set(held_ports(old)) if old else set()
+
+    async def addresses(self) -> None:
+        """All of a new service or of one that was an ExternalName; later only a second one that is added."""
+        spec, old = self._spec, self._old
+        addresses: list[str] = list(spec.get("clusterIPs") or ())
+        if not defaults.needs_cluster_ip(spec) or addresses[:1] == [HEADLESS]:
+            return
+        wanted: list[str] = spec["ipFamilies"]
+        first = 0
+        if old is not None and defaults.needs_cluster_ip(old):
+            is_upgrade = len(old.get("ipFamilies") or ()) == 1 and len(wanted) == 2
+            if old.get("clusterIP") == HEADLESS or not is_upgrade or ip_families.stays_preferred(spec, old):
+                return
+            first = 1
+        for index in range(first, len(wanted)):
+            asked = addresses[index] if index < len(addresses) else ""
+            addresses[index : index + 1] = [await self._address(wanted[index], asked, addresses)]
+        spec["clusterIPs"], spec["clusterIP"] = addresses, addresses[0]
+
+    async def _address(self, family: str, asked: str, shown: list[str]) -> str:
+        try:
+            given = await self._addresses.take(
+                self._namespace, self._name, family, asked, dry_run=self._dry_run
+            )
+        except AllocationError as error:
+            text = f"failed to allocate IP {asked}: {error}" if asked else f"failed to allocate IP: {error}"
+            _refuse(self._obj, [field.invalid("spec.clusterIPs", shown, text)])
+            raise AssertionError from error
+        if given.is_new:
+            release = self._addresses.release
+            self.taken.append(_releasing(release, self._namespace, self._name, given.address))
+        return given.address
+
+    async def ports(self) -> None:
+        if defaults.may_have_node_port(self._spec):
+            await (self._new_ports() if self._old is None else self._changed_ports())
+        if defaults.needs_health_check_port(self._spec):
+            await self._health_check_port()
+
+    async def _new_ports(self) -> None:
+        """TCP and UDP of one port share a node port, unless they ask for others."""
+        ports: list[Object] = self._spec.get("ports") or []
+        shared: dict[int, int] = {}
+        for index, port in enumerate(ports):
+            asked, number = port.get("nodePort") or 0, shared.get(port.get("port", 0), 0)
+            if not asked and not defaults.needs_node_port(self._spec):
+                continue
+            if not number:
+                same = (each.get("nodePort") or 0 for each in ports if each.get("port") == port.get("port"))
+                asked = next((each for each in same if each), 0)
+                shared[port.get("port", 0)] = port["nodePort"] = await self._port(index, asked)
+            elif not asked:
+                port["nodePort"] = number
+            elif asked != number:
+                await self._port(index, asked)
+
+    async def _changed_ports(self) -> None:
+        seen: set[tuple[str, int]] = set()
+        for index, port in enumerate(self._spec.get("ports") or ()):
+            asked = port.get("nodePort") or 0
+            if not asked and not defaults.needs_node_port(self._spec):
+                continue
+            if asked not in self._had:
+                port["nodePort"] = await self._port(index, asked)
+                self._had |= {asked} - {0}
+            key = (port["protocol"], port["nodePort"])
+            if key in seen:
+                # Upstream answers 500 here.
+                raise status.bad_request(f"duplicate nodePort: {{{key[0]} {key[1]}}}")
+            seen.add(key)
+
+    async def _health_check_port(self) -> None:
+        if self._old is not None and defaults.needs_health_check_port(self._old):
+            return
+        asked = self._spec.get("healthCheckNodePort") or 0
+        try:
+            self._spec["healthCheckNodePort"] = await self._take_port(asked)
+        except AllocationError as error:
+            text = f"failed to allocate requested HealthCheck NodePort {asked}: {error}"
+            raise status.internal_error(text) from error
+
+    async def _port(self, index: int, asked: int) -> int:
+        try:
+            return await self._take_port(asked)
+        except RangeFullError as error:
+            raise status.internal_error(f"failed to allocate a nodePort: {error}") from error
+        except AllocationError as error:
+            _refuse(self._obj, [field.invalid(f"spec.ports[{index}].nodePort", asked, str(error))])
+            raise AssertionError from error
+
+    async def _take_port(self, asked: int) -> int:
+        given = await self._ports.take(self._namespace, self._name, asked, self._pretended)
+        if not self._dry_run:
+            self.taken.append(_releasing(self._ports.release, self._namespace, self._name, given))
+        return given
+
+
+def _releasing(release: Callable[[str, str, Any], Awaitable[None]], *arguments: Any) -> _Release:
+    async def call() -> None:
+        await release(*arguments)
+
+    return call
+
+
+async def _all(releases: list[_Release]) -> None:
+    for release in releases:
+        await release()
+
+
+def _refuse(obj: Object, errors: list[FieldError]) -> None:
+    if errors:
+        raise status.invalid("", "Service", obj["metadata"].get("name", ""), errors)

@@ -1,0 +1,51 @@
+"""Services: the strategy. What they are given from the cluster's ranges: service_hooks.
+
+Source: upstream pkg/registry/core/service/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.core.service import defaults
+from kprov.kube.apiserver.registry.core.service import validation as rules
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.strategies import status_rules
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
+
+Object = dict[str, Any]
+
+
+class ServiceStrategy(ResourceStrategy):
+    def default(self, obj: Object) -> None:
+        defaults.default(obj)
+
+    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+        super().prepare_for_create(context, obj)
+        obj["status"] = {"loadBalancer": {}}
+        defaults.drop_hidden(obj["spec"])
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        super().prepare_for_update(context, obj, old)
+        defaults.drop_type_dependent(obj["spec"], old["spec"])
+        defaults.drop_hidden(obj["spec"])
+        if obj["spec"]["type"] != "LoadBalancer":
+            obj["status"] = {**(obj.get("status") or {}), "loadBalancer": {}}
+
+    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+        spec = obj.get("spec") or {}
+        return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
+
+    def validate(self, obj: Object) -> list[FieldError]:
+        return list(rules.service(obj))
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return rules.warnings(obj)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(rules.service_update(obj, old))
+
+    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return list(status_rules.service(obj, old))

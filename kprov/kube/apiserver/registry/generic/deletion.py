@@ -1,0 +1,166 @@
+"""What a deletion does to an object: at once, gracefully, or held by finalizers.
+
+Source: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go and generic/registry/store.go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.machinery import status, timestamps
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+
+
+@dataclass(slots=True)
+class DeleteOptions:
+    """meta/v1 DeleteOptions, decoded; None where the client said nothing."""
+
+    grace_period_seconds: int | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    propagation_policy: str | None = None
+    orphan_dependents: bool | None = None
+    raw: Object = field(default_factory=dict)
+
+
+def check_preconditions(strategy: Strategy, resource: Resource, obj: Object, options: DeleteOptions) -> None:
+    """The object is the one that is meant. Raises StatusError 409."""
+    metadata = obj["metadata"]
+    for what, wanted, found, guess in (
+        ("UID", options.uid, metadata.get("uid"), "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, metadata.get("resourceVersion"), "modified"),
+    ):
+        if wanted is None or wanted == found:
+            continue
+        own = strategy.failed_precondition(what, wanted, found)
+        if own:
+            raise status.conflict(resource, metadata["name"], own)
+        text = (
+            f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
+            f"The object might have been {guess}"
+        )
+        # Upstream names the kind here, not the resource.
+        about = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
+        raise status.conflict(about, metadata["name"], text)
+
+
+class Outcome(Enum):
+    """What becomes of an object that is to be deleted."""
+
+    #: It stays, written if marking it has changed it.
+    KEPT = auto()
+    #: It is written as it goes, and removed then: pods, whose watchers see that they end at once.
+    WRITTEN = auto()
+    #: It goes as it stands in storage, whatever was marked in it.
+    REMOVED = auto()
+
+
+def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> Outcome:
+    """Write down the wish to delete in the object."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") and strategy.terminate(obj):
+        if options.orphan_dependents is False:
+            options = replace(options, orphan_dependents=None, propagation_policy="Foreground")
+        _set_finalizers(strategy, metadata, options)
+        metadata["deletionTimestamp"] = timestamps.now()
+        return Outcome.KEPT
+    if strategy.holds(obj):
+        return Outcome.KEPT
+    before = metadata.get("deletionGracePeriodSeconds")
+    if metadata.get("deletionTimestamp") and strategy.is_graceful and before:
+        wanted = options.grace_period_seconds
+        if wanted is None or wanted >= before:
+            # Its time runs already, and its finalizers are as they were wished for then.
+            return Outcome.KEPT
+        _shorten(metadata, before, wanted)
+        graceful: int | None = wanted
+    elif metadata.get("deletionTimestamp"):
+        graceful = None
+    else:
+        graceful = strategy.grace_period(obj, options.grace_period_seconds)
+        if graceful is not None:
+            _begin(metadata, graceful)
+    _set_finalizers(strategy, metadata, options)
+    held = bool(metadata.get("finalizers"))
+    if graceful is not None:
+        return Outcome.KEPT if held or graceful else Outcome.WRITTEN
+    if not held:
+        return Outcome.REMOVED
+    _end(metadata)
+    return Outcome.KEPT
+
+
+def _begin(metadata: Object, grace: int) -> None:
+    metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
+    metadata["deletionGracePeriodSeconds"] = grace
+    if metadata.get("generation"):
+        metadata["generation"] += 1
+
+
+def _shorten(metadata: Object, before: int, grace: int) -> None:
+    """Count from when the deletion was first wished for; who has to end it gets a second at least."""
+    end = timestamps.parse(metadata["deletionTimestamp"]) + timedelta(seconds=grace - before)
+    now = datetime.now(UTC)
+    if end < now:
+        end, grace = now, min(grace, 1)
+    metadata["deletionTimestamp"] = timestamps.show(end)
+    metadata["deletionGracePeriodSeconds"] = grace
+
+
+def _end(metadata: Object) -> None:
+    """Nobody waits for it any more but its finalizers."""
+    now = datetime.now(UTC)
+    since = metadata.get("deletionTimestamp")
+    if not since and metadata.get("generation"):
+        metadata["generation"] += 1
+    if not since or timestamps.parse(since) > now:
+        metadata["deletionTimestamp"] = timestamps.show(now)
+    metadata["deletionGracePeriodSeconds"] = 0
+
+
+def is_unheld(strategy: Strategy, obj: Object) -> bool:
+    """Neither metadata.finalizers nor its strategy keep it."""
+    return not (obj["metadata"].get("finalizers") or strategy.holds(obj))
+
+
+def is_finished(strategy: Strategy, obj: Object) -> bool:
+    """Whether an update has removed the last thing that kept a deleted object."""
+    metadata = obj["metadata"]
+    return bool(
+        metadata.get("deletionTimestamp")
+        and not metadata.get("deletionGracePeriodSeconds")
+        and is_unheld(strategy, obj)
+    )
+
+
+def _set_finalizers(strategy: Strategy, metadata: Object, options: DeleteOptions) -> None:
+    policy, orphan = options.propagation_policy, options.orphan_dependents
+    if not strategy.collects_garbage:  # as if dependents had to go
+        policy, orphan = "Background", None
+    held = list(metadata.get("finalizers") or ())
+    wanted = [each for each in held if each not in {ORPHAN, FOREGROUND}]
+    if orphan is not None:
+        wanted += [ORPHAN] if orphan else []
+    elif policy == "Orphan":
+        wanted.append(ORPHAN)
+    elif policy == "Foreground":
+        wanted.append(FOREGROUND)
+    elif policy is None:
+        wanted = held
+        if strategy.orphan_by_default and ORPHAN not in held and FOREGROUND not in held:
+            wanted = [*held, ORPHAN]
+    if set(wanted) == set(held):
+        return
+    if wanted:
+        metadata["finalizers"] = wanted
+    else:
+        metadata.pop("finalizers", None)

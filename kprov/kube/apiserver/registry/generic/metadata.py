@@ -1,0 +1,269 @@
+"""The rules of metadata that every object has in common.
+
+Source: upstream staging/src/k8s.io/apiserver/pkg/registry/rest/{create,update,meta}.go and
+apimachinery/pkg/api/validation/objectmeta.go.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic import checks, field_managers
+from kprov.kube.machinery import field, names, status, timestamps
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX: Final = 5
+_NAME_MAX: Final = 63
+_ANY_FINALIZERS: Final = {("coordination.k8s.io", "leases"), ("node.k8s.io", "runtimeclasses")}
+_STANDARD_FINALIZERS: Final = {"kubernetes", "orphan", "foregroundDeletion"}
+_KEPT: Final = ("uid", "creationTimestamp", "generation")
+
+#: Kinds that no rule of names was ever made for.
+_ANY_NAMES: Final = {"apiservices", "events", "poddisruptionbudgets"}
+_LABEL_NAMES: Final = {"namespaces", "services"}
+_PATH_NAMES: Final = {
+    "rbac.authorization.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+}
+
+
+def generated_name(prefix: str) -> str:
+    """A name that starts with the prefix, with five letters that spell nothing."""
+    suffix = "".join(secrets.choice(_ALPHABET) for _ in range(_SUFFIX))
+    return prefix[: _NAME_MAX - _SUFFIX] + suffix
+
+
+def prepare_for_create(resource: Resource, namespace: str, obj: Object, *, posted: bool = True) -> None:
+    """Set what the server sets: uid, creationTimestamp, the namespace.
+
+    posted: it came to be created. What an update or a patch makes may be on its way out from the start, and
+    a selfLink is left out by whoever stores it.
+    """
+    metadata = obj.setdefault("metadata", {})
+    if metadata.get("resourceVersion") not in {None, "", "0"}:
+        raise status.bad_request("resourceVersion should not be set on objects to be created")
+    metadata.pop("resourceVersion", None)
+    if posted:
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            metadata.pop(name, None)
+    if resource.namespaced:
+        check_namespace(metadata.get("namespace", ""), namespace)
+        metadata["namespace"] = namespace
+    else:
+        metadata.pop("namespace", None)
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = timestamps.now()
+
+
+def name_it(metadata: Object) -> None:
+    """Make a name where only the start of one is given."""
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = generated_name(metadata["generateName"])
+
+
+def told_key(key: str, *, dry_run: bool) -> str:
+    """A key as refusals show it: where nothing is to be stored, without what stands before all keys."""
+    return key.removeprefix("/registry") if dry_run else key
+
+
+def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
+    """Upstream's words for a write to an object that is another one (label: UID or ResourceVersion)."""
+    return (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {found}"
+    )
+
+
+def check_uid(resource: Resource, obj: Object, old: Object, key: str) -> None:
+    """Conflict, which shows the object's key in etcd: the uid of an object that is sent is a precondition."""
+    wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
+    if wanted and wanted != found:
+        text = precondition_failed(key, "UID", wanted, found)
+        raise status.conflict(resource, old["metadata"]["name"], text)
+
+
+def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
+    """Keep from the stored object what no update may change; the uid that a patch makes is validated."""
+    metadata, before = obj["metadata"], old["metadata"]
+    name = before["name"]
+    wanted = metadata.get("uid") or ""
+    for kept in _KEPT:
+        if kept in before:
+            metadata[kept] = before[kept]
+        else:
+            metadata.pop(kept, None)
+    if wanted:
+        metadata["uid"] = wanted
+    if "namespace" in before:
+        metadata["namespace"] = before["namespace"]
+    elif not resource.namespaced:
+        metadata.pop("namespace", None)
+    metadata.setdefault("name", name)
+
+
+def keep_deletion(obj: Object, old: Object) -> None:
+    """Keep when the stored object is to go. What is written where it does not is judged by validation."""
+    metadata, before = obj["metadata"], old["metadata"]
+    if before.get("deletionTimestamp"):
+        metadata["deletionTimestamp"] = before["deletionTimestamp"]
+    grace = before.get("deletionGracePeriodSeconds")
+    if grace is not None and metadata.get("deletionGracePeriodSeconds") is None:
+        metadata["deletionGracePeriodSeconds"] = grace
+
+
+def no_namespace() -> status.StatusError:
+    """Of a path that has nothing where the namespace stands, and means one object."""
+    return status.bad_request("Namespace parameter required.")
+
+
+def check_namespace(given: str | None, namespace: str) -> None:
+    """BadRequest for an object that says another namespace than its path."""
+    if given and namespace and given != namespace:
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
+def single_owners(metadata: Object, *, is_patch: bool = False) -> list[str]:
+    """Leave out owners that are named twice; a warning if there were such.
+
+    Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
+    """
+    owners: list[Object] = metadata.get("ownerReferences") or []
+    single = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
+    if len(single) == len(owners):
+        return []
+    twice = [owner.get("uid", "") for index, owner in enumerate(owners) if owner in owners[:index]]
+    metadata["ownerReferences"] = single
+    when = " after mutating admission happens" if is_patch else ""
+    text = (
+        f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in "
+        "1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) "
+        f"observed: {', '.join(twice)}"
+    )
+    return [text]
+
+
+def name_check(resource: Resource) -> Callable[[str], list[str]]:
+    """What a name of that resource must look like."""
+    if resource.plural in _ANY_NAMES:
+        return _path_segment
+    if (resource.group, resource.plural) == ("apps", "statefulsets"):
+        return names.is_dns1123_label
+    if (resource.group, resource.plural) == ("networking.k8s.io", "ipaddresses"):
+        # Addresses, IPv6 too; its strategy looks at them.
+        return _any_name
+    if resource.group in _PATH_NAMES and resource.group.startswith("rbac"):
+        return _path_segment
+    if resource.plural in _LABEL_NAMES and not resource.group:
+        return names.is_dns1123_label
+    return names.is_dns1123_subdomain
+
+
+def _any_name(name: str) -> list[str]:
+    del name
+    return []
+
+
+def _path_segment(name: str) -> list[str]:
+    if name in {".", ".."}:
+        return [f"may not be '{name}'"]
+    return [f"may not contain '{illegal}'" for illegal in ("/", "%") if illegal in name]
+
+
+def judges_finalizers(resource: Resource) -> bool:
+    """Whether a finalizer without a domain has to be one of Kubernetes' own."""
+    return (
+        resource.group not in {"apiextensions.k8s.io", "apiregistration.k8s.io"}
+        and (resource.group, resource.plural) not in _ANY_FINALIZERS
+    )
+
+
+def validate(resource: Resource, obj: Object) -> list[FieldError]:
+    """Metadata of a new object."""
+    metadata = obj["metadata"]
+    errors: list[FieldError] = []
+    name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
+    if prefix:
+        # What is made of it does not end with the hyphen.
+        tried = prefix[:-1] + "a" if len(prefix) > 1 and prefix.endswith("-") else prefix
+        errors += [
+            field.invalid("metadata.generateName", prefix, text) for text in name_check(resource)(tried)
+        ]
+    if not name:
+        errors.append(field.required("metadata.name", "name or generateName is required"))
+    else:
+        errors += [field.invalid("metadata.name", name, text) for text in name_check(resource)(name)]
+    if resource.namespaced and not metadata.get("namespace"):
+        errors.append(field.required("metadata.namespace"))
+    generation = metadata.get("generation") or 0
+    if generation < 0:
+        errors.append(field.invalid("metadata.generation", generation, checks.NOT_NEGATIVE))
+    own = judges_finalizers(resource)
+    errors += [*common(metadata), *finalizers(metadata.get("finalizers") or (), own=own)]
+    return [*errors, *field_managers.entries(metadata.get("managedFields"))]
+
+
+def common(metadata: Object) -> list[FieldError]:
+    """What new and changed objects have in common."""
+    return [
+        *checks.labels(metadata.get("labels"), "metadata.labels"),
+        *checks.annotation_map(metadata.get("annotations"), "metadata.annotations"),
+        *_owner_references(metadata.get("ownerReferences") or ()),
+    ]
+
+
+def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
+    path, controller = "metadata.ownerReferences", ""
+    for owner in owners:
+        parts = owner.get("apiVersion", "").split("/")
+        if len(parts) > 2 or not parts[-1]:
+            text = "version must not be empty"
+            yield field.invalid(f"{path}.apiVersion", owner.get("apiVersion", ""), text)
+        for part in ("kind", "name", "uid"):
+            if not owner.get(part):
+                yield field.invalid(f"{path}.{part}", owner.get(part, ""), "must not be empty")
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            yield field.invalid(path, owner, "/v1, Kind=Event is disallowed from being an owner")
+        if owner.get("controller"):
+            shown = f"{owner.get('kind', '')}/{owner.get('name', '')}"
+            if controller:
+                text = (
+                    'Only one reference can have Controller set to true. Found "true" in references for '
+                    f"{controller} and {shown}"
+                )
+                yield field.invalid(path, owners, text)
+            controller = controller or shown
+
+
+def finalizers(values: Sequence[str], *, own: bool) -> Iterator[FieldError]:
+    """`own`: own_finalizers as well."""
+    path = "metadata.finalizers"
+    for value in values:
+        yield from checks.named(value, path, names.is_qualified_name)
+    if {"orphan", "foregroundDeletion"} <= set(values):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        yield field.invalid(path, values, text)
+    if own:
+        yield from own_finalizers(values)
+
+
+def own_finalizers(values: Sequence[str]) -> Iterator[FieldError]:
+    path = "metadata.finalizers"
+    for index, value in enumerate(values):
+        yield from own_finalizer(value, f"{path}[{index}]")
+
+
+def own_finalizer(value: str, path: str) -> Iterator[FieldError]:
+    """A name without a domain is one of Kubernetes' own."""
+    if "/" not in value and value not in _STANDARD_FINALIZERS:
+        yield field.invalid(
+            path, value, "name is neither a standard finalizer name nor is it fully qualified"
+        )

@@ -1,0 +1,71 @@
+"""Who owns which field of a resource's objects, noted at each write that is no apply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kprov.kube.apiserver.registry.generic import reset_fields
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import managed_fields, schema, zero_values
+from kprov.kube.machinery.conversion import table as conversions
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+
+class Ownership:
+    """Of one resource, by the version that it is stored in."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._resource = resource
+        #: By group and version: what clients may use instead of the stored version.
+        self._others = {(other.group, other.version): other for other in conversions.others(resource)}
+        paths = ("", *(each.name for each in resource.subresources))
+        self._ignored = {each: reset_fields.of(resource, each) for each in paths}
+
+    def note(
+        self,
+        context: RequestContext,
+        old: Object | None,
+        obj: Object,
+        subresource: str = "",
+        emptied: Sequence[zero_values.Emptied] = (),
+    ) -> None:
+        """Write obj's managedFields; they speak of the version that the client uses. Never fails.
+
+        emptied: what zero_values.normalize took out of obj; lists among it have owners.
+        """
+        if subresource == "scale":
+            return  # its owners are those of a Scale, and noted where that becomes the workload
+        if not emptied:
+            self._note(context, old, obj, subresource)
+            return
+        with zero_values.shown_empty(emptied):
+            self._note(context, old, obj, subresource)
+
+    def _note(self, context: RequestContext, old: Object | None, obj: Object, subresource: str) -> None:
+        manager = context.manager
+        ignored = self._ignored.get(subresource, ())
+        info = context.info
+        used = self._others.get((info.api_group, info.api_version)) if self._others else None
+        if used is None:
+            managed_fields.update(
+                old, obj, self._resource.gvk, manager=manager, subresource=subresource, ignored=ignored
+            )
+            return
+        before = None if old is None else self._served(old, used)
+        after = self._served(obj, used)
+        if obj["metadata"].get("managedFields") == []:
+            after["metadata"]["managedFields"] = []  # which says that nobody owns anything
+        managed_fields.update(
+            before, after, used.gvk, manager=manager, subresource=subresource, ignored=ignored
+        )
+        obj["metadata"].pop("managedFields", None)
+        if "managedFields" in after["metadata"]:
+            obj["metadata"]["managedFields"] = after["metadata"]["managedFields"]
+
+    def _served(self, obj: Object, used: Resource) -> Object:
+        found = conversions.convert(obj, self._resource.gvk, used.gvk)
+        zero_values.normalize(found, schema.builtin().node(used.gvk))
+        return found

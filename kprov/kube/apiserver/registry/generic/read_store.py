@@ -1,0 +1,130 @@
+"""What is stored of a resource: from the watch cache, or from etcd where that is to be newer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Self
+
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher, NotFreshError
+from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.apiserver.registry.generic.hooks import Hooks
+from kprov.kube.apiserver.registry.generic.lister import Lister
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.storage.interface import (
+    Storage,
+    StorageError,
+    Stored,
+    UnavailableError,
+    UnreadableError,
+)
+from kprov.kube.machinery import names, status
+from kprov.kube.machinery.resources import Resource
+
+Object = dict[str, Any]
+
+
+def unavailable(error: StorageError) -> status.StatusError:
+    """The database did not answer: upstream passes on what it says, as an error of no kind."""
+    return status.failure(500, "", str(error))
+
+
+def initializing() -> status.StatusError:
+    """The watch cache has not been filled yet, as upstream says it."""
+    return status.too_many_requests("storage is (re)initializing", 1)
+
+
+class ReadStore:
+    """The stored objects of one resource. All methods raise StatusError; callers may change what they get.
+
+    `namespace` is "" for cluster-scoped resources.
+    """
+
+    def __init__(self, *, resource: Resource, storage: Storage, cacher: Cacher, cache: ResourceCache) -> None:
+        self.resource = resource
+        #: What refusals name: the resource as the client asked for it.
+        self._asked = resource
+        self.hooks = Hooks()
+        self.cache = cache
+        self.cacher = cacher
+        self.lister = Lister(cache, cacher)
+        self.storage = storage
+
+    def asked_as(self, resource: Resource) -> Self:
+        """The same store for clients of another of its versions or groups."""
+        found = copy.copy(self)
+        found._asked = resource
+        return found
+
+    async def fresh(self) -> int:
+        """Let the cache catch up with etcd; its revision. 504, 429 or 500 when that takes too long."""
+        try:
+            return await self.cacher.fresh()
+        except NotFreshError as error:
+            if not self.cacher.loaded.is_set():
+                raise initializing() from error
+            raise status.timeout(f"the watch cache is behind: {error}", 1) from error
+        except UnavailableError as error:
+            raise unavailable(error) from error
+
+    async def get(self, context: RequestContext, namespace: str, name: str) -> Object:
+        """The newest state. NotFound if missing."""
+        del context
+        await self.fresh()
+        found = self.cache.get(self._key(namespace, name))
+        if found is None:
+            raise self.missing(namespace, name)
+        obj = self.cache.object(found)
+        self.hooks.decorate(obj)
+        return obj
+
+    def missing(self, namespace: str, name: str) -> status.StatusError:
+        """The answer to a read of what the cache lacks.
+
+        NotFound, BadRequest for what nothing can be named, or 500 for what cannot be decrypted.
+        """
+        why = names.is_path_segment_name(name)
+        if why:
+            return status.bad_request(f"Name parameter invalid: {status.quoted(name)}: {';'.join(why)}")
+        key = self._key(namespace, name)
+        reason = self.cache.unreadable.get(key)
+        if reason is not None:
+            return status.internal_error(str(UnreadableError(key, reason)))
+        return status.not_found(self._asked, name)
+
+    def check_readable(self) -> None:
+        """A list is all or nothing. Raises StatusError 500."""
+        for key, reason in self.cache.unreadable.items():
+            raise status.internal_error(str(UnreadableError(key, reason)))
+
+    async def list(self, context: RequestContext, namespace: str = "") -> Sequence[Object]:
+        """All objects at least as new as now, of a namespace or of all ("")."""
+        del context
+        await self.fresh()
+        self.check_readable()
+        return [self.cache.object(entry) for entry in self.cache.select(Selection(namespace))]
+
+    def _key(self, namespace: str, name: str) -> str:
+        return keys.key(self.resource, namespace, name)
+
+    def _cached(self, key: str) -> Stored | None:
+        found = self.cache.get(key)
+        return None if found is None else Stored(key, self.cache.head + found.tail, found.revision)
+
+    async def _read(self, key: str) -> Stored | None:
+        try:
+            return await self.storage.get(key)
+        except UnavailableError as error:
+            raise unavailable(error) from error
+        except UnreadableError as error:
+            raise status.internal_error(str(error)) from error
+
+    def _decode(self, stored: Stored) -> Object:
+        try:
+            obj = self.cache.source.read(stored.key, stored.value)
+        except ValueError as error:
+            raise status.internal_error(str(UnreadableError(stored.key, str(error)))) from error
+        obj["metadata"]["resourceVersion"] = str(stored.revision)
+        return obj

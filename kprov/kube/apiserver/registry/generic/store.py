@@ -1,0 +1,452 @@
+"""The generic store: every resource's create, update and delete along its strategy.
+
+Source of the order of steps: upstream staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go and
+apiserver/pkg/endpoints/handlers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.apiserver.cacher import entry as wire
+from kprov.kube.apiserver.cacher.cache import ResourceCache
+from kprov.kube.apiserver.cacher.cacher import Cacher
+from kprov.kube.apiserver.interfaces import Admission, Attributes
+from kprov.kube.apiserver.registry.generic import (
+    deletion,
+    invalid_error,
+    metadata,
+    metadata_update,
+    unenforced,
+)
+from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
+from kprov.kube.apiserver.registry.generic.hooks import nothing
+from kprov.kube.apiserver.registry.generic.lister import Lister, OnChange
+from kprov.kube.apiserver.registry.generic.ownership import Ownership
+from kprov.kube.apiserver.registry.generic.read_store import ReadStore, unavailable
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.storage.interface import (
+    KeyChangedError,
+    KeyExistsError,
+    Storage,
+    Stored,
+    UnavailableError,
+)
+from kprov.kube.machinery import field, managed_fields, names, schema, status, zero_values
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import Resource
+
+__all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
+
+Object = dict[str, Any]
+#: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
+Change = Callable[[Object | None], Object]
+
+_NAME_TRIES: Final = 8
+_MODIFIED: Final = (
+    "the object has been modified; please apply your changes to the latest version and try again"
+)
+
+
+class Store(ReadStore):
+    """One resource, read and written; see ReadStore."""
+
+    def __init__(
+        self,
+        *,
+        resource: Resource,
+        strategy: Strategy,
+        storage: Storage,
+        cacher: Cacher,
+        cache: ResourceCache,
+        ttl: int = 0,
+    ) -> None:
+        """ttl: seconds that an object is kept after it was last written; 0: for ever."""
+        super().__init__(resource=resource, storage=storage, cacher=cacher, cache=cache)
+        self.strategy = strategy
+        self.admission: Admission | None = None
+        self._ttl = ttl
+        self._node = schema.builtin().node(resource.gvk)
+        self._ownership = Ownership(resource)
+
+    async def create(
+        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool = True
+    ) -> Object:
+        """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid.
+
+        posted: False when an update finds nothing that it could change.
+        """
+        generated = not (obj.get("metadata") or {}).get("name")
+        base = orjson.dumps(obj) if generated else b""
+        for attempt in range(_NAME_TRIES):
+            try:
+                return await self._create_once(context, namespace, obj, posted=posted)
+            except KeyExistsError:
+                name = obj["metadata"]["name"]
+                if not generated or attempt == _NAME_TRIES - 1:
+                    found = status.already_exists(self._asked, name)
+                    if obj["metadata"].get("generateName"):
+                        found = status.generate_name_conflict(self.resource, name)
+                    raise await self._exists(namespace, name, found) from None
+                obj = orjson.loads(base)
+        raise AssertionError
+
+    async def _exists(self, namespace: str, name: str, refusal: status.StatusError) -> status.StatusError:
+        """That refusal, which says so when the object is on its way out."""
+        held = await self._read(self._key(namespace, name))
+        if held is not None and self._decode(held)["metadata"].get("deletionTimestamp"):
+            refusal.status["message"] = f"object is being deleted: {refusal.status['message']}"
+        return refusal
+
+    async def _create_once(
+        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool
+    ) -> Object:
+        strategy = self.strategy
+        generated = not (obj.get("metadata") or {}).get("name")
+        self._identify(obj)
+        emptied = zero_values.normalize(obj, self._node)
+        metadata.prepare_for_create(self.resource, namespace, obj, posted=posted)
+        strategy.default(obj)
+        context.warnings += metadata.single_owners(obj["metadata"])
+        if not context.applied:
+            self._ownership.note(context, None, obj, "", emptied)
+        if generated:
+            metadata.name_it(obj["metadata"])
+            strategy.default(obj)  # what is made of a name that nobody gave has no owner
+        name = obj["metadata"].get("name", "")
+        attributes = self._attributes(context, "CREATE", "", namespace, name, obj, None)
+        if attributes is not None and self.admission is not None:
+            if generated:
+                attributes.generate_name = obj["metadata"].get("generateName", "")
+            await self.admission.admit(attributes)
+            attributes.generate_name = ""
+            strategy.default(obj)
+        finish = await self.hooks.begin_create(context, obj)
+        stored = False
+        try:
+            strategy.prepare_for_create(context, obj)
+            first = await self.hooks.judge(context, obj, None, "")
+            invalid_error.of_invalid(
+                self.resource,
+                self._node,
+                name,
+                lambda: [*first, *metadata.validate(self.resource, obj), *strategy.validate(obj)],
+                emptied,
+            )
+            context.warnings += strategy.warnings(obj, None)
+            unenforced.warn(context, self.resource, strategy, obj)
+            if attributes is not None and self.admission is not None:
+                await self.admission.validate(attributes)
+            if not context.dry_run:
+                obj["metadata"].pop("selfLink", None)
+            revision = await self._put_new(context, namespace, name, obj)
+            stored = True
+        finally:
+            await finish(stored and not context.dry_run)
+        if revision:
+            obj["metadata"]["resourceVersion"] = str(revision)
+        self.hooks.decorate(obj)
+        return obj
+
+    async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: Object) -> int:
+        key = self._key(namespace, name)
+        if context.dry_run:
+            await self.fresh()
+            if self.cache.get(key) is not None:
+                raise KeyExistsError(key)
+            return 0
+        try:
+            return await self.storage.create(key, wire.encode(self.cache.head, obj), ttl=self._ttl)
+        except UnavailableError as error:
+            raise unavailable(error) from error
+
+    async def update(
+        self,
+        context: RequestContext,
+        namespace: str,
+        name: str,
+        change: Change,
+        *,
+        subresource: str = "",
+        create: bool = False,
+        admit: bool = True,
+        strategy: Strategy | None = None,
+    ) -> tuple[Object, bool]:
+        """Change an object, again and again until no one else changed it meanwhile; (object, was created).
+
+        A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses
+        the strategy's *_status_update; another subresource uses prepare_for_update of `strategy` (default:
+        the resource's own). `admit`=False leaves admission out, for writes of the server itself.
+        """
+        key = self._key(namespace, name)
+        current, certain = self._cached(key), False
+        while True:
+            if current is None and not certain:
+                current, certain = await self._read(key), True
+            if current is None:
+                if not create or names.is_path_segment_name(name):
+                    raise self.missing(namespace, name)
+                obj = change(None)
+                sent = obj.setdefault("metadata", {})
+                sent.setdefault("name", name)
+                # A version to update is not one to create; a uid nothing has.
+                version = sent.pop("resourceVersion", None)
+                if sent.get("uid"):
+                    raise status.conflict(
+                        self._asked,
+                        name,
+                        metadata.precondition_failed(
+                            metadata.told_key(key, dry_run=context.dry_run), "UID", sent["uid"], ""
+                        ),
+                    )
+                try:
+                    made = await self.create(context, namespace, obj, posted=False)
+                    if version and context.dry_run:
+                        made["metadata"]["resourceVersion"] = version  # none was given
+                    return made, True
+                except status.StatusError as error:
+                    if error.reason != "AlreadyExists":
+                        raise
+                    certain = False
+                    continue
+            try:
+                return await self._update_once(
+                    context, current, change, subresource, strategy or self.strategy, admit=admit
+                ), False
+            except KeyChangedError as error:
+                # What etcd says is what is there now: no need to ask again.
+                current, certain = error.current, True
+            except status.StatusError as error:
+                # What was not answered may have been done.
+                if certain or error.code >= 500:
+                    raise
+                # The refusal may come from an old copy in the cache.
+                newest = await self._read(key)
+                if newest is not None and newest.revision == current.revision:
+                    raise
+                current, certain = newest, True
+
+    async def _update_once(
+        self,
+        context: RequestContext,
+        current: Stored,
+        change: Change,
+        subresource: str,
+        strategy: Strategy,
+        *,
+        admit: bool,
+    ) -> Object:
+        old = self._decode(current)
+        obj = change(self._decode(current))
+        name = old["metadata"]["name"]
+        self._identify(obj)
+        emptied = zero_values.normalize(obj, self._node)
+        is_patch = context.info.verb == "patch"
+        obj.setdefault("metadata", {})
+        if not is_patch:
+            key = metadata.told_key(current.key, dry_run=context.dry_run)
+            metadata.check_uid(self._asked, obj, old, key)
+        wanted = obj["metadata"].get("resourceVersion") or ""
+        metadata.prepare_for_update(self.resource, obj, old)
+        obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        strategy.default(obj)
+        strategy.default(old)
+        warned = metadata.single_owners(obj["metadata"], is_patch=is_patch)
+        context.warnings += [text for text in warned if text not in context.warnings]
+        if not context.applied:
+            if any(owner is obj["metadata"] and name == "managedFields" for owner, name, _ in emptied):
+                obj["metadata"]["managedFields"] = []  # given empty it says that nobody owns anything
+            self._ownership.note(context, old, obj, subresource, emptied)
+        # Only now: who sends other times owns them, as long as they differ.
+        metadata.keep_deletion(obj, old)
+        if not context.dry_run:
+            obj["metadata"].pop("selfLink", None)
+        namespace = old["metadata"].get("namespace", "")
+        attributes = (
+            self._attributes(context, "UPDATE", subresource, namespace, name, obj, old) if admit else None
+        )
+        if attributes is not None and self.admission is not None:
+            await self.admission.admit(attributes)
+            strategy.default(obj)
+        self._check_version(wanted, old, name)
+        finish = await self.hooks.begin_update(context, obj, old) if not subresource else nothing
+        stored = False
+        try:
+            if subresource == "status":
+                strategy.prepare_for_status_update(context, obj, old)
+            else:
+                strategy.prepare_for_update(context, obj, old)
+            first = await self.hooks.judge(context, obj, old, subresource)
+            self._judge_update(context, obj, old, subresource, strategy, emptied, first)
+            if attributes is not None and self.admission is not None:
+                await self.admission.validate(attributes)
+            if deletion.is_finished(self.strategy, obj):
+                await self._remove(context, current, obj)
+                obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+                return obj
+            if _same(obj, old) and not self.storage.is_stale(current.key):
+                self.hooks.decorate(old)
+                return old
+            await self._put(context, current, obj)
+            stored = not context.dry_run
+        finally:
+            await finish(stored)
+        self.hooks.decorate(obj)
+        return obj
+
+    def _judge_update(
+        self,
+        context: RequestContext,
+        obj: Object,
+        old: Object,
+        subresource: str,
+        strategy: Strategy,
+        emptied: Sequence[zero_values.Emptied],
+        first: Sequence[FieldError],
+    ) -> None:
+        """The strategy's rules behind those of the hooks, of a prepared object. Invalid."""
+        is_status = subresource == "status"
+        rules = strategy.validate_status_update if is_status else strategy.validate_update
+
+        def judge() -> Sequence[FieldError]:
+            found = rules(obj, old)
+            if not strategy.judges_metadata:
+                return [*first, *found]
+            return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
+
+        invalid_error.of_invalid(self.resource, self._node, old["metadata"]["name"], judge, emptied)
+        if is_status:
+            context.warnings += strategy.status_warnings(obj)
+        else:
+            context.warnings += strategy.warnings(obj, old)
+            unenforced.warn(context, self.resource, strategy, obj)
+
+    async def _put(self, context: RequestContext, current: Stored, obj: Object) -> None:
+        if context.dry_run:
+            return
+        try:
+            revision = await self.storage.update(
+                current.key, wire.encode(self.cache.head, obj), expected=current.revision, ttl=self._ttl
+            )
+        except UnavailableError as error:
+            raise unavailable(error) from error
+        obj["metadata"]["resourceVersion"] = str(revision)
+
+    async def delete(
+        self, context: RequestContext, namespace: str, name: str, options: DeleteOptions | None = None
+    ) -> tuple[Object, bool]:
+        """Delete, gracefully or at once, obeying finalizers; (object, whether it is gone)."""
+        options = options or DeleteOptions()
+        key = self._key(namespace, name)
+        current, certain = self._cached(key), False
+        while True:
+            if current is None and not certain:
+                current, certain = await self._read(key), True
+            if current is None:
+                raise self.missing(namespace, name)
+            obj = self._decode(current)
+            try:
+                deletion.check_preconditions(self.strategy, self.resource, obj, options)
+            except status.StatusError:
+                if certain:
+                    raise
+                current, certain = await self._read(key), True
+                continue
+            attributes = self._attributes(context, "DELETE", "", namespace, name, None, obj)
+            if attributes is not None and self.admission is not None:
+                attributes.options = options.raw
+                await self.admission.admit(attributes)
+                await self.admission.validate(attributes)
+            before = self._decode(current)
+            try:
+                outcome = deletion.mark(self.strategy, obj, options)
+                if outcome is deletion.Outcome.REMOVED:
+                    await self._remove(context, current, before)
+                    return before, True
+                if obj != before:
+                    await self._put(context, current, obj)
+                if outcome is deletion.Outcome.KEPT:
+                    return obj, False
+            except KeyChangedError as error:
+                current, certain = error.current, True
+                continue
+            written = Stored(key, current.value, int(obj["metadata"]["resourceVersion"]))
+            try:
+                await self._remove(context, written, obj)
+            except KeyChangedError as error:
+                # Who saw it written was faster, or goes on with it.
+                if error.current is not None:
+                    current, certain = error.current, True
+                    continue
+            return obj, True
+
+    async def _remove(self, context: RequestContext, current: Stored, obj: Object) -> None:
+        if context.dry_run:
+            return
+        try:
+            revision = await self.storage.delete(current.key, expected=current.revision)
+        except UnavailableError as error:
+            raise unavailable(error) from error
+        obj["metadata"]["resourceVersion"] = str(revision)
+        await self.hooks.after_delete(context, obj)
+
+    def _identify(self, obj: Object) -> None:
+        obj["kind"] = self.resource.kind
+        obj["apiVersion"] = self.resource.api_version
+
+    def _check_version(self, version: str, old: Object, name: str) -> None:
+        if not version or version == "0":
+            if not self.strategy.allow_unconditional_update:
+                error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+                raise status.invalid(self._asked.group, self._asked.plural, name, [error])
+            return
+        if not (version.isascii() and version.isdigit()):
+            # Upstream answers 500 here, and where a created object has a version; the client is wrong.
+            raise status.bad_request(f"strconv.ParseUint: parsing {status.quoted(version)}: invalid syntax")
+        if version != old["metadata"]["resourceVersion"]:
+            raise status.conflict(self._asked, name, _MODIFIED)
+
+    def _attributes(
+        self,
+        context: RequestContext,
+        operation: str,
+        subresource: str,
+        namespace: str,
+        name: str,
+        obj: Object | None,
+        old: Object | None,
+    ) -> Attributes | None:
+        if self.admission is None or not self.admission.handles(self.resource, operation):
+            return None
+        return Attributes(
+            context=context,
+            operation=operation,
+            resource=self.resource,
+            subresource=subresource,
+            namespace=namespace,
+            name=name,
+            obj=obj,
+            old=old,
+            options={},
+            asked=self._asked,
+        )
+
+
+def _same(obj: Object, old: Object) -> bool:
+    """Whether nothing is to be written; a manager's time alone is nothing."""
+    if obj == old:
+        return True
+    if managed_fields.without_managed_fields(obj) != managed_fields.without_managed_fields(old):
+        return False
+    return _owners(obj) == _owners(old)
+
+
+def _owners(obj: Object) -> Sequence[Object]:
+    return [
+        {name: value for name, value in entry.items() if name != "time"}
+        for entry in obj["metadata"].get("managedFields") or ()
+    ]

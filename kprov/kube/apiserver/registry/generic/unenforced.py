@@ -1,0 +1,23 @@
+"""Warns about objects that the server stores although it does not act on them yet."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.resources import Resource
+
+log = logging.getLogger(__name__)
+
+
+def warn(context: RequestContext, resource: Resource, strategy: Strategy, obj: dict[str, Any]) -> None:
+    """Add a Warning header and a log line where nothing acts on an object that is written."""
+    feature = strategy.missing_feature(obj)
+    if not feature:
+        return
+    kind, name = resource.kind, obj["metadata"]["name"]
+    context.warnings.append(f"kprov does not support {feature} yet: this {kind} has no effect")
+    if not context.dry_run:
+        log.warning('%s "%s" is stored but has no effect: kprov does not support %s yet', kind, name, feature)

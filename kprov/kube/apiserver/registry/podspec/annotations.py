@@ -1,0 +1,128 @@
+"""Annotations that say how a pod runs: profiles of old, deletion cost, tolerations.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpecificAnnotations).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, local_path
+from kprov.kube.apiserver.registry.podspec.scheduling import tolerations
+from kprov.kube.apiserver.registry.podspec.windows import visit
+from kprov.kube.machinery import field, status
+
+_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
+_TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"
+_MIRROR: Final = "kubernetes.io/config.mirror"
+SECCOMP: Final = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_CONTAINER: Final = "container.seccomp.security.alpha.kubernetes.io/"
+APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_PATH: Final = "metadata.annotations"
+_INT32: Final = 2**31
+
+
+def pod_annotations(metadata: Object, spec: Object, path: str = _PATH, old: Object | None = None) -> Errors:
+    """`old`: the metadata that an update changes; a cost that is none may stay."""
+    had = ((old or {}).get("annotations") or {}).get(_COST, "0")
+    values = metadata.get("annotations") or {}
+    if values.get(_MIRROR) is not None and not spec.get("nodeName"):
+        text = "must set spec.nodeName if mirror pod annotation is set"
+        yield field.invalid(f"{path}[{_MIRROR}]", values[_MIRROR], text)
+    if values.get(_TOLERATIONS):
+        yield from _tolerations(values[_TOLERATIONS], path)
+    if _COST in values and not _is_cost(values[_COST]) and _is_cost(had):
+        yield field.invalid(f"{path}[{_COST}]", values[_COST], "must be a 32bit integer")
+    for key, profile in values.items():
+        if key == SECCOMP or key.startswith(SECCOMP_CONTAINER):
+            yield from _seccomp(profile, f"{path}.{key}")
+    known = {container.get("name", "") for _, container in visit(spec, "")}
+    for key, profile in values.items():
+        if key.startswith(APPARMOR):
+            name = key.removeprefix(APPARMOR)
+            if name not in known:
+                yield field.invalid(f"{path}[{key}]", name, "container not found")
+            if profile not in {"", "runtime/default", "unconfined"} and not profile.startswith("localhost/"):
+                text = f"invalid AppArmor profile name: {status.quoted(profile)}"
+                yield field.invalid(f"{path}[{key}]", profile, text)
+
+
+def _is_cost(text: str) -> bool:
+    """A 32 bit integer without sign of plus or leading zeros."""
+    return bool(re.fullmatch("0|-?[1-9][0-9]*", text)) and -_INT32 <= int(text) < _INT32
+
+
+def _tolerations(text: str, path: str) -> Errors:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        yield field.invalid(path, _TOLERATIONS, str(error))
+        return
+    if isinstance(values, list):
+        yield from tolerations(values, f"{path}.{_TOLERATIONS}")
+
+
+def _seccomp(profile: str, path: str) -> Errors:
+    if profile in {"runtime/default", "docker/default", "unconfined"}:
+        return
+    if profile.startswith("localhost/"):
+        yield from local_path(profile.removeprefix("localhost/"), path)
+    else:
+        yield field.invalid(path, profile, "must be a valid seccomp profile")
+
+
+def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors:
+    """An annotation and the field that came after it say the same."""
+    values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
+    whole = context.get("seccompProfile")
+    if whole is not None and SECCOMP in values:
+        yield from _agree("seccomp", values[SECCOMP], whole, f"{path}.securityContext.seccompProfile")
+    for where, container in visit(spec, path):
+        own = (container.get("securityContext") or {}).get("seccompProfile")
+        key = SECCOMP_CONTAINER + container.get("name", "")
+        if own is not None and key in values:
+            yield from _agree("seccomp", values[key], own, f"{where}.securityContext.seccompProfile")
+    if (spec.get("os") or {}).get("name") == "windows":
+        return
+    for where, container in visit(spec, path):
+        own = (container.get("securityContext") or {}).get("appArmorProfile") or context.get(
+            "appArmorProfile"
+        )
+        key = APPARMOR + container.get("name", "")
+        if own is not None and key in values:
+            yield from _agree("apparmor", values[key], own, f"{where}.securityContext.appArmorProfile")
+
+
+def _agree(kind: str, annotation: str, profile: Object, path: str) -> Errors:
+    defaults = {"runtime/default", "docker/default"} if kind == "seccomp" else {"runtime/default"}
+    fits = {
+        "Unconfined": annotation == "unconfined",
+        "RuntimeDefault": annotation in defaults,
+        "Localhost": annotation.startswith("localhost/"),
+    }
+    if not fits.get(profile.get("type", ""), True):
+        yield field.forbidden(f"{path}.type", f"{kind} type in annotation and field must match")
+    elif profile.get("type") == "Localhost" and (
+        profile.get("localhostProfile") != annotation.removeprefix("localhost/")
+    ):
+        text = f"{kind} profile in annotation and field must match"
+        yield field.forbidden(f"{path}.localhostProfile", text)
+
+
+def kept_annotations(obj: Object, old: Object) -> Errors:
+    """Of a pod: what was said of its profiles and its mirror stays; a profile is not added either."""
+    new, before = obj["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {}
+    text = "may not remove or update AppArmor annotations"
+    for key, value in before.items():
+        if key.startswith(APPARMOR) and new.get(key) != value:
+            yield field.forbidden(f"{_PATH}[{key}]", text)
+    if new.get(_MIRROR) != before.get(_MIRROR) and _MIRROR in before:
+        yield field.forbidden(f"{_PATH}[{_MIRROR}]", "may not remove or update mirror pod annotation")
+    elif _MIRROR in new and _MIRROR not in before:
+        yield field.forbidden(f"{_PATH}[{_MIRROR}]", "may not add mirror pod annotation")
+    for key in new:
+        if key.startswith(APPARMOR) and key not in before:
+            yield field.forbidden(f"{_PATH}[{key}]", "may not add AppArmor annotations")
+    yield from pod_annotations(obj["metadata"], obj["spec"], old=old["metadata"])

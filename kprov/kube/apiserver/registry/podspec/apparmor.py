@@ -1,0 +1,48 @@
+"""AppArmor profiles of a new pod's annotations, which the fields have replaced.
+
+Source: upstream pkg/registry/core/pod/strategy.go, applyAppArmorVersionSkew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.podspec import security
+
+Object = dict[str, Any]
+_PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
+DEPRECATED: Final = 'deprecated since v1.30; use the "appArmorProfile" field instead'
+_LOCAL: Final = "localhost/"
+
+
+def take_over(pod: Object) -> list[str]:
+    """Copy them to the fields of the containers that have none; the warnings of that."""
+    spec, annotations = pod["spec"], pod["metadata"].get("annotations") or {}
+    if not annotations or (spec.get("os") or {}).get("name") == "windows":
+        return []
+    of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
+    warnings = []
+    for part in ("initContainers", "containers", "ephemeralContainers"):
+        for container in spec.get(part) or ():
+            key = f"{_PREFIX}{container.get('name', '')}"
+            context = container.get("securityContext") or {}
+            if key not in annotations or context.get("appArmorProfile") is not None:
+                continue
+            wanted = profile(annotations[key])
+            if wanted is None or wanted != of_pod:
+                warnings.append(f"metadata.annotations[{key}]: {DEPRECATED}")
+            if wanted is not None and wanted != of_pod:
+                container["securityContext"] = context | {"appArmorProfile": wanted}
+    return warnings
+
+
+def profile(annotation: str) -> Object | None:
+    """The field of an annotation, None for one that says nothing valid."""
+    if annotation == "unconfined":
+        return {"type": "Unconfined"}
+    if annotation == "runtime/default":
+        return {"type": "RuntimeDefault"}
+    if not annotation.startswith(_LOCAL):
+        return None
+    local = {"type": "Localhost", "localhostProfile": annotation.removeprefix(_LOCAL)}
+    return None if any(security.apparmor(local, "")) else local

@@ -1,0 +1,43 @@
+"""Fields of a pod's spec whose features are off unless a gate says otherwise.
+
+Source: upstream pkg/api/pod/util.go (dropDisabledFields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
+
+Object = dict[str, Any]
+
+_PROJECTIONS: Final = ("clusterTrustBundle", "podCertificate")
+_STOP_SIGNAL: Final = "stopSignal"
+
+
+def drop_disabled(spec: Object, before: Object | None = None) -> None:
+    """Leave them out of a spec, in place, but for those that the stored one (`before`) already has."""
+    before = before or {}
+    if before.get("schedulingGroup") is None:
+        spec.pop("schedulingGroup", None)
+    for name in _PROJECTIONS:
+        if not any(source.get(name) is not None for source in _sources(before)):
+            for source in _sources(spec):
+                source.pop(name, None)
+    if not any(
+        (each.get("lifecycle") or {}).get(_STOP_SIGNAL) for each in podspec_defaults.containers(before)
+    ):
+        for container in podspec_defaults.containers(spec):
+            _drop_stop_signal(container)
+
+
+def _sources(spec: Object) -> Iterator[Object]:
+    for volume in spec.get("volumes") or ():
+        yield from (volume.get("projected") or {}).get("sources") or ()
+
+
+def _drop_stop_signal(container: Object) -> None:
+    lifecycle = container.get("lifecycle") or {}
+    if lifecycle.pop(_STOP_SIGNAL, None) is not None and not lifecycle:
+        del container["lifecycle"]

@@ -1,0 +1,154 @@
+"""Environment variables of containers, and references to the pod's own fields.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidateEnv, ValidateEnvFrom).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named, needed, no_backsteps
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.quantity import canonical
+
+_FIELDS: Final = [
+    *("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName"),
+    *("status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"),
+]
+#: What a fieldPath may name at all, in versions of pods that are served.
+_CONVERTIBLE: Final = {
+    *(*_FIELDS, "metadata.annotations", "metadata.labels", "spec.restartPolicy", "spec.schedulerName"),
+    *("spec.hostNetwork", "status.phase", "status.nominatedNodeName"),
+}
+_RESOURCES: Final = [
+    f"{part}.{name}" for part in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
+]
+_HUGE: Final = ("limits.hugepages-", "requests.hugepages-")
+_BYTES: Final = ["1", *(f"1{unit}" for unit in "kMGTPE"), *(f"1{unit}i" for unit in "KMGTPE")]
+_SOURCES: Final = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+
+
+def environment(variables: Sequence[Object] | None, path: str) -> Errors:
+    for where, variable in each(variables, path):
+        yield from needed(variable, where, "name", names.is_relaxed_env_var_name)
+        if variable.get("valueFrom") is not None:
+            yield from _source(variable, f"{where}.valueFrom")
+
+
+def _source(variable: Object, path: str) -> Errors:
+    source = variable["valueFrom"]
+    kinds = [kind for kind in _CHECKS if source.get(kind) is not None]
+    for kind in kinds:
+        yield from _CHECKS[kind](source[kind], f"{path}.{kind}")
+    if not kinds:
+        yield field.invalid(path, "", f"must specify one of: {_SOURCES}")
+    elif variable.get("value"):
+        yield field.invalid(path, "", "may not be specified when `value` is not empty")
+    elif len(kinds) > 1:
+        yield field.invalid(path, "", "may not have more than one field specified at a time")
+
+
+def field_ref(reference: Object, path: str, known: Sequence[str]) -> Errors:
+    """A field of the pod itself; `known` may be named without a key in brackets."""
+    wanted, where = reference.get("fieldPath", ""), f"{path}.fieldPath"
+    if not wanted:
+        yield field.required(where)
+        return
+    if reference.get("apiVersion") != "v1":
+        text = f"error converting fieldPath: unsupported pod version: {reference.get('apiVersion', '')}"
+        yield field.invalid(where, wanted, text)
+        return
+    name, bracket, key = wanted.partition("['")
+    subscript = bool(bracket) and key.endswith("']")
+    base = name if subscript else wanted
+    if base not in _CONVERTIBLE or (subscript and base not in {"metadata.annotations", "metadata.labels"}):
+        text = f"error converting fieldPath: field label not supported: {wanted if not subscript else base}"
+        yield field.invalid(where, wanted, text)
+    elif subscript:
+        key = key.removesuffix("']")
+        yield from named(key.lower() if base.endswith("annotations") else key, path, names.is_qualified_name)
+    elif base not in known:
+        yield field.not_supported(where, base, sorted(known))
+
+
+def _own_field(reference: Object, path: str) -> Errors:
+    yield from field_ref(reference, path, _FIELDS)
+
+
+def resource_field_ref(reference: Object, path: str, *, volume: bool = False) -> Errors:
+    wanted = reference.get("resource", "")
+    if volume and not reference.get("containerName"):
+        yield field.required(f"{path}.containerName")
+    elif not wanted:
+        yield field.required(f"{path}.resource")
+    elif wanted not in _RESOURCES and not wanted.startswith(_HUGE):
+        yield field.not_supported(f"{path}.resource", wanted, _RESOURCES)
+    yield from _divisor(wanted, reference.get("divisor"), f"{path}.divisor")
+
+
+def _divisor(wanted: str, divisor: str | None, path: str) -> Errors:
+    shown = canonical(divisor) if divisor is not None else "0"
+    if shown == "0":
+        return
+    kind = wanted.partition(".")[2]
+    if kind == "cpu" and shown not in {"1m", "1"}:
+        yield field.invalid(
+            path, wanted, "only divisor's values 1m and 1 are supported with the cpu resource"
+        )
+    told = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(kind)
+    if wanted.startswith(_HUGE):
+        told = "hugepages"
+    if told is not None and shown not in _BYTES:
+        text = f"only divisor's values {', '.join(_BYTES)} are supported with the {told} resource"
+        yield field.invalid(path, wanted, text)
+
+
+def _key_ref(reference: Object, path: str) -> Errors:
+    yield from named(reference.get("name", ""), f"{path}.name", names.is_dns1123_subdomain)
+    yield from needed(reference, path, "key", names.is_config_map_key)
+
+
+def _file_key_ref(reference: Object, path: str) -> Errors:
+    yield from needed(reference, path, "key", names.is_relaxed_env_var_name)
+    yield from needed(reference, path, "volumeName", names.is_dns1123_label)
+    if not reference.get("path"):
+        yield field.required(f"{path}.path")
+    else:
+        yield from no_backsteps(reference["path"], f"{path}.path")
+
+
+_CHECKS: Final = {
+    "fieldRef": _own_field,
+    "resourceFieldRef": resource_field_ref,
+    "configMapKeyRef": _key_ref,
+    "secretKeyRef": _key_ref,
+    "fileKeyRef": _file_key_ref,
+}
+
+
+def environment_from(sources: Sequence[Object] | None, path: str) -> Errors:
+    for where, source in each(sources, path):
+        if source.get("prefix"):
+            yield from named(source["prefix"], f"{where}.prefix", names.is_relaxed_env_var_name)
+        kinds = [kind for kind in ("configMapRef", "secretRef") if source.get(kind) is not None]
+        for kind in kinds:
+            yield from needed(source[kind], f"{where}.{kind}", "name", names.is_dns1123_subdomain)
+        if not kinds:
+            yield field.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
+        elif len(kinds) > 1:
+            yield field.invalid(path, "", "may not have more than one field specified at a time")
+
+
+def file_volumes(container: Object, volumes: Sequence[Object], path: str) -> Errors:
+    """Variables that come from a file need a volume the container can have written to."""
+    by_name = {volume.get("name", ""): volume for volume in volumes}
+    for where, variable in each(container.get("env"), f"{path}.env"):
+        reference = (variable.get("valueFrom") or {}).get("fileKeyRef")
+        if reference is None:
+            continue
+        name, place = reference.get("volumeName", ""), f"{where}.valueFrom.fileKeyRef.volumeName"
+        if name not in by_name:
+            yield field.not_found(place, name)
+        elif by_name[name].get("emptyDir") is None:
+            yield field.invalid(place, name, "referenced volume must be of type emptyDir")

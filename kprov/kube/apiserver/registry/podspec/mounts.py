@@ -1,0 +1,97 @@
+"""Volumes in containers: mounts and block devices.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidateVolumeMounts, ValidateVolumeDevices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, local_path, one_of
+from kprov.kube.machinery import field
+
+
+def mounts(container: Object, volumes: Mapping[str, Object], path: str) -> Errors:
+    used = {each.get("name", ""): each.get("devicePath", "") for each in container.get("volumeDevices") or ()}
+    seen: set[str] = set()
+    for where, mount in each(container.get("volumeMounts"), path):
+        name, place = mount.get("name", ""), mount.get("mountPath", "")
+        if not name:
+            yield field.required(f"{where}.name")
+        if name not in volumes:
+            yield field.not_found(f"{where}.name", name)
+        if not place:
+            yield field.required(f"{where}.mountPath")
+        if place in seen:
+            yield field.invalid(f"{where}.mountPath", place, "must be unique")
+        seen.add(place)
+        if name in used:
+            yield field.invalid(f"{where}.name", name, "must not already exist in volumeDevices")
+        if place in used.values():
+            text = "must not already exist as a path in volumeDevices"
+            yield field.invalid(f"{where}.mountPath", place, text)
+        yield from _inside(mount, where, path)
+        yield from _propagation(mount, container, path)
+
+
+def _inside(mount: Object, where: str, path: str) -> Errors:
+    """SubPath and subPathExpr; upstream's paths of their errors leave the index out."""
+    if mount.get("subPath"):
+        yield from local_path(mount["subPath"], f"{path}.subPath")
+    if mount.get("subPathExpr"):
+        if mount.get("subPath"):
+            text = "subPathExpr and subPath are mutually exclusive"
+            yield field.invalid(f"{where}.subPathExpr", mount["subPathExpr"], text)
+        yield from local_path(mount["subPathExpr"], f"{path}.subPathExpr")
+
+
+def _propagation(mount: Object, container: Object, path: str) -> Errors:
+    mode, where = mount.get("mountPropagation"), f"{path}.mountPropagation"
+    yield from one_of(mode, where, ["Bidirectional", "HostToContainer", "None"])
+    if mode == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
+        text = "Bidirectional mount propagation is available only to privileged containers"
+        yield field.forbidden(where, text)
+    recursive, where = mount.get("recursiveReadOnly"), f"{path}.recursiveReadOnly"
+    if recursive in {"Enabled", "IfPossible"}:
+        if not mount.get("readOnly"):
+            yield field.forbidden(where, "may only be specified when readOnly is true")
+        if mode not in {None, "None"}:
+            text = "may only be specified when mountPropagation is None or not specified"
+            yield field.forbidden(where, text)
+    else:
+        yield from one_of(recursive, where, ["Disabled", "Enabled", "IfPossible"])
+
+
+def devices(container: Object, volumes: Mapping[str, Object], path: str) -> Errors:
+    mounted = {
+        each.get("name", ""): each.get("mountPath", "") for each in container.get("volumeMounts") or ()
+    }
+    seen_names: set[str] = set()
+    seen_paths: set[str] = set()
+    for where, device in each(container.get("volumeDevices"), path):
+        name, place = device.get("name", ""), device.get("devicePath", "")
+        if not name:
+            yield field.required(f"{where}.name")
+        if name in seen_names:
+            yield field.invalid(f"{where}.name", name, "must be unique")
+        volume = volumes.get(name)
+        if volume is None:
+            yield field.not_found(f"{where}.name", name)
+        elif volume.get("persistentVolumeClaim") is None and volume.get("ephemeral") is None:
+            text = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
+            yield field.invalid(f"{where}.name", name, text)
+        if not place:
+            yield field.required(f"{where}.devicePath")
+        if place in seen_paths:
+            yield field.invalid(f"{where}.devicePath", place, "must be unique")
+        if ".." in place.split("/"):
+            yield field.invalid(f"{where}.devicePath", place, "can not contain backsteps ('..')")
+        else:
+            seen_paths.add(place)
+        if name in mounted:
+            yield field.invalid(f"{where}.name", name, "must not already exist in volumeMounts")
+        if place in mounted.values():
+            text = "must not already exist as a path in volumeMounts"
+            yield field.invalid(f"{where}.devicePath", place, text)
+        if name:
+            seen_names.add(name)

@@ -1,0 +1,91 @@
+"""Warnings of node labels that have been replaced, wherever objects select nodes.
+
+Source: upstream pkg/api/node/util.go, pkg/api/persistentvolume/util.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic.checks import each
+from kprov.kube.machinery import names
+
+Object = dict[str, Any]
+
+DEPRECATED_LABELS: Final = {
+    f"{old}{part}": f'deprecated since v1.{version}; use "{new}" instead'
+    for old, part, version, new in (
+        ("beta.kubernetes.io/", "arch", 14, "kubernetes.io/arch"),
+        ("beta.kubernetes.io/", "os", 14, "kubernetes.io/os"),
+        ("failure-domain.beta.kubernetes.io/", "region", 17, "topology.kubernetes.io/region"),
+        ("failure-domain.beta.kubernetes.io/", "zone", 17, "topology.kubernetes.io/zone"),
+        ("beta.kubernetes.io/", "instance-type", 17, "node.kubernetes.io/instance-type"),
+    )
+} | {
+    "app.kubernetes.io/created-by": "deprecated since v1.9",
+    "scheduler.alpha.kubernetes.io/preferAvoidPods": (
+        "deprecated since v1.22; use Taints and Tolerations instead"
+    ),
+    "node-role.kubernetes.io/master": 'use "node-role.kubernetes.io/control-plane" instead',
+}
+_ANNOTATIONS: Final = {
+    "volume.beta.kubernetes.io/storage-class": (
+        'deprecated since v1.8; use "storageClassName" attribute instead'
+    ),
+    "volume.beta.kubernetes.io/mount-options": 'deprecated since v1.31; use "mountOptions" attribute instead',
+}
+#: Sources of volumes: the field's name on the wire, in the warning, and what is said.
+_SOURCES: Final = (
+    ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
+    ("photonPersistentDisk", "photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
+    ("scaleIO", "scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
+    ("storageos", "storageOS", "deprecated in v1.22, non-functional in v1.25+"),
+    ("glusterfs", "glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
+    ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
+)
+
+
+def term(selector_term: Object, path: str, *, values: bool = False) -> Iterator[str]:
+    """Of a node selector's term, or of a label selector. values: whether they have to be those of labels."""
+    for where, need in each(selector_term.get("matchExpressions"), f"{path}.matchExpressions"):
+        key = need.get("key", "")
+        if key in DEPRECATED_LABELS:
+            yield f"{where}.key: {key} is {DEPRECATED_LABELS[key]}"
+        for place, value in each(need.get("values") if values else (), f"{where}.values"):
+            for text in names.is_label_value(value):
+                yield f"{place}: {value} is invalid, {text}"
+
+
+def node_topology(selector: Object | None) -> Iterator[str]:
+    """Of a storage capacity's nodeTopology."""
+    yield from term(selector or {}, "nodeTopology")
+    for key in (selector or {}).get("matchLabels") or ():
+        if key in DEPRECATED_LABELS:
+            yield f"nodeTopology.matchLabels.{key}: {DEPRECATED_LABELS[key]}"
+
+
+def runtime_class(obj: Object) -> Iterator[str]:
+    for key in (obj.get("scheduling") or {}).get("nodeSelector") or ():
+        if key in DEPRECATED_LABELS:
+            yield f"scheduling.nodeSelector: {DEPRECATED_LABELS[key]}"
+
+
+def persistent_volume(obj: Object) -> Iterator[str]:
+    """All that is said of a volume."""
+    spec = obj["spec"]
+    for key, text in _ANNOTATIONS.items():
+        if key in (obj["metadata"].get("annotations") or {}):
+            yield f"metadata.annotations[{key}]: {text}"
+    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        yield (
+            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
+            "recommended approach is to use dynamic provisioning."
+        )
+    required = (spec.get("nodeAffinity") or {}).get("required") or {}
+    path = "spec.nodeAffinity.required.nodeSelectorTerms"
+    for where, each_term in each(required.get("nodeSelectorTerms"), path):
+        yield from term(each_term, where)
+    for name, shown, text in _SOURCES:
+        if spec.get(name) is not None:
+            yield f"spec.{shown}: {text}"

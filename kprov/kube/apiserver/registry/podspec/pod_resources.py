@@ -1,0 +1,77 @@
+"""Requests and limits of a pod as a whole, and how they fit those of its containers.
+
+Source: upstream pkg/apis/core/validation/validation.go
+(validatePodResources, validatePodResourceConsistency).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.podspec.resources import HUGE, pod_resources
+from kprov.kube.machinery import field
+from kprov.kube.machinery.quantity import Quantity
+
+Part = Literal["requests", "limits"]
+
+
+def pod_level(spec: Object, claims: Collection[str], path: str) -> Errors:
+    resources, where = spec.get("resources"), f"{path}.resources"
+    if resources is None:
+        return
+    if (spec.get("os") or {}).get("name") == "windows":
+        yield field.forbidden(where, "may not be set for a windows pod")
+        return
+    if resources.get("claims"):
+        yield field.forbidden(f"{where}.claims", "claims may not be set for Resources at pod-level")
+    yield from pod_resources(resources, claims, where)
+    yield from _fits(spec, resources, where)
+
+
+def _fits(spec: Object, resources: Object, path: str) -> Errors:
+    requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+    for name, total in sorted(aggregate(spec, "requests").items()):
+        if name in requests and total.nanos > nanos(requests[name]):
+            text = f"must be greater than or equal to aggregate container requests of {total}"
+            yield field.invalid(f"{path}.requests[{name}]", requests[name], text)
+    for name, total in sorted(aggregate(spec, "limits").items()):
+        if name.startswith(HUGE) and name in limits and total.nanos > nanos(limits[name]):
+            text = f"must be greater than or equal to aggregate container limits of {total}"
+            yield field.invalid(f"{path}.limits[{name}]", limits[name], text)
+    for where, container in each(spec.get("containers"), f"{path}.containers"):
+        for name, amount in ((container.get("resources") or {}).get("limits") or {}).items():
+            if name in limits and nanos(amount) > nanos(limits[name]):
+                text = f"must be less than or equal to pod limits of {limits[name]}"
+                yield field.invalid(f"{where}[{name}].limits", amount, text)
+
+
+def aggregate(spec: Object, part: Part) -> dict[str, Quantity]:
+    """What the containers need together: running ones and sidecars at once, or the largest start-up step."""
+    total: dict[str, Quantity] = {}
+    for container in spec.get("containers") or ():
+        _add(total, _amounts(container, part))
+    sidecars: dict[str, Quantity] = {}
+    largest: dict[str, Quantity] = {}
+    for container in spec.get("initContainers") or ():
+        amounts = _amounts(container, part)
+        if container.get("restartPolicy") == "Always":
+            _add(total, amounts)
+            _add(sidecars, amounts)
+            amounts = dict(sidecars)
+        else:
+            _add(amounts, sidecars)
+        for name, amount in amounts.items():
+            largest[name] = max(largest.get(name, amount), amount)
+    return total | {name: max(total.get(name, amount), amount) for name, amount in largest.items()}
+
+
+def _amounts(container: Object, part: Part) -> dict[str, Quantity]:
+    amounts = (container.get("resources") or {}).get(part) or {}
+    return {name: Quantity.parse(str(amount)) for name, amount in amounts.items()}
+
+
+def _add(total: dict[str, Quantity], amounts: dict[str, Quantity]) -> None:
+    for name, amount in amounts.items():
+        total[name] = total[name] + amount if name in total else amount

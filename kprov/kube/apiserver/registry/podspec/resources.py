@@ -1,0 +1,162 @@
+"""Requests, limits and device claims of containers and pods.
+
+Source: upstream pkg/apis/core/validation/validation.go (validateResourceRequirements),
+pkg/apis/core/helper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic.checks import NOT_NEGATIVE, Errors, Object, each, named, nanos
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+
+HUGE: Final = "hugepages-"
+_NANO: Final = 10**9
+_COMPUTE: Final = {"cpu", "memory"}
+CONTAINER: Final = {"cpu", "memory", "ephemeral-storage"}
+_QUOTA: Final = {
+    *(f"{part}{name}" for part in ("", "requests.", "limits.") for name in sorted(CONTAINER)),
+    *("pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"),
+    *(
+        "persistentvolumeclaims",
+        "services.nodeports",
+        "services.loadbalancers",
+        "requests.storage",
+        "storage",
+    ),
+}
+_NOT_A_NAME: Final = "must be a standard resource type or fully qualified"
+_INTEGER: Final = "must be an integer"
+_UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def resource_name(name: str, path: str) -> Errors:
+    """A qualified name, and one of Kubernetes' own where it has no prefix."""
+    wrong = list(named(name, path, names.is_qualified_name))
+    yield from wrong
+    if not wrong and "/" not in name and not is_standard(name):
+        yield field.invalid(path, name, _NOT_A_NAME)
+
+
+def is_standard(name: str) -> bool:
+    return name in _QUOTA or name.startswith((HUGE, "requests." + HUGE))
+
+
+def container_resource_name(name: str, path: str) -> Errors:
+    yield from resource_name(name, path)
+    if "/" not in name:
+        if name not in CONTAINER and not name.startswith(HUGE):
+            yield field.invalid(path, name, "must be a standard resource for containers")
+    elif not is_native(name) and not is_extended(name):
+        yield field.invalid(path, name, "doesn't follow extended resource name standard")
+
+
+def pod_resource_name(name: str, path: str) -> Errors:
+    wrong = list(resource_name(name, path))
+    yield from wrong
+    if not wrong and name not in _COMPUTE and not name.startswith(HUGE):
+        yield field.not_supported(path, name, ["cpu", "hugepages-", "memory"])
+
+
+def is_native(name: str) -> bool:
+    """Of the cluster itself, not of a device."""
+    return "/" not in name or "kubernetes.io/" in name
+
+
+def is_extended(name: str) -> bool:
+    return (
+        not is_native(name)
+        and not name.startswith("requests.")
+        and not names.is_qualified_name(f"requests.{name}")
+    )
+
+
+def quantity_value(name: str, amount: str, path: str) -> Errors:
+    """Not negative, and whole where parts make no sense."""
+    if nanos(amount) < 0:
+        yield field.invalid(path, str(amount), NOT_NEGATIVE)
+    if is_whole(name) and nanos(amount) % _NANO:
+        yield field.invalid(path, amount, _INTEGER)
+
+
+def is_whole(name: str) -> bool:
+    counted = {"pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps"}
+    more = {"persistentvolumeclaims", "services.nodeports", "services.loadbalancers"}
+    return name in counted | more or is_extended(name)
+
+
+def container_resources(resources: Object, claims: Collection[str], path: str) -> Errors:
+    yield from _requirements(resources, claims, path, container_resource_name)
+
+
+def pod_resources(resources: Object, claims: Collection[str], path: str) -> Errors:
+    yield from _requirements(resources, claims, path, pod_resource_name)
+
+
+def _requirements(
+    resources: Object, claims: Collection[str], path: str, check: Callable[[str, str], Errors]
+) -> Errors:
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    for name, amount in limits.items():
+        yield from _amount(name, amount, f"{path}.limits[{name}]", check)
+        yield from _huge_pages(name, amount, f"{path}.limits[{name}]")
+    for name, amount in requests.items():
+        yield from _amount(name, amount, f"{path}.requests[{name}]", check)
+        yield from _against_limit(name, amount, limits, path)
+        yield from _huge_pages(name, amount, f"{path}.requests[{name}]")
+    used = limits.keys() | requests.keys()
+    if not used & _COMPUTE and any(name.startswith(HUGE) for name in used):
+        yield field.forbidden(path, "HugePages require cpu or memory")
+    yield from _claims(resources, claims, f"{path}.claims")
+
+
+def _amount(name: str, amount: str, path: str, check: Callable[[str, str], Errors]) -> Errors:
+    yield from check(name, path)
+    yield from quantity_value(name, amount, path)
+
+
+def _against_limit(name: str, amount: str, limits: Mapping[str, str], path: str) -> Errors:
+    limit, overcommit = limits.get(name), is_native(name) and not name.startswith(HUGE)
+    if limit is None:
+        if not overcommit:
+            yield field.required(f"{path}.limits", "Limit must be set for non overcommitable resources")
+    elif not overcommit and nanos(amount) != nanos(limit):
+        yield field.invalid(f"{path}.requests", str(amount), f"must be equal to {name} limit of {limit}")
+    elif nanos(amount) > nanos(limit):
+        text = f"must be less than or equal to {name} limit of {limit}"
+        yield field.invalid(f"{path}.requests", str(amount), text)
+
+
+def _huge_pages(name: str, amount: str, path: str) -> Errors:
+    if not name.startswith(HUGE):
+        return
+    size = nanos(name.removeprefix(HUGE))
+    if not size or nanos(amount) % size or nanos(amount) < 0:
+        yield field.invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")
+
+
+def _claims(resources: Object, known: Collection[str], path: str) -> Errors:
+    seen: set[str] = set()
+    for where, claim in each(resources.get("claims"), path):
+        name, request = claim.get("name", ""), claim.get("request", "")
+        if not name:
+            yield field.required(where)
+            continue
+        key = f"{name}/{request}" if request else name
+        if name in seen:
+            yield field.duplicate(where, name)
+        else:
+            if request:
+                yield from named(request, f"{where}.request", names.is_dns1123_label)
+            if key in seen:
+                yield field.duplicate(where, key)
+            elif not request and any(each.startswith(f"{name}/") for each in seen):
+                yield field.duplicate(where, name)
+            seen.add(key)
+        if name not in known:
+            listed = f": {', '.join(sorted(known))}" if known else " which is empty"
+            text = f'Not found: "{name}": must be one of the names in pod.spec.resourceClaims{listed}'
+            yield FieldError("FieldValueNotFound", where, text)

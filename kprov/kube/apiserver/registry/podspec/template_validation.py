@@ -1,0 +1,78 @@
+"""Templates of pods, and the selectors that must match them.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodTemplateSpec), pkg/apis/apps/validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, Object
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
+from kprov.kube.machinery import field
+from kprov.kube.machinery.selectors import LabelSelector, SelectorError
+
+NO_MATCH: Final = "`selector` does not match template `labels`"
+
+
+def template(value: Object, path: str, old: Object | None = None) -> Errors:
+    """`old`: the template that an update changes; some of what is refused today may stay."""
+    metadata, spec = value.get("metadata") or {}, value["spec"]
+    before: Object = old or {}
+    yield from checks.labels(metadata.get("labels"), f"{path}.labels")
+    yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
+    where = f"{path}.annotations"
+    yield from pod_annotations.pod_annotations(metadata, spec, where, before.get("metadata"))
+    yield from podspec_validation.pod_spec(spec, f"{path}.spec", before=before.get("spec"))
+    yield from pod_annotations.profiles_agree(metadata, spec, f"{path}.spec")
+    if spec.get("ephemeralContainers"):
+        text = "ephemeral containers not allowed in pod template"
+        yield field.forbidden(f"{path}.spec.ephemeralContainers", text)
+
+
+def runs_for_ever(value: Object, kind: str, path: str) -> Errors:
+    """What a controller that replaces its pods cannot have."""
+    spec = value["spec"]
+    if spec["restartPolicy"] != "Always":
+        yield field.not_supported(f"{path}.spec.restartPolicy", spec["restartPolicy"], ["Always"])
+    if spec.get("activeDeadlineSeconds") is not None:
+        text = f"activeDeadlineSeconds in {kind} is not Supported"
+        yield field.forbidden(f"{path}.spec.activeDeadlineSeconds", text)
+
+
+def selector(spec: Object, kind: str, *, required: bool = True) -> Errors:
+    """spec.selector of the apps group: there and not empty."""
+    given = spec.get("selector")
+    if given is None:
+        if required:
+            yield field.required("spec.selector")
+        return
+    yield from checks.label_selector(given, "spec.selector")
+    if not given.get("matchLabels") and not given.get("matchExpressions"):
+        yield field.invalid("spec.selector", given, f"empty selector is invalid for {kind}")
+
+
+def matches(spec: Object) -> bool | None:
+    """Whether the selector matches the template's labels; None for one that is none.
+
+    A missing selector matches nothing, an empty one all.
+    """
+    given = spec.get("selector")
+    if given is None:
+        return False
+    try:
+        return LabelSelector.from_object(given).matches(labels(spec))
+    except SelectorError:
+        return None
+
+
+def labels(spec: Object) -> dict[str, str]:
+    found: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return found
+
+
+def no_match(spec: Object) -> field.FieldError:
+    shown = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+    return field.invalid("spec.template.metadata.labels", shown, NO_MATCH)

@@ -1,0 +1,222 @@
+"""What pods and templates of pods must look like.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidatePodSpec, ValidatePodCreate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import containers as container_validation
+from kprov.kube.apiserver.registry.podspec import environment, scheduling, security, windows
+from kprov.kube.apiserver.registry.podspec import resources as container_resources
+from kprov.kube.apiserver.registry.podspec import volumes as pod_volumes
+from kprov.kube.apiserver.registry.podspec.capabilities import allows_privileged
+from kprov.kube.apiserver.registry.podspec.pod_resources import pod_level
+from kprov.kube.machinery import field, names
+
+_RESTART: Final = ["Always", "OnFailure", "Never"]
+_DNS: Final = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
+_PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
+
+
+def pod(obj: Object, before: Object | None = None) -> Errors:
+    """A pod's spec and the annotations that say something of it; its metadata is the store's.
+
+    before: the spec that an update changes.
+    """
+    spec, metadata = obj["spec"], obj["metadata"]
+    yield from pod_annotations.pod_annotations(metadata, spec)
+    yield from pod_spec(spec, "spec", metadata=metadata, is_pod=True, before=before)
+    if not spec.get("serviceAccountName"):
+        for where, volume in each(spec.get("volumes"), "spec.volumes"):
+            for place, source in each(
+                (volume.get("projected") or {}).get("sources"), f"{where}.projected.sources"
+            ):
+                if source.get("serviceAccountToken") is not None:
+                    text = "must not be specified when serviceAccountName is not set"
+                    yield field.forbidden(f"{place}.serviceAccountToken", text)
+    for kind in ("containers", "initContainers"):
+        yield from container_validation.image_spaces(spec.get(kind), f"spec.{kind}")
+
+
+def new_pod(obj: Object) -> Errors:
+    yield from pod(obj)
+    spec = obj["spec"]
+    if spec.get("ephemeralContainers"):
+        yield field.forbidden("spec.ephemeralContainers", "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield field.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+    yield from pod_annotations.profiles_agree(obj["metadata"], spec)
+
+
+def facts(spec: Object, volumes: Mapping[str, Object]) -> container_validation.PodFacts:
+    return container_validation.PodFacts(
+        volumes=volumes,
+        claims=frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
+        grace=spec.get("terminationGracePeriodSeconds"),
+        os=None if spec.get("os") is None else spec["os"].get("name", ""),
+        host_users=spec.get("hostUsers") is not False,
+        restart_policy=spec.get("restartPolicy", ""),
+        privileged=allows_privileged(),
+    )
+
+
+def pod_spec(
+    spec: Object,
+    path: str,
+    *,
+    metadata: Object | None = None,
+    is_pod: bool = False,
+    before: Object | None = None,
+) -> Errors:
+    """`metadata`: the pod's, where it is no template. before: the spec that is changed to this one."""
+    wrong, volumes = pod_volumes.volumes(
+        spec.get("volumes") or (), (metadata or {}).get("name", ""), f"{path}.volumes", is_pod=is_pod
+    )
+    yield from wrong
+    yield from _claims(spec, path, metadata)
+    known = facts(spec, volumes)
+    yield from container_validation.containers(spec, known, path)
+    yield from pod_level(spec, known.claims, path)
+    yield from _host_network(spec, path, is_pod=is_pod)
+    yield from checks.one_of_required(spec["restartPolicy"], f"{path}.restartPolicy", _RESTART)
+    yield from checks.one_of_required(spec["dnsPolicy"], f"{path}.dnsPolicy", _DNS)
+    yield from checks.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
+    yield from security.pod_security_context(spec, f"{path}.securityContext", before)
+    had: Object = before or {}
+    yield from scheduling.affinity(spec.get("affinity"), f"{path}.affinity", had.get("affinity"))
+    yield from _dns_config(spec, f"{path}.dnsConfig")
+    for where, gate in each(spec.get("readinessGates"), f"{path}.readinessGates"):
+        yield from checks.named(
+            gate.get("conditionType", ""), f"{where}.conditionType", names.is_qualified_name
+        )
+    yield from scheduling.gates(spec.get("schedulingGates"), f"{path}.schedulingGates")
+    constraints = spec.get("topologySpreadConstraints") or ()
+    where = f"{path}.topologySpreadConstraints"
+    yield from scheduling.spread(constraints, where, had.get("topologySpreadConstraints") or ())
+    yield from windows.host_process(spec, path, privileged=known.privileged)
+    yield from _user_namespace(spec, path, had)
+    yield from _host_name(spec, path)
+    yield from _scalars(spec, path)
+    yield from windows.operating_system(spec, path)
+    for where, container in windows.visit(spec, path):
+        yield from environment.file_volumes(container, spec.get("volumes") or (), where)
+
+
+def _scalars(spec: Object, path: str) -> Errors:
+    yield from checks.given(spec, path, "serviceAccountName", names.is_dns1123_subdomain)
+    yield from checks.given(spec, path, "nodeName", names.is_dns1123_subdomain)
+    where = f"{path}.activeDeadlineSeconds"
+    yield from checks.in_range(spec.get("activeDeadlineSeconds"), where, 1, INT32_MAX)
+    yield from checks.given(spec, path, "hostname", names.is_dns1123_label)
+    yield from checks.given(spec, path, "subdomain", names.is_dns1123_label)
+    yield from scheduling.tolerations(spec.get("tolerations"), f"{path}.tolerations")
+    for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
+        yield from addresses.ip_address(alias.get("ip", ""), f"{where}.ip")
+        for place, name in each(alias.get("hostnames"), f"{where}.hostnames"):
+            yield from checks.named(name, place, names.is_dns1123_subdomain)
+    yield from checks.given(spec, path, "priorityClassName", names.is_dns1123_subdomain)
+    if spec.get("runtimeClassName") is not None:
+        where = f"{path}.runtimeClassName"
+        yield from checks.named(spec["runtimeClassName"], where, names.is_dns1123_subdomain)
+    if spec.get("preemptionPolicy") is not None:
+        where = f"{path}.preemptionPolicy"
+        yield from checks.one_of_required(spec["preemptionPolicy"], where, _PREEMPTION)
+    if spec.get("overhead"):
+        yield from container_resources.container_resources(
+            {"limits": spec["overhead"]}, (), f"{path}.overhead"
+        )
+
+
+def _claims(spec: Object, path: str, metadata: Object | None) -> Errors:
+    mirror = "kubernetes.io/config.mirror" in ((metadata or {}).get("annotations") or {})
+    seen: set[str] = set()
+    for where, claim in each(spec.get("resourceClaims"), f"{path}.resourceClaims"):
+        if mirror:
+            yield field.forbidden("[]", "static pods do not support resource claims")
+            continue
+        name, kinds = claim.get("name", ""), ("resourceClaimName", "resourceClaimTemplateName")
+        if not name:
+            yield field.required(f"{where}.name")
+        elif name in seen:
+            yield field.duplicate(f"{where}.name", name)
+        else:
+            yield from checks.named(name, f"{where}.name", names.is_dns1123_label)
+        seen.add(name)
+        given = [kind for kind in kinds if claim.get(kind) is not None]
+        if len(given) > 1:
+            text = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+            yield field.invalid(where, claim, text)
+        if not given:
+            text = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            yield field.invalid(where, claim, text)
+        for kind in given:
+            yield from checks.named(claim[kind], f"{where}.{kind}", names.is_dns1123_subdomain)
+
+
+def _host_network(spec: Object, path: str, *, is_pod: bool) -> Errors:
+    if not spec.get("hostNetwork"):
+        return
+    for where, container in each(spec.get("containers"), f"{path}.containers"):
+        for place, port in each(container.get("ports"), f"{where}.ports"):
+            on_host = port.get("hostPort") or 0
+            if (is_pod or on_host) and on_host != (port.get("containerPort") or 0):
+                text = "must match `containerPort` when `hostNetwork` is true"
+                yield field.invalid(f"{place}.hostPort", on_host, text)
+
+
+def _user_namespace(spec: Object, path: str, had: Object) -> Errors:
+    """`had`: the spec of before, which may have been made while the host's network was allowed."""
+    if spec.get("hostUsers") is not False:
+        return
+    keeps_network = had.get("hostUsers") is False and had.get("hostNetwork")
+    for part, shown in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")):
+        if spec.get(part) and not (part == "hostNetwork" and keeps_network):
+            yield field.forbidden(f"{path}.{shown}", "when `hostUsers` is false")
+
+
+def _host_name(spec: Object, path: str) -> Errors:
+    name, where = spec.get("hostnameOverride"), f"{path}.hostnameOverride"
+    if name is None:
+        return
+    if spec.get("setHostnameAsFQDN"):
+        yield field.forbidden(where, "may not be specified when setHostnameAsFQDN is true")
+    if spec.get("hostNetwork"):
+        yield field.forbidden(where, "may not be specified when hostNetwork is true")
+    if len(name.encode()) > 64:
+        yield field.too_long(where, 64)
+    yield from checks.named(name, where, names.is_dns1123_subdomain)
+
+
+def _dns_config(spec: Object, path: str) -> Errors:
+    config = spec.get("dnsConfig")
+    if spec["dnsPolicy"] == "None":
+        if config is None:
+            yield field.required(path, "must provide `dnsConfig` when `dnsPolicy` is None")
+            return
+        if not config.get("nameservers"):
+            text = "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            yield field.required(f"{path}.nameservers", text)
+            return
+    servers, searches = (config or {}).get("nameservers") or [], (config or {}).get("searches") or []
+    if len(servers) > 3:
+        yield field.invalid(f"{path}.nameservers", servers, "must not have more than 3 nameservers")
+    for where, server in each(servers, f"{path}.nameservers"):
+        yield from addresses.ip_address(server, where)
+    if len(searches) > 32:
+        yield field.invalid(f"{path}.searches", searches, "must not have more than 32 search paths")
+    if len(" ".join(searches)) > 2048:
+        text = "must not have more than 2048 characters (including spaces) in the search list"
+        yield field.invalid(f"{path}.searches", searches, text)
+    for where, search in each(searches, f"{path}.searches"):
+        if search != ".":
+            check = names.is_dns1123_subdomain_with_underscore
+            yield from checks.named(search.removesuffix("."), where, check)
+    for where, option in each((config or {}).get("options"), f"{path}.options"):
+        if not option.get("name"):
+            yield field.required(where, "must not be empty")

@@ -1,0 +1,325 @@
+"""The volumes of a pod: one source each, and what every source needs.
+
+Sources that persistent volumes have as well take the same checks (persistent_volume_rules).
+Source: upstream pkg/apis/core/validation/validation.go (ValidateVolumes, validateVolumeSource).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic.checks import (
+    Errors,
+    Object,
+    annotation_map,
+    each,
+    in_range,
+    labels,
+    local_path,
+    named,
+    nanos,
+    needed,
+    no_backsteps,
+    one_of,
+    one_of_required,
+    required,
+)
+from kprov.kube.apiserver.registry.podspec import projected_volumes
+from kprov.kube.machinery import field, names
+
+Source = Callable[[Object, str], Errors]
+
+HOST_PATH_TYPES: Final = [
+    *("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
+]
+PULL_POLICIES: Final = ["Always", "IfNotPresent", "Never"]
+_MORE_THAN_ONE: Final = "may not specify more than 1 volume type"
+_PARTITION: Final = "must be between 1 and 255, inclusive"
+_ISCSI_NAME: Final = {
+    "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+:[^,;*&$|\s]+"),
+    "eui": re.compile(r"eui.[A-Za-z0-9]{16}"),
+    "naa": re.compile(r"naa.[A-Za-z0-9]{32}"),
+}
+
+
+def volumes(
+    values: Sequence[Object], pod_name: str, path: str, *, is_pod: bool
+) -> tuple[list[field.FieldError], dict[str, Object]]:
+    """The errors, and the good volumes by their name."""
+    errors: list[field.FieldError] = []
+    good: dict[str, Object] = {}
+    made = (
+        {f"{pod_name}-{each.get('name', '')}" for each in values if each.get("ephemeral")}
+        if pod_name
+        else set()
+    )
+    for where, volume in each(values, path):
+        name = volume.get("name", "")
+        found = [*_sources(volume, pod_name, where)]
+        if is_pod and volume.get("image") is not None and not volume["image"].get("reference"):
+            found.insert(0, field.required(f"{where}.image.reference"))
+        found += [*needed(volume, where, "name", names.is_dns1123_label)]
+        if name in good:
+            found.append(field.duplicate(f"{where}.name", name))
+        errors += found
+        if not found:
+            good[name] = volume
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+        if claim in made:
+            text = "must not reference a PVC that gets created for an ephemeral volume"
+            errors.append(field.invalid(f"{where}.persistentVolumeClaim.claimName", claim, text))
+    return errors, good
+
+
+def _sources(volume: Object, pod_name: str, path: str) -> Errors:
+    found = 0
+    for kind, check in SOURCES.items():
+        source = volume.get(kind)
+        if source is None:
+            continue
+        found += 1
+        if found > 1:
+            yield field.forbidden(f"{path}.{_FORBIDDEN_NAMES.get(kind, kind)}", _MORE_THAN_ONE)
+            continue
+        yield from check(source, f"{path}.{_CHECKED_NAMES.get(kind, kind)}")
+        if kind == "iscsi":
+            yield from _initiator_length(volume, path)
+        elif kind == "ephemeral" and pod_name and volume.get("name"):
+            claim = f"{pod_name}-{volume['name']}"
+            for text in names.is_dns1123_subdomain(claim):
+                yield field.invalid(f"{path}.name", volume["name"], f'PVC name "{claim}": {text}')
+    if not found:
+        yield field.required(path, "must specify a volume type")
+
+
+def _empty_dir(source: Object, path: str) -> Errors:
+    if source.get("sizeLimit") is not None and nanos(source["sizeLimit"]) < 0:
+        yield field.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
+
+
+def host_path(source: Object, path: str) -> Errors:
+    yield from required(source, path, "path")
+    yield from no_backsteps(source.get("path", ""), f"{path}.path")
+    yield from one_of(source.get("type"), f"{path}.type", HOST_PATH_TYPES)
+
+
+def _git_repo(source: Object, path: str) -> Errors:
+    yield from required(source, path, "repository")
+    yield from local_path(source.get("directory", ""), f"{path}.directory")
+
+
+def disk(identity: str) -> Source:
+    """A cloud's disk with a partition."""
+
+    def check(source: Object, path: str) -> Errors:
+        yield from required(source, path, identity)
+        yield from in_range(source.get("partition"), f"{path}.partition", 0, 255, _PARTITION)
+
+    return check
+
+
+def parts(*needed_parts: str) -> Source:
+    """A source of which these parts may not be absent."""
+
+    def check(source: Object, path: str) -> Errors:
+        yield from required(source, path, *needed_parts)
+
+    return check
+
+
+def nfs(source: Object, path: str) -> Errors:
+    yield from required(source, path, "server", "path")
+    if not source.get("path", "").startswith("/"):
+        yield field.invalid(f"{path}.path", source.get("path", ""), "must be an absolute path")
+
+
+def iscsi(source: Object, path: str) -> Errors:
+    yield from required(source, path, "targetPortal", "iqn")
+    if source.get("iqn"):
+        yield from iscsi_name(source["iqn"], f"{path}.iqn")
+    yield from in_range(source.get("lun", 0), f"{path}.lun", 0, 255)
+    if (source.get("chapAuthDiscovery") or source.get("chapAuthSession")) and source.get("secretRef") is None:
+        yield field.required(f"{path}.secretRef")
+    if source.get("initiatorName") is not None:
+        yield from iscsi_name(source["initiatorName"], f"{path}.initiatorname")
+
+
+def iscsi_name(
+    name: str, path: str, unknown: str = "must be valid format starting with iqn, eui, or naa"
+) -> Errors:
+    pattern = _ISCSI_NAME.get(name[:3])
+    if pattern is None:
+        yield field.invalid(path, name, unknown)
+    elif not pattern.fullmatch(name):
+        yield field.invalid(path, name, "must be valid format")
+
+
+def _initiator_length(volume: Object, path: str) -> Errors:
+    source, name = volume["iscsi"], volume.get("name", "")
+    if source.get("initiatorName") is not None and len(f"{name}:{source.get('targetPortal', '')}") > 64:
+        yield field.invalid(f"{path}.name", name, TOO_LONG_TARGET)
+
+
+TOO_LONG_TARGET: Final = (
+    "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName "
+    "is specified."
+)
+
+
+def flocker(source: Object, path: str) -> Errors:
+    name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
+    if not name and not uuid:
+        yield field.required(path, "one of datasetName and datasetUUID is required")
+    if name and uuid:
+        yield field.invalid(
+            path, "resource", "datasetName and datasetUUID can not be specified simultaneously"
+        )
+    if "/" in name:
+        yield field.invalid(f"{path}.datasetName", name, "must not contain '/'")
+
+
+def quobyte(source: Object, path: str) -> Errors:
+    registry, text = (
+        source.get("registry", ""),
+        "must be a host:port pair or multiple pairs separated by commas",
+    )
+    if not registry:
+        yield field.required(f"{path}.registry", text)
+    elif len(source.get("tenant", "")) >= 65:
+        yield field.required(f"{path}.tenant", "must be a UUID and may not exceed a length of 64 characters")
+    else:
+        for pair in registry.split(","):
+            if not re.fullmatch(r"([^:\[\]]*|\[[^\[\]]*\]):[^:\[\]]*", pair):
+                yield field.invalid(f"{path}.registry", registry, text)
+    yield from required(source, path, "volume")
+
+
+def fibre_channel(source: Object, path: str) -> Errors:
+    targets, ids = source.get("targetWWNs") or [], source.get("wwids") or []
+    where = f"{path}.targetWWNs"
+    if not targets and not ids:
+        yield field.required(where, "must specify either targetWWNs or wwids, but not both")
+    if targets and ids:
+        yield field.invalid(where, targets, "targetWWNs and wwids can not be specified simultaneously")
+    if targets and source.get("lun") is None:
+        yield field.required(f"{path}.lun", "lun is required if targetWWNs is specified")
+    elif targets:
+        yield from in_range(source["lun"], f"{path}.lun", 0, 255)
+
+
+def flex(source: Object, path: str) -> Errors:
+    yield from required(source, path, "driver")
+    for key in source.get("options") or ():
+        if f".{key.split('/', 1)[0].lower()}".endswith((".kubernetes.io", ".k8s.io")):
+            text = "kubernetes.io and k8s.io namespaces are reserved"
+            yield field.invalid(f"{path}.options[{key}]", key, text)
+
+
+def cinder(source: Object, path: str) -> Errors:
+    yield from required(source, path, "volumeID")
+    yield from _secret(source, path)
+
+
+def _secret(source: Object, path: str, *, namespace: bool = False) -> Errors:
+    if source.get("secretRef") is not None:
+        wanted = ("name", "namespace") if namespace else ("name",)
+        yield from required(source["secretRef"], f"{path}.secretRef", *wanted)
+
+
+def storage_os(source: Object, path: str, *, namespace: bool = False) -> Errors:
+    yield from needed(source, path, "volumeName", names.is_dns1123_label)
+    if source.get("volumeNamespace"):
+        yield from named(source["volumeNamespace"], f"{path}.volumeNamespace", names.is_dns1123_label)
+    yield from _secret(source, path, namespace=namespace)
+
+
+def azure_disk(source: Object, path: str) -> Errors:
+    yield from required(source, path, "diskName", "diskURI")
+    yield from one_of(source.get("cachingMode"), f"{path}.cachingMode", ["None", "ReadOnly", "ReadWrite"])
+    kind, uri = source.get("kind"), source.get("diskURI", "")
+    yield from one_of(kind, f"{path}.kind", ["Dedicated", "Managed", "Shared"])
+    if kind == "Managed" and not uri.startswith("/subscriptions/"):
+        text = (
+            "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"
+        )
+        yield field.not_supported(f"{path}.diskURI", uri, [text])
+    elif kind not in {None, "Managed"} and not uri.startswith("https://"):
+        text = "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"
+        yield field.not_supported(f"{path}.diskURI", uri, [text])
+
+
+def csi_driver_name(name: str, path: str) -> Errors:
+    if not name:
+        yield field.required(path)
+    if len(name.encode()) > 63:
+        yield field.too_long(path, 63)
+    for text in names.is_dns1123_subdomain(name.lower()) if name else ():
+        yield field.invalid(path, name, text)
+
+
+def _csi(source: Object, path: str) -> Errors:
+    yield from csi_driver_name(source.get("driver", ""), f"{path}.driver")
+    secret = source.get("nodePublishSecretRef")
+    if secret is not None:
+        if not secret.get("name"):
+            yield field.required(f"{path}.nodePublishSecretRef.name")
+        else:
+            yield from named(secret["name"], f"{path}.name", names.is_dns1123_subdomain)
+
+
+def _ephemeral(source: Object, path: str) -> Errors:
+    template, where = source.get("volumeClaimTemplate"), f"{path}.volumeClaimTemplate"
+    if template is None:
+        yield field.required(where)
+        return
+    metadata = template.get("metadata") or {}
+    yield from annotation_map(metadata.get("annotations"), f"{where}.metadata.annotations")
+    yield from labels(metadata.get("labels"), f"{where}.metadata.labels")
+    for part in sorted(metadata.keys() - {"annotations", "labels"}):
+        yield field.forbidden(f"{where}.metadata.{part}", "cannot be set")
+    yield from claim_validation.claim_spec(template.get("spec") or {}, f"{where}.spec")
+
+
+def _image(source: Object, path: str) -> Errors:
+    yield from one_of_required(source.get("pullPolicy"), f"{path}.pullPolicy", PULL_POLICIES)
+
+
+#: In upstream's order, which is the order of the errors.
+SOURCES: Final[dict[str, Source]] = {
+    "emptyDir": _empty_dir,
+    "hostPath": host_path,
+    "gitRepo": _git_repo,
+    "gcePersistentDisk": disk("pdName"),
+    "awsElasticBlockStore": disk("volumeID"),
+    "secret": projected_volumes.files("secretName"),
+    "nfs": nfs,
+    "iscsi": iscsi,
+    "glusterfs": parts("endpoints", "path"),
+    "flocker": flocker,
+    "persistentVolumeClaim": parts("claimName"),
+    "rbd": parts("monitors", "image"),
+    "cinder": cinder,
+    "cephfs": parts("monitors"),
+    "quobyte": quobyte,
+    "downwardAPI": projected_volumes.downward_api,
+    "fc": fibre_channel,
+    "flexVolume": flex,
+    "configMap": projected_volumes.files("name"),
+    "azureFile": parts("secretName", "shareName"),
+    "vsphereVolume": parts("volumePath"),
+    "photonPersistentDisk": parts("pdID"),
+    "portworxVolume": parts("volumeID"),
+    "azureDisk": azure_disk,
+    "storageos": storage_os,
+    "projected": projected_volumes.projected,
+    "scaleIO": parts("gateway", "system", "volumeName"),
+    "csi": _csi,
+    "ephemeral": _ephemeral,
+    "image": _image,
+}
+#: Upstream names these fields otherwise in its errors.
+_CHECKED_NAMES: Final = {"gcePersistentDisk": "persistentDisk"}
+_FORBIDDEN_NAMES: Final = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}

@@ -1,0 +1,215 @@
+"""What a client is warned of when it writes a pod or a template of pods.
+
+Source: upstream pkg/api/pod/warnings.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic import addresses
+from kprov.kube.apiserver.registry.generic.checks import each, nanos
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import apparmor, node_label_warnings, volume_warnings
+from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.podspec.windows import visit
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+_PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
+_VOLUMES: Final = {
+    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
+    "gitRepo": "deprecated in v1.11, and disabled by default in v1.33+",
+    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
+    "flocker": "deprecated in v1.22, non-functional in v1.25+",
+    "storageos": "deprecated in v1.22, non-functional in v1.25+",
+    "quobyte": "deprecated in v1.22, non-functional in v1.25+",
+    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
+    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
+    "rbd": "deprecated in v1.28, non-functional in v1.31+",
+}
+_SYSCTLS: Final = 'non-functional in v1.11+; use the "sysctls" field instead'
+_NO_SECCOMP: Final = 'non-functional in v1.27+; use the "seccompProfile" field instead'
+_ANNOTATIONS: Final = {
+    "scheduler.alpha.kubernetes.io/critical-pod": (
+        'non-functional in v1.16+; use the "priorityClassName" field instead'
+    ),
+    "security.alpha.kubernetes.io/sysctls": _SYSCTLS,
+    "security.alpha.kubernetes.io/unsafe-sysctls": _SYSCTLS,
+}
+
+
+def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
+    """`path`: of the template, "" for pods."""
+    prefix = f"{path}." if path else ""
+    return [
+        *_whole(metadata, spec, prefix),
+        *_containers(metadata, spec, prefix),
+        *_affinity(spec, f"{prefix}spec"),
+        *_addresses(spec, f"{prefix}spec"),
+    ]
+
+
+def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+    for key in spec.get("nodeSelector") or ():
+        if key in DEPRECATED_LABELS:
+            yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
+    near = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+    path = f"{prefix}spec.affinity.nodeAffinity"
+    terms = (near.get(_REQUIRED) or {}).get("nodeSelectorTerms")
+    for where, term in each(terms, f"{path}.{_REQUIRED}.nodeSelectorTerms"):
+        yield from node_label_warnings.term(term, where)
+    for where, preferred in each(near.get(_PREFERRED), f"{path}.{_PREFERRED}"):
+        yield from node_label_warnings.term(
+            preferred.get("preference") or {}, f"{where}.preference", values=True
+        )
+    for where, constraint in each(
+        spec.get("topologySpreadConstraints"), f"{prefix}spec.topologySpreadConstraints"
+    ):
+        key = constraint.get("topologyKey", "")
+        if key in DEPRECATED_LABELS:
+            yield f"{where}.topologyKey: {key} is {DEPRECATED_LABELS[key]}"
+        if constraint.get("labelSelector") is None:
+            yield f"{where}.labelSelector: {_NULL_SELECTOR}"
+    for key, text in _ANNOTATIONS.items():
+        if key in (metadata.get("annotations") or {}):
+            yield f"{prefix}metadata.annotations[{key}]: {text}"
+    for where, volume in each(spec.get("volumes"), f"{prefix}spec.volumes"):
+        for kind, text in _VOLUMES.items():
+            if volume.get(kind) is not None:
+                yield f"{where}.{'storageOS' if kind == 'storageos' else kind}: {text}"
+        template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+        if template is not None:
+            claim = f"{where}.ephemeral.volumeClaimTemplate.spec"
+            yield from claim_validation.warnings(template.get("spec") or {}, claim)
+    yield from volume_warnings.overlaps(spec.get("volumes") or ())
+    yield from _twice(spec, prefix)
+    for name in ("memory", "ephemeral-storage"):
+        yield from _fraction(spec.get("overhead"), name, f"{prefix}spec.overhead")
+    profile = (spec.get("securityContext") or {}).get("seccompProfile")
+    if profile is None and pod_annotations.SECCOMP in (metadata.get("annotations") or {}):
+        yield f"{prefix}metadata.annotations[{pod_annotations.SECCOMP}]: {_NO_SECCOMP}"
+
+
+def _addresses(spec: Object, path: str) -> Iterator[str]:
+    for where, text in each(
+        (spec.get("dnsConfig") or {}).get("nameservers"), f"{path}.dnsConfig.nameservers"
+    ):
+        yield from addresses.ip_warnings(text, where)
+    for where, alias in each(spec.get("hostAliases"), f"{path}.hostAliases"):
+        yield from addresses.ip_warnings(alias.get("ip", ""), f"{where}.ip")
+
+
+def _twice(spec: Object, prefix: str) -> Iterator[str]:
+    for kind, part, shown in (("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")):
+        seen: set[str] = set()
+        for where, item in each(spec.get(kind), f"{prefix}spec.{kind}"):
+            value = item.get(part) or ""
+            if value in seen:
+                yield f"{where}.{part}: duplicate {shown} {status.quoted(value)}"
+            seen.add(value)
+    for where, secret in each(spec.get("imagePullSecrets"), f"{prefix}spec.imagePullSecrets"):
+        if not secret.get("name"):
+            yield f'{where}.name: invalid empty name ""'
+
+
+def _fraction(amounts: Object | None, name: str, path: str) -> Iterator[str]:
+    amount = (amounts or {}).get(name)
+    if amount is not None and nanos(amount) % 10**9:
+        yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
+
+
+def _profiles(metadata: Object, spec: Object, container: Object, prefix: str) -> Iterator[str]:
+    """Annotations that fields have replaced; of a pod those of AppArmor are told of where they are copied."""
+    annotations, name = metadata.get("annotations") or {}, container.get("name", "")
+    own = container.get("securityContext") or {}
+    key = f"{pod_annotations.SECCOMP_CONTAINER}{name}"
+    if key in annotations and own.get("seccompProfile") is None:
+        yield f"{prefix}metadata.annotations[{key}]: {_NO_SECCOMP}"
+    key = f"{pod_annotations.APPARMOR}{name}"
+    if prefix and key in annotations and own.get("appArmorProfile") is None:
+        of_pod = (spec.get("securityContext") or {}).get("appArmorProfile")
+        if of_pod is None or of_pod != apparmor.profile(annotations[key]):
+            yield f"{prefix}metadata.annotations[{key}]: {apparmor.DEPRECATED}"
+
+
+def _containers(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+    path = f"{prefix}spec"
+    for where, container in visit(spec, path):
+        yield from _profiles(metadata, spec, container, prefix)
+        resources = container.get("resources") or {}
+        for name in ("memory", "ephemeral-storage"):
+            for part in ("limits", "requests"):
+                yield from _fraction(resources.get(part), name, f"{where}.resources.{part}")
+        seen: set[str] = set()
+        for place, variable in each(container.get("env"), f"{where}.env"):
+            name, value = variable.get("name", ""), variable.get("value", "")
+            used = f"$({name})"
+            if name in seen and (variable.get("valueFrom") is not None or value == used or used not in value):
+                shown = status.quoted(name)
+                yield f"{place}: hides previous definition of {shown}, which may be dropped when using apply"
+            seen.add(name)
+    yield from _ports(spec, path)
+
+
+def _ports(spec: Object, path: str) -> Iterator[str]:
+    ports = [
+        (place, port)
+        for where, container in visit(spec, path)
+        for place, port in each(container.get("ports"), f"{where}.ports")
+    ]
+    before: dict[tuple[int, str], list[tuple[str, Object]]] = {}
+    for place, port in ports:
+        if port.get("hostIP") and not port.get("hostPort"):
+            yield f"{place}: hostIP set without hostPort: {_go_port(port)}"
+        others = before.setdefault((port.get("containerPort", 0), port.get("protocol", "")), [])
+        for where, other in others:
+            same_ip = port.get("hostIP", "") == other.get("hostIP", "")
+            mine, its = port.get("hostPort") or 0, other.get("hostPort") or 0
+            if same_ip and mine == its:
+                yield f"{place}: duplicate port definition with {where}"
+            elif not mine or not its:
+                yield f"{place}: overlapping port definition with {where}"
+            elif mine == its and bool(port.get("hostIP")) != bool(other.get("hostIP")):
+                yield f"{place}: dangerously ambiguous port definition with {where}"
+        others.append((place, port))
+    named: dict[str, str] = {}
+    for place, port in ports:
+        name = port.get("name", "")
+        if name in named:
+            first = named[name]
+            yield (
+                f"{place}: duplicate port name {status.quoted(name)} with {first}, services and probes that "
+                f"select ports by name will use {first}"
+            )
+        elif name:
+            named[name] = place
+
+
+def _go_port(port: Object) -> str:
+    shown = (
+        *(("Name", "name"), ("HostPort", "hostPort"), ("ContainerPort", "containerPort")),
+        *(("Protocol", "protocol"), ("HostIP", "hostIP")),
+    )
+    zero = {"hostPort": 0, "containerPort": 0}
+    return "{" + " ".join(f"{go}:{port.get(name) or zero.get(name, '')}" for go, name in shown) + "}"
+
+
+def _affinity(spec: Object, path: str) -> Iterator[str]:
+    seconds = spec.get("terminationGracePeriodSeconds")
+    if seconds is not None and seconds < 0:
+        text = "must be >= 0; negative values are invalid and will be treated as 1"
+        yield f"{path}.terminationGracePeriodSeconds: {text}"
+    for kind in ("podAffinity", "podAntiAffinity"):
+        affinity = (spec.get("affinity") or {}).get(kind) or {}
+        for where, term in each(affinity.get(_REQUIRED), f"{path}.affinity.{kind}.{_REQUIRED}"):
+            if term.get("labelSelector") is None:
+                yield f"{where}.labelSelector: {_NULL_SELECTOR}"
+        for where, weighted in each(affinity.get(_PREFERRED), f"{path}.affinity.{kind}.{_PREFERRED}"):
+            if (weighted.get("podAffinityTerm") or {}).get("labelSelector") is None:
+                yield f"{where}.podAffinityTerm.labelSelector: {_NULL_SELECTOR}"

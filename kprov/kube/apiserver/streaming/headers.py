@@ -1,0 +1,90 @@
+"""Which of a request's headers go on to a backend: not those of the connection, and no one's credentials."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.authn.websocket_tokens import PROTOCOL_PREFIX
+from kprov.kube.component_base.http11.request import Request
+
+#: Between two neighbours only (RFC 9110, 7.6.1).
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_OWN: Final = frozenset({"authorization", "host"})
+_OWN_PREFIXES: Final = ("impersonate-", "x-remote-")
+_BODY: Final = frozenset({"content-length", "transfer-encoding", "trailer"})
+#: Methods whose requests tell the length of a body that they do not have.
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+#: Who asks where a client does not say who it is.
+GO_CLIENT: Final = "Go-http-client/1.1"
+
+_CORS: Final = "access-control-"
+
+
+def of_answer(given: CIMultiDict[str]) -> CIMultiDict[str]:
+    """A backend's headers as the client sees them: this server says who may read an answer."""
+    named = {each.strip().lower() for line in given.getall("Connection", ()) for each in line.split(",")}
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in given.items():
+        lower = name.lower()
+        if lower not in HOP_BY_HOP and lower not in named and not lower.startswith(_CORS):
+            kept.add(name, value)
+    return kept
+
+
+def for_request(request: Request) -> CIMultiDict[str]:
+    """For a plain HTTP request."""
+    named = {each.strip().lower() for each in request.headers.get("Connection", "").split(",")}
+    found = _kept(request, HOP_BY_HOP | named)
+    if any(each.strip().lower() == "trailers" for each in request.headers.get("Te", "").split(",")):
+        found["Te"] = "trailers"
+    if request.method not in BODY_METHODS and not request.has_body:
+        found.popall("Content-Length", None)
+    return found
+
+
+def for_upgrade(request: Request) -> CIMultiDict[str]:
+    """For a request that switches protocols: all goes on as it came but a token among its protocols."""
+    found = _kept(request, _BODY)
+    offered = [
+        each.strip()
+        for line in found.popall("Sec-WebSocket-Protocol", [])
+        for each in line.split(",")
+        if not each.strip().startswith(PROTOCOL_PREFIX)
+    ]
+    if offered:
+        found["Sec-Websocket-Protocol"] = ", ".join(offered)
+    forward_for(request, found)
+    found.setdefault("User-Agent", GO_CLIENT)
+    if request.method in BODY_METHODS:
+        found["Content-Length"] = "0"
+    return found
+
+
+def forward_for(request: Request, found: CIMultiDict[str]) -> None:
+    """Say to the backend who asks: `found` are its headers."""
+    if request.remote:
+        found["X-Forwarded-For"] = ", ".join([*found.getall("X-Forwarded-For", []), request.remote])
+
+
+def _kept(request: Request, left_out: frozenset[str]) -> CIMultiDict[str]:
+    """Names as Go writes them: a backend in another language may look for them just so."""
+    found: CIMultiDict[str] = CIMultiDict()
+    for name, value in request.headers.items():
+        lower = name.lower()
+        if lower not in left_out and lower not in _OWN and not lower.startswith(_OWN_PREFIXES):
+            found.add("-".join(part.capitalize() for part in name.split("-")), value)
+    return found

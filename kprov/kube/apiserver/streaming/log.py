@@ -1,0 +1,188 @@
+"""pods/log: what a container has written, streamed through from its kubelet.
+
+Source: upstream pkg/registry/core/pod/rest/log.go, pkg/registry/core/pod/strategy.go (LogLocation), and
+staging/src/k8s.io/apiserver/pkg/registry/generic/rest (LocationStreamer, GenericHttpResponseChecker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from kprov.kube.apiserver.handlers import negotiation
+from kprov.kube.apiserver.handlers.info import is_true
+from kprov.kube.apiserver.handlers.parameters import integer
+from kprov.kube.apiserver.interfaces import Call
+from kprov.kube.apiserver.streaming import dial_errors, encodings, headers, streams
+from kprov.kube.apiserver.streaming.kubelet import Kubelets
+from kprov.kube.apiserver.subresources import containers
+from kprov.kube.component_base.http11.answer import Answer, Response, Stream
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import field, status, timestamps
+
+if TYPE_CHECKING:
+    import aiohttp
+
+Object = dict[str, Any]
+
+_FLAGS: Final = ("follow", "previous", "timestamps")
+#: So much of a kubelet's refusal is told to the client.
+_ERROR_BYTES: Final = 50_000
+#: As Go says of a time that it cannot read.
+_LAYOUT, _YEAR = '"2006-01-02T15:04:05Z07:00"', '"2006"'
+_CONNECT_SECONDS: Final = 30.0
+
+
+class Logs:
+    def __init__(self, kubelets: Kubelets) -> None:
+        self._kubelets = kubelets
+
+    async def handle(self, call: Call) -> Answer:
+        """GET; 204 for a pod without a node."""
+        # Here and below: only who is asked for a log needs its 11 MiB.
+        import aiohttp
+        from yarl import URL
+
+        # As upstream's, which knows the text that it sends among the forms of objects only.
+        negotiation.form(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
+        query = log_query(call.name, call.query)
+        pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
+        container = containers.chosen(pod, call.query.get("container", ""))
+        node = (pod.get("spec") or {}).get("nodeName")
+        if not node:
+            return Response(status=204, headers={"Cache-Control": "no-cache, private"})
+        address = self._kubelets.address(node, call.resource)
+        url = streams.location(address, "containerLogs", call.namespace, call.name, container, query)
+        context = self._kubelets.context(verify=not is_true(call.query.get("insecureSkipTLSVerifyBackend")))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            timeout=timeout,
+            auto_decompress=False,
+            headers={"User-Agent": headers.GO_CLIENT, "Accept-Encoding": "gzip"},
+            skip_auto_headers=("Accept",),
+        ) as session:
+            try:
+                answer = await session.get(URL(url, encoded=True), allow_redirects=False)
+            except aiohttp.ServerDisconnectedError as error:
+                raise status.failure(500, "", f'Get "{url}": EOF') from error
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                text = f'Get "{url}": {dial_errors.problem(error, urlsplit(url))}'
+                raise status.failure(500, "", text) from error
+            async with answer:
+                if not 200 <= answer.status <= 206:
+                    text = (await _first(_unpacked(answer))).decode(errors="replace")
+                    raise refusal(answer.status, text, call.name)
+                return await _pass_on(call, answer)
+
+
+async def _pass_on(call: Call, answer: aiohttp.ClientResponse) -> Answer:
+    import aiohttp
+
+    try:
+        if call.request.upgrade == "websocket":
+            # Its library is loaded only by servers that get such a request.
+            from kprov.kube.apiserver.streaming import log_websocket
+
+            return await log_websocket.send_log(call.request, _unpacked(answer))
+        return await _send_chunks(call.request, _unpacked(answer))
+    except (aiohttp.ClientError, encodings.BrokenError) as error:
+        # The client must see that the log is cut off.
+        if call.request.transport is not None:
+            call.request.transport.abort()
+        raise ConnectionResetError(str(error)) from error
+
+
+async def _send_chunks(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
+    response = Stream(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
+    response.start(request)
+    async for piece in pieces:
+        await response.write(piece)
+    response.end()
+    return response
+
+
+def _unpacked(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    pieces = answer.content.iter_any()
+    packed = answer.headers.get("Content-Encoding", "").lower() == "gzip"
+    return encodings.unpacked(pieces) if packed else pieces
+
+
+async def _first(pieces: AsyncIterator[bytes]) -> bytes:
+    """As much of an error as is told."""
+    found = b""
+    async for piece in pieces:
+        found += piece
+        if len(found) >= _ERROR_BYTES:
+            break
+    return found[:_ERROR_BYTES]
+
+
+def _go_time(text: str) -> str:
+    """A time in UTC and whole seconds, as Go writes the one that it has read; "" is its first."""
+    if not text:
+        return "0001-01-01T00:00:00Z"
+    return timestamps.show(timestamps.parse(text).astimezone(UTC))
+
+
+def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
+    found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
+    errors = []
+    numbers = {each: integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
+    since_time = query.get("sinceTime")
+    if since_time and not timestamps.is_valid(since_time):
+        shown = status.quoted(since_time)
+        raise status.bad_request(f"parsing time {shown} as {_LAYOUT}: cannot parse {shown} as {_YEAR}")
+    if (numbers["tailLines"] or 0) < 0:
+        text = "must be greater than or equal to 0"
+        errors.append(field.invalid("tailLines", numbers["tailLines"], text))
+    if numbers["limitBytes"] is not None and numbers["limitBytes"] < 1:
+        errors.append(field.invalid("limitBytes", numbers["limitBytes"], "must be greater than 0"))
+    if numbers["sinceSeconds"] is not None:
+        if since_time is not None:
+            text = "at most one of `sinceTime` or `sinceSeconds` may be specified"
+            errors.append(field.forbidden("[]", text))
+        elif numbers["sinceSeconds"] < 1:
+            errors.append(field.invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
+    if query.get("stream"):
+        # Upstream's feature gate for it is off.
+        errors.append(field.forbidden("stream", "may not be specified"))
+    if errors:
+        raise status.invalid("", "PodLogOptions", name, errors)
+    found += [(each, str(value)) for each, value in numbers.items() if value is not None]
+    if since_time is not None:
+        found.append(("sinceTime", _go_time(since_time)))
+    return found
+
+
+def refusal(code: int, text: str, name: str) -> status.StatusError:
+    """A kubelet's error as the API shows it."""
+    if code < 200:
+        # It has switched protocols though nobody asked for it: the client may not be told that it has.
+        code, text = 500, ""
+    elif code == 500:
+        return status.internal_error(text)
+    if code == 400:
+        return status.bad_request(text)
+    reasons = {
+        401: ("Unauthorized", "the server has asked for the client to provide credentials"),
+        403: ("Forbidden", text),
+        404: ("NotFound", "the server could not find the requested resource"),
+        503: ("ServiceUnavailable", text),
+    }
+    reason, message = reasons.get(
+        code,
+        (
+            "InternalError",
+            f"the server responded with the status code {code} but did not return more information",
+        ),
+    )
+    details = {
+        "name": name,
+        "kind": "pods/log",
+        "causes": [{"reason": "UnexpectedServerResponse", "message": text}] if text else [],
+    }
+    return status.failure(code, reason, f"{message} ( pods/log {name})", details)

@@ -1,0 +1,75 @@
+"""pods/log over WebSocket: browsers cannot read a chunked answer while it grows.
+
+Source: upstream apiserver/pkg/endpoints/handlers/responsewriters/writers.go (StreamObject) and
+k8s.io/streaming/pkg/httpstream/wsstream/stream.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import Final
+
+from kprov.kube.apiserver.authn.websocket_tokens import PROTOCOL_PREFIX
+from kprov.kube.apiserver.streaming import websocket_channels
+from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
+_BINARY: Final = "binary.k8s.io"
+_BASE64: Final = "base64.binary.k8s.io"
+
+
+async def send_log(request: Request, pieces: AsyncIterator[bytes]) -> Answer:
+    """Switch protocols and send each piece as one message until the log or the client ends.
+
+    A client that offers only unknown subprotocols gets 403. Errors of `pieces` are raised: the connection
+    then ends without a closing handshake.
+    """
+    try:
+        protocol = _choose_protocol(request)
+        socket = WebSocket.accept(request, protocol=protocol)
+    except HandshakeError as error:
+        request.keep_alive = False
+        return error.answer
+    sending = asyncio.ensure_future(_send_pieces(socket, pieces, is_text=protocol == _BASE64))
+    closing = asyncio.ensure_future(socket.closed())
+    try:
+        await asyncio.wait({sending, closing}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            # Raises the kubelet's error: a closing handshake would look like the end of the log.
+            sending.result()
+    finally:
+        for task in (sending, closing):
+            task.cancel()
+        await asyncio.gather(sending, closing, return_exceptions=True)
+    await socket.close()
+    return socket.stream
+
+
+def _choose_protocol(request: Request) -> str:
+    """The first offered subprotocol that is served here, "" when none is offered. HandshakeError 403."""
+    offered = [
+        each for each in websocket_channels.offered(request) if each and not each.startswith(PROTOCOL_PREFIX)
+    ]
+    for each in offered:
+        if each in {_BINARY, _BASE64}:
+            return each
+    if offered:
+        raise HandshakeError(403)
+    return ""
+
+
+async def _send_pieces(socket: WebSocket, pieces: AsyncIterator[bytes], *, is_text: bool) -> None:
+    # The first message is empty: the client sees that the stream works before there is a line.
+    await _send(socket, b"", is_text=is_text)
+    async for piece in pieces:
+        await _send(socket, piece, is_text=is_text)
+
+
+async def _send(socket: WebSocket, data: bytes, *, is_text: bool) -> None:
+    if is_text:
+        await socket.send_text(base64.b64encode(data).decode())
+    else:
+        await socket.send_bytes(data)

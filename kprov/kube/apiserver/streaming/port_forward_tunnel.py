@@ -1,0 +1,104 @@
+"""Port forwarding by SPDY within a WebSocket, for a kubelet that knows SPDY alone.
+
+Source: upstream apiserver/pkg/util/proxy/streamtunnel.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ssl
+from typing import Final
+from urllib.parse import SplitResult
+
+from kprov.kube.apiserver.streaming import headers, splice, websocket_channels
+from kprov.kube.component_base.both_ways import until_one_ends
+from kprov.kube.component_base.http11.answer import REASONS, Answer, Response
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+
+_PREFIX: Final = "SPDY/3.1+"
+_SUFFIX: Final = ".k8s.io"
+_WEBSOCKET: Final = ("Sec-Websocket-Protocol", "Sec-Websocket-Key", "Sec-Websocket-Version")
+_VERSION: Final = "X-Stream-Protocol-Version"
+_PIECE: Final = 32 * 1024
+_KEY_BYTES: Final = 16
+
+
+def wanted(request: Request) -> bool:
+    """Whether a client offers SPDY within its WebSocket."""
+    return request.upgrade == "websocket" and bool(_tunnelled(request))
+
+
+def _tunnelled(request: Request) -> list[str]:
+    return [
+        each.removeprefix(_PREFIX)
+        for each in websocket_channels.offered(request)
+        if each.startswith(_PREFIX) and each.endswith(_SUFFIX)
+    ]
+
+
+async def through(request: Request, url: SplitResult, context: ssl.SSLContext) -> Answer:
+    """Ask the kubelet for SPDY and pass its bytes on as messages. Its refusal is told as it came."""
+    sent = headers.for_upgrade(request)
+    for name in _WEBSOCKET:
+        sent.popall(name, None)
+    sent["Upgrade"] = "SPDY/3.1"
+    sent["Content-Length"] = "0"
+    sent.popall(_VERSION, None)
+    for protocol in _tunnelled(request):
+        sent.add(_VERSION, protocol)
+    head, reader, writer = await splice.opened(request, "POST", url, sent, context)
+    try:
+        if head.code != 101:
+            return await splice.refusal(request, head, reader)
+        if not splice.is_spdy(head):
+            return Response(text="unable to upgrade: missing upgrade headers in response\n", status=500)
+        chosen = _PREFIX + head.headers.get(_VERSION, "").strip()
+        if not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
+            return _refused(400 if request.method == "GET" else 405)
+        try:
+            socket = WebSocket.accept(
+                request, protocol=chosen if chosen in websocket_channels.offered(request) else ""
+            )
+        except HandshakeError as error:
+            return _refused(error.answer.status)
+        await _copy(socket, reader, writer)
+        return socket.stream
+    finally:
+        writer.close()
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == _KEY_BYTES
+    except ValueError:
+        return False
+
+
+def _refused(code: int) -> Response:
+    """As the library refuses that upstream has for this."""
+    headers = {
+        "Cache-Control": "no-cache, private",
+        "Sec-Websocket-Version": "13",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text=f"{REASONS[code]}\n", status=code, headers=headers)
+
+
+async def _copy(socket: WebSocket, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def up() -> None:
+        async for data in socket.messages(text=False, code=None):
+            writer.write(data)
+            await writer.drain()
+
+    async def down() -> None:
+        while data := await reader.read(_PIECE):
+            await socket.send_bytes(data)
+
+    try:
+        await until_one_ends(up(), down())
+    finally:
+        with contextlib.suppress(ConnectionError):
+            await socket.close()

@@ -1,0 +1,189 @@
+"""nodes|pods|services/proxy: HTTP of any method, and what it is upgraded to, to what an object stands for.
+
+Source: upstream pkg/registry/core/{node,pod,service} (ResourceLocation), apimachinery/pkg/util/proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import socket
+import ssl
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from kprov.kube.apiserver.interfaces import Call
+from kprov.kube.apiserver.streaming import dial_errors, headers, paths, splice
+from kprov.kube.apiserver.streaming.kubelet import Kubelets, unverified
+from kprov.kube.component_base.http11.answer import Answer, Response
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_SCHEMES: Final = {"", "http", "https"}
+
+
+class Proxies:
+    def __init__(self, kubelets: Kubelets) -> None:
+        self._kubelets = kubelets
+        self._unverified = unverified()
+
+    async def node(self, call: Call) -> Answer:
+        """To the kubelet of a node, or to another port of the node."""
+        scheme, name, port = split_name(call.name, "node")
+        address = self._kubelets.address(name)
+        await _check_host(address.host)
+        if not port or port == str(address.port):
+            base, context = f"https://{_host_port(address.host, str(address.port))}", self._kubelets.context()
+        else:
+            base = f"{scheme or 'http'}://{_host_port(address.host, port)}"
+            context = self._unverified
+        return await self._send(call, base, context)
+
+    async def pod(self, call: Call) -> Answer:
+        """To a port of a pod; without one, to the first that its containers name."""
+        scheme, name, port = split_name(call.name, "pod")
+        pod = await call.registry.store("", "pods").get(call.context, call.namespace, name)
+        return await self._send(call, pod_base(pod, scheme, port), self._unverified)
+
+    async def service(self, call: Call) -> Answer:
+        """To one of a service's ready pods."""
+        scheme, name, port = split_name(call.name, "service")
+        registry = call.registry
+        if port.isdecimal():
+            service = await registry.store("", "services").get(call.context, call.namespace, name)
+            port = port_name(service, int(port))
+        try:
+            endpoints = await registry.store("", "endpoints").get(call.context, call.namespace, name)
+        except status.StatusError as error:
+            if error.reason != "NotFound":
+                raise
+            raise status.not_found(call.resource, name) from None
+        pods = registry.store("", "pods").lister
+
+        def is_pod(address: Object) -> bool:
+            target = address.get("targetRef") or {}
+            if target.get("kind") != "Pod" or target.get("namespace") != call.namespace:
+                return False
+            pod = pods.get(call.namespace, target.get("name", ""))
+            return pod is not None and address.get("ip") in _ips(pod)
+
+        found = [each for each in candidates(endpoints, port) if is_pod(each[0])]
+        if not found:
+            asked = call.name if endpoints.get("subsets") else name
+            raise status.service_unavailable(f"no endpoints available for service {status.quoted(asked)}")
+        address, number = random.choice(found)  # noqa: S311  spreads load, keeps no secret
+        base = f"{scheme or 'http'}://{_host_port(address['ip'], str(number))}"
+        return await self._send(call, base, self._unverified)
+
+    async def _send(self, call: Call, base: str, context: ssl.SSLContext) -> Answer:
+        request = call.request
+        if request.method not in _METHODS:
+            raise status.method_not_allowed()
+        query = request.raw_query
+        way = paths.plain(unquote(call.tail, errors="surrogateescape"))
+        if not way and not request.upgrade and request.method in {"GET", "HEAD"}:
+            # A page's relative links would miss the proxy's path without the slash.
+            target = f"{request.raw_path}/" + (f"?{query}" if query else "")
+            return Response(status=301, headers={"Location": target, "Cache-Control": "no-cache, private"})
+        url = urlsplit(f"{base}{paths.escaped(way) or '/'}" + (f"?{query}" if query else ""))
+        if nowhere := dial_errors.port_problem(url):
+            raise status.service_unavailable(f"error trying to reach service: {nowhere}")
+        if request.upgrade:
+            return await splice.through(request, url, headers.for_upgrade(request), context)
+        prefix = paths.escaped(unquote(request.raw_path, errors="surrogateescape").removesuffix(way))
+        # Its HTTP client is a tenth of the memory of a server that is never asked for this.
+        from kprov.kube.apiserver.streaming import forward
+
+        return await forward.send(request, url, prefix, context)
+
+
+def split_name(text: str, kind: str) -> tuple[str, str, str]:
+    """(scheme, name, port) of NAME, NAME:PORT or SCHEME:NAME:PORT; "" where there is none. BadRequest."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        parts = ["", parts[0], ""]
+    elif len(parts) == 2:
+        parts = ["", *parts]
+    if len(parts) != 3 or parts[0] not in _SCHEMES or not parts[1]:
+        raise status.bad_request(f"invalid {kind} request {status.quoted(text)}")
+    return parts[0], parts[1], parts[2]
+
+
+def pod_base(pod: Object, scheme: str, port: str) -> str:
+    """Scheme, address and port of a pod. BadRequest for an address that no one may be sent to."""
+    if not port:
+        for container in (pod.get("spec") or {}).get("containers") or ():
+            if container.get("ports"):
+                port = str(container["ports"][0]["containerPort"])
+                break
+    ip = next(iter(_ips(pod)), "")
+    if not _is_allowed(ip):
+        raise status.bad_request("address not allowed")
+    return f"{scheme or 'http'}://{_host_port(ip, port)}"
+
+
+def port_name(service: Object, number: int) -> str:
+    """The name of a service's port. ServiceUnavailable when it has no such port."""
+    for port in (service.get("spec") or {}).get("ports") or ():
+        if port.get("port") == number:
+            return str(port.get("name", ""))
+    name = status.quoted(service["metadata"]["name"])
+    raise status.service_unavailable(f"no service port {number} found for service {name}")
+
+
+def candidates(endpoints: Object, port: str) -> list[tuple[Object, int]]:
+    """Ready addresses with the number of the port of that name."""
+    return [
+        (address, each["port"])
+        for subset in endpoints.get("subsets") or ()
+        for each in subset.get("ports") or ()
+        if each.get("name", "") == port
+        for address in subset.get("addresses") or ()
+    ]
+
+
+def _ips(pod: Object) -> list[str]:
+    found = pod.get("status") or {}
+    listed = [each["ip"] for each in found.get("podIPs") or () if each.get("ip")]
+    return listed or ([found["podIP"]] if found.get("podIP") else [])
+
+
+async def _check_host(host: str) -> None:
+    """BadRequest for a host that no one may be sent to."""
+    if not _is_ip(host):
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise status.bad_request(f"lookup {host}: no such host") from error
+        addresses = [str(each[4][0]).partition("%")[0] for each in found]
+    else:
+        addresses = [host]
+    if not all(map(_is_allowed, addresses)):
+        raise status.bad_request("address not allowed")
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_allowed(text: str) -> bool:
+    """Go's IsGlobalUnicast: neither loopback, link-local, multicast nor unspecified."""
+    try:
+        ip = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified) and (
+        text != "255.255.255.255"
+    )
+
+
+def _host_port(host: str, port: str) -> str:
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{bracketed}:{port}" if port else bracketed

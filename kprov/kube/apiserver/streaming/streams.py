@@ -1,0 +1,120 @@
+"""pods/exec, attach and portforward: the client's WebSocket or SPDY connection goes on to the kubelet.
+
+Source: upstream pkg/registry/core/pod/rest/subresources.go, pkg/registry/core/pod/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from kprov.kube.apiserver.handlers.info import is_true
+from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision
+from kprov.kube.apiserver.streaming import headers, splice
+from kprov.kube.apiserver.streaming.kubelet import Address, Kubelets
+from kprov.kube.apiserver.subresources import containers
+from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.machinery import status
+
+Object = dict[str, Any]
+
+_MOST_PORTS: Final = 65535
+#: The API's names of streams, and the kubelet's.
+_STREAMS: Final = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
+
+
+class Streams:
+    def __init__(self, kubelets: Kubelets, authorizer: Authorizer) -> None:
+        self._kubelets = kubelets
+        self._authorizer = authorizer
+
+    async def exec(self, call: Call) -> Answer:
+        """Run a command in a container."""
+        pod = await self._pod(call)
+        query = stream_query(call.query) + [
+            ("command", word) for word in call.request.query.getall("command", [])
+        ]
+        return await self._stream(call, pod, "exec", containers.chosen(pod, _container(call)), query)
+
+    async def attach(self, call: Call) -> Answer:
+        """Take part in a container's first process."""
+        pod = await self._pod(call)
+        query = stream_query(call.query)
+        return await self._stream(call, pod, "attach", containers.chosen(pod, _container(call)), query)
+
+    async def port_forward(self, call: Call) -> Answer:
+        """Connections to a pod's ports; which ones, SPDY says itself and WebSocket v4 by ?ports."""
+        ports = call.request.query.getall("ports", [])
+        for port in ports:
+            if not port.isdecimal():
+                problem = f"strconv.ParseUint: parsing {status.quoted(port)}: invalid syntax"
+                raise status.bad_request(f"cannot convert to []int32: {problem}")
+            if int(port) > _MOST_PORTS:
+                problem = f"strconv.ParseUint: parsing {status.quoted(port)}: value out of range"
+                raise status.bad_request(f"cannot convert to []int32: {problem}")
+        pod = await self._pod(call)
+        return await self._stream(call, pod, "portForward", "", [("port", ",".join(ports))] if ports else [])
+
+    async def _pod(self, call: Call) -> Object:
+        await self._may_create(call)
+        return await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
+
+    async def _may_create(self, call: Call) -> None:
+        """WebSockets are opened with GET; who opens one needs `create` as with POST."""
+        info = call.context.info
+        if info.verb == "create":
+            return
+        decision, reason = await self._authorizer.authorize(call.context.user, replace(info, verb="create"))
+        if decision is not Decision.ALLOW:
+            raise status.forbidden(call.resource, call.name, reason)
+
+    async def _stream(
+        self, call: Call, pod: Object, kind: str, container: str, query: Sequence[tuple[str, str]]
+    ) -> Answer:
+        node = (pod.get("spec") or {}).get("nodeName")
+        if not node:
+            raise status.bad_request(f"pod {call.name} does not have a host assigned")
+        address = self._kubelets.address(node, call.resource)
+        if not call.request.upgrade:
+            raise status.bad_request("Upgrade request required")
+        request = call.request
+        context = self._kubelets.context()
+        url = urlsplit(location(address, kind, call.namespace, call.name, container, query))
+        if not address.websockets:
+            # Asked for seldom: a client by WebSocket of a kubelet that is older.
+            from kprov.kube.apiserver.streaming import port_forward_tunnel, websocket_channels
+
+            if kind == "portForward" and port_forward_tunnel.wanted(request):
+                return await port_forward_tunnel.through(request, url, context)
+            if kind != "portForward" and websocket_channels.wanted(request):
+                asked = {ours: is_true(call.query.get(ours)) for ours, _ in _STREAMS}
+                return await websocket_channels.translate(request, url, context, asked)
+        return await splice.through(request, url, headers.for_upgrade(request), context)
+
+
+def _container(call: Call) -> str:
+    return call.query.get("container", "")
+
+
+def stream_query(query: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The kubelet's parameters for the streams that a request wants."""
+    return [(theirs, "1") for ours, theirs in _STREAMS if is_true(query.get(ours))]
+
+
+def location(
+    address: Address,
+    kind: str,
+    namespace: str,
+    pod: str,
+    container: str = "",
+    query: Sequence[tuple[str, str]] = (),
+) -> str:
+    """A kubelet's URL for a pod or one of its containers."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    path = "/".join(quote(part, safe="") for part in (kind, namespace, pod, container) if part)
+    return f"https://{host}:{address.port}/{path}" + (
+        f"?{urlencode(sorted(query, key=itemgetter(0)))}" if query else ""
+    )

@@ -1,0 +1,244 @@
+"""exec and attach by WebSocket for a kubelet that knows only SPDY: each channel is a stream of it.
+
+Source: upstream apiserver/pkg/util/proxy/{streamtranslator,websocket}.go, client-go/tools/remotecommand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import SplitResult
+
+import orjson
+
+from kprov.kube.apiserver.streaming import dial_errors, exit_status, headers, splice
+from kprov.kube.component_base import spdy
+from kprov.kube.component_base.http11.answer import Answer
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
+from kprov.kube.machinery import go_json, status
+
+#: The only protocol of WebSockets that can end one direction of a channel.
+V5: Final = "v5.channel.k8s.io"
+#: What a kubelet may choose from, the newest first.
+_KUBELETS: Final = (*(f"v{number}.channel.k8s.io" for number in (5, 4, 3, 2)), "channel.k8s.io")
+_STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE = range(5)
+_CLOSE: Final = 255
+_CONNECT_SECONDS: Final = 30.0
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: Of a terminal.
+_LARGEST: Final = 65535
+
+
+def wanted(request: Request) -> bool:
+    """Whether a client asks for channels that can be closed."""
+    return request.upgrade == "websocket" and V5 in offered(request)
+
+
+def offered(request: Request) -> list[str]:
+    """The subprotocols that a client offers."""
+    given = request.headers.getall("Sec-WebSocket-Protocol", [])
+    return [each.strip() for line in given for each in line.split(",")]
+
+
+async def translate(
+    request: Request, url: SplitResult, context: ssl.SSLContext, query: Mapping[str, bool]
+) -> Answer:
+    """query: which of stdin, stdout, stderr and tty are wanted. Errors are told on the error channel."""
+    try:
+        socket = WebSocket.accept(request, protocol=V5)
+    except HandshakeError as error:
+        request.keep_alive = False
+        return error.answer
+    session = _Session(socket, query)
+    try:
+        with contextlib.suppress(ConnectionError):
+            await session.run(url, context)
+    finally:
+        with contextlib.suppress(ConnectionError):
+            await socket.close()
+    return socket.stream
+
+
+class _Session:
+    def __init__(self, socket: WebSocket, query: Mapping[str, bool]) -> None:
+        self._socket = socket
+        self._tty = query["tty"]
+        self._stdin = query["stdin"]
+        self._outputs = {
+            number: name for number, name in ((_STDOUT, "stdout"), (_STDERR, "stderr")) if query[name]
+        }
+
+    async def run(self, url: SplitResult, context: ssl.SSLContext) -> None:
+        # Tells the client that the connection stands.
+        await self._send(min(self._outputs, default=_ERROR), b"")
+        incoming: asyncio.Queue[bytes] = asyncio.Queue(1)
+        work = asyncio.ensure_future(self._work(url, context, incoming))
+        reading = asyncio.ensure_future(self._read(incoming))
+        try:
+            await asyncio.wait({work, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await self._send(_ERROR, go_json.dumps(work.result()))
+        finally:
+            for task in (work, reading):
+                task.cancel()
+            await asyncio.gather(work, reading, return_exceptions=True)
+
+    async def _send(self, channel: int, data: bytes) -> None:
+        await self._socket.send_bytes(bytes([channel]) + data)
+
+    async def _read(self, incoming: asyncio.Queue[bytes]) -> None:
+        """Until the client goes, or breaks the rules of the channels."""
+        async for message in self._socket.messages():
+            if not message:
+                continue
+            if message[0] == _CLOSE and (len(message) != 2 or message[1] > _RESIZE):
+                return
+            await incoming.put(message)
+
+    async def _work(
+        self, url: SplitResult, context: ssl.SSLContext, incoming: asyncio.Queue[bytes]
+    ) -> dict[str, Any]:
+        """The Status of what ran."""
+        try:
+            connection = await _connect(url, context)
+        except _RefusedError as error:
+            return exit_status.told(status.internal_error(str(error)))
+        try:
+            return await self._ran(connection, incoming)
+        except spdy.SpdyError as error:
+            return exit_status.told(status.internal_error(str(error)))
+        finally:
+            await connection.close()
+
+    async def _ran(self, connection: spdy.Connection, incoming: asyncio.Queue[bytes]) -> dict[str, Any]:
+        number = _number(connection.protocol)
+        errors = await connection.open_stream({"streamType": "error"})
+        sinks: dict[int, spdy.Stream] = {}
+        if self._stdin:
+            sinks[_STDIN] = await connection.open_stream({"streamType": "stdin"})
+        sources = {
+            channel: await connection.open_stream({"streamType": name})
+            for channel, name in self._outputs.items()
+            if channel != _STDERR or not self._tty
+        }
+        if self._tty and number >= 3:
+            sinks[_RESIZE] = await connection.open_stream({"streamType": "resize"})
+        told = asyncio.ensure_future(errors.read_all())
+        writing = asyncio.ensure_future(_write(incoming, sinks))
+        ignored = [asyncio.ensure_future(each.read_all()) for each in sinks.values()]
+        try:
+            await asyncio.gather(*(self._copy(channel, stream) for channel, stream in sources.items()))
+            return exit_status.of(await told, number)
+        finally:
+            for task in (told, writing, *ignored):
+                task.cancel()
+            await asyncio.gather(told, writing, *ignored, return_exceptions=True)
+
+    async def _copy(self, channel: int, stream: spdy.Stream) -> None:
+        while data := await stream.read():
+            await self._send(channel, data)
+
+
+async def _write(incoming: asyncio.Queue[bytes], sinks: Mapping[int, spdy.Stream]) -> None:
+    sizes = _Sizes()
+    closed = set()
+    while True:
+        message = await incoming.get()
+        is_close = message[0] == _CLOSE
+        channel = message[1] if is_close else message[0]
+        stream = sinks.get(channel)
+        if stream is None or channel in closed:
+            continue
+        if is_close:
+            closed.add(channel)
+            await stream.close()
+        elif channel == _RESIZE:
+            await stream.write(sizes.of(message[1:]))
+        else:
+            await stream.write(message[1:])
+
+
+class _Sizes:
+    """Sizes of terminals, as a client sends them one behind the other, until one is none."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._broken = False
+
+    def of(self, data: bytes) -> bytes:
+        """Those that are whole, as a kubelet reads them."""
+        found = b""
+        self._rest += data if not self._broken else b""
+        while not self._broken and (end := self._rest.find(b"}")) >= 0:
+            one, self._rest = self._rest[: end + 1], self._rest[end + 1 :]
+            size = _size(one)
+            self._broken = not size
+            found += size
+        if self._broken or len(self._rest) > _LARGEST:
+            self._broken, self._rest = True, b""
+        return found
+
+
+def _size(text: bytes) -> bytes:
+    """b"": it is none."""
+    try:
+        given = {name.lower(): value for name, value in orjson.loads(text).items()}
+    except (ValueError, AttributeError):
+        return b""
+    size = {"Width": given.get("width", 0), "Height": given.get("height", 0)}
+    if any(type(each) is not int or not 0 <= each <= _LARGEST for each in size.values()):
+        return b""
+    return orjson.dumps(size) + b"\n"
+
+
+class _RefusedError(OSError):
+    """A kubelet that is not there or does not switch to SPDY."""
+
+
+async def _connect(url: SplitResult, context: ssl.SSLContext) -> spdy.Connection:
+    sent = {
+        "User-Agent": headers.GO_CLIENT,
+        "Content-Length": "0",
+        "Connection": "Upgrade",
+        "Upgrade": "SPDY/3.1",
+    }
+    lines = [*sent.items(), *(("X-Stream-Protocol-Version", each) for each in _KUBELETS)]
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            reader, writer = await splice.dial(url, context)
+            head = await splice.ask("POST", url, url.netloc, lines, reader, writer)
+    except EOFError as error:
+        raise _RefusedError(f'error sending request: Post "{url.geturl()}": unexpected EOF') from error
+    except (OSError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
+        text = f'error sending request: Post "{url.geturl()}": {dial_errors.problem(error, url)}'
+        raise _RefusedError(text) from error
+    if head.code in _REDIRECTS and "Location" in head.headers:
+        writer.close()
+        place = head.headers["Location"]
+        raise _RefusedError(f'error sending request: Post "{place}": redirect not allowed')
+    if head.code != 101 or not splice.is_spdy(head):
+        try:
+            raise _RefusedError(f"unable to upgrade connection: {_message(await splice.body(head, reader))}")
+        finally:
+            writer.close()
+    return spdy.Connection(reader, writer, head.headers.get("X-Stream-Protocol-Version", ""))
+
+
+def _message(body: bytes) -> str:
+    """What a kubelet says of its refusal, be it a Status or text."""
+    with contextlib.suppress(ValueError):
+        found = orjson.loads(body)
+        if isinstance(found, dict):
+            for name in ("message", "error"):
+                if isinstance(found.get(name), str) and found[name].strip():
+                    return str(found[name].strip())
+    return body.decode(errors="replace").strip() or "empty server response"
+
+
+def _number(protocol: str) -> int:
+    """Of a kubelet's protocol; one without a number is the first."""
+    return int(protocol[1]) if protocol in _KUBELETS[:-1] else 1

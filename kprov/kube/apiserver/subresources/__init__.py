@@ -1,0 +1,55 @@
+"""Subresources and resources that are not stored, by (group, plural, subresource); one file a subject.
+
+Built by app.py, called by handlers.verbs: an object beside being stored is bound, evicted, scaled,
+resized, or a way to what runs behind it (log, exec, attach, portforward, proxy).
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from kprov.kube.apiserver import authn, authz
+from kprov.kube.apiserver.interfaces import SubresourceHandler, SubresourceHandlers
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.streaming import log, proxy, streams
+from kprov.kube.apiserver.streaming.kubelet import Kubelets
+from kprov.kube.apiserver.subresources import (
+    approval,
+    binding,
+    component_status,
+    eviction,
+    pod_spec,
+    reviews,
+    scale,
+)
+
+
+def build(
+    options: Namespace,
+    registry: Registry,
+    authenticator: authn.Union,
+    authorizer: authz.Union,
+) -> SubresourceHandlers:
+    """All handlers. Raises OSError for a kubelet client certificate that cannot be read."""
+    kubelets = Kubelets(options, registry)
+    streaming = streams.Streams(kubelets, authorizer)
+    proxies = proxy.Proxies(kubelets)
+    handlers: dict[tuple[str, str, str], SubresourceHandler] = {
+        ("", "bindings", ""): binding.bind,
+        ("", "componentstatuses", ""): component_status.component_statuses,
+        ("", "pods", "binding"): binding.bind,
+        ("", "pods", "eviction"): eviction.evict,
+        ("", "pods", "ephemeralcontainers"): pod_spec.PartOfPod(pod_spec.EphemeralContainers).handle,
+        ("", "pods", "resize"): pod_spec.PartOfPod(pod_spec.Resize).handle,
+        ("", "pods", "log"): log.Logs(kubelets).handle,
+        ("", "pods", "exec"): streaming.exec,
+        ("", "pods", "attach"): streaming.attach,
+        ("", "pods", "portforward"): streaming.port_forward,
+        ("", "pods", "proxy"): proxies.pod,
+        ("", "nodes", "proxy"): proxies.node,
+        ("", "services", "proxy"): proxies.service,
+    }
+    handlers["certificates.k8s.io", "certificatesigningrequests", "approval"] = approval.Approvals().handle
+    for group, plural in scale.SCALED:
+        handlers[group, plural, "scale"] = scale.scale
+    return handlers | dict(reviews.handlers(options, registry, authenticator, authorizer))

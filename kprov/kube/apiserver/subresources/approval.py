@@ -1,0 +1,60 @@
+"""certificatesigningrequests/approval: the decision on a request, and nothing else of it.
+
+Source: upstream pkg/registry/certificates/certificates/strategy.go (csrApprovalStrategy).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.generic.resource_strategy import keep
+from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
+from kprov.kube.apiserver.registry.strategies.certificates import CertificateSigningRequestStrategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.subresources import change
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import find
+
+Object = dict[str, Any]
+
+
+class ApprovalStrategy(CertificateSigningRequestStrategy):
+    """Only the conditions are written."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        conditions.set_times(obj, old)
+        written = conditions.held(obj)
+        keep(obj, old, "spec")
+        obj["status"] = {
+            name: value for name, value in (old.get("status") or {}).items() if name != "conditions"
+        }
+        if written:
+            obj["status"]["conditions"] = written
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return conditions.validate(obj) + conditions.validate_change(obj, old, decides=True)
+
+
+class Approvals:
+    """GET, PUT and PATCH."""
+
+    def __init__(self) -> None:
+        resource = find("certificates.k8s.io", "v1", "certificatesigningrequests")
+        assert resource is not None
+        self._strategy = ApprovalStrategy(resource)
+
+    async def handle(self, call: Call) -> Reply:
+        store = call.registry.store(call.resource.group, call.resource.plural)
+        if call.context.info.verb == "get":
+            return Reply(await store.get(call.context, "", call.name))
+        wanted = await change.asked(call)
+        obj, _ = await store.update(
+            call.context,
+            "",
+            call.name,
+            lambda old: wanted(old or {}),
+            subresource="approval",
+            strategy=self._strategy,
+        )
+        return Reply(obj)

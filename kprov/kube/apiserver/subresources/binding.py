@@ -1,0 +1,120 @@
+"""pods/binding and bindings: a pod gets its node.
+
+Source: upstream pkg/registry/core/pod/storage/storage.go (BindingREST).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
+from kprov.kube.apiserver.registry.generic import metadata
+from kprov.kube.apiserver.registry.generic.metadata import precondition_failed
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.subresources.conditions import set_condition
+from kprov.kube.machinery import field, status
+
+Object = dict[str, Any]
+
+
+async def bind(call: Call) -> Reply:
+    """POST of a Binding; the answer is a Status."""
+    binding = await call.read_object()
+    name = binding["metadata"].get("name", "")
+    if call.name and name != call.name:
+        raise status.bad_request("name in URL does not match name in Binding object")
+    metadata.check_namespace(binding["metadata"].get("namespace"), call.namespace)
+    if not call.context.info.subresource:
+        # What is created has none yet: only the subresource takes it as a precondition.
+        binding["metadata"].pop("uid", None)
+    errors = validate(binding)
+    if errors:
+        # Upstream's handler gives back its errors as they are, as a failure of its own.
+        raise status.bad_request(_plain(errors))
+    attributes = Attributes(
+        context=call.context,
+        operation="CREATE",
+        resource=call.resource,
+        subresource=call.context.info.subresource,
+        namespace=call.namespace,
+        name=name,
+        obj=binding,
+        old=None,
+        options={},
+    )
+    await call.admission.admit(attributes)
+    await call.admission.validate(attributes)
+    if not call.namespace:
+        raise metadata.no_namespace()
+    if not name:
+        raise status.bad_request("Name parameter required.")
+    # Upstream binds below the field manager: spec.nodeName has no owner.
+    context = replace(call.context, applied=True)
+    await call.registry.store("", "pods").update(
+        context,
+        call.namespace,
+        name,
+        lambda pod: assign(pod or {}, binding, dry_run=context.dry_run),
+        subresource="binding",
+        admit=False,
+        strategy=_Binding(call.registry.store("", "pods").resource),
+    )
+    return Reply(status.success(code=201), 201)
+
+
+def validate(binding: Object) -> list[field.FieldError]:
+    target = binding.get("target") or {}
+    errors = []
+    if target.get("kind") not in {None, "", "Node"}:
+        errors.append(field.not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
+    if not target.get("name"):
+        errors.append(field.required("target.name"))
+    return errors
+
+
+def _plain(errors: list[field.FieldError]) -> str:
+    texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def assign(pod: Object, binding: Object, *, dry_run: bool = False) -> Object:
+    """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
+    held, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
+    name = held["name"]
+    for key, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(key) and wanted[key] != held.get(key):
+            place = metadata.told_key(f"/registry/pods/{held.get('namespace', '')}/{name}", dry_run=dry_run)
+            text = precondition_failed(place, label, wanted[key], held.get(key, ""))
+            raise status.conflict("pods", name, text)
+    if held.get("deletionTimestamp"):
+        raise _refused(name, f"pod {name} is being deleted, cannot be assigned to a host")
+    if spec.get("nodeName"):
+        raise _refused(name, f"pod {name} is already assigned to node {status.quoted(spec['nodeName'])}")
+    if spec.get("schedulingGates"):
+        raise _refused(name, f"pod {name} has non-empty .spec.schedulingGates")
+    spec["nodeName"] = binding["target"]["name"]
+    pod.setdefault("status", {}).pop("nominatedNodeName", None)
+    for part in ("annotations", "labels"):
+        if wanted.get(part):
+            held[part] = (held.get(part) or {}) | wanted[part]
+    set_condition(pod["status"], {"type": "PodScheduled", "status": "True"})
+    return pod
+
+
+def _refused(name: str, text: str) -> status.StatusError:
+    return status.conflict("pods/binding", name, text)
+
+
+class _Binding(PodStrategy):
+    """What assign() made is stored as it is, labels and annotations of any form."""
+
+    judges_metadata = False
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        """Nothing is taken back, and binding leaves metadata.generation alone."""
+
+    def validate_update(self, obj: Object, old: Object) -> list[field.FieldError]:
+        return []

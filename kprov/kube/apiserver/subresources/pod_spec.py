@@ -1,0 +1,151 @@
+"""pods/ephemeralcontainers and pods/resize: the two parts of a running pod's spec that may still change.
+
+Source: upstream pkg/registry/core/pod/strategy.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Final
+
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
+from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
+from kprov.kube.apiserver.registry.generic import metadata_update
+from kprov.kube.apiserver.registry.generic.resource_strategy import keep
+from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
+from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.subresources import change
+from kprov.kube.machinery import field, internal_types
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.resources import find
+
+Object = dict[str, Any]
+
+_MIRROR: Final = "kubernetes.io/config.mirror"
+_METADATA: Final = (
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+    "finalizers",
+    "labels",
+    "annotations",
+    "generation",
+)
+_POD: Final = ("", "v1", "Pod")
+_RESIZED: Final = ("resources", "resizePolicy")
+_KINDS: Final = ("containers", "initContainers")
+
+
+class PartOfPod:
+    """GET, PUT and PATCH of a pod of which one part is written."""
+
+    def __init__(self, strategy: type[PodStrategy]) -> None:
+        resource = find("", "v1", "pods")
+        assert resource is not None
+        self._strategy = strategy(resource)
+
+    async def handle(self, call: Call) -> Reply:
+        store = call.registry.store("", "pods")
+        if call.context.info.verb == "get":
+            return Reply(await store.get(call.context, call.namespace, call.name))
+        wanted = await change.asked(call)
+        pod, _ = await store.update(
+            call.context,
+            call.namespace,
+            call.name,
+            lambda old: wanted(old or {}),
+            subresource=call.context.info.subresource,
+            strategy=self._strategy,
+        )
+        return Reply(pod)
+
+
+class EphemeralContainers(PodStrategy):
+    """Only spec.ephemeralContainers, and there only more of them."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        added = (obj.get("spec") or {}).get("ephemeralContainers")
+        _restore(obj, old)
+        if added:
+            obj["spec"]["ephemeralContainers"] = added
+        else:
+            obj["spec"].pop("ephemeralContainers", None)
+        _raise_generation(obj, old)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        if _MIRROR in (old["metadata"].get("annotations") or {}):
+            return [field.forbidden("[]", "static pods do not support ephemeral containers")]
+        path = "spec.ephemeralContainers"
+        errors = [
+            *metadata_update.as_change_again(obj, old),
+            *podspec_validation.pod(obj),
+            *pod_annotations.kept_annotations(obj, old),
+        ]
+        new = {container.get("name"): container for container in obj["spec"].get("ephemeralContainers") or ()}
+        for container in old["spec"].get("ephemeralContainers") or ():
+            name = container["name"]
+            if new.get(name) != container:
+                done = "changed" if name in new else "removed"
+                text = f'existing ephemeral containers "{name}" may not be {done}\n'
+                if name in new:
+                    kind = internal_types.at(_POD, "spec", "ephemeralContainers")
+                    text += internal_types.difference(container, new[name], kind)
+                errors.append(field.forbidden(path, text))
+        return errors
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return []
+
+
+class Resize(PodStrategy):
+    """Only CPU and memory of containers and their resize policy."""
+
+    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+        spec: Object = obj.get("spec") or {}
+        if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):
+            return  # validation refuses it
+        wanted = {kind: _all_resized(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
+        resources = spec.get("resources")
+        _restore(obj, old)
+        for kind, containers in wanted.items():
+            if containers:
+                obj["spec"][kind] = containers
+        if resources is not None:
+            obj["spec"]["resources"] = resources
+        else:
+            obj["spec"].pop("resources", None)
+        _raise_generation(obj, old)
+
+    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+        return pod_resize.pod_resize(obj, old)
+
+    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+        return []
+
+
+def _all_resized(before: list[Object], new: list[Object]) -> list[Object]:
+    """The old containers with their new resources; renamed or moved ones are for validation to refuse."""
+    if [one.get("name") for one in new] != [one["name"] for one in before]:
+        return new
+    return [_resized(one, other) for one, other in zip(before, new, strict=True)]
+
+
+def _resized(before: Object, new: Object) -> Object:
+    merged = copy.deepcopy(before)
+    for name in _RESIZED:
+        keep(merged, new, name)
+    return merged
+
+
+def _restore(obj: Object, old: Object) -> None:
+    obj["spec"] = copy.deepcopy(old["spec"])
+    keep(obj, old, "status")
+    for name in _METADATA:
+        keep(obj["metadata"], old["metadata"], name)
+
+
+def _raise_generation(obj: Object, old: Object) -> None:
+    if obj["spec"] != old["spec"]:
+        obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1

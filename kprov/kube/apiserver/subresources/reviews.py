@@ -1,0 +1,262 @@
+"""Questions to the API server: who is this token, may this user do that, what may I do, who am I.
+
+`handlers` gives them by (group, plural, ""), as subresources.build wants them; nothing here is stored.
+"""
+
+from __future__ import annotations
+
+import copy
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kprov.kube.apiserver import authn, authz
+from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.apiserver.authn.union import bearer_token
+from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
+from kprov.kube.apiserver.registry.generic import metadata
+from kprov.kube.apiserver.registry.generic.ownership import Ownership
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
+from kprov.kube.apiserver.subresources import review_selectors
+from kprov.kube.apiserver.subresources.token import TokenRequest
+from kprov.kube.machinery import field, status, timestamps
+
+Object = dict[str, Any]
+#: What no client can say of an object that it creates.
+_SYSTEM: Final = ("selfLink", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+#: The fields of ObjectMeta that are left, as upstream shows them.
+_METADATA: Final = (
+    *("name", "generateName", "namespace", "resourceVersion", "generation"),
+    *("labels", "annotations", "ownerReferences", "finalizers", "managedFields"),
+)
+_AUTHN: Final = "authentication.k8s.io"
+_AUTHZ: Final = "authorization.k8s.io"
+
+
+def handlers(
+    options: Namespace,
+    registry: Registry,
+    authenticator: authn.Union,
+    authorizer: authz.Union,
+) -> dict[tuple[str, str, str], SubresourceHandler]:
+    """All reviews, and serviceaccounts/token."""
+    access = AccessReviews(authorizer)
+    identity = IdentityReviews(authenticator)
+    return {
+        (_AUTHZ, "subjectaccessreviews", ""): access.subject,
+        (_AUTHZ, "localsubjectaccessreviews", ""): access.local,
+        (_AUTHZ, "selfsubjectaccessreviews", ""): access.own,
+        (_AUTHZ, "selfsubjectrulesreviews", ""): access.rules,
+        (_AUTHN, "tokenreviews", ""): identity.token,
+        (_AUTHN, "selfsubjectreviews", ""): identity.own,
+        ("", "serviceaccounts", "token"): TokenRequest(options, registry, authenticator.signer).handle,
+    }
+
+
+class AccessReviews:
+    """The authorizer's decisions as objects."""
+
+    def __init__(self, authorizer: authz.Union) -> None:
+        self._authorizer = authorizer
+
+    async def subject(self, call: Call) -> Reply:
+        """SubjectAccessReview: about any user."""
+        review = await call.read_object()
+        spec = review.get("spec") or {}
+        return await self._answer(call, review, _user_of(spec), _subject_errors(spec))
+
+    async def local(self, call: Call) -> Reply:
+        """LocalSubjectAccessReview: about any user in the request's namespace."""
+        review = await call.read_object()
+        spec = review.get("spec") or {}
+        resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        given = review.setdefault("metadata", {})
+        metadata.check_namespace(given.get("namespace"), call.namespace)
+        given["namespace"] = call.namespace
+        later = []
+        if resource is not None and resource.get("namespace", "") != call.namespace:
+            named = resource.get("namespace", "")
+            text = "must match metadata.namespace"
+            later.append(field.invalid("spec.resourceAttributes.namespace", named, text))
+        if path is not None:
+            text = "disallowed on this kind of request"
+            later.append(field.invalid("spec.nonResourceAttributes", _as_in_go(path), text))
+        errors = _subject_errors(spec)
+        if not errors and not later and not call.namespace:
+            raise status.bad_request("namespace is required on this type: ")
+        return await self._answer(call, review, _user_of(spec), errors, later)
+
+    async def own(self, call: Call) -> Reply:
+        """SelfSubjectAccessReview: about who asks."""
+        return await self._answer(call, await call.read_object(), call.context.user, [])
+
+    async def rules(self, call: Call) -> Reply:
+        """SelfSubjectRulesReview: RBAC's rules for who asks."""
+        review = await call.read_object()
+        namespace = (review.get("spec") or {}).get("namespace", "")
+        if not namespace:
+            raise status.bad_request("no namespace on request")
+        rbac = self._authorizer.rbac
+        rules = rbac.rules_for(call.context.user, namespace) if rbac is not None else []
+        if rbac is None and authz.MASTERS in call.context.user.groups:
+            rules = [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            ]
+        # Upstream answers without what it was asked.
+        review["metadata"], review["spec"] = {}, {}
+        review["status"] = {
+            "resourceRules": [_resource_rule(rule) for rule in rules if rule.get("resources")],
+            "nonResourceRules": [
+                {"verbs": rule.get("verbs", []), "nonResourceURLs": rule["nonResourceURLs"]}
+                for rule in rules
+                if rule.get("nonResourceURLs")
+            ],
+            "incomplete": rbac is None,
+        }
+        return Reply(review, 201)
+
+    async def _answer(
+        self,
+        call: Call,
+        review: Object,
+        user: UserInfo,
+        errors: list[field.FieldError],
+        later: Sequence[field.FieldError] = (),
+    ) -> Reply:
+        spec = review.get("spec") or {}
+        resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+        if resource is not None and path is not None:
+            text = "cannot be specified in combination with resourceAttributes"
+            errors = [field.invalid("spec.nonResourceAttributes", _as_in_go(path), text), *errors]
+        if resource is None and path is None:
+            text = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+            errors = [field.invalid("spec.resourceAttributes", None, text), *errors]
+        errors = [*errors, *review_selectors.validate(resource)]
+        kept = {"managedFields"} | ({"namespace"} if call.resource.namespaced else set())
+        given = _wiped(call, review)
+        if any(value for name, value in given.items() if name not in kept):
+            text = "must be empty except for namespace" if "namespace" in kept else "must be empty"
+            errors = [*errors, field.invalid("metadata", _as_owned(call, review), text)]
+        errors += later
+        if errors:
+            # Upstream names no kind here.
+            raise status.invalid(call.resource.group, "", "", errors)
+        decision, reason = await ask(self._authorizer, user, resource, path)
+        review["status"] = {"allowed": decision is Decision.ALLOW}
+        if decision is Decision.DENY:
+            review["status"]["denied"] = True
+        if reason:
+            review["status"]["reason"] = reason
+        if resource is not None and (unread := review_selectors.selected(resource).errors):
+            review["status"]["evaluationError"] = "; ".join(unread)
+        return Reply(review, 201)
+
+
+async def ask(
+    authorizer: Authorizer, user: UserInfo, resource: Object | None, path: Object | None
+) -> tuple[Decision, str]:
+    """The authorizer's word on resourceAttributes or nonResourceAttributes."""
+    if resource is not None:
+        info = RequestInfo(
+            path="",
+            verb=resource.get("verb", ""),
+            is_resource_request=True,
+            api_group=resource.get("group", ""),
+            api_version=resource.get("version", ""),
+            namespace=resource.get("namespace", ""),
+            resource=resource.get("resource", ""),
+            subresource=resource.get("subresource", ""),
+            name=resource.get("name", ""),
+            selected_fields=review_selectors.selected(resource).fields,
+        )
+    else:
+        assert path is not None
+        info = RequestInfo(path=path.get("path", ""), verb=path.get("verb", ""), is_resource_request=False)
+    return await authorizer.authorize(user, info)
+
+
+class IdentityReviews:
+    """The authenticator's findings as objects."""
+
+    def __init__(self, authenticator: authn.Union) -> None:
+        self._authenticator = authenticator
+
+    async def token(self, call: Call) -> Reply:
+        """TokenReview: whose token is it."""
+        review = await call.read_object()
+        spec = review.get("spec") or {}
+        if not spec.get("token"):
+            raise status.bad_request("token is required for TokenReview in authentication")
+        _wiped(call, review)
+        try:
+            user, audiences = await self._whose(spec["token"], spec.get("audiences"))
+        except status.StatusError as error:
+            if error.code != 401:
+                raise
+            told = "invalid bearer token"
+            if isinstance(error, RefusedTokenError):
+                told = f"[{told}, {error.text}]"
+            review["status"] = {"user": {}, "error": told}
+        else:
+            review["status"] = {"authenticated": True, "user": user.document(), "audiences": audiences}
+        if not spec.get("audiences"):
+            spec.pop("audiences", None)
+        return Reply(review, 201)
+
+    async def _whose(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
+        """Whose it is in a header, where spaces around it and words behind it are none of it."""
+        word = bearer_token({"Authorization": f"Bearer {token}"})
+        if not word and self._authenticator.takes_nameless:
+            return ANONYMOUS, audiences or self._authenticator.audiences
+        return await self._authenticator.by_token(word, audiences)
+
+    async def own(self, call: Call) -> Reply:
+        """SelfSubjectReview: `kubectl auth whoami`."""
+        review = await call.read_object()
+        review["metadata"] = {"creationTimestamp": timestamps.now()}
+        review["status"] = {"userInfo": call.context.user.document()}
+        return Reply(review, 201)
+
+
+def _wiped(call: Call, review: Object) -> Object:
+    """The review's metadata, which it has from now on, without what the system alone says of objects."""
+    given: Object = review.get("metadata") or {}
+    review["metadata"] = given
+    for name in _SYSTEM if call.resource.namespaced else (*_SYSTEM, "namespace"):
+        given.pop(name, None)
+    return given
+
+
+def _as_owned(call: Call, review: Object) -> Object:
+    """The metadata with who owns the review's fields, in the order of their type."""
+    owned = copy.deepcopy(review)
+    Ownership(call.resource).note(call.context, None, owned)
+    found = owned["metadata"]
+    return {name: found[name] for name in (*_METADATA, *found) if name in found}
+
+
+def _user_of(spec: Object) -> UserInfo:
+    return UserInfo(
+        name=spec.get("user", ""),
+        groups=tuple(spec.get("groups") or ()),
+        uid=spec.get("uid", ""),
+        extra={key: tuple(values or ()) for key, values in (spec.get("extra") or {}).items()},
+    )
+
+
+def _resource_rule(rule: Object) -> Object:
+    fields = ("verbs", "apiGroups", "resources", "resourceNames")
+    return {name: rule[name] for name in fields if rule.get(name)}
+
+
+def _as_in_go(path: Object) -> Object:
+    """The nonResourceAttributes as upstream's refusals show them: its own type has no names of the wire."""
+    return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
+
+
+def _subject_errors(spec: Object) -> list[field.FieldError]:
+    if spec.get("user") or spec.get("groups"):
+        return []
+    return [field.invalid("spec.user", "", "at least one of user or group must be specified")]

@@ -1,0 +1,116 @@
+"""scale: the replicas of a workload as autoscaling/v1 Scale.
+
+Source: upstream pkg/registry/apps/deployment/storage/storage.go (ScaleREST).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.apiserver.cacher import keys
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.generic import checks, metadata_update
+from kprov.kube.apiserver.registry.generic.metadata import precondition_failed, told_key
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.subresources import change, scale_owners
+from kprov.kube.machinery import field, managed_fields, patch, schema, status, zero_values
+from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.selectors import LabelSelector, SelectorError
+
+Object = dict[str, Any]
+
+#: (group, plural) of what can be scaled.
+SCALED: Final = (
+    ("", "replicationcontrollers"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+)
+_SCALE: Final = ("autoscaling", "v1", "Scale")
+
+
+async def scale(call: Call) -> Reply:
+    """GET, PUT, PATCH."""
+    store = call.registry.store(call.resource.group, call.resource.plural)
+    if call.context.info.verb == "get":
+        return Reply(of(await store.get(call.context, call.namespace, call.name)))
+    wanted = await change.asked(call)
+
+    def rescale(parent: Object | None) -> Object:
+        assert parent is not None
+        metadata = parent["metadata"]
+        current = of(parent)
+        owners = metadata.get("managedFields")
+        if owners:
+            current["metadata"]["managedFields"] = scale_owners.of_scale(owners, store.resource.api_version)
+        live = patch.copied(current)
+        new = wanted(current)
+        if not call.context.applied:
+            manager = call.context.manager
+            zero_values.normalize(new, schema.builtin().node(_SCALE))  # nobody owns no replicas
+            managed_fields.update(live, new, _SCALE, manager=manager, subresource="scale")
+        taken = new["metadata"].get("managedFields")
+        if owners or taken:
+            metadata["managedFields"] = scale_owners.of_workload(owners, taken, store.resource.api_version)
+        return moved(parent, new, store.resource, call.context)
+
+    obj, _ = await store.update(call.context, call.namespace, call.name, rescale, subresource="scale")
+    return Reply(of(obj))
+
+
+def of(parent: Object) -> Object:
+    """The Scale of a workload."""
+    metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
+    shown: Object = {"replicas": found.get("replicas", 0)}
+    selector = _selector(spec.get("selector"))
+    if selector:
+        shown["selector"] = selector
+    fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    replicas = spec.get("replicas")
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: metadata[name] for name in fields if metadata.get(name)},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": shown,
+    }
+
+
+def moved(parent: Object, new: Object, resource: Resource, context: RequestContext) -> Object:
+    """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
+    metadata = parent["metadata"]
+    wanted = new.get("metadata") or {}
+    is_patch = context.info.verb == "patch"
+    is_other = wanted.get("uid") and wanted["uid"] != metadata["uid"]
+    if is_other and not is_patch:
+        key = keys.key(resource, metadata.get("namespace", ""), metadata["name"])
+        key = told_key(key, dry_run=context.dry_run)
+        text = precondition_failed(key, "UID", wanted["uid"], metadata["uid"])
+        raise status.conflict(resource, metadata["name"], text)
+    replicas = (new.get("spec") or {}).get("replicas") or 0
+    errors = [*checks.not_negative(wanted, "metadata", "generation")]
+    errors += metadata_update.as_new_again({"metadata": wanted})
+    if replicas < 0:
+        errors.append(field.invalid("spec.replicas", replicas, "must be greater than or equal to 0"))
+    if errors:
+        raise status.invalid("autoscaling", "Scale", metadata["name"], errors)
+    if is_other:
+        text = f"Precondition failed: UID in precondition: {wanted['uid']}, "
+        text += f"UID in object meta: {metadata['uid']}"
+        group = f".{resource.group}" if resource.group else ""
+        raise status.conflict(f"{resource.plural}/scale{group}", metadata["name"], text)
+    parent.setdefault("spec", {})["replicas"] = replicas
+    metadata["resourceVersion"] = wanted.get("resourceVersion", "")
+    return parent
+
+
+def _selector(selector: Object | None) -> str:
+    """As text; a replication controller's is a plain map of labels."""
+    if selector is None:
+        return ""
+    try:
+        if "matchLabels" in selector or "matchExpressions" in selector:
+            return str(LabelSelector.from_object(selector))
+        return str(LabelSelector.from_labels(selector))
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None

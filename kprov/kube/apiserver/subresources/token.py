@@ -1,0 +1,163 @@
+"""serviceaccounts/token: a token for an account, bound to a pod, secret or node (TokenRequest).
+
+Source: upstream pkg/registry/core/serviceaccount/storage/token.go.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from kprov.kube.apiserver.admission.plugin import Attributes
+from kprov.kube.apiserver.authn.service_accounts import TokenSigner, bound_claims
+from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.registry.generic import metadata
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery import field, managed_fields, status, timestamps
+
+Object = dict[str, Any]
+_SHORTEST, _LONGEST = 600, 1 << 32
+_DEFAULT: Final = 3600
+_GVK: Final = ("authentication.k8s.io", "v1", "TokenRequest")
+#: Kubelets ask for this long; the token lives longer, because old clients read it only once.
+_ASKED_BY_KUBELETS: Final = 60 * 60 + 7
+_EXTENDED: Final = 365 * 24 * 3600
+_BINDABLE: Final = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
+
+
+class TokenRequest:
+    """Signs with --service-account-signing-key-file; refuses where there is none."""
+
+    def __init__(self, options: Namespace, registry: Registry, signer: TokenSigner | None) -> None:
+        issuers = options.service_account_issuer
+        self._audiences = list(
+            getattr(options, "api_audiences", None) or ([issuers] if isinstance(issuers, str) else issuers)
+        )
+        self._registry = registry
+        self._signer = signer
+
+    async def handle(self, call: Call) -> Reply:
+        """POST: the request with its status filled in."""
+        if self._signer is None:
+            raise status.internal_error("this API server has no --service-account-signing-key-file")
+        request = await call.read_object()
+        attributes = Attributes(
+            context=call.context, operation="CREATE", resource=call.resource, subresource="token",
+            namespace=call.namespace, name=call.name, obj=request, old=None, options={},
+        )  # fmt: skip
+        given = request.setdefault("metadata", {})
+        metadata.check_namespace(given.get("namespace"), call.namespace)
+        spec = request.setdefault("spec", {})
+        if spec.get("expirationSeconds") is None:
+            spec["expirationSeconds"] = _DEFAULT
+        managed_fields.update(None, request, _GVK, manager=call.context.manager, subresource="token")
+        await call.admission.admit(attributes)
+        _check_name(given, call)
+        account = await self._registry.store("", "serviceaccounts").get(
+            call.context, call.namespace, call.name
+        )
+        _check_uid(given, account["metadata"])
+        seconds = spec["expirationSeconds"]
+        self._check(seconds)
+        audiences = spec.get("audiences") or self._audiences
+        await call.admission.validate(attributes)
+        bound, node = await self._bound(call, spec.get("boundObjectRef"))
+        lifetime = seconds
+        extended = (
+            seconds == _ASKED_BY_KUBELETS
+            and bound is not None
+            and bound["kind"] == "Pod"
+            and set(audiences) <= set(self._audiences)
+        )
+        if extended:
+            lifetime = _EXTENDED
+        claims = bound_claims(account, audiences=audiences, seconds=lifetime, bound=bound, node=node)
+        if extended:
+            claims["kubernetes.io"]["warnafter"] = claims["iat"] + seconds
+        call.context.annotate("authentication.kubernetes.io/issued-credential-id", f"JTI={claims['jti']}")
+        expires = claims["iat"] + seconds
+        told = {"audiences": audiences, "expirationSeconds": seconds}
+        request["spec"] = {"boundObjectRef": None} | spec | told
+        request["status"] = {
+            "token": self._signer.sign(claims),
+            "expirationTimestamp": timestamps.show(datetime.fromtimestamp(expires, UTC)),
+        }
+        meta = request.setdefault("metadata", {})
+        meta.update({"name": call.name, "namespace": call.namespace, "creationTimestamp": timestamps.now()})
+        meta["uid"] = account["metadata"]["uid"]
+        return Reply(request, 201)
+
+    def _check(self, seconds: int) -> None:
+        errors = []
+        if seconds < _SHORTEST:
+            errors.append(
+                field.invalid(
+                    "spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"
+                )
+            )
+        if seconds > _LONGEST:
+            errors.append(
+                field.invalid(
+                    "spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"
+                )
+            )
+        if errors:
+            raise status.invalid("authentication.k8s.io", "TokenRequest", "", errors)
+
+    async def _bound(self, call: Call, reference: Object | None) -> tuple[Object | None, Object | None]:
+        """The object that the token is bound to, and a pod's node."""
+        if reference is None:
+            return None, None
+        kind, group = reference.get("kind", ""), _group(reference)
+        plural = "" if group else _BINDABLE.get(kind, "")
+        if not plural:
+            version = reference.get("apiVersion", "").rpartition("/")[2]
+            text = f"cannot bind token to object of type {group}/{version}, Kind={kind}"
+            raise status.bad_request(text)
+        store = self._registry.store("", plural)
+        if not reference.get("name"):
+            raise status.bad_request("Name parameter required.")
+        namespace = "" if plural == "nodes" else call.namespace
+        bound = {**await store.get(call.context, namespace, reference.get("name", "")), "kind": kind}
+        if plural == "pods" and bound["spec"].get("serviceAccountName") != call.name:
+            text = (
+                f"cannot bind token for serviceaccount {status.quoted(call.name)} to pod running with "
+                "different serviceaccount name."
+            )
+            raise status.bad_request(text)
+        if reference.get("uid") and reference["uid"] != bound["metadata"]["uid"]:
+            text = (
+                f"the UID in the bound object reference ({reference['uid']}) does not match the UID in "
+                "record. The object might have been deleted and then recreated"
+            )
+            raise status.conflict(kind, bound["metadata"]["name"], text)
+        node_name = bound["spec"].get("nodeName", "") if plural == "pods" else ""
+        if not node_name:
+            return bound, None
+        # Of a node that is gone, the token at least says the name.
+        node = self._registry.store("", "nodes").lister.get("", node_name)
+        return bound, node or {"metadata": {"name": node_name, "uid": ""}}
+
+
+def _group(reference: Object) -> str:
+    """API group of a reference's apiVersion, "" for the core group and for what is no apiVersion."""
+    parts = str(reference.get("apiVersion") or "").split("/")
+    return parts[0] if len(parts) == 2 else ""
+
+
+def _check_name(given: Object, call: Call) -> None:
+    """What the request says of the account must be so: a client may have another one in mind."""
+    if given.get("name") and given["name"] != call.name:
+        text = "must match the service account name if specified"
+        error = field.invalid("metadata.name", given["name"], text)
+        raise status.invalid("authentication.k8s.io", "TokenRequest", call.name, [error])
+
+
+def _check_uid(given: Object, account: Object) -> None:
+    if given.get("uid") and given["uid"] != account["uid"]:
+        text = (
+            f"the UID in the token request ({given['uid']}) does not match the UID of the service "
+            f"account ({account['uid']})"
+        )
+        raise status.conflict("TokenRequest.authentication.k8s.io", account["name"], text)

@@ -1,0 +1,67 @@
+"""/openapi: forms, ETags and hashed URLs."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Awaitable, Callable
+
+import orjson
+import pytest
+from multidict import CIMultiDict
+
+from kprov.kube.apiserver.handlers.nonresource.openapi import OpenApi
+from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery import openapi_proto
+from kprov.kube.machinery.resources import RESOURCES
+
+APPS = "/openapi/v3/apis/apps/v1"
+Get = Callable[..., Awaitable[Response]]
+
+
+@pytest.fixture
+def get() -> Get:
+    documents = OpenApi([each for each in RESOURCES if each.group == "apps"])
+
+    async def answer(path: str, **headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = Request("GET", path, CIMultiDict(named))
+        found = await documents.answer(request, path.partition("?")[0])
+        return Response(status=404) if found is None else found
+
+    return answer
+
+
+async def test_the_index_leads_to_documents_that_may_be_kept_for_ever(get: Get) -> None:
+    index = orjson.loads((await get("/openapi/v3")).body)
+    url = index["paths"]["apis/apps/v1"]["serverRelativeURL"]
+    response = await get(url, Accept_Encoding="gzip")
+    assert response.headers["Cache-Control"] == "public, immutable"
+    assert url.endswith(f"?hash={response.headers['ETag'][1:-1]}")
+    assert isinstance(response.body, bytes)
+    document = orjson.loads(gzip.decompress(response.body))
+    assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale" in document["paths"]
+
+
+async def test_an_old_url_leads_to_the_new_one(get: Get) -> None:
+    response = await get(f"{APPS}?hash=OLD")
+    assert response.status == 301
+    assert (await get(response.headers["Location"])).status == 200
+
+
+async def test_who_has_the_document_gets_no_body(get: Get) -> None:
+    etag = (await get(APPS)).headers["ETag"]
+    assert (await get(APPS, If_None_Match=etag)).status == 304
+
+
+@pytest.mark.parametrize("asked", ["spec.v2@v1.0+protobuf", "spec.v2.v1.0+protobuf"])
+async def test_version_2_is_there_as_protobuf(get: Get, asked: str) -> None:
+    response = await get("/openapi/v2", Accept=f"application/com.github.proto-openapi.{asked}")
+    assert response.headers["Content-Type"] == openapi_proto.MEDIA_TYPE
+    assert isinstance(response.body, bytes)
+    assert response.body.startswith(b"\x0a\x032.0")
+
+
+async def test_what_there_is_none_of(get: Get) -> None:
+    assert (await get("/openapi/v2", Accept="text/html")).status == 406
+    assert (await get("/openapi/v3/apis/none/v1")).status == 404

@@ -1,0 +1,66 @@
+"""What a claim's volume is filled from: what no controller knows is left out, at updates too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.apiserver.registry import strategies
+from kprov.kube.apiserver.registry.generic.strategy import Strategy
+from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.machinery.resources import RESOURCES
+
+CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")
+UNKNOWN = {"apiGroup": "a.b", "kind": "K", "name": "n"}
+
+
+def claim(**spec: Any) -> dict[str, Any]:
+    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    obj = {"metadata": {"name": "c", "namespace": "n"}, "spec": wanted | spec}
+    rules().default(obj)
+    return obj
+
+
+def rules() -> Strategy:
+    return strategies.for_resource(CLAIMS)
+
+
+def test_a_claim_may_be_sent_again_as_it_was_made() -> None:
+    old, new = claim(dataSource=dict(UNKNOWN)), claim(dataSource=dict(UNKNOWN))
+    rules().prepare_for_create(system_context("create", CLAIMS), old)
+    assert "dataSource" not in old["spec"]
+    rules().prepare_for_update(system_context("update", CLAIMS), new, old)
+    assert rules().validate_update(new, old) == []
+    assert new["spec"] == old["spec"]
+
+
+def test_a_source_that_is_there_in_one_form_is_given_in_both() -> None:
+    made = claim(dataSourceRef=dict(UNKNOWN))
+    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    assert made["spec"]["dataSource"] == UNKNOWN
+    again = claim(dataSourceRef=dict(UNKNOWN))
+    rules().prepare_for_update(system_context("update", CLAIMS), again, made)
+    assert again["spec"] == made["spec"]
+
+
+def test_a_source_in_another_namespace_is_a_feature_that_is_off() -> None:
+    foreign = UNKNOWN | {"namespace": "other"}
+    made = claim(dataSourceRef=dict(foreign))
+    rules().prepare_for_create(system_context("create", CLAIMS), made)
+    assert not {"dataSource", "dataSourceRef"} & made["spec"].keys()
+    old, again = claim(dataSourceRef=dict(foreign)), claim(dataSourceRef=dict(foreign))
+    rules().prepare_for_update(system_context("update", CLAIMS), again, old)
+    assert again["spec"]["dataSourceRef"] == foreign
+
+
+def test_the_old_name_of_a_claims_class_is_warned_of() -> None:
+    obj = claim()
+    assert rules().warnings(obj, None) == []
+    obj["metadata"]["annotations"] = {"volume.beta.kubernetes.io/storage-class": ""}
+    (warning,) = rules().warnings(obj, None)
+    assert warning.startswith("metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated")
+
+
+def test_sources_that_differ_are_told_without_a_value() -> None:
+    other = UNKNOWN | {"name": "m"}
+    (error,) = rules().validate(claim(dataSource=dict(UNKNOWN), dataSourceRef=other))
+    assert (error.field, error.detail) == ("spec", "Invalid value: {}: must match dataSourceRef")

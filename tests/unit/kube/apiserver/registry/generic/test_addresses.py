@@ -1,0 +1,75 @@
+"""What is said of the spellings of addresses and ranges, in upstream's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from kprov.kube.apiserver.registry.generic import addresses
+
+CANONICAL = "should be in RFC 5952 canonical format"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1.2.3.4", ""),
+        ("2001:DB8::1", ""),
+        ("1.2.3", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+        ("fe80::1%eth0", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+        ("010.2.3.4", "must not have leading 0s"),
+        ("::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
+    ],
+)
+def test_an_address_has_one_reading(text: str, words: str) -> None:
+    assert [error.message for error in addresses.ip_address(text, "x")] == (
+        [f'Invalid value: "{text}": {words}'] if words else []
+    )
+    assert list(addresses.ip_address(text, "x", [text])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("10.0.0.0/8", ""),
+        ("1.2.3.4", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+        ("1.2.3.4/33", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+        ("1.2.3.4/8", "must not have bits set beyond the prefix length"),
+        ("010.0.0.0/8", "must not have leading 0s in IP or prefix length"),
+        ("10.0.0.0/08", "must not have leading 0s in IP or prefix length"),
+        ("::ffff:10.0.0.0/104", "must not have an IPv4-mapped IPv6 address"),
+    ],
+)
+def test_a_range_has_one_reading(text: str, words: str) -> None:
+    assert [error.message for error in addresses.cidr(text, "x")] == (
+        [f'Invalid value: "{text}": {words}'] if words else []
+    )
+    assert list(addresses.cidr(text, "x", [text])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("1.2.3.4", ""),
+        ("2001:db8::1", ""),
+        ("2001:DB8::1", f'x: IPv6 address "2001:DB8::1" {CANONICAL} ("2001:db8::1")'),
+        ("::ffff:1.2.3.4", 'x: non-standard IP address "::ffff:1.2.3.4" is invalid: use "1.2.3.4"'),
+        ("01.2.3.4", 'x: non-standard IP address "01.2.3.4" is invalid: use "1.2.3.4"'),
+    ],
+)
+def test_odd_addresses_are_warned_of(text: str, warning: str) -> None:
+    assert list(addresses.ip_warnings(text, "x")) == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("10.0.0.0/8", ""),
+        (
+            "1.2.3.4/8",
+            'x: CIDR value "1.2.3.4/8" is ambiguous in this context (should be "1.0.0.0/8" or "1.2.3.4/32"?)',
+        ),
+        ("2001:DB8::/64", f'x: IPv6 CIDR value "2001:DB8::/64" {CANONICAL} ("2001:db8::/64")'),
+    ],
+)
+def test_odd_ranges_are_warned_of(text: str, warning: str) -> None:
+    assert list(addresses.cidr_warnings(text, "x")) == ([warning] if warning else [])
