@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from kprov.agent import files, moments
+from kprov.agent import file_times, files
 from kprov.agent.attributes import any_given, set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -59,7 +59,7 @@ def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
         result["changed"] = (
             set_attributes(target, args, check=context.check, follow=False, diff=diff) or changed
         )
-    if moments.set_times(target, args["_times"], check=context.check, diff=diff):
+    if file_times.set_times(target, args["_times"], check=context.check, diff=diff):
         result["changed"] = True
     return result
 
@@ -118,6 +118,6 @@ def hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if not (context.check and changed):
         target = os.path.realpath(path) if args["follow"] and files.is_link(path) else path
         attributes = set_attributes(target, args, check=context.check, follow=False, diff=diff)
-        times = moments.set_times(target, args["_times"], check=context.check, diff=diff)
+        times = file_times.set_times(target, args["_times"], check=context.check, diff=diff)
         result["changed"] = attributes or times or changed
     return result

@@ -16,7 +16,16 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
-from kprov.agent import arguments, attributes, compiled, outcome, process, protocol, service_policy, turn
+from kprov.agent import (
+    arguments,
+    attributes,
+    compiled,
+    host_lock,
+    message_results,
+    process,
+    protocol,
+    service_policy,
+)
 from kprov.agent.context import Context, ModuleError
 
 Frame = Tuple[Any, bytes]
@@ -39,7 +48,7 @@ class Agent:
         # SimpleQueue: the signal's handler may put while the same thread gets.
         self.frames: queue.SimpleQueue[Optional[Frame]] = queue.SimpleQueue()
         self.room = threading.Semaphore(_AHEAD)
-        self.record = outcome.Record(session)
+        self.record = message_results.Record(session)
         self.lost = False
         self.deadline = 0.0
         #: A changing item is being done: a lost connection lets it come to its end.
@@ -53,7 +62,7 @@ class Agent:
         signal.signal(signal.SIGUSR1, self._on_takeover)
         signal.signal(signal.SIGUSR2, self._on_end)
         try:
-            hello = {"hello": os.getpid(), "boot": outcome.boot(), "time": time.time()}
+            hello = {"hello": os.getpid(), "boot": message_results.boot(), "time": time.time()}
             self._answer({**hello, "keeps": self.record.path is not None})
             threading.Thread(target=self._listen, daemon=True).start()
             service_policy.recover()
@@ -63,7 +72,7 @@ class Agent:
                     break
                 header, body = frame
                 if "find_out" in header:
-                    answer = outcome.find_out(header["find_out"], header["message"], self._answer)
+                    answer = message_results.find_out(header["find_out"], header["message"], self._answer)
                 else:
                     answer = {"results": self._message(header, body)}
                 if not self.lost:
@@ -80,7 +89,7 @@ class Agent:
             self.sink_lock.acquire(timeout=UNWIND)
             os.close(self.sink.fileno())
             # The operator has gone; what is left to do keeps nobody waiting.
-            outcome.sweep()
+            message_results.sweep()
             compiled.keep()
             os._exit(0)
 
@@ -189,26 +198,28 @@ class Agent:
             return self._items(header, body, record=None)
         try:
             return self._changing_message(header, body)
-        except turn.NoTurnError as error:
+        except host_lock.NoTurnError as error:
             # Before anything was begun.
             return [{"changed": False, "failed": True, "msg": str(error)} for _ in header["items"]]
 
     def _changing_message(self, header: dict[str, Any], body: bytes) -> list[dict[str, Any]]:
         run = str(header.get("run"))
-        with turn.taken(run, lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
+        with host_lock.taken(run, lambda text: self._answer({"waiting": text}), lambda: self.lost) as mine:
             if self.lost:
                 raise process.Ended
             if not mine:
-                raise turn.NoTurnError(f"another kprov has been at work on this host for {turn.LIMIT:g} s")
+                raise host_lock.NoTurnError(
+                    f"another kprov has been at work on this host for {host_lock.LIMIT:g} s"
+                )
             try:
                 self.record.begin(header["message"], len(header["items"]))
             except OSError as error:
                 text = f"what is done cannot be noted in {self.record.path}: {error.strerror}"
-                raise turn.NoTurnError(f"nothing was done: {text}") from None
+                raise host_lock.NoTurnError(f"nothing was done: {text}") from None
             return self._items(header, body, record=self.record)
 
     def _items(
-        self, header: dict[str, Any], body: bytes, record: Optional[outcome.Record]
+        self, header: dict[str, Any], body: bytes, record: Optional[message_results.Record]
     ) -> list[dict[str, Any]]:
         blobs, offset = {}, 0
         for sha256, size in header.get("blobs", []):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files, placing
+from kprov.agent import content_placement, files
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context
 
@@ -22,7 +22,7 @@ def place(args: dict[str, Any], context: Context) -> dict[str, Any]:
     results = []
     for name, sha256, mode, size in tree["files"]:
         one = {**flat, "_name": name, "_sha256": sha256, "_mode": mode, "_size": size}
-        results.append(placing.place(one, context))
+        results.append(content_placement.place(one, context))
     results += [_folder(os.path.join(dest, name), args, context) for name in tree["folders"]]
     results += [_link(os.path.join(dest, name), target, args, context) for target, name in tree["links"]]
     changed = any(result["changed"] for result in results)
@@ -38,7 +38,7 @@ def _folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]
     wanted = {**args, "mode": args.get("directory_mode")}
     if not files.is_folder(path):
         if not context.check:
-            placing.make_folders(path, args)
+            content_placement.make_folders(path, args)
         return {"changed": True, "path": path, **files.path_info(path)}
     changed = set_attributes(path, wanted, check=context.check)
     return {"changed": changed, "path": path, **files.path_info(path)}
@@ -47,7 +47,7 @@ def _folder(path: str, args: dict[str, Any], context: Context) -> dict[str, Any]
 def _link(path: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = not files.is_link(path) or files.link_target(path) != target
     if changed and not context.check:
-        placing.make_folders(os.path.dirname(path), args)
+        content_placement.make_folders(os.path.dirname(path), args)
         files.link(target, path)
     if not (changed and context.check):
         changed = set_attributes(path, args, check=context.check, follow=False) or changed

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.action.base import Call
-from kprov.playbook.sending import Sender
+from kprov.playbook.task_sender import Sender
 
 
 def run(

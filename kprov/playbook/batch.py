@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook import calls, includes, outcome, selection
+from kprov.playbook import calls, includes, selection, task_conditions
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
 from kprov.playbook.includes import Includes
 from kprov.playbook.journal import fingerprint
 from kprov.playbook.model import Block, Node, Play, Task
-from kprov.playbook.recording import Recorder
 from kprov.playbook.result import TaskTime
+from kprov.playbook.result_recorder import Recorder
 from kprov.playbook.scope import Scope
-from kprov.playbook.sending import Sender
 from kprov.playbook.state import RunState
+from kprov.playbook.task_sender import Sender
 from kprov.playbook.variables import Variables
 from kprov.transport.modules import truth
 
@@ -316,7 +316,7 @@ class _Walk:
         asked = hosts[:1] if word in _ASKS_ONE and not self.free else hosts
         met = asked
         if task.collected("when") and word not in _ASKS_NONE:
-            met = [h for h in asked if outcome.skipped(task, self.batch.scope(task, h)) is None]
+            met = [h for h in asked if task_conditions.skipped(task, self.batch.scope(task, h)) is None]
             self._passed_over(task, word, [h for h in asked if h not in met])
         if not met:
             return

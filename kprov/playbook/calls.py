@@ -11,10 +11,10 @@ from kprov.playbook.action import local
 from kprov.playbook.action.base import ActionError, Call, Remote
 from kprov.playbook.foreign import action as foreign
 from kprov.playbook.model import Task
-from kprov.playbook.outcome import Result
 from kprov.playbook.result import Callbacks
 from kprov.playbook.scope import Scope
-from kprov.playbook.sending import Sender
+from kprov.playbook.task_conditions import Result
+from kprov.playbook.task_sender import Sender
 from kprov.playbook.templating import TemplatingError
 from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables, without_omitted

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kprov.playbook.looping import each
+from kprov.playbook.loops import each
 from kprov.playbook.model import Task
 
 Result = dict[str, Any]

@@ -12,15 +12,15 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory import patterns, secrets
 from kprov.inventory.model import Inventory
-from kprov.playbook import load, reaching, selection, static_includes
+from kprov.playbook import connection_checks, load, selection, static_includes
 from kprov.playbook.host_variables import HostVariables, misfit
 from kprov.playbook.journal import Journal, Memory, folder, latest
 from kprov.playbook.model import Play, Task
 from kprov.playbook.result import Callbacks, RunOptions, RunResult, Silent
 from kprov.playbook.run import Run
 from kprov.playbook.scope import Scope
-from kprov.playbook.sending import Sender, unkeyed
 from kprov.playbook.state import RunState
+from kprov.playbook.task_sender import Sender, unkeyed
 from kprov.playbook.templating import Templar, TemplatingError
 from kprov.playbook.variables import Variables
 from kprov.transport import preflight
@@ -148,7 +148,7 @@ class Engine:
     def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
         """Reach hosts (default: all) and read their basic facts; nothing is changed."""
         found = list(hosts or self.inventory.hosts)
-        reaching.check_hosts(self.inventory, found)
+        connection_checks.check_hosts(self.inventory, found)
         return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
 
     def plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
@@ -194,9 +194,9 @@ class Engine:
         plays = [play for _, found in loaded for play in found]
         self.check_selection(plays)
         known_tags = selection.tags_of(plays)
-        reaching.check_plays(plays)
-        taking_part = reaching.hosts_of(self.inventory, plays, self.options.limit)
-        reaching.check_hosts(self.inventory, taking_part)
+        connection_checks.check_plays(plays)
+        taking_part = connection_checks.hosts_of(self.inventory, plays, self.options.limit)
+        connection_checks.check_hosts(self.inventory, taking_part)
         self.result = RunResult()
         # A check changes nothing: there is nothing to go on with.
         journal = Journal(None if self.options.check else self.options.journal)

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError, KprovError, NoPythonError, PreflightError, UnreachableError
-from kprov.playbook import async_tasks, calls, looping, outcome, templated_action
+from kprov.playbook import async_tasks, calls, loops, task_conditions, templated_action
 from kprov.playbook.action.base import Call, Remote
-from kprov.playbook.given import Given
+from kprov.playbook.include_parameters import Given
 from kprov.playbook.model import Play, Task
-from kprov.playbook.outcome import Result
 from kprov.playbook.result import Callbacks
 from kprov.playbook.scope import Scope
-from kprov.playbook.sending import Sender
+from kprov.playbook.task_conditions import Result
+from kprov.playbook.task_sender import Sender
 from kprov.playbook.templating import TemplatingError
 from kprov.playbook.variables import Variables
 from kprov.transport.modules import ArgumentError
@@ -48,32 +48,32 @@ class Executor:
             return _failure(task, error)
 
     def _run(self, task: Task, host: str, scope: Scope) -> Result:
-        if not looping.is_looped(task):
+        if not loops.is_looped(task):
             return self._batch(task, host, [scope])[0]
         try:
-            found = looping.items(task, scope)
+            found = loops.items(task, scope)
         except TemplatingError:
             # Ansible looks at `when` first where the loop cannot be made.
-            skipped = outcome.skipped(task, scope)
+            skipped = task_conditions.skipped(task, scope)
             if skipped is not None:
                 return skipped
             raise
         if not found:
-            return looping.whole([])
-        control = looping.Control.of(task, scope)
-        return looping.whole(self._items(task, host, control, found, scope))
+            return loops.whole([])
+        control = loops.Control.of(task, scope)
+        return loops.whole(self._items(task, host, control, found, scope))
 
     def _items(
-        self, task: Task, host: str, control: looping.Control, found: list[Any], scope: Scope
+        self, task: Task, host: str, control: loops.Control, found: list[Any], scope: Scope
     ) -> list[Result]:
-        scopes = looping.scopes(control, found, scope)
+        scopes = loops.scopes(control, found, scope)
         one_by_one = bool(
             control.pause
             or control.break_when
-            or outcome.attempts(task, scope) > 1
+            or task_conditions.attempts(task, scope) > 1
             or calls.is_local(task)
             or templated_action.is_templated(task)
-            or looping.looks_back(task)
+            or loops.looks_back(task)
         )
         results: list[Result] = []
         facts: dict[str, Any] = {}
@@ -91,14 +91,14 @@ class Executor:
                 results.append(self._labelled(control, found, len(results), inner, result))
                 facts.update(result.get("ansible_facts") or {})
             if control.break_when and all(
-                scope.templar.test(stop, outcome.seen(task, here[0], results[-1]), "break_when")
+                scope.templar.test(stop, task_conditions.seen(task, here[0], results[-1]), "break_when")
                 for stop in control.break_when
             ):
                 break
         return results
 
     def _labelled(
-        self, control: looping.Control, found: list[Any], index: int, scope: Scope, result: Result
+        self, control: loops.Control, found: list[Any], index: int, scope: Scope, result: Result
     ) -> Result:
         result.update({control.var: found[index], "ansible_loop_var": control.var})
         if control.index_var:
@@ -114,29 +114,31 @@ class Executor:
 
     def _batch(self, task: Task, host: str, scopes: list[Scope]) -> list[Result]:
         """Results of items, all in one message to the host where the module is one of the agent's."""
-        results: list[Result | None] = [_guard(task, outcome.skipped, task, inner) for inner in scopes]
+        results: list[Result | None] = [
+            _guard(task, task_conditions.skipped, task, inner) for inner in scopes
+        ]
         todo = [index for index, result in enumerate(results) if result is None]
-        if todo and outcome.attempts(task, scopes[todo[0]]) > 1:
+        if todo and task_conditions.attempts(task, scopes[todo[0]]) > 1:
             for index in todo:
                 results[index] = _guard(task, self._until, task, host, scopes[index])
         elif todo:
             done = self._once(task, host, [scopes[index] for index in todo])
             for index, result in zip(todo, done, strict=True):
-                results[index] = outcome.judged(task, scopes[index], result)
+                results[index] = task_conditions.judged(task, scopes[index], result)
         return [result or {} for result in results]
 
     def _until(self, task: Task, host: str, scope: Scope) -> Result:
-        tries = outcome.attempts(task, scope)
+        tries = task_conditions.attempts(task, scope)
         delay = float(scope.templar.value(task.keywords.get("delay", 5), scope, "delay"))
         result: Result = {}
         for attempt in range(1, tries + 1):
             result = self._once(task, host, [scope])[0]
             result["attempts"] = attempt
-            result = outcome.judged(task, scope, result)
-            if outcome.timed_out(result):
+            result = task_conditions.judged(task, scope, result)
+            if task_conditions.timed_out(result):
                 del result["attempts"]
                 return result
-            if result.get("skipped") or outcome.expected(task, scope, result):
+            if result.get("skipped") or task_conditions.expected(task, scope, result):
                 return result
             if self.variables.options.plan:
                 break

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.inventory import yamlfile
-from kprov.playbook import opened
+from kprov.playbook import controller_files
 from kprov.playbook.action.base import ActionError, Call
 from kprov.transport import modules
 
@@ -60,7 +60,7 @@ def _variables(path: Path) -> tuple[dict[str, Any], bool]:
     document = yamlfile.load(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
-    return document or {}, opened.plain(path) is not None
+    return document or {}, controller_files.plain(path) is not None
 
 
 def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kprov.playbook import load, looping, outcome
-from kprov.playbook.given import NOTHING, Given
+from kprov.playbook import load, loops, task_conditions
+from kprov.playbook.include_parameters import NOTHING, Given
 from kprov.playbook.model import Block, Play, Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import TemplatingError
@@ -31,11 +31,11 @@ class Included:
         return {"include": self.args.get("_raw_params") or self.args.get("file"), "include_args": rest}
 
 
-def result(results: list[outcome.Result]) -> outcome.Result:
+def result(results: list[task_conditions.Result]) -> task_conditions.Result:
     """What an include says on one host: of a loop, an entry an item."""
     if results and "ansible_loop_var" not in results[0]:
         return results[0]
-    return looping.whole(results)
+    return loops.whole(results)
 
 
 class Includes:
@@ -62,16 +62,16 @@ class Includes:
 
     def wanted(
         self, task: Task, hosts: list[str]
-    ) -> tuple[list[Included], dict[str, str], dict[str, list[outcome.Result]]]:
+    ) -> tuple[list[Included], dict[str, str], dict[str, list[task_conditions.Result]]]:
         """What hosts include, errors by host, and what is said of each item on the other hosts."""
         found: dict[str, Included] = {}
         errors: dict[str, str] = {}
-        told: dict[str, list[outcome.Result]] = {}
+        told: dict[str, list[task_conditions.Result]] = {}
         for host in hosts:
             try:
-                said: list[outcome.Result] = []
+                said: list[task_conditions.Result] = []
                 for scope, items in self._items(task, host):
-                    left_out = outcome.skipped(task, scope)
+                    left_out = task_conditions.skipped(task, scope)
                     if left_out is not None:
                         said.append({**left_out, **items})
                         continue
@@ -89,16 +89,16 @@ class Includes:
 
     def _items(self, task: Task, host: str) -> list[tuple[Scope, dict[str, Any]]]:
         scope = self._scope(task, host)
-        if not looping.is_looped(task):
+        if not loops.is_looped(task):
             return [(scope, {})]
         try:
-            found = looping.items(task, scope) or []
+            found = loops.items(task, scope) or []
         except TemplatingError:
-            if outcome.skipped(task, scope):
+            if task_conditions.skipped(task, scope):
                 return [(scope, {})]
             raise
-        control = looping.Control.of(task, scope)
-        scopes = looping.scopes(control, found, scope)
+        control = loops.Control.of(task, scope)
+        scopes = loops.scopes(control, found, scope)
         return [(inner, dict(inner.layers[0].values)) for inner in scopes]
 
     def nodes(self, task: Task, included: Included) -> list[Task | Block]:

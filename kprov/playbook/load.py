@@ -8,7 +8,15 @@ from typing import Any
 
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
-from kprov.playbook import arguments, checked_templates, checks, language, roles, templated_action, words
+from kprov.playbook import (
+    arguments,
+    checked_templates,
+    checks,
+    known_keywords,
+    language,
+    roles,
+    templated_action,
+)
 from kprov.playbook.foreign import filters as foreign_filters
 from kprov.playbook.foreign.around import around
 from kprov.playbook.model import Block, Node, Play, Role, Task
@@ -67,7 +75,9 @@ def single(pattern: str, module: str, arguments: Any, paths: SearchPaths | None 
 
 
 def _imported(entry: Any, name: str, path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
-    words.known(entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path)
+    known_keywords.known(
+        entry, language.IMPORT | {"ansible.builtin.import_playbook"}, "import_playbook", path
+    )
     target = path.parent / name
     if "{{" in name or not target.is_file():
         what = "must not be a template" if "{{" in name else f"was not found as {target}"
@@ -75,8 +85,12 @@ def _imported(entry: Any, name: str, path: Path, paths: SearchPaths, problems: P
     found = _plays(target, paths, problems)
     for play in found:
         play.variables = {**play.variables, **(entry.get("vars") or {})}
-        play.keywords["tags"] = words.as_list(play.keywords.get("tags")) + words.as_list(entry.get("tags"))
-        play.keywords["when"] = words.as_list(entry.get("when")) + words.as_list(play.keywords.get("when"))
+        play.keywords["tags"] = known_keywords.as_list(play.keywords.get("tags")) + known_keywords.as_list(
+            entry.get("tags")
+        )
+        play.keywords["when"] = known_keywords.as_list(entry.get("when")) + known_keywords.as_list(
+            play.keywords.get("when")
+        )
     return found
 
 
@@ -95,14 +109,14 @@ class Loader:
         """One play of a playbook."""
         foreign_filters.use(self.directory, self.paths)
         before = len(self.problems.found)
-        words.refuse(entry, "play", self.path)
+        known_keywords.refuse(entry, "play", self.path)
         with self.problems.collected():
-            words.known(entry, language.PLAY, "play", self.path)
+            known_keywords.known(entry, language.PLAY, "play", self.path)
         if not entry.get("hosts"):
             raise InputError("a play needs hosts", file=self.path, line=line, field="hosts")
         self._choice(entry, "strategy", language.STRATEGIES)
         self._choice(entry, "order", language.ORDERS)
-        words.prompts(entry, self.path)
+        known_keywords.prompts(entry, self.path)
         play = Play(
             dict(entry),
             file=str(self.path),
@@ -110,12 +124,12 @@ class Loader:
             name=str(entry.get("name") or _shown_hosts(entry["hosts"])),
             hosts=entry["hosts"],
             variables=dict(entry.get("vars") or {}),
-            vars_files=words.as_list(entry.get("vars_files")),
+            vars_files=known_keywords.as_list(entry.get("vars_files")),
             directory=self.directory,
             paths=self.paths,
         )
         of_roles: list[Task | Block] = []
-        for index, item in enumerate(words.as_list(entry.get("roles"))):
+        for index, item in enumerate(known_keywords.as_list(entry.get("roles"))):
             with self.problems.collected():
                 place = (str(self.path), yamlfile.line_of(entry["roles"], index) or line)
                 role, tasks = self.role_entry(item, play, play, place)
@@ -155,7 +169,7 @@ class Loader:
         name = (entry.get("role") or entry.get("name")) if isinstance(entry, dict) else None
         if not isinstance(name, str):
             raise InputError(f"{item!r} is not a role", file=place[0], line=place[1], field="roles")
-        words.refuse(entry, "role", Path(place[0]))
+        known_keywords.refuse(entry, "role", Path(place[0]))
         keywords = {
             key: v for key, v in entry.items() if key in language.ROLE and key not in ("role", "name")
         }
@@ -306,9 +320,9 @@ class Loader:
 
     def block(self, entry: Any, parent: Node, role: Role | None, file: Path) -> Block:
         """A block with its rescue and always."""
-        words.refuse(entry, "block", file)
+        known_keywords.refuse(entry, "block", file)
         with self.problems.collected():
-            words.known(entry, language.BLOCK, "block", file)
+            known_keywords.known(entry, language.BLOCK, "block", file)
         keywords = {
             key: value for key, value in entry.items() if key not in ("block", "rescue", "always", "name")
         }
@@ -323,11 +337,11 @@ class Loader:
     ) -> list[Task | Block]:
         """A task, or what an import puts in its place."""
         allowed = language.HANDLER if handler else language.TASK
-        given, entry = entry, words.action(entry, file)
+        given, entry = entry, known_keywords.action(entry, file)
         here = around(parent, entry)
-        word = words.module_word(entry, allowed, file, here, templates=entry is not given)
+        word = known_keywords.module_word(entry, allowed, file, here, templates=entry is not given)
         module = language.short(word)
-        foreign = None if "{{" in word else words.foreign(word, here)
+        foreign = None if "{{" in word else known_keywords.foreign(word, here)
         if "{{" in word:
             args = templated_action.written(entry[word], entry.get("args"))
         else:
@@ -335,7 +349,7 @@ class Loader:
             if foreign is None:
                 arguments.check(word, module, args, file, entry.lines.get(word), entry)
         keywords = {key: value for key, value in entry.items() if key not in (word, "args", "name", "listen")}
-        words.loop_control(entry, file)
+        known_keywords.loop_control(entry, file)
         checked_templates.check(entry, file)
         task = Task(
             keywords,
@@ -346,7 +360,7 @@ class Loader:
             str(entry.get("name") or ""),
             module,
             args,
-            [str(topic) for topic in words.as_list(entry.get("listen"))],
+            [str(topic) for topic in known_keywords.as_list(entry.get("listen"))],
             action=word,
             foreign=foreign,
         )

@@ -10,8 +10,8 @@ from kprov.inventory import patterns
 from kprov.playbook.batch import Batch
 from kprov.playbook.model import Play, Task
 from kprov.playbook.scope import Layer, Scope
-from kprov.playbook.sending import Sender
 from kprov.playbook.state import RunState
+from kprov.playbook.task_sender import Sender
 from kprov.playbook.variables import Variables, gathers
 from kprov.transport.modules import truth
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.playbook import arguments, checks, language, words
+from kprov.playbook import arguments, checks, known_keywords, language
 from kprov.playbook.foreign.around import around
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
@@ -39,9 +39,9 @@ def resolve(task: Task, scope: Scope) -> Task:
         text = f"the action {name!r} must be written as it is, not as a template"
         raise InputError(text, file=file, line=task.line, field="action")
     here = around(task)
-    foreign = words.foreign(str(name), here)
+    foreign = known_keywords.foreign(str(name), here)
     if foreign is None and module not in language.known():
-        text = words.unsupported(str(name), set(), here)
+        text = known_keywords.unsupported(str(name), set(), here)
         raise InputError(text, file=file, line=task.line, field="action")
     args = arguments.parse(module, task.args[VALUE], task.args[MORE], file, task.line)
     if foreign is None:

@@ -16,9 +16,9 @@ from kprov.inventory import yamlfile
 from kprov.inventory.vault import Undecrypted, Unsafe
 from kprov.playbook import conditions, filters, jinja_tests, lookups
 from kprov.playbook.environment import Context, Environment
+from kprov.playbook.filter_calls import plugged
 from kprov.playbook.foreign.filters import FilterTable
 from kprov.playbook.lazy import LazyDict, LazyList, templated
-from kprov.playbook.plugged import plugged
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import Marker, MarkerError, template_place
 

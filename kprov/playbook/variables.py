@@ -12,8 +12,8 @@ from typing import Any
 from kprov.inventory import yamlfile
 from kprov.inventory.model import Inventory
 from kprov.playbook.facts import FactStore, FactVariables
-from kprov.playbook.given import NOTHING as _NOTHING_GIVEN
-from kprov.playbook.given import Given
+from kprov.playbook.include_parameters import NOTHING as _NOTHING_GIVEN
+from kprov.playbook.include_parameters import Given
 from kprov.playbook.model import Node, Play, Role
 from kprov.playbook.result import RunOptions
 from kprov.playbook.scope import Layer, Scope

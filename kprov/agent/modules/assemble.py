@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files, fragments, placing, temporary
+from kprov.agent import content_placement, files, fragments, temporary
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -37,10 +37,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     data = fragments.joined(
         src, args["delimiter"], args["regexp"], ignore_hidden=args["ignore_hidden"], always_newline=False
     )
-    sums = placing.sums_of(data)
+    sums = content_placement.sums_of(data)
     result: dict[str, Any] = {"src": src, "dest": dest, "msg": "OK"}
     result.update(checksum=sums["sha1"], md5sum=sums["md5"])
-    now = placing.checksums(dest)
+    now = content_placement.checksums(dest)
     changed = now is None or now["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
@@ -58,9 +58,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _of_the_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """As Ansible, with a diff also of what is the same: it never knows the checksum of the fragments."""
     data = context.content(args["_sha256"])
-    sums = placing.sums_of(data)
+    sums = content_placement.sums_of(data)
     before = files.shown(args["dest"]) if context.diff else None
-    placed = placing.place(args, context)
+    placed = content_placement.place(args, context)
     placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
     placed.setdefault("dest", args["dest"])
     placed["diff"] = files.difference(args["dest"], before, data, args.get("_src")) if context.diff else {}

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Any
 
-from kprov.agent import files, placing, trees
+from kprov.agent import content_placement, files, trees
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -34,7 +34,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args.get("_tree") is not None:
         return trees.place(args, context)
     if args.get("_sha256") is not None:
-        return placing.place(args, context)
+        return content_placement.place(args, context)
     return _of_this_host(args, context)
 
 
@@ -44,17 +44,17 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(f"Source {src} not found")
     if not os.access(src, os.R_OK):
         raise ModuleError(f"Source {src} not readable")
-    args = placing.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
-    sums = placing.checksums(src, md5=True)
+    args = content_placement.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
+    sums = content_placement.checksums(src, md5=True)
     if sums is None and not files.is_folder(src):
         raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
-    placing.expected(sums["sha1"] if sums else "", args)
+    content_placement.expected(sums["sha1"] if sums else "", args)
     changed = False
     if dest.endswith("/") and not files.exists(os.path.dirname(dest)):
         if context.check:
             text = f"dest directory {os.path.dirname(dest)} would be created"
             return {"changed": True, "msg": text, "src": src}
-        changed = placing.make_folders(os.path.dirname(dest), args)
+        changed = content_placement.make_folders(os.path.dirname(dest), args)
     target = os.path.join(dest, os.path.basename(src)) if files.is_folder(dest) else dest
     if files.exists(target):
         if args["follow"]:
@@ -62,13 +62,13 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
         if not args["force"]:
             return _result({"changed": False, "msg": "file already exists", "src": src, "dest": target})
     else:
-        placing.writable(target, args)
+        content_placement.writable(target, args)
     result: dict[str, Any] = {"dest": target, "src": src}
     if sums is None:
         changed = trees.copy(src, dest, args, context) or changed
     else:
         result.update(md5sum=sums["md5"], checksum=sums["sha1"])
-        now = None if files.is_link(target) else placing.checksums(target)
+        now = None if files.is_link(target) else content_placement.checksums(target)
         if now is None or now["sha1"] != sums["sha1"]:
             changed = True
             result.update(_copied(src, target, args, context))
@@ -84,9 +84,9 @@ def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> di
         after = files.shown(src) or b""
         result["diff"] = [files.difference(target, files.shown(target), after)]
     if not context.check:
-        aside = files.twin(src, placing.writable(target, args), os.path.splitext(target)[1])
+        aside = files.twin(src, content_placement.writable(target, args), os.path.splitext(target)[1])
         try:
-            placing.judge(aside, args)
+            content_placement.judge(aside, args)
             if args["backup"] and files.exists(target):
                 result["backup_file"] = files.backup(target)
             files.replace(aside, target, {**args, "follow": False, "validate": None}, keep=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files, links, moments
+from kprov.agent import file_times, files, links
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -41,7 +41,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(text, path=path, **files.path_info(path))
     steps = {"directory": _directory, "file": _file, "touch": _touch, "absent": _absent}
     steps.update(link=links.symbolic, hard=links.hard)
-    args["_times"] = moments.asked(args, state)
+    args["_times"] = file_times.asked(args, state)
     try:
         result = steps[state](args, context)
     except ModuleError as error:
@@ -55,7 +55,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _attributes(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any]) -> bool:
     changed = set_attributes(path, args, check=context.check, follow=False, diff=diff)
-    return moments.set_times(path, args["_times"], check=context.check, diff=diff) or changed
+    return file_times.set_times(path, args["_times"], check=context.check, diff=diff) or changed
 
 
 def _directory(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _make(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any
                 os.mkdir(made)
                 set_attributes(made, args, check=False, follow=False, diff=diff)
                 if made == path:
-                    moments.set_times(path, args["_times"], check=context.check, diff=diff)
+                    file_times.set_times(path, args["_times"], check=context.check, diff=diff)
     except (OSError, ModuleError) as error:
         raise ModuleError(f"There was an issue creating {made} as requested: {error}") from None
 
@@ -102,7 +102,7 @@ def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) ->
             inner = os.path.join(folder, name)
             changed = set_attributes(inner, args, check=context.check, follow=False) or changed
             if not files.is_link(inner):
-                changed = moments.set_times(inner, args["_times"], check=context.check, diff={}) or changed
+                changed = file_times.set_times(inner, args["_times"], check=context.check, diff={}) or changed
             elif args["follow"] and files.exists(inner):
                 target = os.path.realpath(inner)
                 if files.is_folder(target):

@@ -12,7 +12,7 @@ import time
 import urllib.parse
 from typing import Any
 
-from kprov.agent import files, room, web
+from kprov.agent import disk_space, files, web
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -122,7 +122,7 @@ def _judge(dest: str, result: dict[str, Any]) -> None:
     if not os.path.exists(folder):
         raise ModuleError(f"Destination {folder} does not exist", **result)
     if not os.access(folder, os.W_OK):
-        raise ModuleError(f"Destination {folder} is not writable{room.lacking(folder)}", **result)
+        raise ModuleError(f"Destination {folder} is not writable{disk_space.lacking(folder)}", **result)
 
 
 def _place(source: str, dest: str, args: dict[str, Any], result: dict[str, Any]) -> None:

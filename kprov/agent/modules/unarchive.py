@@ -9,7 +9,7 @@ import urllib.request
 import zipfile
 from typing import Any, Union
 
-from kprov.agent import files, room, temporary
+from kprov.agent import disk_space, files, temporary
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.tars import Tar
@@ -99,7 +99,7 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
         if done["rc"]:
             cause = (done["err"] or done["out"]).strip().partition("\n")[0]
             text = f"failed to unpack {shown} to {args['dest']}: {cause}"
-            text += "" if "No space" in cause or "Read-only" in cause else room.lacking(dest)
+            text += "" if "No space" in cause or "Read-only" in cause else disk_space.lacking(dest)
             raise ModuleError(text, **{**files.path_info(dest), **result})
         # All of it is on the disk before anybody hears that it is there.
         os.sync()

@@ -13,7 +13,8 @@ def main() -> int:
     logs.setup(options.v, "kube-apiserver")
 
     async def serve(stop: asyncio.Event) -> int:
-        from kprov.kube.apiserver import app, workers
+        from kprov.kube.apiserver import app
+        from kprov.kube.apiserver.server import workers
 
         if workers.is_helper():
             workers.end_with_parent()

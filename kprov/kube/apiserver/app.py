@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from kprov.kube.apiserver import admission, authn, authz, bootstrap, options_rules, subresources, workers
+from kprov.kube.apiserver import admission, authn, authz, bootstrap, options_rules, subresources
 from kprov.kube.apiserver.audit import auditor as auditing
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authn import authorities
@@ -22,18 +22,20 @@ from kprov.kube.apiserver.authz.reload import Reloader as AuthorizationReloader
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.documents import Documents
 from kprov.kube.apiserver.flowcontrol import filter as flow_filter
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
+from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
-from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.interfaces import Authenticator, PostStartHook
 from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.scraping import Asked
-from kprov.kube.apiserver.server import Server
+from kprov.kube.apiserver.server import workers
+from kprov.kube.apiserver.server.health import Health
+from kprov.kube.apiserver.server.request_chain import Server
+from kprov.kube.apiserver.server.scrape_metrics import Asked
+from kprov.kube.apiserver.server.tls import ServingTls
 from kprov.kube.apiserver.storage.encryption import storage as encryption
 from kprov.kube.apiserver.storage.encryption.reload import Reloader as EncryptionReloader
 from kprov.kube.apiserver.storage.encryption.storage import EncryptedStorage
@@ -42,7 +44,6 @@ from kprov.kube.apiserver.storage.etcd3.client import Client, TlsFiles
 from kprov.kube.apiserver.storage.etcd3.etcd3 import Etcd3, parse_urls
 from kprov.kube.apiserver.storage.health import StorageCheck
 from kprov.kube.apiserver.storage.interface import Storage
-from kprov.kube.apiserver.tls import ServingTls
 from kprov.kube.component_base import sd_notify
 from kprov.kube.machinery.resources import RESOURCES, Resource
 

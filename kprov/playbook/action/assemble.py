@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from kprov.playbook.action.base import ActionError, Call, Remote
-from kprov.playbook.opened import plain
+from kprov.playbook.controller_files import plain
 from kprov.transport.modules import fragments, truth
 
 _OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")

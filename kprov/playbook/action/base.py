@@ -19,7 +19,7 @@ from kprov.transport.modules import INLINE_BYTES
 from kprov.transport.options import Become
 
 if TYPE_CHECKING:
-    from kprov.playbook.sending import Sender
+    from kprov.playbook.task_sender import Sender
 
 
 class ActionError(KprovError):

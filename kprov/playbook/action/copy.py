@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.action.base import ActionError, Call, Remote, text
-from kprov.playbook.opened import travelling
+from kprov.playbook.controller_files import travelling
 from kprov.transport.modules import truth
 
 

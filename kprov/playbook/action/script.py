@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from kprov.playbook.action.base import ActionError, Call, Remote
-from kprov.playbook.opened import travelling
+from kprov.playbook.controller_files import travelling
 
 
 def prepare(call: Call) -> Remote:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kprov.playbook.action.base import ActionError, Call, Remote
-from kprov.playbook.opened import travelling
+from kprov.playbook.controller_files import travelling
 from kprov.transport.modules import truth
 
 

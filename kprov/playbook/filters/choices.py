@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import pass_environment
 from jinja2.filters import sync_do_groupby
 
-from kprov.playbook.plugged import takes_markers
+from kprov.playbook.filter_calls import takes_markers
 from kprov.playbook.undefined import Marker
 from kprov.playbook.values import FilterError, named
 

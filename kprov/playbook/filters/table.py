@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2.filters import FILTERS as JINJA
 
+from kprov.playbook.filter_calls import refusing
 from kprov.playbook.filters import (
     choices,
     community,
@@ -23,7 +24,6 @@ from kprov.playbook.filters import (
     vaults,
     yaml_json,
 )
-from kprov.playbook.plugged import refusing
 
 #: ansible.builtin's filters.
 BUILTIN: dict[str, Callable[..., Any]] = {

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from kprov.inventory import yamlfile
+from kprov.playbook.filter_calls import guarded
 from kprov.playbook.foreign import core
 from kprov.playbook.foreign.finding import collection_folder
-from kprov.playbook.plugged import guarded
 from kprov.playbook.search_paths import SearchPaths
 from kprov.playbook.values import FilterError
 

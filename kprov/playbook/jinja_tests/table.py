@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2.tests import TESTS as JINJA
 
+from kprov.playbook.filter_calls import refusing, takes_markers
 from kprov.playbook.jinja_tests import addresses, files, results, texts
-from kprov.playbook.plugged import refusing, takes_markers
 from kprov.playbook.undefined import Marker
 
 

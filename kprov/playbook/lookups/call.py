@@ -13,8 +13,8 @@ import jinja2
 from jinja2 import pass_context
 
 from kprov.playbook.environment import ConstantTemplate, Context
+from kprov.playbook.filter_calls import takes_markers
 from kprov.playbook.lookups.table import LOOKUPS, REFUSED, short
-from kprov.playbook.plugged import takes_markers
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import Marker, MarkerError
 from kprov.playbook.values import OMIT, FilterError, plain

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.agent import files, hashing, placing
+from kprov.agent import content_placement, files, hashing
 
 NAMES = ("sha256", "sha1", "md5")
 
@@ -49,6 +49,6 @@ def test_other_algorithms_are_hashlibs() -> None:
 def test_a_file_has_the_same_sums_and_one_that_is_gone_none(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"a content")
-    assert placing.checksums(str(path), md5=True) == expected(b"a content")
+    assert content_placement.checksums(str(path), md5=True) == expected(b"a content")
     assert files.digest(str(path), "sha384") == hashlib.sha384(b"a content").hexdigest()
     assert files.digest(str(tmp_path / "none"), "sha1") is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.agent import files, placing, process
+from kprov.agent import content_placement, files, process
 from kprov.agent.context import ModuleError
 
 CRASHES = f"{sys.executable} -c 'import os, signal; os.kill(os.getpid(), signal.SIGILL)' %s"
@@ -20,9 +20,9 @@ def test_a_copy_names_the_signal_that_ended_the_validating_program(tmp_path: Pat
     with pytest.raises(
         ModuleError, match=r"failed to validate: .*python.* was killed by signal 4 \(SIGILL\)"
     ):
-        placing.judge(str(path), {"validate": CRASHES})
+        content_placement.judge(str(path), {"validate": CRASHES})
     with pytest.raises(ModuleError) as refused:
-        placing.judge(str(path), {"validate": REFUSES})
+        content_placement.judge(str(path), {"validate": REFUSES})
     assert str(refused.value) == "failed to validate"
     assert refused.value.result["stderr"] == "line 3 is wrong\n"
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from kprov.kube.apiserver.authn.service_accounts import PREFIX
-from kprov.kube.apiserver.handlers import permitted
+from kprov.kube.apiserver.handlers import request_checks
 from kprov.kube.apiserver.http_request import readable
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -215,7 +215,7 @@ def _asking(
 
 
 def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
-    return permitted.denied(info, user.name, reason)
+    return request_checks.denied(info, user.name, reason)
 
 
 def _in_go(user: UserInfo) -> str:

@@ -19,7 +19,6 @@ from typing import Any, Final, Protocol
 from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
 
-from kprov.kube.apiserver import workers
 from kprov.kube.apiserver.flowcontrol import allocation, bootstrap, flow_metrics
 from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
@@ -27,6 +26,7 @@ from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.server import workers
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Response
 

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from kprov.kube.apiserver.handlers import foreign_kinds
+from kprov.kube.apiserver.handlers import kind_mismatch
 from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.body import BrokenBodyError
@@ -202,7 +202,7 @@ def of_kind(obj: Any, gvk: Gvk) -> Object:
     if found_version.count("/") > 1:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):
-        raise status.bad_request(foreign_kinds.refusal(found_version, found_kind, gvk))
+        raise status.bad_request(kind_mismatch.refusal(found_version, found_kind, gvk))
     found: Object = obj
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from kprov.kube.apiserver.handlers import body, patched
+from kprov.kube.apiserver.handlers import body, patch_field_checks
 from kprov.kube.apiserver.handlers.info import is_true
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.request import RequestContext
@@ -93,10 +93,10 @@ def changer(
             result = patch.merge_patch(old, document)
         else:
             result = patch.strategic_merge_patch(old, document, gvk)
-        remarked = patched.remarks(data, document, content_type) if mode != "Ignore" else []
+        remarked = patch_field_checks.remarks(data, document, content_type) if mode != "Ignore" else []
         # A second try is not to warn a second time.
         context.warnings[:] = warned
-        return patched.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
+        return patch_field_checks.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
 
     return change, False
 

@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver import deprecated_resources
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.handlers import (
     body,
     delete_options,
+    deprecated_resources,
     identity,
     listing,
     negotiation,
     parameters,
     patching,
-    permitted,
+    request_checks,
     respond,
-    served,
+    versioned_view,
     watching,
 )
 from kprov.kube.apiserver.handlers.negotiation import Form
-from kprov.kube.apiserver.handlers.pace import Rounds
-from kprov.kube.apiserver.handlers.served import Served
+from kprov.kube.apiserver.handlers.versioned_view import Served
+from kprov.kube.apiserver.handlers.watch_batching import Rounds
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
@@ -42,7 +42,7 @@ Object = dict[str, Any]
 #: Subresources that the generic store answers for.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
 #: Those that answer with something else than objects.
-_OTHER_ANSWERS: Final = permitted.CONNECT | {"log"}
+_OTHER_ANSWERS: Final = request_checks.CONNECT | {"log"}
 
 
 class Verbs:
@@ -59,7 +59,7 @@ class Verbs:
     def serves(self, resource: Resource) -> bool:
         """Whether there is anything behind a resource of the table."""
         return (
-            served.find(self._registry, resource) is not None
+            versioned_view.find(self._registry, resource) is not None
             or (resource.group, resource.plural, "") in self._handlers
         )
 
@@ -70,10 +70,10 @@ class Verbs:
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
-            return permitted.no_route(info.path)
-        permitted.check_method(request.method, info, resource, tail)
-        if info.subresource in permitted.CONNECT:
-            permitted.check_connection(query)
+            return request_checks.no_route(info.path)
+        request_checks.check_method(request.method, info, resource, tail)
+        if info.subresource in request_checks.CONNECT:
+            request_checks.check_connection(query)
         elif info.verb == "patch":
             patching.check_type(request.headers.get("Content-Type", ""))
         request.place = ""
@@ -96,7 +96,7 @@ class Verbs:
         try:
             return self._served[id(resource)]
         except KeyError:
-            found = self._served[id(resource)] = served.find(self._registry, resource)
+            found = self._served[id(resource)] = versioned_view.find(self._registry, resource)
             return found
 
     async def _get(
@@ -281,7 +281,7 @@ class Verbs:
             accept = request.headers.get("Accept") or "*/*"
             negotiation.check_route(accept, ("text/plain", negotiation.JSON, negotiation.YAML))
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-        if info.verb in kinds and info.subresource not in permitted.CONNECT:
+        if info.verb in kinds and info.subresource not in request_checks.CONNECT:
             parameters.write_options(context, query, kinds[info.verb])
         target = subresource or resource
         gvk = (target.group, target.version, target.kind)
@@ -296,7 +296,7 @@ class Verbs:
             )
             return change(old)
 
-        if info.subresource in permitted.CONNECT and self._admission.handles(resource, "CONNECT"):
+        if info.subresource in request_checks.CONNECT and self._admission.handles(resource, "CONNECT"):
             attributes = Attributes(
                 context=context,
                 operation="CONNECT",

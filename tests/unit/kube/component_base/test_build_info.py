@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kprov.bundle import sources
-from kprov.kube.apiserver.documents import version
+from kprov.kube.apiserver.handlers.documents import version
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo, of
 

@@ -120,7 +120,7 @@ class ClaimHooks(AdminAccessHooks):
 
     async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
         """None when the user may; otherwise the 403's text."""
-        from kprov.kube.apiserver.handlers.permitted import denied
+        from kprov.kube.apiserver.handlers.request_checks import denied
 
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is Decision.ALLOW:

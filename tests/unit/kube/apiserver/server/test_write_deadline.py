@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.finishing import finished
+from kprov.kube.apiserver.server.write_deadline import finished
 from kprov.kube.component_base.http11.body import ClientGoneError
 from kprov.kube.machinery import status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files, hashing, process, room
+from kprov.agent import disk_space, files, hashing, process
 from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
 
@@ -171,7 +171,9 @@ def writable(target: str, args: dict[str, Any]) -> str:
         raise ModuleError(f"Destination directory {os.path.dirname(target)} does not exist")
     if not os.access(folder, os.W_OK):
         if not args.get("unsafe_writes"):
-            raise ModuleError(f"Destination {os.path.dirname(target)} not writable{room.lacking(folder)}")
+            raise ModuleError(
+                f"Destination {os.path.dirname(target)} not writable{disk_space.lacking(folder)}"
+            )
         import tempfile
 
         return tempfile.gettempdir()

@@ -12,7 +12,7 @@ from typing import Final
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from kprov.kube.apiserver.documents import version
+from kprov.kube.apiserver.handlers.documents import version
 from kprov.kube.component_base import build_info
 
 #: Labels, and the fields of /version that they are.

@@ -10,7 +10,7 @@ from kprov.playbook.action import local
 from kprov.playbook.executor import Executor
 from kprov.playbook.handlers import Handlers
 from kprov.playbook.journal import DONE, keepable
-from kprov.playbook.looping import each, is_looped
+from kprov.playbook.loops import each, is_looped
 from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.selection import shown

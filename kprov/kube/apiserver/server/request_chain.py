@@ -13,21 +13,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Final
 
-from kprov.kube.apiserver import http_request, request_metrics
+from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authn import impersonation
 from kprov.kube.apiserver.authn.union import is_spaced
-from kprov.kube.apiserver.documents import Documents
-from kprov.kube.apiserver.finishing import finished
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.handlers import info as request_info
-from kprov.kube.apiserver.handlers import negotiation, permitted, respond, verbs
+from kprov.kube.apiserver.handlers import negotiation, request_checks, respond, verbs
+from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
-from kprov.kube.apiserver.health import Health
 from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
 from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
-from kprov.kube.apiserver.request_metrics import RequestMetrics
+from kprov.kube.apiserver.server import request_metrics
+from kprov.kube.apiserver.server.health import Health
+from kprov.kube.apiserver.server.request_metrics import RequestMetrics
+from kprov.kube.apiserver.server.write_deadline import finished
 from kprov.kube.component_base import metrics as component_metrics
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.listener import Listener
@@ -183,7 +184,7 @@ class Server:
     ) -> Answer:
         """The answer within the time that the request has given itself. Raises StatusError 400 and 504."""
         try:
-            seconds = permitted.asked_seconds(query, self._seconds)
+            seconds = request_checks.asked_seconds(query, self._seconds)
         except status.StatusError as error:
             self._tell_refused(request, info, error)
             raise
@@ -224,7 +225,7 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            return _refusal(permitted.denied(info, acting.name, reason), request, query)
+            return _refusal(request_checks.denied(info, acting.name, reason), request, query)
         if not info.is_resource_request:
             return await self._other(request, query)
         agent = http_request.readable(request.headers.get("User-Agent", ""))
@@ -281,7 +282,7 @@ class Server:
             answer = await self._documents.answer(request)
             if answer is not None:
                 request.place = request_metrics.place_of(path, answer)
-        return permitted.no_route(path) if answer is None else answer
+        return request_checks.no_route(path) if answer is None else answer
 
 
 def _refusal(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:

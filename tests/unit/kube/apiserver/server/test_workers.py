@@ -2,7 +2,7 @@
 
 import pytest
 
-from kprov.kube.apiserver import workers
+from kprov.kube.apiserver.server import workers
 
 
 def test_there_is_one_where_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

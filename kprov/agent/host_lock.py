@@ -12,7 +12,7 @@ import os
 import time
 from typing import Callable, Iterator
 
-from kprov.agent import outcome
+from kprov.agent import message_results
 
 #: Seconds until the operator hears why nothing happens, and until the wait is given up.
 PATIENCE = 3.0
@@ -40,7 +40,7 @@ os.register_at_fork(after_in_child=_let_go)
 @contextlib.contextmanager
 def taken(run: str, say: Callable[[str], None], gone: Callable[[], bool]) -> Iterator[bool]:
     """The turn of a run, or False when it did not come: `gone()` became true, or LIMIT has passed."""
-    place = outcome.folder()
+    place = message_results.folder()
     if place is None:
         yield True
         return

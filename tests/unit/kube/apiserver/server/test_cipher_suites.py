@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.kube.apiserver.tls import ServingTls, cipher_names
+from kprov.kube.apiserver.server.tls import ServingTls, cipher_names
 from tests.apiserver.servers import Authority
 
 

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from kprov.kube.apiserver.handlers.pace import LONGEST, PAUSE_FACTOR, SAVED, Rounds
+from kprov.kube.apiserver.handlers.watch_batching import LONGEST, PAUSE_FACTOR, SAVED, Rounds
 
 
 class Costs:
