@@ -15,85 +15,8 @@ from kprov.kube.machinery.resources import Resource
 
 Object = dict[str, Any]
 
-_GENERATION: Final = {
-    ("", "pods"),
-    ("", "podtemplates"),
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-    ("discovery.k8s.io", "endpointslices"),
-    ("networking.k8s.io", "ingressclasses"),
-    ("networking.k8s.io", "ingresses"),
-    ("networking.k8s.io", "networkpolicies"),
-    ("policy", "poddisruptionbudgets"),
-    ("scheduling.k8s.io", "priorityclasses"),
-    ("resource.k8s.io", "deviceclasses"),
-    ("resource.k8s.io", "resourceslices"),
-    ("flowcontrol.apiserver.k8s.io", "flowschemas"),
-    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-}
-_CREATE_ON_UPDATE: Final = {
-    ("", "endpoints"),
-    ("", "events"),
-    ("", "limitranges"),
-    ("", "services"),
-    ("coordination.k8s.io", "leases"),
-    ("events.k8s.io", "events"),
-    ("node.k8s.io", "runtimeclasses"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("rbac.authorization.k8s.io", "clusterroles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
-    ("rbac.authorization.k8s.io", "roles"),
-}
-_CONDITIONAL_UPDATE: Final = {
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-    ("apiregistration.k8s.io", "apiservices"),
-    ("coordination.k8s.io", "leases"),
-    ("node.k8s.io", "runtimeclasses"),
-    ("policy", "poddisruptionbudgets"),
-    ("storage.k8s.io", "csidrivers"),
-    ("storage.k8s.io", "csinodes"),
-    ("storage.k8s.io", "csistoragecapacities"),
-    ("storage.k8s.io", "volumeattachments"),
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
-    ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
-}
-_RETURNS_DELETED: Final = {
-    *(("", name) for name in ("namespaces", "persistentvolumeclaims", "persistentvolumes", "pods")),
-    *(("", name) for name in ("podtemplates", "resourcequotas", "serviceaccounts", "services")),
-    *(("resource.k8s.io", name) for name in ("deviceclasses", "resourceclaims", "resourceclaimtemplates")),
-    ("resource.k8s.io", "resourceslices"),
-    *(("storage.k8s.io", name) for name in ("csidrivers", "csinodes", "storageclasses", "volumeattachments")),
-    ("storage.k8s.io", "volumeattributesclasses"),
-}
-_ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
-#: Metadata that a write to /status leaves as it was; of most kinds it may change all.
-_STATUS_KEEPS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
-    ("", "pods"): ("ownerReferences",),
-    ("apps", "deployments"): ("labels",),
-    ("admissionregistration.k8s.io", "validatingadmissionpolicies"): _ALL_METADATA,
-    ("apiregistration.k8s.io", "apiservices"): _ALL_METADATA,
-    ("flowcontrol.apiserver.k8s.io", "flowschemas"): _ALL_METADATA,
-    ("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): _ALL_METADATA,
-    ("networking.k8s.io", "servicecidrs"): _ALL_METADATA,
-    ("resource.k8s.io", "resourceclaims"): _ALL_METADATA,
-    ("storage.k8s.io", "volumeattachments"): _ALL_METADATA,
-}
+#: For `status_keeps`: a write to /status changes no metadata.
+ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 _NOT_SPEC: Final = {"apiVersion", "kind", "metadata", "status"}
 
 
@@ -102,15 +25,14 @@ class ResourceStrategy(Strategy):
 
     #: What upstream shows as the status of a new object; None: nothing.
     new_status: Mapping[str, Any] | None = {}
+    #: A changed spec raises metadata.generation.
+    has_generation = False
+    #: Fields of metadata that a write to /status does not change.
+    status_keeps: tuple[str, ...] = ()
 
     def __init__(self, resource: Resource) -> None:
-        key = (resource.group, resource.plural)
         self.resource = resource
         self.has_status = resource.subresource("status") is not None
-        self.has_generation = key in _GENERATION
-        self.returns_deleted = key in _RETURNS_DELETED
-        self.allow_create_on_update = key in _CREATE_ON_UPDATE
-        self.allow_unconditional_update = key not in _CONDITIONAL_UPDATE
 
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         if self.has_status:
@@ -133,7 +55,7 @@ class ResourceStrategy(Strategy):
     def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
             keep(obj, old, part)
-        for name in _STATUS_KEEPS.get((self.resource.group, self.resource.plural), ()):
+        for name in self.status_keeps:
             keep(obj["metadata"], old["metadata"], name)
 
 

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.generic.checks import (
     one_of_required,
     required,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.apiserver.registry.strategies.status_rules import conditions
 from kprov.kube.apiserver.registry.strategies.webhooks import (
     FAILURES,
@@ -45,6 +45,10 @@ _CEL_WORDS: Final = {
 
 class AdmissionPolicyStrategy(ResourceStrategy):
     """Validating and mutating policies."""
+
+    has_generation = True
+    allow_unconditional_update = False
+    status_keeps = ALL_METADATA
 
     def __init__(self, resource: Resource) -> None:
         super().__init__(resource)
@@ -85,6 +89,9 @@ class AdmissionPolicyStrategy(ResourceStrategy):
 
 
 class PolicyBindingStrategy(ResourceStrategy):
+    has_generation = True
+    allow_unconditional_update = False
+
     def missing_feature(self, obj: Object) -> str:
         return "admission policies"
 

@@ -19,7 +19,7 @@ from kprov.kube.apiserver.registry.generic.checks import (
     one_of_required,
     required,
 )
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
@@ -30,6 +30,8 @@ _VERSION_PRIORITY_MAX: Final = 1_000
 
 
 class ApiServiceStrategy(ResourceStrategy):
+    allow_unconditional_update = False
+    status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def missing_feature(self, obj: Object) -> str:
@@ -54,6 +56,9 @@ class ApiServiceStrategy(ResourceStrategy):
 
 
 class CustomResourceDefinitionStrategy(ResourceStrategy):
+    has_generation = True
+    allow_unconditional_update = False
+
     def missing_feature(self, obj: Object) -> str:
         return "custom resources"
 

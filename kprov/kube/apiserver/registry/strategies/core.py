@@ -21,6 +21,8 @@ Object = dict[str, Any]
 
 
 class NamespaceStrategy(ResourceStrategy):
+    returns_deleted = True
+
     def default(self, obj: Object) -> None:
         name = obj["metadata"].get("name")
         if name:
@@ -150,6 +152,8 @@ _MOUNTABLE_SECRETS: Final = "kubernetes.io/enforce-mountable-secrets"
 
 
 class ServiceAccountStrategy(ResourceStrategy):
+    returns_deleted = True
+
     def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
         super().prepare_for_create(context, obj)
         _names_only(obj)
@@ -178,6 +182,8 @@ def _names_only(obj: Object) -> None:
 
 
 class EndpointsStrategy(ResourceStrategy):
+    allow_create_on_update = True
+
     def default(self, obj: Object) -> None:
         for subset in obj.get("subsets") or ():
             for port in subset.get("ports") or ():
@@ -196,6 +202,8 @@ class EndpointsStrategy(ResourceStrategy):
 
 
 class LimitRangeStrategy(ResourceStrategy):
+    allow_create_on_update = True
+
     def default(self, obj: Object) -> None:
         for item in (obj.get("spec") or {}).get("limits") or ():
             if item.get("type") != "Container":
@@ -227,6 +235,7 @@ class LimitRangeStrategy(ResourceStrategy):
 
 
 class ResourceQuotaStrategy(ResourceStrategy):
+    returns_deleted = True
     new_status: Mapping[str, Any] | None = {}
 
     def validate(self, obj: Object) -> list[FieldError]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kprov.kube.apiserver.registry.generic.checks import Object, immutable
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.apiserver.registry.strategies import (
     device_allocation_rules,
     device_claim_rules,
@@ -22,6 +22,9 @@ from kprov.kube.machinery.status import quoted
 
 
 class DeviceClassStrategy(ResourceStrategy):
+    has_generation = True
+    returns_deleted = True
+
     def validate(self, obj: Object) -> list[FieldError]:
         return [*device_claim_rules.device_class(_spec(obj), None)]
 
@@ -30,6 +33,8 @@ class DeviceClassStrategy(ResourceStrategy):
 
 
 class ResourceClaimStrategy(ResourceStrategy):
+    returns_deleted = True
+    status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: Object) -> None:
@@ -53,6 +58,8 @@ class ResourceClaimStrategy(ResourceStrategy):
 
 
 class ResourceClaimTemplateStrategy(ResourceStrategy):
+    returns_deleted = True
+
     def default(self, obj: Object) -> None:
         _claim_defaults(obj.setdefault("spec", {}).setdefault("spec", {}))
 
@@ -64,6 +71,9 @@ class ResourceClaimTemplateStrategy(ResourceStrategy):
 
 
 class ResourceSliceStrategy(ResourceStrategy):
+    has_generation = True
+    returns_deleted = True
+
     def selectable_fields(self, obj: Object) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.nodeName": spec.get("nodeName") or "", "spec.driver": spec.get("driver", "")}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 
@@ -25,6 +25,8 @@ _NAMESPACES: Final = "each member of this list must be '*' or a DNS-1123 label"
 
 
 class FlowSchemaStrategy(ResourceStrategy):
+    has_generation = True
+    status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: Object) -> None:
@@ -48,6 +50,8 @@ class FlowSchemaStrategy(ResourceStrategy):
 
 
 class PriorityLevelStrategy(ResourceStrategy):
+    has_generation = True
+    status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
     def default(self, obj: Object) -> None:

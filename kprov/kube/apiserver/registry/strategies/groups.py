@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, differs
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy, differs
 from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.apiserver.registry.strategies import (
     autoscaler_rules,
@@ -32,6 +32,8 @@ def _missing(owner: Object, name: str, value: Any) -> None:
 
 
 class RoleStrategy(ResourceStrategy):
+    allow_create_on_update = True
+
     def default(self, obj: Object) -> None:
         obj.setdefault("rules", [])
 
@@ -43,6 +45,8 @@ class RoleStrategy(ResourceStrategy):
 
 
 class BindingStrategy(ResourceStrategy):
+    allow_create_on_update = True
+
     def default(self, obj: Object) -> None:
         reference: Object = obj.setdefault("roleRef", {})
         reference["apiGroup"] = reference.get("apiGroup") or _RBAC
@@ -61,6 +65,8 @@ class BindingStrategy(ResourceStrategy):
 
 
 class EndpointSliceStrategy(ResourceStrategy):
+    has_generation = True
+
     def default(self, obj: Object) -> None:
         for port in obj.get("ports") or ():
             _missing(port, "name", "")
@@ -94,6 +100,8 @@ class EndpointSliceStrategy(ResourceStrategy):
 
 
 class NetworkPolicyStrategy(ResourceStrategy):
+    has_generation = True
+
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         _missing(spec, "podSelector", {})
@@ -118,6 +126,7 @@ _SYSTEM_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-crit
 
 
 class IngressStrategy(ResourceStrategy):
+    has_generation = True
     new_status: Mapping[str, Any] | None = {"loadBalancer": {}}
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
@@ -144,6 +153,8 @@ class IngressStrategy(ResourceStrategy):
 
 
 class IngressClassStrategy(ResourceStrategy):
+    has_generation = True
+
     def default(self, obj: Object) -> None:
         parameters = obj.setdefault("spec", {}).get("parameters")
         if parameters is not None and parameters.get("scope") is None:
@@ -167,6 +178,8 @@ class IpAddressStrategy(ResourceStrategy):
 
 
 class PodDisruptionBudgetStrategy(ResourceStrategy):
+    has_generation = True
+    allow_unconditional_update = False
     new_status: Mapping[str, Any] | None = {
         "disruptionsAllowed": 0,
         "currentHealthy": 0,
@@ -185,6 +198,8 @@ class PodDisruptionBudgetStrategy(ResourceStrategy):
 
 
 class PriorityClassStrategy(ResourceStrategy):
+    has_generation = True
+
     def deletion_refusal(self, name: str) -> str:
         if name not in _SYSTEM_CLASSES:
             return ""
@@ -236,6 +251,9 @@ class AutoscalerStrategy(ResourceStrategy):
 
 
 class LeaseStrategy(ResourceStrategy):
+    allow_create_on_update = True
+    allow_unconditional_update = False
+
     def validate(self, obj: Object) -> list[FieldError]:
         return rules.lease(obj)
 
@@ -258,6 +276,9 @@ def _drop_coordination(obj: Object) -> None:
 
 
 class RuntimeClassStrategy(ResourceStrategy):
+    allow_create_on_update = True
+    allow_unconditional_update = False
+
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         return list(node_label_warnings.runtime_class(obj))
 
@@ -269,6 +290,8 @@ class RuntimeClassStrategy(ResourceStrategy):
 
 
 class ServiceCidrStrategy(ResourceStrategy):
+    status_keeps = ALL_METADATA
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(class_rules.service_cidr(obj))
 

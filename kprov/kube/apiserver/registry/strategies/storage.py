@@ -11,7 +11,7 @@ from typing import Any
 from kprov.kube.apiserver.registry.core.persistent_volume import validation as persistent_volume_validation
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic.checks import each
-from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.apiserver.registry.podspec import node_label_warnings
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.podspec.volume_defaults import default_source
@@ -24,6 +24,7 @@ Object = dict[str, Any]
 
 
 class PersistentVolumeStrategy(ResourceStrategy):
+    returns_deleted = True
     new_status: Mapping[str, Any] | None = {"phase": "Pending"}
 
     def default(self, obj: Object) -> None:
@@ -64,6 +65,7 @@ class PersistentVolumeStrategy(ResourceStrategy):
 
 
 class PersistentVolumeClaimStrategy(ResourceStrategy):
+    returns_deleted = True
     new_status: Mapping[str, Any] | None = {"phase": "Pending"}
 
     def default(self, obj: Object) -> None:
@@ -134,6 +136,8 @@ def _copy_source(spec: Object) -> None:
 
 
 class StorageClassStrategy(ResourceStrategy):
+    returns_deleted = True
+
     def default(self, obj: Object) -> None:
         for name, value in (("reclaimPolicy", "Delete"), ("volumeBindingMode", "Immediate")):
             if obj.get(name) is None:
@@ -155,6 +159,9 @@ class StorageClassStrategy(ResourceStrategy):
 
 
 class CsiDriverStrategy(ResourceStrategy):
+    returns_deleted = True
+    allow_unconditional_update = False
+
     def default(self, obj: Object) -> None:
         spec: Object = obj.setdefault("spec", {})
         for name, value in (
@@ -196,6 +203,9 @@ class CsiDriverStrategy(ResourceStrategy):
 
 
 class CsiNodeStrategy(ResourceStrategy):
+    returns_deleted = True
+    allow_unconditional_update = False
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(rules.csi_node(obj))
 
@@ -204,6 +214,8 @@ class CsiNodeStrategy(ResourceStrategy):
 
 
 class CsiStorageCapacityStrategy(ResourceStrategy):
+    allow_unconditional_update = False
+
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
         return list(node_label_warnings.node_topology(obj.get("nodeTopology")))
 
@@ -215,6 +227,8 @@ class CsiStorageCapacityStrategy(ResourceStrategy):
 
 
 class VolumeAttributesClassStrategy(ResourceStrategy):
+    returns_deleted = True
+
     def validate(self, obj: Object) -> list[FieldError]:
         return list(rules.attributes_class(obj))
 
@@ -223,6 +237,9 @@ class VolumeAttributesClassStrategy(ResourceStrategy):
 
 
 class VolumeAttachmentStrategy(ResourceStrategy):
+    returns_deleted = True
+    allow_unconditional_update = False
+    status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {"attached": False}
 
     def validate(self, obj: Object) -> list[FieldError]:

@@ -34,6 +34,9 @@ def missing(owner: Object, **values: Any) -> None:
 
 
 class WebhookConfigurationStrategy(ResourceStrategy):
+    has_generation = True
+    allow_unconditional_update = False
+
     def missing_feature(self, obj: Object) -> str:
         return "admission webhooks"
 

@@ -55,6 +55,9 @@ class WorkloadStrategy(TemplateStrategy):
 
 
 class DeploymentStrategy(WorkloadStrategy):
+    has_generation = True
+    status_keeps = ("labels",)
+
     def default_own(self, obj: Object, spec: Object) -> None:
         _missing(spec, "replicas", 1)
         _missing(spec, "revisionHistoryLimit", 10)
@@ -81,6 +84,7 @@ class DeploymentStrategy(WorkloadStrategy):
 
 
 class ReplicaSetStrategy(WorkloadStrategy):
+    has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0}
 
     def default_own(self, obj: Object, spec: Object) -> None:
@@ -100,6 +104,7 @@ class ReplicaSetStrategy(WorkloadStrategy):
 
 
 class ReplicationControllerStrategy(ReplicaSetStrategy):
+    has_generation = True
     orphan_by_default = True
     has_template = False
 
@@ -133,6 +138,8 @@ _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 
 
 class DaemonSetStrategy(WorkloadStrategy):
+    has_generation = True
+
     def warns_again(self, obj: Object, old: Object) -> bool:
         different: bool = obj["spec"]["template"] != old["spec"]["template"]
         return different
@@ -195,6 +202,7 @@ def _template_generation(obj: Object) -> int:
 
 
 class StatefulSetStrategy(WorkloadStrategy):
+    has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 
     def warnings(self, obj: Object, old: Object | None) -> list[str]:
@@ -248,6 +256,7 @@ class StatefulSetStrategy(WorkloadStrategy):
 
 
 class JobStrategy(WorkloadStrategy):
+    has_generation = True
     orphan_by_default = True
 
     def deletion_warnings(self, options: Mapping[str, Any]) -> list[str]:
@@ -332,6 +341,7 @@ def _default_failure_policy(spec: Object) -> None:
 
 
 class CronJobStrategy(TemplateStrategy):
+    has_generation = True
     new_status: Mapping[str, Any] | None = {}
 
     def template(self, obj: Object) -> Object | None:
@@ -368,6 +378,9 @@ class CronJobStrategy(TemplateStrategy):
 
 
 class PodTemplateStrategy(TemplateStrategy):
+    has_generation = True
+    returns_deleted = True
+
     def template(self, obj: Object) -> Object | None:
         found: Object = obj["template"]
         return found

@@ -36,6 +36,8 @@ _FIXED: Final = tuple(
 class EventStrategy(ResourceStrategy):
     """Which rules hold depends on the version a client uses, so they are checked where that is known."""
 
+    allow_create_on_update = True
+
     collects_garbage = False
     pages_any_version = True
 

@@ -26,6 +26,9 @@ Object = dict[str, Any]
 
 
 class PodStrategy(ResourceStrategy):
+    has_generation = True
+    returns_deleted = True
+    status_keeps = ("ownerReferences",)
     is_graceful = True
 
     def default(self, obj: Object) -> None:

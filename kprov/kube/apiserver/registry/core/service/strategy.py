@@ -19,6 +19,9 @@ Object = dict[str, Any]
 
 
 class ServiceStrategy(ResourceStrategy):
+    returns_deleted = True
+    allow_create_on_update = True
+
     def default(self, obj: Object) -> None:
         defaults.default(obj)
 
