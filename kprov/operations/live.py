@@ -34,7 +34,10 @@ _VALUES: dict[str, dict[str, re.Pattern[str]]] = {
         "kube_service_addresses": re.compile(r"--service-cluster-ip-range=(\S+)"),
         "dns_domain": re.compile(r"--service-account-issuer=https://kubernetes\.default\.svc\.(\S+)"),
     },
-    ETCD: {"cluster_name": re.compile(r"^initial-cluster-token: (\S+)$", re.MULTILINE)},
+    ETCD: {
+        "cluster_name": re.compile(r"^initial-cluster-token: (\S+)$", re.MULTILINE),
+        "etcd_data_dir": re.compile(r"^data-dir: (\S+)$", re.MULTILINE),
+    },
 }
 
 

@@ -1,4 +1,4 @@
-"""Variables that keep their values while a cluster lives: its pods and services have addresses by them.
+"""Variables that keep their values while a cluster lives: addresses and etcd's data depend on them.
 
 A changed value is refused, by what the cluster itself says (see live).
 """
@@ -15,6 +15,7 @@ from kprov.operations.cluster import Cluster
 from kprov.operations.live import Live
 
 FIELDS = (
+    "etcd_data_dir",
     "cluster_name",
     "dns_domain",
     "kube_service_addresses",
