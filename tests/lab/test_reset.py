@@ -10,6 +10,10 @@ def test_reset_asks_first_and_then_leaves_bare_hosts_for_the_next_up(cluster: Cl
     assert asked.returncode != 0
     assert cluster.lab.ssh("node1", "systemctl is-active etcd").strip() == "active"
 
+    # The user who logs in has an agent in the cache, too.
+    cluster.lab.kprov("run", "all", "-m", "ping", "-i", cluster.lab.inventory, "-e", "ansible_become=false")
+    assert "agent-" in cluster.lab.ssh("node1", "ls /home/*/.cache/kprov")
+
     # Whatever this was before kprov came, reset puts it back.
     cluster.lab.ssh("node1", "grep ip_forward /etc/sysctl.d/99-kprov.before")
     cluster.lab.ssh("node1", "echo net.ipv4.conf.all.rp_filter = 2 > /etc/sysctl.d/99-kprov.before")
