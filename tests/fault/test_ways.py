@@ -41,7 +41,7 @@ def test_a_changed_host_key_names_file_and_line_and_what_to_do(
         f"the host key of {hosts.address('node1')} has changed: {known[1]}:{line} has SHA256:"
         in error["message"]
     )
-    assert f"remove the old key: ssh-keygen -f {known[1]} -R '{hosts.address('node1')}'" in error["message"]
+    assert f"remove the old key: ssh-keygen -f {known[1]} -R {hosts.address('node1')}" in error["message"]
     assert "node1: Work" in said.text
     assert said.report["hosts"]["node2"]["changed"] == 1
 
