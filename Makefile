@@ -83,9 +83,11 @@ $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Tests of kube-proxy write real nftables; without nft, and without root to install it, they are skipped.
+# Tests of kube-proxy write real nftables, those of the node's shutdown talk to a real D-Bus daemon. Without these
+# programs, and without root to install them, they are skipped.
 $(VENV)/.programs: | $(BIN)/python
-	@command -v nft >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -qq && apt-get install -y -qq nftables >/dev/null; }
+	@{ command -v nft && command -v dbus-daemon; } >/dev/null || [ "$$(id -u)" != 0 ] || \
+	  { apt-get update -qq && apt-get install -y -qq nftables dbus-daemon >/dev/null; }
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(BIN)/python
