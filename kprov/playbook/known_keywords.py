@@ -1,4 +1,4 @@
-"""Words of plays, blocks and tasks: which there are, and what is said of others."""
+"""Keywords of plays, blocks and tasks: the known ones, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool
 
 
 def unsupported(word: str, keywords: set[str], around: Surroundings) -> str:
-    """What is said of a module that is not known."""
+    """The error text for an unknown module."""
     missing = finding.missing(word, around)
     if missing and "." in word:
         return f"the module {word!r} was not found; {missing}"

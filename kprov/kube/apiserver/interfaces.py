@@ -9,7 +9,7 @@ subresources.build(options, registry, authenticator, authorizer) -> SubresourceH
 bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
 
 `options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` the
-registry.store.Registry.
+registry.registry.Registry.
 """
 
 from __future__ import annotations

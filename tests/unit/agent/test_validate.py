@@ -1,4 +1,4 @@
-"""`validate`: what is said of a program that refuses a file, and of one that a signal ends."""
+"""`validate`: the errors for a program that rejects a file, and for one that a signal kills."""
 
 from __future__ import annotations
 

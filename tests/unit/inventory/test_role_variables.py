@@ -16,7 +16,7 @@ DATA = Path(__file__).with_name("data")
 
 
 def problem_of(folder: Path, name: str, value: Any) -> str:
-    """What is said of an inventory with this variable; "" for nothing."""
+    """The error for an inventory with this variable; "" for none."""
     (folder / "hosts.yml").write_text((DATA / "kubespray_legacy.yml").read_text())
     (folder / "group_vars").mkdir()
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump({name: value}))

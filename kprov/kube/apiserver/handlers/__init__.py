@@ -1,4 +1,4 @@
 """From HTTP requests to stores and back: request info, negotiation, verbs, errors, watches.
 
-Called by server.py; imports registry/, cacher/ and machinery.
+Called by server/; imports registry/, cacher/ and machinery.
 """
