@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 __all__ = ["ConfigError", "File", "Map", "duration", "load", "parse", "problems", "refuse"]
 
-Object = dict[str, Any]
 _NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean", dict: "an object", float: "a number"}
 
 
@@ -35,7 +35,7 @@ class File:
     shape: Mapping[str, Any]
 
 
-def load(file: File, path: str) -> Object:
+def load(file: File, path: str) -> JsonObject:
     """The checked document. Raises ConfigError that names flag, file and field."""
     try:
         data = Path(path).read_bytes()
@@ -44,7 +44,7 @@ def load(file: File, path: str) -> Object:
     return parse(file, path, data)
 
 
-def parse(file: File, path: str, data: bytes) -> Object:
+def parse(file: File, path: str, data: bytes) -> JsonObject:
     """As load, of what has been read already."""
     import yaml
 

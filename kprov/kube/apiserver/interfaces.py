@@ -17,17 +17,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, Subresource
 
 if TYPE_CHECKING:
     from kprov.kube.apiserver.registry.registry import Registry
     from kprov.kube.component_base.http11.answer import Answer
     from kprov.kube.component_base.http11.request import Request
-
-Object = dict[str, Any]
 
 
 class Authenticator(Protocol):
@@ -72,9 +71,9 @@ class Attributes:
     subresource: str
     namespace: str
     name: str
-    obj: Object | None
-    old: Object | None
-    options: Object
+    obj: JsonObject | None
+    old: JsonObject | None
+    options: JsonObject
     #: While there is no name: mutating plugins run before one is made of it.
     generate_name: str = ""
     #: The resource as the client asked for it, where that is another group's or version's.
@@ -98,7 +97,7 @@ class Admission(Protocol):
 class Reply:
     """An object to be sent as the client asked for it (JSON, YAML, Table), with an HTTP status."""
 
-    obj: Object
+    obj: JsonObject
     status: int = 200
 
 
@@ -121,9 +120,9 @@ class Call:
     name: str
     query: Mapping[str, str]
     tail: str = ""
-    read_object: Callable[[], Awaitable[Object]] = field(kw_only=True)
+    read_object: Callable[[], Awaitable[JsonObject]] = field(kw_only=True)
     """The decoded body, checked against the subresource's kind; raises StatusError 400, 413, 415."""
-    patch_object: Callable[[Object], Awaitable[Object]] = field(kw_only=True)
+    patch_object: Callable[[JsonObject], Awaitable[JsonObject]] = field(kw_only=True)
     """For PATCH: the given object (in the subresource's kind) with the request's patch applied."""
 
 

@@ -10,14 +10,14 @@ from collections.abc import Collection
 from typing import Any
 
 from kprov.kube.machinery.field_set import Path
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 from kprov.kube.machinery.structured_merge import Repeated, by_step, child, is_keyed_list
 
-Object = dict[str, Any]
 Fields = dict[str, Any]
 
 
-def first_fields(node: Node, zero: Object, new: Object, excluded: Collection[Path]) -> Fields:
+def first_fields(node: Node, zero: JsonObject, new: JsonObject, excluded: Collection[Path]) -> Fields:
     """What `new` sets beyond `zero` (zero_values.zero_of its type), without `excluded` and what is below.
 
     excluded: of one or two steps. Raises StructuredMergeError.
@@ -26,7 +26,7 @@ def first_fields(node: Node, zero: Object, new: Object, excluded: Collection[Pat
     return _beyond(node, {"metadata": {}} | zero, new, (), excluded)
 
 
-def _beyond(node: Node, zero: Object, new: Object, path: Path, excluded: Collection[Path]) -> Fields:
+def _beyond(node: Node, zero: JsonObject, new: JsonObject, path: Path, excluded: Collection[Path]) -> Fields:
     found: Fields = {}
     for name in sorted(new):
         step = f"f:{name}"

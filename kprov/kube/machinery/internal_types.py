@@ -20,9 +20,8 @@ from typing import Any, Final, NamedTuple
 
 from kprov.kube.machinery import field, schema
 from kprov.kube.machinery.field import FieldError, Verbatim
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
-
-Object = dict[str, Any]
 
 _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
 #: In a path: a place or a key.
@@ -119,7 +118,7 @@ def inside(value: Any, node: Node) -> Any:
         return {name: inside(value[name], node.fields.get(name, item)) for name in sorted(value)}
     if node.name == "PodSpec":
         value = _with_host(value)
-    document: Object = {}
+    document: JsonObject = {}
     for each in fields:
         kind = node.fields.get(each.wire, ANY_NODE)
         held = value.get(each.wire)
@@ -138,7 +137,7 @@ def _is_zero(held: Any, kind: Node, each: _Field) -> bool:
     return each.zero != "n" or held == [] or (held == {} and kind.kind is Kind.MAP)
 
 
-def _with_host(spec: Object) -> Object:
+def _with_host(spec: JsonObject) -> JsonObject:
     moved = {name: spec[name] for name in _HOST if spec.get(name) is not None}
     return spec | {"securityContext": (spec.get("securityContext") or {}) | moved}
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 from kprov.kube.machinery import field_set, schema, zero_values
 from kprov.kube.machinery.conversion import table
 from kprov.kube.machinery.field_set import FieldSet, Path
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_entries import Managers
 from kprov.kube.machinery.resources import api_version, split_api_version
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 from kprov.kube.machinery.structured_merge import StructuredMergeError, child, compare
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Versioned:
     """An object and the version it is in ("autoscaling/v2")."""
 
     version: str
-    document: Object
+    document: JsonObject
 
 
 class KindVersions:
@@ -80,7 +78,7 @@ class KindVersions:
 class Differences:
     """What differs between two objects, in each version that is asked for."""
 
-    def __init__(self, kind: KindVersions, old: Object, new: Object, ignored: Iterable[Path]) -> None:
+    def __init__(self, kind: KindVersions, old: JsonObject, new: JsonObject, ignored: Iterable[Path]) -> None:
         """old, new: in the kind's own version. ignored: paths that are no difference, in any version."""
         self._kind = kind
         self._old, self._new = Versioned(kind.own, old), Versioned(kind.own, new)

@@ -12,10 +12,9 @@ from typing import Any, Final
 from kprov.kube.machinery import structured_check
 from kprov.kube.machinery.apply_conflicts import ConflictError, Found
 from kprov.kube.machinery.field_set import FieldSet
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.kind_versions import KindVersions
 from kprov.kube.machinery.structured_merge import StructuredMergeError, compare, field_set
-
-Object = dict[str, Any]
 
 _ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
 #: The only manager that keeps up what it applied on the client.
@@ -25,7 +24,7 @@ _ANNOTATIONS_LIMIT: Final = 256 * 1024
 _ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
-def conflicts(kind: KindVersions, live: Object, manager: str, error: ConflictError) -> Found:
+def conflicts(kind: KindVersions, live: JsonObject, manager: str, error: ConflictError) -> Found:
     """Those that are left when what kubectl applied on the client, and nobody has changed, is its own.
 
     None are left: it may apply as if by force.
@@ -34,7 +33,7 @@ def conflicts(kind: KindVersions, live: Object, manager: str, error: ConflictErr
     return [(entry, paths - own) for entry, paths in error.found if paths - own]
 
 
-def _owned(kind: KindVersions, live: Object) -> FieldSet:
+def _owned(kind: KindVersions, live: JsonObject) -> FieldSet:
     text = _annotations(live).get(_ANNOTATION)
     try:
         applied = json.loads(text) if text else None
@@ -64,7 +63,7 @@ def text_of(applied: Mapping[str, Any], manager: str) -> str | None:
     return f"{text.translate(_ESCAPED)}\n"
 
 
-def keep_up(result: Object, text: str) -> None:
+def keep_up(result: JsonObject, text: str) -> None:
     """Write the annotation where there is one; one that is too large goes."""
     annotations = _annotations(result)
     if not annotations.get(_ANNOTATION):

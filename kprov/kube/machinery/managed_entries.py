@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.machinery import field_set, status
 from kprov.kube.machinery.field_set import FieldSet
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.structured_merge import StructuredMergeError
 
-Object = dict[str, Any]
 #: Manager, operation, version (of updates only), subresource.
 Key = tuple[str, str, str, str]
 
@@ -59,7 +59,7 @@ def in_order(key: Key) -> str:
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
 
 
-def decoded(entries: list[Object] | None) -> Managers:
+def decoded(entries: list[JsonObject] | None) -> Managers:
     """From the wire. StructuredMergeError or ValueError: one of them is none."""
     managers: Managers = {}
     for index, each in enumerate(entries or ()):
@@ -81,7 +81,7 @@ def decoded(entries: list[Object] | None) -> Managers:
     return managers
 
 
-def store(metadata: Object, managers: Managers) -> None:
+def store(metadata: JsonObject, managers: Managers) -> None:
     """Write metadata.managedFields."""
     if not managers:
         metadata.pop("managedFields", None)
@@ -89,7 +89,7 @@ def store(metadata: Object, managers: Managers) -> None:
     metadata["managedFields"] = listed(managers.values())
 
 
-def listed(entries: Iterable[Entry]) -> list[Object]:
+def listed(entries: Iterable[Entry]) -> list[JsonObject]:
     """As they stand in metadata, in upstream's order."""
     ordered = sorted(
         entries,
@@ -98,9 +98,9 @@ def listed(entries: Iterable[Entry]) -> list[Object]:
     return [wire(entry, field_set.encode(entry.fields)) for entry in ordered]
 
 
-def wire(entry: Entry, fields: Object) -> Object:
+def wire(entry: Entry, fields: JsonObject) -> JsonObject:
     """fields: its FieldsV1."""
-    shown: Object = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
+    shown: JsonObject = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
     if entry.time is not None:
         shown["time"] = entry.time
     shown["fieldsType"] = "FieldsV1"

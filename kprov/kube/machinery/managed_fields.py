@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from kprov.kube.machinery import (
     apply_conflicts,
@@ -23,6 +22,7 @@ from kprov.kube.machinery import schema as schemas
 from kprov.kube.machinery.apply_conflicts import ConflictError
 from kprov.kube.machinery.field_set import FieldSet, Path
 from kprov.kube.machinery.first_fields import first_fields
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.kind_versions import Differences, KindVersions, Versioned
 from kprov.kube.machinery.managed_entries import Entry, Key, Managers, cap, decoded, store, wire
 from kprov.kube.machinery.resources import api_version
@@ -34,8 +34,6 @@ from kprov.kube.machinery.structured_merge import (
 )
 from kprov.kube.machinery.structured_merge import field_set as fields_of
 from kprov.kube.machinery.zero_values import zero_of
-
-Object = dict[str, Any]
 
 _BEFORE_APPLY = "before-first-apply"
 #: Fields that belong to nobody, as upstream strips them.
@@ -58,8 +56,8 @@ _NOBODYS = frozenset(_UNOWNED - {("f:metadata",)})
 
 
 def update(
-    live: Object | None,
-    new: Object,
+    live: JsonObject | None,
+    new: JsonObject,
     gvk: schemas.Gvk,
     *,
     manager: str,
@@ -102,8 +100,8 @@ def update(
 
 
 def apply(
-    live: Object | None,
-    applied: Object,
+    live: JsonObject | None,
+    applied: JsonObject,
     gvk: schemas.Gvk,
     *,
     manager: str,
@@ -112,7 +110,7 @@ def apply(
     ignored: Iterable[Path] = (),
     schema: schemas.Schema | None = None,
     now: str | None = None,
-) -> Object:
+) -> JsonObject:
     """Server-side apply: the object that results, its managedFields written; arguments stay as they are.
 
     live: the stored object, None when it is to be made. Raises StatusError: 400 for a wrong apiVersion or
@@ -157,7 +155,7 @@ def apply(
     return result
 
 
-def without_managed_fields(obj: Object) -> Object:
+def without_managed_fields(obj: JsonObject) -> JsonObject:
     """A copy that differs in metadata only, for comparing writes: a changed time alone is no change."""
     metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}
     return {**obj, "metadata": metadata}
@@ -168,14 +166,14 @@ def _nobodys(ignored: tuple[Path, ...]) -> frozenset[Path]:
     return _NOBODYS.union(ignored)
 
 
-def _bare(obj: Object | None) -> Object:
+def _bare(obj: JsonObject | None) -> JsonObject:
     return {} if obj is None else without_managed_fields(obj)
 
 
 def _update(
     kind: KindVersions,
-    old: Object,
-    new: Object,
+    old: JsonObject,
+    new: JsonObject,
     managers: Managers,
     entry: Entry,
     ignored: Iterable[Path],
@@ -209,19 +207,19 @@ def _take_away(managers: Managers, differences: Differences, but: Key | None = N
 
 def _apply(
     kind: KindVersions,
-    live: Object,
-    applied: Object,
+    live: JsonObject,
+    applied: JsonObject,
     managers: Managers,
     entry: Entry,
     ignored: tuple[Path, ...],
     *,
     force: bool,
-) -> tuple[Object, Managers]:
+) -> tuple[JsonObject, Managers]:
     """The object that results, and who owns it then. ConflictError."""
     # Even an owner that is gone for its version keeps its time.
     before = managers.get(entry.key)
     managers = kind.reconciled(managers)
-    result: Object = merge(kind.node, live, applied)
+    result: JsonObject = merge(kind.node, live, applied)
     owned = field_set.without(fields_of(kind.node, applied), ignored)
     last = managers.get(entry.key)
     managers[entry.key] = replace(entry, fields=owned)
@@ -248,7 +246,7 @@ def _apply(
     return result, managers
 
 
-def _pruned(kind: KindVersions, merged: Object, managers: Managers, last: Entry) -> Object:
+def _pruned(kind: KindVersions, merged: JsonObject, managers: Managers, last: Entry) -> JsonObject:
     """`merged` without what the manager applied before, applies no more, and nobody else owns.
 
     It is taken apart in the version of that last time, what others own is put back in each one's own.
@@ -272,17 +270,17 @@ def _pruned(kind: KindVersions, merged: Object, managers: Managers, last: Entry)
     return kind.converted(Versioned(last.version, result), kind.own).document
 
 
-def _with_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> Object:
+def _with_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
     """What is kept, and of the whole what is owned."""
     node = kind.node_of(whole.version)
     assert node is not None, "owners in other versions are gone before"
     everything = with_named_parents(node, fields_of(node, whole.document))
     stays = with_named_parents(node, fields_of(node, kept.document)) | with_named_parents(node, owned)
-    result: Object = remove(node, whole.document, everything - stays)
+    result: JsonObject = remove(node, whole.document, everything - stays)
     return result
 
 
-def _live_or_new(live: Object | None, metadata: Object, subresource: str) -> Managers:
+def _live_or_new(live: JsonObject | None, metadata: JsonObject, subresource: str) -> Managers:
     """A client may write managedFields itself; an empty entry in them clears all."""
     sent = metadata.get("managedFields")
     stored = (live or {}).get("metadata", {}).get("managedFields")

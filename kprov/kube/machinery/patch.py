@@ -13,9 +13,8 @@ import orjson
 from kprov.kube.machinery import go_json, status
 from kprov.kube.machinery import json_patch as json_patch_rules
 from kprov.kube.machinery import schema as schemas
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.strategic_merge import StrategicMergeError, merge
-
-Object = dict[str, Any]
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -27,7 +26,7 @@ _MAX_OPERATIONS = 10_000
 _GO_OBJECT = "map[string]interface {}"
 
 
-def json_patch(doc: Object, patch: Any) -> Object:
+def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
     """RFC 6902. `patch` is a list of operations."""
     if patch is not None and not isinstance(patch, list):
         raise _undecodable(patch, "[]handlers.jsonPatchOp")
@@ -59,18 +58,18 @@ def _undecodable(found: Any, wanted: str, place: str = "value") -> status.Status
     return status.bad_request(f"error decoding patch: {text}")
 
 
-def merge_patch(doc: Object, patch: Any) -> Object:
+def merge_patch(doc: JsonObject, patch: Any) -> JsonObject:
     """RFC 7386: objects merge, null removes, anything else replaces."""
     if not isinstance(patch, dict):
         if patch is None:
             raise status.bad_request("Invalid JSON Patch")
         raise _undecodable(patch, _GO_OBJECT)
-    result: Object = copied(doc)
+    result: JsonObject = copied(doc)
     _merge_into(result, copied(patch))
     return result
 
 
-def _merge_into(target: Object, patch: Object) -> None:
+def _merge_into(target: JsonObject, patch: JsonObject) -> None:
     for name, value in patch.items():
         if value is None:
             target.pop(name, None)
@@ -84,8 +83,8 @@ def _merge_into(target: Object, patch: Object) -> None:
 
 
 def strategic_merge_patch(
-    doc: Object, patch: Any, gvk: schemas.Gvk, schema: schemas.Schema | None = None
-) -> Object:
+    doc: JsonObject, patch: Any, gvk: schemas.Gvk, schema: schemas.Schema | None = None
+) -> JsonObject:
     """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
     if not isinstance(patch, dict):
         if patch is None:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.kube.machinery.go_json import printed
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
-
-Object = dict[str, Any]
 
 PATCH = "$patch"
 RETAIN_KEYS = "$retainKeys"
@@ -32,7 +31,7 @@ class StrategicMergeError(ValueError):
     """A patch whose directives or lists cannot be followed; the text is upstream's."""
 
 
-def merge(original: Object, patch: Object, node: Node) -> Object:
+def merge(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
     """The merged object. `original` is used up; `patch` is left as it is."""
     if PATCH in patch:
         return _directive(patch)
@@ -57,7 +56,7 @@ def child_of(node: Node, name: str) -> Node:
     return ANY_NODE
 
 
-def _directive(patch: Object) -> Object:
+def _directive(patch: JsonObject) -> JsonObject:
     kind = patch[PATCH]
     if kind == "replace":
         return {name: value for name, value in patch.items() if name != PATCH}
@@ -66,7 +65,7 @@ def _directive(patch: Object) -> Object:
     raise StrategicMergeError(f"unknown patch type: {printed(kind)} in map: {printed(patch)}")
 
 
-def _merge_field(original: Object, name: str, value: Any, node: Node) -> None:
+def _merge_field(original: JsonObject, name: str, value: Any, node: Node) -> None:
     if value is None:
         original.pop(name, None)
         return
@@ -106,7 +105,7 @@ def plain_of(value: Any) -> Any:
     return value
 
 
-def _retain_keys(original: Object, patch: Object) -> None:
+def _retain_keys(original: JsonObject, patch: JsonObject) -> None:
     keys = patch.get(RETAIN_KEYS)
     if keys is None:
         return
@@ -117,7 +116,7 @@ def _retain_keys(original: Object, patch: Object) -> None:
         del original[name]
 
 
-def _delete_from_list(original: Object, name: str, values: Any) -> None:
+def _delete_from_list(original: JsonObject, name: str, values: Any) -> None:
     """Passed over where it is no list, or there is none to delete from."""
     held = original.get(name)
     if values is None:
@@ -128,7 +127,7 @@ def _delete_from_list(original: Object, name: str, values: Any) -> None:
         original[name] = [value for value in held if value not in values]
 
 
-def _ordered_lists(original: Object, patch: Object, node: Node) -> set[str]:
+def _ordered_lists(original: JsonObject, patch: JsonObject, node: Node) -> set[str]:
     """Merge the lists that come with an order; gives their names."""
     done: set[str] = set()
     for directive, order in patch.items():

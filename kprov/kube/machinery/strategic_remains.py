@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import ANY_NODE, Node
-from kprov.kube.machinery.strategic_merge import PATCH, RETAIN_KEYS, SET_ORDER, Object, child_of
+from kprov.kube.machinery.strategic_merge import PATCH, RETAIN_KEYS, SET_ORDER, child_of
 
 
-def remains(original: Object, patch: Object, node: Node) -> Object:
+def remains(original: JsonObject, patch: JsonObject, node: Node) -> JsonObject:
     """A new document. `original`: the object as it was before."""
     if patch.get(PATCH) == "replace":
         return {name: value for name, value in patch.items() if name != PATCH}
@@ -25,7 +26,7 @@ def remains(original: Object, patch: Object, node: Node) -> Object:
     }
 
 
-def _value(original: Object, name: str, value: Any, node: Node) -> Any:
+def _value(original: JsonObject, name: str, value: Any, node: Node) -> Any:
     held: Any = original.get(name)
     if type(held) is not type(value):
         return _taken(value)

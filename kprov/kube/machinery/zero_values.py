@@ -15,11 +15,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import Kind, Node
 
-Object = dict[str, Any]
 #: Where an empty list or map was: its owner, its name, itself.
-Emptied = tuple[Object, str, Any]
+Emptied = tuple[JsonObject, str, Any]
 
 _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
 _PREFIX: Final = "io.k8s."
@@ -55,7 +55,7 @@ def of_definition(name: str) -> Fields | None:
     return _types().get(name.removeprefix(_PREFIX))
 
 
-def normalize(value: Object, node: Node) -> list[Emptied]:
+def normalize(value: JsonObject, node: Node) -> list[Emptied]:
     """Change an object in place to what decoding into Go's types and encoding again would give.
 
     Gives the empty lists and maps that went, for put_back.
@@ -85,7 +85,7 @@ def shown_empty(gone: Sequence[Emptied]) -> Iterator[None]:
             owner[name] = None
 
 
-def _normalize(value: Object, node: Node, gone: list[Emptied]) -> None:
+def _normalize(value: JsonObject, node: Node, gone: list[Emptied]) -> None:
     fields = of(node)
     if fields is None:
         if node.kind is Kind.STRUCT:
@@ -130,7 +130,7 @@ def _descend(value: Any, node: Node | None, gone: list[Emptied]) -> None:
                 _descend(item, node.item, gone)
 
 
-def zero_of(node: Node) -> Object:
+def zero_of(node: Node) -> JsonObject:
     """The object that Go's zero value of a struct is encoded to; a new one each time."""
     fields = of(node)
     if fields is None:

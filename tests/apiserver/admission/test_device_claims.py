@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.admission.conftest import Space, eventually
 from tests.apiserver.servers import Answer
-
-Object = dict[str, Any]
 
 CLAIMS, TEMPLATES = "resource.k8s.io/v1/resourceclaims", "resource.k8s.io/v1/resourceclaimtemplates"
 ROLES = "/apis/rbac.authorization.k8s.io/v1"
@@ -19,7 +18,7 @@ NO_ADMIN = (
 )
 
 
-def claim(name: str, **exactly: Any) -> Object:
+def claim(name: str, **exactly: Any) -> JsonObject:
     request = {"name": "r", "exactly": {"deviceClassName": "gpu", **exactly}}
     return {"metadata": {"name": name}, "spec": {"devices": {"requests": [request]}}}
 
@@ -66,7 +65,7 @@ def test_who_may_write_which_part_of_a_status(space: Space) -> None:
     space.made(CLAIMS, claim("a"))
     allowed(space, f"{space.name}-write", "resourceclaims/status", verb="patch")
 
-    def write(status: Object) -> Answer:
+    def write(status: JsonObject) -> Answer:
         return space.server.ask(
             "PATCH",
             space.path(CLAIMS, "a") + "/status",

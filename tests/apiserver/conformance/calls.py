@@ -9,23 +9,22 @@ from contextlib import contextmanager
 from http.client import HTTPSConnection
 from typing import Any
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import ApiServer, Connection
-
-Object = dict[str, Any]
 
 MERGE = "application/merge-patch+json"
 _SECONDS = 20
 
 
-def ok(server: ApiServer, method: str, path: str, body: Any = None, **more: Any) -> Object:
+def ok(server: ApiServer, method: str, path: str, body: Any = None, **more: Any) -> JsonObject:
     """The answer's object; anything but 200 and 201 fails the test."""
     answer = server.ask(method, path, body, **more)
     assert answer.status in {200, 201}, (method, path, answer.body)
-    found: Object = answer.json
+    found: JsonObject = answer.json
     return found
 
 
-def merge(server: ApiServer, path: str, patch: Object) -> Object:
+def merge(server: ApiServer, path: str, patch: JsonObject) -> JsonObject:
     return ok(server, "PATCH", path, patch, content_type=MERGE)
 
 
@@ -52,21 +51,21 @@ class Watch:
         self._answer = connection.getresponse()
         assert self._answer.status == 200, self._answer.read()
 
-    def next(self) -> tuple[str, Object]:
+    def next(self) -> tuple[str, JsonObject]:
         """The next event; the connection's timeout ends the wait."""
         line = self._answer.readline()
         assert line, "the watch has ended"
         event = json.loads(line)
         return event["type"], event["object"]
 
-    def until(self, type_: str, name: str) -> Object:
+    def until(self, type_: str, name: str) -> JsonObject:
         """The object of the first event of that type and name."""
         while True:
             found, obj = self.next()
             if (found, obj["metadata"].get("name")) == (type_, name):
                 return obj
 
-    def rest(self) -> list[tuple[str, Object]]:
+    def rest(self) -> list[tuple[str, JsonObject]]:
         """All that comes until the server ends the watch."""
         events = [json.loads(line) for line in self._answer]
         return [(event["type"], event["object"]) for event in events]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _TEMPLATE = {"metadata": {"labels": {"app": "a"}}, "spec": _POD}
@@ -33,14 +33,14 @@ class Kind:
     entry: str
     path: str
     plural: str
-    body: Object
-    status: Object | None = None
-    changed: Object = field(default_factory=lambda: {"metadata": {"annotations": {"patched": "yes"}}})
+    body: JsonObject
+    status: JsonObject | None = None
+    changed: JsonObject = field(default_factory=lambda: {"metadata": {"annotations": {"patched": "yes"}}})
     name: str = "a{}"
     namespaced: bool = True
 
 
-def _cluster(entry: str, path: str, plural: str, body: Object, **more: Any) -> Kind:
+def _cluster(entry: str, path: str, plural: str, body: JsonObject, **more: Any) -> Kind:
     return Kind(entry, path, plural, body, namespaced=False, **more)
 
 

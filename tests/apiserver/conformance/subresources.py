@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _TEMPLATE = {"metadata": {"labels": {"app": "a"}}, "spec": _POD}
@@ -23,7 +23,7 @@ class Of:
     entry: str
     path: str
     plural: str
-    body: Object
+    body: JsonObject
     namespaced: bool = True
 
     def collection(self, namespace: str = "") -> str:
@@ -36,12 +36,12 @@ class Of:
 class Status(Of):
     """update, patch: what the status is made to say; not_through_status: changes of a spec that must not last."""
 
-    update: Object = field(default_factory=dict)
-    patch: Object = field(default_factory=dict)
-    not_through_status: Object = field(default_factory=dict)
+    update: JsonObject = field(default_factory=dict)
+    patch: JsonObject = field(default_factory=dict)
+    not_through_status: JsonObject = field(default_factory=dict)
 
 
-def _condition(name: str, **more: str) -> Object:
+def _condition(name: str, **more: str) -> JsonObject:
     return {"type": name, "status": "True", "reason": "E2E", "message": "Set from e2e test", **more}
 
 
@@ -53,15 +53,17 @@ def _conditions(**more: str) -> dict[str, Any]:
 
 
 _APPS = "/apis/apps/v1"
-_PODS: Object = {"spec": _POD}
-_SETS: Object = {"spec": {"replicas": 1, **_SELECTS}}
-_STATEFUL: Object = {"spec": {"replicas": 1, "serviceName": "test", **_SELECTS}}
-_BUDGET: Object = {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"foo": "bar"}}}}
-_JOB: Object = {
+_PODS: JsonObject = {"spec": _POD}
+_SETS: JsonObject = {"spec": {"replicas": 1, **_SELECTS}}
+_STATEFUL: JsonObject = {"spec": {"replicas": 1, "serviceName": "test", **_SELECTS}}
+_BUDGET: JsonObject = {"spec": {"minAvailable": 1, "selector": {"matchLabels": {"foo": "bar"}}}}
+_JOB: JsonObject = {
     "spec": {"suspend": True, "template": {"spec": {**_POD, "restartPolicy": "Never"}}, "parallelism": 2}
 }
-_VOLUME: Object = {"spec": {"capacity": {"storage": "2Mi"}, "accessModes": ["ReadWriteOnce"], "csi": _DISK}}
-_ATTACHMENT: Object = {
+_VOLUME: JsonObject = {
+    "spec": {"capacity": {"storage": "2Mi"}, "accessModes": ["ReadWriteOnce"], "csi": _DISK}
+}
+_ATTACHMENT: JsonObject = {
     "spec": {"attacher": "e2e.example.com", "nodeName": "none", "source": {"persistentVolumeName": "p"}}
 }
 _STATEFUL_ENTRY = "StatefulSet Basic StatefulSet functionality"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jwt
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, ok
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 ROOT_CA = "kube-root-ca.crt"
@@ -28,7 +25,7 @@ def test_accounts_should_allow_opting_out_of_api_token_automount(governed: ApiSe
         ok(governed, "POST", accounts(home), body)
     for account, by_account in (("default", True), ("mount", True), ("nomount", False)):
         for by_pod in (None, True, False):
-            spec: Object = {"containers": [{"name": "token-test", "image": "agnhost"}]}
+            spec: JsonObject = {"containers": [{"name": "token-test", "image": "agnhost"}]}
             spec |= {"restartPolicy": "Never", "serviceAccountName": account}
             if by_pod is not None:
                 spec["automountServiceAccountToken"] = by_pod

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, settle, watching
 from tests.apiserver.conformance.operations import KINDS, Kind
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 _NUMBERS = itertools.count(1)
 
@@ -63,12 +62,12 @@ def test_entry(server: ApiServer, namespace: str, kind: Kind) -> None:
     assert names(ok(server, "GET", f"{path}?labelSelector={label}")) == set()
 
 
-def new(kind: Kind, namespace: str) -> Object:
+def new(kind: Kind, namespace: str) -> JsonObject:
     metadata = {"name": kind.name.format(next(_NUMBERS)), "labels": {"special-label": namespace}}
     return {"metadata": metadata, **kind.body}
 
 
-def names(listed: Object) -> set[str]:
+def names(listed: JsonObject) -> set[str]:
     return {each["metadata"]["name"] for each in listed["items"]}
 
 
@@ -84,7 +83,7 @@ def discover(server: ApiServer, kind: Kind) -> None:
         assert f"{kind.plural}/status" in resources
 
 
-def change_status(server: ApiServer, item: str, status: Object) -> None:
+def change_status(server: ApiServer, item: str, status: JsonObject) -> None:
     """Read, patch and replace the status; the rest stays as it was."""
     before = ok(server, "GET", f"{item}/status")
     patched = merge(server, f"{item}/status", {"status": status})
@@ -93,7 +92,7 @@ def change_status(server: ApiServer, item: str, status: Object) -> None:
     assert includes(annotate(server, f"{item}/status", "through-status")["status"], status)
 
 
-def annotate(server: ApiServer, path: str, name: str) -> Object:
+def annotate(server: ApiServer, path: str, name: str) -> JsonObject:
     """Read, change and replace, again when the server's own controllers were faster."""
     while True:
         obj = ok(server, "GET", path)
@@ -101,7 +100,7 @@ def annotate(server: ApiServer, path: str, name: str) -> Object:
         answer = server.ask("PUT", path, obj)
         if answer.status != 409:
             assert answer.status == 200, answer.body
-            changed: Object = answer.json
+            changed: JsonObject = answer.json
             return changed
 
 

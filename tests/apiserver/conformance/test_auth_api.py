@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,8 +13,6 @@ from cryptography.x509.oid import NameOID
 
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 

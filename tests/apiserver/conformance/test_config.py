@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pytest
 
 from tests.apiserver.conformance.calls import merge, ok, settle
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 _TEMPLATE = {
     "metadata": {"labels": {"app": "a"}},

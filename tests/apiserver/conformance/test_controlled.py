@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok, watching
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _NO_KUBELET = "kubelet: pods stay pending"
@@ -71,12 +68,12 @@ def test_ordered_namespace_deletion_should_delete_pod_first(governed: ApiServer,
     eventually(lambda: governed.get(root(home)).status == 404)
 
 
-def slices(server: ApiServer, namespace: str, service: str) -> list[Object]:
+def slices(server: ApiServer, namespace: str, service: str) -> list[JsonObject]:
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     return list(ok(server, "GET", f"{path}?labelSelector=kubernetes.io/service-name={service}")["items"])
 
 
-SERVICE: Object = {
+SERVICE: JsonObject = {
     "metadata": {"name": "example-empty-selector"},
     "spec": {
         "selector": {"does-not-match-anything": "endpoints"},
@@ -111,7 +108,7 @@ def test_endpoints_for_a_selector_that_matches_no_pods(governed: ApiServer, home
     eventually(lambda: governed.get(path).status == 404)
 
 
-def replica_set(name: str, replicas: int, labels: dict[str, str]) -> Object:
+def replica_set(name: str, replicas: int, labels: dict[str, str]) -> JsonObject:
     template = {"metadata": {"labels": labels}, "spec": _POD}
     spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
     return {"metadata": {"name": name, "labels": labels}, "spec": spec}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 TIME = "2024-01-01T00:00:00.000000Z"
 
@@ -19,7 +16,7 @@ def paths(namespace: str) -> tuple[str, str]:
     return f"/api/v1/{tail}", f"/apis/events.k8s.io/v1/{tail}"
 
 
-def new_event(name: str, namespace: str, label: str = "a") -> Object:
+def new_event(name: str, namespace: str, label: str = "a") -> JsonObject:
     return {
         "metadata": {"name": name, "labels": {"testevent-set": label}},
         "regarding": {"kind": "Pod", "name": "p", "namespace": namespace},
@@ -33,7 +30,7 @@ def new_event(name: str, namespace: str, label: str = "a") -> Object:
     }
 
 
-def core_event(name: str, namespace: str, label: str = "a") -> Object:
+def core_event(name: str, namespace: str, label: str = "a") -> JsonObject:
     return {
         "metadata": {"name": name, "labels": {"testevent-constant": label}},
         "involvedObject": {"kind": "Pod", "name": "p", "namespace": namespace},
@@ -44,7 +41,7 @@ def core_event(name: str, namespace: str, label: str = "a") -> Object:
     }
 
 
-def names(listed: Object) -> list[str]:
+def names(listed: JsonObject) -> list[str]:
     return [each["metadata"]["name"] for each in listed["items"]]
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import Answer, ApiServer
-
-Object = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -20,13 +19,13 @@ def patch(server: ApiServer, path: str, manager: str, body: Any, kind: str = MER
     return server.ask("PATCH", f"{path}?fieldManager={manager}{more}", body, content_type=kind)
 
 
-def owners(obj: Object) -> dict[tuple[str, str], Object]:
+def owners(obj: JsonObject) -> dict[tuple[str, str], JsonObject]:
     """FieldsV1 by manager and version."""
     entries = obj["metadata"].get("managedFields") or ()
     return {(each["manager"], each["apiVersion"]): each["fieldsV1"] for each in entries}
 
 
-def autoscaler(version: str, **spec: Any) -> Object:
+def autoscaler(version: str, **spec: Any) -> JsonObject:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
     return {
         "apiVersion": f"autoscaling/{version}",
@@ -36,7 +35,7 @@ def autoscaler(version: str, **spec: Any) -> Object:
     }
 
 
-def cpu(utilization: int) -> Object:
+def cpu(utilization: int) -> JsonObject:
     target = {"type": "Utilization", "averageUtilization": utilization}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
@@ -45,7 +44,7 @@ def autoscalers(version: str, namespace: str) -> str:
     return f"/apis/autoscaling/{version}/namespaces/{namespace}/horizontalpodautoscalers"
 
 
-def deployment(**spec: Any) -> Object:
+def deployment(**spec: Any) -> JsonObject:
     labels = {"a": "b"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     spec = {"selector": {"matchLabels": labels}, "template": template, **spec}
@@ -140,7 +139,7 @@ def test_owners_of_an_event_stay_within_one_group(server: ApiServer, namespace: 
 
 @pytest.mark.parametrize("given", [[], [{}]], ids=["none", "an empty one"])
 def test_a_client_may_say_that_nobody_owns_anything(
-    server: ApiServer, made: str, given: list[Object]
+    server: ApiServer, made: str, given: list[JsonObject]
 ) -> None:
     cleared = patch(server, made, "me", {"metadata": {"managedFields": given}, "spec": {"paused": True}}).json
     assert "managedFields" not in cleared["metadata"]

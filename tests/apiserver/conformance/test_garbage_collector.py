@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 PENDING = "kubelet: pods stay pending"
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
@@ -25,7 +24,7 @@ def apps(namespace: str) -> str:
     return f"/apis/apps/v1/namespaces/{namespace}"
 
 
-def owner(obj: Object, kind: str, **more: Any) -> Object:
+def owner(obj: JsonObject, kind: str, **more: Any) -> JsonObject:
     return {
         "apiVersion": "v1",
         "kind": kind,
@@ -36,7 +35,7 @@ def owner(obj: Object, kind: str, **more: Any) -> Object:
 
 def controller(
     server: ApiServer, namespace: str, name: str, replicas: int, finalizers: list[str] | None = None
-) -> Object:
+) -> JsonObject:
     """A replication controller, whose pods will have these finalizers."""
     metadata = {"labels": {"app": name}, "finalizers": finalizers or []}
     spec = {"replicas": replicas, "template": {"metadata": metadata, "spec": _POD}}
@@ -44,18 +43,20 @@ def controller(
     return ok(server, "POST", path, {"metadata": {"name": name}, "spec": spec})
 
 
-def with_pods(server: ApiServer, namespace: str, name: str, finalizers: list[str] | None = None) -> Object:
+def with_pods(
+    server: ApiServer, namespace: str, name: str, finalizers: list[str] | None = None
+) -> JsonObject:
     """A replication controller whose pods are there."""
     made = controller(server, namespace, name, COUNT, finalizers)
     eventually(lambda: len(pods(server, namespace)) == COUNT)
     return made
 
 
-def pods(server: ApiServer, namespace: str) -> list[Object]:
+def pods(server: ApiServer, namespace: str) -> list[JsonObject]:
     return list(ok(server, "GET", f"{root(namespace)}/pods")["items"])
 
 
-def delete(server: ApiServer, path: str, policy: str, made: Object) -> Object:
+def delete(server: ApiServer, path: str, policy: str, made: JsonObject) -> JsonObject:
     preconditions = {"uid": made["metadata"]["uid"]}
     return ok(server, "DELETE", path, {"propagationPolicy": policy, "preconditions": preconditions})
 
@@ -82,7 +83,7 @@ def test_should_orphan_pods_created_by_rc_if_delete_options_say_so(governed: Api
     assert not any(each["metadata"].get("ownerReferences") for each in left)
 
 
-def deployed(server: ApiServer, namespace: str) -> Object:
+def deployed(server: ApiServer, namespace: str) -> JsonObject:
     """A deployment whose replica set is there."""
     spec = {"replicas": 1, "selector": {"matchLabels": {"app": "a"}}, "template": _TEMPLATE}
     made = ok(server, "POST", f"{apps(namespace)}/deployments", {"metadata": {"name": "d"}, "spec": spec})

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 STRATEGIC = "application/strategic-merge-patch+json"
 IMAGE = "registry.k8s.io/pause:3.10"
@@ -21,12 +20,12 @@ def pods(namespace: str) -> str:
     return f"/api/v1/namespaces/{namespace}/pods"
 
 
-def new_pod(name: str = "p", labels: dict[str, str] | None = None, **spec: Any) -> Object:
+def new_pod(name: str = "p", labels: dict[str, str] | None = None, **spec: Any) -> JsonObject:
     containers = [{"name": "c", "image": IMAGE}]
     return {"metadata": {"name": name, "labels": labels or {}}, "spec": {"containers": containers, **spec}}
 
 
-def run(server: ApiServer, namespace: str, name: str, node: str = "n1") -> Object:
+def run(server: ApiServer, namespace: str, name: str, node: str = "n1") -> JsonObject:
     """Bind a pod and say that it runs."""
     target = {"metadata": {"name": name}, "target": {"kind": "Node", "name": node}}
     ok(server, "POST", f"{pods(namespace)}/{name}/binding", target)
@@ -206,7 +205,7 @@ def test_ephemeral_containers_should_be_updated_in_an_existing_pod(server: ApiSe
     run(server, namespace, "p")
     path = f"{pods(namespace)}/p/ephemeralcontainers"
 
-    def debugger(name: str) -> Object:
+    def debugger(name: str) -> JsonObject:
         return {"name": name, "image": IMAGE, "terminationMessagePolicy": "File", "imagePullPolicy": "Always"}
 
     patch = {"spec": {"ephemeralContainers": [debugger("debugger")]}}

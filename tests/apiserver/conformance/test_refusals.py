@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import ok
 from tests.apiserver.servers import ApiServer
 
-Object = dict[str, Any]
-
-POD: Object = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-DEPLOYMENT: Object = {
+POD: JsonObject = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+DEPLOYMENT: JsonObject = {
     "metadata": {"name": "d"},
     "spec": {
         "selector": {"matchLabels": {"a": "b"}},
@@ -21,7 +18,7 @@ DEPLOYMENT: Object = {
 }
 
 
-def refused(server: ApiServer, method: str, path: str, body: Object | None = None) -> tuple[int, str]:
+def refused(server: ApiServer, method: str, path: str, body: JsonObject | None = None) -> tuple[int, str]:
     answer = server.ask(method, path, body)
     return answer.status, answer.json["message"]
 
@@ -53,7 +50,7 @@ def test_what_was_given_empty_is_shown_empty(server: ApiServer, namespace: str) 
     ("metadata", "status"), [({"name": "other"}, 422), ({"namespace": "other"}, 400), ({}, 404)]
 )
 def test_a_token_request_is_looked_at_before_its_account(
-    server: ApiServer, namespace: str, metadata: Object, status: int
+    server: ApiServer, namespace: str, metadata: JsonObject, status: int
 ) -> None:
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/nobody/token"
     assert refused(server, "POST", path, {"metadata": metadata, "spec": {}})[0] == status

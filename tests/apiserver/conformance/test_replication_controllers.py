@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import eventually, merge, ok
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 _POD = {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]}
 _NO_KUBELET = "kubelet: pods stay pending"
@@ -19,7 +16,7 @@ def path(namespace: str, plural: str, name: str = "") -> str:
     return f"/api/v1/namespaces/{namespace}/{plural}/{name}".rstrip("/")
 
 
-def replication_controller(name: str, replicas: int) -> Object:
+def replication_controller(name: str, replicas: int) -> JsonObject:
     labels = {"name": name}
     template = {"metadata": {"labels": labels}, "spec": _POD}
     return {
@@ -72,7 +69,7 @@ def test_replication_controller_should_surface_a_failure_condition(governed: Api
     item = path(home, "replicationcontrollers", name)
     ok(governed, "POST", path(home, "replicationcontrollers"), replication_controller(name, 3))
 
-    def failure(of_generation: int) -> list[Object] | None:
+    def failure(of_generation: int) -> list[JsonObject] | None:
         status = ok(governed, "GET", item)["status"]
         if status.get("observedGeneration", 0) < of_generation:
             return None

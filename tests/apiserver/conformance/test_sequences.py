@@ -6,25 +6,24 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import MERGE, merge, ok, watching
 from tests.apiserver.servers import Answer, ApiServer
-
-Object = dict[str, Any]
 
 APPLY = "application/apply-patch+yaml"
 HELD = {"finalizers": ["a.example/f"]}
 LONG_AGO = "2026-01-01T00:00:00Z"
 
 
-def pod(**spec: Any) -> Object:
+def pod(**spec: Any) -> JsonObject:
     return {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}], **spec}}
 
 
-def config_map(**metadata: Any) -> Object:
+def config_map(**metadata: Any) -> JsonObject:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", **metadata}}
 
 
-def workload(**spec: Any) -> Object:
+def workload(**spec: Any) -> JsonObject:
     template = {
         "metadata": {"labels": {"app": "a"}},
         "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -33,11 +32,11 @@ def workload(**spec: Any) -> Object:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec}
 
 
-def applied(server: ApiServer, item: str, obj: Object, manager: str = "m", query: str = "") -> Answer:
+def applied(server: ApiServer, item: str, obj: JsonObject, manager: str = "m", query: str = "") -> Answer:
     return server.ask("PATCH", f"{item}?fieldManager={manager}{query}", obj, content_type=APPLY)
 
 
-def owners(obj: Object) -> list[tuple[str, str]]:
+def owners(obj: JsonObject) -> list[tuple[str, str]]:
     return [
         (each["manager"], each.get("subresource", "")) for each in obj["metadata"].get("managedFields", [])
     ]
@@ -197,7 +196,7 @@ def test_an_event_of_either_group_is_one_kind(server: ApiServer, namespace: str)
 
 
 @pytest.mark.parametrize("precondition", [{"uid": "u"}, {"resourceVersion": "1"}])
-def test_preconditions_of_namespaces(server: ApiServer, namespace: str, precondition: Object) -> None:
+def test_preconditions_of_namespaces(server: ApiServer, namespace: str, precondition: JsonObject) -> None:
     answer = server.ask("DELETE", f"/api/v1/namespaces/{namespace}", {"preconditions": precondition})
     about = f'Operation cannot be fulfilled on namespaces "{namespace}": Precondition failed: '
     assert (answer.status, answer.json["details"]["kind"]) == (409, "namespaces")

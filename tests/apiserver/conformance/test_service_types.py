@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import ok
 from tests.apiserver.servers import ApiServer
 
-Object = dict[str, Any]
-
 _PORTS = {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}]}
-_NAMED: Object = {"type": "ExternalName", "externalName": "example.com"}
+_NAMED: JsonObject = {"type": "ExternalName", "externalName": "example.com"}
 
 
 _QUIET = "kube-proxy, DNS and pods: nobody calls the service"

@@ -6,18 +6,17 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import MERGE, merge, ok, settle, watching
 from tests.apiserver.conformance.subresources import COLLECTIONS, SCALES, STATUSES, Of, Status
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 
 def entries(rows: tuple[Any, ...]) -> list[Any]:
     return [pytest.param(row, id=row.entry, marks=pytest.mark.entry(row.entry)) for row in rows]
 
 
-def make(server: ApiServer, kind: Of, namespace: str, name: str, **labels: str) -> Object:
+def make(server: ApiServer, kind: Of, namespace: str, name: str, **labels: str) -> JsonObject:
     body = {"metadata": {"name": name, "labels": labels}, **kind.body}
     return ok(server, "POST", kind.collection(namespace), body)
 
@@ -164,7 +163,7 @@ def test_a_pod_that_is_bound_or_evicted_is_answered_as_created(server: ApiServer
 
 def test_a_binding_in_its_own_collection_names_a_pod(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/bindings"
-    nobody: Object = {"apiVersion": "v1", "kind": "Binding", "metadata": {}, "target": {"name": "n"}}
+    nobody: JsonObject = {"apiVersion": "v1", "kind": "Binding", "metadata": {}, "target": {"name": "n"}}
     refused = server.post(path, nobody)
     assert (refused.status, refused.json["message"]) == (400, "Name parameter required.")
     refused = server.post(path, nobody | {"target": {}})
@@ -175,7 +174,7 @@ def test_an_eviction_is_of_its_paths_namespace_and_of_the_pod_it_asks_for(
     server: ApiServer, namespace: str
 ) -> None:
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    eviction: Object = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
+    eviction: JsonObject = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
     other = eviction | {"metadata": {"name": "a", "namespace": "other"}}
     assert server.post(f"{pods}/a/eviction", other).status == 400
     assert server.post(f"{pods}/a/eviction", eviction | {"deleteOptions": {"dryRun": ["X"]}}).status == 404
@@ -222,7 +221,7 @@ def test_an_eviction_that_cannot_end_its_pod_has_told_the_pod(server: ApiServer,
     pods = f"/api/v1/namespaces/{namespace}/pods"
     pod = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     assert server.post(pods, pod).status == 201
-    eviction: Object = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
+    eviction: JsonObject = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
     wrong = eviction | {"deleteOptions": {"propagationPolicy": "X"}}
     assert server.post(f"{pods}/a/eviction", wrong).status == 422
     (condition,) = server.get(f"{pods}/a").json["status"]["conditions"]
@@ -231,7 +230,7 @@ def test_an_eviction_that_cannot_end_its_pod_has_told_the_pod(server: ApiServer,
 
 def test_a_namespace_ends_in_two_steps_even_when_nothing_holds_it(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}-ends"
-    body: Object = {"metadata": {"name": f"{namespace}-ends"}, "spec": {"finalizers": []}}
+    body: JsonObject = {"metadata": {"name": f"{namespace}-ends"}, "spec": {"finalizers": []}}
     assert server.post("/api/v1/namespaces", body).status == 201
     assert server.ask("PUT", f"{path}/finalize", body).json["spec"] == {}
     gone = server.ask("DELETE", path).json
@@ -258,7 +257,7 @@ def test_a_namespace_held_by_its_metadata_is_told_so_when_asked_again(
 ) -> None:
     name = f"{namespace}-held"
     path = f"/api/v1/namespaces/{name}"
-    body: Object = {"metadata": {"name": name, "finalizers": ["a.b/c"]}}
+    body: JsonObject = {"metadata": {"name": name, "finalizers": ["a.b/c"]}}
     assert server.post("/api/v1/namespaces", body).status == 201
     assert "deletionGracePeriodSeconds" not in server.ask("DELETE", path).json["metadata"]
     assert "deletionGracePeriodSeconds" not in server.ask("DELETE", path).json["metadata"]
@@ -272,7 +271,7 @@ def test_a_namespace_held_by_its_metadata_is_told_so_when_asked_again(
 def test_finalizers_that_are_no_names_hold_no_namespace(
     server: ApiServer, namespace: str, finalizer: str
 ) -> None:
-    body: Object = {"metadata": {"name": namespace}, "spec": {"finalizers": ["kubernetes", finalizer]}}
+    body: JsonObject = {"metadata": {"name": namespace}, "spec": {"finalizers": ["kubernetes", finalizer]}}
     refused = server.ask("PUT", f"/api/v1/namespaces/{namespace}/finalize", body)
     assert refused.status == 422
     assert {each["field"] for each in refused.json["details"]["causes"]} == {"spec.finalizers[1]"}
@@ -292,7 +291,7 @@ def test_who_owned_fields_before_they_were_applied_owned_them_through_that_path(
 ) -> None:
     """What was stored without owners, here by taking them away."""
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    pod: Object = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    pod: JsonObject = {"metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     assert server.post(pods, pod).status == 201
     merge(server, f"{pods}/a/status", {"status": {"phase": "Running"}})
     merge(server, f"{pods}/a", {"metadata": {"managedFields": [{}]}})

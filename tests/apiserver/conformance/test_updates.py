@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.servers import Answer, ApiServer, Etcd
-
-Object = dict[str, Any]
 
 MERGE = "application/merge-patch+json"
 APPLY = "application/apply-patch+yaml"
@@ -22,12 +21,12 @@ def merged(server: ApiServer, path: str, body: Any) -> Answer:
     return server.ask("PATCH", path, body, content_type=MERGE)
 
 
-def pod(**spec: Any) -> Object:
+def pod(**spec: Any) -> JsonObject:
     spec = {"containers": [{"name": "c", "image": "i"}], **spec}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
 
 
-def near(*keys: str) -> Object:
+def near(*keys: str) -> JsonObject:
     terms = [{"matchExpressions": [{"key": key, "operator": "In", "values": ["a"]}]} for key in keys]
     return {"nodeSelectorTerms": terms}
 
@@ -99,7 +98,7 @@ def test_what_webhooks_of_old_have_stays(over_etcd: tuple[Etcd, ApiServer]) -> N
     )
 
 
-def controller(env: list[Object]) -> Object:
+def controller(env: list[JsonObject]) -> JsonObject:
     spec = {"containers": [{"name": "c", "image": "i", "env": env}]}
     template = {"metadata": {"labels": {"a": "b"}}, "spec": spec}
     return {
@@ -134,9 +133,9 @@ def test_an_update_that_leaves_the_spec_warns_of_no_template(server: ApiServer, 
 def test_items_of_one_key_are_owned_together(server: ApiServer, namespace: str) -> None:
     path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
 
-    def owned(answer: Answer) -> Object:
+    def owned(answer: Answer) -> JsonObject:
         spec = answer.json["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]
-        found: Object = spec["f:containers"]['k:{"name":"c"}']["f:env"]
+        found: JsonObject = spec["f:containers"]['k:{"name":"c"}']["f:env"]
         return found
 
     key = 'k:{"name":"A"}'
@@ -214,7 +213,7 @@ def test_a_gated_pods_affinity_comes_with_a_node_affinity_only(server: ApiServer
     assert '+ "Affinity": {\n+  "NodeAffinity": null,' in refused.json["message"]
     taken = merged(server, f"{path}/a", {"spec": {"affinity": {"nodeAffinity": {REQUIRED: near("a")}}}})
     assert taken.status == 200
-    emptied: Object = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}
+    emptied: JsonObject = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}}
     causes = merged(server, f"{path}/a", {"spec": {"affinity": emptied}}).json["details"]["causes"]
     text = "Invalid value: []: no additions/deletions to non-empty NodeSelectorTerms list are allowed"
     assert causes[1]["message"] == text

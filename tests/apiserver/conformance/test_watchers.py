@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.conformance.calls import merge, ok, watching
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 LABEL = "watch-this-configmap"
 
 
-def config_map(name: str, label: str = "a") -> Object:
+def config_map(name: str, label: str = "a") -> JsonObject:
     return {"metadata": {"name": name, "labels": {LABEL: label}}, "data": {"mutation": "0"}}
 
 
-def mutate(server: ApiServer, path: str, number: int) -> Object:
+def mutate(server: ApiServer, path: str, number: int) -> JsonObject:
     return merge(server, path, {"data": {"mutation": str(number)}})
 
 

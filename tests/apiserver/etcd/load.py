@@ -10,14 +10,13 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import aiohttp
 
+from kprov.kube.machinery.json_object import JsonObject
 from tests.apiserver.etcd.checker import Event, Seen, State, Stretch, Write
 from tests.apiserver.servers import ApiServer
-
-Object = dict[str, Any]
 
 #: Seconds a client waits for an answer: longer than the server takes to give up.
 _PATIENCE: Final = 30.0
@@ -39,7 +38,9 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None, sock_read=_PATIENCE),
         )
 
-    async def ask(self, method: str, path: str = "", body: Object | None = None) -> tuple[int, Object]:
+    async def ask(
+        self, method: str, path: str = "", body: JsonObject | None = None
+    ) -> tuple[int, JsonObject]:
         """Status and object. aiohttp.ClientError, TimeoutError: no answer."""
         async with self.session.request(method, self.place + path, json=body) as answer:
             return answer.status, await answer.json()
@@ -58,12 +59,12 @@ class Client:
             await asyncio.sleep(_PAUSE)
 
 
-def _token(obj: Object) -> str:
+def _token(obj: JsonObject) -> str:
     token: str = obj["data"]["token"]
     return token
 
 
-def _revision(obj: Object) -> int:
+def _revision(obj: JsonObject) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
@@ -94,7 +95,7 @@ class Writer:
         return self.number, len(self.writes), self.longest, self.errors
 
     async def run(self, stop: asyncio.Event) -> None:
-        objects: dict[str, Object] = {}
+        objects: dict[str, JsonObject] = {}
         last = time.monotonic()
         for count in itertools.count():
             if stop.is_set():
@@ -106,7 +107,7 @@ class Writer:
             else:
                 await asyncio.sleep(_PAUSE)
 
-    async def _one(self, client: Client, objects: dict[str, Object], token: str) -> bool:
+    async def _one(self, client: Client, objects: dict[str, JsonObject], token: str) -> bool:
         """A write; whether it was acknowledged."""
         operation: Literal["create", "update", "delete"] = "create"
         if len(objects) > 3:

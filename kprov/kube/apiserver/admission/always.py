@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _EVERYTHING = frozenset({"CREATE", "UPDATE", "DELETE", "CONNECT"})
 
 
@@ -72,7 +71,7 @@ class AlwaysPullImages(AdmissionPlugin):
                 raise refused(attributes, text)
 
 
-def _containers(spec: Object) -> Iterator[tuple[str, Object]]:
+def _containers(spec: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"spec.{kind}[{index}]", container

@@ -22,8 +22,7 @@ from kprov.kube.apiserver.admission.plugin import (
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = "certificates.k8s.io"
 REQUESTS: Final = frozenset({(GROUP, "certificatesigningrequests")})
@@ -93,7 +92,7 @@ class CertificateSubjectRestriction(AdmissionPlugin):
             raise refused(attributes, text)
 
 
-def _signed(request: Object) -> tuple[Any, Any]:
+def _signed(request: JsonObject) -> tuple[Any, Any]:
     status = request.get("status") or {}
     return status.get("certificate"), status.get("conditions") or []
 

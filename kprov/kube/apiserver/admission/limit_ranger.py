@@ -12,9 +12,8 @@ from kprov.kube.apiserver.admission import limits
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
-
-Object = dict[str, Any]
 
 _ANNOTATION: Final = "kubernetes.io/limit-ranger"
 _KINDS: Final = (("containers", "container"), ("initContainers", "init container"))
@@ -58,7 +57,7 @@ def _looks_at(attributes: Attributes) -> bool:
     return attributes.operation == "CREATE" or attributes.resource.plural != "pods"
 
 
-def _fill_in(pod: Object, limit_range: Mapping[str, Any]) -> None:
+def _fill_in(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
     """Defaults of a range's Container items, and an annotation that tells which."""
     defaults: dict[str, dict[str, str]] = {"requests": {}, "limits": {}}
     for item in limit_range["spec"].get("limits") or ():
@@ -81,7 +80,7 @@ def _fill_in(pod: Object, limit_range: Mapping[str, Any]) -> None:
         pod["metadata"]["annotations"] = annotations
 
 
-def _broken_by_pod(item: Object, pod: Object) -> list[str]:
+def _broken_by_pod(item: JsonObject, pod: JsonObject) -> list[str]:
     kind = item.get("type", "")
     if kind == "Container":
         containers = [each for part, _ in _KINDS for each in pod["spec"].get(part) or ()]
@@ -95,14 +94,14 @@ def _broken_by_pod(item: Object, pod: Object) -> list[str]:
     return []
 
 
-def _broken_by_claim(item: Object, claim: Object) -> list[str]:
+def _broken_by_claim(item: JsonObject, claim: JsonObject) -> list[str]:
     if item.get("type") != "PersistentVolumeClaim":
         return []
     requests, _ = _amounts(claim["spec"].get("resources") or {})
     return limits.broken_requests(item["type"], item, requests)
 
 
-def _amounts(resources: Object) -> tuple[limits.Amounts, limits.Amounts]:
+def _amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     requests, most = (
         {name: Quantity.parse(value) for name, value in (resources.get(part) or {}).items()}
         for part in ("requests", "limits")
@@ -110,7 +109,7 @@ def _amounts(resources: Object) -> tuple[limits.Amounts, limits.Amounts]:
     return requests, most
 
 
-def _of_pod(spec: Object) -> tuple[limits.Amounts, limits.Amounts]:
+def _of_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     """Requests and limits of the whole pod; its overhead is the runtime class's business."""
     pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
     return of_pod(pod, "requests"), of_pod(pod, "limits")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
-Object = dict[str, Any]
 Amounts = dict[str, Quantity]
 
 
-def broken(kind: str, item: Object, requests: Amounts, limits: Amounts) -> list[str]:
+def broken(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
     """The broken rules of min, max and maxLimitRequestRatio."""
     checks = (("min", _minimum), ("max", _maximum), ("maxLimitRequestRatio", _ratio))
     found = []
@@ -22,7 +20,7 @@ def broken(kind: str, item: Object, requests: Amounts, limits: Amounts) -> list[
     return found
 
 
-def broken_requests(kind: str, item: Object, requests: Amounts) -> list[str]:
+def broken_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]:
     """As `broken`, for kinds that have requests only (claims)."""
     found = []
     for name, value in (item.get("min") or {}).items():

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _KINDS: Final = (("initContainers", "init container"), ("containers", "container"))
 _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 
-def broken(account: Mapping[str, Any], spec: Object, *, only_ephemeral: bool) -> str:
+def broken(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
     """The first one, as a text; "" when there is none."""
     allowed = {each.get("name") for each in account.get("secrets") or ()}
     name = account["metadata"]["name"]
@@ -33,7 +33,7 @@ def broken(account: Mapping[str, Any], spec: Object, *, only_ephemeral: bool) ->
     return "" if only_ephemeral else _of_pulls(account, spec, end)
 
 
-def _of_pulls(account: Mapping[str, Any], spec: Object, end: str) -> str:
+def _of_pulls(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
     pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
     for index, each in enumerate(spec.get("imagePullSecrets") or ()):
         if each.get("name") not in pulled:
@@ -41,7 +41,7 @@ def _of_pulls(account: Mapping[str, Any], spec: Object, end: str) -> str:
     return ""
 
 
-def _used(container: Object) -> list[tuple[str, str]]:
+def _used(container: JsonObject) -> list[tuple[str, str]]:
     """(how it is used, secret) of the environment."""
     found = []
     for each in container.get("env") or ():

@@ -6,19 +6,16 @@ staging/src/k8s.io/component-helpers/nodedeclaredfeatures.
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.admission.plugin import Attributes, refused
 from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class NodeDeclaredFeatureValidator(PodOnNodePlugin):
     name = "NodeDeclaredFeatureValidator"
     subresources = frozenset({"", "resize"})
 
-    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
+    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
         wanted = required(pod["spec"], old["spec"])
         if not wanted:
             return
@@ -30,7 +27,7 @@ class NodeDeclaredFeatureValidator(PodOnNodePlugin):
             raise refused(attributes, f'{text} "{name}"')
 
 
-def required(spec: Object, before: Object) -> list[str]:
+def required(spec: JsonObject, before: JsonObject) -> list[str]:
     """The features that a kubelet needs to make the first of the second; both have the same containers."""
     found = []
     if spec.get("resources") != before.get("resources"):

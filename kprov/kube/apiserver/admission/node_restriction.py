@@ -19,8 +19,7 @@ from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _CHANGEABLE_CLAIM_STATUS: Final = (
     "capacity",
@@ -131,7 +130,7 @@ class NodeRestriction(WantsAuthorizer):
             raise refused(attributes, "node requested token bound to a pod scheduled on a different node")
         await self._audience(attributes, pod, spec.get("audiences") or [])
 
-    async def _audience(self, attributes: Attributes, pod: Object, audiences: list[str]) -> None:
+    async def _audience(self, attributes: Attributes, pod: JsonObject, audiences: list[str]) -> None:
         if len(audiences) > 1:
             raise refused(attributes, "node may only request 0 or 1 audiences")
         audience = audiences[0] if audiences else ""
@@ -150,9 +149,9 @@ class NodeRestriction(WantsAuthorizer):
             )
             raise refused(attributes, text)
 
-    async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> Object:
+    async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> JsonObject:
         """From the cache; asks storage before it says no. Raises StatusError 404."""
-        found: Object | None = store.lister.get(namespace, name)
+        found: JsonObject | None = store.lister.get(namespace, name)
         if found is None or (uid and found["metadata"]["uid"] != uid):
             await store.fresh()
             found = store.lister.get(namespace, name)
@@ -219,7 +218,7 @@ async def _claim(attributes: Attributes, node: str) -> None:
         raise refused(attributes, text)
 
 
-def _rest_of_claim(claim: Object) -> Object:
+def _rest_of_claim(claim: JsonObject) -> JsonObject:
     """A claim without what a kubelet may change."""
     metadata = {
         key: value

@@ -5,15 +5,12 @@ Source: upstream plugin/pkg/admission/gc/gc_admission.go.
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import resources
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
@@ -51,7 +48,7 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
             text = f"cannot set an ownerRef on a resource you can't delete: {reason}, <nil>"
             raise refused(attributes, text)
 
-    async def _may_hold(self, attributes: Attributes, owner: Object) -> None:
+    async def _may_hold(self, attributes: Attributes, owner: JsonObject) -> None:
         group, version = resources.split_api_version(owner.get("apiVersion", ""))
         kind = resources.find_kind(group, version, owner.get("kind", ""))
         if kind is None:
@@ -92,5 +89,5 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         return None if decision is Decision.ALLOW else reason
 
 
-def _owners(obj: Object | None) -> list[Object]:
+def _owners(obj: JsonObject | None) -> list[JsonObject]:
     return list(((obj or {}).get("metadata") or {}).get("ownerReferences") or ())

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class PodOnNodePlugin(AdmissionPlugin):
@@ -27,13 +24,13 @@ class PodOnNodePlugin(AdmissionPlugin):
         if name and old["metadata"].get("generation") != pod["metadata"].get("generation"):
             self.judge(attributes, pod, old, name)
 
-    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
+    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
         """Of a pod whose spec changes on the node of that name. Raises StatusError 403."""
         raise NotImplementedError
 
-    def node(self, attributes: Attributes, name: str) -> Object:
+    def node(self, attributes: Attributes, name: str) -> JsonObject:
         """Raises StatusError 403 when it is not there."""
-        node: Object | None = self._nodes.get("", name)
+        node: JsonObject | None = self._nodes.get("", name)
         if node is None:
             raise refused(attributes, f'node "{name}" not found')
         return node

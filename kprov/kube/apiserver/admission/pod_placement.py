@@ -5,13 +5,13 @@ Source: upstream plugin/pkg/admission/{podtopologylabels,antiaffinity,extendedre
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import names
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _PODS: Final = frozenset({("", "pods")})
 _COPIED: Final = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 
@@ -94,7 +94,7 @@ class ExtendedResourceToleration(AdmissionPlugin):
             spec["tolerations"] = tolerations
 
 
-def _is_same(one: Object, other: Object) -> bool:
+def _is_same(one: JsonObject, other: JsonObject) -> bool:
     return all(one.get(part) == other.get(part) for part in ("key", "operator", "effect", "value"))
 
 

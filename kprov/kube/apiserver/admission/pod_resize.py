@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.admission.plugin import Attributes, refused
 from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
 from kprov.kube.component_helpers.pod_resources import of_pod
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import ZERO, Quantity
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 
 class PodResizeValidator(PodOnNodePlugin):
     name = "PodResizeValidator"
     subresources = frozenset({"resize"})
 
-    def judge(self, attributes: Attributes, pod: Object, old: Object, name: str) -> None:
+    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
         del old
         node = self.node(attributes, name)
         system = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux")

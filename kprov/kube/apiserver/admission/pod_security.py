@@ -17,8 +17,7 @@ from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluat
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import names, status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _TEMPLATES: Final = {
     ("", "podtemplates"): ("template",),
@@ -132,7 +131,7 @@ class PodSecurity(WantsConfiguration):
         return levels.of_labels(namespace["metadata"].get("labels") or {}, self._defaults)
 
     def _evaluate(
-        self, attributes: Attributes, policy: Policy, metadata: Object, spec: Object, *, enforce: bool
+        self, attributes: Attributes, policy: Policy, metadata: JsonObject, spec: JsonObject, *, enforce: bool
     ) -> None:
         if spec.get("runtimeClassName") in self._exempt.runtime_classes:
             _annotate(attributes, "exempt", "runtimeClass")
@@ -154,7 +153,7 @@ class PodSecurity(WantsConfiguration):
         if found := violations(policy.warn):
             attributes.context.warnings.append(f'would violate PodSecurity "{policy.warn}": {found}')
 
-    def _namespace(self, attributes: Attributes, obj: Object) -> None:
+    def _namespace(self, attributes: Attributes, obj: JsonObject) -> None:
         labels = obj["metadata"].get("labels") or {}
         name = obj["metadata"]["name"]
         policy, errors = levels.of_labels(labels, self._defaults)
@@ -175,7 +174,7 @@ class PodSecurity(WantsConfiguration):
             return
         warnings += self._existing(name, policy.enforce)
 
-    def _ignored(self, name: str, policy: Policy, labels: Object) -> list[str]:
+    def _ignored(self, name: str, policy: Policy, labels: JsonObject) -> list[str]:
         if policy.is_privileged or policy.is_like(self._defaults):
             return []
         shown = ", ".join(
@@ -208,10 +207,10 @@ class PodSecurity(WantsConfiguration):
             warnings.append(f'{text} the new PodSecurity enforce level "{level}"')
         return warnings + sorted(f"{_named(names)}: {reasons}" for reasons, names in found.items())
 
-    def _prioritized(self, pods: Sequence[Object]) -> list[Object]:
+    def _prioritized(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
         """One pod of each controller first."""
-        first: list[Object] = []
-        later: list[Object] = []
+        first: list[JsonObject] = []
+        later: list[JsonObject] = []
         seen = set()
         for pod in pods:
             if pod["spec"].get("runtimeClassName") in self._exempt.runtime_classes:
@@ -241,14 +240,14 @@ def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
     return new.minor != old.minor or levels.LEVELS.index(new.level) > levels.LEVELS.index(old.level)
 
 
-def _template(obj: Object, path: Sequence[str]) -> Object | None:
+def _template(obj: JsonObject, path: Sequence[str]) -> JsonObject | None:
     found: Any = obj
     for part in path:
         found = (found or {}).get(part)
     return found if isinstance(found, dict) else None
 
 
-def _is_significant(pod: Object, old: Object) -> bool:
+def _is_significant(pod: JsonObject, old: JsonObject) -> bool:
     """Whether an update brings another image or a new container."""
     spec, before = pod.get("spec") or {}, old.get("spec") or {}
     for kind in ("containers", "initContainers"):
@@ -266,7 +265,7 @@ def _username(value: str) -> list[str]:
     return [] if value else ["username must not be empty"]
 
 
-def _exempted(given: Object, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
+def _exempted(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
     """Those of a field, each of them right and only once."""
     found: set[str] = set()
     for index, value in enumerate(given.get(field) or ()):
@@ -278,7 +277,7 @@ def _exempted(given: Object, field: str, wrong: Callable[[str], list[str]]) -> f
     return frozenset(found)
 
 
-def _defaults(given: Object) -> Policy:
+def _defaults(given: JsonObject) -> Policy:
     modes = {}
     for mode in MODES:
         try:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, refused
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _SECONDS: Final = 300
 #: Taints that pods outlast for a while, and the flags that say how long.
 _NODE_TAINTS: Final = {
@@ -77,7 +77,7 @@ class Priority(AdmissionPlugin):
         defaults = [found for found in self._classes.lister.look_at_all() if found.get("globalDefault")]
         return min(defaults, key=lambda found: found["value"], default=None)
 
-    async def _class_of(self, attributes: Attributes, spec: Object) -> Mapping[str, Any] | None:
+    async def _class_of(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")
         if name:
             found = self._classes.lister.look("", name)
@@ -122,7 +122,7 @@ class DefaultTolerationSeconds(WantsOptions):
         spec["tolerations"] = tolerations
 
 
-def _speaks_of(toleration: Object, key: str) -> bool:
+def _speaks_of(toleration: JsonObject, key: str) -> bool:
     return toleration.get("key", "") in (key, "") and toleration.get("effect", "") in ("NoExecute", "")
 
 

@@ -13,9 +13,9 @@ from kprov.kube.apiserver.admission.plugin import Attributes, refused
 from kprov.kube.component_helpers.pod_resources import Amounts, amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Scope, scopes_of
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import ZERO
 
-Object = dict[str, Any]
 #: An entry of limitedResources of a ResourceQuotaConfiguration.
 Limited = Mapping[str, Any]
 
@@ -24,12 +24,12 @@ Limited = Mapping[str, Any]
 class Tracked:
     """A quota as stored, and what it has in use once the requests before this one are counted."""
 
-    quota: Object
+    quota: JsonObject
     hard: Amounts
     used: Amounts
 
     @classmethod
-    def of(cls, quota: Object) -> Tracked:
+    def of(cls, quota: JsonObject) -> Tracked:
         told = quota.get("status") or {}
         return cls(quota, amounts(told.get("hard")), amounts(told.get("used")))
 
@@ -65,7 +65,7 @@ def charge(
     }
 
 
-def _checked(tracked: Tracked, attributes: Attributes, evaluator: Evaluator, obj: Object) -> list[str]:
+def _checked(tracked: Tracked, attributes: Attributes, evaluator: Evaluator, obj: JsonObject) -> list[str]:
     """Names that the quota bounds for this kind."""
     bounded = evaluator.resources(tracked.hard)
     lacking = evaluator.constraint(bounded, obj)
@@ -153,7 +153,7 @@ def _refuse_uncovered(
         raise status.failure(500, "", text)
 
 
-def _in_scope(evaluator: Evaluator, obj: Object, scopes: Iterable[Scope]) -> list[Scope]:
+def _in_scope(evaluator: Evaluator, obj: JsonObject, scopes: Iterable[Scope]) -> list[Scope]:
     return [scope for scope in scopes if evaluator.in_scope(scope, obj)]
 
 

@@ -5,13 +5,10 @@ Source: upstream plugin/pkg/admission/runtimeclass/admission.go, pkg/util/tolera
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
-
-Object = dict[str, Any]
 
 
 class RuntimeClass(AdmissionPlugin):
@@ -49,7 +46,7 @@ class RuntimeClass(AdmissionPlugin):
             text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
             raise refused(attributes, text)
 
-    async def _class_of(self, attributes: Attributes, spec: Object) -> Object | None:
+    async def _class_of(self, attributes: Attributes, spec: JsonObject) -> JsonObject | None:
         name = spec.get("runtimeClassName")
         if name is None:
             return None
@@ -67,13 +64,13 @@ def _mismatch(attributes: Attributes) -> Exception:
     return refused(attributes, text)
 
 
-def _same(one: Object, other: Object) -> bool:
+def _same(one: JsonObject, other: JsonObject) -> bool:
     return one.keys() == other.keys() and all(
         Quantity.parse(one[name]).nanos == Quantity.parse(other[name]).nanos for name in one
     )
 
 
-def _schedule(attributes: Attributes, spec: Object, scheduling: Object) -> None:
+def _schedule(attributes: Attributes, spec: JsonObject, scheduling: JsonObject) -> None:
     selector = spec.get("nodeSelector") or {}
     for key, value in (scheduling.get("nodeSelector") or {}).items():
         if selector.get(key, value) != value:

@@ -15,8 +15,8 @@ from kprov.kube.apiserver.admission import mountable_secrets
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.authz import pod_references
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 MOUNT_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX: Final = "kube-api-access-"
 MIRROR: Final = "kubernetes.io/config.mirror"
@@ -93,7 +93,7 @@ class ServiceAccount(AdmissionPlugin):
         raise refused(attributes, text)
 
 
-def _check_mirror(attributes: Attributes, pod: Object) -> None:
+def _check_mirror(attributes: Attributes, pod: JsonObject) -> None:
     spec = pod["spec"]
     if spec.get("serviceAccountName"):
         raise refused(attributes, "a mirror pod may not reference service accounts")
@@ -105,7 +105,7 @@ def _check_mirror(attributes: Attributes, pod: Object) -> None:
                 raise refused(attributes, "a mirror pod may not use ServiceAccountToken volume projections")
 
 
-def _mount_token(spec: Object) -> None:
+def _mount_token(spec: JsonObject) -> None:
     """A projected volume (token, CA, namespace), mounted where no container has something of its own."""
     volumes = spec.get("volumes") or []
     name = next((v["name"] for v in volumes if v["name"].startswith(VOLUME_PREFIX)), "")
@@ -122,7 +122,7 @@ def _mount_token(spec: Object) -> None:
         spec["volumes"] = [*volumes, {"name": name, "projected": _sources()}]
 
 
-def _sources() -> Object:
+def _sources() -> JsonObject:
     return {
         "sources": [
             {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},

@@ -6,13 +6,12 @@ Source: upstream plugin/pkg/admission/storage and pkg/volume/util/storageclass.g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
-
-Object = dict[str, Any]
 
 _CLAIMS: Final = ("", "persistentvolumeclaims")
 _CLASS: Final = "volume.beta.kubernetes.io/storage-class"
@@ -23,7 +22,7 @@ _FINALIZERS: Final = {
 }
 
 
-def newest_default(classes: Sequence[Object], annotations: Sequence[str]) -> Object | None:
+def newest_default(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
     """The default class: of several the newest, of those the first by name."""
     defaults = [
         each
@@ -104,11 +103,11 @@ class PersistentVolumeClaimResize(AdmissionPlugin):
             raise refused(attributes, text)
 
 
-def _size(claim: Object) -> int:
+def _size(claim: JsonObject) -> int:
     requests = (claim["spec"].get("resources") or {}).get("requests") or {}
     return Quantity.parse(requests.get("storage", "0")).value
 
 
-def _class_of(claim: Object) -> str:
+def _class_of(claim: JsonObject) -> str:
     annotations = claim["metadata"].get("annotations") or {}
     return str(annotations.get(_CLASS) or claim["spec"].get("storageClassName") or "")

@@ -7,14 +7,12 @@ which upstream translates to CSI, are not translated.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-def volumes_audience(registry: Registry, pod: Object, audience: str) -> bool:
+def volumes_audience(registry: Registry, pod: JsonObject, audience: str) -> bool:
     """By a projected token, or by the CSI driver of one of the volumes."""
     for volume in pod["spec"].get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
@@ -29,7 +27,7 @@ def volumes_audience(registry: Registry, pod: Object, audience: str) -> bool:
     return False
 
 
-def _drivers(registry: Registry, pod: Object) -> Iterator[str]:
+def _drivers(registry: Registry, pod: JsonObject) -> Iterator[str]:
     """Names of the CSI drivers behind a pod's volumes."""
     claims = registry.store("", "persistentvolumeclaims").lister
     volumes = registry.store("", "persistentvolumes").lister

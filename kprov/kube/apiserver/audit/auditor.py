@@ -25,10 +25,10 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import resources, status
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 _MODES: Final = ("batch", "blocking", "blocking-strict")
 _FORMATS: Final = ("json", "legacy")
 _ID_LENGTH: Final = 64
@@ -222,7 +222,7 @@ class Auditor:
                 }
             event.request_object(_plain(obj) if event.recording.omit_managed_fields else obj)
 
-    def _default(self, info: RequestInfo, obj: Object) -> None:
+    def _default(self, info: RequestInfo, obj: JsonObject) -> None:
         """Requests are recorded with the defaults of their version, as decoding fills them in upstream."""
         store = self._registry.find(info.api_group, info.resource)
         if store is None or store.resource.version != info.api_version:
@@ -275,7 +275,7 @@ def addresses(request: Request) -> list[str]:
     return found
 
 
-def _name_kind(info: RequestInfo, obj: Object) -> None:
+def _name_kind(info: RequestInfo, obj: JsonObject) -> None:
     """Who sends an object may leave out what the path says of it."""
     resource = resources.find(info.api_group, info.api_version, info.resource)
     named = resource.subresource(info.subresource) if resource and info.subresource else resource

@@ -14,8 +14,8 @@ from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import go_json
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: Takes a finished line of the log.
 Write = Callable[[bytes], None]
 
@@ -46,7 +46,7 @@ class AuditEvent:
         self,
         recording: Recording,
         info: RequestInfo,
-        document: Object,
+        document: JsonObject,
         write: Write,
         *,
         legacy: bool = False,
@@ -58,7 +58,7 @@ class AuditEvent:
         self.body = b""
         self.content_type = ""
         self.annotations: dict[str, str] = {}
-        self.response_status: Object | None = None
+        self.response_status: JsonObject | None = None
         #: The value of the answer's Audit-Id header.
         self._document = document
         self._write = write
@@ -169,11 +169,11 @@ def _readable(value: Any) -> Any:
     return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
-def _json(document: Object) -> bytes:
+def _json(document: JsonObject) -> bytes:
     return go_json.dumps({name: document[name] for name in _ORDER if name in document}) + b"\n"
 
 
-def _legacy(document: Object) -> bytes:
+def _legacy(document: JsonObject) -> bytes:
     user, other = document["user"], document.get("impersonatedUser")
     groups = _listed(user["groups"]) if user.get("username") and user.get("groups") else "<none>"
     as_groups = "<lookup>" if other is None or "groups" not in other else _listed(other["groups"])
@@ -212,9 +212,9 @@ def document_of(
     addresses: list[str],
     user_agent: str,
     info: RequestInfo,
-) -> Object:
+) -> JsonObject:
     """The fields of an event that are known before the request is carried out."""
-    document: Object = {
+    document: JsonObject = {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
         "level": LEVEL_NAMES[recording.level],

@@ -9,16 +9,15 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver import configuration
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
-
-Object = dict[str, Any]
 
 
 class Level(IntEnum):
@@ -122,7 +121,7 @@ def _path(path: str, wanted: str) -> bool:
 class Policy:
     """Rules in order; the first that matches decides, none of them is the level None."""
 
-    def __init__(self, document: Object) -> None:
+    def __init__(self, document: JsonObject) -> None:
         """document: valid. See `load`."""
         omitted = frozenset(document.get("omitStages") or ())
         plain = bool(document.get("omitManagedFields"))
@@ -144,7 +143,7 @@ def load(path: str) -> Policy:
     return Policy(document)
 
 
-def validate(document: Object) -> Iterable[FieldError]:
+def validate(document: JsonObject) -> Iterable[FieldError]:
     """All rules of a policy's fields."""
     yield from _check_stages(document.get("omitStages") or (), "omitStages")
     if not document.get("rules"):
@@ -183,7 +182,7 @@ def _check_paths(paths: Sequence[str], at: str) -> Iterable[FieldError]:
             yield field.invalid(f"{at}[{index}]", path, text)
 
 
-def _check_resources(entries: Sequence[Object], at: str) -> Iterable[FieldError]:
+def _check_resources(entries: Sequence[JsonObject], at: str) -> Iterable[FieldError]:
     for entry in entries:
         group = entry.get("group") or ""
         broken = names.is_dns1123_subdomain(group) if group and group != "*" else []
@@ -194,7 +193,7 @@ def _check_resources(entries: Sequence[Object], at: str) -> Iterable[FieldError]
             yield field.invalid(f"{at}.resourceNames", entry["resourceNames"], text)
 
 
-def _rule(rule: Object, omitted: frozenset[str], plain: bool) -> _Rule:
+def _rule(rule: JsonObject, omitted: frozenset[str], plain: bool) -> _Rule:
     own = rule.get("omitManagedFields")
     recording = Recording(
         LEVELS[rule["level"]],

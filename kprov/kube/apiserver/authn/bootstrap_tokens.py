@@ -10,13 +10,12 @@ import hmac
 import re
 import time
 from base64 import b64decode
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import timestamps
 
-Object = dict[str, Any]
 NAMESPACE: Final = "kube-system"
 SECRET_TYPE: Final = "bootstrap.kubernetes.io/token"  # noqa: S105  a type's name
 GROUP: Final = "system:bootstrappers"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from kprov.kube.apiserver import configuration
@@ -17,8 +17,7 @@ from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _MAPPING: Final = {"claim": str, "prefix": str, "expression": str}
 _JWT: Final = {
@@ -53,7 +52,7 @@ _MOST: Final = 64
 _NO_CEL: Final = "CEL expressions are not supported by this server; use claim"
 
 
-def load(options: Namespace) -> Object:
+def load(options: Namespace) -> JsonObject:
     """The file's document, without one what --oidc-* say in its form. Raises ConfigError."""
     path = options.authentication_config
     if options.oidc_given and path:
@@ -74,7 +73,7 @@ def load(options: Namespace) -> Object:
     return document
 
 
-def anonymous(options: Namespace, document: Object) -> Callable[[RequestInfo], bool]:
+def anonymous(options: Namespace, document: JsonObject) -> Callable[[RequestInfo], bool]:
     """Whether a request without credentials is one of system:anonymous."""
     if "AlwaysAllow" in options.authorization_mode:
         # As upstream: nobody may do everything namelessly.
@@ -90,7 +89,7 @@ def anonymous(options: Namespace, document: Object) -> Callable[[RequestInfo], b
     return lambda info: info.path in paths
 
 
-def validate(document: Object, own_issuers: Sequence[str]) -> Iterable[FieldError]:
+def validate(document: JsonObject, own_issuers: Sequence[str]) -> Iterable[FieldError]:
     """All rules of the fields. own_issuers: of service account tokens."""
     issuers = document.get("jwt") or []
     if len(issuers) > _MOST:
@@ -118,7 +117,7 @@ def validate(document: Object, own_issuers: Sequence[str]) -> Iterable[FieldErro
         yield field.invalid("anonymous.conditions", config["conditions"], text)
 
 
-def _issuer(issuer: Object, at: str, own: Sequence[str]) -> Iterable[FieldError]:
+def _issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[FieldError]:
     url, discovery = issuer.get("url") or "", issuer.get("discoveryURL") or ""
     if not url:
         yield field.required(f"{at}.url")
@@ -177,7 +176,7 @@ def _is_pem(text: str) -> bool:
         return False
 
 
-def _claim_rules(rules: Sequence[Object], at: str) -> Iterable[FieldError]:
+def _claim_rules(rules: Sequence[JsonObject], at: str) -> Iterable[FieldError]:
     seen: set[str] = set()
     for index, rule in enumerate(rules):
         place, claim = f"{at}[{index}]", rule.get("claim") or ""
@@ -195,7 +194,7 @@ def _claim_rules(rules: Sequence[Object], at: str) -> Iterable[FieldError]:
             seen.add(claim)
 
 
-def _mappings(mappings: Object, at: str) -> Iterable[FieldError]:
+def _mappings(mappings: JsonObject, at: str) -> Iterable[FieldError]:
     for name in ("username", "groups"):
         mapping = mappings.get(name) or {}
         if mapping.get("expression"):

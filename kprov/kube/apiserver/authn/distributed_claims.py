@@ -12,8 +12,7 @@ from typing import Any
 from kprov.kube.apiserver.authn.id_tokens import issuer_of
 from kprov.kube.apiserver.authn.key_sets import KeySet
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class DistributedClaims:
@@ -22,7 +21,7 @@ class DistributedClaims:
     def __init__(
         self,
         claim: str,
-        verify: Callable[[str, KeySet], Awaitable[Object]],
+        verify: Callable[[str, KeySet], Awaitable[JsonObject]],
         context: ssl.SSLContext,
     ) -> None:
         """verify: the claims of a token by an issuer's keys. context: for all that is asked."""
@@ -31,7 +30,7 @@ class DistributedClaims:
         self._context = context
         self._issuers: dict[str, KeySet] = {}
 
-    async def expand(self, claims: Object) -> Object:
+    async def expand(self, claims: JsonObject) -> JsonObject:
         """The claims, with the one that is elsewhere. Raises RefusedTokenError."""
         names = claims.get("_claim_names") or {}
         source = names.get(self._claim)

@@ -17,8 +17,8 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: What a token may be signed with.
 ALGORITHMS: Final = ("ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512")
 _LEEWAY_SECONDS: Final = 60
@@ -31,8 +31,8 @@ _PARTS: Final = 3
 class Jwt:
     """A token in the compact form; nothing of it is verified."""
 
-    header: Object
-    claims: Object
+    header: JsonObject
+    claims: JsonObject
     signed: bytes
     signature: bytes
 
@@ -79,7 +79,7 @@ def _decoded(part: str) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def check(claims: Object, issuer: str, audiences: Sequence[str]) -> None:
+def check(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
     """What holds for every token whose signature does: types, sources of claims, issuer, audience, times."""
     given, times = _audiences(claims), {name: _seconds(claims, name) for name in ("exp", "iat", "nbf")}
     for name in ("iss", "sub", "nonce", "at_hash"):
@@ -117,7 +117,7 @@ def _shown(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
 
 
-def _audiences(claims: Object) -> list[str]:
+def _audiences(claims: JsonObject) -> list[str]:
     value = claims.get("aud")
     if isinstance(value, str) or ("aud" in claims and value is None):
         return [value or ""]
@@ -129,7 +129,7 @@ def _audiences(claims: Object) -> list[str]:
     return [each or "" for each in value or ()]
 
 
-def _seconds(claims: Object, name: str) -> int | None:
+def _seconds(claims: JsonObject, name: str) -> int | None:
     value = claims.get(name)
     if value is None:
         if name in claims and name != "nbf":
@@ -165,7 +165,7 @@ def kind_of(value: Any) -> str:
     return kinds[type(value)]
 
 
-def text_claim(claims: Object, name: str) -> str:
+def text_claim(claims: JsonObject, name: str) -> str:
     """A claim that has to be there and a string. ValueError tells what is wrong."""
     if name not in claims:
         raise ValueError("claim not present")
@@ -175,7 +175,7 @@ def text_claim(claims: Object, name: str) -> str:
     return value or ""
 
 
-def texts_claim(claims: Object, name: str) -> list[str]:
+def texts_claim(claims: JsonObject, name: str) -> list[str]:
     """A claim that is one string or a list of them; not there is []. ValueError tells what is wrong."""
     value = claims.get(name)
     if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):

@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.authn import id_tokens
 from kprov.kube.apiserver.authn.certificates import SAID
@@ -18,15 +18,15 @@ from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS
 from kprov.kube.apiserver.authn.key_sets import KeySet
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.apiserver.request import UserInfo
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _REMEMBERED: Final = 4096
 
 
 class Issuer:
     """One entry of `jwt`, valid. Tokens of other issuers are not its business."""
 
-    def __init__(self, entry: Object, algorithms: Sequence[str] = ALGORITHMS) -> None:
+    def __init__(self, entry: JsonObject, algorithms: Sequence[str] = ALGORITHMS) -> None:
         """algorithms: that a token may be signed with."""
         issuer, mappings = entry["issuer"], entry["claimMappings"]
         self.url: str = issuer["url"]
@@ -34,8 +34,8 @@ class Issuer:
         self._algorithms = algorithms
         context = ssl.create_default_context(cadata=issuer.get("certificateAuthority") or None)
         self.keys = KeySet(self.url, context, issuer.get("discoveryURL") or "")
-        self._username: Object = mappings["username"]
-        self._groups: Object = mappings.get("groups") or {}
+        self._username: JsonObject = mappings["username"]
+        self._groups: JsonObject = mappings.get("groups") or {}
         self._uid: str = (mappings.get("uid") or {}).get("claim") or ""
         self._required = {
             rule["claim"]: rule.get("requiredValue") or "" for rule in entry.get("claimValidationRules") or ()
@@ -60,7 +60,7 @@ class Issuer:
             self._known.popitem(last=False)
         return user
 
-    async def _verified(self, token: str, keys: KeySet) -> Object:
+    async def _verified(self, token: str, keys: KeySet) -> JsonObject:
         """The claims of a token that holds by its issuer's keys."""
         try:
             parsed = id_tokens.parse(token)
@@ -74,7 +74,7 @@ class Issuer:
         id_tokens.check(parsed.claims, keys.url, self._audiences)
         return parsed.claims
 
-    def user(self, claims: Object) -> UserInfo:
+    def user(self, claims: JsonObject) -> UserInfo:
         """By the claim mappings. Raises RefusedTokenError: a claim is missing or of another type."""
         name = self._name(claims)
         prefix = self._groups.get("prefix") or ""
@@ -99,7 +99,7 @@ class Issuer:
             extra=extra if number and isinstance(number, str) else {},
         )
 
-    def _name(self, claims: Object) -> str:
+    def _name(self, claims: JsonObject) -> str:
         claim = self._username["claim"]
         try:
             name = id_tokens.text_claim(claims, claim)
@@ -115,7 +115,7 @@ class Issuer:
                 raise RefusedTokenError("oidc: email not verified")
         return (self._username.get("prefix") or "") + name
 
-    def _check_required(self, claims: Object) -> None:
+    def _check_required(self, claims: JsonObject) -> None:
         for claim, wanted in self._required.items():
             if claim not in claims:
                 raise RefusedTokenError(f"oidc: required claim {claim} not present in ID token")

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from kprov.kube.apiserver.authn.id_tokens import Jwt
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
+from kprov.kube.machinery.json_object import JsonObject
 
 if TYPE_CHECKING:
     import aiohttp
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 _TIMEOUT_SECONDS: Final = 30
 _AGAIN_SECONDS: Final = 10.0
 #: Keys that end so soon are read again.
@@ -47,7 +47,7 @@ class KeySet:
         self._tried_at = float("-inf")
         self._finding = asyncio.Lock()
         self._reading: asyncio.Task[str] | None = None
-        self._listed: list[Object] = []
+        self._listed: list[JsonObject] = []
         self._keys: list[tuple[str, Any]] = []
         self._fresh_until = float("-inf")
 
@@ -128,7 +128,7 @@ class KeySet:
             raise OSError(f' Get "{url}": {problem}') from None
 
 
-def _key(document: Object) -> Any:
+def _key(document: JsonObject) -> Any:
     """Upstream takes a key for each algorithm of its type, and for signatures whatever its use."""
     kept = {name: value for name, value in document.items() if name not in {"alg", "use", "key_ops"}}
     return jwt.PyJWK.from_dict(kept).key

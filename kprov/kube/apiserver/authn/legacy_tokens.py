@@ -11,7 +11,7 @@ import hmac
 import logging
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.authn import token_objects
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
@@ -20,10 +20,10 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 ISSUER: Final = "kubernetes/serviceaccount"
 #: Set by the cleaner of legacy tokens on what has not been used for long.
 _INVALID_SINCE: Final = "kubernetes.io/legacy-token-invalid-since"
@@ -45,7 +45,7 @@ class LegacyTokens:
         self._registry = registry
 
     async def account(
-        self, claims: Object, token: str, needs: list[Need], remarks: Remarks
+        self, claims: JsonObject, token: str, needs: list[Need], remarks: Remarks
     ) -> tuple[str, str, str]:
         """Namespace, name and uid of the account whose token it is. Raises RefusedTokenError."""
         namespace, secret_name, name, uid = _parts(claims)
@@ -79,11 +79,11 @@ class LegacyTokens:
 
     async def _find(
         self, plural: str, namespace: str, name: str, needs: list[Need], uid: str = ""
-    ) -> Object | None:
+    ) -> JsonObject | None:
         reference = {"name": name, "uid": uid}
         return await token_objects.find(self._registry, plural, namespace, reference, needs)
 
-    async def _tell_use(self, secret: Object) -> None:
+    async def _tell_use(self, secret: JsonObject) -> None:
         """Once a day; who asks is not kept waiting for a label that could not be written."""
         meta, now = secret["metadata"], datetime.now(UTC)
         # Another server's clock may have it tomorrow already.
@@ -91,7 +91,7 @@ class LegacyTokens:
         if (meta.get("labels") or {}).get(_LAST_USED) in days:
             return
 
-        def labelled(current: Object | None) -> Object:
+        def labelled(current: JsonObject | None) -> JsonObject:
             assert current is not None
             if current["metadata"]["uid"] != meta["uid"]:
                 raise status.conflict("secrets", meta["name"], "it is another one")
@@ -111,7 +111,7 @@ class LegacyTokens:
             log.warning("the use of %s/%s could not be told: %s", meta["namespace"], meta["name"], error)
 
 
-def _parts(claims: Object) -> tuple[str, str, str, str]:
+def _parts(claims: JsonObject) -> tuple[str, str, str, str]:
     """Namespace, secret, account and its uid. Raises RefusedTokenError."""
     subject = claims.get("sub") or ""
     if not subject:
@@ -135,7 +135,7 @@ def _parts(claims: Object) -> tuple[str, str, str, str]:
     return namespace, secret, account, uid
 
 
-def _held(secret: Object) -> bytes:
+def _held(secret: JsonObject) -> bytes:
     try:
         return b64decode((secret.get("data") or {}).get("token", ""))
     except binascii.Error:

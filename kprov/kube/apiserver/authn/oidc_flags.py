@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS
 from kprov.kube.apiserver.configuration import ConfigError
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-def document(options: Namespace) -> Object:
+def document(options: Namespace) -> JsonObject:
     """What the flags say; its fields are yet to be validated. Raises ConfigError."""
     url, claim, prefix = options.oidc_issuer_url, options.oidc_username_claim, options.oidc_username_prefix
     if not url or not options.oidc_client_id:
@@ -27,10 +25,10 @@ def document(options: Namespace) -> Object:
             raise ConfigError(f'oidc: unsupported signing alg: "{algorithm}"')
     if not prefix and claim != "email":
         prefix = f"{url}#"
-    mappings: Object = {"username": {"claim": claim, "prefix": "" if prefix == "-" else prefix}}
+    mappings: JsonObject = {"username": {"claim": claim, "prefix": "" if prefix == "-" else prefix}}
     if options.oidc_groups_claim:
         mappings["groups"] = {"claim": options.oidc_groups_claim, "prefix": options.oidc_groups_prefix}
-    issuer: Object = {"url": url, "audiences": [options.oidc_client_id]}
+    issuer: JsonObject = {"url": url, "audiences": [options.oidc_client_id]}
     if options.oidc_ca_file:
         try:
             issuer["certificateAuthority"] = Path(options.oidc_ca_file).read_text()

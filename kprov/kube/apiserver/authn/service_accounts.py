@@ -29,8 +29,8 @@ from kprov.kube.apiserver.authn.token_objects import Need, find, has_ended
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks, UserInfo
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PREFIX: Final = "system:serviceaccount:"
 _REMEMBERED: Final = 8192
@@ -67,7 +67,7 @@ class TokenSigner:
         self.public_key: PublicKey = key.public_key()
         self._issuer = issuer
 
-    def sign(self, claims: Object) -> str:
+    def sign(self, claims: JsonObject) -> str:
         """A token of these claims, ours as issuer."""
         public = self.public_key
         # Upstream's tokens do not say that they are JWTs.
@@ -78,21 +78,21 @@ class TokenSigner:
 
 
 def bound_claims(
-    account: Object,
+    account: JsonObject,
     *,
     audiences: list[str],
     seconds: int,
-    bound: Object | None = None,
-    node: Object | None = None,
+    bound: JsonObject | None = None,
+    node: JsonObject | None = None,
     now: float | None = None,
-) -> Object:
+) -> JsonObject:
     """Claims of a token for an account, bound to a Pod, Secret or Node (whole objects).
 
     A pod's token also names the pod's node. `warnafter` is set on tokens that outlive what clients asked for.
     """
     meta = account["metadata"]
     issued = int(time.time() if now is None else now)
-    private: Object = {
+    private: JsonObject = {
         "namespace": meta["namespace"],
         "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
     }
@@ -144,7 +144,7 @@ class ServiceAccountAuthenticator:
         self.audiences = audiences
         self._registry = registry
         self._legacy = LegacyTokens(registry)
-        self._verified: OrderedDict[str, Object] = OrderedDict()
+        self._verified: OrderedDict[str, JsonObject] = OrderedDict()
         self._hits: dict[str, _Hit] = {}
 
     async def authenticate(
@@ -179,7 +179,7 @@ class ServiceAccountAuthenticator:
                 self._hits[token] = _Hit(user, common, until, tuple(needs))
         return user, common
 
-    async def _found(self, claims: Object, token: str, needs: list[Need], remarks: Remarks) -> UserInfo:
+    async def _found(self, claims: JsonObject, token: str, needs: list[Need], remarks: Remarks) -> UserInfo:
         """The user of verified claims; what they depend on is added to needs."""
         if claims["iss"] == ISSUER:
             namespace, name, uid = await self._legacy.account(claims, token, needs, remarks)
@@ -192,7 +192,7 @@ class ServiceAccountAuthenticator:
             remarks.annotations["authentication.k8s.io/stale-token"] = said
         return user
 
-    def _audiences_of(self, claims: Object, audiences: list[str] | None) -> list[str]:
+    def _audiences_of(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
         """Those that both sides know; a token that names none is for this API server."""
         wanted = audiences or self.audiences
         given = claims.get("aud") or self.audiences
@@ -203,7 +203,7 @@ class ServiceAccountAuthenticator:
             raise RefusedTokenError(text)
         return common
 
-    def _verify(self, token: str) -> Object | None:
+    def _verify(self, token: str) -> JsonObject | None:
         claims = self._verified.get(token)
         if claims is not None:
             return claims
@@ -232,7 +232,7 @@ class ServiceAccountAuthenticator:
             return claims
         raise RefusedTokenError("go-jose/go-jose: error in cryptographic primitive")
 
-    async def _bound(self, claims: Object, needs: list[Need]) -> UserInfo:
+    async def _bound(self, claims: JsonObject, needs: list[Need]) -> UserInfo:
         private = claims.get("kubernetes.io") or {}
         namespace, account = private.get("namespace") or "", private.get("serviceaccount") or {}
         name, uid = account.get("name") or "", account.get("uid") or ""
@@ -263,7 +263,7 @@ class ServiceAccountAuthenticator:
             extra["authentication.kubernetes.io/node-uid"] = (node.get("uid") or "",)
         return account_user(namespace, name, uid, extra)
 
-    async def _exists(self, kind: str, namespace: str, reference: Object, needs: list[Need]) -> None:
+    async def _exists(self, kind: str, namespace: str, reference: JsonObject, needs: list[Need]) -> None:
         """What a token is bound to is there, the same one, and not past its deletion."""
         found = await find(self._registry, f"{kind}s", namespace, reference, needs)
         if found is None:
@@ -276,12 +276,12 @@ class ServiceAccountAuthenticator:
             raise RefusedTokenError(_INVALIDATED)
 
 
-def _warn_after(claims: Object) -> float:
+def _warn_after(claims: JsonObject) -> float:
     """When a client should have taken a new token, in seconds since the epoch."""
     return (claims.get("kubernetes.io") or {}).get("warnafter") or math.inf
 
 
-def _remarked_until(claims: Object) -> float:
+def _remarked_until(claims: JsonObject) -> float:
     """How long what was remarked of a token is true."""
     warn_after = _warn_after(claims)
     return warn_after if warn_after > time.time() else time.time() + _STALE_SECONDS

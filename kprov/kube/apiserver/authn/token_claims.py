@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.
 LEEWAY_SECONDS: Final = 60
 _TEXTS: Final = ("iss", "sub", "jti")
@@ -39,9 +39,9 @@ class _MalformedError(ValueError):
     """Where upstream's decoding stops at once, whatever else is wrong."""
 
 
-def read(payload: bytes, *, is_legacy: bool = False) -> Object:
+def read(payload: bytes, *, is_legacy: bool = False) -> JsonObject:
     """The claims of a token whose signature holds. Raises RefusedTokenError for what is not of its type."""
-    claims: Object = json.loads(payload)
+    claims: JsonObject = json.loads(payload)
     private = claims.get(_PRIVATE)
     try:
         wrong = [*_wrong(claims, _TEXTS, _TIMES)]
@@ -61,7 +61,7 @@ def read(payload: bytes, *, is_legacy: bool = False) -> Object:
     return claims
 
 
-def _wrong(held: Object, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
+def _wrong(held: JsonObject, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
     """What upstream's decoding says, in the order of the fields. Raises _MalformedError."""
     for name, value in held.items():
         if name in texts:
@@ -88,7 +88,7 @@ def _whole(seconds: float) -> int:
     return int(seconds) if abs(seconds) < _MOST else -_MOST
 
 
-def check_times(claims: Object) -> None:
+def check_times(claims: JsonObject) -> None:
     """Neither before its time nor after it. Raises RefusedTokenError."""
     now = time.time()
     if (claims.get("nbf") or 0) > now + LEEWAY_SECONDS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS
 from kprov.kube.apiserver.cacher import keys
@@ -11,8 +10,7 @@ from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class Need:
@@ -28,8 +26,8 @@ class Need:
 
 
 async def find(
-    registry: Registry, plural: str, namespace: str, reference: Object, needs: list[Need]
-) -> Object | None:
+    registry: Registry, plural: str, namespace: str, reference: JsonObject, needs: list[Need]
+) -> JsonObject | None:
     """Of that name, of another uid perhaps; from the cache, and from storage before it says no.
 
     For the cache may be behind an instant. What is found is added to needs.
@@ -49,12 +47,12 @@ async def find(
     return found
 
 
-def deletion(obj: Object) -> str:
+def deletion(obj: JsonObject) -> str:
     """When it ends, "" while it does not."""
     return obj["metadata"].get("deletionTimestamp") or ""
 
 
-def has_ended(obj: Object) -> bool:
+def has_ended(obj: JsonObject) -> bool:
     """A finalizer may keep an object for long; what it stood for ended at its deletion time."""
     at = deletion(obj)
     return bool(at) and timestamps.seconds(at) < time.time() - LEEWAY_SECONDS

@@ -5,14 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver import configuration
 from kprov.kube.apiserver.configuration import ConfigError
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 FILE: Final = configuration.File(
     flag="authorization-config",
     kind="AuthorizationConfiguration",
@@ -53,7 +53,7 @@ def read(path: str, data: bytes) -> list[str]:
     return [each["type"] for each in document["authorizers"]]
 
 
-def validate(document: Object) -> Iterable[FieldError]:
+def validate(document: JsonObject) -> Iterable[FieldError]:
     """All rules of the fields."""
     authorizers = document.get("authorizers") or []
     if not authorizers:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.authz.rbac import GROUP
 from kprov.kube.apiserver.authz.rules import Rule, uncovered
@@ -15,8 +15,7 @@ from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 EVERYTHING: Final[tuple[Rule, ...]] = (
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
@@ -38,7 +37,7 @@ class Escalation:
         self._authorizer = authorizer
 
     async def of_role(
-        self, user: UserInfo, role: Object, old: Object | None, plural: str, name: str = ""
+        self, user: UserInfo, role: JsonObject, old: JsonObject | None, plural: str, name: str = ""
     ) -> str:
         """Why the user may not write this Role or ClusterRole; "" when they may.
 
@@ -55,7 +54,7 @@ class Escalation:
             return "must have cluster-admin privileges to use the aggregationRule"
         return ""
 
-    async def of_binding(self, user: UserInfo, binding: Object, old: Object | None) -> str:
+    async def of_binding(self, user: UserInfo, binding: JsonObject, old: JsonObject | None) -> str:
         """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
 
         Raises StatusError 404 for a role that is not there, 400 for a reference that names none.
@@ -100,11 +99,11 @@ class Escalation:
         )
 
 
-def _aggregates(role: Object | None) -> bool:
+def _aggregates(role: JsonObject | None) -> bool:
     return bool(((role or {}).get("aggregationRule") or {}).get("clusterRoleSelectors"))
 
 
-def _is_garbage_collection(obj: Object, old: Object | None) -> bool:
+def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
     """Whether only owner references and finalizers differ: the collector's writes grant nothing."""
     if old is None:
         return False

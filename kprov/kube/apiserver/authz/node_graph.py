@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.authz.pod_references import references
 from kprov.kube.apiserver.registry.generic.lister import Lister
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: (plural, namespace, name).
 Vertex = tuple[str, str, str]
 
@@ -46,8 +46,8 @@ class Graph:
             waiting += [way for way in ways if way[0] != "nodes"]
         return False
 
-    def _change(self, plural: str, edges: Callable[[Object], Iterator[tuple[Vertex, Vertex]]]) -> Any:
-        def changed(kind: str, obj: Object) -> None:
+    def _change(self, plural: str, edges: Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]) -> Any:
+        def changed(kind: str, obj: JsonObject) -> None:
             metadata = obj["metadata"]
             source = (plural, metadata.get("namespace", ""), metadata["name"])
             self.set_edges(source, () if kind == "DELETED" else tuple(edges(obj)))
@@ -75,7 +75,7 @@ class Graph:
             self._made_by.pop(source, None)
 
 
-def _of_pod(pod: Object) -> Iterator[tuple[Vertex, Vertex]]:
+def _of_pod(pod: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     metadata, spec = pod["metadata"], pod["spec"]
     node = spec.get("nodeName", "")
     if not node:
@@ -101,7 +101,7 @@ _PV_SECRETS: Final = (
 )
 
 
-def _of_volume(volume: Object) -> Iterator[tuple[Vertex, Vertex]]:
+def _of_volume(volume: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     spec = volume["spec"]
     claim = spec.get("claimRef")
     if not claim:
@@ -114,19 +114,19 @@ def _of_volume(volume: Object) -> Iterator[tuple[Vertex, Vertex]]:
             yield ("secrets", secret.get("namespace") or claim.get("namespace", ""), secret["name"]), vertex
 
 
-def _of_attachment(attachment: Object) -> Iterator[tuple[Vertex, Vertex]]:
+def _of_attachment(attachment: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     node = attachment["spec"].get("nodeName", "")
     if node:
         yield ("volumeattachments", "", attachment["metadata"]["name"]), ("nodes", "", node)
 
 
-def _of_slice(device_slice: Object) -> Iterator[tuple[Vertex, Vertex]]:
+def _of_slice(device_slice: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     node = device_slice["spec"].get("nodeName", "")
     if node:
         yield ("resourceslices", "", device_slice["metadata"]["name"]), ("nodes", "", node)
 
 
-_EDGES: Final[dict[str, Callable[[Object], Iterator[tuple[Vertex, Vertex]]]]] = {
+_EDGES: Final[dict[str, Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]]] = {
     "pods": _of_pod,
     "persistentvolumes": _of_volume,
     "volumeattachments": _of_attachment,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
+
 #: (plural, name), in the pod's namespace.
 Reference = tuple[str, str]
 
@@ -45,7 +46,7 @@ _FORBIDDEN_PROJECTED: Final = {
 }
 
 
-def references(pod: Object) -> set[Reference]:
+def references(pod: JsonObject) -> set[Reference]:
     """Secrets, config maps, claims, resource claims and the service account of a pod."""
     spec = pod["spec"]
     found: set[Reference] = {("serviceaccounts", spec.get("serviceAccountName", ""))}
@@ -59,7 +60,7 @@ def references(pod: Object) -> set[Reference]:
     return {reference for reference in found if reference[1]}
 
 
-def api_object_kept_by(pod: Object) -> str:
+def api_object_kept_by(pod: JsonObject) -> str:
     """The first kind of API object that a pod refers to, "" for none: what a mirror pod may not have."""
     spec = pod["spec"]
     referred = {plural for plural, _ in references(pod)}
@@ -79,7 +80,7 @@ def api_object_kept_by(pod: Object) -> str:
     return ""
 
 
-def _of_environment(container: Object) -> set[Reference]:
+def _of_environment(container: JsonObject) -> set[Reference]:
     found = set()
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
@@ -91,7 +92,7 @@ def _of_environment(container: Object) -> set[Reference]:
     return found
 
 
-def _of_volume(pod: Object, volume: Object) -> set[Reference]:
+def _of_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
     found = {
         ("configmaps", (volume.get("configMap") or {}).get("name", "")),
         ("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")),
@@ -108,7 +109,7 @@ def _of_volume(pod: Object, volume: Object) -> set[Reference]:
     return found
 
 
-def _claims(pod: Object) -> list[str]:
+def _claims(pod: JsonObject) -> list[str]:
     """Names of the pod's ResourceClaims: given, or made from a template and told in its status."""
     status = pod.get("status") or {}
     made = {

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.authz.rules import Rule, allows
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.json_object import JsonObject
 
 GROUP: Final = "rbac.authorization.k8s.io"
 _REMEMBERED: Final = 8192
-Object = dict[str, Any]
 #: How a binding's subject is found from a user: ("User", name), ("Group", name).
 Subject = tuple[str, str]
 
@@ -26,8 +26,8 @@ class RBACAuthorizer:
             plural: registry.store(GROUP, plural).lister
             for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
         }
-        self._cluster: dict[Subject, list[Object]] = {}
-        self._namespaced: dict[str, dict[Subject, list[Object]]] = {}
+        self._cluster: dict[Subject, list[JsonObject]] = {}
+        self._namespaced: dict[str, dict[Subject, list[JsonObject]]] = {}
         self._rules: dict[tuple[str, str], list[Rule]] = {}
         self._stale = True
         self._following = False
@@ -67,13 +67,13 @@ class RBACAuthorizer:
             self._index()
         return [rule for _, rule in self._applying(user, namespace)]
 
-    def rules_of(self, reference: Object, namespace: str) -> list[Rule]:
+    def rules_of(self, reference: JsonObject, namespace: str) -> list[Rule]:
         """Rules of the role that a roleRef names."""
         if self._follow() and self._stale:
             self._index()
         return self._rules.get(_role_key(reference, namespace), [])
 
-    def knows(self, reference: Object, namespace: str) -> bool:
+    def knows(self, reference: JsonObject, namespace: str) -> bool:
         """Whether the role that a roleRef names is there."""
         if self._follow() and self._stale:
             self._index()
@@ -85,7 +85,7 @@ class RBACAuthorizer:
                 return Decision.ALLOW, _reason(binding, user)
         return Decision.NO_OPINION, ""
 
-    def _applying(self, user: UserInfo, namespace: str) -> Iterator[tuple[Object, Rule]]:
+    def _applying(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, Rule]]:
         subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
         for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):
             for subject in subjects:
@@ -112,7 +112,7 @@ class RBACAuthorizer:
             _add(self._namespaced.setdefault(binding["metadata"]["namespace"], {}), binding)
 
 
-def _add(index: dict[Subject, list[Object]], binding: Object) -> None:
+def _add(index: dict[Subject, list[JsonObject]], binding: JsonObject) -> None:
     for subject in binding.get("subjects") or ():
         if subject.get("kind") == "ServiceAccount":
             namespace = subject.get("namespace") or binding["metadata"].get("namespace", "")
@@ -122,18 +122,18 @@ def _add(index: dict[Subject, list[Object]], binding: Object) -> None:
         index.setdefault(key, []).append(binding)
 
 
-def _role_key(reference: Object, namespace: str) -> tuple[str, str]:
+def _role_key(reference: JsonObject, namespace: str) -> tuple[str, str]:
     return ("" if reference.get("kind") == "ClusterRole" else namespace, reference["name"])
 
 
-def _reason(binding: Object, user: UserInfo) -> str:
+def _reason(binding: JsonObject, user: UserInfo) -> str:
     meta, role = binding["metadata"], binding["roleRef"]
     kind = "RoleBinding" if meta.get("namespace") else "ClusterRoleBinding"
     place = f"{meta['name']}/{meta['namespace']}" if meta.get("namespace") else meta["name"]
     return f'RBAC: allowed by {kind} "{place}" of {role["kind"]} "{role["name"]}" to {_who(binding, user)}'
 
 
-def _who(binding: Object, user: UserInfo) -> str:
+def _who(binding: JsonObject, user: UserInfo) -> str:
     for subject in binding.get("subjects") or ():
         if subject.get("kind") == "Group" and subject["name"] in user.groups:
             return f'Group "{subject["name"]}"'

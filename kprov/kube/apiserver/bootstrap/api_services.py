@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.bootstrap.system import ensure
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import group_versions
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 _GROUP, _PLURAL = "apiregistration.k8s.io", "apiservices"
 _LABEL: Final = "kube-aggregator.kubernetes.io/automanaged"
@@ -66,9 +65,9 @@ async def _ensure(registry: Registry, group: str, version: str) -> None:
         await _available(registry, name)
 
 
-def _wanted(group: str, version: str) -> Object:
+def _wanted(group: str, version: str) -> JsonObject:
     minimum, priority = PRIORITIES[group, version]
-    spec: Object = {"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority}
+    spec: JsonObject = {"version": version, "groupPriorityMinimum": minimum, "versionPriority": priority}
     if group:
         spec["group"] = group
     return {"metadata": {"name": f"{version}.{group}", "labels": {_LABEL: "onstart"}}, "spec": spec}
@@ -85,7 +84,7 @@ async def _available(registry: Registry, name: str) -> None:
         "message": "Local APIServices are always available",
     }
 
-    def change(old: Object | None) -> Object:
+    def change(old: JsonObject | None) -> JsonObject:
         held = dict(old or {})
         if not (held.get("status") or {}).get("conditions"):
             held["status"] = {"conditions": [condition]}

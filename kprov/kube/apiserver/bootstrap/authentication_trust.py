@@ -22,10 +22,10 @@ from kprov.kube.apiserver.authn.authorities import SECONDS, AuthorityFile
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 _NAMESPACE: Final = "kube-system"
 _NAME: Final = "extension-apiserver-authentication"
 _SYNC_SECONDS: Final = 60.0
@@ -61,7 +61,7 @@ async def authentication_trust(options: Namespace, registry: Registry, done: Cal
         await asyncio.sleep(SECONDS)
 
 
-async def _sync(registry: Registry, current: Object | None, wanted: Mapping[str, str]) -> None:
+async def _sync(registry: Registry, current: JsonObject | None, wanted: Mapping[str, str]) -> None:
     try:
         data = combined((current or {}).get("data") or {}, wanted)
     except ValueError as error:
@@ -72,7 +72,7 @@ async def _sync(registry: Registry, current: Object | None, wanted: Mapping[str,
     store = registry.store("", "configmaps")
     await system.ensure_namespace(registry, _NAMESPACE)
 
-    def change(obj: Object | None) -> Object:
+    def change(obj: JsonObject | None) -> JsonObject:
         obj = obj or {"metadata": {"name": _NAME}}
         obj["data"] = combined(obj.get("data") or {}, wanted)
         return obj

@@ -9,17 +9,17 @@ import asyncio
 import logging
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.registry.core.service.allocators.events import Recorder
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 
 _GROUP: Final = "networking.k8s.io"
 _CIDR: Final = "kubernetes"
@@ -48,7 +48,9 @@ async def service_cidr(options: Namespace, registry: Registry, done: Callable[[]
         await asyncio.sleep(_CIDR_SECONDS)
 
 
-async def _follow_flags(registry: Registry, current: Object, cidrs: list[str], recorder: Recorder) -> None:
+async def _follow_flags(
+    registry: Registry, current: JsonObject, cidrs: list[str], recorder: Recorder
+) -> None:
     """A second family in the flags comes to the object; any other difference is only told."""
     had = (current.get("spec") or {}).get("cidrs") or []
     if had == cidrs or current["metadata"].get("deletionTimestamp"):
@@ -61,7 +63,7 @@ async def _follow_flags(registry: Registry, current: Object, cidrs: list[str], r
         return
     store = registry.store(_GROUP, "servicecidrs")
 
-    def change(obj: Object | None) -> Object:
+    def change(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
         obj["spec"]["cidrs"] = cidrs
         return obj
@@ -69,12 +71,12 @@ async def _follow_flags(registry: Registry, current: Object, cidrs: list[str], r
     await store.update(system_context("update", store.resource, "", _CIDR), "", _CIDR, change)
 
 
-def _lacks_ready(obj: Object) -> bool:
+def _lacks_ready(obj: JsonObject) -> bool:
     conditions = (obj.get("status") or {}).get("conditions") or ()
     return not any(each.get("type") == "Ready" and each.get("status") != "Unknown" for each in conditions)
 
 
-def _ready(obj: Object | None) -> Object:
+def _ready(obj: JsonObject | None) -> JsonObject:
     assert obj is not None
     conditions = (obj.setdefault("status", {}).get("conditions")) or []
     obj["status"]["conditions"] = [
@@ -106,7 +108,7 @@ async def token_tracking(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_TRACKING_SECONDS)
 
 
-def _since_today(obj: Object | None) -> Object:
+def _since_today(obj: JsonObject | None) -> JsonObject:
     assert obj is not None
     if not _is_day((obj.get("data") or {}).get("since", "")):
         obj["data"] = (obj.get("data") or {}) | {"since": _today()}

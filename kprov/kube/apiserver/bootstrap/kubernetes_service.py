@@ -13,7 +13,7 @@ import socket
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -28,11 +28,11 @@ from kprov.kube.apiserver.storage.interface import (
     StorageError,
     Stored,
 )
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 
 LEASES: Final = "/registry/masterleases/"
 LEASE_SECONDS: Final = 15
@@ -184,10 +184,10 @@ async def publish(registry: Registry, addresses: Sequence[str], port: int) -> No
     )
 
 
-async def _change(registry: Registry, group: str, plural: str, write: Callable[[Object], None]) -> None:
+async def _change(registry: Registry, group: str, plural: str, write: Callable[[JsonObject], None]) -> None:
     store = registry.store(group, plural)
 
-    def change(current: Object | None) -> Object:
+    def change(current: JsonObject | None) -> JsonObject:
         obj = current or {"metadata": {"name": _NAME}}
         write(obj)
         return obj
@@ -196,7 +196,7 @@ async def _change(registry: Registry, group: str, plural: str, write: Callable[[
     await store.update(context, _NAMESPACE, _NAME, change, create=True)
 
 
-def _write_endpoints(obj: Object, addresses: Sequence[str], port: int) -> None:
+def _write_endpoints(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
     obj["metadata"].setdefault("labels", {})["endpointslice.kubernetes.io/skip-mirror"] = "true"
     obj.pop("subsets", None)
     if addresses:
@@ -208,7 +208,7 @@ def _write_endpoints(obj: Object, addresses: Sequence[str], port: int) -> None:
         ]
 
 
-def _write_slice(obj: Object, addresses: Sequence[str], port: int) -> None:
+def _write_slice(obj: JsonObject, addresses: Sequence[str], port: int) -> None:
     obj["metadata"].setdefault("labels", {})["kubernetes.io/service-name"] = _NAME
     is_v6 = bool(addresses) and all(":" in address for address in addresses)
     obj.setdefault("addressType", "IPv6" if is_v6 else "IPv4")

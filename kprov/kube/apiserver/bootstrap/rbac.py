@@ -10,17 +10,17 @@ import copy
 import logging
 from collections.abc import Callable
 from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.authz import rules as rule_sets
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 GROUP: Final = "rbac.authorization.k8s.io"
 _AUTOUPDATE: Final = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
 _LABELS: Final = {"kubernetes.io/bootstrapping": "rbac-defaults"}
@@ -34,7 +34,7 @@ async def run(registry: Registry, done: Callable[[], None]) -> None:
     done()
 
 
-def objects() -> list[tuple[str, str, Object]]:
+def objects() -> list[tuple[str, str, JsonObject]]:
     """(plural, namespace, object) of the whole policy; roles before what binds them."""
     import yaml
 
@@ -65,12 +65,12 @@ def objects() -> list[tuple[str, str, Object]]:
     return found
 
 
-def _rules_of(name: str, cluster_roles: Object) -> list[Object]:
+def _rules_of(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
     """A role's rules; an aggregated one's are its parts', in the aggregation controller's order."""
     role = cluster_roles[name]
     if not role.get("aggregates"):
         return list(role.get("rules", ()))
-    rules: list[Object] = []
+    rules: list[JsonObject] = []
     for part, other in sorted(cluster_roles.items()):
         if part != name and set(role["aggregates"]) & other.get("labels", {}).keys():
             rules += [rule for rule in _rules_of(part, cluster_roles) if rule not in rules]
@@ -80,13 +80,13 @@ def _rules_of(name: str, cluster_roles: Object) -> list[Object]:
 _MANAGER: Final = "user system:kube-controller-manager"
 
 
-def _metadata(name: str, namespace: str, labels: dict[str, str]) -> Object:
-    meta: Object = {"name": name, "labels": _LABELS | labels, "annotations": dict(_AUTOUPDATE)}
+def _metadata(name: str, namespace: str, labels: dict[str, str]) -> JsonObject:
+    meta: JsonObject = {"name": name, "labels": _LABELS | labels, "annotations": dict(_AUTOUPDATE)}
     return meta | ({"namespace": namespace} if namespace else {})
 
 
-def _role(kind: str, name: str, role: Object, namespace: str = "") -> Object:
-    obj: Object = {
+def _role(kind: str, name: str, role: JsonObject, namespace: str = "") -> JsonObject:
+    obj: JsonObject = {
         "apiVersion": f"{GROUP}/v1",
         "kind": kind,
         "metadata": _metadata(name, namespace, role.get("labels", {})),
@@ -108,11 +108,11 @@ _FIELDS: Final = {
 }
 
 
-def _rule(rule: Object) -> Object:
+def _rule(rule: JsonObject) -> JsonObject:
     return {_FIELDS[field]: values for field, values in rule.items()}
 
 
-def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> Object:
+def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> JsonObject:
     kind, _, role_name = role.partition(" ")
     return {
         "apiVersion": f"{GROUP}/v1",
@@ -123,7 +123,7 @@ def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> 
     }
 
 
-def _subject(text: str) -> Object:
+def _subject(text: str) -> JsonObject:
     kind, _, name = text.partition(" ")
     if kind == "serviceaccount":
         namespace, _, account = name.partition("/")
@@ -131,7 +131,7 @@ def _subject(text: str) -> Object:
     return {"kind": kind.capitalize(), "apiGroup": GROUP, "name": name}
 
 
-async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Object) -> None:
+async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: JsonObject) -> None:
     store = registry.store(GROUP, plural)
     name = wanted["metadata"]["name"]
     for _ in range(_TRIES):
@@ -162,16 +162,16 @@ async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: Ob
     log.warning("%s %s keeps changing, left as it is", plural, name)
 
 
-def _binds_another(current: Object, wanted: Object) -> bool:
+def _binds_another(current: JsonObject, wanted: JsonObject) -> bool:
     return not _is_left_alone(current) and bool(wanted.get("roleRef") != current.get("roleRef"))
 
 
-def _is_left_alone(current: Object) -> bool:
+def _is_left_alone(current: JsonObject) -> bool:
     annotations = current["metadata"].get("annotations") or {}
     return bool(annotations.get("rbac.authorization.kubernetes.io/autoupdate") == "false")
 
 
-def merge(current: Object, wanted: Object) -> bool:
+def merge(current: JsonObject, wanted: JsonObject) -> bool:
     """Bring what the policy wants into what is there, in place; whether anything was missing.
 
     An object whose autoupdate annotation is "false" is left alone. What is there beside the policy, or has
@@ -201,7 +201,7 @@ def merge(current: Object, wanted: Object) -> bool:
     return changed
 
 
-def _merge_aggregation(current: Object, wanted: Object) -> bool:
+def _merge_aggregation(current: JsonObject, wanted: JsonObject) -> bool:
     have = (current.get("aggregationRule") or {}).get("clusterRoleSelectors") or []
     if not wanted:
         # A role of the policy that sums up nothing.

@@ -15,7 +15,7 @@ import time
 import uuid
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.bootstrap import system
 from kprov.kube.apiserver.bootstrap.kubernetes_service import advertised_address
@@ -23,11 +23,11 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 
 LABEL: Final = "apiserver.kubernetes.io/identity"
 _COMPONENT: Final = "kube-apiserver"
@@ -54,7 +54,7 @@ async def run(options: Namespace, registry: Registry, done: Callable[[], None]) 
     address = advertised_address(options)
     peer = f"[{address}]" if ":" in address else address
 
-    def renewed(current: Object | None) -> Object:
+    def renewed(current: JsonObject | None) -> JsonObject:
         obj = current or {"metadata": {"name": name, "namespace": _NAMESPACE}}
         metadata = obj["metadata"]
         metadata["labels"] = (metadata.get("labels") or {}) | {
@@ -102,7 +102,7 @@ async def collect(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_COLLECT_SECONDS)
 
 
-def _over(spec: Object) -> bool:
+def _over(spec: JsonObject) -> bool:
     if not spec.get("renewTime") or spec.get("leaseDurationSeconds") is None:
         return True
     return timestamps.seconds(spec["renewTime"]) + float(spec["leaseDurationSeconds"]) < time.time()

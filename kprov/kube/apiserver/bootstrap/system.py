@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 
 NAMESPACES: Final = ("kube-system", "kube-public", "default", "kube-node-lease")
 _PRIORITY_CLASSES: Final = {
@@ -58,7 +58,7 @@ async def ensure_namespace(registry: Registry, name: str) -> None:
         await ensure(registry, "", "namespaces", "", {"metadata": {"name": name}})
 
 
-async def ensure(registry: Registry, group: str, plural: str, namespace: str, wanted: Object) -> None:
+async def ensure(registry: Registry, group: str, plural: str, namespace: str, wanted: JsonObject) -> None:
     """Create it unless another server was faster."""
     store = registry.store(group, plural)
     name = wanted["metadata"]["name"]

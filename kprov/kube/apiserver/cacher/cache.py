@@ -16,13 +16,13 @@ from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.entry import Entry, Event, Source
 from kprov.kube.apiserver.cacher.watcher import Selection, Watcher
 from kprov.kube.apiserver.storage.interface import Change, Stored
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 #: (type, object) for each change, in order; the object is the same one for all: for reading only.
-Listener = Callable[[str, Object], None]
+Listener = Callable[[str, JsonObject], None]
 
 #: How many changes can be watched from the past.
 HISTORY: Final = 2000
@@ -34,8 +34,8 @@ class ResourceCache:
     def __init__(
         self,
         resource: Resource,
-        fields_of: Callable[[Object], Mapping[str, str]] = lambda _: {},
-        default: Callable[[Object], None] = lambda _: None,
+        fields_of: Callable[[JsonObject], Mapping[str, str]] = lambda _: {},
+        default: Callable[[JsonObject], None] = lambda _: None,
     ) -> None:
         """fields_of, default: of its Strategy."""
         self.resource = resource
@@ -86,9 +86,9 @@ class ResourceCache:
         first = bisect_left(self._keys, start)
         return islice(self._keys, first, bisect_left(self._keys, start[:-1] + "0", first))
 
-    def object(self, entry: Entry) -> Object:
+    def object(self, entry: Entry) -> JsonObject:
         """A fresh dict of an entry."""
-        obj: Object = orjson.loads(self.head + entry.tail)
+        obj: JsonObject = orjson.loads(self.head + entry.tail)
         return obj
 
     def look(self, entry: Entry) -> Mapping[str, Any]:
@@ -203,7 +203,7 @@ class ResourceCache:
         if self._entries.pop(change.key, None) is not None:
             del self._keys[bisect_left(self._keys, change.key)]
 
-    def _entry(self, stored: Stored) -> tuple[Entry, Object | None]:
+    def _entry(self, stored: Stored) -> tuple[Entry, JsonObject | None]:
         """And its object, where there are listeners."""
         entry = self.source.entry(stored.key, stored.value, stored.revision)
         if not self._listeners:
@@ -212,7 +212,7 @@ class ResourceCache:
         self.source.know(entry, obj)
         return entry, obj
 
-    def _last(self, entry: Entry) -> Object | None:
+    def _last(self, entry: Entry) -> JsonObject | None:
         """What listeners are told of an end; None without listeners, or of what never could be read."""
         if not self._listeners:
             return None
@@ -222,6 +222,6 @@ class ResourceCache:
             log.warning("what etcd holds at %s is no object: %s", entry.key, error)
             return None
 
-    def _tell(self, type_: str, obj: Object) -> None:
+    def _tell(self, type_: str, obj: JsonObject) -> None:
         for listener in self._listeners:
             listener(type_, obj)

@@ -16,11 +16,11 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.machinery import go_json
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 #: Labels, and what field selectors look at.
 Selected = tuple[Mapping[str, str], Mapping[str, str]]
 
@@ -38,8 +38,8 @@ class Source:
     def __init__(
         self,
         resource: Resource,
-        fields_of: Callable[[Object], Mapping[str, str]],
-        default: Callable[[Object], None],
+        fields_of: Callable[[JsonObject], Mapping[str, str]],
+        default: Callable[[JsonObject], None],
     ) -> None:
         self.head = head(resource)
         #: How everything begins that `encode` gave.
@@ -64,11 +64,11 @@ class Source:
             self.know(found, obj)
         return found
 
-    def read(self, key: str, value: bytes) -> Object:
+    def read(self, key: str, value: bytes) -> JsonObject:
         """The object that etcd holds. Raises as `entry`."""
         if not self._is_ours(value):
             return self._foreign(key, value)
-        obj: Object = orjson.loads(value)
+        obj: JsonObject = orjson.loads(value)
         return obj
 
     def _is_ours(self, value: bytes) -> bool:
@@ -77,12 +77,12 @@ class Source:
             return False
         return b"null" not in value or not _ODD.search(value)
 
-    def _foreign(self, key: str, value: bytes) -> Object:
+    def _foreign(self, key: str, value: bytes) -> JsonObject:
         from kprov.kube.apiserver.cacher import foreign
 
         return foreign.read(key, value, self._resource, self._default)
 
-    def know(self, entry: Entry, obj: Object) -> None:
+    def know(self, entry: Entry, obj: JsonObject) -> None:
         """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""
         entry.selected = self._selected(entry, obj)
 
@@ -94,7 +94,7 @@ class Source:
             log.warning("what etcd holds at %s is no object: %s", entry.key, error)
             return _EMPTY, _EMPTY
 
-    def _selected(self, entry: Entry, obj: Object) -> Selected:
+    def _selected(self, entry: Entry, obj: JsonObject) -> Selected:
         names = {"metadata.name": entry.name, "metadata.namespace": entry.namespace}
         try:
             return obj["metadata"].get("labels") or _EMPTY, {**names, **self._fields_of(obj)}
@@ -168,7 +168,7 @@ def head(resource: Resource) -> bytes:
     return f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
 
 
-def encode(resource_head: bytes, obj: Object) -> bytes:
+def encode(resource_head: bytes, obj: JsonObject) -> bytes:
     """What goes to etcd: kind, apiVersion and metadata first, without resourceVersion."""
     metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
     rest = {key: value for key, value in obj.items() if key not in {"kind", "apiVersion", "metadata"}}

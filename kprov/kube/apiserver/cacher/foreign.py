@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from kprov.kube.machinery import go_json, schema, zero_values
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 #: How upstream's protobuf begins.
 _PROTOBUF: Final = b"k8s\x00"
 
 
-def read(key: str, value: bytes, resource: Resource, default: Callable[[Object], None]) -> Object:
+def read(key: str, value: bytes, resource: Resource, default: Callable[[JsonObject], None]) -> JsonObject:
     """The object, with the defaults of its kind; one without a name has its key's.
 
     Raises ValueError: it is none, or one that its kind cannot be.
@@ -42,7 +41,7 @@ def read(key: str, value: bytes, resource: Resource, default: Callable[[Object],
     return obj
 
 
-def _plain(obj: Object, resource: Resource) -> None:
+def _plain(obj: JsonObject, resource: Resource) -> None:
     """Change it in place to what decoding into Go's types and encoding again would give, or ValueError."""
     built_in = schema.builtin()
     if not built_in.knows(resource.gvk):

@@ -22,11 +22,11 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import managed_fields, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 GROUP: Final = "flowcontrol.apiserver.k8s.io"
 LEVELS: Final = "prioritylevelconfigurations"
 SCHEMAS: Final = "flowschemas"
@@ -40,13 +40,13 @@ _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 
 
-def objects() -> list[tuple[str, Object]]:
+def objects() -> list[tuple[str, JsonObject]]:
     """(plural, object), levels first, in the order in which they are made; each call gives new ones."""
     return copy.deepcopy(_read())
 
 
 @cache
-def _read() -> list[tuple[str, Object]]:
+def _read() -> list[tuple[str, JsonObject]]:
     import yaml
 
     text = (resources.files(__package__) / "bootstrap.yaml").read_text()
@@ -61,7 +61,7 @@ def _read() -> list[tuple[str, Object]]:
     return found
 
 
-def _object(kind: str, name: str, spec: Object) -> Object:
+def _object(kind: str, name: str, spec: JsonObject) -> JsonObject:
     return {
         "apiVersion": f"{GROUP}/v1",
         "kind": kind,
@@ -70,14 +70,14 @@ def _object(kind: str, name: str, spec: Object) -> Object:
     }
 
 
-def _level(level: Object) -> Object:
+def _level(level: JsonObject) -> JsonObject:
     shares = {
         "nominalConcurrencyShares": level["shares"],
         "lendablePercent": level["lendable"],
     }
     if level["type"] == "exempt":
         return {"type": "Exempt", "exempt": shares}
-    response: Object = {"type": "Reject"}
+    response: JsonObject = {"type": "Reject"}
     if "queues" in level:
         queues, hand, length = level["queues"]
         queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
@@ -85,8 +85,8 @@ def _level(level: Object) -> Object:
     return {"type": "Limited", "limited": {**shares, "limitResponse": response}}
 
 
-def _schema(schema: Object) -> Object:
-    rule: Object = {"subjects": [_subject(text) for text in schema["subjects"]]}
+def _schema(schema: JsonObject) -> JsonObject:
+    rule: JsonObject = {"subjects": [_subject(text) for text in schema["subjects"]]}
     if "resources" in schema:
         rule["resourceRules"] = [
             {
@@ -101,7 +101,7 @@ def _schema(schema: Object) -> Object:
     if "paths" in schema:
         verbs, urls = schema["paths"]
         rule["nonResourceRules"] = [{"verbs": verbs, "nonResourceURLs": urls}]
-    spec: Object = {
+    spec: JsonObject = {
         "priorityLevelConfiguration": {"name": schema["level"]},
         "matchingPrecedence": schema["precedence"],
     }
@@ -110,7 +110,7 @@ def _schema(schema: Object) -> Object:
     return spec | {"rules": [rule]}
 
 
-def _subject(text: str) -> Object:
+def _subject(text: str) -> JsonObject:
     kind, name = text.split(" ", 1)
     if kind == "ServiceAccount":
         namespace, _, account = name.partition("/")
@@ -132,7 +132,7 @@ async def run(registry: Registry, done: Callable[[], None]) -> None:
         await asyncio.sleep(_SECONDS)
 
 
-async def ensure(store: Store, wanted: Object) -> None:
+async def ensure(store: Store, wanted: JsonObject) -> None:
     """Create it, or put it right where that is the server's business."""
     name = wanted["metadata"]["name"]
     await store.fresh()
@@ -150,7 +150,7 @@ async def ensure(store: Store, wanted: Object) -> None:
             raise
 
 
-def revise(current: Object, wanted: Object, *, is_mandatory: bool) -> Object | None:
+def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> JsonObject | None:
     """The object as it should be; None when it is so."""
     annotations = current["metadata"].get("annotations") or {}
     said = annotations.get(ANNOTATION)
@@ -223,7 +223,7 @@ async def follow_schemas(registry: Registry, done: Callable[[], None]) -> None:
                 changed.set()
 
 
-async def _tell(store: Store, obj: Object, levels: set[str]) -> None:
+async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
     level = obj["spec"]["priorityLevelConfiguration"]["name"]
     text = f'This FlowSchema references the PriorityLevelConfiguration object named "{level}"'
     is_there = level in levels
@@ -242,7 +242,7 @@ async def _tell(store: Store, obj: Object, levels: set[str]) -> None:
     if have is not None and have["status"] == told["status"]:
         moment = have.get("lastTransitionTime") or moment
 
-    def change(old: Object | None) -> Object:
+    def change(old: JsonObject | None) -> JsonObject:
         condition = told | {"lastTransitionTime": moment}
         applied = {
             "apiVersion": store.resource.api_version,

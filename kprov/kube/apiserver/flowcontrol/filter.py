@@ -29,8 +29,8 @@ from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.server import workers
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Response
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 GROUP: Final = bootstrap.GROUP
 _OBJECTS_A_SEAT: Final = 100
 _MATCHES_REMEMBERED: Final = 8192
@@ -189,7 +189,7 @@ class PriorityAndFairness:
         self._building = None
         self._build(self._listed(bootstrap.LEVELS), self._listed(bootstrap.SCHEMAS))
 
-    def _listed(self, plural: str) -> list[Object]:
+    def _listed(self, plural: str) -> list[JsonObject]:
         """What there is, and what is mandatory and is not there (yet)."""
         store = self._registry.find(GROUP, plural)
         found = store.lister.list() if store is not None else []
@@ -204,7 +204,7 @@ class PriorityAndFairness:
         ]
         return found
 
-    def _build(self, levels: Sequence[Object], schemas: Sequence[Object]) -> None:
+    def _build(self, levels: Sequence[JsonObject], schemas: Sequence[JsonObject]) -> None:
         before = self._levels
         self._levels = {}
         for obj in levels:

@@ -15,11 +15,11 @@ import hashlib
 import math
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: Of a level's nominal seats, one request takes at most this part.
 _WIDEST_PART: Final = 0.15
 _WIDEST: Final = 10
@@ -81,7 +81,7 @@ class Ticket:
 class Level:
     """Exempt levels only count; limited ones have `limit` seats, which lending and borrowing change."""
 
-    def __init__(self, obj: Object) -> None:
+    def __init__(self, obj: JsonObject) -> None:
         self.name: str = obj["metadata"]["name"]
         self.in_use = 0
         self.running = 0
@@ -96,7 +96,7 @@ class Level:
         self._hands: dict[str, Sequence[int]] = {}
         self.take(obj)
 
-    def take(self, obj: Object) -> None:
+    def take(self, obj: JsonObject) -> None:
         """A new version of the object; who is seated or waits stays so."""
         spec = obj["spec"]
         self.uid: str = obj["metadata"].get("uid", "")

@@ -6,11 +6,11 @@ Source: apiserver/pkg/util/flowcontrol/rule.go.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _ALL: Final = "*"
 _ACCOUNT: Final = "system:serviceaccount:"
 
@@ -43,7 +43,7 @@ class FlowSchema:
         "uid",
     )
 
-    def __init__(self, obj: Object) -> None:
+    def __init__(self, obj: JsonObject) -> None:
         spec = obj["spec"]
         self.name: str = obj["metadata"]["name"]
         self.uid: str = obj["metadata"].get("uid", "")
@@ -52,7 +52,7 @@ class FlowSchema:
         method = (spec.get("distinguisherMethod") or {}).get("type", "")
         self.by_user = method == "ByUser"
         self.by_namespace = method == "ByNamespace"
-        self._rules: Sequence[Object] = spec.get("rules") or ()
+        self._rules: Sequence[JsonObject] = spec.get("rules") or ()
         self.counts = Counts()
 
     def matches(self, user: UserInfo, info: RequestInfo) -> bool:
@@ -71,7 +71,7 @@ class FlowSchema:
         return user.name if self.by_user else info.namespace if self.by_namespace else ""
 
 
-def _is_subject(subject: Object, user: UserInfo) -> bool:
+def _is_subject(subject: JsonObject, user: UserInfo) -> bool:
     match subject.get("kind"):
         case "User":
             name = (subject.get("user") or {}).get("name", "")
@@ -92,7 +92,7 @@ def _holds(values: Sequence[str] | None, value: str) -> bool:
     return bool(values) and (value in values or _ALL in values)  # type: ignore[operator]
 
 
-def _is_resource(rule: Object, info: RequestInfo) -> bool:
+def _is_resource(rule: JsonObject, info: RequestInfo) -> bool:
     whole = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     if not (
         _holds(rule.get("verbs"), info.verb)
@@ -105,7 +105,7 @@ def _is_resource(rule: Object, info: RequestInfo) -> bool:
     return _holds(rule.get("namespaces"), info.namespace)
 
 
-def _is_path(rule: Object, info: RequestInfo) -> bool:
+def _is_path(rule: JsonObject, info: RequestInfo) -> bool:
     if not _holds(rule.get("verbs"), info.verb):
         return False
     return any(

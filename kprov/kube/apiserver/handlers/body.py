@@ -11,12 +11,12 @@ from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import api_version
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
 
-Object = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 #: Upstream's limit for a request body.
@@ -127,7 +127,7 @@ def from_yaml(data: bytes) -> Any:
         raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
 
 
-def typed(data: bytes, content_type: str, gvk: Gvk) -> Object:
+def typed(data: bytes, content_type: str, gvk: Gvk) -> JsonObject:
     """What a body of that kind says. Raises StatusError 400, 415."""
     try:
         found = _decoded(data, content_type)
@@ -146,13 +146,13 @@ def _summary(data: bytes) -> str:
 
 
 def check(
-    obj: Object,
+    obj: JsonObject,
     gvk: Gvk,
     context: RequestContext,
     validation: str,
     data: bytes | None = None,
     content_type: str = JSON,
-) -> Object:
+) -> JsonObject:
     """What `typed` gave, with kind and version, pruned as Go's decoding would.
 
     Unknown fields are warned of or refused.
@@ -183,12 +183,12 @@ def validation_mode(validation: str) -> str:
     return validation or "Warn"
 
 
-def identified(obj: Any, gvk: Gvk) -> Object:
+def identified(obj: Any, gvk: Gvk) -> JsonObject:
     """The object with kind and version; where it lacks them they are those of the path. Raises as of_kind."""
     return _named(of_kind(obj, gvk), gvk)
 
 
-def of_kind(obj: Any, gvk: Gvk) -> Object:
+def of_kind(obj: Any, gvk: Gvk) -> JsonObject:
     """The same object, which says that it is of that kind or says nothing.
 
     Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
@@ -203,11 +203,11 @@ def of_kind(obj: Any, gvk: Gvk) -> Object:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):
         raise status.bad_request(kind_mismatch.refusal(found_version, found_kind, gvk))
-    found: Object = obj
+    found: JsonObject = obj
     return found
 
 
-def _named(obj: Object, gvk: Gvk) -> Object:
+def _named(obj: JsonObject, gvk: Gvk) -> JsonObject:
     obj["kind"], obj["apiVersion"] = gvk[2], api_version(*gvk[:2])
     return obj
 

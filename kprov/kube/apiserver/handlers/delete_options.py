@@ -6,14 +6,13 @@ Source: apiserver/pkg/endpoints/handlers/delete.go, apimachinery/pkg/apis/meta/v
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.handlers import body, parameters
 from kprov.kube.apiserver.handlers.info import is_true
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.machinery import field, schema, status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _KIND: Final = "DeleteOptions"
 _POLICIES: Final = {"Foreground", "Background", "Orphan"}
@@ -25,13 +24,13 @@ def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[Del
     return checked(_of_body(data, content_type) if data else _of_query(query))
 
 
-def checked(held: Object) -> tuple[DeleteOptions, bool]:
+def checked(held: JsonObject) -> tuple[DeleteOptions, bool]:
     """Of a DeleteOptions object; and whether it is a dry run. Raises StatusError 422."""
     check(held)
     return taken(held)
 
 
-def check(held: Object) -> None:
+def check(held: JsonObject) -> None:
     """Raises StatusError 422 for what contradicts itself or is not known."""
     policy, orphan = held.get("propagationPolicy"), held.get("orphanDependents")
     errors = []
@@ -46,7 +45,7 @@ def check(held: Object) -> None:
         raise status.invalid("meta.k8s.io", _KIND, "", errors)
 
 
-def taken(held: Object) -> tuple[DeleteOptions, bool]:
+def taken(held: JsonObject) -> tuple[DeleteOptions, bool]:
     """As `checked`, of what is checked later."""
     preconditions = held.get("preconditions") or {}
     grace = held.get("gracePeriodSeconds")
@@ -61,7 +60,7 @@ def taken(held: Object) -> tuple[DeleteOptions, bool]:
     return options, bool(held.get("dryRun"))
 
 
-def _of_body(data: bytes, content_type: str) -> Object:
+def _of_body(data: bytes, content_type: str) -> JsonObject:
     found = body.decode(data, content_type)
     found = {} if found is None else found
     try:
@@ -79,8 +78,8 @@ def _of_body(data: bytes, content_type: str) -> Object:
     return dict(found)
 
 
-def _of_query(query: Mapping[str, str]) -> Object:
-    held: Object = {}
+def _of_query(query: Mapping[str, str]) -> JsonObject:
+    held: JsonObject = {}
     grace = parameters.integer(query, "gracePeriodSeconds")
     if grace is not None:
         held["gracePeriodSeconds"] = grace

@@ -5,15 +5,12 @@ Source: upstream staging/src/k8s.io/apiserver/pkg/endpoints/handlers/rest.go (ch
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.request import RequestInfo
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-def check(obj: Object, info: RequestInfo) -> None:
+def check(obj: JsonObject, info: RequestInfo) -> None:
     """An object that is sent, or made by a patch, has the name of the path, and its namespace or none."""
     metadata = obj.get("metadata") or {}
     name, namespace = metadata.get("name"), metadata.get("namespace")

@@ -13,9 +13,9 @@ import orjson
 from kprov.kube.apiserver.handlers import body
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import duplicates, field, go_json, patch, restoring, schema, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import api_version
 
-Object = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 _OPERATION: Final = {"op", "path", "from", "value"}
@@ -34,14 +34,14 @@ def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
 
 
 def check(
-    result: Object,
+    result: JsonObject,
     gvk: Gvk,
     context: RequestContext,
     *,
     mode: str,
     remarked: list[str],
     shown: Callable[[], Any] | None,
-) -> Object:
+) -> JsonObject:
     """The patched object, pruned. remarked: see `remarks`; shown: what refusals name, None: the object.
 
     Raises StatusError 422.

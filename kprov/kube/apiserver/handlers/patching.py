@@ -25,13 +25,13 @@ from kprov.kube.machinery import (
     status,
     structured_check,
 )
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.strategic_remains import remains
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
 
-Object = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 _JSON_TYPES: Final = (patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_MERGE_PATCH)
@@ -66,7 +66,7 @@ def changer(
     data: bytes,
     query: Mapping[str, str],
     subresource: str = "",
-) -> tuple[Callable[[Object | None], Object], bool]:
+) -> tuple[Callable[[JsonObject | None], JsonObject], bool]:
     """The change a patch asks for, and whether it makes what is missing (apply).
 
     content_type: one that `check_type` takes. Raises StatusError 400, 422.
@@ -81,7 +81,7 @@ def changer(
     mode = body.validation_mode(validation)
     warned = list(context.warnings)
 
-    def change(old: Object | None) -> Object:
+    def change(old: JsonObject | None) -> JsonObject:
         assert old is not None
         document = _document(data, content_type)
         shown = None
@@ -118,7 +118,7 @@ def _applier(
     query: Mapping[str, str],
     subresource: str,
     validation: str,
-) -> Callable[[Object | None], Object]:
+) -> Callable[[JsonObject | None], JsonObject]:
     manager = query.get("fieldManager", "")
     if not manager:
         error = field.required("fieldManager", "is required for apply patch")
@@ -138,7 +138,7 @@ def _applier(
     force = is_true(query.get("force"))
     context.applied = True
 
-    def change(old: Object | None) -> Object:
+    def change(old: JsonObject | None) -> JsonObject:
         merged = managed_fields.apply(
             old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
         )
@@ -149,7 +149,7 @@ def _applier(
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
         # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
-        result: Object = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
+        result: JsonObject = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
         schema.builtin().prune(result, gvk, None)
         if annotation is not None:
             last_applied.keep_up(result, annotation)
@@ -158,7 +158,7 @@ def _applier(
     return change
 
 
-def _check_kind(document: Object, gvk: Gvk) -> None:
+def _check_kind(document: JsonObject, gvk: Gvk) -> None:
     """What is applied names its kind and version. Raises StatusError 400."""
     text, kind = document.get("apiVersion") or "", document.get("kind") or ""
     group, _, version = str(text).rpartition("/")
@@ -166,7 +166,7 @@ def _check_kind(document: Object, gvk: Gvk) -> None:
         raise status.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
 
 
-def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> Object:
+def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> JsonObject:
     """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)

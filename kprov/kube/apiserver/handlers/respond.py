@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from multidict import CIMultiDict
@@ -17,10 +17,9 @@ from kprov.kube.apiserver.handlers.negotiation import JSON, YAML, Form
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import go_json, printers
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
-
-Object = dict[str, Any]
 
 #: Upstream compresses from this size on, at its fastest level.
 GZIP_BYTES: Final = 128 * 1024
@@ -84,7 +83,7 @@ async def compressed(request: Request, response: Response) -> Response:
     return response
 
 
-def document(obj: Object, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
+def document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
     """Any JSON document in the form asked for."""
     if form.media_type == YAML:
         from kprov.kube.machinery import go_yaml_text
@@ -107,11 +106,11 @@ def check_include(form: Form, include_object: str) -> None:
 
 def formed(
     resource: Resource,
-    obj: Object,
+    obj: JsonObject,
     form: Form,
     include_object: str,
-    shown: Callable[[Object], Object] | None = None,
-) -> Object:
+    shown: Callable[[JsonObject], JsonObject] | None = None,
+) -> JsonObject:
     """One object as Table or PartialObjectMetadata, or itself. Raises StatusError 400 and 406.
 
     resource: what it was asked of; an answer of another kind (Scale) has the columns of its own. shown: as of
@@ -145,7 +144,7 @@ def formed(
     return printers.partial_metadata(obj) | {"apiVersion": version}
 
 
-def _other_form(form: Form, found: str, resource: Resource, obj: Object) -> StatusError:
+def _other_form(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:
     # Upstream names its Go type, in the package of the group that holds the objects.
     package = resource.group.partition(".")[0]
     package = "core" if package in {"", "events"} else package
@@ -153,7 +152,7 @@ def _other_form(form: Form, found: str, resource: Resource, obj: Object) -> Stat
     return failure(406, "NotAcceptable", text)
 
 
-def versioned(table: Object, version: str) -> Object:
+def versioned(table: JsonObject, version: str) -> JsonObject:
     """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
     table["apiVersion"] = f"meta.k8s.io/{version}"
     for row in table["rows"] or ():

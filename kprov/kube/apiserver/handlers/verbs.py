@@ -35,9 +35,8 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.machinery import printers, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, find
-
-Object = dict[str, Any]
 
 #: Subresources that the generic store answers for.
 _OWN_SUBRESOURCES: Final = {"status", "finalize"}
@@ -133,9 +132,9 @@ class Verbs:
         response = respond.document(document, form, warnings=context.warnings)
         return await respond.compressed(request, response)
 
-    def _list_document(self, view: Served, listed: listing.Listed, form: Form, include: str) -> Object:
+    def _list_document(self, view: Served, listed: listing.Listed, form: Form, include: str) -> JsonObject:
         resource = view.resource
-        metadata: Object = {"resourceVersion": str(listed.revision)}
+        metadata: JsonObject = {"resourceVersion": str(listed.revision)}
         if listed.token is not None:
             metadata["continue"] = listed.token.encoded()
             if listed.remaining is not None:
@@ -174,7 +173,7 @@ class Verbs:
 
     async def _create(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> Object:
+    ) -> JsonObject:
         parameters.write_options(context, query, "CreateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
         made = await view.store.create(context, context.info.namespace, view.incoming(obj))
@@ -182,7 +181,7 @@ class Verbs:
 
     async def _update(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> tuple[Object, bool]:
+    ) -> tuple[JsonObject, bool]:
         info = context.info
         parameters.write_options(context, query, "UpdateOptions")
         obj = await _object(request, context, view.resource.gvk, query)
@@ -200,7 +199,7 @@ class Verbs:
 
     async def _patch(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> tuple[Object, bool]:
+    ) -> tuple[JsonObject, bool]:
         info = context.info
         parameters.write_options(context, query, "PatchOptions")
         data = await body.read(request)
@@ -208,7 +207,7 @@ class Verbs:
             context, view.resource.gvk, patching.media_type(request), data, query, info.subresource
         )
 
-        def changed(old: Object | None) -> Object:
+        def changed(old: JsonObject | None) -> JsonObject:
             shown = None if old is None else view.outgoing(old)
             new = change(shown)
             identity.check(new, info)
@@ -226,7 +225,7 @@ class Verbs:
 
     async def _delete(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> tuple[Object, int]:
+    ) -> tuple[JsonObject, int]:
         info, store = context.info, view.store
         options, context.dry_run = await _delete_options(request, query)
         reason = store.strategy.deletion_refusal(info.name)
@@ -243,7 +242,7 @@ class Verbs:
 
     async def _delete_collection(
         self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
-    ) -> Object:
+    ) -> JsonObject:
         store = view.store
         selected = parameters.list_options(context.info, query, view.resource.gvk)
         options, context.dry_run = await _delete_options(request, query)
@@ -286,10 +285,10 @@ class Verbs:
         target = subresource or resource
         gvk = (target.group, target.version, target.kind)
 
-        async def read_object() -> Object:
+        async def read_object() -> JsonObject:
             return await _object(request, context, gvk, query)
 
-        async def patch_object(old: Object) -> Object:
+        async def patch_object(old: JsonObject) -> JsonObject:
             data = await body.read(request)
             change, _ = patching.changer(
                 context, gvk, patching.media_type(request), data, query, info.subresource
@@ -340,12 +339,12 @@ def _has_tables(resource: Resource, subresource: str) -> bool:
     return "get" in resource.verbs if not subresource else subresource == "scale"
 
 
-def _item(obj: Object) -> Object:
+def _item(obj: JsonObject) -> JsonObject:
     """An item of a list says its kind by the list's."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
 
 
-def _copyable(obj: Object) -> Any:
+def _copyable(obj: JsonObject) -> Any:
     """Gives a new copy at each call: a second try must not see what the first made of it."""
     import orjson
 
@@ -355,7 +354,7 @@ def _copyable(obj: Object) -> Any:
 
 async def _object(
     request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
-) -> Object:
+) -> JsonObject:
     content_type = body.media_type(request)
     # Before the body is asked for: its client may wait for leave to send it.
     body.check_type(content_type)

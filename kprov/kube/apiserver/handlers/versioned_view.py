@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from kprov.kube.apiserver.cacher.entry import Entry
 from kprov.kube.apiserver.handlers.negotiation import Form
@@ -11,10 +10,9 @@ from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_fields import without_managed_fields
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +28,20 @@ class Served:
         """Whether objects go to clients as they are stored."""
         return self.conversion is None
 
-    def object(self, entry: Entry) -> Object:
+    def object(self, entry: Entry) -> JsonObject:
         """A fresh dict of a cache entry, in the client's version."""
         return self.outgoing(self.store.cache.object(entry))
 
-    def shown(self, entry: Entry, form: Form) -> Object:
+    def shown(self, entry: Entry, form: Form) -> JsonObject:
         """What the client's form is made of: tables and metadata come from the object as it is stored."""
         obj = self.store.cache.object(entry)
         return obj if form.kind else self.outgoing(obj)
 
-    def incoming(self, obj: Object) -> Object:
+    def incoming(self, obj: JsonObject) -> JsonObject:
         """From the client's version to the stored one."""
         return obj if self.conversion is None else self.conversion.to_stored(obj)
 
-    def applied(self, old: Object | None, shown: Object | None, obj: Object) -> Object:
+    def applied(self, old: JsonObject | None, shown: JsonObject | None, obj: JsonObject) -> JsonObject:
         """What comes of an apply, stored. old, shown: what was there, as stored and as a client sees it.
 
         An apply that changes owners only leaves the rest as it is stored: the way through another version
@@ -58,7 +56,7 @@ class Served:
             kept["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
         return kept
 
-    def outgoing(self, obj: Object) -> Object:
+    def outgoing(self, obj: JsonObject) -> JsonObject:
         """From the stored version to the client's; a Status stays one."""
         if self.conversion is None or obj.get("kind") != self.store.resource.kind:
             return obj

@@ -21,8 +21,7 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.machinery import timestamps
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 MEDIA_TYPE: Final = "application/vnd.kubernetes.protobuf"
 _MAGIC: Final = b"k8s\x00"
@@ -38,7 +37,7 @@ class ProtobufError(ValueError):
     """Bytes that are no Kubernetes object."""
 
 
-def decode(data: bytes) -> Object:
+def decode(data: bytes) -> JsonObject:
     """An object in its envelope. Raises ProtobufError."""
     if not data.startswith(_MAGIC):
         raise ProtobufError(
@@ -48,7 +47,7 @@ def decode(data: bytes) -> Object:
         envelope = dict(_entries(data[len(_MAGIC) :]))
         about = dict(_entries(envelope.get(1, b"")))
         api_version, kind = about.get(1, b"").decode(), about.get(2, b"").decode()
-        obj: Object = {"kind": kind, "apiVersion": api_version}
+        obj: JsonObject = {"kind": kind, "apiVersion": api_version}
         obj.update(_message(_root(api_version, kind), envelope.get(2, b"")))
     except ProtobufError:
         raise
@@ -84,8 +83,8 @@ def _fields(message: str) -> dict[int, _Field]:
     return fields
 
 
-def _message(message: str, data: bytes) -> Object:
-    result: Object = {}
+def _message(message: str, data: bytes) -> JsonObject:
+    result: JsonObject = {}
     fields = _fields(message)
     for number, raw in _entries(data):
         field = fields.get(number)

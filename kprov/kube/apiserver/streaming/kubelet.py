@@ -10,13 +10,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
-Object = dict[str, Any]
 DEFAULT_PORT: Final = 10250
 _WEBSOCKETS: Final = "ExtendWebSocketsToKubelet"
 
@@ -74,7 +74,7 @@ class Kubelets:
         return context
 
 
-def address_of(node: Object, types: Sequence[str]) -> Address:
+def address_of(node: JsonObject, types: Sequence[str]) -> Address:
     """The first address of the first of `types` that the node has. InternalError when it has none of them."""
     found = node.get("status") or {}
     addresses = found.get("addresses") or ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.handlers import negotiation
@@ -25,7 +25,6 @@ from kprov.kube.machinery import field, status, timestamps
 if TYPE_CHECKING:
     import aiohttp
 
-Object = dict[str, Any]
 
 _FLAGS: Final = ("follow", "previous", "timestamps")
 #: So much of a kubelet's refusal is told to the client.

@@ -10,7 +10,7 @@ import ipaddress
 import random
 import socket
 import ssl
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from kprov.kube.apiserver.interfaces import Call
@@ -18,8 +18,7 @@ from kprov.kube.apiserver.streaming import dial_errors, headers, paths, splice
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, unverified
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _SCHEMES: Final = {"", "http", "https"}
@@ -63,7 +62,7 @@ class Proxies:
             raise status.not_found(call.resource, name) from None
         pods = registry.store("", "pods").lister
 
-        def is_pod(address: Object) -> bool:
+        def is_pod(address: JsonObject) -> bool:
             target = address.get("targetRef") or {}
             if target.get("kind") != "Pod" or target.get("namespace") != call.namespace:
                 return False
@@ -112,7 +111,7 @@ def split_name(text: str, kind: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
-def pod_base(pod: Object, scheme: str, port: str) -> str:
+def pod_base(pod: JsonObject, scheme: str, port: str) -> str:
     """Scheme, address and port of a pod. BadRequest for an address that no one may be sent to."""
     if not port:
         for container in (pod.get("spec") or {}).get("containers") or ():
@@ -125,7 +124,7 @@ def pod_base(pod: Object, scheme: str, port: str) -> str:
     return f"{scheme or 'http'}://{_host_port(ip, port)}"
 
 
-def port_name(service: Object, number: int) -> str:
+def port_name(service: JsonObject, number: int) -> str:
     """The name of a service's port. ServiceUnavailable when it has no such port."""
     for port in (service.get("spec") or {}).get("ports") or ():
         if port.get("port") == number:
@@ -134,7 +133,7 @@ def port_name(service: Object, number: int) -> str:
     raise status.service_unavailable(f"no service port {number} found for service {name}")
 
 
-def candidates(endpoints: Object, port: str) -> list[tuple[Object, int]]:
+def candidates(endpoints: JsonObject, port: str) -> list[tuple[JsonObject, int]]:
     """Ready addresses with the number of the port of that name."""
     return [
         (address, each["port"])
@@ -145,7 +144,7 @@ def candidates(endpoints: Object, port: str) -> list[tuple[Object, int]]:
     ]
 
 
-def _ips(pod: Object) -> list[str]:
+def _ips(pod: JsonObject) -> list[str]:
     found = pod.get("status") or {}
     listed = [each["ip"] for each in found.get("podIPs") or () if each.get("ip")]
     return listed or ([found["podIP"]] if found.get("podIP") else [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from kprov.kube.apiserver.handlers.info import is_true
@@ -18,8 +18,7 @@ from kprov.kube.apiserver.streaming.kubelet import Address, Kubelets
 from kprov.kube.apiserver.subresources import containers
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _MOST_PORTS: Final = 65535
 #: The API's names of streams, and the kubelet's.
@@ -58,7 +57,7 @@ class Streams:
         pod = await self._pod(call)
         return await self._stream(call, pod, "portForward", "", [("port", ",".join(ports))] if ports else [])
 
-    async def _pod(self, call: Call) -> Object:
+    async def _pod(self, call: Call) -> JsonObject:
         await self._may_create(call)
         return await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
 
@@ -72,7 +71,7 @@ class Streams:
             raise status.forbidden(call.resource, call.name, reason)
 
     async def _stream(
-        self, call: Call, pod: Object, kind: str, container: str, query: Sequence[tuple[str, str]]
+        self, call: Call, pod: JsonObject, kind: str, container: str, query: Sequence[tuple[str, str]]
     ) -> Answer:
         node = (pod.get("spec") or {}).get("nodeName")
         if not node:

@@ -5,8 +5,6 @@ Source: upstream pkg/registry/certificates/certificates/strategy.go (csrApproval
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep
 from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
@@ -14,15 +12,14 @@ from kprov.kube.apiserver.registry.strategies.certificates import CertificateSig
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources import change
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 
 class ApprovalStrategy(CertificateSigningRequestStrategy):
     """Only the conditions are written."""
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         conditions.set_times(obj, old)
         written = conditions.held(obj)
         keep(obj, old, "spec")
@@ -32,7 +29,7 @@ class ApprovalStrategy(CertificateSigningRequestStrategy):
         if written:
             obj["status"]["conditions"] = written
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return conditions.validate(obj) + conditions.validate_change(obj, old, decides=True)
 
 

@@ -6,7 +6,6 @@ Source: upstream pkg/registry/core/pod/storage/storage.go (BindingREST).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.interfaces import Call, Reply
@@ -16,8 +15,7 @@ from kprov.kube.apiserver.registry.generic.metadata import precondition_failed
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources.conditions import set_condition
 from kprov.kube.machinery import field, status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 async def bind(call: Call) -> Reply:
@@ -65,7 +63,7 @@ async def bind(call: Call) -> Reply:
     return Reply(status.success(code=201), 201)
 
 
-def validate(binding: Object) -> list[field.FieldError]:
+def validate(binding: JsonObject) -> list[field.FieldError]:
     target = binding.get("target") or {}
     errors = []
     if target.get("kind") not in {None, "", "Node"}:
@@ -80,7 +78,7 @@ def _plain(errors: list[field.FieldError]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def assign(pod: Object, binding: Object, *, dry_run: bool = False) -> Object:
+def assign(pod: JsonObject, binding: JsonObject, *, dry_run: bool = False) -> JsonObject:
     """The pod on the binding's node. Conflict when it has one, goes away, is gated, or is another pod."""
     held, spec, wanted = pod["metadata"], pod["spec"], binding["metadata"]
     name = held["name"]
@@ -113,8 +111,8 @@ class _Binding(PodStrategy):
 
     judges_metadata = False
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Nothing is taken back, and binding leaves metadata.generation alone."""
 
-    def validate_update(self, obj: Object, old: Object) -> list[field.FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[field.FieldError]:
         return []

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 
 from kprov.kube.apiserver.handlers import body, identity, patching
 from kprov.kube.apiserver.interfaces import Call
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-async def asked(call: Call) -> Callable[[Object], Object]:
+async def asked(call: Call) -> Callable[[JsonObject], JsonObject]:
     """From the subresource's object as it is to what it should be; reads the request's body once.
 
     Raises StatusError 400, 413, 415, 422.
@@ -34,7 +32,7 @@ async def asked(call: Call) -> Callable[[Object], Object]:
     return lambda _: orjson.loads(wanted)
 
 
-def _of_url(obj: Object, call: Call) -> Object:
+def _of_url(obj: JsonObject, call: Call) -> JsonObject:
     """The object, when it is the one that the request is for. BadRequest."""
     identity.check(obj, call.context.info)
     return obj

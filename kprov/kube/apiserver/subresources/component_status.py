@@ -8,15 +8,14 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import field_labels, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
-
-Object = dict[str, Any]
 
 _DEPRECATED: Final = "v1 ComponentStatus is deprecated in v1.19+"
 #: Where the components listen on an API server's host; their certificates are their own.
@@ -53,7 +52,7 @@ def _is_selected(call: Call, name: str) -> bool:
     return labels.matches({}) and fields.matches({"metadata.name": name})
 
 
-async def _look(registry: Registry, name: str) -> Object:
+async def _look(registry: Registry, name: str) -> JsonObject:
     error = await (_ask_etcd(registry) if name == _ETCD else _ask(_URLS[name]))
     condition = {
         "type": "Healthy",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-def set_condition(found: Object, condition: Object) -> None:
+def set_condition(found: JsonObject, condition: JsonObject) -> None:
     """Put a condition into a status, in place; its transition time moves only when its status does."""
-    conditions: list[Object] = list(found.get("conditions") or ())
+    conditions: list[JsonObject] = list(found.get("conditions") or ())
     condition = {"lastTransitionTime": timestamps.now(), **condition}
     for index, old in enumerate(conditions):
         if old.get("type") == condition["type"]:
@@ -24,5 +21,5 @@ def set_condition(found: Object, condition: Object) -> None:
     found["conditions"] = conditions
 
 
-def find_condition(found: Object, type_: str) -> Object | None:
+def find_condition(found: JsonObject, type_: str) -> JsonObject | None:
     return next((each for each in found.get("conditions") or () if each.get("type") == type_), None)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 
-
-def names(pod: Object) -> list[str]:
+def names(pod: JsonObject) -> list[str]:
     """All containers in upstream's order: init, normal, ephemeral."""
     spec = pod.get("spec") or {}
     kinds = ("initContainers", "containers", "ephemeralContainers")
     return [container["name"] for kind in kinds for container in spec.get(kind) or ()]
 
 
-def chosen(pod: Object, wanted: str) -> str:
+def chosen(pod: JsonObject, wanted: str) -> str:
     """The container named, or the only one. BadRequest when there is none such or a name is needed."""
     name = pod["metadata"]["name"]
     if wanted:

@@ -6,13 +6,12 @@ Source: upstream pkg/registry/core/pod/storage/eviction.go (checkAndDecrement, c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.subresources.conditions import find_condition, set_condition
 from kprov.kube.machinery import status, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
-
-Object = dict[str, Any]
 
 #: Evictions that the disruption controller has not confirmed yet; more are refused.
 MAX_DISRUPTED_PODS: Final = 2000
@@ -20,18 +19,18 @@ _VIOLATES: Final = "Cannot evict pod as it would violate the pod's disruption bu
 _RESOURCE: Final = "poddisruptionbudget.policy"
 
 
-def is_unprotected(pod: Object) -> bool:
+def is_unprotected(pod: JsonObject) -> bool:
     """Ended, not yet running, or going away: no budget counts it."""
     phase = (pod.get("status") or {}).get("phase")
     return phase in {"Succeeded", "Failed", "Pending"} or bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def is_terminal(pod: Object) -> bool:
+def is_terminal(pod: JsonObject) -> bool:
     phase = (pod.get("status") or {}).get("phase")
     return phase in {"Succeeded", "Failed"} or bool(pod["metadata"].get("deletionTimestamp"))
 
 
-def of_pod(pod: Object, budgets: Iterable[Object]) -> list[Object]:
+def of_pod(pod: JsonObject, budgets: Iterable[JsonObject]) -> list[JsonObject]:
     """The budgets (all of the pod's namespace) that select the pod; wrong selectors select nothing."""
     labels = pod["metadata"].get("labels") or {}
     found = []
@@ -45,7 +44,7 @@ def of_pod(pod: Object, budgets: Iterable[Object]) -> list[Object]:
     return found
 
 
-def lets_unhealthy_go(pod: Object, budget: Object) -> bool:
+def lets_unhealthy_go(pod: JsonObject, budget: JsonObject) -> bool:
     """Whether an unready pod may go without using up the budget."""
     ready = find_condition(pod.get("status") or {}, "Ready")
     if ready is not None and ready.get("status") == "True":
@@ -57,7 +56,7 @@ def lets_unhealthy_go(pod: Object, budget: Object) -> bool:
     return desired > 0 and (found.get("currentHealthy") or 0) >= desired
 
 
-def spend(budget: Object, pod_name: str) -> Object:
+def spend(budget: JsonObject, pod_name: str) -> JsonObject:
     """The budget with one disruption less, changed in place. TooManyRequests, Forbidden."""
     metadata, found = budget["metadata"], budget.setdefault("status", {})
     name = metadata["name"]
@@ -100,7 +99,7 @@ def _too_many(seconds: int, cause: str) -> status.StatusError:
     return status.failure(429, "TooManyRequests", _VIOLATES, details)
 
 
-def _why_not(name: str, found: Object) -> str:
+def _why_not(name: str, found: JsonObject) -> str:
     condition = find_condition(found, "DisruptionAllowed") or {}
     message = condition.get("message") if condition.get("status") == "False" else None
     healthy, desired = found.get("currentHealthy") or 0, found.get("desiredHealthy") or 0

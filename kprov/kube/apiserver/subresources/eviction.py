@@ -6,7 +6,7 @@ Source: upstream pkg/registry/core/pod/storage/eviction.go.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.handlers import delete_options
@@ -17,8 +17,7 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.subresources import disruption
 from kprov.kube.apiserver.subresources.conditions import set_condition
 from kprov.kube.machinery import field, status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _TRIES: Final = 20
 _CONDITION: Final = {
@@ -64,7 +63,7 @@ async def evict(call: Call) -> Reply:
     return Reply(status.success(code=201), 201)
 
 
-async def _unprotected(call: Call, options: DeleteOptions) -> Object | None:
+async def _unprotected(call: Call, options: DeleteOptions) -> JsonObject | None:
     """Delete a pod that no budget counts; otherwise give the pod."""
     pods = call.registry.store("", "pods")
     for attempt in range(_TRIES):
@@ -84,7 +83,7 @@ async def _unprotected(call: Call, options: DeleteOptions) -> Object | None:
     raise AssertionError
 
 
-async def _protected(call: Call, pod: Object, options: DeleteOptions) -> None:
+async def _protected(call: Call, pod: JsonObject, options: DeleteOptions) -> None:
     """Delete a running pod after its budget, if there is one, was asked and has been written."""
     store = call.registry.store("policy", "poddisruptionbudgets")
     budgets = disruption.of_pod(pod, await store.list(call.context, call.namespace))
@@ -124,7 +123,7 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
     pods = call.registry.store("", "pods")
     if not call.context.dry_run:
 
-        def told(pod: Object | None) -> Object:
+        def told(pod: JsonObject | None) -> JsonObject:
             assert pod is not None
             metadata = pod["metadata"]
             for wanted, name, label, why in (

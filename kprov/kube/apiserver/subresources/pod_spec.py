@@ -6,7 +6,7 @@ Source: upstream pkg/registry/core/pod/strategy.go, pkg/apis/core/validation/val
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
@@ -19,9 +19,8 @@ from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources import change
 from kprov.kube.machinery import field, internal_types
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _METADATA: Final = (
@@ -65,7 +64,7 @@ class PartOfPod:
 class EphemeralContainers(PodStrategy):
     """Only spec.ephemeralContainers, and there only more of them."""
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         added = (obj.get("spec") or {}).get("ephemeralContainers")
         _restore(obj, old)
         if added:
@@ -74,7 +73,7 @@ class EphemeralContainers(PodStrategy):
             obj["spec"].pop("ephemeralContainers", None)
         _raise_generation(obj, old)
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         if _MIRROR in (old["metadata"].get("annotations") or {}):
             return [field.forbidden("[]", "static pods do not support ephemeral containers")]
         path = "spec.ephemeralContainers"
@@ -95,15 +94,15 @@ class EphemeralContainers(PodStrategy):
                 errors.append(field.forbidden(path, text))
         return errors
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []
 
 
 class Resize(PodStrategy):
     """Only CPU and memory of containers and their resize policy."""
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
-        spec: Object = obj.get("spec") or {}
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        spec: JsonObject = obj.get("spec") or {}
         if any(len(spec.get(kind) or ()) != len(old["spec"].get(kind) or ()) for kind in _KINDS):
             return  # validation refuses it
         wanted = {kind: _all_resized(old["spec"].get(kind) or [], spec.get(kind) or []) for kind in _KINDS}
@@ -118,34 +117,34 @@ class Resize(PodStrategy):
             obj["spec"].pop("resources", None)
         _raise_generation(obj, old)
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return pod_resize.pod_resize(obj, old)
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return []
 
 
-def _all_resized(before: list[Object], new: list[Object]) -> list[Object]:
+def _all_resized(before: list[JsonObject], new: list[JsonObject]) -> list[JsonObject]:
     """The old containers with their new resources; renamed or moved ones are for validation to refuse."""
     if [one.get("name") for one in new] != [one["name"] for one in before]:
         return new
     return [_resized(one, other) for one, other in zip(before, new, strict=True)]
 
 
-def _resized(before: Object, new: Object) -> Object:
+def _resized(before: JsonObject, new: JsonObject) -> JsonObject:
     merged = copy.deepcopy(before)
     for name in _RESIZED:
         keep(merged, new, name)
     return merged
 
 
-def _restore(obj: Object, old: Object) -> None:
+def _restore(obj: JsonObject, old: JsonObject) -> None:
     obj["spec"] = copy.deepcopy(old["spec"])
     keep(obj, old, "status")
     for name in _METADATA:
         keep(obj["metadata"], old["metadata"], name)
 
 
-def _raise_generation(obj: Object, old: Object) -> None:
+def _raise_generation(obj: JsonObject, old: JsonObject) -> None:
     if obj["spec"] != old["spec"]:
         obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
-Object = dict[str, Any]
 _WITH_VALUES: Final = {"In", "NotIn"}
 _WITHOUT_VALUES: Final = {"Exists", "DoesNotExist"}
 
@@ -27,7 +27,7 @@ class Selected:
     errors: tuple[str, ...]
 
 
-def validate(attributes: Object | None) -> Iterator[FieldError]:
+def validate(attributes: JsonObject | None) -> Iterator[FieldError]:
     """All rules of resourceAttributes' two selectors. Operators that nobody knows yet are taken."""
     for name in ("fieldSelector", "labelSelector"):
         selector = (attributes or {}).get(name)
@@ -35,7 +35,7 @@ def validate(attributes: Object | None) -> Iterator[FieldError]:
             yield from _selector(selector, f"spec.resourceAttributes.{name}", of_labels=name[0] == "l")
 
 
-def _selector(selector: Object, at: str, *, of_labels: bool) -> Iterator[FieldError]:
+def _selector(selector: JsonObject, at: str, *, of_labels: bool) -> Iterator[FieldError]:
     raw, requirements = selector.get("rawSelector") or "", selector.get("requirements") or []
     if raw and requirements:
         yield field.invalid(f"{at}.rawSelector", raw, "may not specified at the same time as requirements")
@@ -61,7 +61,7 @@ def _selector(selector: Object, at: str, *, of_labels: bool) -> Iterator[FieldEr
                     yield field.invalid(f"{place}.values[{number}]", value, text)
 
 
-def selected(attributes: Object) -> Selected:
+def selected(attributes: JsonObject) -> Selected:
     """What an authorizer may know of the selectors of valid resourceAttributes."""
     errors = []
     fields, wrong = _fields(attributes.get("fieldSelector") or {})
@@ -79,7 +79,7 @@ def _ignored(name: str, *, some: bool) -> str:
     return f"spec.resourceAttributes.{name} {part} due to parse error"
 
 
-def _fields(selector: Object) -> tuple[list[tuple[str, str, bool]], bool]:
+def _fields(selector: JsonObject) -> tuple[list[tuple[str, str, bool]], bool]:
     """Field, value and whether it must have it, of all terms that can be read; whether one could not."""
     requirements = selector.get("requirements") or []
     if not requirements:
@@ -96,7 +96,7 @@ def _fields(selector: Object) -> tuple[list[tuple[str, str, bool]], bool]:
     return found, len(found) < len(requirements)
 
 
-def _labels(selector: Object) -> tuple[bool, bool]:
+def _labels(selector: JsonObject) -> tuple[bool, bool]:
     """Whether any term could be read, and whether one could not."""
     requirements = selector.get("requirements") or []
     if not requirements:

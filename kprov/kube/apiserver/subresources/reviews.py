@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver import authn, authz
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
@@ -21,8 +21,8 @@ from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
 from kprov.kube.apiserver.subresources import review_selectors
 from kprov.kube.apiserver.subresources.token import TokenRequest
 from kprov.kube.machinery import field, status, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: What no client can say of an object that it creates.
 _SYSTEM: Final = ("selfLink", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 #: The fields of ObjectMeta that are left, as upstream shows them.
@@ -120,7 +120,7 @@ class AccessReviews:
     async def _answer(
         self,
         call: Call,
-        review: Object,
+        review: JsonObject,
         user: UserInfo,
         errors: list[field.FieldError],
         later: Sequence[field.FieldError] = (),
@@ -155,7 +155,7 @@ class AccessReviews:
 
 
 async def ask(
-    authorizer: Authorizer, user: UserInfo, resource: Object | None, path: Object | None
+    authorizer: Authorizer, user: UserInfo, resource: JsonObject | None, path: JsonObject | None
 ) -> tuple[Decision, str]:
     """The authorizer's word on resourceAttributes or nonResourceAttributes."""
     if resource is not None:
@@ -220,16 +220,16 @@ class IdentityReviews:
         return Reply(review, 201)
 
 
-def _wiped(call: Call, review: Object) -> Object:
+def _wiped(call: Call, review: JsonObject) -> JsonObject:
     """The review's metadata, which it has from now on, without what the system alone says of objects."""
-    given: Object = review.get("metadata") or {}
+    given: JsonObject = review.get("metadata") or {}
     review["metadata"] = given
     for name in _SYSTEM if call.resource.namespaced else (*_SYSTEM, "namespace"):
         given.pop(name, None)
     return given
 
 
-def _as_owned(call: Call, review: Object) -> Object:
+def _as_owned(call: Call, review: JsonObject) -> JsonObject:
     """The metadata with who owns the review's fields, in the order of their type."""
     owned = copy.deepcopy(review)
     Ownership(call.resource).note(call.context, None, owned)
@@ -237,7 +237,7 @@ def _as_owned(call: Call, review: Object) -> Object:
     return {name: found[name] for name in (*_METADATA, *found) if name in found}
 
 
-def _user_of(spec: Object) -> UserInfo:
+def _user_of(spec: JsonObject) -> UserInfo:
     return UserInfo(
         name=spec.get("user", ""),
         groups=tuple(spec.get("groups") or ()),
@@ -246,17 +246,17 @@ def _user_of(spec: Object) -> UserInfo:
     )
 
 
-def _resource_rule(rule: Object) -> Object:
+def _resource_rule(rule: JsonObject) -> JsonObject:
     fields = ("verbs", "apiGroups", "resources", "resourceNames")
     return {name: rule[name] for name in fields if rule.get(name)}
 
 
-def _as_in_go(path: Object) -> Object:
+def _as_in_go(path: JsonObject) -> JsonObject:
     """The nonResourceAttributes as upstream's refusals show them: its own type has no names of the wire."""
     return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 
-def _subject_errors(spec: Object) -> list[field.FieldError]:
+def _subject_errors(spec: JsonObject) -> list[field.FieldError]:
     if spec.get("user") or spec.get("groups"):
         return []
     return [field.invalid("spec.user", "", "at least one of user or group must be specified")]

@@ -5,7 +5,7 @@ Source: upstream pkg/registry/apps/deployment/storage/storage.go (ScaleREST).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.interfaces import Call, Reply
@@ -14,10 +14,9 @@ from kprov.kube.apiserver.registry.generic.metadata import precondition_failed, 
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources import change, scale_owners
 from kprov.kube.machinery import field, managed_fields, patch, schema, status, zero_values
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
-
-Object = dict[str, Any]
 
 #: (group, plural) of what can be scaled.
 SCALED: Final = (
@@ -36,7 +35,7 @@ async def scale(call: Call) -> Reply:
         return Reply(of(await store.get(call.context, call.namespace, call.name)))
     wanted = await change.asked(call)
 
-    def rescale(parent: Object | None) -> Object:
+    def rescale(parent: JsonObject | None) -> JsonObject:
         assert parent is not None
         metadata = parent["metadata"]
         current = of(parent)
@@ -58,10 +57,10 @@ async def scale(call: Call) -> Reply:
     return Reply(of(obj))
 
 
-def of(parent: Object) -> Object:
+def of(parent: JsonObject) -> JsonObject:
     """The Scale of a workload."""
     metadata, spec, found = parent["metadata"], parent.get("spec") or {}, parent.get("status") or {}
-    shown: Object = {"replicas": found.get("replicas", 0)}
+    shown: JsonObject = {"replicas": found.get("replicas", 0)}
     selector = _selector(spec.get("selector"))
     if selector:
         shown["selector"] = selector
@@ -76,7 +75,7 @@ def of(parent: Object) -> Object:
     }
 
 
-def moved(parent: Object, new: Object, resource: Resource, context: RequestContext) -> Object:
+def moved(parent: JsonObject, new: JsonObject, resource: Resource, context: RequestContext) -> JsonObject:
     """The workload with a Scale's replicas, and its resourceVersion as precondition. Invalid, Conflict."""
     metadata = parent["metadata"]
     wanted = new.get("metadata") or {}
@@ -104,7 +103,7 @@ def moved(parent: Object, new: Object, resource: Resource, context: RequestConte
     return parent
 
 
-def _selector(selector: Object | None) -> str:
+def _selector(selector: JsonObject | None) -> str:
     """As text; a replication controller's is a plain map of labels."""
     if selector is None:
         return ""

@@ -6,12 +6,11 @@ Source: upstream staging/src/k8s.io/apimachinery/pkg/util/managedfields/scalehan
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.machinery import managed_entries
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.managed_entries import Entry
-
-Object = dict[str, Any]
 
 #: The same path in a Scale and in each of the workloads.
 _REPLICAS: Final = ("f:spec", "f:replicas")
@@ -19,7 +18,7 @@ _VERSION: Final = "autoscaling/v1"
 _OLD_VERSIONS: Final = ("apps/v1beta1", "apps/v1beta2")
 
 
-def of_scale(entries: list[Object] | None, version: str) -> list[Object]:
+def of_scale(entries: list[JsonObject] | None, version: str) -> list[JsonObject]:
     """The managedFields of a Scale: of the workload's those that own its replicas; version: "apps/v1"."""
     return managed_entries.listed(
         [
@@ -30,7 +29,9 @@ def of_scale(entries: list[Object] | None, version: str) -> list[Object]:
     )
 
 
-def of_workload(entries: list[Object] | None, scale: list[Object] | None, version: str) -> list[Object]:
+def of_workload(
+    entries: list[JsonObject] | None, scale: list[JsonObject] | None, version: str
+) -> list[JsonObject]:
     """The managedFields of a workload after those of its Scale became `scale`; version: "apps/v1".
 
     An updater is another one in a Scale, whose version is another: each change of a Scale takes the replicas

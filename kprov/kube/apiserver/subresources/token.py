@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.authn.service_accounts import TokenSigner, bound_claims
@@ -15,8 +15,8 @@ from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import field, managed_fields, status, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _SHORTEST, _LONGEST = 600, 1 << 32
 _DEFAULT: Final = 3600
 _GVK: Final = ("authentication.k8s.io", "v1", "TokenRequest")
@@ -105,7 +105,9 @@ class TokenRequest:
         if errors:
             raise status.invalid("authentication.k8s.io", "TokenRequest", "", errors)
 
-    async def _bound(self, call: Call, reference: Object | None) -> tuple[Object | None, Object | None]:
+    async def _bound(
+        self, call: Call, reference: JsonObject | None
+    ) -> tuple[JsonObject | None, JsonObject | None]:
         """The object that the token is bound to, and a pod's node."""
         if reference is None:
             return None, None
@@ -140,13 +142,13 @@ class TokenRequest:
         return bound, node or {"metadata": {"name": node_name, "uid": ""}}
 
 
-def _group(reference: Object) -> str:
+def _group(reference: JsonObject) -> str:
     """API group of a reference's apiVersion, "" for the core group and for what is no apiVersion."""
     parts = str(reference.get("apiVersion") or "").split("/")
     return parts[0] if len(parts) == 2 else ""
 
 
-def _check_name(given: Object, call: Call) -> None:
+def _check_name(given: JsonObject, call: Call) -> None:
     """What the request says of the account must be so: a client may have another one in mind."""
     if given.get("name") and given["name"] != call.name:
         text = "must match the service account name if specified"
@@ -154,7 +156,7 @@ def _check_name(given: Object, call: Call) -> None:
         raise status.invalid("authentication.k8s.io", "TokenRequest", call.name, [error])
 
 
-def _check_uid(given: Object, account: Object) -> None:
+def _check_uid(given: JsonObject, account: JsonObject) -> None:
     if given.get("uid") and given["uid"] != account["uid"]:
         text = (
             f"the UID in the token request ({given['uid']}) does not match the UID of the service "

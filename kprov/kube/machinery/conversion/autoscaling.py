@@ -10,8 +10,7 @@ import json
 from typing import Any, Final
 
 from kprov.kube.machinery.conversion import autoscaling_metrics as metrics
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _PREFIX: Final = "autoscaling.alpha.kubernetes.io"
 _METRICS: Final = f"{_PREFIX}/metrics"
@@ -23,11 +22,11 @@ _KEPT_STATUS: Final = ("observedGeneration", "lastScaleTime", "currentReplicas",
 _CPU: Final = 80
 
 
-def to_v1(obj: Object) -> Object:
+def to_v1(obj: JsonObject) -> JsonObject:
     """As autoscaling/v1 has it."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     annotations = _without_ours(obj)
-    wanted: Object = {
+    wanted: JsonObject = {
         name: spec[name] for name in ("scaleTargetRef", "minReplicas", "maxReplicas") if name in spec
     }
     others = []
@@ -39,7 +38,7 @@ def to_v1(obj: Object) -> Object:
             wanted.setdefault("targetCPUUtilizationPercentage", utilization)
     if others:
         annotations[_METRICS] = _json(others)
-    shown: Object = {name: status[name] for name in _KEPT_STATUS if name in status}
+    shown: JsonObject = {name: status[name] for name in _KEPT_STATUS if name in status}
     if "status" in obj:
         shown = {"currentReplicas": 0, "desiredReplicas": 0, **shown}
     current = status.get("currentMetrics") or ()
@@ -56,11 +55,11 @@ def to_v1(obj: Object) -> Object:
     return _made(obj, "autoscaling/v1", annotations, wanted, shown)
 
 
-def to_v2(obj: Object) -> Object:
+def to_v2(obj: JsonObject) -> JsonObject:
     """As autoscaling/v2 has it; annotations that cannot be read are left out, as upstream does."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     annotations = (obj.get("metadata") or {}).get("annotations") or {}
-    wanted: Object = {
+    wanted: JsonObject = {
         name: spec[name] for name in ("scaleTargetRef", "minReplicas", "maxReplicas") if name in spec
     }
     found = [metrics.spec_to_v2(metric) for metric in _list(annotations.get(_METRICS))]
@@ -71,7 +70,7 @@ def to_v2(obj: Object) -> Object:
     behavior = _loaded(annotations.get(_BEHAVIOR))
     if isinstance(behavior, dict) and behavior:
         wanted["behavior"] = metrics.behavior_from_annotation(behavior)
-    shown: Object = {name: status[name] for name in _KEPT_STATUS if name in status}
+    shown: JsonObject = {name: status[name] for name in _KEPT_STATUS if name in status}
     current = [metrics.status_to_v2(metric) for metric in _list(annotations.get(_CURRENT))]
     if not current and status.get("currentCPUUtilizationPercentage") is not None:
         current = [metrics.cpu_current(status["currentCPUUtilizationPercentage"])]
@@ -83,7 +82,9 @@ def to_v2(obj: Object) -> Object:
     return _made(obj, "autoscaling/v2", _without_ours(obj), wanted, shown)
 
 
-def _made(obj: Object, api_version: str, annotations: Object, spec: Object, status: Object) -> Object:
+def _made(
+    obj: JsonObject, api_version: str, annotations: JsonObject, spec: JsonObject, status: JsonObject
+) -> JsonObject:
     metadata = {name: value for name, value in (obj.get("metadata") or {}).items() if name != "annotations"}
     if annotations:
         metadata["annotations"] = annotations
@@ -96,7 +97,7 @@ def _made(obj: Object, api_version: str, annotations: Object, spec: Object, stat
     return result | ({"status": status} if "status" in obj else {})
 
 
-def _without_ours(obj: Object) -> Object:
+def _without_ours(obj: JsonObject) -> JsonObject:
     annotations = (obj.get("metadata") or {}).get("annotations") or {}
     return {name: value for name, value in annotations.items() if name not in _ALL}
 

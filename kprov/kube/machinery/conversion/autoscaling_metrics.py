@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _SOURCES: Final = ("object", "pods", "resource", "containerResource", "external")
 #: By source: v1's names of (value, averageValue, averageUtilization) in a spec, and those in a status.
@@ -43,7 +43,7 @@ _ORDER: Final = (
 _PARTS: Final = ("value", "averageValue", "averageUtilization")
 
 
-def cpu_utilization(metric: Object, part: str) -> int | None:
+def cpu_utilization(metric: JsonObject, part: str) -> int | None:
     """The utilization of a v2 metric of CPU, None where it is another one. part: target or current."""
     held = metric.get("resource") or {}
     if metric.get("type") != "Resource" or held.get("name") != "cpu":
@@ -52,33 +52,33 @@ def cpu_utilization(metric: Object, part: str) -> int | None:
     return found
 
 
-def cpu_target(utilization: int) -> Object:
+def cpu_target(utilization: int) -> JsonObject:
     target = {"type": "Utilization", "averageUtilization": utilization}
     return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
 
 
-def cpu_current(utilization: int) -> Object:
+def cpu_current(utilization: int) -> JsonObject:
     return {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": utilization}}}
 
 
-def spec_to_v1(metric: Object) -> Object:
+def spec_to_v1(metric: JsonObject) -> JsonObject:
     return _to_v1(metric, "target", _TARGETS)
 
 
-def status_to_v1(metric: Object) -> Object:
+def status_to_v1(metric: JsonObject) -> JsonObject:
     return _to_v1(metric, "current", _CURRENTS)
 
 
-def spec_to_v2(metric: Object) -> Object:
+def spec_to_v2(metric: JsonObject) -> JsonObject:
     return _to_v2(metric, "target", _TARGETS)
 
 
-def status_to_v2(metric: Object) -> Object:
+def status_to_v2(metric: JsonObject) -> JsonObject:
     return _to_v2(metric, "current", _CURRENTS)
 
 
-def _to_v1(metric: Object, part: str, names: dict[str, tuple[str | None, str, str | None]]) -> Object:
-    result: Object = {"type": metric.get("type", "")}
+def _to_v1(metric: JsonObject, part: str, names: dict[str, tuple[str | None, str, str | None]]) -> JsonObject:
+    result: JsonObject = {"type": metric.get("type", "")}
     for source in _SOURCES:
         held = metric.get(source)
         if held is None:
@@ -94,8 +94,8 @@ def _to_v1(metric: Object, part: str, names: dict[str, tuple[str | None, str, st
     return result
 
 
-def _identity_to_v1(source: str, held: Object) -> Object:
-    flat: Object = {}
+def _identity_to_v1(source: str, held: JsonObject) -> JsonObject:
+    flat: JsonObject = {}
     if source == "object":
         flat["target"] = held.get("describedObject") or {}
     if source in {"resource", "containerResource"}:
@@ -110,8 +110,8 @@ def _identity_to_v1(source: str, held: Object) -> Object:
     return flat
 
 
-def _to_v2(metric: Object, part: str, names: dict[str, tuple[str | None, str, str | None]]) -> Object:
-    result: Object = {"type": metric.get("type", "")}
+def _to_v2(metric: JsonObject, part: str, names: dict[str, tuple[str | None, str, str | None]]) -> JsonObject:
+    result: JsonObject = {"type": metric.get("type", "")}
     for source in _SOURCES:
         flat = metric.get(source)
         if not isinstance(flat, dict):
@@ -131,7 +131,7 @@ def _to_v2(metric: Object, part: str, names: dict[str, tuple[str | None, str, st
     return result
 
 
-def _target_type(source: str, values: Object) -> str:
+def _target_type(source: str, values: JsonObject) -> str:
     if "averageUtilization" in values:
         return "Utilization"
     if source == "object" and "averageValue" in values:
@@ -139,20 +139,20 @@ def _target_type(source: str, values: Object) -> str:
     return "Value" if "value" in values else "AverageValue"
 
 
-def _identity_to_v2(source: str, flat: Object) -> Object:
+def _identity_to_v2(source: str, flat: JsonObject) -> JsonObject:
     if source in {"resource", "containerResource"}:
         return {name: flat.get(name, "") for name in ("name", "container") if name in flat}
-    metric: Object = {"name": flat.get("metricName", "")}
+    metric: JsonObject = {"name": flat.get("metricName", "")}
     selector = flat.get("metricSelector" if source == "external" else "selector")
     if selector is not None:
         metric["selector"] = selector
-    held: Object = {"metric": metric}
+    held: JsonObject = {"metric": metric}
     if source == "object":
         held["describedObject"] = flat.get("target") or {}
     return held
 
 
-def behavior_to_annotation(behavior: Object) -> Object:
+def behavior_to_annotation(behavior: JsonObject) -> JsonObject:
     """With the names of upstream's internal type, which is what the annotation has."""
     return {
         name: _rules(behavior.get(wire))
@@ -160,7 +160,7 @@ def behavior_to_annotation(behavior: Object) -> Object:
     }
 
 
-def _rules(rules: Object | None) -> Object | None:
+def _rules(rules: JsonObject | None) -> JsonObject | None:
     if rules is None:
         return None
     return {

@@ -5,9 +5,9 @@ Source: upstream pkg/apis/events/v1/conversion.go.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 #: events.k8s.io's name, core's name.
 _NAMES: Final = (
@@ -24,7 +24,7 @@ _TO_CORE: Final = dict(_NAMES)
 _TO_EVENTS: Final = {core: events for events, core in _NAMES}
 
 
-def to_core(obj: Object) -> Object:
+def to_core(obj: JsonObject) -> JsonObject:
     """As core/v1 has it."""
     return {_TO_CORE.get(name, name): value for name, value in obj.items()} | {
         "kind": "Event",
@@ -32,7 +32,7 @@ def to_core(obj: Object) -> Object:
     }
 
 
-def to_events(obj: Object) -> Object:
+def to_events(obj: JsonObject) -> JsonObject:
     """As events.k8s.io/v1 has it, which leaves out what core/v1 shows empty."""
     return {
         _TO_EVENTS.get(name, name): value for name, value in obj.items() if value or name not in _REPORTER

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from kprov.kube.machinery.conversion import autoscaling, events
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES, Resource, find, storage_version
 
-Object = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 
@@ -20,8 +20,8 @@ class Conversion:
     """From and to the stored version. Both keep metadata; kind and apiVersion are set by them."""
 
     stored: Gvk
-    to_stored: Callable[[Object], Object]
-    to_served: Callable[[Object], Object]
+    to_stored: Callable[[JsonObject], JsonObject]
+    to_served: Callable[[JsonObject], JsonObject]
 
 
 _CONVERSIONS: Final = {
@@ -42,12 +42,12 @@ def is_convertible(gvk: Gvk, other: Gvk) -> bool:
     return gvk == other or _home(gvk) == _home(other)
 
 
-def convert(obj: Object, gvk: Gvk, other: Gvk) -> Object:
+def convert(obj: JsonObject, gvk: Gvk, other: Gvk) -> JsonObject:
     """From one version of a kind to another that is_convertible; `obj` stays as it is."""
     here, there = _CONVERSIONS.get(gvk), _CONVERSIONS.get(other)
     stored_form = here.to_stored(obj) if here is not None else obj
     result = there.to_served(stored_form) if there is not None else stored_form
-    copy: Object = orjson.loads(orjson.dumps(result))
+    copy: JsonObject = orjson.loads(orjson.dumps(result))
     return copy
 
 

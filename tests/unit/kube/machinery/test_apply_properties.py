@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kprov.kube.machinery import field_set, managed_fields
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
-Obj = dict[str, Any]
 Path = tuple[str, ...]
 
 quick = settings(deadline=None, max_examples=60)
@@ -53,24 +53,26 @@ specs = st.fixed_dictionaries(
 configurations = st.builds(lambda spec, marks: config(spec, marks), specs, st.none() | labels)
 
 
-def config(spec: Obj, marks: Obj | None = None) -> Obj:
+def config(spec: JsonObject, marks: JsonObject | None = None) -> JsonObject:
     metadata = {"name": "a"} if marks is None else {"name": "a", "labels": marks}
-    found: Obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
+    found: JsonObject = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}
     return {**found, "spec": spec} if spec else found
 
 
-def apply(live: Obj | None, applied: Obj, manager: str = "me", now: str = NOW, **more: Any) -> Obj:
+def apply(
+    live: JsonObject | None, applied: JsonObject, manager: str = "me", now: str = NOW, **more: Any
+) -> JsonObject:
     return managed_fields.apply(live, applied, DEPLOYMENT, manager=manager, now=now, **more)
 
 
-def owned(obj: Obj, manager: str) -> set[Path]:
+def owned(obj: JsonObject, manager: str) -> set[Path]:
     for entry in obj["metadata"].get("managedFields", ()):
         if entry["manager"] == manager:
             return field_set.decode(entry["fieldsV1"])
     return set()
 
 
-def bare(obj: Obj) -> Obj:
+def bare(obj: JsonObject) -> JsonObject:
     return managed_fields.without_managed_fields(obj)
 
 
@@ -92,7 +94,7 @@ def leaves(value: Any, path: Path = ()) -> set[Path]:
     return found
 
 
-def ownable(obj: Obj) -> set[Path]:
+def ownable(obj: JsonObject) -> set[Path]:
     """Nobody owns a name and a kind."""
     marks = {"labels": obj["metadata"]["labels"]} if "labels" in obj["metadata"] else {}
     return leaves({"metadata": marks, "spec": obj.get("spec", {})})
@@ -100,14 +102,14 @@ def ownable(obj: Obj) -> set[Path]:
 
 @quick
 @given(configurations, configurations)
-def test_applying_again_changes_nothing(first: Obj, second: Obj) -> None:
+def test_applying_again_changes_nothing(first: JsonObject, second: JsonObject) -> None:
     live = apply(apply(None, first, "other"), second, force=True)
     assert apply(live, second, now=LATER) == live
 
 
 @quick
 @given(configurations)
-def test_what_is_owned_is_what_was_applied(applied: Obj) -> None:
+def test_what_is_owned_is_what_was_applied(applied: JsonObject) -> None:
     result = apply(None, applied)
     assert owned(result, "me") == ownable(applied)
     assert bare(result) == applied
@@ -115,7 +117,7 @@ def test_what_is_owned_is_what_was_applied(applied: Obj) -> None:
 
 @quick
 @given(specs, st.none() | labels)
-def test_disjoint_configurations_commute(spec: Obj, marks: Obj | None) -> None:
+def test_disjoint_configurations_commute(spec: JsonObject, marks: JsonObject | None) -> None:
     names = sorted(spec)
     one = config({name: spec[name] for name in names[::2]}, marks)
     two = config({name: spec[name] for name in names[1::2]})
@@ -129,7 +131,9 @@ def test_disjoint_configurations_commute(spec: Obj, marks: Obj | None) -> None:
 
 @quick
 @given(configurations, configurations)
-def test_what_only_one_manager_applied_goes_with_its_configuration(first: Obj, second: Obj) -> None:
+def test_what_only_one_manager_applied_goes_with_its_configuration(
+    first: JsonObject, second: JsonObject
+) -> None:
     result = apply(apply(None, first), second)
     assert owned(result, "me") == owned(apply(None, second), "me")
     assert leaves(result.get("spec") or {}) == leaves(second.get("spec") or {})
@@ -137,7 +141,7 @@ def test_what_only_one_manager_applied_goes_with_its_configuration(first: Obj, s
 
 @quick
 @given(configurations, configurations)
-def test_what_another_applied_stays(first: Obj, second: Obj) -> None:
+def test_what_another_applied_stays(first: JsonObject, second: JsonObject) -> None:
     live = apply(apply(None, first, "one"), first, "two")
     result = apply(live, second, "one", force=True)
     assert owned(result, "two") <= ownable(result)
@@ -160,7 +164,7 @@ def test_a_conflict_leaves_all_and_force_takes(before: int, wanted: int) -> None
 
 @quick
 @given(configurations, configurations)
-def test_ownership_survives_the_wire(first: Obj, second: Obj) -> None:
+def test_ownership_survives_the_wire(first: JsonObject, second: JsonObject) -> None:
     result = apply(apply(None, first, "other"), second, force=True)
     for entry in result["metadata"].get("managedFields", ()):
         assert field_set.encode(field_set.decode(entry["fieldsV1"])) == entry["fieldsV1"]

@@ -10,11 +10,10 @@ import pytest
 
 from kprov.kube.machinery import field_set, schema
 from kprov.kube.machinery.first_fields import first_fields
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
 from kprov.kube.machinery.structured_merge import compare
 from kprov.kube.machinery.zero_values import zero_of
-
-Obj = dict[str, Any]
 
 KINDS = [
     ("", "v1", "ConfigMap"),
@@ -55,7 +54,7 @@ def value(node: Node, draw: random.Random, depth: int = _DEPTH) -> Any:
     return draw.choice(_SCALARS)
 
 
-def document(node: Node, draw: random.Random) -> Obj:
+def document(node: Node, draw: random.Random) -> JsonObject:
     """An object; its metadata is one, too."""
     metadata = node.fields.get("metadata", ANY_NODE)
     names = [name for name in (node.fields or ("spec", "data")) if draw.random() < 0.7]
@@ -64,14 +63,14 @@ def document(node: Node, draw: random.Random) -> Obj:
     return {**found, "metadata": {"name": "a", **parts}}
 
 
-def compared(node: Node, new: Obj) -> bytes:
+def compared(node: Node, new: JsonObject) -> bytes:
     """By the way that updates go."""
     changes = compare(node, zero_of(node), new)
     changed = field_set.without(changes.modified | changes.added, EXCLUDED) - {("f:metadata",)}
     return orjson.dumps(field_set.encode(changed))
 
 
-def walked(node: Node, new: Obj) -> bytes:
+def walked(node: Node, new: JsonObject) -> bytes:
     return orjson.dumps(first_fields(node, zero_of(node), new, EXCLUDED))
 
 

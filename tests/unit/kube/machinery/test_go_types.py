@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from kprov.kube.machinery import go_types, restoring, schema
+from kprov.kube.machinery.json_object import JsonObject
 
-Obj = dict[str, Any]
 POD = ("", "v1", "Pod")
 
 
-def check(document: Obj, gvk: tuple[str, str, str]) -> str:
+def check(document: JsonObject, gvk: tuple[str, str, str]) -> str:
     report = schema.builtin().check(document, gvk)
     return report.bad_request_text(gvk, strict=True) or ""
 
 
-def of_container(**fields: Any) -> Obj:
+def of_container(**fields: Any) -> JsonObject:
     return {"spec": {"containers": [fields]}}
 
 
@@ -59,7 +59,7 @@ def of_container(**fields: Any) -> Obj:
     ],
 )
 def test_structs_within_others_and_types_of_text_have_names(
-    document: Obj, owner: str, place: str, go_type: str
+    document: JsonObject, owner: str, place: str, go_type: str
 ) -> None:
     said = f"json: cannot unmarshal number into Go struct field {owner}.{place} of type {go_type}"
     assert check(document, POD) == f'Pod in version "v1" cannot be handled as a Pod: {said}'
@@ -80,7 +80,7 @@ def test_what_may_stand_alone_has_its_kind_from_an_embedded_struct() -> None:
         (of_container(image=5), "string"),
     ],
 )
-def test_patches_are_told_the_same_types(document: Obj, go_type: str) -> None:
+def test_patches_are_told_the_same_types(document: JsonObject, go_type: str) -> None:
     node = schema.builtin().node(POD)
     assert restoring.problem(node, document) == f"cannot convert int64 to {go_type}"
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kprov.kube.machinery import field_set, managed_entries, managed_fields
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
-Obj = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 
@@ -18,29 +18,31 @@ NOW = "2026-01-02T03:04:05Z"
 LATER = "2026-01-02T03:05:05Z"
 
 
-def deployment(**spec: Any) -> Obj:
+def deployment(**spec: Any) -> JsonObject:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec}
 
 
-def containers(*items: Obj) -> Obj:
+def containers(*items: JsonObject) -> JsonObject:
     return {"template": {"spec": {"containers": list(items)}}}
 
 
-def config(**data: str) -> Obj:
+def config(**data: str) -> JsonObject:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data}
 
 
-def created(obj: Obj, manager: str = "kubectl-create", gvk: Gvk = DEPLOYMENT) -> Obj:
-    copy: Obj = orjson.loads(orjson.dumps(obj))
+def created(obj: JsonObject, manager: str = "kubectl-create", gvk: Gvk = DEPLOYMENT) -> JsonObject:
+    copy: JsonObject = orjson.loads(orjson.dumps(obj))
     managed_fields.update(None, copy, gvk, manager=manager, now=NOW)
     return copy
 
 
-def apply(live: Obj | None, applied: Obj, manager: str = "me", gvk: Gvk = DEPLOYMENT, **options: Any) -> Obj:
+def apply(
+    live: JsonObject | None, applied: JsonObject, manager: str = "me", gvk: Gvk = DEPLOYMENT, **options: Any
+) -> JsonObject:
     return managed_fields.apply(live, applied, gvk, manager=manager, now=LATER, **options)
 
 
-def owned(obj: Obj, manager: str) -> set[tuple[str, ...]]:
+def owned(obj: JsonObject, manager: str) -> set[tuple[str, ...]]:
     for entry in obj["metadata"].get("managedFields", ()):
         if entry["manager"] == manager:
             return field_set.decode(entry["fieldsV1"])

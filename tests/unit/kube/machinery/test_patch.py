@@ -6,20 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kprov.kube.machinery import patch
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
-
-Obj = dict[str, Any]
-
 
 POD = ("", "v1", "Pod")
 
 
-def pod(*containers: Obj, **spec: Any) -> Obj:
+def pod(*containers: JsonObject, **spec: Any) -> JsonObject:
     return {"metadata": {"name": "a"}, "spec": {"containers": list(containers), **spec}}
 
 
-def strategic(doc: Obj, change: Any) -> Obj:
-    merged: Obj = patch.strategic_merge_patch(doc, {"spec": change}, POD)["spec"]
+def strategic(doc: JsonObject, change: Any) -> JsonObject:
+    merged: JsonObject = patch.strategic_merge_patch(doc, {"spec": change}, POD)["spec"]
     return merged
 
 
@@ -32,7 +30,7 @@ def test_json_patch_applies_operations_to_a_copy() -> None:
 @pytest.mark.parametrize(
     "operation", [{"op": "remove", "path": "/b"}, {"op": "test", "path": "/a", "value": 2}]
 )
-def test_a_json_patch_that_does_not_fit_is_422(operation: Obj) -> None:
+def test_a_json_patch_that_does_not_fit_is_422(operation: JsonObject) -> None:
     with pytest.raises(StatusError) as caught:
         patch.json_patch({"a": 1}, [operation])
     assert caught.value.code == 422
@@ -63,7 +61,7 @@ def test_keys_and_elements_of_any_type_are_merged_or_refused(change: Any, odd: A
 
 
 def test_a_deep_strategic_patch_takes_as_long_as_it_is() -> None:
-    deep: Obj = {}
+    deep: JsonObject = {}
     for _ in range(100):
         deep = {"a": deep}
     assert patch.strategic_merge_patch({}, {"x": deep}, POD) == {"x": deep}
@@ -174,13 +172,13 @@ objects = st.dictionaries(st.text("abc", min_size=1, max_size=2), documents, max
 
 
 @given(objects, objects)
-def test_a_merge_patch_applied_twice_is_applied_once(doc: Obj, change: Any) -> None:
+def test_a_merge_patch_applied_twice_is_applied_once(doc: JsonObject, change: Any) -> None:
     once = patch.merge_patch(doc, change)
     assert patch.merge_patch(once, change) == once
 
 
 @given(objects, objects)
-def test_without_merge_keys_strategic_is_merge(doc: Obj, change: Any) -> None:
+def test_without_merge_keys_strategic_is_merge(doc: JsonObject, change: Any) -> None:
     gvk = ("example.com", "v1", "Thing")
     assert patch.strategic_merge_patch(doc, change, gvk) == patch.merge_patch(doc, change)
 
@@ -224,7 +222,7 @@ def test_directives_where_there_is_nothing_to_merge_with_are_fields() -> None:
         ({"finalizers": ["n", "a"]}, ["n", "a", "d"]),
     ],
 )
-def test_what_orders_and_deletes_does_as_upstreams_does(change: Obj, left: list[str] | None) -> None:
+def test_what_orders_and_deletes_does_as_upstreams_does(change: JsonObject, left: list[str] | None) -> None:
     merged = patch.strategic_merge_patch({"metadata": {"finalizers": ["a", "d"]}}, {"metadata": change}, POD)
     assert merged["metadata"].get("finalizers") == left
 

@@ -11,9 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kprov.kube.machinery import patch
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
-
-Obj = dict[str, Any]
 
 POD = ("", "v1", "Pod")
 
@@ -29,9 +28,9 @@ values = st.recursive(
 objects = st.dictionaries(names, values, max_size=4)
 
 
-def merge_diff(before: Obj, after: Obj) -> Obj:
+def merge_diff(before: JsonObject, after: JsonObject) -> JsonObject:
     """The merge patch from one document to the other, as RFC 7386 makes possible."""
-    changes: Obj = {name: None for name in before if name not in after}
+    changes: JsonObject = {name: None for name in before if name not in after}
     for name, value in after.items():
         held = before.get(name)
         if isinstance(held, dict) and isinstance(value, dict):
@@ -54,7 +53,9 @@ def pointer(*steps: str) -> str:
 
 @quick
 @given(objects, objects)
-def test_the_difference_as_a_json_patch_leads_to_the_other_document(before: Obj, after: Obj) -> None:
+def test_the_difference_as_a_json_patch_leads_to_the_other_document(
+    before: JsonObject, after: JsonObject
+) -> None:
     held = orjson.dumps(before)
     changes = jsonpatch.make_patch(before, after).patch
     assert patch.json_patch(before, changes) == after
@@ -63,7 +64,9 @@ def test_the_difference_as_a_json_patch_leads_to_the_other_document(before: Obj,
 
 @quick
 @given(objects, names, values)
-def test_what_a_json_patch_adds_is_there_and_what_it_removes_is_gone(doc: Obj, name: str, value: Any) -> None:
+def test_what_a_json_patch_adds_is_there_and_what_it_removes_is_gone(
+    doc: JsonObject, name: str, value: Any
+) -> None:
     assume(name not in doc)
     place = pointer(name)
     added = patch.json_patch(doc, [{"op": "add", "path": place, "value": value}])
@@ -88,11 +91,13 @@ def test_a_test_operation_holds_for_the_same_value_only(held: Any, expected: Any
 
 @quick
 @given(objects, objects)
-def test_the_difference_as_a_merge_patch_leads_to_the_other_document(before: Obj, after: Obj) -> None:
+def test_the_difference_as_a_merge_patch_leads_to_the_other_document(
+    before: JsonObject, after: JsonObject
+) -> None:
     assert same(patch.merge_patch(before, merge_diff(before, after)), after)
 
 
-def clears(first: Obj, second: Obj) -> bool:
+def clears(first: JsonObject, second: JsonObject) -> bool:
     """Whether the second patch has an object where the first has put something else."""
     return any(
         clears(first[name], value) if isinstance(first[name], dict) else True
@@ -103,7 +108,9 @@ def clears(first: Obj, second: Obj) -> bool:
 
 @quick
 @given(objects, objects, objects)
-def test_merge_patches_one_after_the_other_are_their_merge(doc: Obj, first: Obj, second: Obj) -> None:
+def test_merge_patches_one_after_the_other_are_their_merge(
+    doc: JsonObject, first: JsonObject, second: JsonObject
+) -> None:
     """Without removals, as these are, patching is associative (nor objects put where others were)."""
     assume(not clears(first, second))
     one_by_one = patch.merge_patch(patch.merge_patch(doc, first), second)
@@ -134,9 +141,9 @@ specs = st.fixed_dictionaries(
 KEYS = {"containers": "name", "ports": "containerPort"}
 
 
-def strategic_diff(before: Obj, after: Obj) -> Obj:
+def strategic_diff(before: JsonObject, after: JsonObject) -> JsonObject:
     """A two-way strategic merge patch as clients make it: items by key, their order beside them."""
-    changes: Obj = {name: None for name in before if name not in after}
+    changes: JsonObject = {name: None for name in before if name not in after}
     for name, value in after.items():
         held = before.get(name)
         if name in KEYS and isinstance(held, list):
@@ -149,7 +156,7 @@ def strategic_diff(before: Obj, after: Obj) -> Obj:
     return changes
 
 
-def _list_diff(before: list[Obj], after: list[Obj], key: str) -> list[Obj]:
+def _list_diff(before: list[JsonObject], after: list[JsonObject], key: str) -> list[JsonObject]:
     held = {each[key]: each for each in before}
     kept = {each[key] for each in after}
     changed = [{**strategic_diff(held.get(each[key], {}), each), key: each[key]} for each in after]
@@ -158,20 +165,22 @@ def _list_diff(before: list[Obj], after: list[Obj], key: str) -> list[Obj]:
 
 @quick
 @given(specs, specs)
-def test_the_difference_as_a_strategic_patch_leads_to_the_other_document(before: Obj, after: Obj) -> None:
+def test_the_difference_as_a_strategic_patch_leads_to_the_other_document(
+    before: JsonObject, after: JsonObject
+) -> None:
     changes = {"spec": strategic_diff(before, after)}
     assert same(patch.strategic_merge_patch({"spec": before}, changes, POD), {"spec": after})
 
 
 @quick
 @given(specs, specs)
-def test_a_strategic_patch_applied_twice_is_applied_once(doc: Obj, changes: Obj) -> None:
+def test_a_strategic_patch_applied_twice_is_applied_once(doc: JsonObject, changes: JsonObject) -> None:
     once = patch.strategic_merge_patch({"spec": doc}, {"spec": changes}, POD)
     assert patch.strategic_merge_patch(once, {"spec": changes}, POD) == once
 
 
 @quick
 @given(specs, specs)
-def test_replace_leaves_nothing_of_what_was_there(before: Obj, after: Obj) -> None:
+def test_replace_leaves_nothing_of_what_was_there(before: JsonObject, after: JsonObject) -> None:
     changes = {"spec": {**after, "$patch": "replace"}}
     assert patch.strategic_merge_patch({"spec": before}, changes, POD) == {"spec": after}

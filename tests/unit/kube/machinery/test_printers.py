@@ -3,18 +3,16 @@ from typing import Any
 import pytest
 
 from kprov.kube.machinery import printers
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.printer_cells import human_duration
 from kprov.kube.machinery.printer_columns import COLUMNS
 from kprov.kube.machinery.resources import RESOURCES, Resource, find
-
-Obj = dict[str, Any]
-
 
 NOW = 1767323105.0  # 2026-01-02T03:05:05Z
 META = {"name": "web", "creationTimestamp": "2026-01-02T03:04:05Z"}
 
 
-def cells(group: str, version: str, plural: str, **obj: Any) -> Obj:
+def cells(group: str, version: str, plural: str, **obj: Any) -> JsonObject:
     resource = find(group, version, plural)
     assert resource is not None
     table = printers.table(resource, [{"metadata": META, **obj}], now=NOW)
@@ -23,7 +21,7 @@ def cells(group: str, version: str, plural: str, **obj: Any) -> Obj:
     )
 
 
-def pod(phase: str = "Running", *statuses: Obj, **more: Any) -> Obj:
+def pod(phase: str = "Running", *statuses: JsonObject, **more: Any) -> JsonObject:
     spec = {"containers": [{"name": f"c{index}"} for index in range(max(len(statuses), 1))]}
     return cells(
         "", "v1", "pods", spec=spec, status={"phase": phase, "containerStatuses": list(statuses), **more}
@@ -202,7 +200,7 @@ def test_rows_carry_metadata_the_object_or_nothing() -> None:
         ({}, "*"),
     ],
 )
-def test_a_port_of_a_slice_without_a_number_is_shown_by_its_name(port: Obj, shown: str) -> None:
+def test_a_port_of_a_slice_without_a_number_is_shown_by_its_name(port: JsonObject, shown: str) -> None:
     assert cells("discovery.k8s.io", "v1", "endpointslices", ports=[port])["Ports"] == shown
 
 
@@ -233,7 +231,9 @@ def test_the_default_storage_class_is_marked_by_either_annotation(prefix: str) -
         ),
     ],
 )
-def test_parameters_by_selector_are_shown_as_their_type_prints_itself(selector: Obj, shown: str) -> None:
+def test_parameters_by_selector_are_shown_as_their_type_prints_itself(
+    selector: JsonObject, shown: str
+) -> None:
     spec = {"policyName": "p", "paramRef": {"selector": selector}}
     row = cells("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", spec=spec)
     assert row["ParamRef"] == shown

@@ -4,9 +4,9 @@ import orjson
 import pytest
 
 from kprov.kube.machinery import schema
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES, Resource
 
-Obj = dict[str, Any]
 Gvk = tuple[str, str, str]
 
 
@@ -14,7 +14,7 @@ DEPLOYMENT = ("apps", "v1", "Deployment")
 POD = ("", "v1", "Pod")
 
 
-def deployment(**spec: Any) -> Obj:
+def deployment(**spec: Any) -> JsonObject:
     template = {"spec": {"containers": [{"name": "c", "image": "i"}]}}
     return {
         "apiVersion": "apps/v1",
@@ -24,7 +24,7 @@ def deployment(**spec: Any) -> Obj:
     }
 
 
-def check(obj: Obj, gvk: Gvk = DEPLOYMENT, *, strict: bool = True) -> str | None:
+def check(obj: JsonObject, gvk: Gvk = DEPLOYMENT, *, strict: bool = True) -> str | None:
     return schema.builtin().check(obj, gvk).bad_request_text(gvk, strict=strict)
 
 
@@ -130,15 +130,15 @@ def test_merge_keys_are_known_along_a_path() -> None:
     ],
 )
 def test_amounts_of_resource_lists_are_thousandths_at_the_least(given: str, kept: str) -> None:
-    pod: Obj = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": given}}}]}}
+    pod: JsonObject = {"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": given}}}]}}
     schema.builtin().prune(pod, POD)
     assert pod["spec"]["containers"][0]["resources"]["limits"]["cpu"] == kept
 
 
 def test_other_amounts_are_kept_as_they_are() -> None:
     gvk = ("resource.k8s.io", "v1", "ResourceSlice")
-    device: Obj = {"name": "d", "capacity": {"a": {"value": "1500u"}}}
-    found: Obj = {"spec": {"devices": [device]}}
+    device: JsonObject = {"name": "d", "capacity": {"a": {"value": "1500u"}}}
+    found: JsonObject = {"spec": {"devices": [device]}}
     schema.builtin().prune(found, gvk)
     assert found["spec"]["devices"][0]["capacity"]["a"]["value"] == "1500u"
 

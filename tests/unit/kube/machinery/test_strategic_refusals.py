@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 
 from kprov.kube.machinery import schema, strategic_merge
+from kprov.kube.machinery.json_object import JsonObject
 
-Obj = dict[str, Any]
-HELD: Obj = {
+HELD: JsonObject = {
     "metadata": {},
     "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X", "value": "1"}]}]},
 }
 
 
-def merged(patch: Obj) -> Obj:
+def merged(patch: JsonObject) -> JsonObject:
     return strategic_merge.merge(deepcopy(HELD), patch, schema.builtin().node(("", "v1", "Pod")))
 
 
-def env(*values: Any) -> Obj:
+def env(*values: Any) -> JsonObject:
     return {"spec": {"containers": [{"name": "c", "env": [*values]}]}}
 
 
@@ -47,7 +47,7 @@ def env(*values: Any) -> Obj:
         ),
     ],
 )
-def test_is_refused(patch: Obj, said: str) -> None:
+def test_is_refused(patch: JsonObject, said: str) -> None:
     with pytest.raises(strategic_merge.StrategicMergeError) as refused:
         merged(patch)
     assert str(refused.value).startswith(said)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kprov.kube.machinery import schema
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.strategic_remains import remains
 
-Obj = dict[str, Any]
-HELD: Obj = {
+HELD: JsonObject = {
     "metadata": {"labels": {"a": "b"}},
     "spec": {"containers": [{"name": "c", "image": "i", "env": [{"name": "X"}]}], "securityContext": {}},
 }
@@ -50,5 +48,5 @@ HELD: Obj = {
         ),
     ],
 )
-def test_is_left(patch: Obj, left: Obj) -> None:
+def test_is_left(patch: JsonObject, left: JsonObject) -> None:
     assert remains(HELD, patch, schema.builtin().node(("", "v1", "Pod"))) == left

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity, QuantityError
 
-Object = dict[str, Any]
 Errors = Iterator[FieldError]
 Check = Callable[[str], list[str]]
 
@@ -106,7 +106,7 @@ def annotation_map(values: Mapping[str, str] | None, path: str) -> Errors:
         yield field.too_long(path, 256 * 1024)
 
 
-def label_selector(selector: Object | None, path: str, *, any_values: bool = False) -> Errors:
+def label_selector(selector: JsonObject | None, path: str, *, any_values: bool = False) -> Errors:
     """any_values: what expressions compare with may be no values of labels, as an old selector's were."""
     if selector is None:
         return
@@ -125,12 +125,12 @@ def label_selector(selector: Object | None, path: str, *, any_values: bool = Fal
             yield from named(value, place, names.is_label_value)
 
 
-def is_wrong(selector: Object | None) -> bool:
+def is_wrong(selector: JsonObject | None) -> bool:
     """Whether a label selector would be refused today."""
     return any(True for _ in label_selector(selector, ""))
 
 
-def has_wrong_values(selector: Object | None) -> bool:
+def has_wrong_values(selector: JsonObject | None) -> bool:
     """Whether expressions compare with what no label can be: an update may keep those of old."""
     return any(
         names.is_label_value(value)

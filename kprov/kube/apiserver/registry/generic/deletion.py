@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.machinery import status, timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 ORPHAN: Final = "orphan"
 FOREGROUND: Final = "foregroundDeletion"
@@ -29,10 +28,12 @@ class DeleteOptions:
     resource_version: str | None = None
     propagation_policy: str | None = None
     orphan_dependents: bool | None = None
-    raw: Object = field(default_factory=dict)
+    raw: JsonObject = field(default_factory=dict)
 
 
-def check_preconditions(strategy: Strategy, resource: Resource, obj: Object, options: DeleteOptions) -> None:
+def check_preconditions(
+    strategy: Strategy, resource: Resource, obj: JsonObject, options: DeleteOptions
+) -> None:
     """The object is the one that is meant. Raises StatusError 409."""
     metadata = obj["metadata"]
     for what, wanted, found, guess in (
@@ -64,7 +65,7 @@ class Outcome(Enum):
     REMOVED = auto()
 
 
-def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> Outcome:
+def mark(strategy: Strategy, obj: JsonObject, options: DeleteOptions) -> Outcome:
     """Write down the wish to delete in the object."""
     metadata = obj["metadata"]
     if not metadata.get("deletionTimestamp") and strategy.terminate(obj):
@@ -99,14 +100,14 @@ def mark(strategy: Strategy, obj: Object, options: DeleteOptions) -> Outcome:
     return Outcome.KEPT
 
 
-def _begin(metadata: Object, grace: int) -> None:
+def _begin(metadata: JsonObject, grace: int) -> None:
     metadata["deletionTimestamp"] = timestamps.show(datetime.now(UTC) + timedelta(seconds=grace))
     metadata["deletionGracePeriodSeconds"] = grace
     if metadata.get("generation"):
         metadata["generation"] += 1
 
 
-def _shorten(metadata: Object, before: int, grace: int) -> None:
+def _shorten(metadata: JsonObject, before: int, grace: int) -> None:
     """Count from when the deletion was first wished for; who has to end it gets a second at least."""
     end = timestamps.parse(metadata["deletionTimestamp"]) + timedelta(seconds=grace - before)
     now = datetime.now(UTC)
@@ -116,7 +117,7 @@ def _shorten(metadata: Object, before: int, grace: int) -> None:
     metadata["deletionGracePeriodSeconds"] = grace
 
 
-def _end(metadata: Object) -> None:
+def _end(metadata: JsonObject) -> None:
     """Nobody waits for it any more but its finalizers."""
     now = datetime.now(UTC)
     since = metadata.get("deletionTimestamp")
@@ -127,12 +128,12 @@ def _end(metadata: Object) -> None:
     metadata["deletionGracePeriodSeconds"] = 0
 
 
-def is_unheld(strategy: Strategy, obj: Object) -> bool:
+def is_unheld(strategy: Strategy, obj: JsonObject) -> bool:
     """Neither metadata.finalizers nor its strategy keep it."""
     return not (obj["metadata"].get("finalizers") or strategy.holds(obj))
 
 
-def is_finished(strategy: Strategy, obj: Object) -> bool:
+def is_finished(strategy: Strategy, obj: JsonObject) -> bool:
     """Whether an update has removed the last thing that kept a deleted object."""
     metadata = obj["metadata"]
     return bool(
@@ -142,7 +143,7 @@ def is_finished(strategy: Strategy, obj: Object) -> bool:
     )
 
 
-def _set_finalizers(strategy: Strategy, metadata: Object, options: DeleteOptions) -> None:
+def _set_finalizers(strategy: Strategy, metadata: JsonObject, options: DeleteOptions) -> None:
     policy, orphan = options.propagation_policy, options.orphan_dependents
     if not strategy.collects_garbage:  # as if dependents had to go
         policy, orphan = "Background", None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 #: Called once after the write was tried: True when the object was stored, False when it was not.
 Finish = Callable[[bool], Awaitable[None]]
@@ -25,20 +23,20 @@ class Hooks:
     validates; they may change `obj` (e.g. fill in spec.clusterIP) and refuse with StatusError.
     """
 
-    async def begin_create(self, context: RequestContext, obj: Object) -> Finish:
+    async def begin_create(self, context: RequestContext, obj: JsonObject) -> Finish:
         return nothing
 
-    async def begin_update(self, context: RequestContext, obj: Object, old: Object) -> Finish:
+    async def begin_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> Finish:
         return nothing
 
     async def judge(
-        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+        self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         """Field rules that need storage or the user; of a prepared object, told before all other rules."""
         return ()
 
-    async def after_delete(self, context: RequestContext, obj: Object) -> None:
+    async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
         """The object is gone from storage."""
 
-    def decorate(self, obj: Object) -> None:
+    def decorate(self, obj: JsonObject) -> None:
         """Change what a read returns; not stored. Not called on lists and watches that pass bytes through."""

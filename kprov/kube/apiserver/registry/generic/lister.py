@@ -9,10 +9,10 @@ from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.cacher.watcher import Selection
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: (type, object); type is ADDED, MODIFIED or DELETED, the object the same one for all: for reading only.
-OnChange = Callable[[str, Object], None]
+OnChange = Callable[[str, JsonObject], None]
 
 
 class Lister:
@@ -30,12 +30,12 @@ class Lister:
     def synced(self) -> bool:
         return self._cacher.loaded.is_set()
 
-    def get(self, namespace: str, name: str) -> Object | None:
+    def get(self, namespace: str, name: str) -> JsonObject | None:
         """A fresh dict each time: the caller may keep it or change it."""
         entry = self._cache.get(keys.key(self._cache.resource, namespace, name))
         return None if entry is None else self._cache.object(entry)
 
-    def list(self, namespace: str | None = None) -> list[Object]:
+    def list(self, namespace: str | None = None) -> list[JsonObject]:
         cache = self._cache
         return [cache.object(entry) for entry in cache.select(Selection(namespace or ""))]
 

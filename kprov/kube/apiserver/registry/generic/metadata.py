@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks, field_managers
 from kprov.kube.machinery import field, names, status, timestamps
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX: Final = 5
@@ -40,7 +39,7 @@ def generated_name(prefix: str) -> str:
     return prefix[: _NAME_MAX - _SUFFIX] + suffix
 
 
-def prepare_for_create(resource: Resource, namespace: str, obj: Object, *, posted: bool = True) -> None:
+def prepare_for_create(resource: Resource, namespace: str, obj: JsonObject, *, posted: bool = True) -> None:
     """Set what the server sets: uid, creationTimestamp, the namespace.
 
     posted: it came to be created. What an update or a patch makes may be on its way out from the start, and
@@ -62,7 +61,7 @@ def prepare_for_create(resource: Resource, namespace: str, obj: Object, *, poste
     metadata["creationTimestamp"] = timestamps.now()
 
 
-def name_it(metadata: Object) -> None:
+def name_it(metadata: JsonObject) -> None:
     """Make a name where only the start of one is given."""
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generated_name(metadata["generateName"])
@@ -81,7 +80,7 @@ def precondition_failed(key: str, label: str, wanted: str, found: str) -> str:
     )
 
 
-def check_uid(resource: Resource, obj: Object, old: Object, key: str) -> None:
+def check_uid(resource: Resource, obj: JsonObject, old: JsonObject, key: str) -> None:
     """Conflict, which shows the object's key in etcd: the uid of an object that is sent is a precondition."""
     wanted, found = obj["metadata"].get("uid") or "", old["metadata"].get("uid", "")
     if wanted and wanted != found:
@@ -89,7 +88,7 @@ def check_uid(resource: Resource, obj: Object, old: Object, key: str) -> None:
         raise status.conflict(resource, old["metadata"]["name"], text)
 
 
-def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
+def prepare_for_update(resource: Resource, obj: JsonObject, old: JsonObject) -> None:
     """Keep from the stored object what no update may change; the uid that a patch makes is validated."""
     metadata, before = obj["metadata"], old["metadata"]
     name = before["name"]
@@ -108,7 +107,7 @@ def prepare_for_update(resource: Resource, obj: Object, old: Object) -> None:
     metadata.setdefault("name", name)
 
 
-def keep_deletion(obj: Object, old: Object) -> None:
+def keep_deletion(obj: JsonObject, old: JsonObject) -> None:
     """Keep when the stored object is to go. What is written where it does not is judged by validation."""
     metadata, before = obj["metadata"], old["metadata"]
     if before.get("deletionTimestamp"):
@@ -131,12 +130,12 @@ def check_namespace(given: str | None, namespace: str) -> None:
         )
 
 
-def single_owners(metadata: Object, *, is_patch: bool = False) -> list[str]:
+def single_owners(metadata: JsonObject, *, is_patch: bool = False) -> list[str]:
     """Leave out owners that are named twice; a warning if there were such.
 
     Source: upstream apiserver/pkg/endpoints/handlers/rest.go, which looks at patches after admission.
     """
-    owners: list[Object] = metadata.get("ownerReferences") or []
+    owners: list[JsonObject] = metadata.get("ownerReferences") or []
     single = [owner for index, owner in enumerate(owners) if owner not in owners[:index]]
     if len(single) == len(owners):
         return []
@@ -186,7 +185,7 @@ def judges_finalizers(resource: Resource) -> bool:
     )
 
 
-def validate(resource: Resource, obj: Object) -> list[FieldError]:
+def validate(resource: Resource, obj: JsonObject) -> list[FieldError]:
     """Metadata of a new object."""
     metadata = obj["metadata"]
     errors: list[FieldError] = []
@@ -211,7 +210,7 @@ def validate(resource: Resource, obj: Object) -> list[FieldError]:
     return [*errors, *field_managers.entries(metadata.get("managedFields"))]
 
 
-def common(metadata: Object) -> list[FieldError]:
+def common(metadata: JsonObject) -> list[FieldError]:
     """What new and changed objects have in common."""
     return [
         *checks.labels(metadata.get("labels"), "metadata.labels"),
@@ -220,7 +219,7 @@ def common(metadata: Object) -> list[FieldError]:
     ]
 
 
-def _owner_references(owners: Sequence[Object]) -> Iterator[FieldError]:
+def _owner_references(owners: Sequence[JsonObject]) -> Iterator[FieldError]:
     path, controller = "metadata.ownerReferences", ""
     for owner in owners:
         parts = owner.get("apiVersion", "").split("/")

@@ -8,14 +8,13 @@ apimachinery/pkg/api/validation/objectmeta.go, pkg/registry/*/*/strategy.go (Val
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic import field_managers, metadata
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 #: How often a kind's own rules judge the metadata again: as of a new object, as a change.
 _CHANGE: Final = (0, 1)
@@ -75,7 +74,7 @@ _STATUS_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {
 _PART_AGAIN: Final[dict[tuple[str, str], tuple[int, int]]] = {("", "pods"): _NEVER}
 
 
-def validate(resource: Resource, obj: Object, old: Object, subresource: str = "") -> list[FieldError]:
+def validate(resource: Resource, obj: JsonObject, old: JsonObject, subresource: str = "") -> list[FieldError]:
     """Metadata of a changed object; subresource: what of it was written."""
     whole, change = _whole(obj["metadata"], own=False), _change(obj["metadata"], old["metadata"])
     table = _STATUS_AGAIN if subresource == "status" else _AGAIN if not subresource else _PART_AGAIN
@@ -88,22 +87,22 @@ def validate(resource: Resource, obj: Object, old: Object, subresource: str = ""
     return [*whole, *change, *changed, *new]
 
 
-def as_new_again(obj: Object) -> list[FieldError]:
+def as_new_again(obj: JsonObject) -> list[FieldError]:
     """For kinds whose own rules stand between the two."""
     return _whole(obj["metadata"], own=True)
 
 
-def as_change_again(obj: Object, old: Object) -> list[FieldError]:
+def as_change_again(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     own = metadata.own_finalizers(obj["metadata"].get("finalizers") or ())
     return [*_change(obj["metadata"], old["metadata"]), *own]
 
 
-def _whole(new: Object, *, own: bool) -> list[FieldError]:
+def _whole(new: JsonObject, *, own: bool) -> list[FieldError]:
     finalizers = metadata.finalizers(new.get("finalizers") or (), own=own)
     return [*metadata.common(new), *finalizers, *field_managers.entries(new.get("managedFields"))]
 
 
-def _change(new: Object, before: Object) -> list[FieldError]:
+def _change(new: JsonObject, before: JsonObject) -> list[FieldError]:
     errors: list[FieldError] = []
     if before.get("deletionTimestamp"):
         added = sorted(set(new.get("finalizers") or ()) - set(before.get("finalizers") or ()))

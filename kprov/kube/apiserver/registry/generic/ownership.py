@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import managed_fields, schema, zero_values
 from kprov.kube.machinery.conversion import table as conversions
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 
 class Ownership:
@@ -27,8 +25,8 @@ class Ownership:
     def note(
         self,
         context: RequestContext,
-        old: Object | None,
-        obj: Object,
+        old: JsonObject | None,
+        obj: JsonObject,
         subresource: str = "",
         emptied: Sequence[zero_values.Emptied] = (),
     ) -> None:
@@ -44,7 +42,9 @@ class Ownership:
         with zero_values.shown_empty(emptied):
             self._note(context, old, obj, subresource)
 
-    def _note(self, context: RequestContext, old: Object | None, obj: Object, subresource: str) -> None:
+    def _note(
+        self, context: RequestContext, old: JsonObject | None, obj: JsonObject, subresource: str
+    ) -> None:
         manager = context.manager
         ignored = self._ignored.get(subresource, ())
         info = context.info
@@ -65,7 +65,7 @@ class Ownership:
         if "managedFields" in after["metadata"]:
             obj["metadata"]["managedFields"] = after["metadata"]["managedFields"]
 
-    def _served(self, obj: Object, used: Resource) -> Object:
+    def _served(self, obj: JsonObject, used: Resource) -> JsonObject:
         found = conversions.convert(obj, self._resource.gvk, used.gvk)
         zero_values.normalize(found, schema.builtin().node(used.gvk))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
@@ -21,9 +21,8 @@ from kprov.kube.apiserver.storage.interface import (
     UnreadableError,
 )
 from kprov.kube.machinery import names, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 
 def unavailable(error: StorageError) -> status.StatusError:
@@ -69,7 +68,7 @@ class ReadStore:
         except UnavailableError as error:
             raise unavailable(error) from error
 
-    async def get(self, context: RequestContext, namespace: str, name: str) -> Object:
+    async def get(self, context: RequestContext, namespace: str, name: str) -> JsonObject:
         """The newest state. NotFound if missing."""
         del context
         await self.fresh()
@@ -99,7 +98,7 @@ class ReadStore:
         for key, reason in self.cache.unreadable.items():
             raise status.internal_error(str(UnreadableError(key, reason)))
 
-    async def list(self, context: RequestContext, namespace: str = "") -> Sequence[Object]:
+    async def list(self, context: RequestContext, namespace: str = "") -> Sequence[JsonObject]:
         """All objects at least as new as now, of a namespace or of all ("")."""
         del context
         await self.fresh()
@@ -121,7 +120,7 @@ class ReadStore:
         except UnreadableError as error:
             raise status.internal_error(str(error)) from error
 
-    def _decode(self, stored: Stored) -> Object:
+    def _decode(self, stored: Stored) -> JsonObject:
         try:
             obj = self.cache.source.read(stored.key, stored.value)
         except ValueError as error:

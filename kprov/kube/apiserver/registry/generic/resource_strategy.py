@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
-
-Object = dict[str, Any]
 
 #: For `status_keeps`: a write to /status changes no metadata.
 ALL_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
@@ -34,7 +33,7 @@ class ResourceStrategy(Strategy):
         self.resource = resource
         self.has_status = resource.subresource("status") is not None
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         if self.has_status:
             obj.pop("status", None)
             if self.new_status is not None:
@@ -42,34 +41,34 @@ class ResourceStrategy(Strategy):
         if self.has_generation:
             obj["metadata"]["generation"] = 1
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         if self.has_status:
             keep(obj, old, "status")
         if self.has_generation and self.is_new_generation(obj, old):
             obj["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
 
-    def is_new_generation(self, obj: Object, old: Object) -> bool:
+    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Whether a change raises metadata.generation."""
         return content(obj) != content(old)
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         for part in (obj.keys() | old.keys()) - _NOT_SPEC:
             keep(obj, old, part)
         for name in self.status_keeps:
             keep(obj["metadata"], old["metadata"], name)
 
 
-def content(obj: Object) -> Object:
+def content(obj: JsonObject) -> JsonObject:
     """What a user wishes for: everything but identity, metadata and status."""
     return {name: value for name, value in obj.items() if name not in _NOT_SPEC}
 
 
-def differs(obj: Object, old: Object, part: str) -> bool:
+def differs(obj: JsonObject, old: JsonObject, part: str) -> bool:
     """Whether that part of the metadata is another; none and empty are the same."""
     return (obj["metadata"].get(part) or None) != (old["metadata"].get(part) or None)
 
 
-def keep(obj: Object, old: Object, part: str) -> None:
+def keep(obj: JsonObject, old: JsonObject, part: str) -> None:
     """That part as it was, present or not."""
     if part in old:
         obj[part] = old[part]

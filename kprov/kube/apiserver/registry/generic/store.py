@@ -7,7 +7,7 @@ apiserver/pkg/endpoints/handlers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -38,13 +38,13 @@ from kprov.kube.apiserver.storage.interface import (
 )
 from kprov.kube.machinery import field, managed_fields, names, schema, status, zero_values
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 __all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
 
-Object = dict[str, Any]
 #: From the object as it is (None: not there) to what it should be; may be called again after a conflict.
-Change = Callable[[Object | None], Object]
+Change = Callable[[JsonObject | None], JsonObject]
 
 _NAME_TRIES: Final = 8
 _MODIFIED: Final = (
@@ -74,8 +74,8 @@ class Store(ReadStore):
         self._ownership = Ownership(resource)
 
     async def create(
-        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool = True
-    ) -> Object:
+        self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool = True
+    ) -> JsonObject:
         """Store a new object (all steps: defaults, admission, validation, hooks). AlreadyExists, Invalid.
 
         posted: False when an update finds nothing that it could change.
@@ -103,8 +103,8 @@ class Store(ReadStore):
         return refusal
 
     async def _create_once(
-        self, context: RequestContext, namespace: str, obj: Object, *, posted: bool
-    ) -> Object:
+        self, context: RequestContext, namespace: str, obj: JsonObject, *, posted: bool
+    ) -> JsonObject:
         strategy = self.strategy
         generated = not (obj.get("metadata") or {}).get("name")
         self._identify(obj)
@@ -152,7 +152,7 @@ class Store(ReadStore):
         self.hooks.decorate(obj)
         return obj
 
-    async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: Object) -> int:
+    async def _put_new(self, context: RequestContext, namespace: str, name: str, obj: JsonObject) -> int:
         key = self._key(namespace, name)
         if context.dry_run:
             await self.fresh()
@@ -175,7 +175,7 @@ class Store(ReadStore):
         create: bool = False,
         admit: bool = True,
         strategy: Strategy | None = None,
-    ) -> tuple[Object, bool]:
+    ) -> tuple[JsonObject, bool]:
         """Change an object, again and again until no one else changed it meanwhile; (object, was created).
 
         A resourceVersion in what `change` gives back is a precondition (Conflict). subresource "status" uses
@@ -239,7 +239,7 @@ class Store(ReadStore):
         strategy: Strategy,
         *,
         admit: bool,
-    ) -> Object:
+    ) -> JsonObject:
         old = self._decode(current)
         obj = change(self._decode(current))
         name = old["metadata"]["name"]
@@ -301,8 +301,8 @@ class Store(ReadStore):
     def _judge_update(
         self,
         context: RequestContext,
-        obj: Object,
-        old: Object,
+        obj: JsonObject,
+        old: JsonObject,
         subresource: str,
         strategy: Strategy,
         emptied: Sequence[zero_values.Emptied],
@@ -325,7 +325,7 @@ class Store(ReadStore):
             context.warnings += strategy.warnings(obj, old)
             unenforced.warn(context, self.resource, strategy, obj)
 
-    async def _put(self, context: RequestContext, current: Stored, obj: Object) -> None:
+    async def _put(self, context: RequestContext, current: Stored, obj: JsonObject) -> None:
         if context.dry_run:
             return
         try:
@@ -338,7 +338,7 @@ class Store(ReadStore):
 
     async def delete(
         self, context: RequestContext, namespace: str, name: str, options: DeleteOptions | None = None
-    ) -> tuple[Object, bool]:
+    ) -> tuple[JsonObject, bool]:
         """Delete, gracefully or at once, obeying finalizers; (object, whether it is gone)."""
         options = options or DeleteOptions()
         key = self._key(namespace, name)
@@ -384,7 +384,7 @@ class Store(ReadStore):
                     continue
             return obj, True
 
-    async def _remove(self, context: RequestContext, current: Stored, obj: Object) -> None:
+    async def _remove(self, context: RequestContext, current: Stored, obj: JsonObject) -> None:
         if context.dry_run:
             return
         try:
@@ -394,11 +394,11 @@ class Store(ReadStore):
         obj["metadata"]["resourceVersion"] = str(revision)
         await self.hooks.after_delete(context, obj)
 
-    def _identify(self, obj: Object) -> None:
+    def _identify(self, obj: JsonObject) -> None:
         obj["kind"] = self.resource.kind
         obj["apiVersion"] = self.resource.api_version
 
-    def _check_version(self, version: str, old: Object, name: str) -> None:
+    def _check_version(self, version: str, old: JsonObject, name: str) -> None:
         if not version or version == "0":
             if not self.strategy.allow_unconditional_update:
                 error = field.invalid("metadata.resourceVersion", 0, "must be specified for an update")
@@ -417,8 +417,8 @@ class Store(ReadStore):
         subresource: str,
         namespace: str,
         name: str,
-        obj: Object | None,
-        old: Object | None,
+        obj: JsonObject | None,
+        old: JsonObject | None,
     ) -> Attributes | None:
         if self.admission is None or not self.admission.handles(self.resource, operation):
             return None
@@ -436,7 +436,7 @@ class Store(ReadStore):
         )
 
 
-def _same(obj: Object, old: Object) -> bool:
+def _same(obj: JsonObject, old: JsonObject) -> bool:
     """Whether nothing is to be written; a manager's time alone is nothing."""
     if obj == old:
         return True
@@ -445,7 +445,7 @@ def _same(obj: Object, old: Object) -> bool:
     return _owners(obj) == _owners(old)
 
 
-def _owners(obj: Object) -> Sequence[Object]:
+def _owners(obj: JsonObject) -> Sequence[JsonObject]:
     return [
         {name: value for name, value in entry.items() if name != "time"}
         for entry in obj["metadata"].get("managedFields") or ()

@@ -13,8 +13,7 @@ from typing import Any
 
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class Strategy:
@@ -43,35 +42,35 @@ class Strategy:
     #: Whether a deletion may say what becomes of dependents; events have none.
     collects_garbage = True
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         """Fill in upstream's defaults (SetDefaults_*), in place; idempotent; runs on stored objects too."""
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         """Drop what a client may not set at creation (status ...), set generation."""
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Keep status from old, raise metadata.generation when spec changed."""
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """Keep all but status (and what the status strategy allows) from old."""
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         """Field rules of a new object; metadata is validated by the store."""
         return []
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         """Field rules of a changed object, immutable fields among them."""
         return []
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         """Field rules of /status."""
         return []
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Warning header texts; old is None at creation."""
         return []
 
-    def status_warnings(self, obj: Object) -> list[str]:
+    def status_warnings(self, obj: JsonObject) -> list[str]:
         """Warning header texts of a write to /status."""
         return []
 
@@ -79,7 +78,7 @@ class Strategy:
         """Warning header texts of a deletion; options are the DeleteOptions as they were sent."""
         return []
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         """What the server lacks to act on a stored object of this kind; "" where it acts on it."""
         return ""
 
@@ -91,18 +90,18 @@ class Strategy:
         """Why that object is not meant, "" in the words that all have. what: UID or ResourceVersion."""
         return ""
 
-    def grace_period(self, obj: Object, requested: int | None) -> int | None:
+    def grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
         """Grace in seconds that a first deletion gets; None: there is none. Pods without a node get 0."""
         return None
 
-    def terminate(self, obj: Object) -> bool:
+    def terminate(self, obj: JsonObject) -> bool:
         """Have its status say that it ends; False where a deletion needs no controller's hands."""
         return False
 
-    def holds(self, obj: Object) -> bool:
+    def holds(self, obj: JsonObject) -> bool:
         """Whether something beside metadata.finalizers keeps a deleted object."""
         return False
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         """Fields that a field selector may name beside metadata.name and metadata.namespace."""
         return {}

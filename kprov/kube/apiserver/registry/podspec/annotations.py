@@ -9,10 +9,11 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, local_path
+from kprov.kube.apiserver.registry.generic.checks import Errors, local_path
 from kprov.kube.apiserver.registry.podspec.scheduling import tolerations
 from kprov.kube.apiserver.registry.podspec.windows import visit
 from kprov.kube.machinery import field, status
+from kprov.kube.machinery.json_object import JsonObject
 
 _COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _TOLERATIONS: Final = "scheduler.alpha.kubernetes.io/tolerations"
@@ -24,7 +25,9 @@ _PATH: Final = "metadata.annotations"
 _INT32: Final = 2**31
 
 
-def pod_annotations(metadata: Object, spec: Object, path: str = _PATH, old: Object | None = None) -> Errors:
+def pod_annotations(
+    metadata: JsonObject, spec: JsonObject, path: str = _PATH, old: JsonObject | None = None
+) -> Errors:
     """`old`: the metadata that an update changes; a cost that is none may stay."""
     had = ((old or {}).get("annotations") or {}).get(_COST, "0")
     values = metadata.get("annotations") or {}
@@ -73,7 +76,7 @@ def _seccomp(profile: str, path: str) -> Errors:
         yield field.invalid(path, profile, "must be a valid seccomp profile")
 
 
-def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors:
+def profiles_agree(metadata: JsonObject, spec: JsonObject, path: str = "spec") -> Errors:
     """An annotation and the field that came after it say the same."""
     values, context = metadata.get("annotations") or {}, spec.get("securityContext") or {}
     whole = context.get("seccompProfile")
@@ -95,7 +98,7 @@ def profiles_agree(metadata: Object, spec: Object, path: str = "spec") -> Errors
             yield from _agree("apparmor", values[key], own, f"{where}.securityContext.appArmorProfile")
 
 
-def _agree(kind: str, annotation: str, profile: Object, path: str) -> Errors:
+def _agree(kind: str, annotation: str, profile: JsonObject, path: str) -> Errors:
     defaults = {"runtime/default", "docker/default"} if kind == "seccomp" else {"runtime/default"}
     fits = {
         "Unconfined": annotation == "unconfined",
@@ -111,7 +114,7 @@ def _agree(kind: str, annotation: str, profile: Object, path: str) -> Errors:
         yield field.forbidden(f"{path}.localhostProfile", text)
 
 
-def kept_annotations(obj: Object, old: Object) -> Errors:
+def kept_annotations(obj: JsonObject, old: JsonObject) -> Errors:
     """Of a pod: what was said of its profiles and its mirror stays; a profile is not added either."""
     new, before = obj["metadata"].get("annotations") or {}, old["metadata"].get("annotations") or {}
     text = "may not remove or update AppArmor annotations"

@@ -5,17 +5,17 @@ Source: upstream pkg/registry/core/pod/strategy.go, applyAppArmorVersionSkew.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.podspec import security
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 _PREFIX: Final = "container.apparmor.security.beta.kubernetes.io/"
 DEPRECATED: Final = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _LOCAL: Final = "localhost/"
 
 
-def take_over(pod: Object) -> list[str]:
+def take_over(pod: JsonObject) -> list[str]:
     """Copy them to the fields of the containers that have none; the warnings of that."""
     spec, annotations = pod["spec"], pod["metadata"].get("annotations") or {}
     if not annotations or (spec.get("os") or {}).get("name") == "windows":
@@ -36,7 +36,7 @@ def take_over(pod: Object) -> list[str]:
     return warnings
 
 
-def profile(annotation: str) -> Object | None:
+def profile(annotation: str) -> JsonObject | None:
     """The field of an annotation, None for one that says nothing valid."""
     if annotation == "unconfined":
         return {"type": "Unconfined"}

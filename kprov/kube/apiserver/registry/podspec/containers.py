@@ -9,21 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import (
-    Errors,
-    Object,
-    each,
-    named,
-    needed,
-    one_of,
-    one_of_required,
-)
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, needed, one_of, one_of_required
 from kprov.kube.apiserver.registry.podspec.environment import environment, environment_from
 from kprov.kube.apiserver.registry.podspec.mounts import devices, mounts
 from kprov.kube.apiserver.registry.podspec.probes import PROBES, hooks_and_probes
 from kprov.kube.apiserver.registry.podspec.resources import container_resources
 from kprov.kube.apiserver.registry.podspec.security import container_security_context
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 PROTOCOLS: Final = ["SCTP", "TCP", "UDP"]
 _SIDECAR_ONLY: Final = "may not be set for init containers without restartPolicy=Always"
@@ -41,7 +34,7 @@ _EPHEMERAL: Final = {
 class PodFacts:
     """What the rules of a container look at in its pod."""
 
-    volumes: Mapping[str, Object]
+    volumes: Mapping[str, JsonObject]
     claims: frozenset[str]
     grace: int | None
     os: str | None
@@ -50,7 +43,7 @@ class PodFacts:
     privileged: bool
 
 
-def containers(spec: Object, pod: PodFacts, path: str) -> Errors:
+def containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
     """`path` is the pod spec's."""
     regular = spec.get("containers") or []
     if not regular:
@@ -70,7 +63,7 @@ def containers(spec: Object, pod: PodFacts, path: str) -> Errors:
     yield from ephemeral_containers(spec, pod, f"{path}.ephemeralContainers")
 
 
-def _init_containers(spec: Object, pod: PodFacts, seen: set[str], path: str) -> Errors:
+def _init_containers(spec: JsonObject, pod: PodFacts, seen: set[str], path: str) -> Errors:
     for where, container in each(spec.get("initContainers"), path):
         yield from _common(container, pod, where)
         yield from _restart(container, where)
@@ -92,7 +85,7 @@ def _init_containers(spec: Object, pod: PodFacts, seen: set[str], path: str) -> 
                 yield field.invalid(f"{place}.restartPolicy", "RestartContainer", text)
 
 
-def ephemeral_containers(spec: Object, pod: PodFacts, path: str) -> Errors:
+def ephemeral_containers(spec: JsonObject, pod: PodFacts, path: str) -> Errors:
     others = {
         each.get("name", "") for kind in ("containers", "initContainers") for each in spec.get(kind) or ()
     }
@@ -122,7 +115,7 @@ _ORDER: Final = (
 )
 
 
-def _common(container: Object, pod: PodFacts, path: str) -> Errors:
+def _common(container: JsonObject, pod: PodFacts, path: str) -> Errors:
     yield from needed(container, path, "name", names.is_dns1123_label)
     if not container.get("image"):
         yield field.required(f"{path}.image")
@@ -142,7 +135,7 @@ def _common(container: Object, pod: PodFacts, path: str) -> Errors:
     )
 
 
-def image_spaces(values: Sequence[Object] | None, path: str, *, indexed: bool = True) -> Errors:
+def image_spaces(values: Sequence[JsonObject] | None, path: str, *, indexed: bool = True) -> Errors:
     """Images of pods (a template may have what its pods may not)."""
     for where, container in each(values, path):
         image = container.get("image", "")
@@ -151,7 +144,7 @@ def image_spaces(values: Sequence[Object] | None, path: str, *, indexed: bool = 
             yield field.invalid(f"{where if indexed else path}.image", image, text)
 
 
-def _ports(ports: Sequence[Object] | None, path: str) -> Errors:
+def _ports(ports: Sequence[JsonObject] | None, path: str) -> Errors:
     seen: set[str] = set()
     for where, port in each(ports, path):
         name = port.get("name", "")
@@ -169,7 +162,7 @@ def _ports(ports: Sequence[Object] | None, path: str) -> Errors:
         yield from one_of_required(port.get("protocol"), f"{where}.protocol", PROTOCOLS)
 
 
-def _host_ports(values: Sequence[Object], path: str) -> Errors:
+def _host_ports(values: Sequence[JsonObject], path: str) -> Errors:
     seen: set[str] = set()
     for where, container in each(values, path):
         for place, port in each(container.get("ports"), f"{where}.ports"):
@@ -181,7 +174,7 @@ def _host_ports(values: Sequence[Object], path: str) -> Errors:
             seen.add(shown)
 
 
-def _resize(policies: Sequence[Object] | None, restart_policy: str, path: str) -> Errors:
+def _resize(policies: Sequence[JsonObject] | None, restart_policy: str, path: str) -> Errors:
     """Upstream names the list, not the item, in most of these."""
     seen: set[str] = set()
     for where, policy in each(policies, path):
@@ -196,7 +189,7 @@ def _resize(policies: Sequence[Object] | None, restart_policy: str, path: str) -
             yield field.invalid(path, restart, text)
 
 
-def _restart(container: Object, path: str) -> Errors:
+def _restart(container: JsonObject, path: str) -> Errors:
     policy, rules = container.get("restartPolicy"), container.get("restartPolicyRules") or ()
     if policy is None:
         if rules:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.podspec.volume_defaults import default_source
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
 _FILE_MODE: Final = 0o644
@@ -26,13 +25,13 @@ _IMAGE_MAX: Final = 247
 _PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
-def default_template(template: Object) -> None:
+def default_template(template: JsonObject) -> None:
     """A PodTemplateSpec."""
     template.setdefault("metadata", {})
     default_spec(template.setdefault("spec", {}))
 
 
-def default_spec(spec: Object) -> None:
+def default_spec(spec: JsonObject) -> None:
     """SetDefaults_PodSpec and those of everything in it."""
     spec["dnsPolicy"] = spec.get("dnsPolicy") or "ClusterFirst"
     spec["restartPolicy"] = spec.get("restartPolicy") or "Always"
@@ -51,13 +50,13 @@ def default_spec(spec: Object) -> None:
         _container(container)
 
 
-def containers(spec: Object) -> Iterator[Object]:
+def containers(spec: JsonObject) -> Iterator[JsonObject]:
     """Init containers, containers and ephemeral containers."""
     for kind in CONTAINER_LISTS:
         yield from spec.get(kind) or ()
 
 
-def _container(container: Object) -> None:
+def _container(container: JsonObject) -> None:
     if not container.get("imagePullPolicy"):
         container["imagePullPolicy"] = pull_policy(container.get("image", ""))
     container["terminationMessagePath"] = container.get("terminationMessagePath") or "/dev/termination-log"
@@ -90,7 +89,7 @@ def pull_policy(image: str) -> str:
     return "Always" if tag == "latest" or not (tag or at) else "IfNotPresent"
 
 
-def _probe(probe: Object) -> None:
+def _probe(probe: JsonObject) -> None:
     for name, value in (
         ("timeoutSeconds", 1),
         ("periodSeconds", 10),
@@ -103,17 +102,17 @@ def _probe(probe: Object) -> None:
         probe["grpc"]["service"] = probe["grpc"].get("service") or ""
 
 
-def _http_get(action: Object | None) -> None:
+def _http_get(action: JsonObject | None) -> None:
     if action is not None:
         action["path"] = action.get("path") or "/"
         action["scheme"] = action.get("scheme") or "HTTP"
 
 
-def _field_ref(reference: Object) -> None:
+def _field_ref(reference: JsonObject) -> None:
     reference["apiVersion"] = reference.get("apiVersion") or "v1"
 
 
-def _volume(volume: Object) -> None:
+def _volume(volume: JsonObject) -> None:
     sources = [name for name, source in volume.items() if name != "name" and source is not None]
     if not sources:
         volume["emptyDir"] = {}
@@ -138,7 +137,7 @@ def _volume(volume: Object) -> None:
             template["volumeMode"] = "Filesystem"
 
 
-def _items(source: Object) -> None:
+def _items(source: JsonObject) -> None:
     for item in source.get("items") or ():
         if item.get("fieldRef") is not None:
             _field_ref(item["fieldRef"])

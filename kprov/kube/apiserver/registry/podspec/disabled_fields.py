@@ -6,17 +6,16 @@ Source: upstream pkg/api/pod/util.go (dropDisabledFields).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _PROJECTIONS: Final = ("clusterTrustBundle", "podCertificate")
 _STOP_SIGNAL: Final = "stopSignal"
 
 
-def drop_disabled(spec: Object, before: Object | None = None) -> None:
+def drop_disabled(spec: JsonObject, before: JsonObject | None = None) -> None:
     """Leave them out of a spec, in place, but for those that the stored one (`before`) already has."""
     before = before or {}
     if before.get("schedulingGroup") is None:
@@ -32,12 +31,12 @@ def drop_disabled(spec: Object, before: Object | None = None) -> None:
             _drop_stop_signal(container)
 
 
-def _sources(spec: Object) -> Iterator[Object]:
+def _sources(spec: JsonObject) -> Iterator[JsonObject]:
     for volume in spec.get("volumes") or ():
         yield from (volume.get("projected") or {}).get("sources") or ()
 
 
-def _drop_stop_signal(container: Object) -> None:
+def _drop_stop_signal(container: JsonObject) -> None:
     lifecycle = container.get("lifecycle") or {}
     if lifecycle.pop(_STOP_SIGNAL, None) is not None and not lifecycle:
         del container["lifecycle"]

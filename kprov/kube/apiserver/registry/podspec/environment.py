@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named, needed, no_backsteps
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, needed, no_backsteps
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import canonical
 
 _FIELDS: Final = [
@@ -29,14 +30,14 @@ _BYTES: Final = ["1", *(f"1{unit}" for unit in "kMGTPE"), *(f"1{unit}i" for unit
 _SOURCES: Final = "`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
 
 
-def environment(variables: Sequence[Object] | None, path: str) -> Errors:
+def environment(variables: Sequence[JsonObject] | None, path: str) -> Errors:
     for where, variable in each(variables, path):
         yield from needed(variable, where, "name", names.is_relaxed_env_var_name)
         if variable.get("valueFrom") is not None:
             yield from _source(variable, f"{where}.valueFrom")
 
 
-def _source(variable: Object, path: str) -> Errors:
+def _source(variable: JsonObject, path: str) -> Errors:
     source = variable["valueFrom"]
     kinds = [kind for kind in _CHECKS if source.get(kind) is not None]
     for kind in kinds:
@@ -49,7 +50,7 @@ def _source(variable: Object, path: str) -> Errors:
         yield field.invalid(path, "", "may not have more than one field specified at a time")
 
 
-def field_ref(reference: Object, path: str, known: Sequence[str]) -> Errors:
+def field_ref(reference: JsonObject, path: str, known: Sequence[str]) -> Errors:
     """A field of the pod itself; `known` may be named without a key in brackets."""
     wanted, where = reference.get("fieldPath", ""), f"{path}.fieldPath"
     if not wanted:
@@ -72,11 +73,11 @@ def field_ref(reference: Object, path: str, known: Sequence[str]) -> Errors:
         yield field.not_supported(where, base, sorted(known))
 
 
-def _own_field(reference: Object, path: str) -> Errors:
+def _own_field(reference: JsonObject, path: str) -> Errors:
     yield from field_ref(reference, path, _FIELDS)
 
 
-def resource_field_ref(reference: Object, path: str, *, volume: bool = False) -> Errors:
+def resource_field_ref(reference: JsonObject, path: str, *, volume: bool = False) -> Errors:
     wanted = reference.get("resource", "")
     if volume and not reference.get("containerName"):
         yield field.required(f"{path}.containerName")
@@ -104,12 +105,12 @@ def _divisor(wanted: str, divisor: str | None, path: str) -> Errors:
         yield field.invalid(path, wanted, text)
 
 
-def _key_ref(reference: Object, path: str) -> Errors:
+def _key_ref(reference: JsonObject, path: str) -> Errors:
     yield from named(reference.get("name", ""), f"{path}.name", names.is_dns1123_subdomain)
     yield from needed(reference, path, "key", names.is_config_map_key)
 
 
-def _file_key_ref(reference: Object, path: str) -> Errors:
+def _file_key_ref(reference: JsonObject, path: str) -> Errors:
     yield from needed(reference, path, "key", names.is_relaxed_env_var_name)
     yield from needed(reference, path, "volumeName", names.is_dns1123_label)
     if not reference.get("path"):
@@ -127,7 +128,7 @@ _CHECKS: Final = {
 }
 
 
-def environment_from(sources: Sequence[Object] | None, path: str) -> Errors:
+def environment_from(sources: Sequence[JsonObject] | None, path: str) -> Errors:
     for where, source in each(sources, path):
         if source.get("prefix"):
             yield from named(source["prefix"], f"{where}.prefix", names.is_relaxed_env_var_name)
@@ -140,7 +141,7 @@ def environment_from(sources: Sequence[Object] | None, path: str) -> Errors:
             yield field.invalid(path, "", "may not have more than one field specified at a time")
 
 
-def file_volumes(container: Object, volumes: Sequence[Object], path: str) -> Errors:
+def file_volumes(container: JsonObject, volumes: Sequence[JsonObject], path: str) -> Errors:
     """Variables that come from a file need a volume the container can have written to."""
     by_name = {volume.get("name", ""): volume for volume in volumes}
     for where, variable in each(container.get("env"), f"{path}.env"):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, local_path, one_of
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, local_path, one_of
 from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
 
 
-def mounts(container: Object, volumes: Mapping[str, Object], path: str) -> Errors:
+def mounts(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     used = {each.get("name", ""): each.get("devicePath", "") for each in container.get("volumeDevices") or ()}
     seen: set[str] = set()
     for where, mount in each(container.get("volumeMounts"), path):
@@ -34,7 +35,7 @@ def mounts(container: Object, volumes: Mapping[str, Object], path: str) -> Error
         yield from _propagation(mount, container, path)
 
 
-def _inside(mount: Object, where: str, path: str) -> Errors:
+def _inside(mount: JsonObject, where: str, path: str) -> Errors:
     """SubPath and subPathExpr; upstream's paths of their errors leave the index out."""
     if mount.get("subPath"):
         yield from local_path(mount["subPath"], f"{path}.subPath")
@@ -45,7 +46,7 @@ def _inside(mount: Object, where: str, path: str) -> Errors:
         yield from local_path(mount["subPathExpr"], f"{path}.subPathExpr")
 
 
-def _propagation(mount: Object, container: Object, path: str) -> Errors:
+def _propagation(mount: JsonObject, container: JsonObject, path: str) -> Errors:
     mode, where = mount.get("mountPropagation"), f"{path}.mountPropagation"
     yield from one_of(mode, where, ["Bidirectional", "HostToContainer", "None"])
     if mode == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
@@ -62,7 +63,7 @@ def _propagation(mount: Object, container: Object, path: str) -> Errors:
         yield from one_of(recursive, where, ["Disabled", "Enabled", "IfPossible"])
 
 
-def devices(container: Object, volumes: Mapping[str, Object], path: str) -> Errors:
+def devices(container: JsonObject, volumes: Mapping[str, JsonObject], path: str) -> Errors:
     mounted = {
         each.get("name", ""): each.get("mountPath", "") for each in container.get("volumeMounts") or ()
     }

@@ -6,12 +6,11 @@ Source: upstream pkg/api/node/util.go, pkg/api/persistentvolume/util.go.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import each
 from kprov.kube.machinery import names
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 DEPRECATED_LABELS: Final = {
     f"{old}{part}": f'deprecated since v1.{version}; use "{new}" instead'
@@ -46,7 +45,7 @@ _SOURCES: Final = (
 )
 
 
-def term(selector_term: Object, path: str, *, values: bool = False) -> Iterator[str]:
+def term(selector_term: JsonObject, path: str, *, values: bool = False) -> Iterator[str]:
     """Of a node selector's term, or of a label selector. values: whether they have to be those of labels."""
     for where, need in each(selector_term.get("matchExpressions"), f"{path}.matchExpressions"):
         key = need.get("key", "")
@@ -57,7 +56,7 @@ def term(selector_term: Object, path: str, *, values: bool = False) -> Iterator[
                 yield f"{place}: {value} is invalid, {text}"
 
 
-def node_topology(selector: Object | None) -> Iterator[str]:
+def node_topology(selector: JsonObject | None) -> Iterator[str]:
     """Of a storage capacity's nodeTopology."""
     yield from term(selector or {}, "nodeTopology")
     for key in (selector or {}).get("matchLabels") or ():
@@ -65,13 +64,13 @@ def node_topology(selector: Object | None) -> Iterator[str]:
             yield f"nodeTopology.matchLabels.{key}: {DEPRECATED_LABELS[key]}"
 
 
-def runtime_class(obj: Object) -> Iterator[str]:
+def runtime_class(obj: JsonObject) -> Iterator[str]:
     for key in (obj.get("scheduling") or {}).get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"scheduling.nodeSelector: {DEPRECATED_LABELS[key]}"
 
 
-def persistent_volume(obj: Object) -> Iterator[str]:
+def persistent_volume(obj: JsonObject) -> Iterator[str]:
     """All that is said of a volume."""
     spec = obj["spec"]
     for key, text in _ANNOTATIONS.items():

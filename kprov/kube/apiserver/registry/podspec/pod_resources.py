@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
 from kprov.kube.apiserver.registry.podspec.resources import HUGE, pod_resources
 from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 Part = Literal["requests", "limits"]
 
 
-def pod_level(spec: Object, claims: Collection[str], path: str) -> Errors:
+def pod_level(spec: JsonObject, claims: Collection[str], path: str) -> Errors:
     resources, where = spec.get("resources"), f"{path}.resources"
     if resources is None:
         return
@@ -30,7 +31,7 @@ def pod_level(spec: Object, claims: Collection[str], path: str) -> Errors:
     yield from _fits(spec, resources, where)
 
 
-def _fits(spec: Object, resources: Object, path: str) -> Errors:
+def _fits(spec: JsonObject, resources: JsonObject, path: str) -> Errors:
     requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
     for name, total in sorted(aggregate(spec, "requests").items()):
         if name in requests and total.nanos > nanos(requests[name]):
@@ -47,7 +48,7 @@ def _fits(spec: Object, resources: Object, path: str) -> Errors:
                 yield field.invalid(f"{where}[{name}].limits", amount, text)
 
 
-def aggregate(spec: Object, part: Part) -> dict[str, Quantity]:
+def aggregate(spec: JsonObject, part: Part) -> dict[str, Quantity]:
     """What the containers need together: running ones and sidecars at once, or the largest start-up step."""
     total: dict[str, Quantity] = {}
     for container in spec.get("containers") or ():
@@ -67,7 +68,7 @@ def aggregate(spec: Object, part: Part) -> dict[str, Quantity]:
     return total | {name: max(total.get(name, amount), amount) for name, amount in largest.items()}
 
 
-def _amounts(container: Object, part: Part) -> dict[str, Quantity]:
+def _amounts(container: JsonObject, part: Part) -> dict[str, Quantity]:
     amounts = (container.get("resources") or {}).get(part) or {}
     return {name: Quantity.parse(str(amount)) for name, amount in amounts.items()}
 

@@ -9,13 +9,13 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    Object,
     named,
     not_negative,
     port_number_or_name,
     required,
 )
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _COUNTS: Final = (
@@ -73,7 +73,7 @@ _SIGNALS: Final = sorted(
 )
 
 
-def hooks_and_probes(container: Object, grace: int | None, os: str | None, path: str) -> Errors:
+def hooks_and_probes(container: JsonObject, grace: int | None, os: str | None, path: str) -> Errors:
     """`grace`: the pod's grace period, `os`: its spec.os.name."""
     lifecycle = container.get("lifecycle") or {}
     for name in ("postStart", "preStop"):
@@ -94,7 +94,7 @@ def _stop_signal(signal: str, os: str | None, path: str) -> Errors:
         yield field.not_supported(path, signal, known[os])
 
 
-def _probe(name: str, probe: Object, grace: int | None, path: str) -> Errors:
+def _probe(name: str, probe: JsonObject, grace: int | None, path: str) -> Errors:
     yield from _handler(probe, grace, path, _PROBE_HANDLERS)
     yield from not_negative(probe, path, *_COUNTS)
     own = probe.get(_GRACE)
@@ -107,7 +107,7 @@ def _probe(name: str, probe: Object, grace: int | None, path: str) -> Errors:
         yield field.invalid(f"{path}.successThreshold", probe["successThreshold"], "must be 1")
 
 
-def _handler(handler: Object, grace: int | None, path: str, kinds: tuple[str, ...]) -> Errors:
+def _handler(handler: JsonObject, grace: int | None, path: str, kinds: tuple[str, ...]) -> Errors:
     given = [kind for kind in kinds if handler.get(kind) is not None]
     if not given:
         yield field.required(path, "must specify a handler type")
@@ -117,7 +117,7 @@ def _handler(handler: Object, grace: int | None, path: str, kinds: tuple[str, ..
         yield field.forbidden(f"{path}.{kind}", "may not specify more than 1 handler type")
 
 
-def _action(kind: str, action: Object, grace: int | None, path: str) -> Errors:
+def _action(kind: str, action: JsonObject, grace: int | None, path: str) -> Errors:
     if kind == "exec":
         yield from required(action, path, "command")
     elif kind == "sleep":

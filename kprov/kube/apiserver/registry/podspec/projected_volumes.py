@@ -10,7 +10,6 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    Object,
     annotation_map,
     each,
     in_range,
@@ -21,6 +20,7 @@ from kprov.kube.apiserver.registry.generic.checks import (
 from kprov.kube.apiserver.registry.podspec import environment
 from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _MODE: Final = "must be a number between 0 and 0777 (octal), both inclusive"
 _FIELDS: Final = [
@@ -35,14 +35,14 @@ _CONFLICT: Final = "conflicting duplicate paths"
 _DAY: Final = 86400
 
 
-def mode(source: Object, path: str, part: str = "defaultMode") -> Errors:
+def mode(source: JsonObject, path: str, part: str = "defaultMode") -> Errors:
     yield from in_range(source.get(part), f"{path}.{part}", 0, 0o777, _MODE)
 
 
-def files(name: str) -> Callable[[Object, str], Errors]:
+def files(name: str) -> Callable[[JsonObject, str], Errors]:
     """A secret or config map as files; `name` is the field that names it."""
 
-    def check(source: Object, path: str) -> Errors:
+    def check(source: JsonObject, path: str) -> Errors:
         yield from required(source, path, name)
         yield from mode(source, path)
         for where, item in each(source.get("items"), f"{path}.items"):
@@ -51,19 +51,19 @@ def files(name: str) -> Callable[[Object, str], Errors]:
     return check
 
 
-def _key_to_path(item: Object, path: str) -> Errors:
+def _key_to_path(item: JsonObject, path: str) -> Errors:
     yield from required(item, path, "key", "path")
     yield from local_file(item.get("path", ""), f"{path}.path")
     yield from mode(item, path, "mode")
 
 
-def downward_api(source: Object, path: str) -> Errors:
+def downward_api(source: JsonObject, path: str) -> Errors:
     yield from mode(source, path)
     for item in source.get("items") or ():
         yield from _downward_file(item, path)
 
 
-def _downward_file(item: Object, path: str) -> Errors:
+def _downward_file(item: JsonObject, path: str) -> Errors:
     yield from required(item, path, "path")
     yield from local_file(item.get("path", ""), f"{path}.path")
     own, resource = item.get("fieldRef"), item.get("resourceFieldRef")
@@ -79,7 +79,7 @@ def _downward_file(item: Object, path: str) -> Errors:
     yield from mode(item, path, "mode")
 
 
-def projected(source: Object, path: str) -> Errors:
+def projected(source: JsonObject, path: str) -> Errors:
     yield from mode(source, path)
     taken: set[str] = set()
     for where, part in each(source.get("sources"), f"{path}.sources"):
@@ -94,7 +94,7 @@ def projected(source: Object, path: str) -> Errors:
             yield field.forbidden(where, "may not specify more than 1 volume type per source")
 
 
-def _paths(kind: str, part: Object) -> list[tuple[str, str]]:
+def _paths(kind: str, part: JsonObject) -> list[tuple[str, str]]:
     """Files of a projection, each with what its conflict is told by."""
     if kind in {"secret", "configMap"}:
         return [(item["path"], part.get("name", "")) for item in part.get("items") or () if item.get("path")]
@@ -110,20 +110,20 @@ def _paths(kind: str, part: Object) -> list[tuple[str, str]]:
 _CERTIFICATE_PATHS: Final = ("credentialBundlePath", "keyPath", "certificateChainPath")
 
 
-def _named_files(part: Object, path: str, whole: str) -> Errors:
+def _named_files(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     yield from required(part, path, "name")
     for where, item in each(part.get("items"), f"{path}.items"):
         yield from _key_to_path(item, where)
 
 
-def _downward(part: Object, path: str, whole: str) -> Errors:
+def _downward(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     for item in part.get("items") or ():
         yield from _downward_file(item, path)
 
 
-def _token(part: Object, path: str, whole: str) -> Errors:
+def _token(part: JsonObject, path: str, whole: str) -> Errors:
     seconds, where = part.get("expirationSeconds", 0), f"{path}.expirationSeconds"
     if seconds < 600:
         yield field.invalid(where, seconds, "may not specify a duration less than 10 minutes")
@@ -135,7 +135,7 @@ def _token(part: Object, path: str, whole: str) -> Errors:
         yield from local_file(part["path"], f"{whole}.path")
 
 
-def _trust_bundle(part: Object, path: str, whole: str) -> Errors:
+def _trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     name, signer = part.get("name"), part.get("signerName")
     if name is not None and signer is not None:
@@ -159,7 +159,7 @@ def _trust_bundle(part: Object, path: str, whole: str) -> Errors:
     yield from local_file(part.get("path", ""), f"{path}.path")
 
 
-def _certificate(part: Object, path: str, whole: str) -> Errors:
+def _certificate(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     signer = part.get("signerName", "")
     yield from signer_name(signer, f"{path}.signerName")

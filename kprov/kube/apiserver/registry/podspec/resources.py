@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import NOT_NEGATIVE, Errors, Object, each, named, nanos
+from kprov.kube.apiserver.registry.generic.checks import NOT_NEGATIVE, Errors, each, named, nanos
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 HUGE: Final = "hugepages-"
 _NANO: Final = 10**9
@@ -88,16 +89,16 @@ def is_whole(name: str) -> bool:
     return name in counted | more or is_extended(name)
 
 
-def container_resources(resources: Object, claims: Collection[str], path: str) -> Errors:
+def container_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
     yield from _requirements(resources, claims, path, container_resource_name)
 
 
-def pod_resources(resources: Object, claims: Collection[str], path: str) -> Errors:
+def pod_resources(resources: JsonObject, claims: Collection[str], path: str) -> Errors:
     yield from _requirements(resources, claims, path, pod_resource_name)
 
 
 def _requirements(
-    resources: Object, claims: Collection[str], path: str, check: Callable[[str, str], Errors]
+    resources: JsonObject, claims: Collection[str], path: str, check: Callable[[str, str], Errors]
 ) -> Errors:
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for name, amount in limits.items():
@@ -138,7 +139,7 @@ def _huge_pages(name: str, amount: str, path: str) -> Errors:
         yield field.invalid(path, str(amount), f"{amount} is not positive integer multiple of {name}")
 
 
-def _claims(resources: Object, known: Collection[str], path: str) -> Errors:
+def _claims(resources: JsonObject, known: Collection[str], path: str) -> Errors:
     seen: set[str] = set()
     for where, claim in each(resources.get("claims"), path):
         name, request = claim.get("name", ""), claim.get("request", "")

@@ -10,16 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import (
-    Errors,
-    Object,
-    each,
-    in_range,
-    label_selector,
-    named,
-    one_of,
-)
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, in_range, label_selector, named, one_of
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 EFFECTS: Final = ["NoSchedule", "PreferNoSchedule", "NoExecute"]
 _WEIGHT: Final = "must be in the range 1-100"
@@ -28,7 +21,7 @@ _PREFERRED: Final = "preferredDuringSchedulingIgnoredDuringExecution"
 _POSITIVE: Final = "must be greater than zero"
 
 
-def affinity(value: Object | None, path: str, old: Object | None = None) -> Errors:
+def affinity(value: JsonObject | None, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; values that no label has may stay."""
     for kind in ("nodeAffinity", "podAffinity", "podAntiAffinity"):
         part = (value or {}).get(kind)
@@ -41,13 +34,13 @@ def affinity(value: Object | None, path: str, old: Object | None = None) -> Erro
             yield from _pod_affinity(part, f"{path}.{kind}", any_values=_has_wrong_selector(old))
 
 
-def has_wrong_values(selector: Object | None) -> bool:
+def has_wrong_values(selector: JsonObject | None) -> bool:
     """Whether a selector of nodes compares with what no label can be."""
     terms = (selector or {}).get("nodeSelectorTerms") or ()
     return any(checks.has_wrong_values(term) for term in terms)
 
 
-def _has_wrong_selector(value: Object | None) -> bool:
+def _has_wrong_selector(value: JsonObject | None) -> bool:
     parts = [(value or {}).get(kind) or {} for kind in ("podAffinity", "podAntiAffinity")]
     terms = [term for part in parts for term in part.get(_REQUIRED) or ()]
     terms += [each.get("podAffinityTerm") or {} for part in parts for each in part.get(_PREFERRED) or ()]
@@ -55,7 +48,7 @@ def _has_wrong_selector(value: Object | None) -> bool:
     return any(checks.is_wrong(term.get(part)) for term in terms for part in selectors)
 
 
-def _node_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
+def _node_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
     if value.get(_REQUIRED) is not None:
         yield from node_selector(value[_REQUIRED], f"{path}.{_REQUIRED}", any_values=any_values)
     for where, term in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
@@ -63,7 +56,7 @@ def _node_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
         yield from _node_term(term.get("preference") or {}, f"{where}.preference", values=False)
 
 
-def node_selector(selector: Object, path: str, *, any_values: bool = False) -> Errors:
+def node_selector(selector: JsonObject, path: str, *, any_values: bool = False) -> Errors:
     terms = selector.get("nodeSelectorTerms")
     if not terms:
         yield field.required(f"{path}.nodeSelectorTerms", "must have at least one node selector term")
@@ -71,7 +64,7 @@ def node_selector(selector: Object, path: str, *, any_values: bool = False) -> E
         yield from _node_term(term, where, values=not any_values)
 
 
-def _node_term(term: Object, path: str, *, values: bool = True) -> Errors:
+def _node_term(term: JsonObject, path: str, *, values: bool = True) -> Errors:
     """`values`: whether values have to be those of labels."""
     for where, need in each(term.get("matchExpressions"), f"{path}.matchExpressions"):
         yield from _node_requirement(need, where)
@@ -81,7 +74,7 @@ def _node_term(term: Object, path: str, *, values: bool = True) -> Errors:
         yield from _field_requirement(need, where)
 
 
-def _node_requirement(need: Object, path: str) -> Errors:
+def _node_requirement(need: JsonObject, path: str) -> Errors:
     operator, values = need.get("operator", ""), need.get("values") or ()
     if operator in {"In", "NotIn"}:
         if not values:
@@ -99,7 +92,7 @@ def _node_requirement(need: Object, path: str) -> Errors:
     yield from named(need.get("key", ""), f"{path}.key", names.is_qualified_name)
 
 
-def _field_requirement(need: Object, path: str) -> Errors:
+def _field_requirement(need: JsonObject, path: str) -> Errors:
     operator, values = need.get("operator", ""), need.get("values") or ()
     if operator not in {"In", "NotIn"}:
         yield field.invalid(f"{path}.operator", operator, "not a valid selector operator")
@@ -113,7 +106,7 @@ def _field_requirement(need: Object, path: str) -> Errors:
             yield from named(value, where, names.is_dns1123_subdomain)
 
 
-def _pod_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
+def _pod_affinity(value: JsonObject, path: str, *, any_values: bool) -> Errors:
     for where, term in each(value.get(_REQUIRED), f"{path}.{_REQUIRED}"):
         yield from _pod_term(term, where, any_values=any_values)
     for where, weighted in each(value.get(_PREFERRED), f"{path}.{_PREFERRED}"):
@@ -122,7 +115,7 @@ def _pod_affinity(value: Object, path: str, *, any_values: bool) -> Errors:
         yield from _pod_term(term, f"{where}.podAffinityTerm", any_values=any_values)
 
 
-def _pod_term(term: Object, path: str, *, any_values: bool) -> Errors:
+def _pod_term(term: JsonObject, path: str, *, any_values: bool) -> Errors:
     for part in ("labelSelector", "namespaceSelector"):
         yield from label_selector(term.get(part), f"{path}.{part}", any_values=any_values)
     for name in term.get("namespaces") or ():
@@ -133,7 +126,7 @@ def _pod_term(term: Object, path: str, *, any_values: bool) -> Errors:
     yield from named(term.get("topologyKey", ""), f"{path}.topologyKey", names.is_qualified_name)
 
 
-def _label_keys(term: Object, path: str) -> Errors:
+def _label_keys(term: JsonObject, path: str) -> Errors:
     """Keys whose values come from the pod's own labels."""
     selector = term.get("labelSelector")
     for part in ("matchLabelKeys", "mismatchLabelKeys"):
@@ -158,7 +151,7 @@ def _label_keys(term: Object, path: str) -> Errors:
             yield field.invalid(f"{path}.matchLabelKeys[{index}]", key, text)
 
 
-def spread(constraints: Sequence[Object], path: str, old: Sequence[Object] = ()) -> Errors:
+def spread(constraints: Sequence[JsonObject], path: str, old: Sequence[JsonObject] = ()) -> Errors:
     """`old`: what an update changes; selectors are not looked at where there was a wrong one."""
     any_selector = any(checks.is_wrong(constraint.get("labelSelector")) for constraint in old)
     for index, constraint in enumerate(constraints):
@@ -189,7 +182,7 @@ def spread(constraints: Sequence[Object], path: str, old: Sequence[Object] = ())
             yield from label_selector(constraint.get("labelSelector"), f"{where}.labelSelector")
 
 
-def tolerations(values: Sequence[Object] | None, path: str) -> Errors:
+def tolerations(values: Sequence[JsonObject] | None, path: str) -> Errors:
     for where, toleration in each(values, path):
         key, operator = toleration.get("key", ""), toleration.get("operator", "")
         effect = toleration.get("effect", "")
@@ -220,7 +213,7 @@ def _toleration_value(operator: str, value: str, path: str) -> Errors:
         yield field.not_supported(f"{path}.operator", operator, known)
 
 
-def gates(values: Sequence[Object] | None, path: str) -> Errors:
+def gates(values: Sequence[JsonObject] | None, path: str) -> Errors:
     seen: set[str] = set()
     for where, gate in each(values, path):
         name = gate.get("name", "")

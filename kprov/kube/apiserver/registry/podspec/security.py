@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, local_path, named, one_of
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, local_path, named, one_of
 from kprov.kube.apiserver.registry.podspec.windows import windows_options
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _ID_MAX: Final = 2**31 - 1
 _SYSCTL_SEGMENT: Final = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
@@ -22,7 +23,7 @@ _APPARMOR_MAX: Final = 4095
 _IPC_SYSCTLS: Final = {"kernel.sem"}
 
 
-def _ids(context: Object, path: str, *parts: str) -> Errors:
+def _ids(context: JsonObject, path: str, *parts: str) -> Errors:
     for part in parts:
         if context.get(part) is not None:
             yield from named(context[part], f"{path}.{part}", is_id)
@@ -32,7 +33,7 @@ def is_id(value: int) -> list[str]:
     return names.is_in_range(value, 0, _ID_MAX)
 
 
-def pod_security_context(spec: Object, path: str, before: Object | None = None) -> Errors:
+def pod_security_context(spec: JsonObject, path: str, before: JsonObject | None = None) -> Errors:
     """before: the spec that is changed to this one; what it uses of new features stays usable."""
     context = spec.get("securityContext") or {}
     yield from _ids(context, path, "fsGroup", "runAsUser", "runAsGroup")
@@ -56,7 +57,7 @@ def pod_security_context(spec: Object, path: str, before: Object | None = None) 
     yield from one_of(context.get("seLinuxChangePolicy"), f"{path}.seLinuxChangePolicy", policies)
 
 
-def _shared_namespace(name: str, spec: Object) -> str:
+def _shared_namespace(name: str, spec: JsonObject) -> str:
     """The field by which a pod shares the host's namespace that the sysctl would change; "" where none."""
     plain = name.replace("/", ".")
     if spec.get("hostNetwork") and plain.startswith("net."):
@@ -65,7 +66,7 @@ def _shared_namespace(name: str, spec: Object) -> str:
     return "hostIPC" if shared and spec.get("hostIPC") else ""
 
 
-def _sysctls(sysctls: Sequence[Object], spec: Object, path: str, *, of_host: bool) -> Errors:
+def _sysctls(sysctls: Sequence[JsonObject], spec: JsonObject, path: str, *, of_host: bool) -> Errors:
     """`of_host`: whether those of namespaces that the host shares are allowed."""
     seen: set[str] = set()
     for where, sysctl in each(sysctls, path):
@@ -84,7 +85,7 @@ def _sysctls(sysctls: Sequence[Object], spec: Object, path: str, *, of_host: boo
 
 
 def container_security_context(
-    context: Object | None, path: str, *, host_users: bool, privileged: bool
+    context: JsonObject | None, path: str, *, host_users: bool, privileged: bool
 ) -> Errors:
     """`privileged`: whether the server allows it at all."""
     if context is None:
@@ -109,7 +110,7 @@ def container_security_context(
     yield from apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
 
 
-def seccomp(profile: Object | None, path: str) -> Errors:
+def seccomp(profile: JsonObject | None, path: str) -> Errors:
     if profile is None:
         return
     kind, local = profile.get("type", ""), profile.get("localhostProfile")
@@ -127,7 +128,7 @@ def seccomp(profile: Object | None, path: str) -> Errors:
         yield from local_path(local, where)
 
 
-def apparmor(profile: Object | None, path: str) -> Errors:
+def apparmor(profile: JsonObject | None, path: str) -> Errors:
     if profile is None:
         return
     kind, local, where = profile.get("type", ""), profile.get("localhostProfile"), f"{path}.localhostProfile"

@@ -5,30 +5,27 @@ Source: upstream pkg/registry/{apps,batch,core}/*/strategy.go (PrepareForCreate,
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled
 from kprov.kube.apiserver.request import RequestContext
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class TemplateStrategy(ResourceStrategy):
     """Fields whose features are off are left out of the template, too."""
 
-    def template(self, obj: Object) -> Object | None:
+    def template(self, obj: JsonObject) -> JsonObject | None:
         """The PodTemplateSpec; None where the kind may have none."""
-        found: Object | None = obj["spec"].get("template")
+        found: JsonObject | None = obj["spec"].get("template")
         return found
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         template = self.template(obj)
         if template is not None:
             drop_disabled(template["spec"])
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         template, before = self.template(obj), self.template(old)
         if template is not None:
             drop_disabled(template["spec"], (before or {}).get("spec"))

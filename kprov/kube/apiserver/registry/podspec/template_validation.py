@@ -8,19 +8,20 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object
+from kprov.kube.apiserver.registry.generic.checks import Errors
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 NO_MATCH: Final = "`selector` does not match template `labels`"
 
 
-def template(value: Object, path: str, old: Object | None = None) -> Errors:
+def template(value: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: the template that an update changes; some of what is refused today may stay."""
     metadata, spec = value.get("metadata") or {}, value["spec"]
-    before: Object = old or {}
+    before: JsonObject = old or {}
     yield from checks.labels(metadata.get("labels"), f"{path}.labels")
     yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
     where = f"{path}.annotations"
@@ -32,7 +33,7 @@ def template(value: Object, path: str, old: Object | None = None) -> Errors:
         yield field.forbidden(f"{path}.spec.ephemeralContainers", text)
 
 
-def runs_for_ever(value: Object, kind: str, path: str) -> Errors:
+def runs_for_ever(value: JsonObject, kind: str, path: str) -> Errors:
     """What a controller that replaces its pods cannot have."""
     spec = value["spec"]
     if spec["restartPolicy"] != "Always":
@@ -42,7 +43,7 @@ def runs_for_ever(value: Object, kind: str, path: str) -> Errors:
         yield field.forbidden(f"{path}.spec.activeDeadlineSeconds", text)
 
 
-def selector(spec: Object, kind: str, *, required: bool = True) -> Errors:
+def selector(spec: JsonObject, kind: str, *, required: bool = True) -> Errors:
     """spec.selector of the apps group: there and not empty."""
     given = spec.get("selector")
     if given is None:
@@ -54,7 +55,7 @@ def selector(spec: Object, kind: str, *, required: bool = True) -> Errors:
         yield field.invalid("spec.selector", given, f"empty selector is invalid for {kind}")
 
 
-def matches(spec: Object) -> bool | None:
+def matches(spec: JsonObject) -> bool | None:
     """Whether the selector matches the template's labels; None for one that is none.
 
     A missing selector matches nothing, an empty one all.
@@ -68,11 +69,11 @@ def matches(spec: Object) -> bool | None:
         return None
 
 
-def labels(spec: Object) -> dict[str, str]:
+def labels(spec: JsonObject) -> dict[str, str]:
     found: dict[str, str] = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     return found
 
 
-def no_match(spec: Object) -> field.FieldError:
+def no_match(spec: JsonObject) -> field.FieldError:
     shown = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
     return field.invalid("spec.template.metadata.labels", shown, NO_MATCH)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, each
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import containers as container_validation
 from kprov.kube.apiserver.registry.podspec import environment, scheduling, security, windows
@@ -18,13 +18,14 @@ from kprov.kube.apiserver.registry.podspec import volumes as pod_volumes
 from kprov.kube.apiserver.registry.podspec.capabilities import allows_privileged
 from kprov.kube.apiserver.registry.podspec.pod_resources import pod_level
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _RESTART: Final = ["Always", "OnFailure", "Never"]
 _DNS: Final = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]
 _PREEMPTION: Final = ["PreemptLowerPriority", "Never"]
 
 
-def pod(obj: Object, before: Object | None = None) -> Errors:
+def pod(obj: JsonObject, before: JsonObject | None = None) -> Errors:
     """A pod's spec and the annotations that say something of it; its metadata is the store's.
 
     before: the spec that an update changes.
@@ -44,7 +45,7 @@ def pod(obj: Object, before: Object | None = None) -> Errors:
         yield from container_validation.image_spaces(spec.get(kind), f"spec.{kind}")
 
 
-def new_pod(obj: Object) -> Errors:
+def new_pod(obj: JsonObject) -> Errors:
     yield from pod(obj)
     spec = obj["spec"]
     if spec.get("ephemeralContainers"):
@@ -54,7 +55,7 @@ def new_pod(obj: Object) -> Errors:
     yield from pod_annotations.profiles_agree(obj["metadata"], spec)
 
 
-def facts(spec: Object, volumes: Mapping[str, Object]) -> container_validation.PodFacts:
+def facts(spec: JsonObject, volumes: Mapping[str, JsonObject]) -> container_validation.PodFacts:
     return container_validation.PodFacts(
         volumes=volumes,
         claims=frozenset(claim["name"] for claim in spec.get("resourceClaims") or () if claim.get("name")),
@@ -67,12 +68,12 @@ def facts(spec: Object, volumes: Mapping[str, Object]) -> container_validation.P
 
 
 def pod_spec(
-    spec: Object,
+    spec: JsonObject,
     path: str,
     *,
-    metadata: Object | None = None,
+    metadata: JsonObject | None = None,
     is_pod: bool = False,
-    before: Object | None = None,
+    before: JsonObject | None = None,
 ) -> Errors:
     """`metadata`: the pod's, where it is no template. before: the spec that is changed to this one."""
     wrong, volumes = pod_volumes.volumes(
@@ -88,7 +89,7 @@ def pod_spec(
     yield from checks.one_of_required(spec["dnsPolicy"], f"{path}.dnsPolicy", _DNS)
     yield from checks.labels(spec.get("nodeSelector"), f"{path}.nodeSelector")
     yield from security.pod_security_context(spec, f"{path}.securityContext", before)
-    had: Object = before or {}
+    had: JsonObject = before or {}
     yield from scheduling.affinity(spec.get("affinity"), f"{path}.affinity", had.get("affinity"))
     yield from _dns_config(spec, f"{path}.dnsConfig")
     for where, gate in each(spec.get("readinessGates"), f"{path}.readinessGates"):
@@ -108,7 +109,7 @@ def pod_spec(
         yield from environment.file_volumes(container, spec.get("volumes") or (), where)
 
 
-def _scalars(spec: Object, path: str) -> Errors:
+def _scalars(spec: JsonObject, path: str) -> Errors:
     yield from checks.given(spec, path, "serviceAccountName", names.is_dns1123_subdomain)
     yield from checks.given(spec, path, "nodeName", names.is_dns1123_subdomain)
     where = f"{path}.activeDeadlineSeconds"
@@ -133,7 +134,7 @@ def _scalars(spec: Object, path: str) -> Errors:
         )
 
 
-def _claims(spec: Object, path: str, metadata: Object | None) -> Errors:
+def _claims(spec: JsonObject, path: str, metadata: JsonObject | None) -> Errors:
     mirror = "kubernetes.io/config.mirror" in ((metadata or {}).get("annotations") or {})
     seen: set[str] = set()
     for where, claim in each(spec.get("resourceClaims"), f"{path}.resourceClaims"):
@@ -159,7 +160,7 @@ def _claims(spec: Object, path: str, metadata: Object | None) -> Errors:
             yield from checks.named(claim[kind], f"{where}.{kind}", names.is_dns1123_subdomain)
 
 
-def _host_network(spec: Object, path: str, *, is_pod: bool) -> Errors:
+def _host_network(spec: JsonObject, path: str, *, is_pod: bool) -> Errors:
     if not spec.get("hostNetwork"):
         return
     for where, container in each(spec.get("containers"), f"{path}.containers"):
@@ -170,7 +171,7 @@ def _host_network(spec: Object, path: str, *, is_pod: bool) -> Errors:
                 yield field.invalid(f"{place}.hostPort", on_host, text)
 
 
-def _user_namespace(spec: Object, path: str, had: Object) -> Errors:
+def _user_namespace(spec: JsonObject, path: str, had: JsonObject) -> Errors:
     """`had`: the spec of before, which may have been made while the host's network was allowed."""
     if spec.get("hostUsers") is not False:
         return
@@ -180,7 +181,7 @@ def _user_namespace(spec: Object, path: str, had: Object) -> Errors:
             yield field.forbidden(f"{path}.{shown}", "when `hostUsers` is false")
 
 
-def _host_name(spec: Object, path: str) -> Errors:
+def _host_name(spec: JsonObject, path: str) -> Errors:
     name, where = spec.get("hostnameOverride"), f"{path}.hostnameOverride"
     if name is None:
         return
@@ -193,7 +194,7 @@ def _host_name(spec: Object, path: str) -> Errors:
     yield from checks.named(name, where, names.is_dns1123_subdomain)
 
 
-def _dns_config(spec: Object, path: str) -> Errors:
+def _dns_config(spec: JsonObject, path: str) -> Errors:
     config = spec.get("dnsConfig")
     if spec["dnsPolicy"] == "None":
         if config is None:

@@ -5,11 +5,11 @@ Source: upstream pkg/apis/core/v1/defaults.go and the defaults in staging/src/k8
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
-_DEFAULTS: Final[dict[str, Object]] = {
+_DEFAULTS: Final[dict[str, JsonObject]] = {
     "iscsi": {"iscsiInterface": "default"},
     "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
     "azureDisk": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
@@ -19,7 +19,7 @@ _DEFAULTS: Final[dict[str, Object]] = {
 _POINTERS: Final = "azureDisk"
 
 
-def default_source(kind: str, source: Object) -> None:
+def default_source(kind: str, source: JsonObject) -> None:
     """Fill in what a source of that kind ("iscsi") leaves out."""
     if kind == "hostPath" and source.get("type") is None:
         source["type"] = ""

@@ -6,11 +6,10 @@ Source: upstream pkg/api/pod/warnings.go, warningsForOverlappingVirtualPaths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 #: A file's path and, in a projected volume, what it comes from.
 _File = tuple[str, str]
@@ -23,7 +22,7 @@ _CERTIFICATES: Final = (
 )
 
 
-def overlaps(volumes: Iterable[Object]) -> Iterator[str]:
+def overlaps(volumes: Iterable[JsonObject]) -> Iterator[str]:
     """In the volumes' order."""
     for volume in volumes:
         start = f"volume {status.quoted(volume.get('name', ''))}"
@@ -38,11 +37,11 @@ def overlaps(volumes: Iterable[Object]) -> Iterator[str]:
         yield from _collisions(f"{start} (Projected)", files)
 
 
-def _items(source: Object, origin: str) -> list[_File]:
+def _items(source: JsonObject, origin: str) -> list[_File]:
     return [(item.get("path", ""), origin) for item in source.get("items") or ()]
 
 
-def _projected(source: Object) -> list[_File]:
+def _projected(source: JsonObject) -> list[_File]:
     """Files of the first kind that the source has."""
     for kind, shown in (("configMap", "ConfigMap"), ("secret", "Secret")):
         held = source.get(kind)

@@ -13,7 +13,6 @@ from typing import Final
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    Object,
     annotation_map,
     each,
     in_range,
@@ -29,8 +28,9 @@ from kprov.kube.apiserver.registry.generic.checks import (
 )
 from kprov.kube.apiserver.registry.podspec import projected_volumes
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
-Source = Callable[[Object, str], Errors]
+Source = Callable[[JsonObject, str], Errors]
 
 HOST_PATH_TYPES: Final = [
     *("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
@@ -46,11 +46,11 @@ _ISCSI_NAME: Final = {
 
 
 def volumes(
-    values: Sequence[Object], pod_name: str, path: str, *, is_pod: bool
-) -> tuple[list[field.FieldError], dict[str, Object]]:
+    values: Sequence[JsonObject], pod_name: str, path: str, *, is_pod: bool
+) -> tuple[list[field.FieldError], dict[str, JsonObject]]:
     """The errors, and the good volumes by their name."""
     errors: list[field.FieldError] = []
-    good: dict[str, Object] = {}
+    good: dict[str, JsonObject] = {}
     made = (
         {f"{pod_name}-{each.get('name', '')}" for each in values if each.get("ephemeral")}
         if pod_name
@@ -74,7 +74,7 @@ def volumes(
     return errors, good
 
 
-def _sources(volume: Object, pod_name: str, path: str) -> Errors:
+def _sources(volume: JsonObject, pod_name: str, path: str) -> Errors:
     found = 0
     for kind, check in SOURCES.items():
         source = volume.get(kind)
@@ -95,18 +95,18 @@ def _sources(volume: Object, pod_name: str, path: str) -> Errors:
         yield field.required(path, "must specify a volume type")
 
 
-def _empty_dir(source: Object, path: str) -> Errors:
+def _empty_dir(source: JsonObject, path: str) -> Errors:
     if source.get("sizeLimit") is not None and nanos(source["sizeLimit"]) < 0:
         yield field.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
 
 
-def host_path(source: Object, path: str) -> Errors:
+def host_path(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "path")
     yield from no_backsteps(source.get("path", ""), f"{path}.path")
     yield from one_of(source.get("type"), f"{path}.type", HOST_PATH_TYPES)
 
 
-def _git_repo(source: Object, path: str) -> Errors:
+def _git_repo(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "repository")
     yield from local_path(source.get("directory", ""), f"{path}.directory")
 
@@ -114,7 +114,7 @@ def _git_repo(source: Object, path: str) -> Errors:
 def disk(identity: str) -> Source:
     """A cloud's disk with a partition."""
 
-    def check(source: Object, path: str) -> Errors:
+    def check(source: JsonObject, path: str) -> Errors:
         yield from required(source, path, identity)
         yield from in_range(source.get("partition"), f"{path}.partition", 0, 255, _PARTITION)
 
@@ -124,19 +124,19 @@ def disk(identity: str) -> Source:
 def parts(*needed_parts: str) -> Source:
     """A source of which these parts may not be absent."""
 
-    def check(source: Object, path: str) -> Errors:
+    def check(source: JsonObject, path: str) -> Errors:
         yield from required(source, path, *needed_parts)
 
     return check
 
 
-def nfs(source: Object, path: str) -> Errors:
+def nfs(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "server", "path")
     if not source.get("path", "").startswith("/"):
         yield field.invalid(f"{path}.path", source.get("path", ""), "must be an absolute path")
 
 
-def iscsi(source: Object, path: str) -> Errors:
+def iscsi(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "targetPortal", "iqn")
     if source.get("iqn"):
         yield from iscsi_name(source["iqn"], f"{path}.iqn")
@@ -157,7 +157,7 @@ def iscsi_name(
         yield field.invalid(path, name, "must be valid format")
 
 
-def _initiator_length(volume: Object, path: str) -> Errors:
+def _initiator_length(volume: JsonObject, path: str) -> Errors:
     source, name = volume["iscsi"], volume.get("name", "")
     if source.get("initiatorName") is not None and len(f"{name}:{source.get('targetPortal', '')}") > 64:
         yield field.invalid(f"{path}.name", name, TOO_LONG_TARGET)
@@ -169,7 +169,7 @@ TOO_LONG_TARGET: Final = (
 )
 
 
-def flocker(source: Object, path: str) -> Errors:
+def flocker(source: JsonObject, path: str) -> Errors:
     name, uuid = source.get("datasetName", ""), source.get("datasetUUID", "")
     if not name and not uuid:
         yield field.required(path, "one of datasetName and datasetUUID is required")
@@ -181,7 +181,7 @@ def flocker(source: Object, path: str) -> Errors:
         yield field.invalid(f"{path}.datasetName", name, "must not contain '/'")
 
 
-def quobyte(source: Object, path: str) -> Errors:
+def quobyte(source: JsonObject, path: str) -> Errors:
     registry, text = (
         source.get("registry", ""),
         "must be a host:port pair or multiple pairs separated by commas",
@@ -197,7 +197,7 @@ def quobyte(source: Object, path: str) -> Errors:
     yield from required(source, path, "volume")
 
 
-def fibre_channel(source: Object, path: str) -> Errors:
+def fibre_channel(source: JsonObject, path: str) -> Errors:
     targets, ids = source.get("targetWWNs") or [], source.get("wwids") or []
     where = f"{path}.targetWWNs"
     if not targets and not ids:
@@ -210,7 +210,7 @@ def fibre_channel(source: Object, path: str) -> Errors:
         yield from in_range(source["lun"], f"{path}.lun", 0, 255)
 
 
-def flex(source: Object, path: str) -> Errors:
+def flex(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "driver")
     for key in source.get("options") or ():
         if f".{key.split('/', 1)[0].lower()}".endswith((".kubernetes.io", ".k8s.io")):
@@ -218,25 +218,25 @@ def flex(source: Object, path: str) -> Errors:
             yield field.invalid(f"{path}.options[{key}]", key, text)
 
 
-def cinder(source: Object, path: str) -> Errors:
+def cinder(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "volumeID")
     yield from _secret(source, path)
 
 
-def _secret(source: Object, path: str, *, namespace: bool = False) -> Errors:
+def _secret(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
     if source.get("secretRef") is not None:
         wanted = ("name", "namespace") if namespace else ("name",)
         yield from required(source["secretRef"], f"{path}.secretRef", *wanted)
 
 
-def storage_os(source: Object, path: str, *, namespace: bool = False) -> Errors:
+def storage_os(source: JsonObject, path: str, *, namespace: bool = False) -> Errors:
     yield from needed(source, path, "volumeName", names.is_dns1123_label)
     if source.get("volumeNamespace"):
         yield from named(source["volumeNamespace"], f"{path}.volumeNamespace", names.is_dns1123_label)
     yield from _secret(source, path, namespace=namespace)
 
 
-def azure_disk(source: Object, path: str) -> Errors:
+def azure_disk(source: JsonObject, path: str) -> Errors:
     yield from required(source, path, "diskName", "diskURI")
     yield from one_of(source.get("cachingMode"), f"{path}.cachingMode", ["None", "ReadOnly", "ReadWrite"])
     kind, uri = source.get("kind"), source.get("diskURI", "")
@@ -260,7 +260,7 @@ def csi_driver_name(name: str, path: str) -> Errors:
         yield field.invalid(path, name, text)
 
 
-def _csi(source: Object, path: str) -> Errors:
+def _csi(source: JsonObject, path: str) -> Errors:
     yield from csi_driver_name(source.get("driver", ""), f"{path}.driver")
     secret = source.get("nodePublishSecretRef")
     if secret is not None:
@@ -270,7 +270,7 @@ def _csi(source: Object, path: str) -> Errors:
             yield from named(secret["name"], f"{path}.name", names.is_dns1123_subdomain)
 
 
-def _ephemeral(source: Object, path: str) -> Errors:
+def _ephemeral(source: JsonObject, path: str) -> Errors:
     template, where = source.get("volumeClaimTemplate"), f"{path}.volumeClaimTemplate"
     if template is None:
         yield field.required(where)
@@ -283,7 +283,7 @@ def _ephemeral(source: Object, path: str) -> Errors:
     yield from claim_validation.claim_spec(template.get("spec") or {}, f"{where}.spec")
 
 
-def _image(source: Object, path: str) -> Errors:
+def _image(source: JsonObject, path: str) -> Errors:
     yield from one_of_required(source.get("pullPolicy"), f"{path}.pullPolicy", PULL_POLICIES)
 
 

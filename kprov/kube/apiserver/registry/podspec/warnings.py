@@ -6,7 +6,7 @@ Source: upstream pkg/api/pod/warnings.go.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import addresses
@@ -16,8 +16,7 @@ from kprov.kube.apiserver.registry.podspec import apparmor, node_label_warnings,
 from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
 from kprov.kube.apiserver.registry.podspec.windows import visit
 from kprov.kube.machinery import status
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _NULL_SELECTOR: Final = "a null labelSelector results in matching no pod"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -44,7 +43,7 @@ _ANNOTATIONS: Final = {
 }
 
 
-def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
+def pod_warnings(metadata: JsonObject, spec: JsonObject, path: str = "") -> list[str]:
     """`path`: of the template, "" for pods."""
     prefix = f"{path}." if path else ""
     return [
@@ -55,7 +54,7 @@ def pod_warnings(metadata: Object, spec: Object, path: str = "") -> list[str]:
     ]
 
 
-def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+def _whole(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
     for key in spec.get("nodeSelector") or ():
         if key in DEPRECATED_LABELS:
             yield f"{prefix}spec.nodeSelector[{key}]: {DEPRECATED_LABELS[key]}"
@@ -96,7 +95,7 @@ def _whole(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
         yield f"{prefix}metadata.annotations[{pod_annotations.SECCOMP}]: {_NO_SECCOMP}"
 
 
-def _addresses(spec: Object, path: str) -> Iterator[str]:
+def _addresses(spec: JsonObject, path: str) -> Iterator[str]:
     for where, text in each(
         (spec.get("dnsConfig") or {}).get("nameservers"), f"{path}.dnsConfig.nameservers"
     ):
@@ -105,7 +104,7 @@ def _addresses(spec: Object, path: str) -> Iterator[str]:
         yield from addresses.ip_warnings(alias.get("ip", ""), f"{where}.ip")
 
 
-def _twice(spec: Object, prefix: str) -> Iterator[str]:
+def _twice(spec: JsonObject, prefix: str) -> Iterator[str]:
     for kind, part, shown in (("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")):
         seen: set[str] = set()
         for where, item in each(spec.get(kind), f"{prefix}spec.{kind}"):
@@ -118,13 +117,13 @@ def _twice(spec: Object, prefix: str) -> Iterator[str]:
             yield f'{where}.name: invalid empty name ""'
 
 
-def _fraction(amounts: Object | None, name: str, path: str) -> Iterator[str]:
+def _fraction(amounts: JsonObject | None, name: str, path: str) -> Iterator[str]:
     amount = (amounts or {}).get(name)
     if amount is not None and nanos(amount) % 10**9:
         yield f'{path}[{name}]: fractional byte value "{amount}" is invalid, must be an integer'
 
 
-def _profiles(metadata: Object, spec: Object, container: Object, prefix: str) -> Iterator[str]:
+def _profiles(metadata: JsonObject, spec: JsonObject, container: JsonObject, prefix: str) -> Iterator[str]:
     """Annotations that fields have replaced; of a pod those of AppArmor are told of where they are copied."""
     annotations, name = metadata.get("annotations") or {}, container.get("name", "")
     own = container.get("securityContext") or {}
@@ -138,7 +137,7 @@ def _profiles(metadata: Object, spec: Object, container: Object, prefix: str) ->
             yield f"{prefix}metadata.annotations[{key}]: {apparmor.DEPRECATED}"
 
 
-def _containers(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
+def _containers(metadata: JsonObject, spec: JsonObject, prefix: str) -> Iterator[str]:
     path = f"{prefix}spec"
     for where, container in visit(spec, path):
         yield from _profiles(metadata, spec, container, prefix)
@@ -157,13 +156,13 @@ def _containers(metadata: Object, spec: Object, prefix: str) -> Iterator[str]:
     yield from _ports(spec, path)
 
 
-def _ports(spec: Object, path: str) -> Iterator[str]:
+def _ports(spec: JsonObject, path: str) -> Iterator[str]:
     ports = [
         (place, port)
         for where, container in visit(spec, path)
         for place, port in each(container.get("ports"), f"{where}.ports")
     ]
-    before: dict[tuple[int, str], list[tuple[str, Object]]] = {}
+    before: dict[tuple[int, str], list[tuple[str, JsonObject]]] = {}
     for place, port in ports:
         if port.get("hostIP") and not port.get("hostPort"):
             yield f"{place}: hostIP set without hostPort: {_go_port(port)}"
@@ -191,7 +190,7 @@ def _ports(spec: Object, path: str) -> Iterator[str]:
             named[name] = place
 
 
-def _go_port(port: Object) -> str:
+def _go_port(port: JsonObject) -> str:
     shown = (
         *(("Name", "name"), ("HostPort", "hostPort"), ("ContainerPort", "containerPort")),
         *(("Protocol", "protocol"), ("HostIP", "hostIP")),
@@ -200,7 +199,7 @@ def _go_port(port: Object) -> str:
     return "{" + " ".join(f"{go}:{port.get(name) or zero.get(name, '')}" for go, name in shown) + "}"
 
 
-def _affinity(spec: Object, path: str) -> Iterator[str]:
+def _affinity(spec: JsonObject, path: str) -> Iterator[str]:
     seconds = spec.get("terminationGracePeriodSeconds")
     if seconds is not None and seconds < 0:
         text = "must be >= 0; negative values are invalid and will be treated as 1"

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, named
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _NOT_ON_LINUX: Final = "windows options cannot be set for a linux pod"
 _NOT_ON_WINDOWS: Final = "cannot be set for a windows pod"
@@ -39,14 +40,14 @@ _NET_BIOS: Final = re.compile(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}')
 _CREDENTIAL_MAX: Final = 64 * 1024
 
 
-def visit(spec: Object, path: str) -> Iterator[tuple[str, Object]]:
+def visit(spec: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
     """All containers of a pod with their paths: init, regular, ephemeral."""
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"{path}.{kind}[{index}]", container
 
 
-def windows_options(options: Object | None, path: str) -> Errors:
+def windows_options(options: JsonObject | None, path: str) -> Errors:
     if options is None:
         return
     if options.get("gmsaCredentialSpecName") is not None:
@@ -91,7 +92,7 @@ def _user_name(name: str) -> Iterator[str]:
             yield "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"
 
 
-def host_process(spec: Object, path: str, *, privileged: bool) -> Errors:
+def host_process(spec: JsonObject, path: str, *, privileged: bool) -> Errors:
     """All containers are host processes, or none is."""
     whole = _host_process(spec)
     found = []
@@ -114,12 +115,12 @@ def host_process(spec: Object, path: str, *, privileged: bool) -> Errors:
         yield field.forbidden(path, "hostProcess containers are disallowed by cluster policy")
 
 
-def _host_process(owner: Object) -> bool | None:
+def _host_process(owner: JsonObject) -> bool | None:
     found: bool | None = ((owner.get("securityContext") or {}).get("windowsOptions") or {}).get("hostProcess")
     return found
 
 
-def operating_system(spec: Object, path: str) -> Errors:
+def operating_system(spec: JsonObject, path: str) -> Errors:
     if spec.get("os") is None:
         return
     name = spec["os"].get("name", "")
@@ -133,7 +134,7 @@ def operating_system(spec: Object, path: str) -> Errors:
         yield field.not_supported(f"{path}.os", name, ["linux", "windows"])
 
 
-def _forbid(spec: Object, path: str, parts: Sequence[str], own: Sequence[str], text: str) -> Errors:
+def _forbid(spec: JsonObject, path: str, parts: Sequence[str], own: Sequence[str], text: str) -> Errors:
     for part in parts:
         name, _, inner = part.partition(".")
         value = (spec.get(name) or {}).get(inner) if inner else spec.get(name)

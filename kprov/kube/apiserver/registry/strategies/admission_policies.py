@@ -11,7 +11,6 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    Object,
     each,
     label_selector,
     named,
@@ -30,6 +29,7 @@ from kprov.kube.apiserver.registry.strategies.webhooks import (
 )
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 
 _ACTIONS: Final = ["Audit", "Deny", "Warn"]
@@ -55,18 +55,18 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         if self.has_status:
             self.new_status = {}
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         return "admission policies"
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         missing(spec, failurePolicy="Fail")
         _match_defaults(spec.get("matchConstraints"))
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return [*self._rules(obj)]
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         # Conditions that were accepted once stay while nothing is changed that they are about.
         is_same = all(
             (obj["spec"].get(part) or None) == (old["spec"].get(part) or None)
@@ -74,7 +74,7 @@ class AdmissionPolicyStrategy(ResourceStrategy):
         )
         return [*self._rules(obj, keeps_conditions=is_same)]
 
-    def _rules(self, obj: Object, *, keeps_conditions: bool = False) -> Errors:
+    def _rules(self, obj: JsonObject, *, keeps_conditions: bool = False) -> Errors:
         spec, name = obj["spec"], obj["metadata"].get("name") or ""
         is_mutating = self.resource.plural.startswith("mutating")
         yield from _matching(spec, is_mutating=is_mutating)
@@ -84,7 +84,7 @@ class AdmissionPolicyStrategy(ResourceStrategy):
             yield from _variable(variable, path)
         yield from _mutations(spec) if is_mutating else _validations(spec, name)
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*_status(obj["status"])]
 
 
@@ -92,20 +92,20 @@ class PolicyBindingStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         return "admission policies"
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         _match_defaults(obj.setdefault("spec", {}).get("matchResources"))
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return [*_binding(obj["spec"], is_mutating=self.resource.plural.startswith("mutating"))]
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return self.validate(obj)
 
 
-def _status(status: Object) -> Errors:
+def _status(status: JsonObject) -> Errors:
     warnings = (status.get("typeChecking") or {}).get("expressionWarnings")
     for where, warning in each(warnings, "status.typeChecking.expressionWarnings"):
         yield from required(warning, where, "warning")
@@ -114,7 +114,7 @@ def _status(status: Object) -> Errors:
     yield from conditions(status.get("conditions"), "status.conditions")
 
 
-def _match_defaults(constraints: Object | None) -> None:
+def _match_defaults(constraints: JsonObject | None) -> None:
     if constraints is None:
         return
     missing(constraints, matchPolicy="Equivalent", namespaceSelector={}, objectSelector={})
@@ -123,7 +123,7 @@ def _match_defaults(constraints: Object | None) -> None:
             missing(each_rule, scope="*")
 
 
-def _matching(spec: Object, *, is_mutating: bool) -> Errors:
+def _matching(spec: JsonObject, *, is_mutating: bool) -> Errors:
     yield from one_of(spec["failurePolicy"], "spec.failurePolicy", FAILURES)
     kind = spec.get("paramKind")
     if kind is not None:
@@ -139,7 +139,7 @@ def _matching(spec: Object, *, is_mutating: bool) -> Errors:
             yield from _mutated_operations(constraints, "spec.matchConstraints")
 
 
-def _validations(spec: Object, name: str) -> Errors:
+def _validations(spec: JsonObject, name: str) -> Errors:
     if not spec.get("validations") and not spec.get("auditAnnotations"):
         text = "validations or auditAnnotations must contain at least one item"
         yield field.required("spec.validations", text)
@@ -149,7 +149,7 @@ def _validations(spec: Object, name: str) -> Errors:
     yield from _audit_annotations(spec.get("auditAnnotations") or [], name)
 
 
-def _mutated_operations(constraints: Object, path: str) -> Errors:
+def _mutated_operations(constraints: JsonObject, path: str) -> Errors:
     for held in constraints.get("resourceRules") or ():
         for operation in held.get("operations") or ():
             yield from one_of(
@@ -157,7 +157,7 @@ def _mutated_operations(constraints: Object, path: str) -> Errors:
             )
 
 
-def _variable(variable: Object, path: str) -> Errors:
+def _variable(variable: JsonObject, path: str) -> Errors:
     name = variable.get("name", "")
     if not name.strip():
         yield field.required(f"{path}.name", "name is not specified")
@@ -167,7 +167,7 @@ def _variable(variable: Object, path: str) -> Errors:
         yield field.required(f"{path}.expression", _NO_EXPRESSION)
 
 
-def _validation(validation: Object, path: str) -> Errors:
+def _validation(validation: JsonObject, path: str) -> Errors:
     if not validation.get("expression", "").strip():
         yield field.required(f"{path}.expression", _NO_EXPRESSION)
     for part in ("messageExpression", "message"):
@@ -180,7 +180,7 @@ def _validation(validation: Object, path: str) -> Errors:
     yield from one_of(validation.get("reason"), f"{path}.reason", _REASONS)
 
 
-def _audit_annotations(annotations: Sequence[Object], name: str) -> Errors:
+def _audit_annotations(annotations: Sequence[JsonObject], name: str) -> Errors:
     """`name`: of the policy, with which the keys are to be names."""
     path = "spec.auditAnnotations"
     if len(annotations) > _AUDIT_ANNOTATIONS_MAX:
@@ -203,7 +203,7 @@ def _audit_annotations(annotations: Sequence[Object], name: str) -> Errors:
         seen.add(key)
 
 
-def _mutations(spec: Object) -> Errors:
+def _mutations(spec: JsonObject) -> Errors:
     if not spec.get("mutations"):
         yield field.required("spec.mutations", "mutations must contain at least one item")
     for path, mutation in each(spec.get("mutations"), "spec.mutations"):
@@ -226,7 +226,7 @@ def _mutations(spec: Object) -> Errors:
         yield from one_of(spec["reinvocationPolicy"], "spec.reinvocationPolicy", policies)
 
 
-def _param_kind(kind: Object) -> Errors:
+def _param_kind(kind: JsonObject) -> Errors:
     if not kind.get("apiVersion"):
         yield field.required("spec.paramKind.apiVersion")
     else:
@@ -251,7 +251,7 @@ def _group_version(text: str, path: str) -> Errors:
         yield field.invalid(path, version, ",".join(wrong))
 
 
-def _match(constraints: Object, path: str) -> Errors:
+def _match(constraints: JsonObject, path: str) -> Errors:
     yield from one_of(constraints["matchPolicy"], f"{path}.matchPolicy", MATCHES)
     yield from label_selector(constraints["namespaceSelector"], f"{path}.namespaceSelector")
     yield from label_selector(constraints["objectSelector"], f"{path}.objectSelector")
@@ -270,7 +270,7 @@ def _resource_names(values: Sequence[str], path: str) -> Errors:
         seen.add(value)
 
 
-def _binding(spec: Object, *, is_mutating: bool) -> Errors:
+def _binding(spec: JsonObject, *, is_mutating: bool) -> Errors:
     name = spec.get("policyName", "")
     if not name:
         yield field.required("spec.policyName")
@@ -302,7 +302,7 @@ def _binding(spec: Object, *, is_mutating: bool) -> Errors:
         yield field.invalid("spec.validationActions", actions, text)
 
 
-def _param_reference(reference: Object) -> Errors:
+def _param_reference(reference: JsonObject) -> Errors:
     path = "spec.paramRef"
     both = "name and selector are mutually exclusive"
     name, selector = reference.get("name"), reference.get("selector")

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic.checks import (
     Errors,
-    Object,
     each,
     named,
     one_of,
@@ -23,6 +22,7 @@ from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 _STATUSES: Final = ["True", "False", "Unknown"]
 _GROUP_PRIORITY_MAX: Final = 20_000
@@ -34,21 +34,21 @@ class ApiServiceStrategy(ResourceStrategy):
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         return "API aggregation" if obj["spec"].get("service") else ""
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         service = obj.setdefault("spec", {}).get("service")
         if service is not None and service.get("port") is None:
             service["port"] = 443
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return [*_api_service(obj["metadata"].get("name", ""), obj["spec"])]
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return self.validate(obj)
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         found: list[FieldError] = []
         for where, condition in each(obj["status"].get("conditions"), "status.conditions"):
             found += one_of(condition.get("status") or "", f"{where}.status", _STATUSES)
@@ -59,15 +59,15 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         return "custom resources"
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*_names(obj["status"].get("acceptedNames") or {}, "status.acceptedNames")]
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
-        held: Object = spec.setdefault("names", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
+        held: JsonObject = spec.setdefault("names", {})
         kind = held.get("kind", "")
         if kind:
             held["singular"] = held.get("singular") or kind.lower()
@@ -78,7 +78,7 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
         if status is not None and not status.get("storedVersions"):
             status["storedVersions"] = _storage_version(spec)
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         obj["status"] = {
             "conditions": None,
@@ -86,17 +86,17 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
             "storedVersions": _storage_version(obj["spec"]),
         }
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
         stored: list[str] = (obj.get("status") or {}).get("storedVersions") or []
         new = [version for version in _storage_version(obj["spec"]) if version not in stored]
         if new:
             obj["status"] = {**(obj.get("status") or {}), "storedVersions": [*stored, *new]}
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return [*_definition(obj)]
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         errors = [*_definition(obj)]
         for path, new, before in (
             ("spec.group", obj["spec"].get("group"), old["spec"].get("group")),
@@ -107,12 +107,12 @@ class CustomResourceDefinitionStrategy(ResourceStrategy):
         return errors
 
 
-def _storage_version(spec: Object) -> list[str]:
+def _storage_version(spec: JsonObject) -> list[str]:
     """What objects are stored in from now on: none or one."""
     return [each.get("name", "") for each in spec.get("versions") or () if each.get("storage")][:1]
 
 
-def _api_service(name: str, spec: Object) -> Errors:
+def _api_service(name: str, spec: JsonObject) -> Errors:
     group, version = spec.get("group", ""), spec.get("version", "")
     wanted = f"{version}.{group}"
     if name != wanted:
@@ -149,7 +149,7 @@ def _api_service(name: str, spec: Object) -> Errors:
         yield field.invalid("spec.insecureSkipTLSVerify", True, text)
 
 
-def _definition(obj: Object) -> Errors:
+def _definition(obj: JsonObject) -> Errors:
     name, spec = obj["metadata"].get("name", ""), obj["spec"]
     group, held = spec.get("group", ""), spec["names"]
     if name != f"{held.get('plural', '')}.{group}":
@@ -169,7 +169,7 @@ def _definition(obj: Object) -> Errors:
         yield field.invalid("status.storedVersions", None, text)
 
 
-def _names(held: Object, path: str) -> Errors:
+def _names(held: JsonObject, path: str) -> Errors:
     """Of a definition, and those that its status says were accepted: there, some may be empty."""
     for part in ("plural", "singular", "kind", "listKind"):
         text = held.get(part) or ""
@@ -191,7 +191,7 @@ def _labels(values: Sequence[str] | None, path: str) -> Errors:
             yield field.invalid(f"{path}[{index}]", value, ",".join(faults))
 
 
-def _versions(spec: Object) -> Errors:
+def _versions(spec: JsonObject) -> Errors:
     versions = spec.get("versions") or []
     seen: set[str] = set()
     for index, version in enumerate(versions):

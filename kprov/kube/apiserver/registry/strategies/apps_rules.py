@@ -10,15 +10,16 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _ROLLING: Final = "RollingUpdate"
 
 
-def deployment(obj: Object, old: Object | None = None) -> Errors:
+def deployment(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas")
     yield from template_validation.selector(spec, "deployment")
@@ -32,13 +33,13 @@ def deployment(obj: Object, old: Object | None = None) -> Errors:
         yield field.invalid(path, spec["progressDeadlineSeconds"], "must be greater than minReadySeconds")
 
 
-def _template(old: Object | None) -> Object | None:
+def _template(old: JsonObject | None) -> JsonObject | None:
     """The template that an update changes; None at creation."""
-    found: Object | None = (old or {}).get("spec", {}).get("template")
+    found: JsonObject | None = (old or {}).get("spec", {}).get("template")
     return found
 
 
-def _replicated(spec: Object, old: Object | None) -> Errors:
+def _replicated(spec: JsonObject, old: JsonObject | None) -> Errors:
     """A template that a replica set makes pods of, `old` the one of before."""
     matching = template_validation.matches(spec)
     if matching is None:
@@ -50,9 +51,9 @@ def _replicated(spec: Object, old: Object | None) -> Errors:
     yield from template_validation.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
 
 
-def _deployment_strategy(strategy: Object) -> Errors:
+def _deployment_strategy(strategy: JsonObject) -> Errors:
     path = "spec.strategy.rollingUpdate"
-    rolling: Object = strategy.get("rollingUpdate") or {}
+    rolling: JsonObject = strategy.get("rollingUpdate") or {}
     if strategy["type"] == "Recreate":
         if strategy.get("rollingUpdate") is not None:
             text = "may not be specified when strategy `type` is 'Recreate'"
@@ -84,7 +85,7 @@ def _is_none(value: Any) -> bool:
     return bool(value == 0)
 
 
-def replica_set(obj: Object, old: Object | None = None) -> Errors:
+def replica_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "replicas", "minReadySeconds")
     # Upstream's text says deployment here, too.
@@ -92,7 +93,7 @@ def replica_set(obj: Object, old: Object | None = None) -> Errors:
     yield from _replicated(spec, _template(old))
 
 
-def replication_controller(obj: Object, old: Object | None = None) -> Errors:
+def replication_controller(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     yield from not_negative(spec, "spec", "minReadySeconds")
     wanted, labels = spec.get("selector") or {}, template_validation.labels(spec)
@@ -108,7 +109,7 @@ def replication_controller(obj: Object, old: Object | None = None) -> Errors:
     yield from template_validation.runs_for_ever(spec["template"], "ReplicationController", "spec.template")
 
 
-def daemon_set(obj: Object, old: Object | None = None) -> Errors:
+def daemon_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; what its selector compares with may stay."""
     spec, path = obj["spec"], "spec.updateStrategy"
     any_values = checks.has_wrong_values(((old or {}).get("spec") or {}).get("selector"))
@@ -121,7 +122,7 @@ def daemon_set(obj: Object, old: Object | None = None) -> Errors:
     yield from template_validation.template(spec["template"], "spec.template", _template(old))
     yield from template_validation.runs_for_ever(spec["template"], "DaemonSet", "spec.template")
     yield from not_negative(spec, "spec", "minReadySeconds")
-    strategy: Object = spec["updateStrategy"]
+    strategy: JsonObject = spec["updateStrategy"]
     if strategy["type"] == _ROLLING:
         yield from _rolling_daemon(strategy["rollingUpdate"], f"{path}.rollingUpdate")
     elif strategy["type"] != "OnDelete":
@@ -129,7 +130,7 @@ def daemon_set(obj: Object, old: Object | None = None) -> Errors:
     yield from not_negative(spec, "spec", "revisionHistoryLimit")
 
 
-def _rolling_daemon(rolling: Object, path: str) -> Errors:
+def _rolling_daemon(rolling: JsonObject, path: str) -> Errors:
     unavailable, surge = rolling["maxUnavailable"], rolling["maxSurge"]
     yield from count_or_percent(unavailable, f"{path}.maxUnavailable")
     yield from count_or_percent(surge, f"{path}.maxSurge")
@@ -141,12 +142,12 @@ def _rolling_daemon(rolling: Object, path: str) -> Errors:
         yield field.required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0")
 
 
-def immutable_selector(obj: Object, old: Object) -> Errors:
+def immutable_selector(obj: JsonObject, old: JsonObject) -> Errors:
     if obj["spec"].get("selector") != old["spec"].get("selector"):
         yield field.invalid("spec.selector", obj["spec"].get("selector"), checks.IMMUTABLE)
 
 
-def controller_revision(obj: Object) -> Errors:
+def controller_revision(obj: JsonObject) -> Errors:
     if (obj.get("revision") or 0) < 0:
         yield field.invalid("revision", obj["revision"], checks.NOT_NEGATIVE)
     data = obj.get("data")
@@ -156,7 +157,7 @@ def controller_revision(obj: Object) -> Errors:
         yield field.required("data", "data must be a valid JSON object")
 
 
-def controller_revision_update(obj: Object, old: Object) -> Errors:
+def controller_revision_update(obj: JsonObject, old: JsonObject) -> Errors:
     if (obj.get("revision") or 0) < 0:
         yield field.invalid("revision", obj["revision"], checks.NOT_NEGATIVE)
     if obj.get("data") != old.get("data"):
@@ -170,7 +171,7 @@ _CHANGEABLE: Final = {
 }
 
 
-def stateful_set(obj: Object, old: Object | None = None) -> Errors:
+def stateful_set(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes.
 
     Parts that cannot change are not looked at again, nor is the template of a set that was wrong before.
@@ -181,7 +182,7 @@ def stateful_set(obj: Object, old: Object | None = None) -> Errors:
     yield from wrong
 
 
-def _stateful_set(spec: Object, old: Object | None, *, looks_at_pods: bool = True) -> Errors:
+def _stateful_set(spec: JsonObject, old: JsonObject | None, *, looks_at_pods: bool = True) -> Errors:
     is_new = old is None
     policy = spec["podManagementPolicy"]
     if policy not in {"OrderedReady", "Parallel"}:
@@ -214,7 +215,7 @@ def _stateful_set(spec: Object, old: Object | None, *, looks_at_pods: bool = Tru
     yield from template_validation.runs_for_ever(spec["template"], "StatefulSet", "spec.template")
 
 
-def _stateful_strategy(strategy: Object, path: str) -> Errors:
+def _stateful_strategy(strategy: JsonObject, path: str) -> Errors:
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "OnDelete":
         if rolling is not None:
@@ -232,7 +233,7 @@ def _stateful_strategy(strategy: Object, path: str) -> Errors:
             yield from checks.at_most_whole(unavailable, where)
 
 
-def _with_claims(spec: Object) -> Object:
+def _with_claims(spec: JsonObject) -> JsonObject:
     """The template as its pods will be: with a volume for each claim; their names are the set's."""
     claims = [
         (claim.get("metadata") or {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()
@@ -242,12 +243,12 @@ def _with_claims(spec: Object) -> Object:
     pods.pop("hostname", None)
     own = [volume for volume in pods.get("volumes") or () if volume.get("name", "") not in claims]
     made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in dict.fromkeys(claims)]
-    whole: Object = spec["template"] | {"spec": pods | {"volumes": made + own}}
+    whole: JsonObject = spec["template"] | {"spec": pods | {"volumes": made + own}}
     return whole
 
 
-def stateful_set_update(obj: Object, old: Object) -> Errors:
-    def fixed(each: Object) -> Object:
+def stateful_set_update(obj: JsonObject, old: JsonObject) -> Errors:
+    def fixed(each: JsonObject) -> JsonObject:
         return {name: value for name, value in each["spec"].items() if name not in _CHANGEABLE}
 
     if fixed(obj) != fixed(old):

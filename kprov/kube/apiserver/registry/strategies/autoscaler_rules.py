@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
 from kprov.kube.apiserver.registry.podspec.resources import container_resource_name
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _SOURCES: Final = {
     "object": "Object",
@@ -25,7 +26,7 @@ _PERIOD_MAX: Final = 1800
 _BOTH: Final = "may not set both a target raw value and a target utilization"
 
 
-def autoscaler(obj: Object, old: Object | None = None) -> Errors:
+def autoscaler(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; its zero replicas and versions that are none may stay."""
     spec, before = obj["spec"], (old or {}).get("spec") or {}
     least, most = spec["minReplicas"], spec.get("maxReplicas") or 0
@@ -56,22 +57,22 @@ def autoscaler(obj: Object, old: Object | None = None) -> Errors:
             yield from _rules(rules, f"spec.behavior.{part}")
 
 
-def _is_same_kind(new: Object, old: Object) -> bool:
+def _is_same_kind(new: JsonObject, old: JsonObject) -> bool:
     return all((new.get(part) or "") == (old.get(part) or "") for part in ("apiVersion", "kind"))
 
 
-def _named(reference: Object, path: str) -> Errors:
+def _named(reference: JsonObject, path: str) -> Errors:
     for part in ("kind", "name"):
         yield from checks.needed(reference, path, part, names.is_path_segment_name)
 
 
-def _described_version(metric: Object, path: str) -> Errors:
+def _described_version(metric: JsonObject, path: str) -> Errors:
     source = metric.get("object")
     if metric.get("type") == "Object" and source is not None:
         yield from _version(source.get("describedObject") or {}, path, core=True)
 
 
-def _version(reference: Object, path: str, *, core: bool) -> Errors:
+def _version(reference: JsonObject, path: str, *, core: bool) -> Errors:
     """`core`: whether kinds of the core group may be named."""
     version = reference.get("apiVersion", "")
     if version.count("/") > 1:
@@ -81,7 +82,7 @@ def _version(reference: Object, path: str, *, core: bool) -> Errors:
         yield field.invalid(f"{path}.apiVersion", version, "apiVersion must specify API group")
 
 
-def _rules(rules: Object, path: str) -> Errors:
+def _rules(rules: JsonObject, path: str) -> Errors:
     window, where = rules.get("stabilizationWindowSeconds"), f"{path}.stabilizationWindowSeconds"
     if window is not None and window < 0:
         yield field.invalid(where, window, "must be greater than or equal to zero")
@@ -104,7 +105,7 @@ def _rules(rules: Object, path: str) -> Errors:
         yield field.invalid(f"{path}.tolerance", tolerance, checks.NOT_NEGATIVE)
 
 
-def _metric(metric: Object, path: str, *, any_version: bool) -> Errors:
+def _metric(metric: JsonObject, path: str, *, any_version: bool) -> Errors:
     kind = metric.get("type", "")
     if not kind:
         yield field.required(f"{path}.type", "must specify a metric source type")
@@ -126,7 +127,7 @@ def _metric(metric: Object, path: str, *, any_version: bool) -> Errors:
                 yield field.forbidden(f"{path}.{part}", "must populate the given metric source only")
 
 
-def _source(part: str, source: Object, path: str, *, any_version: bool) -> Errors:
+def _source(part: str, source: JsonObject, path: str, *, any_version: bool) -> Errors:
     target = source.get("target") or {}
     if part == "object":
         described = source.get("describedObject") or {}
@@ -153,7 +154,7 @@ def _source(part: str, source: Object, path: str, *, any_version: bool) -> Error
     yield from _needed_target(part, target, f"{path}.target")
 
 
-def _needed_target(part: str, target: Object, path: str) -> Errors:
+def _needed_target(part: str, target: JsonObject, path: str) -> Errors:
     value, average = target.get("value"), target.get("averageValue")
     utilization = target.get("averageUtilization")
     if part in {"object", "external"}:
@@ -176,7 +177,7 @@ def _needed_target(part: str, target: Object, path: str) -> Errors:
         yield field.forbidden(f"{path}.averageValue", _BOTH)
 
 
-def _metric_target(target: Object, path: str) -> Errors:
+def _metric_target(target: JsonObject, path: str) -> Errors:
     kind = target.get("type", "")
     if not kind:
         yield field.required(f"{path}.type", "must specify a metric target type")

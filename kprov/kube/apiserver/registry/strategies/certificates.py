@@ -19,8 +19,7 @@ from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _USAGES: Final = (
     *("any", "cert sign", "client auth", "code signing", "content commitment", "crl sign"),
@@ -35,10 +34,10 @@ _BEGIN: Final = b"-----BEGIN "
 class CertificateSigningRequestStrategy(ResourceStrategy):
     new_status: Mapping[str, Any] | None = {}
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         obj.setdefault("spec", {})
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         """Who asks is written by the server, or a signer could be told anything."""
         super().prepare_for_create(context, obj)
         spec = obj["spec"]
@@ -46,25 +45,25 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
             spec.pop(name, None)
         spec.update(context.user.document())
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         keep(obj, old, "spec")
         keep(obj, old, "status")
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         keep(obj, old, "spec")
         conditions.keep_decisions(obj, old)
         conditions.set_times(obj, old)
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"spec.signerName": (obj.get("spec") or {}).get("signerName", "")}
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return _spec(obj["spec"]) + conditions.validate(obj)
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return conditions.validate_change(obj, old, decides=False)
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         errors = conditions.validate(obj)
         new, before = ((each.get("status") or {}).get("certificate") for each in (obj, old))
         if new and (text := _certificate_fault(new)):
@@ -76,7 +75,7 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         return errors
 
 
-def _spec(spec: Object) -> list[FieldError]:
+def _spec(spec: JsonObject) -> list[FieldError]:
     errors: list[FieldError] = []
     request = spec.get("request") or ""
     fault = _request_fault(request)

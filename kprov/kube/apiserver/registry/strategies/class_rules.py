@@ -8,13 +8,14 @@ from __future__ import annotations
 import ipaddress
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec.resources import container_resources
 from kprov.kube.apiserver.registry.podspec.scheduling import tolerations
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 
-def runtime_class(obj: Object) -> Errors:
+def runtime_class(obj: JsonObject) -> Errors:
     yield from checks.needed(obj, "", "handler", names.is_dns1123_label)
     overhead = (obj.get("overhead") or {}).get("podFixed")
     if overhead:
@@ -22,7 +23,7 @@ def runtime_class(obj: Object) -> Errors:
     scheduling = obj.get("scheduling") or {}
     yield from checks.labels(scheduling.get("nodeSelector"), "scheduling.nodeSelector")
     yield from tolerations(scheduling.get("tolerations"), "scheduling.tolerations")
-    seen: list[Object] = []
+    seen: list[JsonObject] = []
     for where, toleration in each(scheduling.get("tolerations"), "scheduling.tolerations"):
         parts = ("key", "operator", "value", "effect")
         known = {part: toleration.get(part, "") for part in parts}
@@ -32,12 +33,12 @@ def runtime_class(obj: Object) -> Errors:
         seen.append(known)
 
 
-def runtime_class_update(obj: Object, old: Object) -> Errors:
+def runtime_class_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from runtime_class(obj)
     yield from checks.immutable(obj, old, "", "handler")
 
 
-def service_cidr(obj: Object) -> Errors:
+def service_cidr(obj: JsonObject) -> Errors:
     ranges = (obj.get("spec") or {}).get("cidrs") or []
     if not ranges:
         yield field.required("spec.cidrs", "at least one CIDR required")
@@ -63,7 +64,7 @@ def _strict_cidr(text: str, path: str) -> Errors:
             yield field.invalid(path, text, shown)
 
 
-def service_cidr_update(obj: Object, old: Object) -> Errors:
+def service_cidr_update(obj: JsonObject, old: JsonObject) -> Errors:
     new, had = ((each.get("spec") or {}).get("cidrs") or [] for each in (obj, old))
     if len(new) == len(had):
         yield from _same_ranges(new, had)
@@ -81,7 +82,7 @@ def _same_ranges(new: list[str], had: list[str]) -> Errors:
             yield field.invalid(f"spec.cidrs[{index}]", text, checks.IMMUTABLE)
 
 
-def ip_address(obj: Object) -> Errors:
+def ip_address(obj: JsonObject) -> Errors:
     name = obj["metadata"].get("name", "")
     parent = (obj.get("spec") or {}).get("parentRef")
     if name:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -15,8 +15,7 @@ from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
 from kprov.kube.machinery import field, go_json, names
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _MAX_BYTES: Final = 1024 * 1024
 _IMMUTABLE_SET: Final = "field is immutable when `immutable` is set"
@@ -29,7 +28,7 @@ _NEEDED: Final = {
 }
 
 
-def namespace(obj: Object, *, changed: bool = False) -> Iterator[FieldError]:
+def namespace(obj: JsonObject, *, changed: bool = False) -> Iterator[FieldError]:
     """Of a new one; of one that is changed each finalizer is told of where it stands."""
     for index, value in enumerate((obj.get("spec") or {}).get("finalizers") or ()):
         path = f"spec.finalizers[{index}]" if changed else "spec.finalizers"
@@ -38,7 +37,7 @@ def namespace(obj: Object, *, changed: bool = False) -> Iterator[FieldError]:
         yield from metadata.own_finalizer(value, path)
 
 
-def config_map(obj: Object) -> list[FieldError]:
+def config_map(obj: JsonObject) -> list[FieldError]:
     data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
     errors = _keys("data", data) + _keys("binaryData", binary)
     errors += [
@@ -54,7 +53,7 @@ def config_map(obj: Object) -> list[FieldError]:
     return errors
 
 
-def secret(obj: Object) -> list[FieldError]:
+def secret(obj: JsonObject) -> list[FieldError]:
     data, kind = obj.get("data") or {}, obj["type"]
     errors = _keys("data", data)
     if sum(_decoded_size(text) for text in data.values()) > _MAX_BYTES:
@@ -80,7 +79,7 @@ def secret(obj: Object) -> list[FieldError]:
     return errors
 
 
-def secret_warnings(obj: Object) -> list[str]:
+def secret_warnings(obj: JsonObject) -> list[str]:
     """Of a secret for TLS whose certificate or key is none."""
     if obj.get("type") != "kubernetes.io/tls":
         return []
@@ -102,7 +101,7 @@ def _json(path: str, text: str) -> list[FieldError]:
     return [field.invalid(path, _REDACTED, wrong)] if wrong else []
 
 
-def immutable_flag(obj: Object, old: Object, *parts: str) -> list[FieldError]:
+def immutable_flag(obj: JsonObject, old: JsonObject, *parts: str) -> list[FieldError]:
     """A config map or secret that was set immutable stays as it is."""
     if not old.get("immutable"):
         return []
@@ -114,12 +113,12 @@ def immutable_flag(obj: Object, old: Object, *parts: str) -> list[FieldError]:
     ]
 
 
-def secret_update(obj: Object, old: Object) -> list[FieldError]:
+def secret_update(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     errors = [] if obj["type"] == old["type"] else [immutable("type", obj["type"])]
     return errors + immutable_flag(obj, old, "data")
 
 
-def _keys(path: str, data: Object) -> list[FieldError]:
+def _keys(path: str, data: JsonObject) -> list[FieldError]:
     return [
         field.invalid(f"{path}[{key}]", key, text) for key in data for text in names.is_config_map_key(key)
     ]

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, immutable, one_of_required, required
+from kprov.kube.apiserver.registry.generic.checks import Errors, immutable, one_of_required, required
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
 from kprov.kube.apiserver.registry.strategies import device_checks, status_rules
@@ -25,6 +25,7 @@ from kprov.kube.apiserver.registry.strategies.device_claim_rules import (
 )
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import Verbatim
+from kprov.kube.machinery.json_object import JsonObject
 
 #: Driver, pool, device, and the share of it where several have it.
 DeviceId = tuple[str, str, str, str]
@@ -39,7 +40,7 @@ _NOT_AN_ADDRESS: Final = "must be a valid address in CIDR form, (e.g. 10.9.8.7/2
 _ZEROS: Final = re.compile(r"(?<![0-9A-Fa-f:])0+(?=[0-9])")
 
 
-def status(obj: Object, old: Object) -> Errors:
+def status(obj: JsonObject, old: JsonObject) -> Errors:
     new, before, path = obj.get("status") or {}, old.get("status") or {}, "status"
     reserved, allocation = new.get("reservedFor") or [], new.get("allocation")
     yield from distinct(
@@ -47,7 +48,7 @@ def status(obj: Object, old: Object) -> Errors:
     )
     allocated = set() if allocation is None else allocated_devices(allocation)
 
-    def device(one: Object, where: str) -> Errors:
+    def device(one: JsonObject, where: str) -> Errors:
         yield from _device(one, where, is_allocated=device_id(one) in allocated)
 
     yield from distinct(
@@ -67,18 +68,18 @@ def status(obj: Object, old: Object) -> Errors:
         yield from _allocation(allocation, f"{path}.allocation", requests(obj["spec"]))
 
 
-def device_id(device: Object) -> DeviceId:
+def device_id(device: JsonObject) -> DeviceId:
     """Of a result of an allocation, or of a device's status."""
     driver, pool, name = (device.get(part, "") for part in ("driver", "pool", "device"))
     return driver, pool, name, device.get("shareID") or ""
 
 
-def allocated_devices(allocation: Object | None) -> set[DeviceId]:
+def allocated_devices(allocation: JsonObject | None) -> set[DeviceId]:
     results = ((allocation or {}).get("devices") or {}).get("results") or ()
     return {device_id(result) for result in results}
 
 
-def drop_deallocated(obj: Object, old: Object) -> None:
+def drop_deallocated(obj: JsonObject, old: JsonObject) -> None:
     """A device that is no longer allocated has no status."""
     status, before = obj.get("status") or {}, old.get("status") or {}
     gone = allocated_devices(before.get("allocation")) - allocated_devices(status.get("allocation"))
@@ -96,21 +97,21 @@ def _shown(device: DeviceId) -> Verbatim:
     return Verbatim(json.dumps(named, separators=(",", ":"), ensure_ascii=False))
 
 
-def _consumer(reference: Object, path: str) -> Errors:
+def _consumer(reference: JsonObject, path: str) -> Errors:
     yield from required(reference, path, "resource", "name", "uid")
 
 
-def _allocation(allocation: Object, path: str, known: Requests) -> Errors:
+def _allocation(allocation: JsonObject, path: str, known: Requests) -> Errors:
     devices, where = allocation.get("devices") or {}, f"{path}.devices"
 
-    def result(one: Object, place: str) -> Errors:
+    def result(one: JsonObject, place: str) -> Errors:
         yield from request_reference(one.get("request", ""), f"{place}.request", known)
         yield from _device_name(one, place)
         yield from device_checks.binding_conditions(one, place)
         if one.get("shareID") is not None:
             yield from device_checks.uid(one["shareID"], f"{place}.shareID")
 
-    def config(one: Object, place: str) -> Errors:
+    def config(one: JsonObject, place: str) -> Errors:
         sources = ["FromClaim", "FromClass"]
         yield from one_of_required(one.get("source"), f"{place}.source", sources)
         yield from request_references(one, place, known)
@@ -123,13 +124,13 @@ def _allocation(allocation: Object, path: str, known: Requests) -> Errors:
         yield from scheduling.node_selector(allocation["nodeSelector"], f"{path}.nodeSelector")
 
 
-def _device_name(device: Object, path: str) -> Errors:
+def _device_name(device: JsonObject, path: str) -> Errors:
     yield from csi_driver_name(device.get("driver", ""), f"{path}.driver")
     yield from device_checks.pool_name(device.get("pool", ""), f"{path}.pool")
     yield from device_checks.label(device.get("device", ""), f"{path}.device")
 
 
-def _device(device: Object, path: str, *, is_allocated: bool) -> Errors:
+def _device(device: JsonObject, path: str, *, is_allocated: bool) -> Errors:
     yield from _device_name(device, path)
     if device.get("shareID") is not None:
         yield from device_checks.uid(device["shareID"], f"{path}.shareID")

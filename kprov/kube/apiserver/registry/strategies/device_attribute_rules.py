@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.strategies.device_checks import distinct, entries, qualified_name
 from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 #: Bytes of a driver's domain, a slash and an identifier.
@@ -49,7 +50,7 @@ def count(values: Mapping[str, Any] | None) -> int:
     )
 
 
-def _attribute(attribute: Object, path: str) -> Errors:
+def _attribute(attribute: JsonObject, path: str) -> Errors:
     given = [part for part in (*_SINGLE, *LISTS) if attribute.get(part) is not None]
     if "string" in given:
         yield from _text(attribute["string"], f"{path}.string")
@@ -77,12 +78,12 @@ def _version(text: str, path: str) -> Errors:
     yield from _text(text, path)
 
 
-def _whole_capacity(capacity: Object, path: str) -> Errors:
+def _whole_capacity(capacity: JsonObject, path: str) -> Errors:
     if capacity.get("requestPolicy") is not None:
         yield field.forbidden(f"{path}.requestPolicy", "allowMultipleAllocations must be true")
 
 
-def _shared_capacity(capacity: Object, path: str) -> Errors:
+def _shared_capacity(capacity: JsonObject, path: str) -> Errors:
     policy, path = capacity.get("requestPolicy"), f"{path}.requestPolicy"
     if policy is None:
         return
@@ -127,7 +128,7 @@ def _choices(default: Quantity, most: Quantity, values: list[Quantity], path: st
         yield field.invalid(path, str(default), text)
 
 
-def _range(default: Quantity, most: Quantity, limits: Object, path: str) -> Errors:
+def _range(default: Quantity, most: Quantity, limits: JsonObject, path: str) -> Errors:
     if limits.get("min") is None:
         yield field.required(f"{path}.min", "required when validRange is defined")
         return

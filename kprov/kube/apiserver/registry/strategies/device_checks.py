@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, named
 from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 Rule = Callable[[Any, str], Errors]
 
@@ -170,7 +171,7 @@ def _identifier(name: str, path: str) -> Errors:
     yield from named(name, path, names.is_c_identifier)
 
 
-def configuration(config: Object, path: str, *, stored: bool = False) -> Errors:
+def configuration(config: JsonObject, path: str, *, stored: bool = False) -> Errors:
     """Parameters for a driver. stored: the object has had them before."""
     opaque = config.get("opaque")
     if opaque is None:
@@ -195,7 +196,7 @@ def _bytes(value: Any) -> int:
     return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def taint(value: Object, path: str) -> Errors:
+def taint(value: JsonObject, path: str) -> Errors:
     yield from label_key(value.get("key", ""), f"{path}.key")
     if value.get("value"):
         yield from named(value["value"], f"{path}.value", names.is_label_value)
@@ -206,7 +207,7 @@ def taint(value: Object, path: str) -> Errors:
         yield field.not_supported(f"{path}.effect", effect, _EFFECTS)
 
 
-def toleration(value: Object, path: str) -> Errors:
+def toleration(value: JsonObject, path: str) -> Errors:
     if value.get("key"):
         yield from label_key(value["key"], f"{path}.key")
     operator, compared = value.get("operator", ""), value.get("value", "")
@@ -222,7 +223,7 @@ def toleration(value: Object, path: str) -> Errors:
         yield field.not_supported(f"{path}.effect", effect, _EFFECTS)
 
 
-def binding_conditions(owner: Object, path: str) -> Errors:
+def binding_conditions(owner: JsonObject, path: str) -> Errors:
     """What has to be true before a pod is bound, and what says that it never will be."""
     wanted, failing = owner.get("bindingConditions") or [], owner.get("bindingFailureConditions") or []
     places = f"{path}.bindingConditions", f"{path}.bindingFailureConditions"

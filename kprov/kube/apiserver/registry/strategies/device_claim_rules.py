@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, needed
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, needed
 from kprov.kube.apiserver.registry.podspec import resources as container_resources
 from kprov.kube.apiserver.registry.strategies import device_checks
 from kprov.kube.apiserver.registry.strategies.device_checks import REQUESTS_MAX, distinct, limited
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 #: Of a claim: its requests, and the alternatives of each.
 Requests = Mapping[str, Collection[str]]
@@ -32,13 +33,13 @@ _ONE_KIND: Final = "exactly one of `exactly` or `firstAvailable` is required"
 _TEMPLATE_METADATA: Final = ("labels", "annotations")
 
 
-def device_class(spec: Object, before: Object | None) -> Errors:
+def device_class(spec: JsonObject, before: JsonObject | None) -> Errors:
     """before: the spec of the object that is changed."""
     yield from limited(spec.get("selectors"), "spec.selectors", _SELECTORS_MAX, _selector)
     config = spec.get("config")
     stored = before is not None and (config or []) == (before.get("config") or [])
 
-    def rule(one: Object, path: str) -> Errors:
+    def rule(one: JsonObject, path: str) -> Errors:
         yield from device_checks.configuration(one, path, stored=stored)
 
     yield from limited(config, "spec.config", CONFIG_MAX, rule)
@@ -47,7 +48,7 @@ def device_class(spec: Object, before: Object | None) -> Errors:
         yield field.invalid("spec.extendedResourceName", name, "must be a valid extended resource name")
 
 
-def template(spec: Object) -> Errors:
+def template(spec: JsonObject) -> Errors:
     metadata, path = spec.get("metadata") or {}, "spec.metadata"
     yield from checks.annotation_map(metadata.get("annotations"), f"{path}.annotations")
     yield from checks.labels(metadata.get("labels"), f"{path}.labels")
@@ -56,12 +57,12 @@ def template(spec: Object) -> Errors:
     yield from claim(spec.get("spec") or {}, "spec.spec")
 
 
-def claim(spec: Object, path: str) -> Errors:
+def claim(spec: JsonObject, path: str) -> Errors:
     devices, path = spec.get("devices") or {}, f"{path}.devices"
     known = requests(spec)
     yield from distinct(devices.get("requests"), f"{path}.requests", REQUESTS_MAX, _request, _name)
 
-    def constraint(one: Object, where: str) -> Errors:
+    def constraint(one: JsonObject, where: str) -> Errors:
         yield from request_references(one, where, known)
         if one.get("matchAttribute") is not None:
             yield from device_checks.fully_qualified_name(one["matchAttribute"], f"{where}.matchAttribute")
@@ -75,7 +76,7 @@ def claim(spec: Object, path: str) -> Errors:
             )
             yield field.required(where, text)
 
-    def config(one: Object, where: str) -> Errors:
+    def config(one: JsonObject, where: str) -> Errors:
         yield from request_references(one, where, known)
         yield from device_checks.configuration(one, where)
 
@@ -83,13 +84,13 @@ def claim(spec: Object, path: str) -> Errors:
     yield from limited(devices.get("config"), f"{path}.config", CONFIG_MAX, config)
 
 
-def requests(spec: Object) -> Requests:
+def requests(spec: JsonObject) -> Requests:
     """The names that a claim gives its requests."""
     given = (spec.get("devices") or {}).get("requests") or ()
     return {_name(one): {_name(part) for part in one.get("firstAvailable") or ()} for one in given}
 
 
-def request_references(owner: Object, path: str, known: Requests) -> Errors:
+def request_references(owner: JsonObject, path: str, known: Requests) -> Errors:
     """The requests that something is for."""
 
     def rule(name: str, where: str) -> Errors:
@@ -110,12 +111,12 @@ def request_reference(name: str, path: str, known: Requests) -> Errors:
         yield field.invalid(path, name, _NO_REQUEST)
 
 
-def _name(owner: Object) -> str:
+def _name(owner: JsonObject) -> str:
     name: str = owner.get("name", "")
     return name
 
 
-def _request(request: Object, path: str) -> Errors:
+def _request(request: JsonObject, path: str) -> Errors:
     yield from device_checks.label(_name(request), f"{path}.name")
     exactly, alternatives = request.get("exactly"), request.get("firstAvailable")
     if exactly is not None and alternatives:
@@ -129,12 +130,12 @@ def _request(request: Object, path: str) -> Errors:
         yield field.required(path, _ONE_KIND)
 
 
-def _alternative(wanted: Object, path: str) -> Errors:
+def _alternative(wanted: JsonObject, path: str) -> Errors:
     yield from device_checks.label(_name(wanted), f"{path}.name")
     yield from _wanted(wanted, path)
 
 
-def _wanted(wanted: Object, path: str) -> Errors:
+def _wanted(wanted: JsonObject, path: str) -> Errors:
     yield from needed(wanted, path, "deviceClassName", names.is_dns1123_subdomain)
     yield from limited(wanted.get("selectors"), f"{path}.selectors", _SELECTORS_MAX, _selector)
     mode, count = wanted.get("allocationMode", ""), wanted.get("count") or 0
@@ -149,7 +150,7 @@ def _wanted(wanted: Object, path: str) -> Errors:
         yield from device_checks.toleration(one, where)
 
 
-def _selector(selector: Object, path: str) -> Errors:
+def _selector(selector: JsonObject, path: str) -> Errors:
     if selector.get("cel") is None:
         yield field.required(f"{path}.cel")
     elif len(selector["cel"].get("expression", "").encode()) > _EXPRESSION_MAX:

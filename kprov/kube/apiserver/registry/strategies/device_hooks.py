@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.registry.generic.hooks import Hooks
@@ -16,9 +16,8 @@ from kprov.kube.apiserver.registry.strategies.device_allocation_rules import Dev
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 _LABEL: Final = "resource.kubernetes.io/admin-access"
 _NODE_NAME: Final = "authentication.kubernetes.io/node-name"
@@ -32,7 +31,7 @@ class AdminAccessHooks(Hooks):
         self._registry = registry
 
     async def judge(
-        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+        self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         if old is not None:
             # The spec does not change.
@@ -42,7 +41,7 @@ class AdminAccessHooks(Hooks):
         # Upstream names this place of templates, too.
         return await self._admin(obj, wanted, "spec.devices.requests")
 
-    async def _admin(self, obj: Object, owners: Iterable[Object], path: str) -> Sequence[FieldError]:
+    async def _admin(self, obj: JsonObject, owners: Iterable[JsonObject], path: str) -> Sequence[FieldError]:
         place = next((index for index, one in enumerate(owners) if one.get("adminAccess")), None)
         if place is None:
             return ()
@@ -57,10 +56,10 @@ class AdminAccessHooks(Hooks):
         text = f"admin access to devices requires the `{_LABEL}: true` label on the containing namespace"
         return [field.forbidden(path, text)]
 
-    async def _namespace(self, name: str) -> Object:
+    async def _namespace(self, name: str) -> JsonObject:
         store = self._registry.store("", "namespaces")
         await store.fresh()
-        found: Object | None = store.lister.get("", name)
+        found: JsonObject | None = store.lister.get("", name)
         if found is None:
             raise status.not_found("namespaces", name)
         return found
@@ -74,7 +73,7 @@ class ClaimHooks(AdminAccessHooks):
         self._authorizer = authorizer
 
     async def judge(
-        self, context: RequestContext, obj: Object, old: Object | None, subresource: str
+        self, context: RequestContext, obj: JsonObject, old: JsonObject | None, subresource: str
     ) -> Sequence[FieldError]:
         if old is None or subresource != "status":
             return await super().judge(context, obj, old, subresource)
@@ -87,7 +86,9 @@ class ClaimHooks(AdminAccessHooks):
             errors += await self._devices(context, new, before)
         return errors
 
-    async def _binding(self, context: RequestContext, new: Object, before: Object) -> Sequence[FieldError]:
+    async def _binding(
+        self, context: RequestContext, new: JsonObject, before: JsonObject
+    ) -> Sequence[FieldError]:
         parts = ("allocation", "reservedFor")
         if all((new.get(part) or None) == (before.get(part) or None) for part in parts):
             return ()
@@ -101,7 +102,9 @@ class ClaimHooks(AdminAccessHooks):
         )
         return [field.forbidden("status.allocation", text)]
 
-    async def _devices(self, context: RequestContext, new: Object, before: Object) -> Sequence[FieldError]:
+    async def _devices(
+        self, context: RequestContext, new: JsonObject, before: JsonObject
+    ) -> Sequence[FieldError]:
         verb = context.info.verb
         verbs = [f"arbitrary-node:{verb}"]
         if _is_beside(context.user, _node(new["allocation"])):
@@ -129,24 +132,26 @@ class ClaimHooks(AdminAccessHooks):
         return message
 
 
-def _results(status: Object) -> Sequence[Object]:
-    results: Sequence[Object] = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
+def _results(status: JsonObject) -> Sequence[JsonObject]:
+    results: Sequence[JsonObject] = ((status.get("allocation") or {}).get("devices") or {}).get(
+        "results"
+    ) or ()
     return results
 
 
-def _changed_drivers(new: Object, before: Object) -> set[str]:
+def _changed_drivers(new: JsonObject, before: JsonObject) -> set[str]:
     """Of devices whose status is new, another or gone."""
     now, then = _states(new), _states(before)
     return {key[0] for key in now.keys() | then.keys() if now.get(key) != then.get(key)}
 
 
-def _states(status: Object) -> dict[DeviceId, Object]:
+def _states(status: JsonObject) -> dict[DeviceId, JsonObject]:
     return {device_id(device): device for device in status.get("devices") or ()}
 
 
-def _node(allocation: Object) -> str:
+def _node(allocation: JsonObject) -> str:
     """The one node that an allocation is of; "" of others."""
-    terms: list[Object] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
+    terms: list[JsonObject] = (allocation.get("nodeSelector") or {}).get("nodeSelectorTerms") or []
     if len(terms) != 1 or terms[0].get("matchExpressions") or len(terms[0].get("matchFields") or ()) != 1:
         return ""
     need = terms[0]["matchFields"][0]

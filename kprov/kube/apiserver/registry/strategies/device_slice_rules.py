@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, immutable, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, immutable, named
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec.resources import is_native
 from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
@@ -17,6 +17,7 @@ from kprov.kube.apiserver.registry.strategies import device_attribute_rules, dev
 from kprov.kube.apiserver.registry.strategies.device_attribute_rules import LISTS
 from kprov.kube.apiserver.registry.strategies.device_checks import distinct, entries, limited
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 _PLACES: Final = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
@@ -42,7 +43,7 @@ _TRUE: Final = "must be either unset or set to true"
 _MAPPINGS: Final = "nodeAllocatableResourceMappings"
 
 
-def drop_disabled(spec: Object, before: Object) -> None:
+def drop_disabled(spec: JsonObject, before: JsonObject) -> None:
     """Fields behind gates that are off; what has had them keeps them. before: the stored spec, {} of none."""
     devices, known = spec.get("devices") or (), before.get("devices") or ()
     if not any(device.get(_MAPPINGS) for device in known):
@@ -55,12 +56,12 @@ def drop_disabled(spec: Object, before: Object) -> None:
                     attribute.pop(part, None)
 
 
-def _has_lists(device: Object) -> bool:
+def _has_lists(device: JsonObject) -> bool:
     told = (device.get("attributes") or {}).values()
     return any(attribute.get(part) is not None for attribute in told for part in LISTS)
 
 
-def spec(new: Object, before: Object | None) -> Errors:
+def spec(new: JsonObject, before: JsonObject | None) -> Errors:
     """before: that of the object that is changed."""
     path, pool = "spec", new.get("pool") or {}
     yield from csi_driver_name(new.get("driver", ""), f"{path}.driver")
@@ -75,7 +76,7 @@ def spec(new: Object, before: Object | None) -> Errors:
     rich = any(one.get("taints") or one.get("consumesCounters") or _has_lists(one) for one in devices or ())
     known = {one.get("name", ""): one for one in reversed((before or {}).get("devices") or [])}
 
-    def device(one: Object, where: str) -> Errors:
+    def device(one: JsonObject, where: str) -> Errors:
         by_device = bool(new.get("perDeviceNodeSelection"))
         yield from _device(one, known.get(_name(one)), where, by_device=by_device)
 
@@ -84,12 +85,12 @@ def spec(new: Object, before: Object | None) -> Errors:
     yield from distinct(counters, f"{path}.sharedCounters", _COUNTER_SETS_MAX, _counter_set, _name)
 
 
-def _name(owner: Object) -> str:
+def _name(owner: JsonObject) -> str:
     name: str = owner.get("name", "")
     return name
 
 
-def _pool(pool: Object, path: str) -> Errors:
+def _pool(pool: JsonObject, path: str) -> Errors:
     yield from device_checks.pool_name(_name(pool), f"{path}.name")
     slices, generation = pool.get("resourceSliceCount") or 0, pool.get("generation") or 0
     if slices <= 0:
@@ -98,7 +99,7 @@ def _pool(pool: Object, path: str) -> Errors:
         yield field.invalid(f"{path}.generation", generation, "must be greater than or equal to zero")
 
 
-def _place(owner: Object, path: str) -> Errors:
+def _place(owner: JsonObject, path: str) -> Errors:
     """The nodes that have a slice's devices."""
     given: list[str] = []
     text = "must be either unset or set to a non-empty string"
@@ -117,7 +118,7 @@ def _place(owner: Object, path: str) -> Errors:
         yield field.invalid(path, _together(given), f"{_ONE_PLACE}, but multiple fields are set")
 
 
-def _device_place(device: Object, path: str) -> Errors:
+def _device_place(device: JsonObject, path: str) -> Errors:
     given: list[str] = []
     yield from _node_name(device, path, given, "must not be empty")
     if device.get("nodeSelector") is not None:
@@ -133,7 +134,7 @@ def _together(given: list[str]) -> str:
     return "{" + ", ".join(f"`{part}`" for part in given) + "}"
 
 
-def _node_name(owner: Object, path: str, given: list[str], text: str) -> Errors:
+def _node_name(owner: JsonObject, path: str, given: list[str], text: str) -> Errors:
     name = owner.get("nodeName")
     if name:
         given.append("nodeName")
@@ -142,19 +143,19 @@ def _node_name(owner: Object, path: str, given: list[str], text: str) -> Errors:
         yield field.invalid(f"{path}.nodeName", name, text)
 
 
-def _selected_nodes(owner: Object, path: str, given: list[str]) -> Errors:
+def _selected_nodes(owner: JsonObject, path: str, given: list[str]) -> Errors:
     given.append("nodeSelector")
     yield from scheduling.node_selector(owner["nodeSelector"], f"{path}.nodeSelector")
 
 
-def _only_true(owner: Object, path: str, part: str, given: list[str]) -> Errors:
+def _only_true(owner: JsonObject, path: str, part: str, given: list[str]) -> Errors:
     if owner.get(part):
         given.append(part)
     elif owner.get(part) is not None:
         yield field.invalid(f"{path}.{part}", owner[part], _TRUE)
 
 
-def _device(device: Object, before: Object | None, path: str, *, by_device: bool) -> Errors:
+def _device(device: JsonObject, before: JsonObject | None, path: str, *, by_device: bool) -> Errors:
     yield from device_checks.label(_name(device), f"{path}.name")
     attributes, capacity = device.get("attributes"), device.get("capacity")
     told = len(attributes or ()) + len(capacity or ())
@@ -201,17 +202,17 @@ def _mappings(mappings: Mapping[str, Any] | None, capacity: Mapping[str, Any], p
             yield field.not_found(f"{where}.capacityKey", key)
 
 
-def _counter_set(one: Object, path: str) -> Errors:
+def _counter_set(one: JsonObject, path: str) -> Errors:
     yield from device_checks.label_or_missing(_name(one), f"{path}.name")
     yield from _counters(one, path)
 
 
-def _consumption(one: Object, path: str) -> Errors:
+def _consumption(one: JsonObject, path: str) -> Errors:
     yield from device_checks.label_or_missing(one.get("counterSet", ""), f"{path}.counterSet")
     yield from _counters(one, path)
 
 
-def _counters(owner: Object, path: str) -> Errors:
+def _counters(owner: JsonObject, path: str) -> Errors:
     path = f"{path}.counters"
     if not owner.get("counters"):
         yield field.required(path)

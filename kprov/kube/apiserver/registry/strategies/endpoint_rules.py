@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _FAMILIES: Final = ["FQDN", "IPv4", "IPv6"]
 _MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
@@ -21,13 +22,13 @@ _CONTROLLERS: Final = {"endpointslice-controller.k8s.io", "endpointslicemirrorin
 _ENDPOINTS_MAX, _ADDRESSES_MAX, _PORTS_MAX, _HINTS_MAX = 1000, 100, 20000, 8
 
 
-def drop_topology(obj: Object) -> None:
+def drop_topology(obj: JsonObject) -> None:
     """Of this field of old only reads of old versions know."""
     for endpoint in obj.get("endpoints") or ():
         endpoint.pop("deprecatedTopology", None)
 
 
-def endpoints(obj: Object) -> Errors:
+def endpoints(obj: JsonObject) -> Errors:
     for where, subset in each(obj.get("subsets"), "subsets"):
         if not subset.get("addresses") and not subset.get("notReadyAddresses"):
             yield field.required(where, "must specify `addresses` or `notReadyAddresses`")
@@ -44,7 +45,7 @@ def endpoints(obj: Object) -> Errors:
             yield from _port(port, place, needs_name=len(ports) > 1)
 
 
-def _port(port: Object, path: str, *, needs_name: bool) -> Errors:
+def _port(port: JsonObject, path: str, *, needs_name: bool) -> Errors:
     if needs_name and not port.get("name"):
         yield field.required(f"{path}.name")
     yield from checks.given(port, path, "name", names.is_dns1123_label)
@@ -73,7 +74,7 @@ def endpoint_ip(text: str, path: str) -> Errors:
         )
 
 
-def endpoint_slice(obj: Object, old: Object | None = None) -> Errors:
+def endpoint_slice(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """Endpoints that stay as they are, are let be."""
     family = obj.get("addressType") or ""
     yield from checks.one_of_required(family, "addressType", _FAMILIES)
@@ -88,7 +89,7 @@ def endpoint_slice(obj: Object, old: Object | None = None) -> Errors:
         yield from _endpoint(endpoint, family, where)
 
 
-def _slice_ports(ports: Sequence[Object]) -> Errors:
+def _slice_ports(ports: Sequence[JsonObject]) -> Errors:
     if len(ports) > _PORTS_MAX:
         yield field.too_many("ports", len(ports), _PORTS_MAX)
         return
@@ -105,7 +106,7 @@ def _slice_ports(ports: Sequence[Object]) -> Errors:
             yield from checks.named(port["appProtocol"], f"{where}.appProtocol", names.is_qualified_name)
 
 
-def _endpoint(endpoint: Object, family: str, path: str) -> Errors:
+def _endpoint(endpoint: JsonObject, family: str, path: str) -> Errors:
     given, where = endpoint.get("addresses") or (), f"{path}.addresses"
     if not given:
         yield field.required(where, "must contain at least 1 address")
@@ -135,7 +136,7 @@ def _endpoint(endpoint: Object, family: str, path: str) -> Errors:
     yield from _hints(hints.get("forNodes") or (), f"{path}.hints.forNodes", names.is_dns1123_subdomain)
 
 
-def _hints(values: Sequence[Object], path: str, check: checks.Check) -> Errors:
+def _hints(values: Sequence[JsonObject], path: str, check: checks.Check) -> Errors:
     if len(values) > _HINTS_MAX:
         yield field.too_many(path, len(values), _HINTS_MAX)
         return
@@ -158,7 +159,7 @@ def _domain(text: str, path: str) -> Errors:
         yield field.invalid(path, text, "should be a domain with at least two segments separated by dots")
 
 
-def slice_warnings(obj: Object) -> Iterator[str]:
+def slice_warnings(obj: JsonObject) -> Iterator[str]:
     """Of addresses that people wrote; the controllers' own are right."""
     if ((obj["metadata"].get("labels") or {}).get(_MANAGED_BY)) in _CONTROLLERS:
         return
@@ -167,7 +168,7 @@ def slice_warnings(obj: Object) -> Iterator[str]:
             yield from addresses.ip_warnings(text, where)
 
 
-def endpoints_warnings(obj: Object) -> Iterator[str]:
+def endpoints_warnings(obj: JsonObject) -> Iterator[str]:
     if (obj["metadata"].get("labels") or {}).get(
         "endpoints.kubernetes.io/managed-by"
     ) == "endpoint-controller":

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, named
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, named
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 _VERBS: Final = [
     *("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"),
@@ -29,21 +30,21 @@ class FlowSchemaStrategy(ResourceStrategy):
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         spec["matchingPrecedence"] = spec.get("matchingPrecedence") or 1000
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         found = _flow_schema(obj["metadata"].get("name", ""), obj["spec"])
         return [*found, *self._mandatory(obj), *_status(obj)]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(_status(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return self.validate(obj)
 
-    def _mandatory(self, obj: Object) -> Errors:
+    def _mandatory(self, obj: JsonObject) -> Errors:
         name, fixed = _fixed("flowschemas", obj, self)
         if fixed is not None and fixed != obj["spec"]:
             yield field.invalid("spec", obj["spec"], f"spec of '{name}' must equal the fixed value")
@@ -54,8 +55,8 @@ class PriorityLevelStrategy(ResourceStrategy):
     status_keeps = ALL_METADATA
     new_status: Mapping[str, Any] | None = {}
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         for name, shares in (("limited", _SHARES), ("exempt", 0)):
             level = spec.get(name)
             if level is None:
@@ -67,17 +68,17 @@ class PriorityLevelStrategy(ResourceStrategy):
             if queuing is not None:
                 queuing.update({part: queuing.get(part) or value for part, value in _QUEUING.items()})
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         found = _priority_level(obj["metadata"].get("name", ""), obj["spec"])
         return [*found, *self._mandatory(obj), *_status(obj)]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(_status(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return self.validate(obj)
 
-    def _mandatory(self, obj: Object) -> Errors:
+    def _mandatory(self, obj: JsonObject) -> Errors:
         name, fixed = _fixed("prioritylevelconfigurations", obj, self)
         if fixed is None:
             return
@@ -88,7 +89,7 @@ class PriorityLevelStrategy(ResourceStrategy):
             yield field.invalid("spec", spec, f"spec of '{name}'{but} must equal the fixed value")
 
 
-def _fixed(plural: str, obj: Object, strategy: ResourceStrategy) -> tuple[str, Object | None]:
+def _fixed(plural: str, obj: JsonObject, strategy: ResourceStrategy) -> tuple[str, JsonObject | None]:
     """Its name, and the spec that it must have where the server cannot do without it."""
     from kprov.kube.apiserver.flowcontrol import bootstrap
 
@@ -102,7 +103,7 @@ def _fixed(plural: str, obj: Object, strategy: ResourceStrategy) -> tuple[str, O
     return name, None
 
 
-def _status(obj: Object) -> Errors:
+def _status(obj: JsonObject) -> Errors:
     seen: set[str] = set()
     for where, condition in each((obj.get("status") or {}).get("conditions"), "status.conditions"):
         kind = condition.get("type", "")
@@ -113,7 +114,7 @@ def _status(obj: Object) -> Errors:
             yield field.required(f"{where}.type")
 
 
-def _flow_schema(name: str, spec: Object) -> Errors:
+def _flow_schema(name: str, spec: JsonObject) -> Errors:
     precedence = spec["matchingPrecedence"]
     if precedence <= 0:
         yield field.invalid("spec.matchingPrecedence", precedence, "must be a positive value")
@@ -137,7 +138,7 @@ def _flow_schema(name: str, spec: Object) -> Errors:
         yield from _rule(rule, where)
 
 
-def _rule(rule: Object, path: str) -> Errors:
+def _rule(rule: JsonObject, path: str) -> Errors:
     if not rule.get("subjects"):
         yield field.required(f"{path}.subjects", "subjects must contain at least one value")
     for where, subject in each(rule.get("subjects"), f"{path}.subjects"):
@@ -152,7 +153,7 @@ def _rule(rule: Object, path: str) -> Errors:
         yield from _urls(each_rule.get("nonResourceURLs") or [], f"{where}.nonResourceURLs")
 
 
-def _subject(subject: Object, path: str) -> Errors:
+def _subject(subject: JsonObject, path: str) -> Errors:
     kind = subject.get("kind", "")
     part = _SUBJECTS.get(kind)
     if part is None:
@@ -187,7 +188,7 @@ def _alone(values: Sequence[str], path: str, what: str) -> Errors:
         yield field.invalid(path, list(values), text)
 
 
-def _verbs(rule: Object, path: str) -> Errors:
+def _verbs(rule: JsonObject, path: str) -> Errors:
     verbs = rule.get("verbs") or []
     if not verbs:
         yield field.required(f"{path}.verbs", "verbs must contain at least one value")
@@ -197,7 +198,7 @@ def _verbs(rule: Object, path: str) -> Errors:
         yield field.not_supported(f"{path}.verbs", verbs, _VERBS)
 
 
-def _resource_rule(rule: Object, path: str) -> Errors:
+def _resource_rule(rule: JsonObject, path: str) -> Errors:
     yield from _verbs(rule, path)
     for part, one, what in (
         ("apiGroups", "api group", "api groups"),
@@ -240,7 +241,7 @@ def _urls(urls: Sequence[str], path: str) -> Errors:
             yield field.invalid(where, url, "wildcard can only do suffix matching")
 
 
-def _priority_level(name: str, spec: Object) -> Errors:
+def _priority_level(name: str, spec: JsonObject) -> Errors:
     kind, limited, exempt = spec.get("type", ""), spec.get("limited"), spec.get("exempt")
     if (name == "exempt") is not (kind == "Exempt") and kind in {"Exempt", "Limited"}:
         text = "must be 'Exempt' if and only if `name` is 'exempt'"
@@ -261,20 +262,20 @@ def _priority_level(name: str, spec: Object) -> Errors:
         yield field.not_supported("spec.type", kind, ["Exempt", "Limited"])
 
 
-def _exempt(level: Object) -> Errors:
+def _exempt(level: JsonObject) -> Errors:
     yield from _percent(level, "spec.exempt")
     if level["nominalConcurrencyShares"] < 0:
         text = "must be a non-negative integer"
         yield field.invalid("spec.exempt.nominalConcurrencyShares", level["nominalConcurrencyShares"], text)
 
 
-def _percent(level: Object, path: str) -> Errors:
+def _percent(level: JsonObject, path: str) -> Errors:
     if not 0 <= level["lendablePercent"] <= 100:
         text = "must be between 0 and 100, inclusive"
         yield field.invalid(f"{path}.lendablePercent", level["lendablePercent"], text)
 
 
-def _limited(level: Object) -> Errors:
+def _limited(level: JsonObject) -> Errors:
     path, shares = "spec.limited", level["nominalConcurrencyShares"]
     if shares < 0:
         text = "must be a non-negative integer"
@@ -287,7 +288,7 @@ def _limited(level: Object) -> Errors:
         yield field.invalid(f"{path}.borrowingLimitPercent", borrowing, text)
 
 
-def _response(response: Object, path: str) -> Errors:
+def _response(response: JsonObject, path: str) -> Errors:
     kind, queuing = response.get("type", ""), response.get("queuing")
     if kind == "Reject":
         if queuing is not None:

@@ -11,8 +11,7 @@ from typing import Any, Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 RBAC: Final = "rbac.authorization.k8s.io"
 _USER_PRIORITY_MAX: Final = 1_000_000_000
@@ -24,7 +23,7 @@ def immutable(path: str, value: Any) -> FieldError:
     return field.invalid(path, value, "field is immutable")
 
 
-def role(obj: Object, old: Object | None = None) -> list[FieldError]:
+def role(obj: JsonObject, old: JsonObject | None = None) -> list[FieldError]:
     """Role and ClusterRole."""
     errors: list[FieldError] = []
     for index, rule in enumerate(obj.get("rules") or ()):
@@ -62,7 +61,7 @@ def role(obj: Object, old: Object | None = None) -> list[FieldError]:
     return errors
 
 
-def role_binding(obj: Object) -> list[FieldError]:
+def role_binding(obj: JsonObject) -> list[FieldError]:
     """RoleBinding and ClusterRoleBinding."""
     reference = obj["roleRef"]
     errors: list[FieldError] = []
@@ -81,7 +80,7 @@ def role_binding(obj: Object) -> list[FieldError]:
     return errors
 
 
-def _subject(path: str, subject: Object, *, namespaced: bool) -> list[FieldError]:
+def _subject(path: str, subject: JsonObject, *, namespaced: bool) -> list[FieldError]:
     errors: list[FieldError] = []
     name, kind, group = subject.get("name", ""), subject.get("kind", ""), subject.get("apiGroup", "")
     if not name:
@@ -101,11 +100,11 @@ def _subject(path: str, subject: Object, *, namespaced: bool) -> list[FieldError
     return errors
 
 
-def changed_role_ref(obj: Object) -> list[FieldError]:
+def changed_role_ref(obj: JsonObject) -> list[FieldError]:
     return [field.invalid("roleRef", obj["roleRef"], "cannot change roleRef")]
 
 
-def disruption_budget(obj: Object, old: Object | None = None) -> list[FieldError]:
+def disruption_budget(obj: JsonObject, old: JsonObject | None = None) -> list[FieldError]:
     """`old`: what an update changes; what its selector compares with may stay."""
     spec = obj.get("spec") or {}
     errors: list[FieldError] = []
@@ -137,7 +136,7 @@ def int_or_percent(path: str, value: Any) -> list[FieldError]:
     return []
 
 
-def priority_class(obj: Object) -> list[FieldError]:
+def priority_class(obj: JsonObject) -> list[FieldError]:
     name, value = obj["metadata"].get("name", ""), obj["value"]
     errors: list[FieldError] = []
     if name.startswith("system-"):
@@ -154,7 +153,7 @@ def priority_class(obj: Object) -> list[FieldError]:
     return [*errors, *checks.one_of_required(obj["preemptionPolicy"], "preemptionPolicy", supported)]
 
 
-def priority_class_update(obj: Object, old: Object) -> list[FieldError]:
+def priority_class_update(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     errors: list[FieldError] = []
     if obj["value"] != old["value"]:
         errors.append(field.forbidden("value", "may not be changed in an update."))
@@ -163,7 +162,7 @@ def priority_class_update(obj: Object, old: Object) -> list[FieldError]:
     return errors
 
 
-def lease(obj: Object) -> list[FieldError]:
+def lease(obj: JsonObject) -> list[FieldError]:
     spec = obj.get("spec") or {}
     errors: list[FieldError] = []
     seconds, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")

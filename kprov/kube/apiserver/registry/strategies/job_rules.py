@@ -9,10 +9,11 @@ import re
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, not_negative
 from kprov.kube.apiserver.registry.podspec import template_validation
 from kprov.kube.apiserver.registry.strategies import schedules
 from kprov.kube.machinery import field, names, status
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 _INDEXED_MAX: Final = 100_000
@@ -22,7 +23,7 @@ _ACTIONS: Final = ["Count", "FailIndex", "FailJob", "Ignore"]
 _PREFIX: Final = "batch.kubernetes.io/"
 
 
-def job(obj: Object, old: Object | None = None) -> Errors:
+def job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """A new job's rules, which one that changes (`old`) has, too."""
     spec = obj["spec"]
     if not spec.get("manualSelector") and spec.get("selector") is not None:
@@ -38,7 +39,7 @@ def job(obj: Object, old: Object | None = None) -> Errors:
             yield field.invalid("metadata.name", obj["metadata"].get("name", ""), text)
 
 
-def _generated(obj: Object, *, prefixed: bool) -> Errors:
+def _generated(obj: JsonObject, *, prefixed: bool) -> Errors:
     """Labels that the server made for the job's pods; `prefixed`: those of newer servers as well."""
     labels, uid = template_validation.labels(obj["spec"]), obj["metadata"].get("uid", "")
     wanted = {"controller-uid": uid, "job-name": obj["metadata"].get("name", "")}
@@ -58,7 +59,7 @@ def _generated(obj: Object, *, prefixed: bool) -> Errors:
         yield field.invalid("spec.selector", obj["spec"]["selector"], "`selector` not auto-generated")
 
 
-def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
+def own_job_spec(spec: JsonObject, old: JsonObject | None = None) -> Errors:
     """Of a job; a cron job's template has no selector. `old`: the spec that an update changes."""
     any_values = checks.has_wrong_values((old or {}).get("selector"))
     yield from job_spec(spec, "spec", old)
@@ -70,7 +71,7 @@ def own_job_spec(spec: Object, old: Object | None = None) -> Errors:
         yield template_validation.no_match(spec)
 
 
-def job_spec(spec: Object, path: str, old: Object | None = None) -> Errors:
+def job_spec(spec: JsonObject, path: str, old: JsonObject | None = None) -> Errors:
     """`old`: the spec that an update changes."""
     yield from not_negative(
         spec,
@@ -116,7 +117,7 @@ def domain_path(value: str, path: str) -> Errors:
         yield field.invalid(path, rest, problem)
 
 
-def _restart_policy(spec: Object, path: str) -> Errors:
+def _restart_policy(spec: JsonObject, path: str) -> Errors:
     policy = spec["template"]["spec"]["restartPolicy"]
     if policy == "Always":
         yield field.required(path, 'valid values: "OnFailure", "Never"')
@@ -126,7 +127,7 @@ def _restart_policy(spec: Object, path: str) -> Errors:
         yield field.invalid(path, policy, 'only "Never" is supported when podFailurePolicy is specified')
 
 
-def _mode(spec: Object, path: str) -> Errors:
+def _mode(spec: JsonObject, path: str) -> Errors:
     mode, completions = spec.get("completionMode"), spec.get("completions")
     failed, parallelism = spec.get("maxFailedIndexes"), spec.get("parallelism") or 0
     yield from checks.one_of(mode, f"{path}.completionMode", ["NonIndexed", "Indexed"])
@@ -165,7 +166,7 @@ def _quoted(words: list[str]) -> str:
     return "[" + " ".join(status.quoted(word) for word in words) + "]"
 
 
-def _failure_policy(spec: Object, path: str) -> Errors:
+def _failure_policy(spec: JsonObject, path: str) -> Errors:
     rules = spec["podFailurePolicy"].get("rules") or ()
     pods = spec["template"]["spec"]
     known = {
@@ -198,7 +199,7 @@ def _failure_policy(spec: Object, path: str) -> Errors:
             yield field.invalid(where, field.OMITTED, text)
 
 
-def _exit_codes(codes: Object, known: set[str], path: str) -> Errors:
+def _exit_codes(codes: JsonObject, known: set[str], path: str) -> Errors:
     operator, values = codes.get("operator", ""), codes.get("values") or []
     if not operator:
         yield field.required(f"{path}.operator", f"valid values: {_quoted(['In', 'NotIn'])}")
@@ -221,7 +222,7 @@ def _exit_codes(codes: Object, known: set[str], path: str) -> Errors:
         yield field.invalid(f"{path}.values", values, "must be ordered")
 
 
-def _success_policy(spec: Object, path: str) -> Errors:
+def _success_policy(spec: JsonObject, path: str) -> Errors:
     rules, completions = spec["successPolicy"].get("rules") or (), spec.get("completions") or 0
     if not rules:
         text = "at least one rules must be specified when the successPolicy is specified"
@@ -255,7 +256,7 @@ def _success_policy(spec: Object, path: str) -> Errors:
             yield field.invalid(f"{where}.succeededCount", count, text)
 
 
-def job_update(obj: Object, old: Object) -> Errors:
+def job_update(obj: JsonObject, old: JsonObject) -> Errors:
     spec, before = obj["spec"], old["spec"]
     yield from own_job_spec(spec, old["spec"])
     if spec.get("completions") != before.get("completions"):
@@ -278,7 +279,7 @@ def job_update(obj: Object, old: Object) -> Errors:
 _DIRECTIVES: Final = ("nodeSelector", "tolerations", "schedulingGates")
 
 
-def _may_be_placed_anew(job: Object) -> bool:
+def _may_be_placed_anew(job: JsonObject) -> bool:
     """Where the pods of a suspended job go and what they need may change while it has none."""
     found = job.get("status") or {}
     suspended = any(
@@ -289,7 +290,7 @@ def _may_be_placed_anew(job: Object) -> bool:
     return bool(job["spec"].get("suspend") and waiting and not found.get("active"))
 
 
-def _unplaced(spec: Object) -> Object:
+def _unplaced(spec: JsonObject) -> JsonObject:
     """What of a pod's spec may not change even then."""
     pods = {name: value for name, value in spec.items() if name not in _DIRECTIVES}
     affinity = {
@@ -301,7 +302,7 @@ def _unplaced(spec: Object) -> Object:
     return pods | ({"affinity": affinity} if affinity else {})
 
 
-def cron_job(obj: Object, old: Object | None = None) -> Errors:
+def cron_job(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     name = obj["metadata"].get("name", "")
     if old is None and len(name) > 52:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, not_negative
 from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
 
 _CONDITIONS: Final = "status.conditions"
 _CONDITION_TYPES: Final = ("Failed", "Complete", "FailureTarget", "SuccessCriteriaMet")
@@ -24,8 +25,8 @@ class _IndexesError(ValueError):
 class _State:
     """A job's status and what its conditions say."""
 
-    def __init__(self, job: Object) -> None:
-        self.status: Object = job.get("status") or {}
+    def __init__(self, job: JsonObject) -> None:
+        self.status: JsonObject = job.get("status") or {}
         true = {
             each.get("type") for each in self.status.get("conditions") or () if each.get("status") == "True"
         }
@@ -54,7 +55,7 @@ class _Changes:
         return self._new.status.get(name) != self._old.status.get(name)
 
 
-def job_status(obj: Object, old: Object) -> Errors:
+def job_status(obj: JsonObject, old: JsonObject) -> Errors:
     """Upstream's order: counts, then conditions, times, indexes, then what may not be taken back."""
     new, before = _State(obj), _State(old)
     changes = _Changes(new, before)
@@ -67,7 +68,7 @@ def job_status(obj: Object, old: Object) -> Errors:
     yield from _taken_back(obj["spec"], new, before, changes)
 
 
-def _uncounted(status: Object) -> Errors:
+def _uncounted(status: JsonObject) -> Errors:
     seen: set[str] = set()
     for kind in ("succeeded", "failed"):
         pods = status.get("uncountedTerminatedPods") or {}
@@ -83,7 +84,7 @@ def _wrong(text: str) -> field.FieldError:
     return field.invalid(_CONDITIONS, field.OMITTED, text)
 
 
-def _finish(spec: Object, new: _State, changes: _Changes) -> Errors:
+def _finish(spec: JsonObject, new: _State, changes: _Changes) -> Errors:
     status, complete, failed = new.status, new.complete, new.failed
     start, end = status.get("startTime"), status.get("completionTime")
     path = "status.completionTime"
@@ -120,7 +121,7 @@ def _finish(spec: Object, new: _State, changes: _Changes) -> Errors:
         yield field.invalid(path, uncounted, "must be empty for finished job")
 
 
-def _indexes(spec: Object, status: Object, changes: _Changes) -> Errors:
+def _indexes(spec: JsonObject, status: JsonObject, changes: _Changes) -> Errors:
     completions, per_index = spec.get("completions"), spec.get("backoffLimitPerIndex")
     done, failed = status.get("completedIndexes") or "", status.get("failedIndexes")
     done_path, failed_path = "status.completedIndexes", "status.failedIndexes"
@@ -211,7 +212,7 @@ def _pods(new: _State, changes: _Changes) -> Errors:
         yield field.invalid("status.ready", ready, "cannot set more ready pods than active")
 
 
-def _success(spec: Object, new: _State) -> Errors:
+def _success(spec: JsonObject, new: _State) -> Errors:
     met = "SuccessCriteriaMet" in new.true
     if met and new.failed:
         yield _wrong("cannot set SuccessCriteriaMet=True and Failed=true conditions")
@@ -221,7 +222,7 @@ def _success(spec: Object, new: _State) -> Errors:
         yield _wrong("cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True")
 
 
-def _taken_back(spec: Object, new: _State, old: _State, changes: _Changes) -> Errors:
+def _taken_back(spec: JsonObject, new: _State, old: _State, changes: _Changes) -> Errors:
     for kind in ("Failed", "Complete", "FailureTarget"):
         if kind in old.true and kind not in new.true:
             yield _wrong(f"cannot disable the terminal {kind}=True condition")
@@ -248,6 +249,6 @@ def _taken_back(spec: Object, new: _State, old: _State, changes: _Changes) -> Er
         yield _wrong("cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions")
 
 
-def _is_false(status: Object, kind: str) -> bool:
+def _is_false(status: JsonObject, kind: str) -> bool:
     conditions: list[Any] = status.get("conditions") or []
     return any(each.get("type") == kind and each.get("status") == "False" for each in conditions)

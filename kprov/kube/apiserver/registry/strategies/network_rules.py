@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.strategies.job_rules import domain_path
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _TYPES: Final = ["Ingress", "Egress"]
 _PATH_TYPES: Final = ["Exact", "ImplementationSpecific", "Prefix"]
@@ -20,7 +21,7 @@ _CONTROLLER_MAX: Final = 250
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
 
-def blocks(obj: Object) -> Iterator[tuple[str, Object]]:
+def blocks(obj: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """(path, ipBlock) of all peers."""
     for kind, peers in (("ingress", "from"), ("egress", "to")):
         for where, rule in each(obj["spec"].get(kind), f"spec.{kind}"):
@@ -29,14 +30,14 @@ def blocks(obj: Object) -> Iterator[tuple[str, Object]]:
                     yield f"{place}.ipBlock", peer["ipBlock"]
 
 
-def ranges(obj: Object) -> set[str]:
+def ranges(obj: JsonObject) -> set[str]:
     """All CIDRs of a policy."""
     return {
         text for _, block in blocks(obj) for text in (block.get("cidr", ""), *(block.get("except") or ()))
     }
 
 
-def policy_warnings(obj: Object) -> Iterator[str]:
+def policy_warnings(obj: JsonObject) -> Iterator[str]:
     for path, block in blocks(obj):
         yield from addresses.cidr_warnings(block.get("cidr", ""), f"{path}.cidr")
         for where, text in each(block.get("except"), f"{path}.except"):
@@ -51,7 +52,7 @@ class _Kept:
     any_values: bool
 
 
-def network_policy(obj: Object, old: Object | None = None) -> Errors:
+def network_policy(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     """`old`: what an update changes; its CIDRs and what its selectors compare with may stay."""
     spec, before = obj["spec"], (old or {}).get("spec") or {}
     kept = _Kept(ranges(old) if old else (), any_values=checks.is_wrong(before.get("podSelector")))
@@ -71,7 +72,7 @@ def network_policy(obj: Object, old: Object | None = None) -> Errors:
         yield from checks.one_of(kind, where, _TYPES)
 
 
-def _policy_port(port: Object, path: str) -> Errors:
+def _policy_port(port: JsonObject, path: str) -> Errors:
     number, end = port.get("port"), port.get("endPort")
     yield from checks.one_of(port.get("protocol"), f"{path}.protocol", ["TCP", "UDP", "SCTP"])
     if number is None:
@@ -91,7 +92,7 @@ def _policy_port(port: Object, path: str) -> Errors:
             yield from checks.named(end, f"{path}.endPort", names.is_port_number)
 
 
-def _peer(peer: Object, path: str, kept: _Kept) -> Errors:
+def _peer(peer: JsonObject, path: str, kept: _Kept) -> Errors:
     given = [part for part in ("podSelector", "namespaceSelector", "ipBlock") if peer.get(part) is not None]
     for part in given:
         if part == "ipBlock":
@@ -104,7 +105,7 @@ def _peer(peer: Object, path: str, kept: _Kept) -> Errors:
         yield field.forbidden(path, "may not specify both ipBlock and another peer")
 
 
-def _block(block: Object, path: str, kept: Collection[str]) -> Errors:
+def _block(block: JsonObject, path: str, kept: Collection[str]) -> Errors:
     whole = block.get("cidr", "")
     if not whole:
         yield field.required(f"{path}.cidr")
@@ -122,7 +123,7 @@ def _block(block: Object, path: str, kept: Collection[str]) -> Errors:
             yield field.invalid(where, text, "must be a strict subset of `cidr`")
 
 
-def ingress(obj: Object, old: Object | None = None) -> Errors:
+def ingress(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec = obj["spec"]
     if not spec.get("rules") and not spec.get("defaultBackend"):
         yield field.invalid("spec", None, "either `defaultBackend` or `rules` must be specified")
@@ -147,7 +148,7 @@ def _host_check(host: str) -> checks.Check:
     return names.is_wildcard_dns1123_subdomain if "*" in host else names.is_dns1123_subdomain
 
 
-def _rule(rule: Object, path: str) -> Errors:
+def _rule(rule: JsonObject, path: str) -> Errors:
     host = rule.get("host", "")
     if host:
         if addresses.parsed(host) is not None:
@@ -161,7 +162,7 @@ def _rule(rule: Object, path: str) -> Errors:
         yield from _http_path(each_path, where)
 
 
-def _http_path(value: Object, path: str) -> Errors:
+def _http_path(value: JsonObject, path: str) -> Errors:
     kind, text = value.get("pathType"), value.get("path", "")
     if kind is None:
         yield field.required(f"{path}.pathType", "pathType must be specified")
@@ -179,7 +180,7 @@ def _http_path(value: Object, path: str) -> Errors:
     yield from _backend(value.get("backend") or {}, f"{path}.backend")
 
 
-def _backend(backend: Object, path: str) -> Errors:
+def _backend(backend: JsonObject, path: str) -> Errors:
     service, resource = backend.get("service"), backend.get("resource")
     if service is not None and resource is not None:
         yield field.invalid(path, "", "cannot set both resource and service backends")
@@ -200,14 +201,14 @@ def _backend(backend: Object, path: str) -> Errors:
             yield field.required(path, "port name or number is required")
 
 
-def _reference(reference: Object, path: str) -> Errors:
+def _reference(reference: JsonObject, path: str) -> Errors:
     if reference.get("apiGroup") is not None:
         yield from checks.named(reference["apiGroup"], f"{path}.apiGroup", names.is_dns1123_subdomain)
     for part in ("kind", "name"):
         yield from checks.needed(reference, path, part, names.is_path_segment_name)
 
 
-def ingress_class(obj: Object) -> Errors:
+def ingress_class(obj: JsonObject) -> Errors:
     spec, path = obj["spec"], "spec.parameters"
     controller = spec.get("controller", "")
     if len(controller.encode()) > _CONTROLLER_MAX:
@@ -228,7 +229,7 @@ def ingress_class(obj: Object) -> Errors:
         yield field.forbidden(f"{path}.namespace", "`parameters.scope` is set to 'Cluster'")
 
 
-def ingress_class_update(obj: Object, old: Object) -> Errors:
+def ingress_class_update(obj: JsonObject, old: JsonObject) -> Errors:
     controller = obj["spec"].get("controller", "")
     if controller != old["spec"].get("controller", ""):
         yield field.invalid("spec.controller", controller, checks.IMMUTABLE)

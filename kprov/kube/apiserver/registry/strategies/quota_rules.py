@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
 from kprov.kube.apiserver.registry.podspec.resources import (
     container_resource_name,
     is_native,
@@ -17,6 +17,7 @@ from kprov.kube.apiserver.registry.podspec.resources import (
     resource_name,
 )
 from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
 _PAIRS: Final = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
@@ -35,7 +36,7 @@ _LIMIT_TYPES: Final = {"Pod", "Container", "PersistentVolumeClaim"}
 _UNSUPPORTED: Final = "unsupported scope applied to resource"
 
 
-def quota(obj: Object) -> Errors:
+def quota(obj: JsonObject) -> Errors:
     spec = obj["spec"]
     for name, amount in (spec.get("hard") or {}).items():
         yield from quota_amount(name, amount, f"spec.hard[{name}]")
@@ -63,7 +64,7 @@ def _fits(scope: str, name: str) -> bool:
     return scope not in _SCOPES or name in _POD_RESOURCES
 
 
-def _scopes(spec: Object, path: str) -> Errors:
+def _scopes(spec: JsonObject, path: str) -> Errors:
     scopes = spec.get("scopes") or []
     for scope in scopes:
         if scope not in _SCOPES:
@@ -74,13 +75,13 @@ def _scopes(spec: Object, path: str) -> Errors:
     yield from _conflicts(set(scopes), spec, path)
 
 
-def _conflicts(scopes: set[str], spec: Object, path: str) -> Errors:
+def _conflicts(scopes: set[str], spec: JsonObject, path: str) -> Errors:
     for pair in _PAIRS:
         if scopes.issuperset(pair):
             yield field.invalid(path, spec.get("scopes"), "conflicting scopes")
 
 
-def _scope_selector(spec: Object, path: str) -> Errors:
+def _scope_selector(spec: JsonObject, path: str) -> Errors:
     seen: set[str] = set()
     for need in spec["scopeSelector"].get("matchExpressions") or ():
         scope, operator, values = need.get("scopeName", ""), need.get("operator", ""), need.get("values")
@@ -106,20 +107,20 @@ def _scope_selector(spec: Object, path: str) -> Errors:
     yield from _conflicts(seen, spec, path)
 
 
-def quota_update(obj: Object, old: Object) -> Errors:
+def quota_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from quota(obj)
     scopes = obj["spec"].get("scopes") or []
     if set(scopes) != set(old["spec"].get("scopes") or ()):
         yield field.invalid("spec.scopes", obj["spec"].get("scopes"), checks.IMMUTABLE)
 
 
-def quota_status(obj: Object) -> Errors:
+def quota_status(obj: JsonObject) -> Errors:
     for part in ("hard", "used"):
         for name, amount in ((obj.get("status") or {}).get(part) or {}).items():
             yield from quota_amount(name, amount, f"status.{part}[{name}]")
 
 
-def limit_range(obj: Object) -> Errors:
+def limit_range(obj: JsonObject) -> Errors:
     seen: set[str] = set()
     for where, limit in each(obj["spec"].get("limits"), "spec.limits"):
         kind = limit.get("type", "")
@@ -133,7 +134,7 @@ def limit_range(obj: Object) -> Errors:
         yield from _limit(limit, kind, where)
 
 
-def _limit(limit: Object, kind: str, path: str) -> Errors:
+def _limit(limit: JsonObject, kind: str, path: str) -> Errors:
     check = container_resource_name if kind in {"Pod", "Container"} else resource_name
     known: set[str] = set()
     bounded = any("storage" in (limit.get(name) or {}) for name in ("min", "max"))
@@ -154,7 +155,7 @@ def _limit(limit: Object, kind: str, path: str) -> Errors:
         yield from _ordered(limit, kind, name, path)
 
 
-def _ordered(limit: Object, kind: str, name: str, path: str) -> Errors:
+def _ordered(limit: JsonObject, kind: str, name: str, path: str) -> Errors:
     """Least, default and most of one resource, in that order."""
     least, most = (limit.get("min") or {}).get(name), (limit.get("max") or {}).get(name)
     default, request = (

@@ -5,12 +5,11 @@ Source: upstream pkg/registry/certificates/certificates/strategy.go, pkg/apis/ce
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.machinery import field, internal_types, timestamps
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 DECISIONS: Final = ("Approved", "Denied")
 _LASTING: Final = (*DECISIONS, "Failed")
@@ -19,13 +18,13 @@ _REQUEST: Final = ("certificates.k8s.io", "v1", "CertificateSigningRequest")
 _STATUSES: Final = ["False", "True", "Unknown"]
 
 
-def held(obj: Object, kind: str | None = None) -> list[Object]:
+def held(obj: JsonObject, kind: str | None = None) -> list[JsonObject]:
     """The conditions, or those of one type."""
-    found: list[Object] = (obj.get("status") or {}).get("conditions") or []
+    found: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
     return found if kind is None else [each for each in found if each.get("type") == kind]
 
 
-def set_times(obj: Object, old: Object) -> None:
+def set_times(obj: JsonObject, old: JsonObject) -> None:
     """Fill in the times that a client left out; a condition that was there keeps its transition."""
     now = timestamps.now()
     for each in held(obj):
@@ -39,7 +38,7 @@ def set_times(obj: Object, old: Object) -> None:
             each["lastTransitionTime"] = next(filter(None, known), now)
 
 
-def keep_decisions(obj: Object, old: Object) -> None:
+def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
     """Approved and Denied stay as they were; where their number changed, validation refuses."""
     for kind in DECISIONS:
         new, before = held(obj, kind), held(old, kind)
@@ -49,7 +48,7 @@ def keep_decisions(obj: Object, old: Object) -> None:
                 each.update(kept)
 
 
-def validate(obj: Object) -> list[FieldError]:
+def validate(obj: JsonObject) -> list[FieldError]:
     """The rules of the conditions by themselves."""
     errors: list[FieldError] = []
     seen: set[str] = set()
@@ -71,7 +70,7 @@ def validate(obj: Object) -> list[FieldError]:
     return errors
 
 
-def validate_change(obj: Object, old: Object, *, decides: bool) -> list[FieldError]:
+def validate_change(obj: JsonObject, old: JsonObject, *, decides: bool) -> list[FieldError]:
     """What may become of conditions; decides: by /approval, which alone adds and changes decisions."""
     errors = [
         field.forbidden(_PATH, f'updates may not remove a condition of type "{kind}"')

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, not_negative
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, not_negative
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _STATUSES: Final = ["False", "True", "Unknown"]
 _REASON: Final = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
@@ -25,7 +26,7 @@ _MESSAGE_MAX: Final = 32 * 1024
 _IP_MODES: Final = ["Proxy", "VIP"]
 
 
-def deployment(obj: Object, old: Object) -> Errors:
+def deployment(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
     yield from not_negative(
         status,
@@ -44,7 +45,7 @@ def deployment(obj: Object, old: Object) -> Errors:
     yield from _collisions(status, old)
 
 
-def replica_set(obj: Object) -> Errors:
+def replica_set(obj: JsonObject) -> Errors:
     """Of replica sets and replication controllers."""
     status = obj.get("status") or {}
     yield from not_negative(
@@ -61,7 +62,7 @@ def replica_set(obj: Object) -> Errors:
     yield from _available_are_ready(status, "readyReplicas")
 
 
-def stateful_set(obj: Object, old: Object) -> Errors:
+def stateful_set(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
     counts = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
     yield from not_negative(status, "status", "replicas", *counts, "observedGeneration", "collisionCount")
@@ -70,7 +71,7 @@ def stateful_set(obj: Object, old: Object) -> Errors:
     yield from _collisions(status, old)
 
 
-def daemon_set(obj: Object, old: Object) -> Errors:
+def daemon_set(obj: JsonObject, old: JsonObject) -> Errors:
     status = obj.get("status") or {}
     yield from not_negative(
         status,
@@ -88,7 +89,7 @@ def daemon_set(obj: Object, old: Object) -> Errors:
     yield from _collisions(status, old)
 
 
-def _no_more_than_replicas(status: Object, *parts: str) -> Errors:
+def _no_more_than_replicas(status: JsonObject, *parts: str) -> Errors:
     for part in parts:
         if (status.get(part) or 0) > (status.get("replicas") or 0):
             yield field.invalid(
@@ -96,30 +97,30 @@ def _no_more_than_replicas(status: Object, *parts: str) -> Errors:
             )
 
 
-def _available_are_ready(status: Object, shown: str) -> Errors:
+def _available_are_ready(status: JsonObject, shown: str) -> Errors:
     if (status.get("availableReplicas") or 0) > (status.get("readyReplicas") or 0):
         path = "status.availableReplicas"
         yield field.invalid(path, status["availableReplicas"], f"cannot be greater than {shown}")
 
 
-def _collisions(status: Object, old: Object) -> Errors:
+def _collisions(status: JsonObject, old: JsonObject) -> Errors:
     count, before = status.get("collisionCount"), (old.get("status") or {}).get("collisionCount")
     if before is not None and (count is None or count < before):
         yield field.invalid("status.collisionCount", count or 0, "cannot be decremented")
 
 
-def autoscaler(obj: Object) -> Errors:
+def autoscaler(obj: JsonObject) -> Errors:
     yield from not_negative(obj.get("status") or {}, "status", "currentReplicas", "desiredReplicas")
 
 
-def disruption_budget(obj: Object) -> Errors:
+def disruption_budget(obj: JsonObject) -> Errors:
     status = obj.get("status") or {}
     yield from conditions(status.get("conditions"), "status.conditions")
     counts = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
     yield from not_negative(status, "status", *counts)
 
 
-def conditions(values: Sequence[Object] | None, path: str) -> Errors:
+def conditions(values: Sequence[JsonObject] | None, path: str) -> Errors:
     """Conditions of the shared form (metav1.Condition): each type once, each of them whole."""
     seen: set[str] = set()
     for where, condition in each(values, path):
@@ -148,7 +149,7 @@ def _is_reason(value: str) -> list[str]:
     return [names.regex_error(_REASON_TEXT, _REASON, *examples)]
 
 
-def service(obj: Object, old: Object) -> Errors:
+def service(obj: JsonObject, old: JsonObject) -> Errors:
     found = _balancers(obj)
     path = "status.loadBalancer.ingress"
     if (obj.get("spec") or {}).get("type") != "LoadBalancer" and found:
@@ -168,36 +169,36 @@ def service(obj: Object, old: Object) -> Errors:
         yield from _host(one, where)
 
 
-def ingress(obj: Object, old: Object) -> Errors:
+def ingress(obj: JsonObject, old: JsonObject) -> Errors:
     known = {one["ip"] for one in _balancers(old) if one.get("ip")}
     for where, one in each(_balancers(obj), "status.loadBalancer.ingress"):
         yield from _address(one, known, where)
         yield from _host(one, where)
 
 
-def ingress_warnings(obj: Object) -> Iterator[str]:
+def ingress_warnings(obj: JsonObject) -> Iterator[str]:
     for where, one in each(_balancers(obj), "status.loadBalancer.ingress"):
         yield from addresses.ip_warnings(one.get("ip", ""), where)
 
 
-def _balancers(obj: Object) -> list[Object]:
+def _balancers(obj: JsonObject) -> list[JsonObject]:
     return ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
 
 
-def _address(one: Object, known: Collection[str], path: str) -> Errors:
+def _address(one: JsonObject, known: Collection[str], path: str) -> Errors:
     """An address that was there before is let be."""
     if one.get("ip") and one["ip"] not in known:
         yield from addresses.ip_address(one["ip"], f"{path}.ip")
 
 
-def _host(one: Object, path: str) -> Errors:
+def _host(one: JsonObject, path: str) -> Errors:
     yield from checks.given(one, path, "hostname", names.is_dns1123_subdomain)
     if addresses.parsed(one.get("hostname") or "") is not None:
         text = "must be a DNS name, not an IP address"
         yield field.invalid(f"{path}.hostname", one["hostname"], text)
 
 
-def namespace(obj: Object) -> Errors:
+def namespace(obj: JsonObject) -> Errors:
     """A namespace ends by its deletion, not by its phase."""
     phase, going = (obj.get("status") or {}).get("phase", ""), "deletionTimestamp" in obj["metadata"]
     if going and phase != "Terminating":

@@ -10,9 +10,10 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume.validation import volume_spec
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, nanos
 from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _PARAMETERS_MAX, _PARAMETERS_BYTES = 512, 256 * 1024
 _METADATA_BYTES, _MESSAGE_MAX = 256 * 1024, 1024
@@ -21,7 +22,7 @@ _FS_GROUP: Final = ["File", "None", "ReadWriteOnceWithFSType"]
 _ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
 
 
-def storage_class(obj: Object) -> Errors:
+def storage_class(obj: JsonObject) -> Errors:
     yield from _provisioner(obj.get("provisioner", ""), "provisioner")
     yield from _parameters(obj.get("parameters") or {})
     if obj["reclaimPolicy"]:
@@ -47,7 +48,7 @@ def _parameters(values: dict[str, str]) -> Errors:
         yield field.too_long("parameters", _PARAMETERS_BYTES)
 
 
-def _topologies(terms: Sequence[Object]) -> Errors:
+def _topologies(terms: Sequence[JsonObject]) -> Errors:
     # Upstream compares a term with as many empty ones, too, so that an empty term is a double of nothing.
     before: list[dict[str, set[str]]] = [{} for _ in terms]
     for where, term in each(terms, "allowedTopologies"):
@@ -68,27 +69,27 @@ def _topologies(terms: Sequence[Object]) -> Errors:
         before.append(values)
 
 
-def storage_class_update(obj: Object, old: Object) -> Errors:
+def storage_class_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from storage_class(obj)
     parts = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
     yield from checks.immutable(obj, old, "", *parts)
 
 
-def attributes_class(obj: Object) -> Errors:
+def attributes_class(obj: JsonObject) -> Errors:
     yield from _provisioner(obj.get("driverName", ""), "driverName")
     yield from _parameters(obj.get("parameters") or {})
     if not obj.get("parameters"):
         yield field.required("parameters", "must contain at least one key/value pair")
 
 
-def attributes_class_update(obj: Object, old: Object) -> Errors:
+def attributes_class_update(obj: JsonObject, old: JsonObject) -> Errors:
     for part in ("driverName", "parameters"):
         if (obj.get(part) or None) != (old.get(part) or None):
             yield field.forbidden(part, f"updates to {part} are forbidden.")
     yield from attributes_class(obj)
 
 
-def volume_attachment(obj: Object) -> Errors:
+def volume_attachment(obj: JsonObject) -> Errors:
     spec = obj["spec"]
     source = spec.get("source") or {}
     yield from csi_driver_name(spec.get("attacher", ""), "spec.attacher")
@@ -107,7 +108,7 @@ def volume_attachment(obj: Object) -> Errors:
         yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
 
 
-def attachment_status(obj: Object) -> Errors:
+def attachment_status(obj: JsonObject) -> Errors:
     status = obj.get("status") or {}
     metadata = status.get("attachmentMetadata") or {}
     if sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items()) > _METADATA_BYTES:
@@ -121,12 +122,12 @@ def attachment_status(obj: Object) -> Errors:
         yield from checks.in_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)
 
 
-def volume_attachment_update(obj: Object, old: Object) -> Errors:
+def volume_attachment_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from volume_attachment(obj)
     yield from checks.immutable(obj, old, "", "spec")
 
 
-def csi_driver(obj: Object) -> Errors:
+def csi_driver(obj: JsonObject) -> Errors:
     spec = obj["spec"]
     yield from checks.one_of(spec.get("fsGroupPolicy"), "spec.fsGroupPolicy", _FS_GROUP)
     seen: set[str] = set()
@@ -154,7 +155,7 @@ def csi_driver(obj: Object) -> Errors:
         yield field.invalid("spec.serviceAccountTokenInSecrets", in_secrets, text)
 
 
-def csi_driver_update(obj: Object, old: Object) -> Errors:
+def csi_driver_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from csi_driver(obj)
     spec, before = obj["spec"], old["spec"]
     if spec.get("attachRequired") != before.get("attachRequired"):
@@ -162,7 +163,7 @@ def csi_driver_update(obj: Object, old: Object) -> Errors:
     yield from checks.immutable(spec, before, "spec", "volumeLifecycleModes")
 
 
-def csi_node(obj: Object) -> Errors:
+def csi_node(obj: JsonObject) -> Errors:
     seen: set[str] = set()
     for where, driver in each((obj.get("spec") or {}).get("drivers"), "spec.drivers"):
         name, node = driver.get("name", ""), driver.get("nodeID", "")
@@ -184,8 +185,8 @@ def csi_node(obj: Object) -> Errors:
             yield from checks.named(key, where, names.is_qualified_name)
 
 
-def csi_node_update(obj: Object, old: Object) -> Errors:
-    def fixed(driver: Object) -> Object:
+def csi_node_update(obj: JsonObject, old: JsonObject) -> Errors:
+    def fixed(driver: JsonObject) -> JsonObject:
         return {name: value for name, value in driver.items() if name != "allocatable"}
 
     yield from csi_node(obj)
@@ -196,7 +197,7 @@ def csi_node_update(obj: Object, old: Object) -> Errors:
             yield field.invalid("spec.drivers", fixed(driver), checks.IMMUTABLE)
 
 
-def storage_capacity(obj: Object, old: Object | None = None) -> Errors:
+def storage_capacity(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     keeps = checks.is_wrong((old or {}).get("nodeTopology"))
     yield from checks.label_selector(obj.get("nodeTopology"), "nodeTopology", any_values=keeps)
     name = obj.get("storageClassName", "")

@@ -11,10 +11,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each, label_selector, named, one_of
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, label_selector, named, one_of
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 _OPERATIONS: Final = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"]
 _SCOPES: Final = ["*", "Cluster", "Namespaced"]
@@ -26,7 +27,7 @@ _REVIEWS: Final = {"v1", "v1beta1"}
 _CONDITIONS_MAX: Final = 64
 
 
-def missing(owner: Object, **values: Any) -> None:
+def missing(owner: JsonObject, **values: Any) -> None:
     """Set what is absent or null."""
     for name, value in values.items():
         if owner.get(name) is None:
@@ -37,10 +38,10 @@ class WebhookConfigurationStrategy(ResourceStrategy):
     has_generation = True
     allow_unconditional_update = False
 
-    def missing_feature(self, obj: Object) -> str:
+    def missing_feature(self, obj: JsonObject) -> str:
         return "admission webhooks"
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         for hook in obj.get("webhooks") or ():
             missing(
                 hook,
@@ -58,10 +59,10 @@ class WebhookConfigurationStrategy(ResourceStrategy):
             if service:
                 missing(service, port=443)
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return [*_webhooks(obj, _Leave())]
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*_webhooks(obj, _leave(obj.get("webhooks") or [], old.get("webhooks") or []))]
 
 
@@ -77,7 +78,7 @@ class _Leave:
     conditions: bool = False
 
 
-def _leave(new: Sequence[Object], old: Sequence[Object]) -> _Leave:
+def _leave(new: Sequence[JsonObject], old: Sequence[JsonObject]) -> _Leave:
     known = [hook.get("name", "") for hook in old]
     return _Leave(
         side_effects=any(hook.get("sideEffects") not in _NO_EFFECTS for hook in old),
@@ -95,7 +96,7 @@ def _leave(new: Sequence[Object], old: Sequence[Object]) -> _Leave:
     )
 
 
-def _webhooks(obj: Object, leave: _Leave) -> Errors:
+def _webhooks(obj: JsonObject, leave: _Leave) -> Errors:
     seen: set[str] = set()
     for path, hook in each(obj.get("webhooks"), "webhooks"):
         yield from _webhook(hook, path, leave)
@@ -105,7 +106,7 @@ def _webhooks(obj: Object, leave: _Leave) -> Errors:
         seen.add(name)
 
 
-def _webhook(hook: Object, path: str, leave: _Leave) -> Errors:
+def _webhook(hook: JsonObject, path: str, leave: _Leave) -> Errors:
     yield from _qualified(hook.get("name", ""), f"{path}.name")
     for where, each_rule in each(hook.get("rules"), f"{path}.rules"):
         yield from rule(each_rule, where)
@@ -146,7 +147,7 @@ def _review_versions(versions: Sequence[str], path: str, *, is_any: bool) -> Err
         yield field.invalid(path, versions, "must include at least one of v1, v1beta1")
 
 
-def match_conditions(conditions: Sequence[Object] | None, path: str) -> Errors:
+def match_conditions(conditions: Sequence[JsonObject] | None, path: str) -> Errors:
     """Names and that there are expressions; those are not compiled."""
     if len(conditions or ()) > _CONDITIONS_MAX:
         yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
@@ -173,7 +174,7 @@ def _qualified(name: str, path: str) -> Errors:
         yield field.invalid(path, name, text)
 
 
-def _client(config: Object, path: str) -> Errors:
+def _client(config: JsonObject, path: str) -> Errors:
     url, service = config.get("url"), config.get("service")
     if (url is None) is (service is None):
         yield field.required(path, "exactly one of url or service is required")
@@ -199,7 +200,7 @@ def _url(url: str, path: str) -> Errors:
             yield field.invalid(path, part, text)
 
 
-def _service(service: Object, path: str) -> Errors:
+def _service(service: JsonObject, path: str) -> Errors:
     # Upstream hands over one for the other.
     for part, other in (("name", "namespace"), ("namespace", "name")):
         if not service.get(other):
@@ -232,7 +233,7 @@ def _alone(values: Sequence[str], path: str, what: str) -> Errors:
         yield field.invalid(path, list(values), text)
 
 
-def rule(held: Object, path: str) -> Errors:
+def rule(held: JsonObject, path: str) -> Errors:
     """Operations, groups, versions, resources and scope that a webhook or a policy is for."""
     operations = held.get("operations") or []
     where = f"{path}.operations"

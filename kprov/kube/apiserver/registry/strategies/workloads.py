@@ -20,8 +20,7 @@ from kprov.kube.apiserver.registry.strategies import apps_rules, job_rules, job_
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _INT32_MAX: Final = 2**31 - 1
 
@@ -31,16 +30,16 @@ class WorkloadStrategy(TemplateStrategy):
     #: The template is a part of the spec, not a pointer that may be nil.
     has_template = True
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         if spec.get("template") is not None or self.has_template:
             podspec_defaults.default_template(spec.setdefault("template", {}))
         self.default_own(obj, spec)
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         """Fields beside the template."""
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         template = obj["spec"].get("template")
         if template is None or (old is not None and not self.warns_again(obj, old)):
             return []
@@ -48,7 +47,7 @@ class WorkloadStrategy(TemplateStrategy):
             template.get("metadata") or {}, template["spec"], "spec.template"
         )
 
-    def warns_again(self, obj: Object, old: Object) -> bool:
+    def warns_again(self, obj: JsonObject, old: JsonObject) -> bool:
         """Whether an update tells what is to be said of the template."""
         generation: bool = obj["metadata"].get("generation") != old["metadata"].get("generation")
         return generation
@@ -58,28 +57,28 @@ class DeploymentStrategy(WorkloadStrategy):
     has_generation = True
     status_keeps = ("labels",)
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         _missing(spec, "replicas", 1)
         _missing(spec, "revisionHistoryLimit", 10)
         _missing(spec, "progressDeadlineSeconds", 600)
-        strategy: Object = spec.setdefault("strategy", {})
+        strategy: JsonObject = spec.setdefault("strategy", {})
         strategy["type"] = strategy.get("type") or "RollingUpdate"
         if strategy["type"] == "RollingUpdate":
-            rolling: Object = strategy.setdefault("rollingUpdate", {})
+            rolling: JsonObject = strategy.setdefault("rollingUpdate", {})
             _missing(rolling, "maxUnavailable", "25%")
             _missing(rolling, "maxSurge", "25%")
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.deployment(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*apps_rules.deployment(obj, old), *apps_rules.immutable_selector(obj, old)]
 
-    def is_new_generation(self, obj: Object, old: Object) -> bool:
+    def is_new_generation(self, obj: JsonObject, old: JsonObject) -> bool:
         """Replica sets have a deployment's annotations, too."""
         return super().is_new_generation(obj, old) or differs(obj, old, "annotations")
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(status_rules.deployment(obj, old))
 
 
@@ -87,19 +86,19 @@ class ReplicaSetStrategy(WorkloadStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0}
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         _missing(spec, "replicas", 1)
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.replicas": str((obj.get("status") or {}).get("replicas", 0))}
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.replica_set(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*apps_rules.replica_set(obj, old), *apps_rules.immutable_selector(obj, old)]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(status_rules.replica_set(obj))
 
 
@@ -108,7 +107,7 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
     orphan_by_default = True
     has_template = False
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         _missing(spec, "replicas", 1)
         labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
         if labels:
@@ -117,20 +116,20 @@ class ReplicationControllerStrategy(ReplicaSetStrategy):
             if not obj["metadata"].get("labels"):
                 obj["metadata"]["labels"] = dict(labels)
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
         self.default(obj)  # labels that it was sent without, of the template that it keeps
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         """Upstream warns of the template that an update replaces."""
         if old is None:
             return super().warnings(obj, None)
         return super().warnings(old, None) if self.warns_again(obj, old) else []
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.replication_controller(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(apps_rules.replication_controller(obj, old))
 
 
@@ -140,7 +139,7 @@ _TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 class DaemonSetStrategy(WorkloadStrategy):
     has_generation = True
 
-    def warns_again(self, obj: Object, old: Object) -> bool:
+    def warns_again(self, obj: JsonObject, old: JsonObject) -> bool:
         different: bool = obj["spec"]["template"] != old["spec"]["template"]
         return different
 
@@ -151,30 +150,30 @@ class DaemonSetStrategy(WorkloadStrategy):
         "numberReady": 0,
     }
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
-        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations: JsonObject = obj["metadata"].setdefault("annotations", {})
         annotations[_TEMPLATE_GENERATION] = str(max(1, _template_generation(obj)))
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """The annotation is a field of old, which counts changes of the template."""
         super().prepare_for_update(context, obj, old)
         changed = obj["spec"]["template"] != old["spec"]["template"]
-        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations: JsonObject = obj["metadata"].setdefault("annotations", {})
         annotations[_TEMPLATE_GENERATION] = str(_template_generation(old) + changed)
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
-        annotations: Object = obj["metadata"].setdefault("annotations", {})
+        annotations: JsonObject = obj["metadata"].setdefault("annotations", {})
         annotations[_TEMPLATE_GENERATION] = str(_template_generation(old))
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         obj["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "0")
         _missing(spec, "revisionHistoryLimit", 10)
-        strategy: Object = spec.setdefault("updateStrategy", {})
+        strategy: JsonObject = spec.setdefault("updateStrategy", {})
         strategy["type"] = strategy.get("type") or "RollingUpdate"
         if strategy["type"] == "RollingUpdate":
-            rolling: Object = strategy.setdefault("rollingUpdate", {})
+            rolling: JsonObject = strategy.setdefault("rollingUpdate", {})
             _missing(rolling, "maxUnavailable", 1)
             _missing(rolling, "maxSurge", 0)
         elif strategy.get("rollingUpdate") is not None:
@@ -182,17 +181,17 @@ class DaemonSetStrategy(WorkloadStrategy):
             _missing(strategy["rollingUpdate"], "maxUnavailable", 0)
             _missing(strategy["rollingUpdate"], "maxSurge", 0)
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.daemon_set(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*apps_rules.immutable_selector(obj, old), *apps_rules.daemon_set(obj, old)]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(status_rules.daemon_set(obj, old))
 
 
-def _template_generation(obj: Object) -> int:
+def _template_generation(obj: JsonObject) -> int:
     """Of a daemon set: the count of its templates, which stands in an annotation. BadRequest."""
     text = (obj["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0")
     if not re.fullmatch("[+-]?[0-9]+", text):
@@ -205,7 +204,7 @@ class StatefulSetStrategy(WorkloadStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {"replicas": 0, "availableReplicas": 0}
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         found = super().warnings(obj, old)
         for where, claim in checks.each(obj["spec"].get("volumeClaimTemplates"), "spec.volumeClaimTemplates"):
             found += claim_validation.warnings(claim["spec"], where)
@@ -214,26 +213,26 @@ class StatefulSetStrategy(WorkloadStrategy):
             found.append(f"spec.revisionHistoryLimit: {text}")
         return found
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         """A field whose feature is off stays where it was used."""
         before = old["spec"]["updateStrategy"].get("rollingUpdate") or {}
         if before.get("maxUnavailable") is None:
             (obj["spec"]["updateStrategy"].get("rollingUpdate") or {}).pop("maxUnavailable", None)
         super().prepare_for_update(context, obj, old)
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         spec["podManagementPolicy"] = spec.get("podManagementPolicy") or "OrderedReady"
-        strategy: Object = spec.setdefault("updateStrategy", {})
+        strategy: JsonObject = spec.setdefault("updateStrategy", {})
         if not strategy.get("type"):
             strategy["type"] = "RollingUpdate"
             strategy.setdefault("rollingUpdate", {})
         if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
             _missing(strategy["rollingUpdate"], "partition", 0)
-        retention: Object = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
+        retention: JsonObject = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
         for name in ("whenDeleted", "whenScaled"):
             retention[name] = retention.get(name) or "Retain"
         _missing(spec, "replicas", 1)
@@ -241,17 +240,17 @@ class StatefulSetStrategy(WorkloadStrategy):
         for claim in spec.get("volumeClaimTemplates") or ():
             claim.setdefault("apiVersion", "v1")
             claim.setdefault("kind", "PersistentVolumeClaim")
-            claim_spec: Object = claim.setdefault("spec", {})
+            claim_spec: JsonObject = claim.setdefault("spec", {})
             _missing(claim_spec, "volumeMode", "Filesystem")
             claim.setdefault("status", {}).setdefault("phase", "Pending")
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.stateful_set(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [*apps_rules.stateful_set(obj, old), *apps_rules.stateful_set_update(obj, old)]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(status_rules.stateful_set(obj, old))
 
 
@@ -269,13 +268,13 @@ class JobStrategy(WorkloadStrategy):
             )
         ]
 
-    def default_own(self, obj: Object, spec: Object) -> None:
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
         default_job_spec(spec)
         labels = spec["template"]["metadata"].get("labels")
         if labels and not obj["metadata"].get("labels"):
             obj["metadata"]["labels"] = dict(labels)
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         own = obj["spec"]["template"]["metadata"].get("labels") or {}
         defaulted = (obj["metadata"].get("labels") or {}) == own
@@ -285,17 +284,17 @@ class JobStrategy(WorkloadStrategy):
         if labels and defaulted:
             obj["metadata"]["labels"] = dict(labels)
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
         self.default(obj)  # labels that it was sent without, of the template that it keeps
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         return {"status.successful": str((obj.get("status") or {}).get("succeeded", 0))}
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(job_rules.job(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return [
             *metadata_update.as_new_again(obj),
             *job_rules.job(obj, old),
@@ -303,23 +302,23 @@ class JobStrategy(WorkloadStrategy):
             *job_rules.job_update(obj, old),
         ]
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(job_status_rules.job_status(obj, old))
 
 
-def _generate_selector(obj: Object) -> None:
+def _generate_selector(obj: JsonObject) -> None:
     """Label the pods with the job's uid and name, and select these."""
     uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
-    labels: Object = obj["spec"]["template"]["metadata"].setdefault("labels", {})
+    labels: JsonObject = obj["spec"]["template"]["metadata"].setdefault("labels", {})
     own = {"batch.kubernetes.io/controller-uid": uid}
     both = {"controller-uid": uid, "job-name": name, "batch.kubernetes.io/job-name": name}
     for key, value in (own | both).items():
         labels.setdefault(key, value)
-    selector: Object = obj["spec"].setdefault("selector", {})
+    selector: JsonObject = obj["spec"].setdefault("selector", {})
     selector.setdefault("matchLabels", {}).update(own)
 
 
-def default_job_spec(spec: Object) -> None:
+def default_job_spec(spec: JsonObject) -> None:
     """Defaults of a job that templates of cron jobs have, too."""
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = spec["parallelism"] = 1
@@ -334,7 +333,7 @@ def default_job_spec(spec: Object) -> None:
     _default_failure_policy(spec)
 
 
-def _default_failure_policy(spec: Object) -> None:
+def _default_failure_policy(spec: JsonObject) -> None:
     for rule in (spec.get("podFailurePolicy") or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             pattern["status"] = pattern.get("status") or "True"
@@ -344,23 +343,23 @@ class CronJobStrategy(TemplateStrategy):
     has_generation = True
     new_status: Mapping[str, Any] | None = {}
 
-    def template(self, obj: Object) -> Object | None:
-        found: Object = obj["spec"]["jobTemplate"]["spec"]["template"]
+    def template(self, obj: JsonObject) -> JsonObject | None:
+        found: JsonObject = obj["spec"]["jobTemplate"]["spec"]["template"]
         return found
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         spec["concurrencyPolicy"] = spec.get("concurrencyPolicy") or "Allow"
         _missing(spec, "suspend", False)
         _missing(spec, "successfulJobsHistoryLimit", 3)
         _missing(spec, "failedJobsHistoryLimit", 1)
-        template: Object = spec.setdefault("jobTemplate", {})
+        template: JsonObject = spec.setdefault("jobTemplate", {})
         template.setdefault("metadata", {})
-        job: Object = template.setdefault("spec", {})
+        job: JsonObject = template.setdefault("spec", {})
         podspec_defaults.default_template(job.setdefault("template", {}))
         _default_failure_policy(job)
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         found = super().warnings(obj, old)
         if old is not None and "TZ" in obj["spec"].get("schedule", ""):
             # The doubled step of the path is upstream's.
@@ -370,10 +369,10 @@ class CronJobStrategy(TemplateStrategy):
             )
         return found
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(job_rules.cron_job(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(job_rules.cron_job(obj, old))
 
 
@@ -381,35 +380,35 @@ class PodTemplateStrategy(TemplateStrategy):
     has_generation = True
     returns_deleted = True
 
-    def template(self, obj: Object) -> Object | None:
-        found: Object = obj["template"]
+    def template(self, obj: JsonObject) -> JsonObject | None:
+        found: JsonObject = obj["template"]
         return found
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         podspec_defaults.default_template(obj.setdefault("template", {}))
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         if old is not None and obj["metadata"].get("generation") == old["metadata"].get("generation"):
             return []
         template = obj["template"]
         return podspec_warnings.pod_warnings(template.get("metadata") or {}, template["spec"], "template")
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(template_validation.template(obj["template"], "template"))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(template_validation.template(obj["template"], "template", old["template"]))
 
 
 class ControllerRevisionStrategy(ResourceStrategy):
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(apps_rules.controller_revision(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(apps_rules.controller_revision_update(obj, old))
 
 
-def _missing(owner: Object, name: str, value: Any) -> None:
+def _missing(owner: JsonObject, name: str, value: Any) -> None:
     """Set what is absent or null; zero and false are values."""
     if owner.get(name) is None:
         owner[name] = value

@@ -10,7 +10,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver import configuration
 from kprov.kube.apiserver.storage.encryption.transformers import (
@@ -24,8 +24,8 @@ from kprov.kube.apiserver.storage.encryption.transformers import (
 )
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
 #: (resource, group); "*" is a wildcard.
 GroupResource = tuple[str, str]
 
@@ -72,7 +72,7 @@ def load(path: str) -> Transformers:
     return build(configuration.load(FILE, path), path)
 
 
-def build(document: Object, path: str) -> Transformers:
+def build(document: JsonObject, path: str) -> Transformers:
     """From a document of FILE's shape."""
     entries = document.get("resources") or []
     configuration.refuse(FILE, path, validate(entries))
@@ -113,7 +113,7 @@ def shown(named: GroupResource) -> str:
     return f"{resource}.{group}" if group or resource == "*" else resource
 
 
-def validate(entries: Sequence[Object]) -> Iterable[FieldError]:
+def validate(entries: Sequence[JsonObject]) -> Iterable[FieldError]:
     """All rules but masking, which build() sees."""
     if not entries:
         yield field.required("resources", "at least one resources is required")
@@ -170,7 +170,7 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _check_provider(provider: Object, at: str) -> Iterable[FieldError]:
+def _check_provider(provider: JsonObject, at: str) -> Iterable[FieldError]:
     # `identity:` without a value is null in YAML, and no provider for upstream either.
     given = [name for name in _PROVIDERS if provider.get(name) is not None]
     if not given:
@@ -189,7 +189,7 @@ def _check_provider(provider: Object, at: str) -> Iterable[FieldError]:
         yield from _check_keys(provider[name].get("keys") or [], f"{at}.{name}.keys", _CIPHERS[name][1])
 
 
-def _check_keys(keys: Sequence[Object], at: str, sizes: tuple[int, ...]) -> Iterable[FieldError]:
+def _check_keys(keys: Sequence[JsonObject], at: str, sizes: tuple[int, ...]) -> Iterable[FieldError]:
     if not keys:
         yield field.required(at, "at least one keys is required")
     for index, key in enumerate(keys):
@@ -215,7 +215,7 @@ def _decoded(text: str) -> bytes | None:
         return None
 
 
-def _provider(document: Object) -> Provider:
+def _provider(document: JsonObject) -> Provider:
     name = next(name for name in _PROVIDERS if document.get(name) is not None)
     if name == "identity":
         return Provider()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 
 from kprov.kube.component_helpers.quota.evaluator import Objects, scopes_of
 from kprov.kube.component_helpers.quota.registry import Evaluators
 from kprov.kube.component_helpers.quota.usage import used_of
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
-World = dict[tuple[str, str], list[Object]]
+World = dict[tuple[str, str], list[JsonObject]]
 
 
 def objects_of(world: World) -> Objects:
-    def objects(group: str, plural: str, namespace: str) -> Iterable[Object]:
+    def objects(group: str, plural: str, namespace: str) -> Iterable[JsonObject]:
         del namespace
         return world.get((group, plural), [])
 
@@ -27,13 +26,13 @@ def evaluators(world: World | None = None) -> Evaluators:
     return Evaluators(objects_of(world or {}))
 
 
-def used(group: str, plural: str, obj: Object, world: World | None = None) -> dict[str, str]:
+def used(group: str, plural: str, obj: JsonObject, world: World | None = None) -> dict[str, str]:
     evaluator = evaluators(world).of(group, plural)
     assert evaluator is not None
     return {name: str(amount) for name, amount in evaluator.usage(obj).items()}
 
 
-def in_scope(plural: str, scope: Object, obj: Object) -> bool:
+def in_scope(plural: str, scope: JsonObject, obj: JsonObject) -> bool:
     evaluator = evaluators().of("", plural)
     assert evaluator is not None
     return evaluator.in_scope(scope, obj)
@@ -66,7 +65,7 @@ def test_an_ended_pod_is_only_an_object() -> None:
         ({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}, "1", "1"),
     ],
 )
-def test_services_by_type(spec: Object, ports: str, balancers: str) -> None:
+def test_services_by_type(spec: JsonObject, ports: str, balancers: str) -> None:
     found = used("", "services", {"spec": spec | {"ports": [{"port": 1}, {"port": 2, "nodePort": 30000}]}})
     assert (found["services.nodeports"], found["services.loadbalancers"]) == (ports, balancers)
 
@@ -99,7 +98,7 @@ def test_devices_count_in_the_worst_case_and_as_extended_resources() -> None:
 
 
 def test_scopes_of_pods() -> None:
-    plain: Object = {"spec": {"containers": []}}
+    plain: JsonObject = {"spec": {"containers": []}}
     ending = {"spec": {"containers": [], "activeDeadlineSeconds": 5}}
     assert in_scope("pods", {"scopeName": "Terminating"}, ending)
     assert in_scope("pods", {"scopeName": "NotTerminating"}, plain)
@@ -118,7 +117,7 @@ def test_scopes_of_claims() -> None:
 
 
 def test_a_namespaces_use_is_counted_within_the_scopes() -> None:
-    pods: list[Object] = [
+    pods: list[JsonObject] = [
         {"spec": {"containers": []}},
         {"spec": {"containers": [], "activeDeadlineSeconds": 1}},
     ]

@@ -6,15 +6,14 @@ Source: upstream pkg/registry/core/event/strategy.go, pkg/apis/core/validation/e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import field, internal_types, names, status
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _GROUP: Final = "events.k8s.io"
 _SHORT, _LONG = 128, 1024
@@ -41,7 +40,7 @@ class EventStrategy(ResourceStrategy):
     collects_garbage = False
     pages_any_version = True
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         """Both versions always show these fields; clients in Python insist on some of them."""
         for name in ("firstTimestamp", "lastTimestamp", "eventTime"):
             obj.setdefault(name, None)
@@ -49,12 +48,12 @@ class EventStrategy(ResourceStrategy):
             obj.setdefault(name, "")
         obj.setdefault("source", {})
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         if context.info.api_group == _GROUP:
             self._refuse(obj, _legacy(obj, is_new=True) + _series(obj) + _strict(obj))
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
         if context.info.api_group == _GROUP:
             errors = metadata_update.validate(self.resource, obj, old) + _legacy(obj, is_new=True)
@@ -63,18 +62,18 @@ class EventStrategy(ResourceStrategy):
                 errors += _series(obj)
             self._refuse(obj, errors + _changed(obj, old))
 
-    def _refuse(self, obj: Object, errors: list[FieldError]) -> None:
+    def _refuse(self, obj: JsonObject, errors: list[FieldError]) -> None:
         if errors:
             errors = internal_types.retold(errors, internal_types.at(("", "v1", "Event")))
             raise status.invalid(self.resource.group, "Event", obj["metadata"].get("name", ""), errors)
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return _legacy(obj, is_new=False)
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return _legacy(obj, is_new=False)
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         involved, source = obj.get("involvedObject") or {}, obj.get("source") or {}
         reporter = obj.get("reportingComponent", "")
         parts = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -86,7 +85,7 @@ class EventStrategy(ResourceStrategy):
         }
 
 
-def _legacy(obj: Object, *, is_new: bool) -> list[FieldError]:
+def _legacy(obj: JsonObject, *, is_new: bool) -> list[FieldError]:
     """The rules of every event, by either version."""
     namespace = obj["metadata"].get("namespace", "")
     involved = (obj.get("involvedObject") or {}).get("namespace", "")
@@ -111,7 +110,7 @@ def _legacy(obj: Object, *, is_new: bool) -> list[FieldError]:
     return errors
 
 
-def _series(obj: Object) -> list[FieldError]:
+def _series(obj: JsonObject) -> list[FieldError]:
     series = obj.get("series")
     if series is None:
         return []
@@ -123,7 +122,7 @@ def _series(obj: Object) -> list[FieldError]:
     return errors
 
 
-def _strict(obj: Object) -> list[FieldError]:
+def _strict(obj: JsonObject) -> list[FieldError]:
     """What a new-style event must have, and what it must not."""
     errors = []
     if not obj.get("eventTime"):
@@ -143,7 +142,7 @@ def _strict(obj: Object) -> list[FieldError]:
     return errors
 
 
-def _changed(obj: Object, old: Object) -> list[FieldError]:
+def _changed(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     errors = []
     for name, shown in _FIXED:
         new, before = obj.get(name), old.get(name)

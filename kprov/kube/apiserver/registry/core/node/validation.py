@@ -11,11 +11,12 @@ import re
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec.resources import quantity_value
 from kprov.kube.apiserver.registry.podspec.scheduling import EFFECTS
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 _FEATURE: Final = "[A-Z][a-zA-Z0-9]*(/[a-zA-Z][a-zA-Z0-9]*)*"
 _FEATURE_MAX: Final = 253
@@ -25,7 +26,7 @@ _FEATURE_TEXT: Final = (
 )
 
 
-def node(obj: Object) -> Errors:
+def node(obj: JsonObject) -> Errors:
     spec, status = obj["spec"], obj.get("status") or {}
     yield from _taints(spec)
     yield from _resources(status)
@@ -40,7 +41,7 @@ def node(obj: Object) -> Errors:
             yield field.invalid("spec.podCIDRs", ranges, text)
 
 
-def node_update(obj: Object, old: Object) -> Errors:
+def node_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Of the node as of its status; an update of the node is validated as a new node, too."""
     spec, before, status = obj["spec"], old["spec"], obj.get("status") or {}
     yield from _resources(status)
@@ -59,7 +60,7 @@ def node_update(obj: Object, old: Object) -> Errors:
         yield field.forbidden("spec.externalID", "may not be updated")
 
 
-def _taints(spec: Object) -> Errors:
+def _taints(spec: JsonObject) -> Errors:
     seen: set[tuple[str, str]] = set()
     # Upstream's paths of taints start at the metadata.
     for path, taint in each(spec.get("taints"), "metadata.taints"):
@@ -77,13 +78,13 @@ def _taints(spec: Object) -> Errors:
         seen.add((key, effect))
 
 
-def _resources(status: Object) -> Errors:
+def _resources(status: JsonObject) -> Errors:
     for part in ("capacity", "allocatable"):
         for name, amount in (status.get(part) or {}).items():
             yield from quantity_value(name, amount, f"status.{part}.{name}")
 
 
-def _features(status: Object) -> Errors:
+def _features(status: JsonObject) -> Errors:
     features = status.get("declaredFeatures") or []
     for index, (path, name) in enumerate(each(features, "status.declaredFeatures")):
         before = features[index - 1] if index else ""
@@ -95,8 +96,8 @@ def _features(status: Object) -> Errors:
             yield field.invalid(path, name, f"invalid feature name {json.dumps(name)}: {text}")
 
 
-def _addresses(status: Object) -> Errors:
-    seen: list[Object] = []
+def _addresses(status: JsonObject) -> Errors:
+    seen: list[JsonObject] = []
     for path, address in each(status.get("addresses"), "status.addresses"):
         if address in seen:
             yield field.duplicate(path, address)

@@ -9,10 +9,11 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec import volumes as sources
 from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery.json_object import JsonObject
 
 _RECLAIM: Final = ["Delete", "Recycle", "Retain"]
 _CSI_SECRETS: Final = (
@@ -41,26 +42,26 @@ _MOUNTED: Final = {
 }
 
 
-def persistent_volume(obj: Object, old: Object | None = None) -> Errors:
+def persistent_volume(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     yield from _whole(obj, old)
     yield from _mount_options(obj)
 
 
-def _mount_options(obj: Object) -> Errors:
+def _mount_options(obj: JsonObject) -> Errors:
     """The annotation of old, for kinds that are mounted by name."""
     if _OPTIONS in (obj["metadata"].get("annotations") or {}) and not _MOUNTED & obj["spec"].keys():
         text = "may not specify mount options for this volume type"
         yield field.forbidden(f"metadata.annotations.{_OPTIONS}", text)
 
 
-def _whole(obj: Object, old: Object | None) -> Errors:
+def _whole(obj: JsonObject, old: JsonObject | None) -> Errors:
     near = ((old or {}).get("spec") or {}).get("nodeAffinity") or {}
     any_values = scheduling.has_wrong_values(near.get("required"))
     yield from volume_spec(obj["spec"], "spec", obj["metadata"].get("name", ""), any_values=any_values)
 
 
 def volume_spec(
-    spec: Object, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
+    spec: JsonObject, path: str, name: str = "", *, inline: bool = False, any_values: bool = False
 ) -> Errors:
     """Of a volume with that name, or of one that an attachment describes itself.
 
@@ -97,7 +98,7 @@ def volume_spec(
             yield field.required(f"{path}.csi", "has to be specified when using volumeAttributesClassName")
 
 
-def _inline(spec: Object, path: str) -> Errors:
+def _inline(spec: JsonObject, path: str) -> Errors:
     for part in ("claimRef", "capacity"):
         if spec.get(part) if part == "capacity" else spec.get(part) is not None:
             yield field.forbidden(f"{path}.{part}", f"may not be specified {_INLINE}")
@@ -110,7 +111,7 @@ def _only(value: str | None, path: str, text: str, allowed: str) -> Errors:
         yield field.forbidden(path, f"{text} {_INLINE}")
 
 
-def _node_affinity(affinity: Object | None, path: str, *, any_values: bool) -> Errors:
+def _node_affinity(affinity: JsonObject | None, path: str, *, any_values: bool) -> Errors:
     if affinity is None:
         return
     if affinity.get("required") is None:
@@ -119,7 +120,7 @@ def _node_affinity(affinity: Object | None, path: str, *, any_values: bool) -> E
         yield from scheduling.node_selector(affinity["required"], f"{path}.required", any_values=any_values)
 
 
-def _capacity(given: Object | None) -> Errors:
+def _capacity(given: JsonObject | None) -> Errors:
     capacity = given or {}
     if not capacity:
         yield field.required("spec.capacity")
@@ -133,7 +134,7 @@ def _capacity(given: Object | None) -> Errors:
             yield field.invalid(f"spec.capacity[{name}]", amount, "must be greater than zero")
 
 
-def _sources(spec: Object, path: str, volume: str) -> Errors:
+def _sources(spec: JsonObject, path: str, volume: str) -> Errors:
     found = 0
     for kind, check in _SOURCES.items():
         source = spec.get(kind)
@@ -156,19 +157,19 @@ def _sources(spec: Object, path: str, volume: str) -> Errors:
         yield field.required(path, "must specify a volume type")
 
 
-def _azure_file(source: Object, path: str) -> Errors:
+def _azure_file(source: JsonObject, path: str) -> Errors:
     yield from checks.required(source, path, "secretName", "shareName")
     if source.get("secretNamespace") == "":
         yield field.required(f"{path}.secretNamespace")
 
 
-def _cinder(source: Object, path: str) -> Errors:
+def _cinder(source: JsonObject, path: str) -> Errors:
     yield from checks.required(source, path, "volumeID")
     if source.get("secretRef") is not None:
         yield from checks.required(source["secretRef"], f"{path}.secretRef", "name", "namespace")
 
 
-def _glusterfs(source: Object, path: str) -> Errors:
+def _glusterfs(source: JsonObject, path: str) -> Errors:
     yield from checks.required(source, path, "endpoints", "path")
     namespace, where = source.get("endpointsNamespace"), f"{path}.endpointsNamespace"
     if namespace == "":
@@ -178,7 +179,7 @@ def _glusterfs(source: Object, path: str) -> Errors:
         yield from checks.named(namespace, where, names.is_dns1123_label)
 
 
-def _iscsi(source: Object, path: str) -> Errors:
+def _iscsi(source: JsonObject, path: str) -> Errors:
     yield from checks.required(source, path, "targetPortal", "iqn")
     if source.get("iqn"):
         yield from sources.iscsi_name(source["iqn"], f"{path}.iqn", "must be valid format")
@@ -194,16 +195,16 @@ def _iscsi(source: Object, path: str) -> Errors:
         )
 
 
-def _local(source: Object, path: str) -> Errors:
+def _local(source: JsonObject, path: str) -> Errors:
     yield from checks.required(source, path, "path")
     yield from checks.no_backsteps(source.get("path", ""), f"{path}.path")
 
 
-def _storage_os(source: Object, path: str) -> Errors:
+def _storage_os(source: JsonObject, path: str) -> Errors:
     yield from sources.storage_os(source, path, namespace=True)
 
 
-def _csi(source: Object, path: str) -> Errors:
+def _csi(source: JsonObject, path: str) -> Errors:
     yield from sources.csi_driver_name(source.get("driver", ""), f"{path}.driver")
     yield from checks.required(source, path, "volumeHandle")
     for part in _CSI_SECRETS:
@@ -240,7 +241,7 @@ _SOURCES: Final[dict[str, sources.Source]] = {
 }
 
 
-def _is_same(affinity: Object | None, before: Object) -> bool:
+def _is_same(affinity: JsonObject | None, before: JsonObject) -> bool:
     """Whether no more has changed than keys of labels to those that replaced them.
 
     To none at all, too, from a key that has not been replaced, as upstream has it.
@@ -262,14 +263,14 @@ def _is_same(affinity: Object | None, before: Object) -> bool:
     )
 
 
-def _is_renamed(need: Object, before: Object) -> bool:
+def _is_renamed(need: JsonObject, before: JsonObject) -> bool:
     key, had = need.get("key", ""), before.get("key", "")
     if key != had and _REPLACED.get(had, "") == key:
         before = before | {"key": key}
     return need == before
 
 
-def persistent_volume_update(obj: Object, old: Object) -> Errors:
+def persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Upstream judges the whole twice, and clients see both."""
     yield from persistent_volume(obj, old)
     yield from _whole(obj, old)
@@ -292,9 +293,9 @@ def persistent_volume_update(obj: Object, old: Object) -> Errors:
         yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
 
 
-def _source(spec: Object, before: Object) -> Object:
+def _source(spec: JsonObject, before: JsonObject) -> JsonObject:
     """The volume's source; a secret for expansion may come later."""
-    found: Object = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
+    found: JsonObject = {kind: spec[kind] for kind in _SOURCES if spec.get(kind) is not None}
     if "csi" in found and "controllerExpandSecretRef" not in (
         before.get("csi") or {"controllerExpandSecretRef": 0}
     ):

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, nanos
+from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep
 from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery.json_object import JsonObject
 
 MODES: Final = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 VOLUME_MODES: Final = ["Block", "Filesystem"]
@@ -30,7 +31,7 @@ _RESIZING: Final = [
 ]
 
 
-def access_modes(spec: Object, path: str, missing: str = "") -> Errors:
+def access_modes(spec: JsonObject, path: str, missing: str = "") -> Errors:
     """`missing`: what is said of no mode at all, before the modes themselves are looked at."""
     if not spec.get("accessModes"):
         yield field.required(f"{path}.accessModes", missing)
@@ -44,7 +45,7 @@ def known_modes(modes: Sequence[str], path: str) -> Errors:
         yield field.forbidden(path, "may not use ReadWriteOncePod with other access modes")
 
 
-def claim_spec(spec: Object, path: str, *, new: bool = True, any_values: bool = False) -> Errors:
+def claim_spec(spec: JsonObject, path: str, *, new: bool = True, any_values: bool = False) -> Errors:
     """Of a claim or a template of claims.
 
     A source's group that was bad before may stay (`new` is false), as may what the selector compares with
@@ -66,7 +67,7 @@ def claim_spec(spec: Object, path: str, *, new: bool = True, any_values: bool = 
     yield from checks.given(spec, path, _CLASS, names.is_dns1123_subdomain)
 
 
-def _sources(spec: Object, path: str, *, new: bool) -> Errors:
+def _sources(spec: JsonObject, path: str, *, new: bool) -> Errors:
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     for part, value in (("dataSource", source), ("dataSourceRef", reference)):
         if value is None:
@@ -88,11 +89,11 @@ def _sources(spec: Object, path: str, *, new: bool) -> Errors:
         yield field.invalid(path, _SHOWN, "must match dataSourceRef")
 
 
-def _differ(source: Object, reference: Object) -> bool:
+def _differ(source: JsonObject, reference: JsonObject) -> bool:
     return any(source.get(part) != reference.get(part) for part in ("apiGroup", "kind", "name"))
 
 
-def claim_update(obj: Object, old: Object) -> Errors:
+def claim_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Immutable once it is there, but for more storage, the attributes class, and being bound."""
     spec, before = obj["spec"], old["spec"]
     named_before = any((before.get(part) or {}).get("apiGroup") for part in ("dataSource", "dataSourceRef"))
@@ -125,24 +126,24 @@ def claim_update(obj: Object, old: Object) -> Errors:
             yield field.forbidden(f"spec.{_CLASS}", text)
 
 
-def _requested(spec: Object) -> str | None:
+def _requested(spec: JsonObject) -> str | None:
     amount: str | None = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     return amount
 
 
-def _with_storage(resources: Object, amount: str | None) -> Object:
+def _with_storage(resources: JsonObject, amount: str | None) -> JsonObject:
     """Of a claim that asks for something: with the amount it asked for before."""
     if not resources.get("requests"):
         return resources
     return resources | {"requests": resources["requests"] | {"storage": amount or "0"}}
 
 
-def _annotation(obj: Object) -> str | None:
+def _annotation(obj: JsonObject) -> str | None:
     found: str | None = (obj["metadata"].get("annotations") or {}).get(_BETA_CLASS)
     return found
 
 
-def _class_is_upgraded(obj: Object, old: Object) -> bool:
+def _class_is_upgraded(obj: JsonObject, old: JsonObject) -> bool:
     """From the annotation of old to the field, with the same class."""
     had = _annotation(old)
     wanted = obj["spec"].get("storageClassName")
@@ -150,18 +151,18 @@ def _class_is_upgraded(obj: Object, old: Object) -> bool:
     return had is not None and old["spec"].get("storageClassName") is None and wanted == had and kept
 
 
-def _fits_annotation(spec: Object, old: Object) -> bool:
+def _fits_annotation(spec: JsonObject, old: JsonObject) -> bool:
     wanted = spec.get("storageClassName")
     return wanted is not None and _annotation(old) in {None, wanted}
 
 
-def _beta_class(obj: Object, old: Object) -> Errors:
+def _beta_class(obj: JsonObject, old: JsonObject) -> Errors:
     if (_annotation(obj) or "") != (_annotation(old) or ""):
         path = f"metadata.annotations[{_BETA_CLASS}]"
         yield field.invalid(path, _annotation(obj) or "", checks.IMMUTABLE)
 
 
-def claim_status(obj: Object) -> Errors:
+def claim_status(obj: JsonObject) -> Errors:
     status = obj.get("status") or {}
     if not obj["spec"].get("accessModes"):
         yield field.required("Spec.accessModes")
@@ -189,7 +190,7 @@ def _key(name: str, path: str) -> Errors:
         yield field.not_supported(path, name, ["storage"])
 
 
-def claim_warnings(claim: Object) -> list[str]:
+def claim_warnings(claim: JsonObject) -> list[str]:
     """Of a claim, not of a template of claims."""
     found = []
     if _annotation(claim) is not None:
@@ -198,7 +199,7 @@ def claim_warnings(claim: Object) -> list[str]:
     return found + warnings(claim["spec"], "spec")
 
 
-def warnings(spec: Object, path: str) -> list[str]:
+def warnings(spec: JsonObject, path: str) -> list[str]:
     """Of a claim's spec: storage has no parts of bytes."""
     found = []
     for part in ("requests", "limits"):

@@ -6,25 +6,22 @@ pkg/registry/core/pod/strategy.go (mutatePodAffinity).
 
 from __future__ import annotations
 
-from typing import Any
-
 from kprov.kube.apiserver.registry.podspec.pod_resources import aggregate
 from kprov.kube.apiserver.registry.podspec.resources import HUGE
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _POD_LEVEL = {"cpu", "memory"}
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 
 
-def default_pod_resources(spec: Object) -> None:
+def default_pod_resources(spec: JsonObject) -> None:
     """A pod with limits as a whole requests what its containers do, or else those limits."""
-    resources: Object = spec["resources"]
+    resources: JsonObject = spec["resources"]
     if not resources.get("limits"):
         return
-    limits: Object = dict(resources["limits"])
-    requests: Object = dict(resources.get("requests") or {})
+    limits: JsonObject = dict(resources["limits"])
+    requests: JsonObject = dict(resources.get("requests") or {})
     for name, amount in aggregate(spec, "limits").items():
         if name.startswith(HUGE):
             limits.setdefault(name, str(amount))
@@ -37,7 +34,7 @@ def default_pod_resources(spec: Object) -> None:
     resources |= {part: values for part, values in (("limits", limits), ("requests", requests)) if values}
 
 
-def merge_label_keys(obj: Object) -> None:
+def merge_label_keys(obj: JsonObject) -> None:
     """MatchLabelKeys and mismatchLabelKeys as terms of their selectors, with the pod's own labels."""
     labels, spec = obj["metadata"].get("labels") or {}, obj["spec"]
     for constraint in spec.get("topologySpreadConstraints") or ():
@@ -51,7 +48,7 @@ def merge_label_keys(obj: Object) -> None:
             _merge(term, labels, "mismatchLabelKeys", "NotIn")
 
 
-def _merge(owner: Object, labels: Object, part: str, operator: str) -> None:
+def _merge(owner: JsonObject, labels: JsonObject, part: str, operator: str) -> None:
     selector = owner.get("labelSelector")
     added = [
         {"key": key, "operator": operator, "values": [labels[key]]}

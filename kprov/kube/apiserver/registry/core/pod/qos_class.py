@@ -5,16 +5,13 @@ Source: upstream pkg/apis/core/helper/qos/qos.go.
 
 from __future__ import annotations
 
-from typing import Any
-
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity, QuantityError
-
-Object = dict[str, Any]
 
 _COUNTED = ("cpu", "memory")
 
 
-def qos_class(spec: Object) -> str:
+def qos_class(spec: JsonObject) -> str:
     """Guaranteed, Burstable or BestEffort."""
     whole = spec.get("resources")
     if whole is not None:
@@ -33,7 +30,7 @@ def qos_class(spec: Object) -> str:
     return "Guaranteed" if guaranteed and requests == limits else "Burstable"
 
 
-def _sum(parts: list[Object], kind: str) -> dict[str, int]:
+def _sum(parts: list[JsonObject], kind: str) -> dict[str, int]:
     total: dict[str, int] = {}
     for part in parts:
         for name, amount in _amounts(part, kind).items():
@@ -41,7 +38,7 @@ def _sum(parts: list[Object], kind: str) -> dict[str, int]:
     return total
 
 
-def _amounts(resources: Object, kind: str) -> dict[str, int]:
+def _amounts(resources: JsonObject, kind: str) -> dict[str, int]:
     """Amounts of cpu and memory that are more than zero, in billionths."""
     found: dict[str, int] = {}
     for name in _COUNTED:

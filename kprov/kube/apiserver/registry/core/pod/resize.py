@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.registry.core.pod.qos_class import qos_class
 from kprov.kube.apiserver.registry.generic import metadata_update
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 
 _MIRROR: Final = "kubernetes.io/config.mirror"
 _RESIZABLE: Final = {"cpu", "memory"}
@@ -22,7 +23,7 @@ _KINDS: Final = ("containers", "initContainers")
 _ONLY: Final = "only cpu and memory resources are mutable"
 
 
-def pod_resize(obj: Object, old: Object) -> list[FieldError]:
+def pod_resize(obj: JsonObject, old: JsonObject) -> list[FieldError]:
     """`obj` has the old pod's spec, but for the resources and resize policies asked for."""
     before = old["spec"]
     if _MIRROR in (old["metadata"].get("annotations") or {}):
@@ -40,7 +41,7 @@ def pod_resize(obj: Object, old: Object) -> list[FieldError]:
     return [*errors, *_removed(obj["spec"], before), *_containers(obj["spec"], before)]
 
 
-def _whole(obj: Object, old: Object) -> Errors:
+def _whole(obj: JsonObject, old: JsonObject) -> Errors:
     status, spec, before = old.get("status") or {}, obj["spec"], old["spec"]
     if (status.get("qosClass") or qos_class(before)) != qos_class(spec):
         shown = (obj.get("status") or {}).get("qosClass", "")
@@ -68,7 +69,7 @@ def _whole(obj: Object, old: Object) -> Errors:
         yield field.forbidden("spec", f"{_ONLY} at pod-level")
 
 
-def _order(spec: Object, before: Object) -> Errors:
+def _order(spec: JsonObject, before: JsonObject) -> Errors:
     for kind in _KINDS:
         new, old = spec.get(kind) or (), before.get(kind) or ()
         if len(new) != len(old):
@@ -80,7 +81,7 @@ def _order(spec: Object, before: Object) -> Errors:
                 yield field.forbidden(f"{path}.name", text)
 
 
-def _removed(spec: Object, before: Object) -> Errors:
+def _removed(spec: JsonObject, before: JsonObject) -> Errors:
     for kind in reversed(_KINDS):
         for (path, one), other in zip(
             each(spec.get(kind), f"spec.{kind}"), before.get(kind) or (), strict=True
@@ -90,11 +91,11 @@ def _removed(spec: Object, before: Object) -> Errors:
                     yield field.forbidden(f"{path}.resources.{part}", f"resource {part} cannot be removed")
 
 
-def _lost(new: Object, old: Object, part: str) -> bool:
+def _lost(new: JsonObject, old: JsonObject, part: str) -> bool:
     return not (old.get(part) or {}).keys() <= (new.get(part) or {}).keys()
 
 
-def _containers(spec: Object, before: Object) -> Errors:
+def _containers(spec: JsonObject, before: JsonObject) -> Errors:
     for one, other in zip(spec.get("containers") or (), before.get("containers") or (), strict=True):
         if not _same_but_for_sizes(one, other):
             yield field.forbidden("spec", _ONLY)
@@ -116,14 +117,14 @@ def _containers(spec: Object, before: Object) -> Errors:
                 yield field.forbidden(path, text)
 
 
-def _same_but_for_sizes(new: Object, old: Object) -> bool:
+def _same_but_for_sizes(new: JsonObject, old: JsonObject) -> bool:
     """Claims are no part of what may be resized: a container that has some is never the same."""
     sizes = _fixed(new.get("resources") or {}, old.get("resources") or {})
     fixed = _full(new) | {"resources": {part: sizes[part] for part in _PARTS if part in sizes}}
     return fixed == _full(old) | {"resources": _bare(old.get("resources") or {})}
 
 
-def _fixed(new: Object, old: Object) -> dict[str, Any]:
+def _fixed(new: JsonObject, old: JsonObject) -> dict[str, Any]:
     """The resources asked for with the old CPU and memory."""
     fixed = dict(new)
     for part in _PARTS:
@@ -137,5 +138,5 @@ def _bare(resources: Mapping[str, Any]) -> dict[str, Any]:
     return {part: value for part, value in resources.items() if value}
 
 
-def _full(container: Object) -> dict[str, Any]:
+def _full(container: JsonObject) -> dict[str, Any]:
     return {name: value for name, value in container.items() if value not in (None, [], {})}

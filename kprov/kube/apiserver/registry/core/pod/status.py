@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import security
 from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
 
 #: Of a pod's status and of its spec.
 _KINDS: Final = (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers"))
@@ -23,7 +24,7 @@ _HEALTH: Final = ["Healthy", "Unhealthy", "Unknown"]
 _RESTARTED: Final = "may not be transitioned to non-terminated state"
 
 
-def pod_status(obj: Object, old: Object) -> Errors:
+def pod_status(obj: JsonObject, old: JsonObject) -> Errors:
     """The spec is the old pod's."""
     status, before, spec = obj.get("status") or {}, old.get("status") or {}, old["spec"]
     yield from pod_annotations.kept_annotations(obj, old)
@@ -58,7 +59,7 @@ def pod_status(obj: Object, old: Object) -> Errors:
             yield field.forbidden(path, "must not be specified in container status")
 
 
-def _conditions(conditions: Sequence[Object] | None) -> Errors:
+def _conditions(conditions: Sequence[JsonObject] | None) -> Errors:
     for where, condition in each(conditions, "status.conditions"):
         generation = condition.get("observedGeneration") or 0
         if generation < 0:
@@ -68,7 +69,7 @@ def _conditions(conditions: Sequence[Object] | None) -> Errors:
             yield from checks.named(kind, f"{where}.Type", names.is_qualified_name)
 
 
-def _nomination(status: Object, before: Object, spec: Object) -> Errors:
+def _nomination(status: JsonObject, before: JsonObject, spec: JsonObject) -> Errors:
     path, name = "status.nominatedNodeName", status.get("nominatedNodeName") or ""
     if not name or name == (before.get("nominatedNodeName") or ""):
         return
@@ -77,7 +78,7 @@ def _nomination(status: Object, before: Object, spec: Object) -> Errors:
         yield field.forbidden(path, "may not be set on pods that are already bound to a node")
 
 
-def _all_may_restart(spec: Object) -> bool:
+def _all_may_restart(spec: JsonObject) -> bool:
     """Some container's end starts all of them again."""
     return any(
         rule.get("action") == "RestartAllContainers"
@@ -88,7 +89,11 @@ def _all_may_restart(spec: Object) -> bool:
 
 
 def _states(
-    status: Object, before: Object, kind: str, spec: Object, containers: Sequence[Object] | None
+    status: JsonObject,
+    before: JsonObject,
+    kind: str,
+    spec: JsonObject,
+    containers: Sequence[JsonObject] | None,
 ) -> Errors:
     """What has ended for good stays so. `containers`: those of the spec, None for ephemeral ones."""
     for where, old in each(before.get(kind), f"status.{kind}"):
@@ -103,7 +108,7 @@ def _states(
             yield field.forbidden(f"{where}.state", _RESTARTED)
 
 
-def _restarts(container: Object, spec: Object, code: int) -> bool:
+def _restarts(container: JsonObject, spec: JsonObject, code: int) -> bool:
     policy = container.get("restartPolicy")
     if policy is not None:
         for rule in container.get("restartPolicyRules") or ():
@@ -117,7 +122,7 @@ def _restarts(container: Object, spec: Object, code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and code != 0)
 
 
-def _claims(claims: Sequence[Object] | None, spec: Object) -> Errors:
+def _claims(claims: Sequence[JsonObject] | None, spec: JsonObject) -> Errors:
     known, seen = {claim.get("name") for claim in spec.get("resourceClaims") or ()}, set()
     for where, claim in each(claims, "status.resourceClaimStatuses"):
         name = claim.get("name", "")
@@ -132,7 +137,7 @@ def _claims(claims: Sequence[Object] | None, spec: Object) -> Errors:
             yield from checks.named(claim["resourceClaimName"], path, names.is_dns1123_subdomain)
 
 
-def _extended_claim(claim: Object | None, spec: Object) -> Errors:
+def _extended_claim(claim: JsonObject | None, spec: JsonObject) -> Errors:
     if claim is None:
         return
     path = "status.extendedResourceClaimStatus"
@@ -163,7 +168,7 @@ def _extended_claim(claim: Object | None, spec: Object) -> Errors:
     yield from checks.needed(claim, path, "resourceClaimName", names.is_dns1123_subdomain)
 
 
-def _addresses(status: Object, before: Object, part: str) -> Errors:
+def _addresses(status: JsonObject, before: JsonObject, part: str) -> Errors:
     """At most one of each family; addresses that were there before are let be."""
     path, known = f"status.{part}", {one.get("ip", "") for one in before.get(part) or ()}
     texts = [one.get("ip", "") for one in status.get(part) or ()]
@@ -181,7 +186,7 @@ def _addresses(status: Object, before: Object, part: str) -> Errors:
         yield field.invalid(path, status[part], "may specify no more than one IP for each IP family")
 
 
-def _user(user: Object | None, system: str, path: str) -> Errors:
+def _user(user: JsonObject | None, system: str, path: str) -> Errors:
     if user is None:
         return
     if system == "windows":
@@ -193,7 +198,7 @@ def _user(user: Object | None, system: str, path: str) -> Errors:
             yield from checks.named(group, where, security.is_id)
 
 
-def _allocated(container: Object, own: Object | None, path: str) -> Errors:
+def _allocated(container: JsonObject, own: JsonObject | None, path: str) -> Errors:
     """Devices that a container got; one that is not in the spec may be of a pod that was changed."""
     for where, resource in each(
         container.get("allocatedResourcesStatus"), f"{path}.allocatedResourcesStatus"
@@ -208,9 +213,9 @@ def _allocated(container: Object, own: Object | None, path: str) -> Errors:
             seen.add(device.get("resourceID", ""))
 
 
-def _asked_for(name: str, resources: Mapping[str, Object], path: str) -> Errors:
+def _asked_for(name: str, resources: Mapping[str, JsonObject], path: str) -> Errors:
     if name.startswith("claim:"):
-        claims: Sequence[Object] = resources.get("claims") or ()  # type: ignore[assignment]
+        claims: Sequence[JsonObject] = resources.get("claims") or ()  # type: ignore[assignment]
         known = {
             f"claim:{one['name']}" + (f"/{one['request']}" if one.get("request") else "") for one in claims
         }

@@ -6,7 +6,6 @@ Source: upstream pkg/apis/core/v1/defaults.go (SetDefaults_Pod), pkg/registry/co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from kprov.kube.apiserver.registry.core.pod import defaults as pod_defaults
 from kprov.kube.apiserver.registry.core.pod import status as pod_status
@@ -21,8 +20,7 @@ from kprov.kube.apiserver.registry.podspec.disabled_fields import drop_disabled
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class PodStrategy(ResourceStrategy):
@@ -31,8 +29,8 @@ class PodStrategy(ResourceStrategy):
     status_keeps = ("ownerReferences",)
     is_graceful = True
 
-    def default(self, obj: Object) -> None:
-        spec: Object = obj.setdefault("spec", {})
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
         podspec_defaults.default_spec(spec)
         if spec.get("enableServiceLinks") is None:
             spec["enableServiceLinks"] = True
@@ -48,7 +46,7 @@ class PodStrategy(ResourceStrategy):
         if seconds is not None and seconds < 0:
             spec["terminationGracePeriodSeconds"] = 1
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         obj["metadata"]["generation"] = 1
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj["spec"])}
         if obj["spec"].get("schedulingGates"):
@@ -57,20 +55,20 @@ class PodStrategy(ResourceStrategy):
         drop_disabled(obj["spec"])
         context.warnings += apparmor.take_over(obj)
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         drop_disabled(obj["spec"], old["spec"])
         super().prepare_for_update(context, obj, old)
 
-    def prepare_for_status_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_status_update(context, obj, old)
         keep(obj["metadata"], old["metadata"], "deletionTimestamp")
-        status: Object = obj.setdefault("status", {})
+        status: JsonObject = obj.setdefault("status", {})
         before = old.get("status") or {}
         if not status.get("qosClass") and before.get("qosClass"):
             status["qosClass"] = before["qosClass"]
         _keep_observed(status, before)
 
-    def grace_period(self, obj: Object, requested: int | None) -> int | None:
+    def grace_period(self, obj: JsonObject, requested: int | None) -> int | None:
         """As CheckGracefulDelete: nothing waits for pods that no kubelet runs."""
         spec = obj.get("spec") or {}
         if requested is not None:
@@ -83,7 +81,7 @@ class PodStrategy(ResourceStrategy):
             return 0
         return 1 if seconds < 0 else seconds
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec, status = obj.get("spec") or {}, obj.get("status") or {}
         addresses = status.get("podIPs") or ()
         return {
@@ -97,21 +95,21 @@ class PodStrategy(ResourceStrategy):
             "status.nominatedNodeName": status.get("nominatedNodeName", ""),
         }
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         # People seldom change pods themselves.
         return podspec_warnings.pod_warnings(obj["metadata"], obj["spec"]) if old is None else []
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(podspec_validation.new_pod(obj))
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(pod_update.pod_update(obj, old))
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(pod_status.pod_status(obj, old))
 
 
-_GATED: Object = {
+_GATED: JsonObject = {
     "type": "PodScheduled",
     "lastProbeTime": None,
     "status": "False",
@@ -120,10 +118,10 @@ _GATED: Object = {
 }
 
 
-def _keep_observed(status: Object, before: Object) -> None:
+def _keep_observed(status: JsonObject, before: JsonObject) -> None:
     """What an older kubelet does not tell stays: the generations that were seen, by type in their order."""
     _keep_generation(status, before)
-    known: dict[str, list[Object]] = {}
+    known: dict[str, list[JsonObject]] = {}
     for condition in before.get("conditions") or ():
         known.setdefault(condition.get("type", ""), []).append(condition)
     for condition in status.get("conditions") or ():
@@ -132,12 +130,12 @@ def _keep_observed(status: Object, before: Object) -> None:
             _keep_generation(condition, same.pop(0))
 
 
-def _keep_generation(new: Object, old: Object) -> None:
+def _keep_generation(new: JsonObject, old: JsonObject) -> None:
     if not new.get("observedGeneration") and old.get("observedGeneration"):
         new["observedGeneration"] = old["observedGeneration"]
 
 
-def _one_address(status: Object) -> None:
+def _one_address(status: JsonObject) -> None:
     """The one address that older kubelets know of goes before the list, and is its first."""
     address, listed = status.get("podIP") or "", status.get("podIPs") or []
     if address and (not listed or listed[0].get("ip", "") != address):
@@ -146,16 +144,16 @@ def _one_address(status: Object) -> None:
         status["podIP"] = listed[0]["ip"]
 
 
-def _host_ports(container: Object) -> None:
+def _host_ports(container: JsonObject) -> None:
     """On the host's network a port is the host's port; only pods say so, templates do not."""
     for port in container.get("ports") or ():
         if not port.get("hostPort"):
             port["hostPort"] = port.get("containerPort", 0)
 
 
-def _requests_from_limits(resources: Object) -> None:
+def _requests_from_limits(resources: JsonObject) -> None:
     limits = resources.get("limits")
     if limits:
-        requests: Object = resources.setdefault("requests", {})
+        requests: JsonObject = resources.setdefault("requests", {})
         for name, amount in limits.items():
             requests.setdefault(name, amount)

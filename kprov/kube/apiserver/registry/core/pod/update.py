@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic import checks, resource_strategy
-from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, each
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import scheduling as scheduling_rules
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.machinery import field, internal_types
+from kprov.kube.machinery.json_object import JsonObject
 
 _CHANGEABLE: Final = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
@@ -26,7 +27,7 @@ _GRACE: Final = "terminationGracePeriodSeconds"
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
-def pod_update(obj: Object, old: Object) -> Errors:
+def pod_update(obj: JsonObject, old: JsonObject) -> Errors:
     yield from podspec_validation.pod(obj, old["spec"])
     yield from pod_annotations.kept_annotations(obj, old)
     spec, before = obj["spec"], old["spec"]
@@ -49,7 +50,7 @@ def pod_update(obj: Object, old: Object) -> Errors:
         yield field.forbidden("spec", text + internal_types.difference(before, allowed, node))
 
 
-def _images(containers: Sequence[Object], path: str) -> Errors:
+def _images(containers: Sequence[JsonObject], path: str) -> Errors:
     for where, container in each(containers, path):
         image = container.get("image", "")
         if not image:
@@ -69,8 +70,8 @@ def _deadline(wanted: int | None, had: int | None) -> Errors:
         yield field.invalid(path, wanted, "must be less than or equal to previous value")
 
 
-def _only_added_tolerations(spec: Object, before: Object) -> Errors:
-    def identity(toleration: Object) -> Object:
+def _only_added_tolerations(spec: JsonObject, before: JsonObject) -> Errors:
+    def identity(toleration: JsonObject) -> JsonObject:
         return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
 
     now = [identity(each) for each in spec.get("tolerations") or ()]
@@ -82,7 +83,7 @@ def _only_added_tolerations(spec: Object, before: Object) -> Errors:
     yield from scheduling_rules.tolerations(spec.get("tolerations"), "spec.tolerations")
 
 
-def _only_removed_gates(spec: Object, before: Object) -> Errors:
+def _only_removed_gates(spec: JsonObject, before: JsonObject) -> Errors:
     had = {gate["name"] for gate in before.get("schedulingGates") or ()}
     for where, gate in each(spec.get("schedulingGates"), "spec.schedulingGates"):
         name = gate.get("name", "")
@@ -91,7 +92,7 @@ def _only_removed_gates(spec: Object, before: Object) -> Errors:
             yield field.forbidden(f"{where}.name", text)
 
 
-def _placement(spec: Object, before: Object) -> Errors:
+def _placement(spec: JsonObject, before: JsonObject) -> Errors:
     """Where a gated pod may go can still be narrowed."""
     wanted, had = spec.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     for key, value in had.items():
@@ -110,24 +111,24 @@ def _placement(spec: Object, before: Object) -> Errors:
             yield field.invalid(f"{path}[{index}]", new, text)
 
 
-def _terms(spec: Object) -> list[Object]:
+def _terms(spec: JsonObject) -> list[JsonObject]:
     return list(_given_terms(spec) or ())
 
 
-def _given_terms(spec: Object) -> list[Object] | None:
+def _given_terms(spec: JsonObject) -> list[JsonObject] | None:
     required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(_REQUIRED) or {}
-    found: list[Object] | None = required.get("nodeSelectorTerms")
+    found: list[JsonObject] | None = required.get("nodeSelectorTerms")
     return found
 
 
-def _only_adds(new: Object, old: Object) -> bool:
+def _only_adds(new: JsonObject, old: JsonObject) -> bool:
     kinds = ("matchExpressions", "matchFields")
     if not any(old.get(kind) for kind in kinds):
         return not any(new.get(kind) for kind in kinds)
     return all((new.get(kind) or [])[: len(old[kind])] == old[kind] for kind in kinds if old.get(kind))
 
 
-def _as_allowed(spec: Object, before: Object) -> Object:
+def _as_allowed(spec: JsonObject, before: JsonObject) -> JsonObject:
     """The new spec with what an update may change, as it was before."""
     fixed = dict(spec)
     for kind in ("containers", "initContainers"):
@@ -145,7 +146,7 @@ def _as_allowed(spec: Object, before: Object) -> Object:
     return fixed
 
 
-def _keep_node_affinity(fixed: Object, before: Object) -> None:
+def _keep_node_affinity(fixed: JsonObject, before: JsonObject) -> None:
     """The node affinity is as it was; what holds it comes and goes only with one."""
     affinity, had = fixed.get("affinity"), before.get("affinity")
     kept = (had or {}).get("nodeAffinity")
@@ -160,5 +161,5 @@ def _keep_node_affinity(fixed: Object, before: Object) -> None:
         resource_strategy.keep(fixed["affinity"], had or {}, "nodeAffinity")
 
 
-def _filled(spec: Object) -> Object:
+def _filled(spec: JsonObject) -> JsonObject:
     return {name: value for name, value in spec.items() if value not in (None, [])}

@@ -6,46 +6,46 @@ storage/storage.go (normalizeClusterIPs, patchAllocatedValues).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 CLIENT_IP_SECONDS: Final = 10800
 _WITH_IP: Final = {"ClusterIP", "NodePort", "LoadBalancer"}
 
 
-def needs_cluster_ip(spec: Object) -> bool:
+def needs_cluster_ip(spec: JsonObject) -> bool:
     """Types that do not exist among them: addresses are given before the type is looked at."""
     return spec.get("type") != "ExternalName"
 
 
-def needs_node_port(spec: Object) -> bool:
+def needs_node_port(spec: JsonObject) -> bool:
     if spec.get("type") == "LoadBalancer":
         return spec.get("allocateLoadBalancerNodePorts") is not False
     return spec.get("type") == "NodePort"
 
 
-def may_have_node_port(spec: Object) -> bool:
+def may_have_node_port(spec: JsonObject) -> bool:
     return spec.get("type") in {"NodePort", "LoadBalancer"}
 
 
-def needs_health_check_port(spec: Object) -> bool:
+def needs_health_check_port(spec: JsonObject) -> bool:
     return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
-def is_externally_accessible(spec: Object) -> bool:
+def is_externally_accessible(spec: JsonObject) -> bool:
     return may_have_node_port(spec) or (spec.get("type") == "ClusterIP" and bool(spec.get("externalIPs")))
 
 
-def default(obj: Object) -> None:
+def default(obj: JsonObject) -> None:
     """SetDefaults_Service."""
-    spec: Object = obj.setdefault("spec", {})
+    spec: JsonObject = obj.setdefault("spec", {})
     spec["sessionAffinity"] = spec.get("sessionAffinity") or "None"
     if spec["sessionAffinity"] == "None":
         spec.pop("sessionAffinityConfig", None)
     elif spec["sessionAffinity"] == "ClientIP":
-        config: Object = spec.setdefault("sessionAffinityConfig", {})
-        client_ip: Object = config.setdefault("clientIP", {})
+        config: JsonObject = spec.setdefault("sessionAffinityConfig", {})
+        client_ip: JsonObject = config.setdefault("clientIP", {})
         client_ip.setdefault("timeoutSeconds", CLIENT_IP_SECONDS)
     spec["type"] = spec.get("type") or "ClusterIP"
     for port in spec.get("ports") or ():
@@ -58,14 +58,14 @@ def default(obj: Object) -> None:
         spec["internalTrafficPolicy"] = "Cluster"
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
-    balancer: Object = obj.setdefault("status", {}).setdefault("loadBalancer", {})
+    balancer: JsonObject = obj.setdefault("status", {}).setdefault("loadBalancer", {})
     if spec["type"] == "LoadBalancer":
         for ingress in balancer.get("ingress") or ():
             if ingress.get("ip") and ingress.get("ipMode") is None:
                 ingress["ipMode"] = "VIP"
 
 
-def normalize_cluster_ips(spec: Object, old: Object | None) -> None:
+def normalize_cluster_ips(spec: JsonObject, old: JsonObject | None) -> None:
     """Make clusterIP and clusterIPs say the same, following the one that the client changed."""
     if old is None:
         if spec.get("clusterIP") and not spec.get("clusterIPs"):
@@ -82,7 +82,7 @@ def normalize_cluster_ips(spec: Object, old: Object | None) -> None:
             spec.pop("clusterIPs", None)
 
 
-def keep_allocated(spec: Object, old: Object) -> None:
+def keep_allocated(spec: JsonObject, old: JsonObject) -> None:
     """Values that the server had filled in and the client left out stay as they were."""
     if needs_cluster_ip(old) and needs_cluster_ip(spec):
         if not spec.get("clusterIP") and old.get("clusterIP"):
@@ -95,7 +95,7 @@ def keep_allocated(spec: Object, old: Object) -> None:
         spec["healthCheckNodePort"] = old.get("healthCheckNodePort", 0)
 
 
-def _keep_node_ports(spec: Object, old: Object) -> None:
+def _keep_node_ports(spec: JsonObject, old: JsonObject) -> None:
     """By the ports' names; a number that the client gave to another port is not given twice."""
     before = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
     used = _node_ports(old) & _node_ports(spec)
@@ -105,7 +105,7 @@ def _keep_node_ports(spec: Object, old: Object) -> None:
             port["nodePort"] = known
 
 
-def drop_type_dependent(spec: Object, old: Object) -> None:
+def drop_type_dependent(spec: JsonObject, old: JsonObject) -> None:
     """Leave out what the new type cannot have, when the client merely left it in from the old type."""
     if needs_cluster_ip(old) and not needs_cluster_ip(spec):
         same = (spec.get("clusterIPs") or []) == (old.get("clusterIPs") or [])
@@ -127,16 +127,16 @@ def drop_type_dependent(spec: Object, old: Object) -> None:
         _drop_same(spec, old, "externalTrafficPolicy")
 
 
-def drop_hidden(spec: Object) -> None:
+def drop_hidden(spec: JsonObject) -> None:
     """What upstream keeps and never shows."""
     if spec["type"] == "ExternalName" and spec.get("internalTrafficPolicy") in {"Cluster", "Local"}:
         del spec["internalTrafficPolicy"]
 
 
-def _node_ports(spec: Object) -> set[int]:
+def _node_ports(spec: JsonObject) -> set[int]:
     return {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
 
 
-def _drop_same(spec: Object, old: Object, name: str) -> None:
+def _drop_same(spec: JsonObject, old: JsonObject, name: str) -> None:
     if spec.get(name) == old.get(name):
         spec.pop(name, None)

@@ -22,9 +22,9 @@ from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.storage.interface import StorageError
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
-Object = dict[str, Any]
 _Release = Callable[[], Awaitable[None]]
 
 
@@ -35,23 +35,23 @@ class ServiceHooks(Hooks):
         self._addresses = addresses
         self._ports = ports
 
-    async def begin_create(self, context: RequestContext, obj: Object) -> Finish:
+    async def begin_create(self, context: RequestContext, obj: JsonObject) -> Finish:
         defaults.normalize_cluster_ips(obj["spec"], None)
         return await self._begin(context, obj, None)
 
-    async def begin_update(self, context: RequestContext, obj: Object, old: Object) -> Finish:
+    async def begin_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> Finish:
         defaults.keep_allocated(obj["spec"], old["spec"])
         defaults.normalize_cluster_ips(obj["spec"], old["spec"])
         return await self._begin(context, obj, old)
 
-    async def after_delete(self, context: RequestContext, obj: Object) -> None:
+    async def after_delete(self, context: RequestContext, obj: JsonObject) -> None:
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
         for address in held_addresses(obj):
             await self._addresses.release(namespace, name, address)
         for port in held_ports(obj):
             await self._ports.release(namespace, name, port)
 
-    async def _begin(self, context: RequestContext, obj: Object, old: Object | None) -> Finish:
+    async def _begin(self, context: RequestContext, obj: JsonObject, old: JsonObject | None) -> Finish:
         known, default = self._addresses.ranges, self._addresses.default_family
         _refuse(obj, ip_families.fill(obj["spec"], (old or {}).get("spec"), known, default))
         taking = _Taking(self._addresses, self._ports, obj, old, dry_run=context.dry_run)
@@ -70,7 +70,7 @@ class ServiceHooks(Hooks):
 
         return finish
 
-    def _freed(self, obj: Object, old: Object | None) -> list[_Release]:
+    def _freed(self, obj: JsonObject, old: JsonObject | None) -> list[_Release]:
         if old is None:
             return []
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
@@ -88,15 +88,15 @@ class _Taking:
         self,
         addresses: ClusterIpAllocator,
         ports: NodePortAllocator,
-        obj: Object,
-        old: Object | None,
+        obj: JsonObject,
+        old: JsonObject | None,
         *,
         dry_run: bool,
     ) -> None:
         self.taken: list[_Release] = []
         self._addresses, self._ports = addresses, ports
         self._obj, self._spec = obj, obj["spec"]
-        self._old: Object | None = old["spec"] if old else None
+        self._old: JsonObject | None = old["spec"] if old else None
         # Before validation: a name may be missing.
         self._namespace, self._name = obj["metadata"]["namespace"], obj["metadata"].get("name", "")
         self._dry_run = dry_run
@@ -144,7 +144,7 @@ class _Taking:
 
     async def _new_ports(self) -> None:
         """TCP and UDP of one port share a node port, unless they ask for others."""
-        ports: list[Object] = self._spec.get("ports") or []
+        ports: list[JsonObject] = self._spec.get("ports") or []
         shared: dict[int, int] = {}
         for index, port in enumerate(ports):
             asked, number = port.get("nodePort") or 0, shared.get(port.get("port", 0), 0)
@@ -212,6 +212,6 @@ async def _all(releases: list[_Release]) -> None:
         await release()
 
 
-def _refuse(obj: Object, errors: list[FieldError]) -> None:
+def _refuse(obj: JsonObject, errors: list[FieldError]) -> None:
     if errors:
         raise status.invalid("", "Service", obj["metadata"].get("name", ""), errors)

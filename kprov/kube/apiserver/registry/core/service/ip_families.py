@@ -6,22 +6,21 @@ Source: upstream pkg/registry/core/service/storage/alloc.go (initIPFamilyFields)
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.core.service import validation as service_validation
 from kprov.kube.apiserver.registry.core.service.defaults import needs_cluster_ip
 from kprov.kube.apiserver.registry.generic.addresses import family_as_written
 from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 _SINGLE, _PREFER, _REQUIRE = "SingleStack", "PreferDualStack", "RequireDualStack"
 _POLICY: Final = "spec.ipFamilyPolicy"
 _OTHER: Final = {"IPv4": "IPv6", "IPv6": "IPv4"}
 
 
-def stays_preferred(spec: Object, old: Object | None) -> bool:
+def stays_preferred(spec: JsonObject, old: JsonObject | None) -> bool:
     """A service that prefers two families keeps those it has; nothing is to be filled in or taken."""
     if old is None or spec.get("ipFamilyPolicy") != _PREFER or old["type"] != spec["type"]:
         return False
@@ -32,7 +31,7 @@ def stays_preferred(spec: Object, old: Object | None) -> bool:
     return not _changed(spec, old, "clusterIPs") and not _changed(spec, old, "ipFamilies")
 
 
-def fill(spec: Object, old: Object | None, known: Collection[str], default: str) -> list[FieldError]:
+def fill(spec: JsonObject, old: JsonObject | None, known: Collection[str], default: str) -> list[FieldError]:
     """Give the spec its ipFamilyPolicy and ipFamilies; what is wrong with those that it has.
 
     `old`: the spec before, None for a new service. `known`: the families of the cluster.
@@ -61,11 +60,11 @@ def fill(spec: Object, old: Object | None, known: Collection[str], default: str)
     return []
 
 
-def _changed(spec: Object, old: Object, part: str) -> bool:
+def _changed(spec: JsonObject, old: JsonObject, part: str) -> bool:
     return (spec.get(part) or []) != (old.get(part) or [])
 
 
-def _released(spec: Object, old: Object | None) -> list[FieldError]:
+def _released(spec: JsonObject, old: JsonObject | None) -> list[FieldError]:
     """The second address and family go when the policy says so, and only then."""
     if old is None:
         return []
@@ -83,7 +82,7 @@ def _released(spec: Object, old: Object | None) -> list[FieldError]:
     ]
 
 
-def _too_many(spec: Object) -> list[FieldError]:
+def _too_many(spec: JsonObject) -> list[FieldError]:
     if spec["ipFamilyPolicy"] != _SINGLE:
         return []
     text = "must be 'RequireDualStack' or 'PreferDualStack' when multiple {} are specified"
@@ -94,7 +93,7 @@ def _too_many(spec: Object) -> list[FieldError]:
     ]
 
 
-def _from_addresses(spec: Object, known: Collection[str]) -> list[FieldError]:
+def _from_addresses(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
     """Addresses that were asked for without their families tell them."""
     addresses: list[str] = spec.get("clusterIPs") or []
     families: list[str] = spec.setdefault("ipFamilies", [])
@@ -113,7 +112,7 @@ def _from_addresses(spec: Object, known: Collection[str]) -> list[FieldError]:
     return errors
 
 
-def _unknown(spec: Object, known: Collection[str]) -> list[FieldError]:
+def _unknown(spec: JsonObject, known: Collection[str]) -> list[FieldError]:
     errors = []
     if spec["ipFamilyPolicy"] == _REQUIRE and len(known) < 2:
         text = "this cluster is not configured for dual-stack services"

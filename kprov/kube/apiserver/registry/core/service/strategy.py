@@ -6,7 +6,6 @@ Source: upstream pkg/registry/core/service/strategy.go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from kprov.kube.apiserver.registry.core.service import defaults
 from kprov.kube.apiserver.registry.core.service import validation as rules
@@ -14,41 +13,40 @@ from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStra
 from kprov.kube.apiserver.registry.strategies import status_rules
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 
 class ServiceStrategy(ResourceStrategy):
     returns_deleted = True
     allow_create_on_update = True
 
-    def default(self, obj: Object) -> None:
+    def default(self, obj: JsonObject) -> None:
         defaults.default(obj)
 
-    def prepare_for_create(self, context: RequestContext, obj: Object) -> None:
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
         super().prepare_for_create(context, obj)
         obj["status"] = {"loadBalancer": {}}
         defaults.drop_hidden(obj["spec"])
 
-    def prepare_for_update(self, context: RequestContext, obj: Object, old: Object) -> None:
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         super().prepare_for_update(context, obj, old)
         defaults.drop_type_dependent(obj["spec"], old["spec"])
         defaults.drop_hidden(obj["spec"])
         if obj["spec"]["type"] != "LoadBalancer":
             obj["status"] = {**(obj.get("status") or {}), "loadBalancer": {}}
 
-    def selectable_fields(self, obj: Object) -> Mapping[str, str]:
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
         spec = obj.get("spec") or {}
         return {"spec.clusterIP": spec.get("clusterIP", ""), "spec.type": spec.get("type", "")}
 
-    def validate(self, obj: Object) -> list[FieldError]:
+    def validate(self, obj: JsonObject) -> list[FieldError]:
         return list(rules.service(obj))
 
-    def warnings(self, obj: Object, old: Object | None) -> list[str]:
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
         return rules.warnings(obj)
 
-    def validate_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(rules.service_update(obj, old))
 
-    def validate_status_update(self, obj: Object, old: Object) -> list[FieldError]:
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
         return list(status_rules.service(obj, old))

@@ -10,10 +10,11 @@ from typing import Final
 
 from kprov.kube.apiserver.registry.core.service import defaults
 from kprov.kube.apiserver.registry.generic import addresses, checks
-from kprov.kube.apiserver.registry.generic.checks import Errors, Object, each
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
 from kprov.kube.apiserver.registry.strategies.endpoint_rules import endpoint_ip
 from kprov.kube.machinery import field, names, status
+from kprov.kube.machinery.json_object import JsonObject
 
 _TYPES: Final = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 _FAMILIES: Final = ["IPv4", "IPv6"]
@@ -27,11 +28,11 @@ _ONLY_BALANCERS: Final = "may only be used when `type` is 'LoadBalancer'"
 _KEPT: Final = "may not change once set"
 
 
-def is_headless(spec: Object) -> bool:
+def is_headless(spec: JsonObject) -> bool:
     return (spec.get("clusterIPs") or []) == ["None"]
 
 
-def service(obj: Object, old: Object | None = None) -> Errors:
+def service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     kind, ports = spec["type"], spec.get("ports") or []
     if _MODE in annotations and annotations.get(_HINTS, annotations[_MODE]) != annotations[_MODE]:
@@ -58,7 +59,7 @@ def service(obj: Object, old: Object | None = None) -> Errors:
     yield from _traffic(spec)
 
 
-def _external_name(spec: Object) -> Errors:
+def _external_name(spec: JsonObject) -> Errors:
     for part in ("clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if spec.get(part) or (part == "ipFamilyPolicy" and spec.get(part) is not None):
             yield field.forbidden(f"spec.{part}", "may not be set for ExternalName services")
@@ -69,7 +70,7 @@ def _external_name(spec: Object) -> Errors:
         yield field.required("spec.externalName")
 
 
-def _each_port(ports: Sequence[Object]) -> Errors:
+def _each_port(ports: Sequence[JsonObject]) -> Errors:
     seen: set[str] = set()
     for path, port in each(ports, "spec.ports"):
         name = port.get("name") or ""
@@ -87,7 +88,7 @@ def _each_port(ports: Sequence[Object]) -> Errors:
             yield from checks.named(port["appProtocol"], f"{path}.appProtocol", names.is_qualified_name)
 
 
-def _all_ports(ports: Sequence[Object], kind: str) -> Errors:
+def _all_ports(ports: Sequence[JsonObject], kind: str) -> Errors:
     for path, port in each(ports, "spec.ports"):
         if kind == "ClusterIP" and port.get("nodePort"):
             yield field.forbidden(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
@@ -107,7 +108,7 @@ def _all_ports(ports: Sequence[Object], kind: str) -> Errors:
             seen.add((protocol, number))
 
 
-def _affinity(spec: Object) -> Errors:
+def _affinity(spec: JsonObject) -> Errors:
     kind, config, path = (
         spec.get("sessionAffinity"),
         spec.get("sessionAffinityConfig"),
@@ -124,7 +125,7 @@ def _affinity(spec: Object) -> Errors:
         )
 
 
-def cluster_ips(spec: Object, kept: Sequence[str] = ()) -> Errors:
+def cluster_ips(spec: JsonObject, kept: Sequence[str] = ()) -> Errors:
     """The addresses, their families and the policy, beside each other (a service that is no ExternalName).
 
     kept: the addresses before.
@@ -163,7 +164,7 @@ def cluster_ips(spec: Object, kept: Sequence[str] = ()) -> Errors:
             yield field.invalid(f"{path}[{index}]", given[index], text)
 
 
-def _balancer(obj: Object, old: Object) -> Errors:
+def _balancer(obj: JsonObject, old: JsonObject) -> Errors:
     """What only load balancers have; upstream's name of the ranges has a capital letter."""
     spec, annotations = obj["spec"], obj["metadata"].get("annotations") or {}
     before = (old.get("metadata") or {}).get("annotations") or {}
@@ -190,7 +191,7 @@ def _balancer(obj: Object, old: Object) -> Errors:
         yield field.forbidden(path, _ONLY_BALANCERS)
 
 
-def _traffic(spec: Object) -> Errors:
+def _traffic(spec: JsonObject) -> Errors:
     policy = spec.get("externalTrafficPolicy") or ""
     if defaults.is_externally_accessible(spec):
         yield from checks.one_of_required(policy, "spec.externalTrafficPolicy", _LOCAL)
@@ -207,7 +208,7 @@ def _traffic(spec: Object) -> Errors:
     yield from checks.one_of(spec.get("trafficDistribution"), "spec.trafficDistribution", _DISTRIBUTIONS)
 
 
-def service_update(obj: Object, old: Object) -> Errors:
+def service_update(obj: JsonObject, old: JsonObject) -> Errors:
     """Addresses stay once they are given, until the service becomes an ExternalName."""
     spec, before = obj["spec"], old["spec"]
     if "ExternalName" not in {spec["type"], before["type"]}:
@@ -227,7 +228,7 @@ def service_update(obj: Object, old: Object) -> Errors:
     yield from service(obj, old)
 
 
-def _kept_addresses(spec: Object, before: Object) -> Errors:
+def _kept_addresses(spec: JsonObject, before: JsonObject) -> Errors:
     now, had, path = spec.get("clusterIPs") or [], before.get("clusterIPs") or [], "spec.clusterIPs"
     if is_headless(spec) and is_headless(before):
         return
@@ -245,7 +246,7 @@ def _kept_addresses(spec: Object, before: Object) -> Errors:
         yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
 
 
-def _kept_families(spec: Object, before: Object) -> Errors:
+def _kept_families(spec: JsonObject, before: JsonObject) -> Errors:
     now, had, path = spec.get("ipFamilies") or [], before.get("ipFamilies") or [], "spec.ipFamilies[0]"
     if is_headless(spec) or is_headless(before):
         return
@@ -263,11 +264,11 @@ def _kept_families(spec: Object, before: Object) -> Errors:
         yield field.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), text)
 
 
-def warnings(obj: Object) -> list[str]:
+def warnings(obj: JsonObject) -> list[str]:
     return list(_warnings(obj["spec"], obj["metadata"].get("annotations") or {}))
 
 
-def _warnings(spec: Object, annotations: Object) -> Iterator[str]:
+def _warnings(spec: JsonObject, annotations: JsonObject) -> Iterator[str]:
     kind, external = spec["type"], spec.get("externalIPs") or []
     headless = kind == "ClusterIP" and spec.get("clusterIP") == "None"
     if _HINTS in annotations:

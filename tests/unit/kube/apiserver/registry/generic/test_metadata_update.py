@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kprov.kube.apiserver.registry.generic import metadata, metadata_update
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
-Object = dict[str, Any]
 
-
-def told(group: str, plural: str, new: Object, old: Object, subresource: str = "") -> list[str]:
+def told(group: str, plural: str, new: JsonObject, old: JsonObject, subresource: str = "") -> list[str]:
     resource = find(group, "v1", plural)
     assert resource is not None
     obj, before = ({"metadata": {"name": "a"} | each} for each in (new, old))
@@ -84,7 +81,7 @@ def test_a_deletion_timestamp_is_the_servers_to_write() -> None:
     resource = find("", "v1", "configmaps")
     assert resource is not None
     old = {"metadata": {"name": "a", "uid": "u"}}
-    obj: Object = {"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    obj: JsonObject = {"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     metadata.prepare_for_update(resource, obj, old)
     errors = metadata_update.validate(resource, obj, old)
     assert ("metadata.deletionTimestamp", "FieldValueInvalid") in [
@@ -95,7 +92,7 @@ def test_a_deletion_timestamp_is_the_servers_to_write() -> None:
 def test_a_generated_name_is_what_the_last_write_says() -> None:
     resource = find("", "v1", "configmaps")
     assert resource is not None
-    obj: Object = {"metadata": {"name": "a"}}
+    obj: JsonObject = {"metadata": {"name": "a"}}
     old = {"metadata": {"name": "a", "uid": "u", "generateName": "x"}}
     metadata.prepare_for_update(resource, obj, old)
     assert "generateName" not in obj["metadata"]
@@ -104,7 +101,7 @@ def test_a_generated_name_is_what_the_last_write_says() -> None:
 @pytest.mark.parametrize(("is_patch", "words"), [(False, "entries; API"), (True, "after mutating admission")])
 def test_an_owner_named_twice_counts_once_and_is_warned_of(is_patch: bool, words: str) -> None:
     one, two = {"name": "q", "uid": "u1"}, {"name": "q", "uid": "u2"}
-    owned: Object = {"ownerReferences": [one, two, dict(one)]}
+    owned: JsonObject = {"ownerReferences": [one, two, dict(one)]}
     (warning,) = metadata.single_owners(owned, is_patch=is_patch)
     assert owned["ownerReferences"] == [one, two]
     assert words in warning

@@ -9,11 +9,10 @@ import pytest
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES
 
-Object = dict[str, Any]
-
-SPEC: Object = {
+SPEC: JsonObject = {
     "restartPolicy": "Never",
     "schedulingGroup": {"podGroupName": "g"},
     "containers": [
@@ -38,7 +37,7 @@ HOLDERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def holder(path: tuple[str, ...]) -> Object:
+def holder(path: tuple[str, ...]) -> JsonObject:
     """An object with the spec at that path."""
     held: Any = copy.deepcopy(SPEC)
     for name in reversed(path):
@@ -46,7 +45,7 @@ def holder(path: tuple[str, ...]) -> Object:
     return {"metadata": {"name": "x", "namespace": "n", "uid": "u"}, **held}
 
 
-def spec_of(obj: Object, path: tuple[str, ...]) -> Object:
+def spec_of(obj: JsonObject, path: tuple[str, ...]) -> JsonObject:
     found = obj
     for name in path:
         found = found[name]

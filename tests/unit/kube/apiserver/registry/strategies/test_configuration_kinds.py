@@ -5,17 +5,14 @@ The causes are those that upstream 1.36 gives for the same objects.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 FLOW, ADMISSION = "flowcontrol.apiserver.k8s.io", "admissionregistration.k8s.io"
 LIMITED = {"type": "Limited"}
@@ -28,14 +25,14 @@ DEPLOYMENTS = {
 }
 
 
-async def create(registry: Registry, group: str, plural: str, obj: Object) -> Object:
+async def create(registry: Registry, group: str, plural: str, obj: JsonObject) -> JsonObject:
     store = registry.store(group, plural)
     namespace = "default" if store.resource.namespaced else ""
     obj = {"metadata": {"name": "a"}} | obj
     return await store.create(system_context("create", store.resource), namespace, obj)
 
 
-async def causes(registry: Registry, group: str, plural: str, obj: Object) -> set[str]:
+async def causes(registry: Registry, group: str, plural: str, obj: JsonObject) -> set[str]:
     with pytest.raises(StatusError) as caught:
         await create(registry, group, plural, obj)
     return {f"{each['field']}: {each['message']}" for each in caught.value.status["details"]["causes"]}
@@ -137,7 +134,7 @@ async def test_a_priority_level_gets_its_queues(registry: Registry) -> None:
         ),
     ],
 )
-async def test_the_rules_of_a_priority_level(registry: Registry, spec: Object, refused: set[str]) -> None:
+async def test_the_rules_of_a_priority_level(registry: Registry, spec: JsonObject, refused: set[str]) -> None:
     assert await causes(registry, FLOW, "prioritylevelconfigurations", {"spec": spec}) == refused
 
 
@@ -155,7 +152,7 @@ async def test_a_webhook_says_all_of_itself(registry: Registry) -> None:
 
 
 async def test_a_policy_has_constraints_and_expressions(registry: Registry) -> None:
-    spec: Object = {"validations": [{"expression": " "}], "failurePolicy": "X"}
+    spec: JsonObject = {"validations": [{"expression": " "}], "failurePolicy": "X"}
     assert await causes(registry, ADMISSION, "validatingadmissionpolicies", {"spec": spec}) == {
         'spec.failurePolicy: Unsupported value: "X": supported values: "Fail", "Ignore"',
         "spec.matchConstraints: Required value",

@@ -9,9 +9,8 @@ import pytest
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, find
-
-Object = dict[str, Any]
 
 SHARE = "11111111-2222-3333-4444-555555555555"
 RESULT = {"request": "r", "driver": "e.x", "pool": "p/q", "device": "d"}
@@ -27,12 +26,12 @@ def resource() -> Resource:
     return found
 
 
-def claim(status: Object, **metadata: Any) -> Object:
+def claim(status: JsonObject, **metadata: Any) -> JsonObject:
     spec = {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "gpu"}}]}}
     return {"metadata": {"name": "a", **metadata}, "spec": spec, "status": copy.deepcopy(status)}
 
 
-def causes(status: Object, before: Object | None = None, **metadata: Any) -> list[str]:
+def causes(status: JsonObject, before: JsonObject | None = None, **metadata: Any) -> list[str]:
     old, new = claim(before or {}, **metadata), claim(status, **metadata)
     found = for_resource(resource()).validate_status_update(new, old)
     return [f"{each.field}: {each.message}" for each in found]
@@ -68,7 +67,7 @@ def causes(status: Object, before: Object | None = None, **metadata: Any) -> lis
         ),
     ],
 )
-def test_what_a_status_holds(status: Object, expected: list[str]) -> None:
+def test_what_a_status_holds(status: JsonObject, expected: list[str]) -> None:
     assert causes(status) == [f"status.{text}" for text in expected]
 
 

@@ -8,9 +8,8 @@ import pytest
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 GROUP = "resource.k8s.io"
 DRIVER = "gpu.example.com"
@@ -20,21 +19,21 @@ NO_REQUEST = (
 )
 
 
-async def create(registry: Registry, plural: str, spec: Object) -> Object:
+async def create(registry: Registry, plural: str, spec: JsonObject) -> JsonObject:
     store = registry.store(GROUP, plural)
     namespace = "default" if store.resource.namespaced else ""
     context = system_context("create", store.resource)
     return await store.create(context, namespace, {"metadata": {"name": "a"}, "spec": spec})
 
 
-async def causes(registry: Registry, plural: str, spec: Object) -> list[str]:
+async def causes(registry: Registry, plural: str, spec: JsonObject) -> list[str]:
     """In their order."""
     with pytest.raises(StatusError) as caught:
         await create(registry, plural, spec)
     return [f"{each['field']}: {each['message']}" for each in caught.value.status["details"]["causes"]]
 
 
-def sliced(*devices: Object, **spec: Any) -> Object:
+def sliced(*devices: JsonObject, **spec: Any) -> JsonObject:
     pool = {"name": "p", "resourceSliceCount": 1}
     return {"driver": DRIVER, "pool": pool, "allNodes": True, "devices": list(devices)} | spec
 
@@ -174,7 +173,7 @@ async def test_lists_of_attributes_are_behind_a_gate(registry: Registry) -> None
     ],
 )
 async def test_how_a_capacity_may_be_asked_for(
-    registry: Registry, policy: Object, expected: list[str]
+    registry: Registry, policy: JsonObject, expected: list[str]
 ) -> None:
     capacity = {"memory": {"value": "10", "requestPolicy": policy}}
     device = {"name": "d", "allowMultipleAllocations": True, "capacity": capacity}
@@ -212,7 +211,7 @@ async def test_taints_and_conditions_of_a_device(registry: Registry) -> None:
 
 
 async def test_devices_that_are_told_of_richly_are_fewer(registry: Registry) -> None:
-    devices: list[Object] = [{"name": f"d{number}"} for number in range(128)]
+    devices: list[JsonObject] = [{"name": f"d{number}"} for number in range(128)]
     rich = [*devices, {"name": "x", "taints": [{"key": "a", "effect": "None"}]}]
     assert await causes(registry, "resourceslices", sliced(*rich)) == [
         "spec.devices: Too many: 129: must have at most 64 items"

@@ -6,9 +6,8 @@ import copy
 from typing import Any
 
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 RESOURCE = find("batch", "v1", "jobs")
 assert RESOURCE is not None
@@ -16,8 +15,8 @@ JOBS = for_resource(RESOURCE)
 LABELS = {"controller-uid": "u", "job-name": "j"}
 
 
-def job(suspend: bool = False, **status: Any) -> Object:
-    spec: Object = {
+def job(suspend: bool = False, **status: Any) -> JsonObject:
+    spec: JsonObject = {
         "suspend": suspend,
         "selector": {"matchLabels": {"controller-uid": "u"}},
         "template": {
@@ -25,12 +24,12 @@ def job(suspend: bool = False, **status: Any) -> Object:
             "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]},
         },
     }
-    obj: Object = {"metadata": {"name": "j", "uid": "u"}, "spec": spec, "status": status}
+    obj: JsonObject = {"metadata": {"name": "j", "uid": "u"}, "spec": spec, "status": status}
     JOBS.default(obj)
     return obj
 
 
-def told(old: Object, *path: str, value: Any) -> list[str]:
+def told(old: JsonObject, *path: str, value: Any) -> list[str]:
     new = copy.deepcopy(old)
     place = new
     for step in path[:-1]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 REGISTRATION = "admissionregistration.k8s.io"
 AUTOSCALERS = ("autoscaling", "v2", "horizontalpodautoscalers")
 WEBHOOKS = (REGISTRATION, "v1", "validatingwebhookconfigurations")
 POLICIES = (REGISTRATION, "v1", "validatingadmissionpolicies")
 WRONG = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["no label"]}]}
-PODS: Object = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+PODS: JsonObject = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
 HOOK = {
     "name": "a.b.example.com",
     "clientConfig": {"url": "https://host/path"},
@@ -50,7 +48,7 @@ def strategy(group: str, version: str, plural: str) -> Strategy:
     return for_resource(resource)
 
 
-def named(rules: Strategy, body: Object) -> Object:
+def named(rules: Strategy, body: JsonObject) -> JsonObject:
     obj = {"metadata": {"name": "x", "namespace": "n"}, **copy.deepcopy(body)}
     rules.default(obj)
     return obj
@@ -133,10 +131,10 @@ RUNNERS = [
 
 @pytest.mark.parametrize("part", PODS_OF_OLD, ids=lambda part: next(iter(part)))
 @pytest.mark.parametrize("kind", RUNNERS, ids=lambda kind: kind[2])
-def test_templates_of_pods_keep_what_was_wrong(kind: tuple[str, str, str], part: Object) -> None:
+def test_templates_of_pods_keep_what_was_wrong(kind: tuple[str, str, str], part: JsonObject) -> None:
     rules = strategy(*kind)
     template = PODS | {"spec": PODS["spec"] | part}
-    selector: Object = {"a": "b"} if kind[0] == "" else {"matchLabels": {"a": "b"}}
+    selector: JsonObject = {"a": "b"} if kind[0] == "" else {"matchLabels": {"a": "b"}}
     body = {"spec": {"selector": selector, "template": template}}
     assert rules.validate(named(rules, body)), "refused when it is new"
     assert not rules.validate_update(named(rules, body), named(rules, body))
@@ -161,7 +159,7 @@ def test_a_deletion_cost_that_is_none_stays() -> None:
 
 
 @pytest.mark.parametrize(("kind", "body"), KEPT)
-def test_what_was_wrong_before_stays(kind: tuple[str, str, str], body: Object) -> None:
+def test_what_was_wrong_before_stays(kind: tuple[str, str, str], body: JsonObject) -> None:
     rules = strategy(*kind)
     assert rules.validate(named(rules, body)), "refused when it is new"
     assert not rules.validate_update(named(rules, body), named(rules, body))

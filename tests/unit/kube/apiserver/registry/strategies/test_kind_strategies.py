@@ -12,10 +12,9 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.apiserver.registry.table import STRATEGIES
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES, find
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 
 def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
@@ -24,7 +23,7 @@ def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
     return for_resource(resource)
 
 
-def workload(**spec: Any) -> Object:
+def workload(**spec: Any) -> JsonObject:
     template = {
         "metadata": {"labels": {"app": "web"}},
         "spec": {"containers": [{"name": "web", "image": "nginx:1"}]},
@@ -44,7 +43,7 @@ def test_every_kind_of_the_table_exists() -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
 def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
     rules = for_resource(resource)
-    obj: Object = {"metadata": {"name": "a"}}
+    obj: JsonObject = {"metadata": {"name": "a"}}
     rules.default(obj)
     again = copy.deepcopy(obj)
     rules.default(again)
@@ -55,7 +54,7 @@ def test_defaults_are_idempotent_even_on_an_empty_object(resource: Any) -> None:
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.group_resource)
 def test_an_object_that_lacks_everything_is_judged_not_tripped_over(resource: Any) -> None:
     rules = for_resource(resource)
-    obj: Object = {"kind": resource.kind, "metadata": {"name": "a", "namespace": "b", "uid": "u"}}
+    obj: JsonObject = {"kind": resource.kind, "metadata": {"name": "a", "namespace": "b", "uid": "u"}}
     if resource.group != "rbac.authorization.k8s.io":
         obj["spec"] = {}
     rules.default(obj)
@@ -103,7 +102,7 @@ def test_an_object_that_lacks_everything_is_judged_not_tripped_over(resource: An
         ),
     ],
 )
-def test_defaults_of_workloads(plural: str, expected: Object) -> None:
+def test_defaults_of_workloads(plural: str, expected: JsonObject) -> None:
     rules, obj = strategy("apps", plural), workload()
     rules.default(obj)
     del obj["spec"]["selector"], obj["spec"]["template"]
@@ -174,7 +173,7 @@ async def test_a_namespace_is_active_labelled_and_held_by_its_finalizer(registry
     assert not gone
     assert deleted["status"]["phase"] == "Terminating"
 
-    def without_finalizers(obj: Object | None) -> Object:
+    def without_finalizers(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
         obj["spec"] = {"finalizers": []}
         return obj
@@ -208,15 +207,15 @@ def test_an_immutable_config_map_stays() -> None:
 
 def test_a_tls_secret_needs_certificate_and_key() -> None:
     rules = strategy("", "secrets")
-    obj: Object = {"metadata": {"name": "s"}, "type": "kubernetes.io/tls"}
+    obj: JsonObject = {"metadata": {"name": "s"}, "type": "kubernetes.io/tls"}
     assert texts(rules.validate(obj)) == ["data[tls.crt]: Required value", "data[tls.key]: Required value"]
 
 
 def test_a_binding_keeps_its_role() -> None:
     rules = strategy("rbac.authorization.k8s.io", "rolebindings")
 
-    def binding(role: str) -> Object:
-        obj: Object = {
+    def binding(role: str) -> JsonObject:
+        obj: JsonObject = {
             "kind": "RoleBinding",
             "metadata": {"name": "b"},
             "roleRef": {"kind": "Role", "name": role},
@@ -234,7 +233,7 @@ def test_a_binding_keeps_its_role() -> None:
 
 def test_system_priority_is_for_the_system() -> None:
     rules = strategy("scheduling.k8s.io", "priorityclasses")
-    obj: Object = {"metadata": {"name": "mine"}, "value": 2_000_000_000}
+    obj: JsonObject = {"metadata": {"name": "mine"}, "value": 2_000_000_000}
     rules.default(obj)
     text = "Forbidden: maximum allowed value of a user defined priority is 1000000000"
     assert texts(rules.validate(obj)) == [f"value: {text}"]
@@ -242,6 +241,9 @@ def test_system_priority_is_for_the_system() -> None:
 
 def test_a_node_keeps_the_pod_cidrs_it_was_given() -> None:
     rules = strategy("", "nodes")
-    old: Object = {"metadata": {"name": "n"}, "spec": {"podCIDRs": ["10.1.0.0/24"], "podCIDR": "10.1.0.0/24"}}
-    new: Object = {"metadata": {"name": "n"}, "spec": {}}
+    old: JsonObject = {
+        "metadata": {"name": "n"},
+        "spec": {"podCIDRs": ["10.1.0.0/24"], "podCIDR": "10.1.0.0/24"},
+    }
+    new: JsonObject = {"metadata": {"name": "n"}, "spec": {}}
     assert [error.field for error in rules.validate_update(new, old)] == ["spec.podCIDRs"]

@@ -9,9 +9,8 @@ import pytest
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource, find
-
-Object = dict[str, Any]
 
 NETWORK, STORAGE = "networking.k8s.io", "storage.k8s.io"
 FLOW, CERTIFICATES = "flowcontrol.apiserver.k8s.io", "certificates.k8s.io"
@@ -27,7 +26,7 @@ def strategy(group: str, plural: str) -> Strategy:
     return for_resource(kind(group, plural))
 
 
-def told(group: str, plural: str, obj: Object, old: Object | None = None) -> list[str]:
+def told(group: str, plural: str, obj: JsonObject, old: JsonObject | None = None) -> list[str]:
     """Fields and texts of what is refused at creation, or in an update of `old`."""
     rules = strategy(group, plural)
     whole = [
@@ -39,7 +38,7 @@ def told(group: str, plural: str, obj: Object, old: Object | None = None) -> lis
     return [f"{error.field}: {error.detail}" for error in errors]
 
 
-def status_told(group: str, plural: str, status: Object) -> list[str]:
+def status_told(group: str, plural: str, status: JsonObject) -> list[str]:
     obj = {"metadata": {"name": "a"}, "spec": {}, "status": status}
     found = strategy(group, plural).validate_status_update(obj, {**obj, "status": {}})
     return [f"{error.field}: {error.detail}" for error in found]
@@ -81,7 +80,7 @@ def test_selectors_of_roles_are_judged_and_then_what_was_made_of_them() -> None:
 
 
 def test_a_node_may_have_a_long_id_with_a_driver() -> None:
-    def node(length: int) -> Object:
+    def node(length: int) -> JsonObject:
         return {"spec": {"drivers": [{"name": "d.io", "nodeID": "n" * length}]}}
 
     assert told(STORAGE, "csinodes", node(256)) == []
@@ -91,9 +90,9 @@ def test_a_node_may_have_a_long_id_with_a_driver() -> None:
 def test_generations_of_a_csi_driver_begin_with_its_first_change() -> None:
     rules = strategy(STORAGE, "csidrivers")
     context = system_context("update", kind(STORAGE, "csidrivers"))
-    old: Object = {"metadata": {"name": "d"}, "spec": {"storageCapacity": False}}
+    old: JsonObject = {"metadata": {"name": "d"}, "spec": {"storageCapacity": False}}
     for wanted, generation in ((False, None), (True, 1)):
-        new: Object = {"metadata": {"name": "d"}, "spec": {"storageCapacity": wanted}}
+        new: JsonObject = {"metadata": {"name": "d"}, "spec": {"storageCapacity": wanted}}
         rules.prepare_for_update(context, new, old)
         assert new["metadata"].get("generation") == generation
 
@@ -106,7 +105,7 @@ def test_a_csi_driver_is_warned_of_tokens_when_they_change() -> None:
 
 
 def test_what_an_attachment_describes_itself_is_a_volume_of_csi() -> None:
-    def attachment(**more: Any) -> Object:
+    def attachment(**more: Any) -> JsonObject:
         csi = {"driver": "d.io", "volumeHandle": "h"}
         inline = {"accessModes": ["ReadWriteOnce"], "csi": csi, **more}
         source = {"inlineVolumeSpec": {name: each for name, each in inline.items() if each is not None}}
@@ -135,7 +134,7 @@ def test_what_an_attachment_describes_itself_is_a_volume_of_csi() -> None:
 
 
 def test_sources_of_persistent_volumes_have_defaults() -> None:
-    volume: Object = {"spec": {"rbd": {"user": ""}, "azureDisk": {"fsType": ""}, "iscsi": {}}}
+    volume: JsonObject = {"spec": {"rbd": {"user": ""}, "azureDisk": {"fsType": ""}, "iscsi": {}}}
     strategy("", "persistentvolumes").default(volume)
     assert volume["spec"]["rbd"] == {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"}
     assert volume["spec"]["azureDisk"]["fsType"] == ""
@@ -205,7 +204,7 @@ def test_addresses_of_balancers_are_warned_of() -> None:
 
 
 def test_slices_have_canonical_addresses_and_keep_what_they_have() -> None:
-    def piece(family: str) -> Object:
+    def piece(family: str) -> JsonObject:
         return {"addressType": family, "endpoints": [{"addresses": ["FD00::1"]}]}
 
     text = 'endpoints[0].addresses[0]: Invalid value: "FD00::1": must be in canonical form ("fd00::1")'

@@ -10,9 +10,8 @@ import pytest
 from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.machinery import schema, zero_values
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 SELECTOR = {"matchLabels": {"a": "b"}}
 CONTAINER = {"name": "c", "image": "i"}
@@ -45,7 +44,7 @@ GROUPS = {
 }
 BACKEND = {"service": {"name": "s", "port": {"number": 80}}}
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-GOOD: dict[str, Object] = {
+GOOD: dict[str, JsonObject] = {
     "namespaces": {},
     "secrets": {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": "e30="}},
     "endpoints": {"subsets": [{"addresses": [{"ip": "1.2.3.4"}]}]},
@@ -94,7 +93,7 @@ def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
     group, version = GROUPS[plural]
     resource = find(group, version, plural)
     assert resource is not None
-    obj: Object = copy.deepcopy({"metadata": {"name": "x"}, **GOOD[plural]})
+    obj: JsonObject = copy.deepcopy({"metadata": {"name": "x"}, **GOOD[plural]})
     if path:
         place: Any = obj
         for step in path[:-1]:
@@ -109,7 +108,7 @@ def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
 def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
     resource = find("autoscaling", "v2", "horizontalpodautoscalers")
     assert resource is not None
-    obj: Object = {"metadata": {"name": "x"}, "spec": {"behavior": {}}}
+    obj: JsonObject = {"metadata": {"name": "x"}, "spec": {"behavior": {}}}
     zero_values.normalize(obj, schema.builtin().node(resource.gvk))
     strategies.for_resource(resource).default(obj)
     assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
@@ -130,7 +129,7 @@ def test_a_changed_volume_is_judged_twice() -> None:
     resource = find("", "v1", "persistentvolumes")
     assert resource is not None
     rules = strategies.for_resource(resource)
-    old: Object = copy.deepcopy({"metadata": {"name": "x"}, **GOOD["persistentvolumes"]})
+    old: JsonObject = copy.deepcopy({"metadata": {"name": "x"}, **GOOD["persistentvolumes"]})
     rules.default(old)
     new = copy.deepcopy(old)
     del new["spec"]["accessModes"]
@@ -323,7 +322,7 @@ def test_conditions_of_failed_pods_are_true_in_templates_of_jobs() -> None:
         ),
     ],
 )
-def test_new_objects_are_warned_of(plural: str, obj: Object, wanted: str) -> None:
+def test_new_objects_are_warned_of(plural: str, obj: JsonObject, wanted: str) -> None:
     resource = find(*GROUPS[plural], plural)
     assert resource is not None
     (warning,) = strategies.for_resource(resource).warnings({"metadata": {}} | obj, None)
@@ -334,7 +333,7 @@ def test_the_first_range_of_a_node_wins() -> None:
     resource = find("", "v1", "nodes")
     assert resource is not None
     ranges = ["10.2.0.0/24", "fd00::/64"]
-    obj: Object = {"metadata": {}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ranges}}
+    obj: JsonObject = {"metadata": {}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ranges}}
     strategies.for_resource(resource).default(obj)
     assert obj["spec"]["podCIDRs"] == ["10.1.0.0/24"]
 
@@ -342,9 +341,9 @@ def test_the_first_range_of_a_node_wins() -> None:
 def test_a_daemon_set_without_rolling_updates_shows_their_zeros() -> None:
     resource = find("apps", "v1", "daemonsets")
     assert resource is not None
-    strategy: Object = {"type": "OnDelete", "rollingUpdate": {}}
+    strategy: JsonObject = {"type": "OnDelete", "rollingUpdate": {}}
     spec = copy.deepcopy({"selector": SELECTOR, "template": TEMPLATE, "updateStrategy": strategy})
-    obj: Object = {"metadata": {}, "spec": spec}
+    obj: JsonObject = {"metadata": {}, "spec": spec}
     strategies.for_resource(resource).default(obj)
     assert obj["spec"]["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 0}
 
@@ -352,7 +351,7 @@ def test_a_daemon_set_without_rolling_updates_shows_their_zeros() -> None:
 def test_accounts_name_secrets_only() -> None:
     resource = find("", "v1", "serviceaccounts")
     assert resource is not None
-    obj: Object = {
+    obj: JsonObject = {
         "metadata": {},
         "secrets": [{"name": "a", "namespace": "b", "kind": "Secret"}, {"uid": "x"}],
     }

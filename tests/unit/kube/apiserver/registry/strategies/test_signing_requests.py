@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -16,10 +15,9 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, UserInfo
 from kprov.kube.apiserver.subresources.approval import ApprovalStrategy
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 from tests.certificates import Issuer
-
-Object = dict[str, Any]
 
 
 def request() -> str:
@@ -47,8 +45,8 @@ def context(store: Store) -> RequestContext:
     return context
 
 
-async def decide(store: Store, context: RequestContext, *conditions: Object) -> Object:
-    def change(old: Object | None) -> Object:
+async def decide(store: Store, context: RequestContext, *conditions: JsonObject) -> JsonObject:
+    def change(old: JsonObject | None) -> JsonObject:
         return {**(old or {}), "status": {"conditions": list(conditions), "certificate": "AAAA"}}
 
     strategy = ApprovalStrategy(store.resource)
@@ -94,7 +92,7 @@ async def test_status_neither_approves_nor_takes_what_is_no_certificate(
 ) -> None:
     await store.create(context, "", {"metadata": {"name": "csr"}, "spec": SPEC})
 
-    def change(old: Object | None) -> Object:
+    def change(old: JsonObject | None) -> JsonObject:
         status = {"conditions": [{"type": "Approved", "status": "True"}], "certificate": "AAAA"}
         return {**(old or {}), "status": status}
 
@@ -111,10 +109,10 @@ async def test_a_certificate_has_no_pem_headers(store: Store, context: RequestCo
     made = Issuer("ca").certificate.public_bytes(Encoding.PEM)
     headed = made.replace(b"CERTIFICATE-----\n", b"CERTIFICATE-----\nA: b\n\n", 1)
 
-    async def sign(pem: bytes) -> Object:
+    async def sign(pem: bytes) -> JsonObject:
         status = {"certificate": base64.b64encode(pem).decode()}
 
-        def change(old: Object | None) -> Object:
+        def change(old: JsonObject | None) -> JsonObject:
             return {**(old or {}), "status": status}
 
         obj, _ = await store.update(context, "", "csr", change, subresource="status")

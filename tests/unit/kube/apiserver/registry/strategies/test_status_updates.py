@@ -11,10 +11,9 @@ from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.machinery import internal_types, schema
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
-
-Object = dict[str, Any]
 
 _START = "2024-01-01T00:00:00Z"
 _END = "2024-01-01T00:01:00Z"
@@ -26,7 +25,7 @@ def strategy(group: str, plural: str, version: str = "v1") -> Strategy:
     return for_resource(resource)
 
 
-def found(group: str, plural: str, new: Object, old: Object | None = None, **spec: Any) -> list[str]:
+def found(group: str, plural: str, new: JsonObject, old: JsonObject | None = None, **spec: Any) -> list[str]:
     """What upstream would say of that status of an object with that spec."""
     version = "v2" if plural == "horizontalpodautoscalers" else "v1"
     objects = [{"metadata": {"name": "a"}, "spec": spec, "status": each} for each in (new, old or {})]
@@ -37,14 +36,14 @@ def found(group: str, plural: str, new: Object, old: Object | None = None, **spe
     return [f"{error.field}: {error.detail}" for error in errors]
 
 
-def write_status(group: str, plural: str, new: Object, old: Object) -> None:
+def write_status(group: str, plural: str, new: JsonObject, old: JsonObject) -> None:
     resource = find(group, "v1", plural)
     assert resource is not None
     context = system_context("update", resource)
     for_resource(resource).prepare_for_status_update(context, new, old)
 
 
-def condition(kind: str, status: str = "True") -> Object:
+def condition(kind: str, status: str = "True") -> JsonObject:
     return {"type": kind, "status": status, "reason": "R", "lastTransitionTime": _START}
 
 
@@ -76,7 +75,7 @@ def test_collisions_are_counted_up_only(plural: str) -> None:
     assert found("apps", plural, {"collisionCount": 2}, {"collisionCount": 1}) == []
 
 
-def job(new: Object, old: Object | None = None, **spec: Any) -> list[str]:
+def job(new: JsonObject, old: JsonObject | None = None, **spec: Any) -> list[str]:
     return found("batch", "jobs", new, old, **({"completions": 3, "parallelism": 1} | spec))
 
 
@@ -151,12 +150,12 @@ def test_an_index_does_not_fail_and_complete() -> None:
     ]
 
 
-def pod(new: Object, old: Object | None = None, **spec: Any) -> list[str]:
+def pod(new: JsonObject, old: JsonObject | None = None, **spec: Any) -> list[str]:
     containers = [{"name": "c", "image": "i", "resources": {"requests": {"cpu": "1"}}}]
     return found("", "pods", new, old, **({"containers": containers, "restartPolicy": "Never"} | spec))
 
 
-def container(name: str, **state: Any) -> Object:
+def container(name: str, **state: Any) -> JsonObject:
     return {"name": name, "state": state}
 
 
@@ -213,7 +212,7 @@ def test_claims_of_a_pods_status_are_claims_of_its_spec() -> None:
 
 
 def test_generations_that_an_old_kubelet_does_not_tell_stay() -> None:
-    old: Object = {"metadata": {"name": "a"}, "spec": {"containers": []}}
+    old: JsonObject = {"metadata": {"name": "a"}, "spec": {"containers": []}}
     old["status"] = {"observedGeneration": 3, "conditions": [condition("Ready") | {"observedGeneration": 2}]}
     new = copy.deepcopy(old)
     new["status"] = {"conditions": [condition("Ready", "False"), condition("Other")]}
@@ -268,7 +267,7 @@ def test_of_the_metadata_a_write_to_status_keeps_what_upstream_keeps(
     group: str, plural: str, kept: set[str]
 ) -> None:
     names = ("labels", "annotations", "finalizers", "ownerReferences")
-    old: Object = {"metadata": dict.fromkeys(names, "old"), "spec": {"containers": []}, "status": {}}
+    old: JsonObject = {"metadata": dict.fromkeys(names, "old"), "spec": {"containers": []}, "status": {}}
     new = copy.deepcopy(old) | {"metadata": dict.fromkeys(names, "new")}
     write_status(group, plural, new, old)
     assert {name for name in names if new["metadata"][name] == "old"} == kept
@@ -281,7 +280,7 @@ def test_of_the_metadata_a_write_to_status_keeps_what_upstream_keeps(
 def test_some_metadata_is_a_new_generation(group: str, plural: str, part: str) -> None:
     resource = find(group, "v1", plural)
     assert resource is not None
-    old: Object = {"metadata": {"generation": 1}, "spec": {}, "status": {}}
+    old: JsonObject = {"metadata": {"generation": 1}, "spec": {}, "status": {}}
     for changed, generation in ((part, 2), ("finalizers", 1)):
         new = copy.deepcopy(old)
         new["metadata"][changed] = {"a": "b"}
@@ -292,7 +291,7 @@ def test_some_metadata_is_a_new_generation(group: str, plural: str, part: str) -
 def test_a_priority_class_is_of_its_first_generation_for_ever() -> None:
     resource = find("scheduling.k8s.io", "v1", "priorityclasses")
     assert resource is not None
-    old: Object = {"metadata": {"generation": 1}, "value": 1, "globalDefault": True}
+    old: JsonObject = {"metadata": {"generation": 1}, "value": 1, "globalDefault": True}
     new = {"metadata": {"generation": 1}, "value": 1}
     for_resource(resource).prepare_for_update(system_context("update", resource), new, old)
     assert new["metadata"] == {"generation": 1}
@@ -300,8 +299,8 @@ def test_a_priority_class_is_of_its_first_generation_for_ever() -> None:
 
 def test_the_count_of_templates_is_not_of_a_daemon_sets_status() -> None:
     counted = {"deprecated.daemonset.template.generation": "3"}
-    old: Object = {"metadata": {"annotations": counted}, "spec": {}, "status": {}}
-    new: Object = {"metadata": {"annotations": {"a": "b"}}, "spec": {}, "status": {}}
+    old: JsonObject = {"metadata": {"annotations": counted}, "spec": {}, "status": {}}
+    new: JsonObject = {"metadata": {"annotations": {"a": "b"}}, "spec": {}, "status": {}}
     write_status("apps", "daemonsets", new, old)
     assert new["metadata"]["annotations"] == {"a": "b"} | counted
 
@@ -311,7 +310,7 @@ def test_a_daemon_sets_count_of_templates_goes_on_from_what_it_is_made_with() ->
     assert resource is not None
     name = "deprecated.daemonset.template.generation"
     for given, shown in (("7", "7"), ("0", "1"), ("-3", "1"), ("+08", "8")):
-        obj: Object = {"metadata": {"annotations": {name: given}}, "spec": {"template": {"spec": {}}}}
+        obj: JsonObject = {"metadata": {"annotations": {name: given}}, "spec": {"template": {"spec": {}}}}
         for_resource(resource).prepare_for_create(system_context("create", resource), obj)
         assert obj["metadata"]["annotations"][name] == shown
     with pytest.raises(StatusError, match='parsing "x": invalid syntax'):
@@ -330,14 +329,14 @@ def test_the_one_address_of_a_pod_is_the_first_of_all() -> None:
             {"podIP": "1.2.3.4", "podIPs": [{"ip": "1.2.3.4"}]},
         ),
     ):
-        obj: Object = {"metadata": {"name": "a"}, "spec": {"containers": []}, "status": status}
+        obj: JsonObject = {"metadata": {"name": "a"}, "spec": {"containers": []}, "status": status}
         strategy("", "pods").default(obj)
         assert obj["status"] == shown
 
 
 def test_an_address_of_a_load_balancer_is_virtual() -> None:
     status = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}, {"hostname": "a.b"}]}}
-    obj: Object = {"metadata": {"name": "a"}, "spec": {"type": "LoadBalancer"}, "status": status}
+    obj: JsonObject = {"metadata": {"name": "a"}, "spec": {"type": "LoadBalancer"}, "status": status}
     strategy("", "services").default(obj)
     assert obj["status"]["loadBalancer"]["ingress"] == [
         {"ip": "1.2.3.4", "ipMode": "VIP"},

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pytest
 
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-
-Object = dict[str, Any]
 
 
 def strategy(group: str, plural: str) -> Strategy:
@@ -21,7 +19,7 @@ def strategy(group: str, plural: str) -> Strategy:
     return for_resource(resource)
 
 
-def told(group: str, plural: str, new: Object, old: Object) -> list[str]:
+def told(group: str, plural: str, new: JsonObject, old: JsonObject) -> list[str]:
     objects = [{"metadata": {"name": "10.0.0.1"}, **each} for each in (new, old)]
     return [error.field for error in strategy(group, plural).validate_update(*objects)]
 
@@ -42,7 +40,7 @@ def test_a_service_range_may_only_gain_the_other_family(new: list[str], fields: 
 
 
 def test_what_may_not_change_is_judged_as_new_too() -> None:
-    good: Object = {"provisioner": "a/b", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}
+    good: JsonObject = {"provisioner": "a/b", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}
     wrong = good | {"reclaimPolicy": "Keep"}
     assert told("storage.k8s.io", "storageclasses", wrong, good) == ["reclaimPolicy"] * 2
     parent = {"spec": {"parentRef": {"resource": "services", "name": "x"}}}
@@ -53,7 +51,7 @@ def test_what_may_not_change_is_judged_as_new_too() -> None:
 
 
 def test_an_empty_topology_is_a_double_of_each_place() -> None:
-    good: Object = {"provisioner": "a/b", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}
+    good: JsonObject = {"provisioner": "a/b", "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}
     fields = told("storage.k8s.io", "storageclasses", good | {"allowedTopologies": [{}, {}]}, good)
     places = [f"allowedTopologies[{index}].matchLabelExpressions" for index in (0, 0, 1, 1, 1)]
     assert fields == places
@@ -63,8 +61,8 @@ def test_a_topology_that_is_dropped_counts_as_a_change_of_a_slice() -> None:
     slices = strategy("discovery.k8s.io", "endpointslices")
     resource = find("discovery.k8s.io", "v1", "endpointslices")
     assert resource is not None
-    old: Object = {"metadata": {"name": "a", "generation": 1}, "endpoints": [{"addresses": ["1.2.3.4"]}]}
-    new: Object = {
+    old: JsonObject = {"metadata": {"name": "a", "generation": 1}, "endpoints": [{"addresses": ["1.2.3.4"]}]}
+    new: JsonObject = {
         "metadata": {"name": "a", "generation": 1},
         "endpoints": [{"addresses": ["1.2.3.4"], "deprecatedTopology": {"a": "b"}}],
     }
@@ -89,9 +87,12 @@ def test_a_pods_tolerations_are_told_of_once_and_its_changes_are_not_warned_of()
     pods = strategy("", "pods")
     containers = [{"name": "c", "image": "i"}]
     tolerations = [{"key": key, "operator": "Exists"} for key in ("a", "b")]
-    old: Object = {"metadata": {"name": "a"}, "spec": {"containers": containers, "tolerations": tolerations}}
+    old: JsonObject = {
+        "metadata": {"name": "a"},
+        "spec": {"containers": containers, "tolerations": tolerations},
+    }
     constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-    new: Object = {
+    new: JsonObject = {
         "metadata": {"name": "a"},
         "spec": {"containers": containers, "topologySpreadConstraints": [constraint]},
     }

@@ -10,17 +10,17 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.registry.core.service.allocators.address_range import Address, AddressRange
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 
 GROUP: Final = "networking.k8s.io"
 MANAGED_BY: Final = "ipaddress.kubernetes.io/managed-by"
@@ -168,7 +168,7 @@ def labels_of(address: Address) -> dict[str, str]:
     return {_FAMILY: f"IPv{address.version}", MANAGED_BY: MANAGER}
 
 
-def _is_ready(obj: Object) -> bool:
+def _is_ready(obj: JsonObject) -> bool:
     if obj["metadata"].get("deletionTimestamp"):
         return False
     conditions = (obj.get("status") or {}).get("conditions") or ()
@@ -177,7 +177,7 @@ def _is_ready(obj: Object) -> bool:
     return told[0] if told else bool(obj["metadata"]["name"] == DEFAULT_CIDR)
 
 
-def owner(obj: Object) -> tuple[str, str]:
+def owner(obj: JsonObject) -> tuple[str, str]:
     """(namespace, name) of the service that an IPAddress belongs to."""
     parent = obj.get("spec", {}).get("parentRef") or {}
     return parent.get("namespace", ""), parent.get("name", "")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import Any
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
-
-Object = dict[str, Any]
 
 
 class Recorder:
@@ -24,7 +22,7 @@ class Recorder:
         self._component = component
         self._told: set[tuple[str, str, str]] = set()
 
-    async def warn(self, about: Object, reason: str, text: str) -> None:
+    async def warn(self, about: JsonObject, reason: str, text: str) -> None:
         """A Warning about an object; what was told before, or cannot be written, is only logged."""
         metadata = about["metadata"]
         key = (metadata.get("uid", ""), reason, text)
@@ -40,7 +38,7 @@ class Recorder:
         except StatusError as error:
             log.warning("the event %s was not written: %s", reason, error)
 
-    def _event(self, about: Object, namespace: str, reason: str, text: str) -> Object:
+    def _event(self, about: JsonObject, namespace: str, reason: str, text: str) -> JsonObject:
         metadata, now = about["metadata"], timestamps.now()
         reference = {
             "apiVersion": about["apiVersion"],

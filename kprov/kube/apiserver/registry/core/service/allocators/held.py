@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.generic.addresses import parsed
-
-Object = dict[str, Any]
+from kprov.kube.machinery.json_object import JsonObject
 
 HEADLESS: Final = "None"
 
 
-def held_addresses(service: Object) -> list[str]:
+def held_addresses(service: JsonObject) -> list[str]:
     """ClusterIPs, the first one first, as reservations name them; one that is no address as it is."""
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
@@ -20,7 +19,7 @@ def held_addresses(service: Object) -> list[str]:
     return [str(parsed(address) or address) for address in found if address and address != HEADLESS]
 
 
-def held_ports(service: Object) -> list[int]:
+def held_ports(service: JsonObject) -> list[int]:
     """Node ports, that of health checks among them; each once."""
     spec = service.get("spec") or {}
     found = [port.get("nodePort", 0) for port in spec.get("ports") or ()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from kprov.kube.apiserver.registry.core.service.allocators.cluster_ip import (
     GROUP,
@@ -26,11 +26,11 @@ from kprov.kube.apiserver.registry.generic.addresses import parsed as parsed_add
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-Object = dict[str, Any]
 #: (what it is, "NAMESPACE/NAME" of the service): an address or a port.
 _Leak = tuple[str | int, str]
 
@@ -91,14 +91,14 @@ class Repair:
             await self._free(what, who, reserved_addresses)
         self._suspects = suspects
 
-    async def _reserved_addresses(self) -> dict[str, Object]:
+    async def _reserved_addresses(self) -> dict[str, JsonObject]:
         store = self._registry.store(GROUP, "ipaddresses")
         return {
             obj["metadata"]["name"]: obj for obj in await store.list(system_context("list", store.resource))
         }
 
     async def _check_address(
-        self, address: str, service: Object, reserved: Object | None, holders: set[tuple[str, str]]
+        self, address: str, service: JsonObject, reserved: JsonObject | None, holders: set[tuple[str, str]]
     ) -> None:
         parsed, who = parsed_address(address), _who(service)
         warn = self._address_events.warn
@@ -131,7 +131,7 @@ class Repair:
         await store.delete(system_context("delete", store.resource, "", address), "", address)
         await self._reserve(address, service)
 
-    async def _reserve(self, address: str, service: Object) -> bool:
+    async def _reserve(self, address: str, service: JsonObject) -> bool:
         """Whether it was free until now."""
         metadata = service["metadata"]
         try:
@@ -142,7 +142,7 @@ class Repair:
             return False
         return True
 
-    async def _check_port(self, port: int, service: Object, reserved_by: str | None) -> None:
+    async def _check_port(self, port: int, service: JsonObject, reserved_by: str | None) -> None:
         who, warn = _who(service), self._port_events.warn
         if reserved_by == who:
             return
@@ -162,7 +162,7 @@ class Repair:
         else:
             await warn(service, "PortNotAllocated", f"Port {port} is not allocated; repairing")
 
-    async def _free(self, what: str | int, who: str, reserved: dict[str, Object]) -> None:
+    async def _free(self, what: str | int, who: str, reserved: dict[str, JsonObject]) -> None:
         namespace, _, name = who.partition("/")
         if isinstance(what, int):
             log.info("port %d is reserved for service %s, which does not hold it: freed", what, who)
@@ -177,5 +177,5 @@ class Repair:
         await self._addresses.release(namespace, name, what)
 
 
-def _who(service: Object) -> str:
+def _who(service: JsonObject) -> str:
     return f"{service['metadata']['namespace']}/{service['metadata']['name']}"

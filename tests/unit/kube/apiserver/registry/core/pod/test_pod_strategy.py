@@ -11,21 +11,21 @@ from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.podspec.defaults import pull_policy
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
 
-Object = dict[str, Any]
 _RESOURCE = find("", "v1", "pods")
 assert _RESOURCE is not None
 PODS = for_resource(_RESOURCE)
 
 
-def pod(**spec: Any) -> Object:
+def pod(**spec: Any) -> JsonObject:
     base = {"containers": [{"name": "web", "image": "nginx"}]}
     return {"metadata": {"name": "web", "namespace": "default"}, "spec": base | spec}
 
 
-def defaulted(**spec: Any) -> Object:
+def defaulted(**spec: Any) -> JsonObject:
     obj = pod(**spec)
     PODS.default(obj)
     return obj
@@ -103,7 +103,7 @@ def test_images_that_may_change_are_pulled_each_time(image: str, policy: str) ->
         ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}, "Burstable"),
     ],
 )
-def test_a_new_pod_is_pending_and_has_its_class(resources: Object, expected: str) -> None:
+def test_a_new_pod_is_pending_and_has_its_class(resources: JsonObject, expected: str) -> None:
     obj = defaulted(containers=[{"name": "a", "image": "b", "resources": resources}])
     obj["status"] = {"phase": "Running"}
     PODS.prepare_for_create(system_context("create", _RESOURCE), obj)  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_new_pod_is_pending_and_has_its_class(resources: Object, expected: str
     ],
 )
 def test_grace_is_for_pods_that_a_kubelet_runs(
-    spec: Object, phase: str, requested: int | None, seconds: int
+    spec: JsonObject, phase: str, requested: int | None, seconds: int
 ) -> None:
     obj = defaulted(**spec) | {"status": {"phase": phase}}
     assert PODS.grace_period(obj, requested) == seconds
@@ -165,7 +165,7 @@ def test_grace_is_for_pods_that_a_kubelet_runs(
         ),
     ],
 )
-def test_broken_pods_are_refused_in_upstreams_words(spec: Object, message: str) -> None:
+def test_broken_pods_are_refused_in_upstreams_words(spec: JsonObject, message: str) -> None:
     errors = PODS.validate(defaulted(**spec))
     assert [f"{error.field}: {error.detail}" for error in errors] == [message]
 
@@ -191,7 +191,7 @@ async def test_a_change_of_the_image_raises_the_generation(registry: Registry) -
     context = system_context("update", store.resource)
     await store.create(context, "default", pod())
 
-    def change(obj: Object | None) -> Object:
+    def change(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
         obj["spec"]["containers"][0]["image"] = "nginx:2"
         obj["status"] = {"phase": "Running"}
@@ -207,7 +207,7 @@ async def test_status_changes_only_by_its_subresource(registry: Registry) -> Non
     context = system_context("update", store.resource)
     await store.create(context, "default", pod())
 
-    def change(obj: Object | None) -> Object:
+    def change(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
         obj["spec"]["nodeName"] = "n1"
         obj["status"]["phase"] = "Running"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from kprov.kube.apiserver.registry.core.service import defaults, ip_families
 from kprov.kube.apiserver.registry.core.service import validation as rules
+from kprov.kube.machinery.json_object import JsonObject
 
-Object = dict[str, Any]
-
-ONE: Object = {"type": "ClusterIP", "clusterIP": "10.0.0.9", "clusterIPs": ["10.0.0.9"]}
-HEADLESS: Object = {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]}
+ONE: JsonObject = {"type": "ClusterIP", "clusterIP": "10.0.0.9", "clusterIPs": ["10.0.0.9"]}
+HEADLESS: JsonObject = {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"]}
 
 
 @pytest.mark.parametrize(
@@ -26,7 +23,7 @@ HEADLESS: Object = {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["No
         ({"clusterIP": "None", "clusterIPs": ["10.0.0.9"]}, ["None"]),
     ],
 )
-def test_the_addresses_follow_the_one_that_was_changed(change: Object, expected: list[str]) -> None:
+def test_the_addresses_follow_the_one_that_was_changed(change: JsonObject, expected: list[str]) -> None:
     spec = {"type": "ClusterIP", **change}
     defaults.keep_allocated(spec, ONE)
     defaults.normalize_cluster_ips(spec, ONE)
@@ -35,27 +32,27 @@ def test_the_addresses_follow_the_one_that_was_changed(change: Object, expected:
 
 def test_node_ports_stay_with_the_names_of_their_ports() -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
-    spec: Object = {"type": "NodePort", "ports": [port("b", 90), port("a", 80), port("c", 82)]}
+    spec: JsonObject = {"type": "NodePort", "ports": [port("b", 90), port("a", 80), port("c", 82)]}
     defaults.keep_allocated(spec, old)
     assert [each.get("nodePort") for each in spec["ports"]] == [30002, 30001, None]
 
 
 def test_a_node_port_that_was_given_to_another_port_is_not_kept() -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
-    spec: Object = {"type": "NodePort", "ports": [port("a", 80, 30002), port("b", 81)]}
+    spec: JsonObject = {"type": "NodePort", "ports": [port("a", 80, 30002), port("b", 81)]}
     defaults.keep_allocated(spec, old)
     assert [each.get("nodePort") for each in spec["ports"]] == [30002, None]
 
 
-def port(name: str, number: int, node_port: int = 0) -> Object:
-    made: Object = {"name": name, "port": number, "protocol": "TCP"}
+def port(name: str, number: int, node_port: int = 0) -> JsonObject:
+    made: JsonObject = {"name": name, "port": number, "protocol": "TCP"}
     return {**made, "nodePort": node_port} if node_port else made
 
 
 @pytest.mark.parametrize(("kept", "dropped"), [([30001], True), ([], True), ([30001, 30009], False)])
 def test_node_ports_go_with_the_type_when_none_is_new(kept: list[int], dropped: bool) -> None:
     old = {"type": "NodePort", "ports": [port("a", 80, 30001), port("b", 81, 30002)]}
-    spec: Object = {"type": "ClusterIP", "ports": [port("x", 80, number) for number in kept]}
+    spec: JsonObject = {"type": "ClusterIP", "ports": [port("x", 80, number) for number in kept]}
     defaults.drop_type_dependent(spec, old)
     assert any("nodePort" in each for each in spec["ports"]) is not dropped
 
@@ -71,13 +68,15 @@ def test_node_ports_go_with_the_type_when_none_is_new(kept: list[int], dropped: 
         ({**ONE, "ipFamilies": ["IPv4"]}, {**ONE, "ipFamilyPolicy": "SingleStack"}, "SingleStack", ["IPv4"]),
     ],
 )  # fmt: skip
-def test_families_are_filled_in(spec: Object, old: Object | None, policy: str, wanted: list[str]) -> None:
+def test_families_are_filled_in(
+    spec: JsonObject, old: JsonObject | None, policy: str, wanted: list[str]
+) -> None:
     given = dict(spec)
     assert ip_families.fill(given, old, ["IPv4", "IPv6"], "IPv4") == []
     assert (given["ipFamilyPolicy"], given["ipFamilies"]) == (policy, wanted)
 
 
-TWO: Object = {
+TWO: JsonObject = {
     "type": "ClusterIP",
     "clusterIP": "10.0.0.9",
     "clusterIPs": ["10.0.0.9", "fd00::9"],
@@ -103,7 +102,7 @@ def test_the_second_family_goes_with_the_policy() -> None:
     ],
 )  # fmt: skip
 def test_wrong_families_are_told_before_anything_is_taken(
-    change: Object, known: int, field: str, words: str
+    change: JsonObject, known: int, field: str, words: str
 ) -> None:
     errors = ip_families.fill({**TWO, **change}, TWO, ["IPv4", "IPv6"][:known], "IPv4")
     assert errors[0].field == field

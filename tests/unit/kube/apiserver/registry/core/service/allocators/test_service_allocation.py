@@ -13,26 +13,25 @@ from kprov.kube.apiserver.registry.core.service.allocators.node_port import PREF
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.status import StatusError
 
-Object = dict[str, Any]
 
-
-def service(name: str, **spec: Any) -> Object:
+def service(name: str, **spec: Any) -> JsonObject:
     return {"metadata": {"name": name}, "spec": {"ports": [{"port": 80}], **spec}}
 
 
-async def create(registry: Registry, obj: Object, *, dry_run: bool = False) -> Object:
+async def create(registry: Registry, obj: JsonObject, *, dry_run: bool = False) -> JsonObject:
     store = registry.store("", "services")
     context = system_context("create", store.resource)
     context.dry_run = dry_run
     return await store.create(context, "default", obj)
 
 
-async def change(registry: Registry, name: str, **spec: Any) -> Object:
+async def change(registry: Registry, name: str, **spec: Any) -> JsonObject:
     store = registry.store("", "services")
 
-    def write(obj: Object | None) -> Object:
+    def write(obj: JsonObject | None) -> JsonObject:
         assert obj is not None
         obj["spec"].update(spec)
         return obj
