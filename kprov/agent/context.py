@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict
 
-from kprov.agent import temporary
+from kprov.agent import temporary_files
 
 Fetch = Callable[[str, str], Dict[str, str]]
 
@@ -57,7 +57,7 @@ class Context:
 
     def content_file(self, sha256: str, folder: str | None = None, suffix: str = "") -> str:
         """A content of the operator as a new file, which the caller removes or renames; mode 0600."""
-        handle, path = temporary.file(folder, suffix)
+        handle, path = temporary_files.file(folder, suffix)
         try:
             if sha256 in self.blobs:
                 data = self.blobs[sha256]

@@ -16,17 +16,10 @@ import threading
 import time
 from typing import Any, Optional, Tuple
 
-from kprov.agent import (
-    arguments,
-    attributes,
-    compiled,
-    host_lock,
-    message_results,
-    process,
-    protocol,
-    service_policy,
-)
+from kprov.agent import arguments, code_cache, host_lock, message_results, process, protocol
+from kprov.agent.apt import service_policy
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import attributes
 
 Frame = Tuple[Any, bytes]
 #: Seconds that a program may go on for after the connection was lost, unless the operator asks for it.
@@ -90,7 +83,7 @@ class Agent:
             os.close(self.sink.fileno())
             # The operator has gone; what is left to do keeps nobody waiting.
             message_results.sweep()
-            compiled.keep()
+            code_cache.keep()
             os._exit(0)
 
     # The listener's side

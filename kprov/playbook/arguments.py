@@ -11,7 +11,7 @@ from kprov import suggestions
 from kprov.errors import InputError
 from kprov.inventory import yamlfile
 from kprov.playbook import language
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _JINJA = {"{{": "}}", "{%": "%}", "{#": "#}"}
 
@@ -119,15 +119,15 @@ def unquoted(text: str) -> str:
     return text
 
 
-def table(module: str) -> modules.Table | None:
+def table(module: str) -> agent_modules.Table | None:
     """What a module takes; None for those whose arguments are free."""
     if module in language.ACTION_FILES:
-        found = modules.of(importlib.import_module(f"kprov.playbook.action.{module}"))
+        found = agent_modules.of(importlib.import_module(f"kprov.playbook.action.{module}"))
         if found is not None:
             return found
     if module in language.LOCAL:
         return language.LOCAL[module]
-    return modules.table(module) if module in modules.names() else None
+    return agent_modules.table(module) if module in agent_modules.names() else None
 
 
 def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any) -> None:
@@ -156,8 +156,8 @@ def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | 
         if value is None or _templated(value) or spec[name].get("options"):
             continue
         try:
-            modules.check(module, {name: value}, {name: {**spec[name], "required": False}}, {})
-        except modules.ArgumentError as error:
+            agent_modules.check(module, {name: value}, {name: {**spec[name], "required": False}}, {})
+        except agent_modules.ArgumentError as error:
             where = next((_line(entry, word, key) for key in args if known.get(key) == name), None)
             raise InputError(f"{module}: {error}", file=file, line=where or line) from None
     for group in rules.get("mutually_exclusive") or []:

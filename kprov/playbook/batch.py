@@ -20,7 +20,7 @@ from kprov.playbook.scope import Scope
 from kprov.playbook.state import RunState
 from kprov.playbook.task_sender import Sender
 from kprov.playbook.variables import Variables
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 #: Actions that are done once for all hosts.
 _FOR_ALL = ("add_host", "pause")

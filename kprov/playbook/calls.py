@@ -18,7 +18,7 @@ from kprov.playbook.task_sender import Sender
 from kprov.playbook.templating import TemplatingError
 from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables, without_omitted
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
 
@@ -100,7 +100,7 @@ class Calls:
 
     def _mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
         given = task.get(keyword)
-        return default if given is None else modules.truth(scope.templar.value(given, scope, keyword))
+        return default if given is None else agent_modules.truth(scope.templar.value(given, scope, keyword))
 
     def _background(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
         """Seconds that `async` allows and those between polls; (0, 0) for a task in the foreground."""
@@ -112,7 +112,7 @@ class Calls:
             return (0, 0)
         if check:
             raise ActionError('"check mode" and "async" cannot be used on same task.')
-        known = task.foreign is not None or task.module in modules.names()
+        known = task.foreign is not None or task.module in agent_modules.names()
         if not known and task.module not in ("shell", "raw"):
             raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
         poll = task.get("poll")
@@ -161,7 +161,7 @@ class Calls:
 
     def no_log(self, task: Task, scope: Scope) -> bool:
         """Whether the result is kept from output and journal."""
-        return modules.truth(scope.templar.value(task.get("no_log", False), scope, "no_log"))
+        return agent_modules.truth(scope.templar.value(task.get("no_log", False), scope, "no_log"))
 
     def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
         """A result of the operator's side, or else what the agent has to do."""
@@ -185,12 +185,14 @@ class Calls:
 
     @staticmethod
     def _checked(name: str, action: Any, call: Call) -> None:
-        found = modules.of(action)
+        found = agent_modules.of(action)
         if found is not None:
             spec, rules = found
             call.args = {
                 key: value
-                for key, value in modules.check(f"ansible.builtin.{name}", call.args, spec, rules).items()
+                for key, value in agent_modules.check(
+                    f"ansible.builtin.{name}", call.args, spec, rules
+                ).items()
                 if value is not None
             }
 

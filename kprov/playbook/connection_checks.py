@@ -8,7 +8,7 @@ from kprov.errors import InputError
 from kprov.inventory import patterns, variable_files
 from kprov.inventory.model import Inventory
 from kprov.playbook.model import Block, Play, Task
-from kprov.transport import literals
+from kprov.transport.options import literal_checks
 
 
 def hosts_of(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> Iterator[str]:
@@ -25,7 +25,7 @@ def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
     told = set()
     for host in dict.fromkeys(hosts):
         for name, value in inventory.variables(host).items():
-            if (name, str(value)) in told or (problem := literals.problem(name, value)) is None:
+            if (name, str(value)) in told or (problem := literal_checks.problem(name, value)) is None:
                 told.add((name, str(value)))
                 continue
             file, line = next(
@@ -57,6 +57,6 @@ def _below(nodes: Iterable[Task | Block]) -> None:
 
 
 def _methods(value: object, file: str, line: int | None) -> None:
-    problem = literals.problem("ansible_become_method", value)
+    problem = literal_checks.problem("ansible_become_method", value)
     if problem is not None:
         raise InputError(problem, file=file, line=line, field="become_method")

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.inventory import keyring
 from kprov.playbook.action.base import content
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 _HEADER = b"$ANSIBLE_VAULT;"
 

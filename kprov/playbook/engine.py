@@ -24,8 +24,9 @@ from kprov.playbook.task_sender import Sender, unkeyed
 from kprov.playbook.templating import Templar, TemplatingError
 from kprov.playbook.variables import Variables
 from kprov.transport import preflight
-from kprov.transport.connection import Connections
-from kprov.transport.options import Become, Options, from_variables
+from kprov.transport.connections import Connections
+from kprov.transport.options.host_options import Become, Options
+from kprov.transport.options.variables import read_options
 
 _CONNECTION = (
     "ansible_host",
@@ -138,7 +139,7 @@ class Engine:
         for name in _SECRET:
             if values.get(name):
                 secrets.register(str(values[name]))
-        return from_variables(host, values)
+        return read_options(host, values)
 
     def become(self, host: str) -> Become | None:
         """As whom a host's inventory wants tasks to run; root when it says nothing."""

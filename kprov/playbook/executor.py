@@ -17,8 +17,8 @@ from kprov.playbook.task_conditions import Result
 from kprov.playbook.task_sender import Sender
 from kprov.playbook.templating import TemplatingError
 from kprov.playbook.variables import Variables
-from kprov.transport.modules import ArgumentError
-from kprov.transport.options import Become
+from kprov.transport.agent_modules import ArgumentError
+from kprov.transport.options.host_options import Become
 
 Retry = Callable[[str, Task, int, int], None]
 

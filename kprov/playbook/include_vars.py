@@ -9,7 +9,7 @@ from typing import Any
 from kprov.inventory import yamlfile
 from kprov.playbook import controller_files
 from kprov.playbook.action.base import ActionError, Call
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _EXTENSIONS = ["yaml", "yml", "json"]
 
@@ -18,7 +18,9 @@ def include_vars(call: Call) -> dict[str, Any]:
     """Variables of a file or of a folder's files, as facts of the host above its play's variables."""
     args = call.args
     name = args.get("file") or args.get("_raw_params")
-    extensions = modules.converted("extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"})
+    extensions = agent_modules.converted(
+        "extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"}
+    )
     found: dict[str, Any] = {}
     read: list[str] = []
     secret = False
@@ -66,9 +68,9 @@ def _variables(path: Path) -> tuple[dict[str, Any], bool]:
 def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
     args = call.args
     depth = int(args.get("depth") or 0)
-    ignored = modules.converted("ignore_files", args.get("ignore_files") or [], {"type": "list"})
+    ignored = agent_modules.converted("ignore_files", args.get("ignore_files") or [], {"type": "list"})
     matching = re.compile(str(args.get("files_matching") or ".*"))
-    lenient = modules.truth(args.get("ignore_unknown_extensions"))
+    lenient = agent_modules.truth(args.get("ignore_unknown_extensions"))
     found = []
     for path in sorted(folder.rglob("*"), key=lambda one: (str(one.parent), one.name)):
         if not path.is_file() or (depth and len(path.relative_to(folder).parts) > depth):

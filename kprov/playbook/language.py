@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 COMMON = {
     "name",
@@ -108,7 +108,7 @@ ACTION_FILES = frozenset(
     if path.stem not in ("__init__", "base", "local")
 )
 #: Actions of the run itself (action/local.py, the engine), and what they take; None: anything.
-LOCAL: dict[str, modules.Table | None] = {
+LOCAL: dict[str, agent_modules.Table | None] = {
     "add_host": None,
     "assert": (
         {
@@ -176,7 +176,7 @@ _ROLE_ARGUMENTS: dict[str, dict[str, Any]] = {
     "public": {"type": "bool"},
 }
 _FILE_ARGUMENTS: dict[str, dict[str, Any]] = {"file": {}}
-INCLUDES: dict[str, modules.Table] = {
+INCLUDES: dict[str, agent_modules.Table] = {
     "import_role": (_ROLE_ARGUMENTS, {}),
     "include_role": ({**_ROLE_ARGUMENTS, "apply": {"type": "raw"}}, {}),
     "import_tasks": (_FILE_ARGUMENTS, {}),
@@ -231,4 +231,4 @@ def short(name: str) -> str:
 @functools.cache
 def known() -> frozenset[str]:
     """Every module and action there is."""
-    return frozenset({*modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)
+    return frozenset({*agent_modules.names(), *ACTION_FILES, *LOCAL, "shell", "raw"} - INTERNAL)

@@ -22,7 +22,7 @@ from kprov.playbook.foreign.around import around
 from kprov.playbook.model import Block, Node, Play, Role, Task
 from kprov.playbook.problems import Problems
 from kprov.playbook.search_paths import SearchPaths
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _OfRole = tuple[Role, list[Task | Block]]
 #: A file and a line of it.
@@ -214,9 +214,9 @@ class Loader:
             ),
             params,
             key=(roles.called(name), str(path), tasks_from, repr((params, keywords, args is not None))),
-            once=not modules.truth(about.get("allow_duplicates"))
+            once=not agent_modules.truth(about.get("allow_duplicates"))
             if args is None
-            else not modules.truth(args.get("allow_duplicates"), default=True),
+            else not agent_modules.truth(args.get("allow_duplicates"), default=True),
         )
         around = Block(
             keywords,
@@ -424,7 +424,7 @@ def include_role(
     InputError with every problem of its files, unless the caller collects them.
     """
     found = Problems() if problems is None else problems
-    public = modules.truth(args.get("public"))
+    public = agent_modules.truth(args.get("public"))
     name, place = str(args["name"]), (around.file, around.line)
     loader = Loader(Path(play.file), play.paths, found)
     role, tasks = loader.role(name, play, around, {}, {}, place, args=args, public=public)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from kprov.playbook import arguments, checks, filters, jinja_tests, language, lookups
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "playbook.md"
@@ -106,7 +106,7 @@ def _rules(name: str) -> dict[str, Any]:
     found = arguments.table(name)
     if found is not None:
         return found[1]
-    return modules.rules(name) if name in modules.names() else {}
+    return agent_modules.rules(name) if name in agent_modules.names() else {}
 
 
 def _refused_arguments() -> str:

@@ -17,7 +17,7 @@ from kprov.playbook.selection import shown
 from kprov.playbook.state import RunState
 from kprov.playbook.templating import TemplatingError
 from kprov.playbook.variables import Variables
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 HIDDEN = "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
 _KEPT = ("changed", "failed", "skipped", "unreachable", "attempts")

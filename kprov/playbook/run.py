@@ -13,7 +13,7 @@ from kprov.playbook.scope import Layer, Scope
 from kprov.playbook.state import RunState
 from kprov.playbook.task_sender import Sender
 from kprov.playbook.variables import Variables, gathers
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 
 class Run:

@@ -13,9 +13,9 @@ from kprov.playbook.model import Task
 from kprov.playbook.scope import Scope
 from kprov.playbook.values import OMIT
 from kprov.playbook.variables import Variables
-from kprov.transport.connection import Connection, Connections
-from kprov.transport.modules import truth
-from kprov.transport.options import METHODS, Become
+from kprov.transport.agent_modules import truth
+from kprov.transport.connections import Connection, Connections
+from kprov.transport.options.host_options import METHODS, Become
 
 #: Keywords that say how a host is reached, and the variables that say the same.
 _REACHED = {"remote_user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}

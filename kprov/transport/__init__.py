@@ -7,7 +7,7 @@ import sys
 
 
 def _load_paramiko() -> None:
-    """Without invoke, a third of its time to load: it is for `Match exec` of ssh_config, see sshconfig.load.
+    """Without invoke, a third of its time to load: it is for `Match exec` of ssh_config, see ssh_config.load.
 
     paramiko itself takes it as optional (paramiko/config.py).
     """

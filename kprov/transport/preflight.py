@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kprov.errors import HostError, PreflightError, UnreachableError
-from kprov.transport.connection import Connections
-from kprov.transport.options import Become
+from kprov.transport.connections import Connections
+from kprov.transport.options.host_options import Become
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import UnreachableError
-from kprov.transport.options import Become
+from kprov.transport.options.host_options import Become
 
 from .conftest import ROOT, Lab, eventually
 from .ways import connections, lab_key, line, variables, who
@@ -157,9 +157,10 @@ def test_a_content_on_its_way_is_sent_again(fresh: Lab, tmp_path: Path) -> None:
 #: A kprov of its own: variables, then lines to run in one message.
 PROGRAM = """
 import sys
-from kprov.transport.connection import Connections
-from kprov.transport.options import Become, from_variables
-with Connections(lambda host: from_variables(host, eval(sys.argv[1]))) as made:
+from kprov.transport.connections import Connections
+from kprov.transport.options.host_options import Become
+from kprov.transport.options.variables import read_options
+with Connections(lambda host: read_options(host, eval(sys.argv[1]))) as made:
     agent = made.get("node1").agent(Become())
     agent.run("command", [{"args": {"cmd": text, "_shell": True}} for text in sys.argv[2:]])
 """

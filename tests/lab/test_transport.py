@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kprov.errors import PreflightError
-from kprov.transport.options import Become
+from kprov.transport.options.host_options import Become
 
 from .conftest import Lab
 from .ssh_agent import ssh_agent

@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from kprov.transport.connection import Connections
-from kprov.transport.options import Become, from_variables
-from kprov.transport.sshconfig import load
+from kprov.transport.connections import Connections
+from kprov.transport.options.host_options import Become
+from kprov.transport.options.ssh_config import load
+from kprov.transport.options.variables import read_options
 
 from .conftest import Lab
 
@@ -45,7 +46,7 @@ def connections(
     heard = notices if notices is not None else []
     parsed = load(str(config) if config else "none")
     return Connections(
-        lambda host: from_variables(host, values, config=parsed), lambda _, text: heard.append(text)
+        lambda host: read_options(host, values, config=parsed), lambda _, text: heard.append(text)
     )
 
 

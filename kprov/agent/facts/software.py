@@ -8,10 +8,11 @@ import shutil
 import sys
 from typing import Any
 
-from kprov.agent import process, systemd
-from kprov.agent.dbus import DBusError
+from kprov.agent import process
 from kprov.agent.facts import distribution
 from kprov.agent.facts.read import line, lines, text
+from kprov.agent.services import systemd
+from kprov.agent.services.dbus import DBusError
 
 _VERSION = ("major", "minor", "micro", "releaselevel", "serial")
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kprov.agent import apt_cache, apt_deb, apt_install, apt_run, apt_upgrade, web
+from kprov.agent.apt import cache as apt_cache
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import deb_files
+from kprov.agent.apt import install as apt_install
+from kprov.agent.apt import upgrade as apt_upgrade
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.web import url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"default": "present", "choices": ["absent", "build-dep", "fixed", "latest", "present"]},
@@ -57,12 +62,12 @@ def _run(args: dict[str, Any], context: Context, warnings: list[str]) -> dict[st
         cleaned = _clean(context)
         if not some:
             return cleaned
-    cache = {"cache_updated": False, "cache_update_time": apt_run.cache_time()}
+    cache = {"cache_updated": False, "cache_update_time": apt_commands.cache_time()}
     if args["update_cache"] or args["cache_valid_time"]:
         if apt_cache.is_due(args["cache_valid_time"], time.time()):
             if not context.check:
                 apt_cache.update(args, warnings)
-            after = apt_run.cache_time()
+            after = apt_commands.cache_time()
             cache = {
                 "cache_updated": context.check or after != cache["cache_update_time"],
                 "cache_update_time": after,
@@ -106,15 +111,15 @@ def _deb(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args["state"] != "present":
         raise ModuleError("deb only supports state=present")
     if "://" not in args["deb"]:
-        return apt_deb.install(args["deb"].split(","), args, context)
-    with web.downloaded(args["deb"], suffix=".deb") as path:
-        return apt_deb.install([path], args, context)
+        return deb_files.install(args["deb"].split(","), args, context)
+    with url_requests.downloaded(args["deb"], suffix=".deb") as path:
+        return deb_files.install([path], args, context)
 
 
 def _clean(context: Context) -> dict[str, Any]:
-    code, out, err = (0, "", "") if context.check else apt_run.run(["apt-get", "clean"])
+    code, out, err = (0, "", "") if context.check else apt_commands.run(["apt-get", "clean"])
     if code or err:
         said = f": {err}" if err else ""
         raise ModuleError(f"apt-get clean failed{said}", rc=code, stdout=out, stdout_lines=out.splitlines())
-    diff = apt_run.prepared(out) if context.diff else {}
-    return {"changed": True, "msg": out, **apt_run.answer(out, err), "diff": diff}
+    diff = apt_commands.prepared(out) if context.diff else {}
+    return {"changed": True, "msg": out, **apt_commands.answer(out, err), "diff": diff}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import apt_cache, apt_sources, files
-from kprov.agent.attributes import set_attributes
+from kprov.agent.apt import cache as apt_cache
+from kprov.agent.apt import sources_list
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
+from kprov.agent.files.attributes import set_attributes
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "repo": {"required": True},
@@ -34,14 +36,14 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError(
             f"{repo}: PPAs are not supported; use deb822_repository with the PPA's uris and signed_by"
         )
-    sources = apt_sources.load()
-    before = {path: apt_sources.text(lines) for path, lines in sources.items() if lines}
-    source, new = apt_sources.wanted(repo), None
+    sources = sources_list.load()
+    before = {path: sources_list.text(lines) for path, lines in sources.items() if lines}
+    source, new = sources_list.wanted(repo), None
     if args["state"] == "present":
-        new = apt_sources.add(sources, source, args["filename"])
+        new = sources_list.add(sources, source, args["filename"])
     else:
-        apt_sources.remove(sources, source)
-    after = {path: apt_sources.text(lines) for path, lines in sources.items() if lines}
+        sources_list.remove(sources, source)
+    after = {path: sources_list.text(lines) for path, lines in sources.items() if lines}
     added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
     warnings: list[str] = []
     result: dict[str, Any] = {
@@ -76,7 +78,7 @@ def _save(before: dict[str, str], after: dict[str, str], mode: Any, new: str | N
     for path, text in after.items():
         if before.get(path) != text:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            files.write(path, text.encode("utf-8", "surrogateescape"), {})
+            paths.write(path, text.encode("utf-8", "surrogateescape"), {})
             if path == new:
                 set_attributes(path, {"mode": mode}, check=False)
     for path in set(before) - set(after):

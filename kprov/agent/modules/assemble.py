@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import content_placement, files, fragments, temporary
-from kprov.agent.attributes import set_attributes
+from kprov.agent import temporary_files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import content_placement, fragments, paths
+from kprov.agent.files.attributes import set_attributes
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path", "required": True},
@@ -28,9 +29,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args.get("_sha256") is not None:
         return _of_the_operator(args, context)
     src, dest = args["src"], args["dest"]
-    if not files.exists(src):
+    if not paths.exists(src):
         raise ModuleError(f"Source ({src}) does not exist")
-    if not files.is_folder(src):
+    if not paths.is_folder(src):
         raise ModuleError(f"Source ({src}) is not a directory")
     if args["validate"] and "%s" not in args["validate"]:
         raise ModuleError(f"validate must contain %s: {args['validate']}")
@@ -44,36 +45,36 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = now is None or now["sha1"] != sums["sha1"]
     if changed:
         if context.diff:
-            result["diff"] = [files.difference(dest, files.shown(dest), data)]
+            result["diff"] = [paths.difference(dest, paths.shown(dest), data)]
         if args["validate"]:
             result["validation"] = _judged(data, args["validate"])
         if now and args["backup"] and not context.check:
-            result["backup_file"] = files.backup(dest)
+            result["backup_file"] = paths.backup(dest)
         if not context.check:
-            files.write(dest, data, {**args, "follow": False, "validate": None})
+            paths.write(dest, data, {**args, "follow": False, "validate": None})
     result["changed"] = set_attributes(dest, args, check=context.check, follow=False) or changed
-    return {**result, **files.path_info(dest)}
+    return {**result, **paths.path_info(dest)}
 
 
 def _of_the_operator(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """As Ansible, with a diff also of what is the same: it never knows the checksum of the fragments."""
     data = context.content(args["_sha256"])
     sums = content_placement.sums_of(data)
-    before = files.shown(args["dest"]) if context.diff else None
+    before = paths.shown(args["dest"]) if context.diff else None
     placed = content_placement.place(args, context)
     placed.update(md5sum=sums["md5"], checksum=sums["sha1"])
     placed.setdefault("dest", args["dest"])
-    placed["diff"] = files.difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
+    placed["diff"] = paths.difference(args["dest"], before, data, args.get("_src")) if context.diff else {}
     return placed
 
 
 def _judged(data: bytes, command: str) -> dict[str, Any]:
     """What the program of `validate` says of a content."""
-    handle, path = temporary.file()
+    handle, path = temporary_files.file()
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        code, out, err = files.validate(command, path)
+        code, out, err = paths.validate(command, path)
     finally:
         os.unlink(path)
     if code:

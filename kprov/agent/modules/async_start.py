@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from kprov.agent import process, temporary
+from kprov.agent import process, temporary_files
 from kprov.agent.context import Context
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -99,7 +99,7 @@ def _watch(worker: int, path: str, job: str, seconds: int) -> None:
 
 
 def _write(path: str, result: dict[str, Any]) -> None:
-    handle, aside = temporary.file(os.path.dirname(path))
+    handle, aside = temporary_files.file(os.path.dirname(path))
     with os.fdopen(handle, "w") as file:
         json.dump(result, file)
     os.rename(aside, path)

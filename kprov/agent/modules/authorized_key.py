@@ -8,8 +8,8 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlparse
 
-from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "user": {"required": True},
@@ -66,7 +66,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ModuleError("keys are not fetched on the host: use key: \"{{ lookup('url', 'https://...') }}\"")
     new = [line for line in _source(args["key"]).splitlines() if line and not line.startswith("#")]
     path = result["keyfile"] = _path(args, context, follow=False)
-    before = files.read_text(path) if os.path.isfile(path) else ""
+    before = paths.read_text(path) if os.path.isfile(path) else ""
     kept = _parse(before)
     # Later keys come last; keys that an exclusive list replaces keep the list's order.
     rank = _ranks(before)
@@ -93,7 +93,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         after = "".join(kept[data].line() for data in sorted(kept, key=lambda data: rank[data]))
         _finish(args, context, result, before, after)
     if args["path"] is not None:
-        result.update(files.path_info(args["path"]))
+        result.update(paths.path_info(args["path"]))
     return result
 
 
@@ -120,7 +120,7 @@ def _finish(args: dict[str, Any], context: Context, result: dict[str, Any], befo
         os.chmod(folder, 0o700)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     attributes = {"owner": user.pw_uid, "group": user.pw_gid, "mode": "0600", "follow": args["follow"]}
-    files.write(target, after.encode("utf-8", "surrogateescape"), attributes)
+    paths.write(target, after.encode("utf-8", "surrogateescape"), attributes)
 
 
 def _source(key: str) -> str:
@@ -131,7 +131,7 @@ def _source(key: str) -> str:
         raise ModuleError(f"Path to a key file not found: {path}")
     if not os.path.isfile(path):
         raise ModuleError(f"Path to a key is a directory and must be a file: {path}")
-    return files.read_text(path)
+    return paths.read_text(path)
 
 
 def _path(args: dict[str, Any], context: Context, *, follow: bool) -> str:

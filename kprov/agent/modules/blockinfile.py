@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kprov.agent import editing
 from kprov.agent.context import Context
+from kprov.agent.files import text_edit
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
@@ -33,7 +33,7 @@ RULES: dict[str, Any] = {
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a block between two marker lines, or have it no more."""
     path = args["path"]
-    old = editing.before(args, "Path", create=args["create"])
+    old = text_edit.before(args, "Path", create=args["create"])
     present = args["state"] == "present"
     if old is None and not present:
         return {"changed": False, "msg": f"File {path} not present"}
@@ -45,7 +45,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         message = "File created"
     else:
         message = "Block inserted" if block else "Block removed"
-    return editing.finish(path, old, new, message, args, context)
+    return text_edit.finish(path, old, new, message, args, context)
 
 
 def edited(old: bytes, block: bytes, args: dict[str, Any]) -> bytes:

@@ -7,8 +7,9 @@ import os
 import shlex
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "cmd": {},
@@ -49,7 +50,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         )
         result["warnings"] = [f"{text} Not using '{args['executable']}'."]
     folder = args["chdir"]
-    if folder and not files.is_folder(folder):
+    if folder and not paths.is_folder(folder):
         result.pop("msg")
         raise ModuleError("Unable to change directory before execution.", **result, **_no_lines())
     skipped = _decided(args, context)
@@ -68,7 +69,7 @@ def _decided(args: dict[str, Any], context: Context) -> dict[str, Any] | None:
     would = "Would" if context.check else "Did"
     for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and bool(files.matches(path, args["chdir"])) == unwanted:
+        if path and bool(paths.matches(path, args["chdir"])) == unwanted:
             text = f"{would} not run command since '{path}' {word}"
             return {"msg": text, "stdout": f"skipped, since {path} {word}"}
     return None

@@ -6,9 +6,9 @@ import os
 import stat
 from typing import Any
 
-from kprov.agent import content_placement, files, trees
-from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import content_placement, folder_copy, paths
+from kprov.agent.files.attributes import set_attributes
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "src": {"type": "path"},
@@ -32,7 +32,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if "/" not in args["dest"]:
         args["dest"] = "./" + args["dest"]
     if args.get("_tree") is not None:
-        return trees.place(args, context)
+        return folder_copy.place(args, context)
     if args.get("_sha256") is not None:
         return content_placement.place(args, context)
     return _of_this_host(args, context)
@@ -40,35 +40,35 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
     src, dest = args["src"], args["dest"]
-    if not files.exists(src):
+    if not paths.exists(src):
         raise ModuleError(f"Source {src} not found")
     if not os.access(src, os.R_OK):
         raise ModuleError(f"Source {src} not readable")
     args = content_placement.preserved(args, stat.S_IMODE(os.stat(src).st_mode))
     sums = content_placement.checksums(src, md5=True)
-    if sums is None and not files.is_folder(src):
+    if sums is None and not paths.is_folder(src):
         raise ModuleError(f"Cannot copy invalid source '{src}': not a file")
     content_placement.expected(sums["sha1"] if sums else "", args)
     changed = False
-    if dest.endswith("/") and not files.exists(os.path.dirname(dest)):
+    if dest.endswith("/") and not paths.exists(os.path.dirname(dest)):
         if context.check:
             text = f"dest directory {os.path.dirname(dest)} would be created"
             return {"changed": True, "msg": text, "src": src}
         changed = content_placement.make_folders(os.path.dirname(dest), args)
-    target = os.path.join(dest, os.path.basename(src)) if files.is_folder(dest) else dest
-    if files.exists(target):
+    target = os.path.join(dest, os.path.basename(src)) if paths.is_folder(dest) else dest
+    if paths.exists(target):
         if args["follow"]:
-            target = os.path.realpath(target) if files.is_link(target) else target
+            target = os.path.realpath(target) if paths.is_link(target) else target
         if not args["force"]:
             return _result({"changed": False, "msg": "file already exists", "src": src, "dest": target})
     else:
         content_placement.writable(target, args)
     result: dict[str, Any] = {"dest": target, "src": src}
     if sums is None:
-        changed = trees.copy(src, dest, args, context) or changed
+        changed = folder_copy.copy(src, dest, args, context) or changed
     else:
         result.update(md5sum=sums["md5"], checksum=sums["sha1"])
-        now = None if files.is_link(target) else content_placement.checksums(target)
+        now = None if paths.is_link(target) else content_placement.checksums(target)
         if now is None or now["sha1"] != sums["sha1"]:
             changed = True
             result.update(_copied(src, target, args, context))
@@ -81,15 +81,15 @@ def _of_this_host(args: dict[str, Any], context: Context) -> dict[str, Any]:
 def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if context.diff:
-        after = files.shown(src) or b""
-        result["diff"] = [files.difference(target, files.shown(target), after)]
+        after = paths.shown(src) or b""
+        result["diff"] = [paths.difference(target, paths.shown(target), after)]
     if not context.check:
-        aside = files.twin(src, content_placement.writable(target, args), os.path.splitext(target)[1])
+        aside = paths.twin(src, content_placement.writable(target, args), os.path.splitext(target)[1])
         try:
             content_placement.judge(aside, args)
-            if args["backup"] and files.exists(target):
-                result["backup_file"] = files.backup(target)
-            files.replace(aside, target, {**args, "follow": False, "validate": None}, keep=False)
+            if args["backup"] and paths.exists(target):
+                result["backup_file"] = paths.backup(target)
+            paths.replace(aside, target, {**args, "follow": False, "validate": None}, keep=False)
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)
@@ -97,4 +97,4 @@ def _copied(src: str, target: str, args: dict[str, Any], context: Context) -> di
 
 
 def _result(result: dict[str, Any]) -> dict[str, Any]:
-    return {**result, **files.path_info(result["dest"])}
+    return {**result, **paths.path_info(result["dest"])}

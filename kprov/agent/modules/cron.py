@@ -8,8 +8,9 @@ import re
 import tempfile
 from typing import Any
 
-from kprov.agent import files, process, temporary
+from kprov.agent import process, temporary_files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 _TIMES: dict[str, list[str]] = {"minute": [], "hour": [], "day": ["dom"], "month": [], "weekday": ["dow"]}
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -180,7 +181,7 @@ class _Table:
 
     def _read(self) -> str:
         if self.file:
-            return files.read_text(self.file) if os.path.exists(self.file) else ""
+            return paths.read_text(self.file) if os.path.exists(self.file) else ""
         code, out, _ = self._crontab("-l")
         if code not in (0, 1):
             raise ModuleError("Unable to read crontab")
@@ -194,9 +195,9 @@ class _Table:
     def write(self) -> None:
         data = self.text().encode("utf-8", "surrogateescape")
         if self.file:
-            files.write(self.file, data, {})
+            paths.write(self.file, data, {})
             return
-        handle, path = temporary.file()
+        handle, path = temporary_files.file()
         try:
             _fill(handle, data)
             code, out, err = self._crontab(path)

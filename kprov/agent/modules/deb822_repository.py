@@ -8,9 +8,11 @@ import textwrap
 import urllib.parse
 from typing import Any
 
-from kprov.agent import files, hashing, web
-from kprov.agent.attributes import set_attributes
+from kprov.agent import checksums
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
+from kprov.agent.files.attributes import set_attributes
+from kprov.agent.web import url_requests
 
 _KEYRINGS = "/etc/apt/keyrings"
 _SOURCES = "/etc/apt/sources.list.d"
@@ -58,7 +60,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     written = _written(dest, text.encode(), context)
     moded = set_attributes(dest, {"mode": args["mode"]}, check=context.check)
     result = {"repo": text, "changed": changed or written or moded, "dest": dest, "key_filename": key}
-    return {**result, **files.path_info(dest)}
+    return {**result, **paths.path_info(dest)}
 
 
 def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def _absent(slug: str, dest: str, context: Context) -> dict[str, Any]:
     for path in there if not context.check else ():
         os.unlink(path)
     result = {"repo": None, "changed": bool(there), "dest": dest, "key_filename": keys[-1]}
-    return {**result, **files.path_info(dest)}
+    return {**result, **paths.path_info(dest)}
 
 
 def _field(name: str) -> str:
@@ -90,8 +92,8 @@ def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str
         return False, value, value
     if not urllib.parse.urlparse(value).scheme:
         return False, None, value
-    options = {name: entry.get("default") for name, entry in web.ARGUMENTS.items()}
-    response, info = web.fetch(web.Request(value, options))
+    options = {name: entry.get("default") for name, entry in url_requests.ARGUMENTS.items()}
+    response, info = url_requests.fetch(url_requests.Request(value, options))
     if response is None or response.code >= 400:
         said = info["msg"].replace("Request failed: ", "")
         raise ModuleError(f"Could not fetch signed_by key: {said}")
@@ -101,18 +103,18 @@ def _key(value: str, slug: str, context: Context) -> tuple[bool, str | None, str
     armoured = b"-----BEGIN PGP PUBLIC KEY BLOCK-----" in data
     path = f"{_KEYRINGS}/{slug}.{'asc' if armoured else 'gpg'}"
     changed = False
-    if files.sha256(path) != hashing.digest("sha256", data):
+    if paths.sha256(path) != checksums.digest("sha256", data):
         changed = True
         if not context.check:
             os.makedirs(_KEYRINGS, exist_ok=True)
             set_attributes(_KEYRINGS, {"owner": "root", "group": "root", "mode": "0755"}, check=False)
-            files.write(path, data, {"mode": "0644", "follow": False})
+            paths.write(path, data, {"mode": "0644", "follow": False})
     return set_attributes(path, {"mode": "0644"}, check=context.check) or changed, path, path
 
 
 def _written(path: str, data: bytes, context: Context) -> bool:
-    if os.path.isfile(path) and files.read(path) == data:
+    if os.path.isfile(path) and paths.read(path) == data:
         return False
     if not context.check:
-        files.write(path, data, {"follow": False})
+        paths.write(path, data, {"follow": False})
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from kprov.agent import apt_run
+from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ def _sorted(value: list[Any]) -> list[str]:
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_run.run([apt_run.program(command[0]), *command[1:]], stdin=stdin)
+    code, out, err = apt_commands.run([apt_commands.program(command[0]), *command[1:]], stdin=stdin)
     if code:
         raise ModuleError(err)
     return out

@@ -6,8 +6,9 @@ import os
 import re
 from typing import Any
 
-from kprov.agent import apt_run, dnf_command, rpm_state
+from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.dnf import command_line, rpm_database
 
 _BOOL: dict[str, Any] = {"type": "bool", "default": False}
 _LIST: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
@@ -57,13 +58,13 @@ class _Dnf:
     """One task's program, and what it said."""
 
     def __init__(self, args: dict[str, Any]) -> None:
-        self.program = dnf_command.which(args["use_backend"])
+        self.program = command_line.which(args["use_backend"])
         self.five = os.path.basename(os.path.realpath(self.program)) == "dnf5"
-        self.options = dnf_command.options(args, five=self.five)
-        self.changing = dnf_command.transaction(args, five=self.five)
+        self.options = command_line.options(args, five=self.five)
+        self.changing = command_line.transaction(args, five=self.five)
 
     def run(self, *words: str) -> tuple[int, str, str]:
-        return apt_run.run([self.program, *self.options, *words])
+        return apt_commands.run([self.program, *self.options, *words])
 
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -96,9 +97,9 @@ def _installed(names: list[str], args: dict[str, Any], context: Context, *, late
             upgrade.append("*")
         elif name.startswith("@") or name.endswith(".rpm"):
             install.append(name)
-        elif rpm_state.newer(name, root):
+        elif rpm_database.newer(name, root):
             install += [name] if args["allow_downgrade"] else []
-        elif rpm_state.find(name, root):
+        elif rpm_database.find(name, root):
             upgrade += [name] if latest else []
             install += [name] if _GLOB & set(name) and not args["update_only"] else []
         elif args["update_only"]:
@@ -123,7 +124,7 @@ def _removed(names: list[str], args: dict[str, Any], context: Context) -> dict[s
         raise ModuleError("Cannot remove paths -- please specify package name.", results=[])
     there, said = [], []
     for name in names:
-        if name.startswith("@") or rpm_state.find(name, args["installroot"]):
+        if name.startswith("@") or rpm_database.find(name, args["installroot"]):
             there.append(name)
         else:
             said.append(f"no package matched: {name}")
@@ -148,33 +149,33 @@ def _change(
     dnf: _Dnf, words: list[str], args: dict[str, Any], context: Context, result: dict[str, Any]
 ) -> None:
     root = args["installroot"]
-    before = set(rpm_state.installed(root))
+    before = set(rpm_database.installed(root))
     code, out, err = dnf.run(*(["--assumeno"] if context.check else []), *words)
-    missing = dnf_command.missing(out + err)
+    missing = command_line.missing(out + err)
     if words[0] in ("install", "upgrade") and missing and not args["skip_broken"]:
         failures = [f"No package {name} available." for name in missing]
         text = "Failed to install some of the specified packages"
         raise ModuleError(text, failures=failures, results=[], rc=1)
     if context.check:
-        found = dnf_command.planned(out)
+        found = command_line.planned(out)
         if code and not found and "Nothing to do" not in out + err and "Operation aborted" not in out + err:
             raise ModuleError(_cause(err), failures=[], results=[], rc=code)
     else:
         if code:
             raise ModuleError(
-                _cause(err or out), failures=[], results=[], rc=code, **apt_run.answer(out, err)
+                _cause(err or out), failures=[], results=[], rc=code, **apt_commands.answer(out, err)
             )
-        after = set(rpm_state.installed(root))
+        after = set(rpm_database.installed(root))
         found = [f"Installed: {package.nevra}" for package in sorted(after - before, key=str)]
         found += [f"Removed: {package.nevra}" for package in sorted(before - after, key=str)]
         if args["download_only"]:
-            found = [line.replace("Installed", "Downloaded", 1) for line in dnf_command.planned(out)]
+            found = [line.replace("Installed", "Downloaded", 1) for line in command_line.planned(out)]
     result["results"] += found
     result["changed"] = result["changed"] or bool(found)
 
 
 def _cause(said: str) -> str:
-    lock = dnf_command.lock_text(said)
+    lock = command_line.lock_text(said)
     if lock:
         return f"another program holds dnf's lock: {lock}"
     if "GPG" in said:
@@ -189,7 +190,9 @@ _FORM = "%{name}\\t%{epoch}\\t%{version}\\t%{release}\\t%{arch}\\t%{repoid}\\n"
 def _listed(args: dict[str, Any]) -> dict[str, Any]:
     what = args["list"]
     if what == "installed":
-        packages = [(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_state.installed()]
+        packages = [
+            (p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in rpm_database.installed()
+        ]
         return {"changed": False, "msg": "", "results": [_told(*package) for package in packages], "rc": 0}
     dnf = _Dnf(args)
     if what in ("repos", "repositories"):
@@ -208,7 +211,7 @@ def _listed(args: dict[str, Any]) -> dict[str, Any]:
     ]
     results = [_told(*words) for words in lines if len(words) == 6]
     if what not in ("updates", "upgrades", "available"):
-        mine = rpm_state.find(what)
+        mine = rpm_database.find(what)
         results = [_told(p.name, p.epoch, p.version, p.release, p.arch, "@System") for p in mine] + results
     return {"changed": False, "msg": "", "results": results, "rc": 0}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.agent import apt_run, apt_state
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import package_state
 from kprov.agent.context import Context, ModuleError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -16,15 +17,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Set a package's selection where it is another."""
     name, selection = args["name"], args["selection"]
-    package = apt_state.state().find(name)
+    package = package_state.state().find(name)
     if package is None:
         raise ModuleError(f"Failed to find package '{name}' to perform selection '{selection}'.")
     current = package.want if package.want != "unknown" else "not present"
     changed = current != selection
     if changed and not context.check:
-        code, out, err = apt_run.run(
-            [apt_run.program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
+        code, out, err = apt_commands.run(
+            [apt_commands.program("dpkg"), "--set-selections"], stdin=f"{name} {selection}".encode()
         )
         if code:
-            raise ModuleError(err.strip() or out.strip(), rc=code, **apt_run.answer(out, err))
+            raise ModuleError(err.strip() or out.strip(), rc=code, **apt_commands.answer(out, err))
     return {"changed": changed, "before": current, "after": selection}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import file_times, files, links
-from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import file_times, links, paths
+from kprov.agent.files.attributes import set_attributes
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"choices": ["absent", "directory", "file", "hard", "link", "touch"]},
@@ -27,18 +27,18 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Bring a path to a state: directory, file, link, hard, touch, absent."""
     state = args["state"]
-    if state not in ("link", "absent") and args["src"] and files.is_folder(args["path"]):
+    if state not in ("link", "absent") and args["src"] and paths.is_folder(args["path"]):
         args["path"] = os.path.join(args["path"], os.path.basename(args["src"]))
-    path, now = args["path"], files.state(args["path"])
+    path, now = args["path"], paths.state(args["path"])
     if state is None:
         state = now if now != "absent" else "directory" if args["recurse"] else "file"
     if args["recurse"] and state != "directory":
         raise ModuleError(
-            "recurse option requires state to be 'directory'", path=path, **files.path_info(path)
+            "recurse option requires state to be 'directory'", path=path, **paths.path_info(path)
         )
     if args["src"] and state not in ("link", "hard"):
         text = "src option requires state to be 'link' or 'hard'"
-        raise ModuleError(text, path=path, **files.path_info(path))
+        raise ModuleError(text, path=path, **paths.path_info(path))
     steps = {"directory": _directory, "file": _file, "touch": _touch, "absent": _absent}
     steps.update(link=links.symbolic, hard=links.hard)
     args["_times"] = file_times.asked(args, state)
@@ -46,11 +46,11 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         result = steps[state](args, context)
     except ModuleError as error:
         error.result.setdefault("path", path)
-        error.result = {**files.path_info(path), **error.result}
+        error.result = {**paths.path_info(path), **error.result}
         raise
     if not context.diff:
         result.pop("diff", None)
-    return {**result, **files.path_info(result.get("path") or result["dest"])}
+    return {**result, **paths.path_info(result.get("path") or result["dest"])}
 
 
 def _attributes(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any]) -> bool:
@@ -60,9 +60,9 @@ def _attributes(path: str, args: dict[str, Any], context: Context, diff: dict[st
 
 def _directory(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
-    if args["follow"] and files.is_link(path):
+    if args["follow"] and paths.is_link(path):
         path = os.path.realpath(path)
-    now = files.state(path)
+    now = paths.state(path)
     diff = links.difference(path, "directory", now)
     if now == "absent":
         if not context.check:
@@ -82,7 +82,7 @@ def _make(path: str, args: dict[str, Any], context: Context, diff: dict[str, Any
     try:
         for part in path.strip("/").split("/"):
             made = f"{made}/{part}" if made or path.startswith("/") else part
-            if not files.exists(made):
+            if not paths.exists(made):
                 os.mkdir(made)
                 set_attributes(made, args, check=False, follow=False, diff=diff)
                 if made == path:
@@ -97,15 +97,15 @@ def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) ->
     if os.path.realpath(path) in seen:
         return False
     seen.add(os.path.realpath(path))
-    for folder, folders, names in files.walk(path):
+    for folder, folders, names in paths.walk(path):
         for name in folders + names:
             inner = os.path.join(folder, name)
             changed = set_attributes(inner, args, check=context.check, follow=False) or changed
-            if not files.is_link(inner):
+            if not paths.is_link(inner):
                 changed = file_times.set_times(inner, args["_times"], check=context.check, diff={}) or changed
-            elif args["follow"] and files.exists(inner):
+            elif args["follow"] and paths.exists(inner):
                 target = os.path.realpath(inner)
-                if files.is_folder(target):
+                if paths.is_folder(target):
                     changed = _below(target, args, context, seen) or changed
                 changed = set_attributes(target, args, check=context.check, follow=False) or changed
     return changed
@@ -113,9 +113,9 @@ def _below(path: str, args: dict[str, Any], context: Context, seen: set[str]) ->
 
 def _file(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
-    if args["follow"] and files.is_link(path):
+    if args["follow"] and paths.is_link(path):
         path = os.path.realpath(path)
-    now = files.state(path)
+    now = paths.state(path)
     if now not in ("file", "hard"):
         raise ModuleError(f"file ({path}) is {now}, cannot continue", path=path, state=now)
     diff = links.difference(path, "file", now)
@@ -124,12 +124,12 @@ def _file(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _touch(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
-    target = os.path.realpath(path) if args["follow"] and files.is_link(path) else path
-    now = files.state(path)
+    target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
+    now = paths.state(path)
     if now == "absent" and context.check:
         return {"dest": path, "changed": True}
     diff = links.difference(path, "touch", now)
-    if not files.exists(path):
+    if not paths.exists(path):
         with open(path, "ab"):
             pass
     try:
@@ -143,7 +143,7 @@ def _touch(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _absent(args: dict[str, Any], context: Context) -> dict[str, Any]:
     path = args["path"]
-    now = files.state(path)
+    now = paths.state(path)
     if now == "absent":
         return {"path": path, "changed": False, "state": "absent"}
     diff = links.difference(path, "absent", now)

@@ -10,8 +10,8 @@ import stat
 import time
 from typing import Any, Callable
 
-from kprov.agent import facts_of_paths, files, modes
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import modes, path_facts, paths
 
 ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ class _Search:
 
     def path(self, top: str) -> None:
         try:
-            if not files.is_folder(top):
+            if not paths.is_folder(top):
                 raise ModuleError(f"'{top}' is not a directory")
             self._walk(top)
         except (OSError, ModuleError, LookupError, UnicodeError) as error:
@@ -108,7 +108,7 @@ class _Search:
 
     def _walk(self, top: str) -> None:
         base = (top.rstrip("/") + "/").count("/")
-        walk = files.walk(top, onerror=self._unreadable, links=self.args["follow"])
+        walk = paths.walk(top, onerror=self._unreadable, links=self.args["follow"])
         for root, folders, names in walk:
             self.examined += len(names) + len(folders)
             for name in names + folders:
@@ -132,10 +132,10 @@ class _Search:
             return
         if not _KINDS[self.args["file_type"]](now.st_mode) or not self._matches(path, name, now):
             return
-        entry = {"path": path, **facts_of_paths.facts(now), "pw_name": "", "gr_name": ""}
-        entry.update(facts_of_paths.owners(now))
+        entry = {"path": path, **path_facts.facts(now), "pw_name": "", "gr_name": ""}
+        entry.update(path_facts.owners(now))
         if self.args["get_checksum"] and stat.S_ISREG(now.st_mode):
-            entry["checksum"] = files.digest(path, self.args["checksum_algorithm"])
+            entry["checksum"] = paths.digest(path, self.args["checksum_algorithm"])
         self.found.append(entry)
 
     def _matches(self, path: str, name: str, now: os.stat_result) -> bool:

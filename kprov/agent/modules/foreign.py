@@ -14,7 +14,7 @@ import shutil
 import sys
 from typing import Any
 
-from kprov.agent import process, temporary
+from kprov.agent import process, temporary_files
 from kprov.agent.context import Context, ModuleError
 
 #: Payloads of this agent's modules by SHA-256, so that each travels once.
@@ -44,7 +44,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if context.check and kind != "ansiballz" and b"_ansible_check_mode" not in data:
         text = f"remote module ({name}) does not support check mode"
         return {"changed": False, "skipped": True, "msg": text}
-    folder = temporary.name(_folder())
+    folder = temporary_files.name(_folder())
     os.mkdir(folder, 0o700)
     try:
         arguments = {

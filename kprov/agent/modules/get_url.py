@@ -12,12 +12,13 @@ import time
 import urllib.parse
 from typing import Any
 
-from kprov.agent import disk_space, files, web
-from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import disk_space, paths
+from kprov.agent.files.attributes import set_attributes
+from kprov.agent.web import url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    **web.ARGUMENTS,
+    **url_requests.ARGUMENTS,
     "url_username": {"aliases": ["username"]},
     "url_password": {"aliases": ["password"], "no_log": True},
     "dest": {"type": "path", "required": True},
@@ -42,7 +43,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         "checksum_src": None,
         "dest": dest,
         "elapsed": 0,
-        "url": web.masked(args["url"]),
+        "url": url_requests.masked(args["url"]),
     }
     try:
         return _told(_run(args, context, result))
@@ -54,7 +55,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _told(result: dict[str, Any]) -> dict[str, Any]:
-    return {**result, **(files.path_info(result["dest"]) if "dest" in result else {})}
+    return {**result, **(paths.path_info(result["dest"]) if "dest" in result else {})}
 
 
 def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
     in_folder = os.path.isdir(dest)
     if not in_folder and os.path.exists(dest):
         if checksum and not force:
-            if files.digest(dest, algorithm) == checksum:
+            if paths.digest(dest, algorithm) == checksum:
                 result["changed"] = set_attributes(dest, args, check=context.check)
                 more = " but file attributes changed" if result["changed"] else ""
                 return {"msg": f"file already exists{more}", **result}
@@ -79,19 +80,19 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
         result.update(elapsed=int(time.monotonic() - start), src=source)
         if in_folder:
             dest = result["dest"] = os.path.join(dest, _name_of(info))
-        result["checksum_src"] = files.sha1(source)
+        result["checksum_src"] = paths.sha1(source)
         _judge(dest, result)
         if context.check:
             result["changed"] = result["checksum_src"] != result["checksum_dest"]
             return {"msg": info.get("msg", ""), **result}
         if checksum:
-            found = files.digest(source, algorithm)
+            found = paths.digest(source, algorithm)
             if found != checksum:
                 text = f"The checksum for {source} did not match {checksum}; it was {found}."
                 raise ModuleError(text, **result)
         if result["checksum_src"] != result["checksum_dest"]:
             if args["backup"] and os.path.exists(dest):
-                result["backup_file"] = files.backup(dest)
+                result["backup_file"] = paths.backup(dest)
             _place(source, dest, args, result)
             result["changed"] = True
     finally:
@@ -104,7 +105,7 @@ def _run(args: dict[str, Any], context: Context, result: dict[str, Any]) -> dict
 
 def _md5(path: str) -> str | None:
     try:
-        return files.digest(path, "md5")
+        return paths.digest(path, "md5")
     except ValueError:
         # Hosts in FIPS mode have none.
         return None
@@ -116,7 +117,7 @@ def _judge(dest: str, result: dict[str, Any]) -> None:
         for mode, word in ((os.W_OK, "writable"), (os.R_OK, "readable")):
             if not os.access(dest, mode):
                 raise ModuleError(f"Destination {dest} is not {word}", **result)
-        result["checksum_dest"] = files.sha1(dest)
+        result["checksum_dest"] = paths.sha1(dest)
         return
     folder = os.path.dirname(dest)
     if not os.path.exists(folder):
@@ -130,7 +131,7 @@ def _place(source: str, dest: str, args: dict[str, Any], result: dict[str, Any])
     how = {"unsafe_writes": args["unsafe_writes"], "follow": False}
     try:
         near = os.path.dirname(source) == folder or not os.access(folder, os.W_OK)
-        files.replace(source if near else files.twin(source, folder), dest, how)
+        paths.replace(source if near else paths.twin(source, folder), dest, how)
     except OSError as error:
         raise ModuleError(f"failed to copy {source} to {dest}: {error}", **result) from None
 
@@ -147,9 +148,9 @@ def _download(
 ) -> tuple[str, dict[str, Any]]:
     """A temporary file with the content of a URL, in `tmp_dest` or a folder, and what the server said."""
     start = time.monotonic()
-    request = web.Request(url, {**args, "force": force}, args["headers"] or {}, method, since=since)
-    response, info = web.fetch(request)
-    said = {"url": web.masked(url), "dest": dest, "elapsed": int(time.monotonic() - start)}
+    request = url_requests.Request(url, {**args, "force": force}, args["headers"] or {}, method, since=since)
+    response, info = url_requests.fetch(request)
+    said = {"url": url_requests.masked(url), "dest": dest, "elapsed": int(time.monotonic() - start)}
     if info["status"] == 304:
         raise _UnchangedError({**said, "changed": False, "msg": info.get("msg", ""), "status_code": 304})
     if info["status"] == -1:
@@ -168,10 +169,10 @@ def _download(
             raise ModuleError(f"{folder} {there}", elapsed=said["elapsed"])
     elif not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
         folder = tempfile.gettempdir()
-    path = files.beside(os.path.abspath(folder))
+    path = paths.beside(os.path.abspath(folder))
     try:
         with open(path, "wb") as file:
-            web.saved(response, file)
+            url_requests.saved(response, file)
         _whole(path, info, args, method)
     except ModuleError:
         os.unlink(path)
@@ -235,7 +236,7 @@ def _sum_of(url: str, args: dict[str, Any]) -> str:
     name = _url_name(args["url"])
     found = next((digest for digest, of in digests(name, lines) if of == name), None)
     if found is None:
-        raise ModuleError(f"Unable to find a checksum for file '{name}' in '{web.masked(url)}'")
+        raise ModuleError(f"Unable to find a checksum for file '{name}' in '{url_requests.masked(url)}'")
     return found
 
 

@@ -7,9 +7,10 @@ import platform
 import socket
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
 from kprov.agent.facts import distribution
+from kprov.agent.files import paths
 
 _ELSEWHERE = ("freebsd", "macos", "macosx", "darwin", "openbsd", "solaris")
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -65,7 +66,7 @@ def _way(use: str | None) -> str:
 def _permanent(way: str) -> str:
     if way == "redhat":
         try:
-            for line in files.read_text(_NETWORK).splitlines():
+            for line in paths.read_text(_NETWORK).splitlines():
                 if line.strip().startswith("HOSTNAME"):
                     return line.split("=")[1].strip()
         except OSError as error:
@@ -82,7 +83,7 @@ def _permanent(way: str) -> str:
 
 
 def _lines(path: str) -> list[str]:
-    return files.read_text(path).splitlines() if os.path.isfile(path) else []
+    return paths.read_text(path).splitlines() if os.path.isfile(path) else []
 
 
 def _set(way: str, name: str, current: str, permanent: str) -> None:
@@ -98,7 +99,7 @@ def _set(way: str, name: str, current: str, permanent: str) -> None:
         _replace("/etc/conf.d/hostname", "hostname=", f'hostname="{name}"')
     else:
         path = "/etc/HOSTNAME" if way == "sles" else "/etc/hostname"
-        files.write(path, f"{name}\n".encode(), {"unsafe_writes": True})
+        paths.write(path, f"{name}\n".encode(), {"unsafe_writes": True})
         if way == "alpine" and name != current:
             _run(["hostname", "-F", path])
 
@@ -108,7 +109,7 @@ def _replace(path: str, start: str, line: str) -> None:
     new = [line if old.strip().startswith(start) else old for old in lines]
     if line not in new:
         new.append(line)
-    files.write(path, "".join(text + "\n" for text in new).encode(), {})
+    paths.write(path, "".join(text + "\n" for text in new).encode(), {})
 
 
 def _run(command: list[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import files
-from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
-from kprov.agent.ini import Section, edited
+from kprov.agent.files import paths
+from kprov.agent.files.attributes import set_attributes
+from kprov.agent.files.ini_lines import Section, edited
 
 _CONDITION: dict[str, dict[str, Any]] = {
     "option": {"required": True},
@@ -46,10 +46,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if args["state"] == "present" and not args["allow_no_value"] and args["value"] is None and not values:
         raise ModuleError("Parameter 'value(s)' must be defined if state=present and allow_no_value=False.")
     path = args["path"]
-    target = os.path.realpath(path) if args["follow"] and files.is_link(path) else path
-    if not files.exists(target) and not args["create"]:
+    target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
+    if not paths.exists(target) and not args["create"]:
         raise ModuleError(f"Destination {target} does not exist!", rc=257)
-    old = files.read(target) if files.exists(target) else None
+    old = paths.read(target) if paths.exists(target) else None
     section = Section(
         name=args["section"],
         conditions=[
@@ -60,15 +60,15 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     new, changed, message = edited((old or b"").decode("utf-8-sig"), section, values, args)
     result: dict[str, Any] = {"changed": changed, "msg": message, "path": path}
     if context.diff:
-        result["diff"] = files.text_difference(path, old or b"", new.encode())
+        result["diff"] = paths.text_difference(path, old or b"", new.encode())
     if changed and not context.check:
         folder = os.path.dirname(target)
-        if folder and not files.exists(folder):
+        if folder and not paths.exists(folder):
             os.makedirs(folder)
         if args["backup"] and old is not None:
-            result["backup_file"] = files.backup(target)
+            result["backup_file"] = paths.backup(target)
         # Other attributes than those it has count as a change, which is there already.
-        files.write(target, new.encode(), {**args, "follow": False})
-    if not context.check and files.exists(path):
+        paths.write(target, new.encode(), {**args, "follow": False})
+    if not context.check and paths.exists(path):
         result["changed"] = set_attributes(path, args, check=False, follow=args["follow"]) or changed
-    return {**result, **files.path_info(path)}
+    return {**result, **paths.path_info(path)}

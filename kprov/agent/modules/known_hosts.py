@@ -10,8 +10,9 @@ import os
 import re
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True, "aliases": ["host"]},
@@ -37,7 +38,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     if key:
         _check(host, key)
     exists = os.path.exists(path)
-    lines = files.read_text(path).splitlines(keepends=True) if exists else []
+    lines = paths.read_text(path).splitlines(keepends=True) if exists else []
     found, replace, line = _search(lines, host, key)
     after = list(lines)
     if (replace or not present) and line is not None:
@@ -57,7 +58,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": result["changed"], "diff": result["diff"]}
     if result["changed"]:
         _change(host, key, path, after)
-    return {**result, **files.path_info(path)}
+    return {**result, **paths.path_info(path)}
 
 
 def _change(host: str, key: str, path: str, after: list[str]) -> None:
@@ -67,7 +68,7 @@ def _change(host: str, key: str, path: str, after: list[str]) -> None:
             lines = {"stdout_lines": out.splitlines(), "stderr_lines": err.splitlines()}
             raise ModuleError(err.strip(), rc=code, stdout=out, stderr=err, **lines)
         return
-    files.write(path, "".join(after).encode("utf-8", "surrogateescape"), {})
+    paths.write(path, "".join(after).encode("utf-8", "surrogateescape"), {})
 
 
 def _hashed(host: str, key: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kprov.agent import editing, files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths, text_edit
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
@@ -37,9 +37,9 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Have a line in a file, or have it no more."""
     path = args["path"]
     present = args["state"] == "present"
-    if not present and not files.exists(path):
+    if not present and not paths.exists(path):
         return {"changed": False, "msg": "file not present"}
-    old = editing.before(args, "Destination", create=args["create"])
+    old = text_edit.before(args, "Destination", create=args["create"])
     if present and args["backrefs"] and args["regexp"] is None:
         raise ModuleError("regexp is required with backrefs=true")
     if present and args["line"] is None:
@@ -49,12 +49,12 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     lines = _lines(old or b"")
     if present:
         message = _present(lines, args)
-        result = editing.finish(path, old, b"".join(lines), message, args, context)
+        result = text_edit.finish(path, old, b"".join(lines), message, args, context)
     else:
         kept = [line for line in lines if not _goes(line, args)]
         removed = len(lines) - len(kept)
         message = f"{removed} line(s) removed" if removed else ""
-        result = editing.finish(path, old, b"".join(kept), message, args, context)
+        result = text_edit.finish(path, old, b"".join(kept), message, args, context)
         result["found"] = removed
     result["backup"] = result.pop("backup_file", "")
     empty = [name for name in ("regexp", "search_string") if args[name] == ""]

@@ -8,8 +8,9 @@ import re
 import shlex
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths as files
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True},

@@ -6,8 +6,10 @@ import os
 import time
 from typing import Any
 
-from kprov.agent import files, fstab, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
+from kprov.agent.system import fstab
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True, "aliases": ["name"]},
@@ -78,7 +80,7 @@ class _Mount:
         self.fstab: str = self.entry["fstab"]
         if args["state"] != "ephemeral" and not os.path.exists(self.fstab) and not context.check:
             os.makedirs(os.path.dirname(self.fstab) or ".", exist_ok=True)
-            files.write(self.fstab, b"", {})
+            paths.write(self.fstab, b"", {})
 
     # The states.
 
@@ -159,17 +161,17 @@ class _Mount:
     def _lines(self) -> list[str]:
         if not os.path.exists(self.fstab):
             return []
-        return files.read_text(self.fstab).splitlines(keepends=True)
+        return paths.read_text(self.fstab).splitlines(keepends=True)
 
     def _write(self, before: list[str], after: list[str]) -> bool:
         if before == after:
             return False
         old, new = ("".join(lines).encode("utf-8", "surrogateescape") for lines in (before, after))
-        self.differences = [files.difference(self.fstab, old, new)]
+        self.differences = [paths.difference(self.fstab, old, new)]
         if not self.context.check:
             if self.args["backup"]:
-                self.backup = files.backup(self.fstab)
-            files.write(self.fstab, new, {})
+                self.backup = paths.backup(self.fstab)
+            paths.write(self.fstab, new, {})
         return True
 
     def _make_folders(self) -> list[str]:

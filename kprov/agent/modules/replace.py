@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kprov.agent import editing
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import text_edit
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True, "aliases": ["dest", "destfile", "name"]},
@@ -24,7 +24,7 @@ RULES: dict[str, Any] = {"diff": True, "file_arguments": True}
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Replace every match of a pattern (multi-line) in a file, between `after` and `before` when given."""
     path, encoding = args["path"], args["encoding"]
-    old = editing.before(args, "Path", create=False) or b""
+    old = text_edit.before(args, "Path", create=False) or b""
     text = old.decode(encoding, "surrogateescape")
     start, end = 0, len(text)
     section = _section(args)
@@ -45,7 +45,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     changed = count > 0 and middle != text[start:end]
     new = (text[:start] + middle + text[end:]).encode(encoding, "surrogateescape")
     message = f"{count} replacements made" if changed else ""
-    result = editing.finish(path, old, new if changed else old, message, args, context)
+    result = text_edit.finish(path, old, new if changed else old, message, args, context)
     if context.diff:
         contents = result.pop("diff")[0]
         if changed:

@@ -8,8 +8,9 @@ import re
 import shutil
 from typing import Any
 
-from kprov.agent import apt_run, web
+from kprov.agent.apt import commands as apt_commands
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.web import url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "state": {"default": "present", "choices": ["absent", "present"]},
@@ -22,15 +23,15 @@ _GPG = ("--no-tty", "--batch", "--with-colons", "--fixed-list-mode")
 
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Import a key, given as URL or file, or drop one, given by its id too."""
-    rpm, gpg = apt_run.program("rpm"), shutil.which("gpg") or apt_run.program("gpg2")
+    rpm, gpg = apt_commands.program("rpm"), shutil.which("gpg") or apt_commands.program("gpg2")
     key = args["key"]
     with contextlib.ExitStack() as stack:
         path = None
         if "://" in key:
-            path = stack.enter_context(web.downloaded(key))
+            path = stack.enter_context(url_requests.downloaded(key))
             with open(path, encoding="utf-8", errors="replace") as file:
                 if "-----BEGIN PGP PUBLIC KEY BLOCK-----" not in file.read():
-                    raise ModuleError(f"Not a public key: {web.masked(key)}")
+                    raise ModuleError(f"Not a public key: {url_requests.masked(key)}")
         elif not re.match("(0x)?[0-9a-f]{8}", key, re.IGNORECASE):
             if not os.path.isfile(key):
                 raise ModuleError(f"Not a valid key {key}")
@@ -63,7 +64,7 @@ def _import(rpm: str, gpg: str, path: str | None, args: dict[str, Any], context:
 
 
 def _known(rpm: str, gpg: str) -> list[str]:
-    code, out, _ = apt_run.run([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
+    code, out, _ = apt_commands.run([rpm, "-q", "gpg-pubkey", "--qf", "%{description}"])
     if code:
         return []
     return [
@@ -82,7 +83,7 @@ def _field(command: list[str], kind: str, number: int) -> list[str]:
 
 
 def _run(command: list[str], stdin: bytes = b"") -> str:
-    code, out, err = apt_run.run(command, stdin=stdin)
+    code, out, err = apt_commands.run(command, stdin=stdin)
     if code:
         raise ModuleError(err)
     return out

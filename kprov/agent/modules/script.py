@@ -7,8 +7,9 @@ import shlex
 import tempfile
 from typing import Any
 
-from kprov.agent import files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "cmd": {},
@@ -24,7 +25,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Run the content `_sha256` with `_arguments`, which a shell reads; `_name` is the script's name."""
     for name, unwanted, word in (("creates", True, "exists"), ("removes", False, "does not exist")):
         path = args[name]
-        if path and files.exists(os.path.expanduser(path)) == unwanted:
+        if path and paths.exists(os.path.expanduser(path)) == unwanted:
             return {"changed": False, "skipped": True, "msg": f"{path} {word}, matching {name} option"}
     if args["chdir"] and not args["chdir"].startswith("/"):
         raise ModuleError(f"chdir {args['chdir']} must be an absolute path for a Unix-aware remote node")

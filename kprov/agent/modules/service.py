@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import systemd, sysvinit
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.services import systemd, sysvinit
 
 #: Arguments that only systemd has, as `service` passes them on; defaults are set once the manager is known.
 _ONLY_SYSTEMD: dict[str, dict[str, Any]] = {

@@ -8,9 +8,10 @@ import re
 import shutil
 from typing import Any, Iterable
 
-from kprov.agent import process, systemd
+from kprov.agent import process
 from kprov.agent.context import Context
-from kprov.agent.dbus import DBusError
+from kprov.agent.services import systemd
+from kprov.agent.services.dbus import DBusError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {}
 RULES: dict[str, Any] = {"looks": True}

@@ -6,8 +6,8 @@ import base64
 import errno
 from typing import Any
 
-from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"src": {"type": "path", "required": True, "aliases": ["path"]}}
 RULES: dict[str, Any] = {"looks": True}
@@ -22,7 +22,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """A file's content in base64."""
     path = args["src"]
     try:
-        content = files.read(path)
+        content = paths.read(path)
     except OSError as error:
         raise ModuleError(_TEXTS.get(error.errno or 0, "Unable to slurp file: ") + path) from None
     return {

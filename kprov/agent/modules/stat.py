@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from kprov.agent import attributes, facts_of_paths, files, process
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import attributes, path_facts, paths
 
 ALGORITHMS = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"]
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -33,7 +34,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         return {"changed": False, "stat": {"exists": False}}
     except OSError as error:
         raise ModuleError(str(error.strerror)) from None
-    found: dict[str, Any] = {"exists": True, "path": path, **facts_of_paths.facts(now)}
+    found: dict[str, Any] = {"exists": True, "path": path, **path_facts.facts(now)}
     found.update(blocks=now.st_blocks, block_size=now.st_blksize, device_type=now.st_rdev)
     found.update(
         readable=os.access(path, os.R_OK),
@@ -41,10 +42,10 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
         executable=os.access(path, os.X_OK),
     )
     if found["islnk"]:
-        found["lnk_source"], found["lnk_target"] = os.path.realpath(path), files.link_target(path)
-    found.update(facts_of_paths.owners(now))
+        found["lnk_source"], found["lnk_target"] = os.path.realpath(path), paths.link_target(path)
+    found.update(path_facts.owners(now))
     if found["isreg"] and found["readable"] and args["get_checksum"]:
-        found["checksum"] = files.digest(path, args["checksum_algorithm"])
+        found["checksum"] = paths.digest(path, args["checksum_algorithm"])
     if args["get_mime"]:
         found.update(_mime(path))
     if args["get_attributes"]:

@@ -6,8 +6,8 @@ import glob
 import os
 from typing import Any
 
-from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths as files
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"required": True, "aliases": ["key"]},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.agent import systemd
 from kprov.agent.context import Context
+from kprov.agent.services import systemd
 
 ARGUMENTS: dict[str, dict[str, Any]] = systemd.ARGUMENTS
 RULES: dict[str, Any] = systemd.RULES

@@ -9,11 +9,12 @@ import urllib.request
 import zipfile
 from typing import Any, Union
 
-from kprov.agent import disk_space, files, temporary
-from kprov.agent.attributes import set_attributes
+from kprov.agent import temporary_files as temporary
+from kprov.agent.archives.tar_archive import Tar
+from kprov.agent.archives.zip_archive import Zip
 from kprov.agent.context import Context, ModuleError
-from kprov.agent.tars import Tar
-from kprov.agent.zips import Zip
+from kprov.agent.files import disk_space, paths
+from kprov.agent.files.attributes import set_attributes
 
 _NAMES = {"type": "list", "elements": "str", "default": []}
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -41,9 +42,9 @@ RULES: dict[str, Any] = {
 def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     """Unpack below `dest` what is not there yet as archived; `_sha256` is an archive of the operator's."""
     dest, creates = args["dest"], args["creates"]
-    if creates and files.exists(creates):
+    if creates and paths.exists(creates):
         return {"changed": False, "skipped": True, "msg": f"skipped, since {creates} exists"}
-    if not files.is_folder(dest):
+    if not paths.is_folder(dest):
         raise ModuleError(f"dest '{dest}' must be an existing dir")
     src, temporary = _archive(args, context)
     try:
@@ -60,7 +61,7 @@ def _archive(args: dict[str, Any], context: Context) -> tuple[str, bool]:
     src = args["src"]
     if "://" in src:
         return _downloaded(src, verify=args["validate_certs"]), True
-    if not files.exists(src):
+    if not paths.exists(src):
         raise ModuleError(f"Source '{src}' does not exist")
     if not os.access(src, os.R_OK):
         raise ModuleError(f"Source '{src}' not readable")
@@ -100,7 +101,7 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
             cause = (done["err"] or done["out"]).strip().partition("\n")[0]
             text = f"failed to unpack {shown} to {args['dest']}: {cause}"
             text += "" if "No space" in cause or "Read-only" in cause else disk_space.lacking(dest)
-            raise ModuleError(text, **{**files.path_info(dest), **result})
+            raise ModuleError(text, **{**paths.path_info(dest), **result})
         # All of it is on the disk before anybody hears that it is there.
         os.sync()
     if not context.check:
@@ -110,7 +111,7 @@ def _unpacked(src: str, dest: str, args: dict[str, Any], context: Context) -> di
     result["changed"] = changed
     if args["list_files"]:
         result["files"] = archive.names
-    return {**result, **files.path_info(dest)}
+    return {**result, **paths.path_info(dest)}
 
 
 def _with_top_folders(names: list[str]) -> list[str]:

@@ -13,12 +13,13 @@ import time
 import urllib.parse
 from typing import Any, Iterator
 
-from kprov.agent import files, web, web_body
-from kprov.agent.attributes import set_attributes
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
+from kprov.agent.files.attributes import set_attributes
+from kprov.agent.web import form_body, url_requests
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    **web.ARGUMENTS,
+    **url_requests.ARGUMENTS,
     "url_username": {"aliases": ["user"]},
     "url_password": {"aliases": ["password"], "no_log": True},
     "dest": {"type": "path"},
@@ -59,7 +60,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
     dest = args["dest"]
     start = time.monotonic()
     with _source(args, headers, context, body) as data:
-        request = web.Request(
+        request = url_requests.Request(
             args["url"],
             args,
             headers,
@@ -70,7 +71,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
             unix_socket=args["unix_socket"],
             ca_path=args["ca_path"],
         )
-        response, info = web.fetch(request)
+        response, info = url_requests.fetch(request)
     return _answer(args, response, info, int(time.monotonic() - start))
 
 
@@ -84,10 +85,10 @@ def _body(args: dict[str, Any], headers: dict[str, Any], context: Context) -> An
     if kind == "form-urlencoded":
         if not typed:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return web_body.urlencoded(body)
+        return form_body.urlencoded(body)
     if kind == "form-multipart":
         sent = {name: context.content(sha) for name, sha in (args.get("_files") or {}).items()}
-        headers["Content-Type"], body = web_body.multipart(body, sent)
+        headers["Content-Type"], body = form_body.multipart(body, sent)
     return body
 
 
@@ -111,9 +112,9 @@ def _source(args: dict[str, Any], headers: dict[str, Any], context: Context, bod
 
 
 def _answer(
-    args: dict[str, Any], response: web.Response | None, info: dict[str, Any], elapsed: int
+    args: dict[str, Any], response: url_requests.Response | None, info: dict[str, Any], elapsed: int
 ) -> dict[str, Any]:
-    url, dest, wanted = web.masked(args["url"]), args["dest"], args["status_code"]
+    url, dest, wanted = url_requests.masked(args["url"]), args["dest"], args["status_code"]
     kind, charset = _kind(response)
     maybe_json = kind.rpartition("/")[2].rpartition("+")[2].lower() in ("json", "javascript")
     content: bytes | None = None
@@ -145,14 +146,14 @@ def _answer(
     if args["return_content"]:
         told["content"] = None if content is None else text
     if "path" in told:
-        told.update(files.path_info(told["path"]))
+        told.update(paths.path_info(told["path"]))
     if info["status"] not in wanted:
         said = told.pop("msg", "")
         raise ModuleError(f"Status code was {info['status']} and not {wanted}: {said}", **told)
     return told
 
 
-def _kind(response: web.Response | None) -> tuple[str, str]:
+def _kind(response: url_requests.Response | None) -> tuple[str, str]:
     """Media type and character set of an answer."""
     if response is None:
         return "application/octet-stream", "utf-8"
@@ -160,7 +161,7 @@ def _kind(response: web.Response | None) -> tuple[str, str]:
     return kind.split(",")[0], str(response.headers.get_param("charset") or "utf-8").split(",")[0]
 
 
-def _name_of(response: web.Response) -> str:
+def _name_of(response: url_requests.Response) -> str:
     told = response.headers.get_param("filename", header="content-disposition")
     if told:
         return os.path.basename(str(told))
@@ -169,11 +170,15 @@ def _name_of(response: web.Response) -> str:
 
 
 def _write(
-    dest: str, content: bytes | None, response: web.Response, args: dict[str, Any], result: dict[str, Any]
+    dest: str,
+    content: bytes | None,
+    response: url_requests.Response,
+    args: dict[str, Any],
+    result: dict[str, Any],
 ) -> None:
     """Put the answer's content into a file, if it is another than that which is there."""
     try:
-        aside = files.beside(os.path.dirname(dest))
+        aside = paths.beside(os.path.dirname(dest))
         try:
             found = hashlib.sha1()
             with open(aside, "wb") as file:
@@ -184,8 +189,8 @@ def _write(
             with open(aside, "rb") as file:
                 for part in iter(lambda: file.read(1 << 20), b""):
                     found.update(part)
-            if found.hexdigest() != files.sha1(dest):
-                files.replace(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
+            if found.hexdigest() != paths.sha1(dest):
+                paths.replace(aside, dest, {"follow": False, "unsafe_writes": args["unsafe_writes"]})
         finally:
             if os.path.lexists(aside):
                 os.unlink(aside)

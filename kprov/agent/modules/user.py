@@ -9,8 +9,9 @@ import re
 import time
 from typing import Any
 
-from kprov.agent import process, userhome
+from kprov.agent import process
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.system import user_home
 
 _NOT_LINUX = {"refused": "leave it out: it has no effect on Linux"}
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -102,10 +103,10 @@ def _present(args: dict[str, Any], context: Context, warnings: list[str]) -> dic
     if args["create_home"] and not os.path.exists(home):
         result["changed"] = True
         if not context.check:
-            userhome.create(home, args["skeleton"])
-            userhome.own(home, user.pw_uid, user.pw_gid)
+            user_home.create(home, args["skeleton"])
+            user_home.own(home, user.pw_uid, user.pw_gid)
     if args["generate_ssh_key"]:
-        userhome.ssh_key(args, user, result, warnings, check=context.check)
+        user_home.ssh_key(args, user, result, warnings, check=context.check)
     _expiry(args, result, check=context.check)
     return result
 
@@ -116,7 +117,7 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     deep = bool(home and args["create_home"] and not os.path.isdir(os.path.dirname(home)))
     options = _new_groups(args)
     if deep:
-        userhome.create(home, args["skeleton"])
+        user_home.create(home, args["skeleton"])
     for option, value in (("-u", args["uid"]), ("-Z", args["seuser"]), ("-c", args["comment"])):
         if value is not None:
             options += [option, str(value)]
@@ -144,7 +145,7 @@ def _create(args: dict[str, Any], result: dict[str, Any]) -> None:
     _do(["useradd", *options, name], name, result)
     if deep:
         user = pwd.getpwnam(name)
-        userhome.own(home, user.pw_uid, user.pw_gid)
+        user_home.own(home, user.pw_uid, user.pw_gid)
 
 
 def _new_groups(args: dict[str, Any]) -> list[str]:

@@ -14,8 +14,8 @@ import struct
 import time
 from typing import Any
 
-from kprov.agent import files
 from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import paths
 
 #: States of /proc/net/tcp.
 _STATES = {
@@ -69,7 +69,7 @@ def run(args: dict[str, Any], context: Context) -> dict[str, Any]:
 
 
 def _file(path: str) -> dict[str, Any]:
-    return files.path_info(path)
+    return paths.path_info(path)
 
 
 def _text(data: bytes | None) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kprov.playbook.action.base import ActionError, Call, Remote
 from kprov.playbook.controller_files import plain
-from kprov.transport.modules import fragments, truth
+from kprov.transport.agent_modules import fragments, truth
 
 _OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")
 

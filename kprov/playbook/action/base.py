@@ -14,9 +14,9 @@ from kprov.playbook.model import Task
 from kprov.playbook.result import Callbacks, RunOptions, Silent
 from kprov.playbook.scope import Scope
 from kprov.playbook.templating import Templar
-from kprov.transport.contents import checksum
-from kprov.transport.modules import INLINE_BYTES
-from kprov.transport.options import Become
+from kprov.transport.agent.contents import checksum
+from kprov.transport.agent_modules import INLINE_BYTES
+from kprov.transport.options.host_options import Become
 
 if TYPE_CHECKING:
     from kprov.playbook.task_sender import Sender

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov.playbook.action.base import ActionError, Call, Remote, text
 from kprov.playbook.controller_files import travelling
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 
 def prepare(call: Call) -> Remote:

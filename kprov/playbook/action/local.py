@@ -10,7 +10,7 @@ from kprov.playbook import include_vars
 from kprov.playbook.action.base import ActionError, Call
 from kprov.playbook.result import AbortedError
 from kprov.playbook.templating import TemplatingError
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 #: Shown however little else is.
 _ALWAYS = {"_ansible_verbose_always": True}
@@ -57,7 +57,7 @@ def set_fact(call: Call) -> dict[str, Any]:
     for name in facts:
         if not str(name).isidentifier():
             raise ActionError(f"Task failed: Invalid variable name {str(name)!r}.")
-    cached = modules.truth(call.args.get("cacheable"))
+    cached = agent_modules.truth(call.args.get("cacheable"))
     return {"changed": False, "ansible_facts": facts, "_set": True, "_cached": cached}
 
 
@@ -68,8 +68,8 @@ def set_stats(call: Call) -> dict[str, Any]:
         raise ActionError("The 'data' option needs to be a dictionary/hash")
     stats = {
         "data": data,
-        "per_host": modules.truth(call.args.get("per_host")),
-        "aggregate": modules.truth(call.args.get("aggregate"), default=True),
+        "per_host": agent_modules.truth(call.args.get("per_host")),
+        "aggregate": agent_modules.truth(call.args.get("aggregate"), default=True),
     }
     return {"changed": False, "ansible_stats": stats}
 
@@ -84,7 +84,7 @@ def pause(call: Call) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise ActionError(f"non-integer value given for prompt duration: {given!r}") from None
     prompt = str(call.args.get("prompt") or "")
-    echo = modules.truth(call.args.get("echo"), default=True)
+    echo = agent_modules.truth(call.args.get("echo"), default=True)
     try:
         typed = call.callbacks.pause(prompt, seconds=seconds, echo=echo)
     except AbortedError:
@@ -142,10 +142,10 @@ def validate_argument_spec(call: Call) -> dict[str, Any]:
     for name, entry in spec.items():
         try:
             value = call.templar.value(given[name], call.scope, name) if name in given else None
-            modules.check(name, {} if value is None else {name: value}, {name: entry}, {})
-        except modules.UnsupportedError as error:
+            agent_modules.check(name, {} if value is None else {name: value}, {name: entry}, {})
+        except agent_modules.UnsupportedError as error:
             errors.append(error.names)
-        except (modules.ArgumentError, TemplatingError) as error:
+        except (agent_modules.ArgumentError, TemplatingError) as error:
             errors.append(str(error))
     if errors:
         return {

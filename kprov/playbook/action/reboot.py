@@ -9,7 +9,7 @@ from typing import Any
 
 from kprov.errors import PreflightError, UnreachableError
 from kprov.playbook.action.base import ActionError, Call
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _PATHS = ["/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin"]
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -41,7 +41,7 @@ def run(call: Call) -> dict[str, Any]:
         return {"changed": False, "elapsed": 0, "rebooted": False, "failed": True, "msg": text}
     if call.check:
         return {"changed": True, "elapsed": 0, "rebooted": True}
-    args = modules.check("ansible.builtin.reboot", call.args, ARGUMENTS, {})
+    args = agent_modules.check("ansible.builtin.reboot", call.args, ARGUMENTS, {})
     before = _boot(call, args)
     command = _command(call, args)
     failed = _go_down(call, command)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kprov.playbook.action.base import Call, Remote
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
-_TABLE = modules.table("systemd_service")
+_TABLE = agent_modules.table("systemd_service")
 assert _TABLE is not None
 ARGUMENTS: dict[str, dict[str, Any]] = _TABLE[0]
 RULES: dict[str, Any] = _TABLE[1]

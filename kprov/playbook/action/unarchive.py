@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.playbook.action.base import ActionError, Call, Remote
 from kprov.playbook.controller_files import travelling
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 
 def prepare(call: Call) -> Remote:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.playbook.action.base import ActionError, Call, Remote, content
-from kprov.transport.modules import truth
+from kprov.transport.agent_modules import truth
 
 
 def prepare(call: Call) -> Remote | list[Remote]:

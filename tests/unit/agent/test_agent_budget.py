@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import kprov.agent
-from kprov.transport import archive
+from kprov.transport.agent import archive
 
 ROOT = Path(kprov.agent.__path__[0])
 

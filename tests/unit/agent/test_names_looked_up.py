@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from kprov.agent import attributes
+from kprov.agent.files import attributes
 
 
 def test_a_user_is_looked_up_once_until_names_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

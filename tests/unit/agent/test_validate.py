@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kprov.agent import content_placement, files, process
+from kprov.agent import process
 from kprov.agent.context import ModuleError
+from kprov.agent.files import content_placement, paths
 
 CRASHES = f"{sys.executable} -c 'import os, signal; os.kill(os.getpid(), signal.SIGILL)' %s"
 REFUSES = f"{sys.executable} -c 'import sys; sys.exit(\"line 3 is wrong\")' %s"
@@ -31,9 +32,9 @@ def test_an_edit_names_the_signal_that_ended_the_validating_program(tmp_path: Pa
     with pytest.raises(
         ModuleError, match=r"failed to validate: rc:-4 error:.* killed by signal 4 \(SIGILL\)"
     ):
-        files.validated(CRASHES, str(tmp_path))
+        paths.validated(CRASHES, str(tmp_path))
     with pytest.raises(ModuleError, match="failed to validate: rc:1 error:line 3 is wrong"):
-        files.validated(REFUSES, str(tmp_path))
+        paths.validated(REFUSES, str(tmp_path))
 
 
 def test_an_exit_code_is_put_into_words_only_where_a_signal_ended_the_program() -> None:

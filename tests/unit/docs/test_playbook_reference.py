@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kprov.playbook import load, reference
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 _EXAMPLE = re.compile(r"^```yaml playbook\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -61,5 +61,5 @@ def test_what_modules_say_of_themselves_has_known_words() -> None:
         "required_one_of",
         "required_together",
     }
-    for name in modules.names():
-        assert set(modules.rules(name)) <= known, name
+    for name in agent_modules.names():
+        assert set(agent_modules.rules(name)) <= known, name

@@ -14,7 +14,7 @@ from kprov.inventory.effects import Effect, Finding
 from kprov.inventory.load import load
 from kprov.inventory.model import Inventory
 from kprov.kube.component_base.options import VERSION
-from kprov.transport.options import from_variables
+from kprov.transport.options.variables import read_options
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,9 +42,9 @@ def test_legacy_names_have_the_present_ones_above_them() -> None:
 
 
 def test_the_bastion_is_the_way_to_all_others(sample: Inventory) -> None:
-    options = from_variables("cp1", sample.variables("cp1"))
+    options = read_options("cp1", sample.variables("cp1"))
     assert [(hop.address, hop.user, hop.port) for hop in options.jumps] == [("192.0.2.1", "jump", 2200)]
-    assert from_variables("gate", sample.variables("gate")).jumps == ()
+    assert read_options("gate", sample.variables("gate")).jumps == ()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.agent import apt_sources
+from kprov.agent.apt import sources_list
 from kprov.agent.modules import deb822_repository
 
 Run = Callable[..., dict[str, Any]]
@@ -17,23 +17,23 @@ Web = Any
 
 
 def test_lines_are_sources_that_are_on_or_off() -> None:
-    line = apt_sources.parsed("deb   [a=b] http://x  stable main # why\n")
+    line = sources_list.parsed("deb   [a=b] http://x  stable main # why\n")
     assert (line.valid, line.enabled, line.source, line.comment) == (
         True,
         True,
         "deb [a=b] http://x stable main",
         "why",
     )
-    assert not apt_sources.parsed("# deb http://x stable main").enabled
-    assert not apt_sources.parsed("# words").valid
+    assert not sources_list.parsed("# deb http://x stable main").enabled
+    assert not sources_list.parsed("# words").valid
     assert str(line) == "deb [a=b] http://x stable main # why\n"
 
 
 def test_a_source_that_is_off_is_switched_on() -> None:
-    sources = {"f": [apt_sources.parsed("# deb http://x stable main")]}
-    assert apt_sources.add(sources, "deb http://x stable main", None) is None
-    assert apt_sources.text(sources["f"]) == "deb http://x stable main\n"
-    apt_sources.remove(sources, "deb http://x stable main")
+    sources = {"f": [sources_list.parsed("# deb http://x stable main")]}
+    assert sources_list.add(sources, "deb http://x stable main", None) is None
+    assert sources_list.text(sources["f"]) == "deb http://x stable main\n"
+    sources_list.remove(sources, "deb http://x stable main")
     assert sources == {"f": []}
 
 
@@ -46,7 +46,7 @@ def test_a_source_that_is_off_is_switched_on() -> None:
     ],
 )
 def test_new_files_are_named_after_the_source(source: str, filename: str | None, path: str) -> None:
-    assert apt_sources.file_of(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
+    assert sources_list.file_of(source, filename) == f"/etc/apt/sources.list.d/{path}.list"
 
 
 def test_a_ppa_is_refused_with_what_to_use(do: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.agent import fstab
+from kprov.agent.system import fstab
 
 Do = Callable[..., dict[str, Any]]
 

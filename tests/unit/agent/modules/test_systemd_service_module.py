@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kprov.agent import dbus, systemd, systemd_reload
+from kprov.agent.services import daemon_reload, dbus, systemd
 
 Do = Callable[..., dict[str, Any]]
 
@@ -118,18 +118,18 @@ def test_every_change_below_a_folder_is_seen(tmp_path: Path) -> None:
     ]
     for change in changes:
         since = time.time() + 0.1
-        assert not systemd_reload.changed_below(str(folder), since)
+        assert not daemon_reload.changed_below(str(folder), since)
         while time.time() < since + 0.02:
             time.sleep(0.01)
         change()
-        assert systemd_reload.changed_below(str(folder), since)
+        assert daemon_reload.changed_below(str(folder), since)
 
 
 def test_a_folder_that_went_is_told_by_the_one_above(tmp_path: Path) -> None:
-    assert systemd_reload.changed_below(str(tmp_path / "gone"), 1.0)
-    assert not systemd_reload.changed_below(str(tmp_path / "gone"), time.time() + 1)
-    assert not systemd_reload.changed_below("/run/systemd/none-of-that-name", 1.0)
+    assert daemon_reload.changed_below(str(tmp_path / "gone"), 1.0)
+    assert not daemon_reload.changed_below(str(tmp_path / "gone"), time.time() + 1)
+    assert not daemon_reload.changed_below("/run/systemd/none-of-that-name", 1.0)
 
 
 def test_a_manager_that_cannot_be_asked_is_reloaded(tmp_path: Path) -> None:
-    assert systemd_reload.needed(dbus.Manager(str(tmp_path / "none")))
+    assert daemon_reload.needed(dbus.Manager(str(tmp_path / "none")))

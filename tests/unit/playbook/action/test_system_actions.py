@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.playbook.action import service, systemd_service
-from kprov.transport import modules
+from kprov.transport import agent_modules
 
 
 def play(bench: Any, task: str, **options: Any) -> dict[str, str]:
@@ -33,5 +33,5 @@ def test_check_mode_waits_for_no_connection(bench: Any) -> None:
 
 @pytest.mark.parametrize("action", [systemd_service, service])
 def test_an_action_takes_what_its_module_takes(action: Any) -> None:
-    found = modules.table(action.__name__.rpartition(".")[2])
+    found = agent_modules.table(action.__name__.rpartition(".")[2])
     assert found == (action.ARGUMENTS, action.RULES)

@@ -1,0 +1,1 @@
+"""apt on the host: what is installed and available, and apt's programs."""

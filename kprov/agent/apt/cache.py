@@ -1,0 +1,164 @@
+"""What apt could install, asked of apt-cache; and the update of its lists."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import package_state
+from kprov.agent.context import ModuleError
+
+
+@dataclass
+class Known:
+    """A name that apt knows: the version it would install (None: none) and all it could, the best first."""
+
+    candidate: str | None
+    versions: list[str] = field(default_factory=list)
+
+    @property
+    def virtual(self) -> bool:
+        return not self.versions
+
+
+_answers: dict[Any, Any] = {}
+
+
+def _key(*what: Any) -> tuple[Any, ...]:
+    """What was asked, and the state of all that the answer depends on."""
+    found: list[Any] = []
+    for path in (
+        apt_commands.LISTS,
+        package_state.STATUS,
+        "/etc/apt",
+        "/etc/apt/preferences.d",
+        "/etc/apt/preferences",
+    ):
+        try:
+            now = os.stat(path)
+            found.append((now.st_ino, now.st_mtime_ns, now.st_size))
+        except OSError:
+            found.append(None)
+    return (*what, *found)
+
+
+def known(names: list[str], release: str | None) -> dict[str, Known]:
+    """What apt knows of names, with its pins; a name that is not in the answer is one it never heard of."""
+    if not names:
+        return {}
+    key = _key("policy", tuple(names), release)
+    if key not in _answers:
+        command = [
+            apt_commands.program("apt-cache"),
+            *(["-t", release] if release else []),
+            "policy",
+            "--",
+            *names,
+        ]
+        code, out, err = apt_commands.run(command)
+        if code:
+            raise ModuleError(
+                err.strip() or f"apt-cache policy failed with {code}",
+                rc=code,
+                **apt_commands.answer(out, err),
+            )
+        _answers[key] = policies(out)
+    answer: dict[str, Known] = _answers[key]
+    return answer
+
+
+def policies(out: str) -> dict[str, Known]:
+    """The answer of `apt-cache policy`."""
+    found: dict[str, Known] = {}
+    now = Known(None)
+    for line in out.splitlines():
+        if line and not line[0].isspace():
+            now = found.setdefault(line.rstrip().rstrip(":"), Known(None))
+        elif line.startswith("  Candidate: "):
+            version = line[13:].strip()
+            now.candidate = None if version == "(none)" else version
+        elif re.match(r"^ (\*\*\*|   ) \S", line):
+            now.versions.append(line[5:].split()[0])
+    return found
+
+
+def best(one: Known, operator: str, version: str) -> str | None:
+    """The version that would be installed; one that is asked for by `=` and a pattern goes above all pins."""
+    if operator != "=":
+        return one.candidate
+    return next((had for had in one.versions if fnmatch.fnmatch(had, version)), None)
+
+
+def providers(name: str) -> list[str]:
+    """Names of the packages whose candidate provides a name."""
+    key = _key("showpkg", name)
+    if key not in _answers:
+        _, out, _ = apt_commands.run([apt_commands.program("apt-cache"), "showpkg", "--", name])
+        _, _, part = out.partition("Reverse Provides: ")
+        pairs = [line.split()[:2] for line in part.splitlines() if len(line.split()) > 1]
+        candidates = known(sorted({pair[0] for pair in pairs}), None)
+        provide = {n for n, v in pairs if n in candidates and candidates[n].candidate == v}
+        _answers[key] = sorted(provide)
+    answer: list[str] = _answers[key]
+    return answer
+
+
+def names() -> list[str]:
+    """Every package that is installed or could be, sorted."""
+    key = _key("pkgnames")
+    if key not in _answers:
+        _, out, _ = apt_commands.run([apt_commands.program("apt-cache"), "pkgnames"])
+        _answers[key] = sorted(set(out.split()))
+    answer: list[str] = _answers[key]
+    return answer
+
+
+def is_due(valid_seconds: int, now: float) -> bool:
+    """Whether the lists are to be fetched: they are older than `valid_seconds`, or there are none.
+
+    Ansible looks at the time alone. An image that was built with its lists removed has a fresh time and no
+    list, and then no package is found.
+    """
+    return apt_commands.cache_time() + valid_seconds < now or not _has_lists()
+
+
+def _has_lists() -> bool:
+    try:
+        files = os.listdir(apt_commands.LISTS)
+    except OSError:
+        return False
+    # Lists may be compressed: ..._Packages.lz4
+    return any(file.partition("_Packages")[1] for file in files)
+
+
+def update(args: dict[str, Any], warnings: list[str]) -> None:
+    """Fetch the lists of all sources; what fails is tried again after growing waits. Raises ModuleError."""
+    retries = args["update_cache_retries"]
+    most = args["update_cache_retry_max_delay"]
+    some = random.random()
+    command = [apt_commands.program("apt-get"), "-q", "-o", "APT::Update::Error-Mode=any", "update"]
+    said = ""
+    for attempt in range(retries):
+        apt_commands.wait_for_lock(f"{apt_commands.LISTS}/lock", args)
+        code, out, err = apt_commands.run(command)
+        if code == 0 and "Failed to fetch" not in err:
+            return
+        said = (err or out).strip()
+        if "Could not get lock" in said or "Unable to lock" in said:
+            raise ModuleError(
+                apt_commands.failed(f"Failed to lock apt for exclusive operation: {said}", err, args)
+            )
+        warnings.append(f"Failed to update cache after {attempt + 1} retries due to {said}, retrying")
+        if attempt + 1 < retries:
+            delay = min(2**attempt, most) + some
+            warnings.append(
+                f"Sleeping for {round(delay)} seconds, before attempting to refresh the cache again"
+            )
+            time.sleep(delay)
+    raise ModuleError(f"Failed to update apt cache after {retries} retries: {said or 'unknown reason'}")

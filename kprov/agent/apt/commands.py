@@ -1,0 +1,168 @@
+"""apt's programs: nobody is asked, locks are waited for, services are kept from starting if so wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shlex
+import shutil
+import struct
+import time
+from typing import Any
+
+from kprov.agent import process
+from kprov.agent.apt import service_policy
+from kprov.agent.context import Context, ModuleError
+
+LISTS = "/var/lib/apt/lists"
+_STAMP = "/var/lib/apt/periodic/update-success-stamp"
+_FRONTEND = "/var/lib/dpkg/lock-frontend"
+#: struct flock of Linux on 64 bit: type, whence, start, length, pid.
+_FLOCK = "hhqqi4x"
+_ENVIRONMENT = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "DEBIAN_PRIORITY": "critical",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "LANGUAGE": "C.UTF-8",
+    "LC_MESSAGES": "C.UTF-8",
+    "LC_CTYPE": "C.UTF-8",
+    # It restarts services after the package manager's end, which is the playbook's to say.
+    "NEEDRESTART_SUSPEND": "1",
+}
+
+
+def program(name: str) -> str:
+    """The full path of a program that must be there."""
+    found = shutil.which(name)
+    if found is None:
+        raise ModuleError(f'Failed to find required executable "{name}" in paths: {os.environ["PATH"]}')
+    return found
+
+
+def run(command: list[str], *, stdin: bytes = b"") -> tuple[int, str, str]:
+    """Exit code, output and errors of a program of the package manager."""
+    return process.run(command, stdin=stdin, environment=_ENVIRONMENT)
+
+
+def answer(out: str, err: str) -> dict[str, Any]:
+    """A program's words as return values."""
+    return {
+        "stdout": out,
+        "stderr": err,
+        "stdout_lines": out.splitlines(),
+        "stderr_lines": err.splitlines(),
+    }
+
+
+def options(args: dict[str, Any]) -> str:
+    """The options of dpkg and the wait for its lock, as words of a command line."""
+    parts = [f'-o "Dpkg::Options::=--{option}"' for option in args["dpkg_options"].split(",")]
+    return " ".join([*parts, f"-o DPkg::Lock::Timeout={args['lock_timeout']}"])
+
+
+def changing(command: str, args: dict[str, Any], context: Context) -> tuple[int, str, str]:
+    """A command line that installs or removes; one that was interrupted is brought to its end first.
+
+    It is what a host's power cut leaves, and every later run would fail on it. Nothing is removed for that.
+    """
+    words = shlex.split(command)
+    with starting(args, context):
+        code, out, err = run(words)
+        mends = [] if context.check or not code else _mends(args)
+        said = ""
+        for sign, mend in mends:
+            if code and sign in err:
+                mended, _, mend_err = run(mend)
+                if mended:
+                    said += f"An installation was interrupted, and '{shlex.join(mend)}' failed: {mend_err}"
+                code, out, err = run(words)
+        err += said if code else ""
+    return code, out, err
+
+
+def starting(args: dict[str, Any], context: Context) -> contextlib.AbstractContextManager[None]:
+    """`policy_rc_d` while packages are installed."""
+    return service_policy.policy(None if context.check else args.get("policy_rc_d"), args["lock_timeout"])
+
+
+def _mends(args: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """What apt-get says of a state it cannot work in, and the program that ends it."""
+    forced = [f"--{one}" for one in args["dpkg_options"].split(",")]
+    mend = [program("apt-get"), "-y", *shlex.split(options(args)), "--no-remove", "--fix-broken", "install"]
+    return [("dpkg --configure -a", ["dpkg", *forced, "--configure", "-a"]), ("--fix-broken install", mend)]
+
+
+def failed(text: str, err: str, args: dict[str, Any]) -> str:
+    """A failure's text; who holds the lock comes first where that is the cause."""
+    found = re.search(r"Could not get lock (\S+?)\.? It is held by process (\d+)(?: \(([^)]*)\))?", err)
+    if found is not None:
+        path, pid, name = found.groups()
+        held = _held(path, int(pid), name)
+    else:
+        # After a wait apt-get names the holder on its standard output only, and then no more.
+        lock = re.search(r"(?:Could not get|Unable to acquire the dpkg frontend) lock \(?(/[^\s),]+)", err)
+        found_pid = holder(lock[1]) if lock else None
+        if lock is None or found_pid is None:
+            return text
+        held = _held(lock[1], found_pid)
+    return f"{held} for more than {args['lock_timeout']} s; {text}"
+
+
+def _held(path: str, pid: int, name: str | None = None) -> str:
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        name = file.read().strip()
+    return f"{path} is held by process {pid} ({name or 'which has ended since'})"
+
+
+def holder(path: str) -> int | None:
+    """The process that holds a lock; None when nobody does. A process of this agent counts as nobody."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(handle, fcntl.F_GETLK, asked))
+        return None if kind == fcntl.F_UNLCK else int(pid)
+    finally:
+        os.close(handle)
+
+
+def wait_for_lock(path: str, args: dict[str, Any]) -> None:
+    """Wait up to `lock_timeout` until nobody holds a lock that the next program does not wait for itself."""
+    deadline = time.monotonic() + args["lock_timeout"]
+    while True:
+        pid = holder(path)
+        if pid is None:
+            return
+        if time.monotonic() >= deadline:
+            said = f"{_held(path, pid)} for more than {args['lock_timeout']} s"
+            raise ModuleError(f"Failed to lock apt for exclusive operation: {said}")
+        time.sleep(0.2)
+
+
+def wait_for_dpkg(args: dict[str, Any]) -> None:
+    """Wait for the lock that dpkg itself does not wait for."""
+    wait_for_lock(_FRONTEND, args)
+
+
+def prepared(out: str) -> dict[str, Any]:
+    """Ansible's diff: what apt-get says between reading its state and its sums."""
+    lines = out.splitlines()
+    starts = [
+        lines.index(s) for s in ("Resolving dependencies...", "Reading state information...") if s in lines
+    ]
+    start = starts[0] + 1 if starts else 0
+    sums = (n for n, line in enumerate(lines) if re.match(r"[0-9]+ (packages )?upgraded", line))
+    return {"prepared": "\n".join(lines[start : next(sums, len(lines)) + 1])}
+
+
+def cache_time() -> int:
+    """When the lists of packages were updated, in seconds since 1970; 0 where there are none."""
+    for path in (_STAMP, LISTS):
+        with contextlib.suppress(FileNotFoundError):
+            return int(os.stat(path).st_mtime)
+    return 0

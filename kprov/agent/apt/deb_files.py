@@ -1,0 +1,116 @@
+"""Packages from files: what they need is installed by apt first, then dpkg installs them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kprov.agent.apt import cache as apt_cache
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import install as apt_install
+from kprov.agent.apt import package_state
+from kprov.agent.context import Context, ModuleError
+
+
+def fields(path: str) -> dict[str, str]:
+    """The control fields of a package's file."""
+    if not os.path.isfile(path):
+        said = f"E:Could not open file {path} - open (2: No such file or directory)"
+        raise ModuleError(f"Unable to install package: {said}")
+    code, out, err = apt_commands.run([apt_commands.program("dpkg-deb"), "-f", path])
+    if code:
+        raise ModuleError(f"Unable to install package: {err.strip()}", **apt_commands.answer(out, err))
+    found: dict[str, str] = {}
+    last = ""
+    for line in out.splitlines():
+        if line[:1] in (" ", "\t"):
+            found[last] += " " + line.strip()
+            continue
+        last, _, value = line.partition(":")
+        found[last] = value.strip()
+    return found
+
+
+def install(paths: list[str], args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Install those files that are not installed in just their version."""
+    have = package_state.state()
+    news: list[str] = []
+    needs: list[str] = []
+    found = {path: fields(path) for path in paths}
+    together = {one["Package"] for one in found.values()}
+    for path, one in found.items():
+        foreign = one["Architecture"] not in ("all", have.native)
+        now = have.find(f"{one['Package']}:{one['Architecture']}" if foreign else one["Package"])
+        if now is not None and now.installed:
+            order = package_state.compare(one["Version"], now.version)
+            if order == 0:
+                continue
+            if order < 0 and not (args["force"] or args["allow_downgrade"]):
+                raise ModuleError("A later version is already installed")
+        if foreign and one["Architecture"] not in package_state.foreign() and not args["force"]:
+            what = f"Wrong architecture '{one['Architecture']}'"
+            raise ModuleError(f"{what} -- Run dpkg --add-architecture to add it and update afterwards")
+        needs += [need for need in missing(one, force=args["force"]) if need not in together]
+        if args["install_recommends"]:
+            needs += [name for name, _, _ in package_state.relations(one.get("Recommends", ""))]
+        news.append(path)
+    result: dict[str, Any] = {"changed": False, **apt_commands.answer("", ""), "diff": ""}
+    if needs:
+        wanted = {"only_upgrade": False, "default_release": None, "autoremove": False, "state": "present"}
+        inner = {**args, **wanted, "force": False}
+        result = {**result, **apt_install.install(list(dict.fromkeys(needs)), inner, context)}
+    return _dpkg(news, args, context, result) if news else result
+
+
+def _dpkg(paths: list[str], args: dict[str, Any], context: Context, before: dict[str, Any]) -> dict[str, Any]:
+    options = [f"--{option}" for option in args["dpkg_options"].split(",")]
+    options += ["--simulate"] if context.check else []
+    options += ["--force-all"] if args["force"] else []
+    command = ["dpkg", *options, "-i", *paths]
+    apt_commands.wait_for_dpkg(args)
+    with apt_commands.starting(args, context):
+        code, out, err = apt_commands.run(command)
+    diff = apt_commands.prepared(out)
+    if before["diff"] and "prepared" in before["diff"]:
+        diff = {"prepared": before["diff"]["prepared"] + "\n\n" + out}
+    said = apt_commands.answer(before["stdout"] + out, before["stderr"] + err)
+    if code:
+        raise ModuleError(f"{' '.join(command)} failed", **said)
+    return {"changed": True, "diff": diff, **said}
+
+
+def missing(one: dict[str, str], *, force: bool) -> list[str]:
+    """Packages that must be installed before a file's; the first possible of alternatives."""
+    needs = []
+    for name in ("Pre-Depends", "Depends"):
+        for group in one.get(name, "").split(","):
+            alternatives = package_state.relations(group)
+            if not alternatives or any(_fulfilled(*a) for a in alternatives):
+                continue
+            found = next((a[0] for a in alternatives if _possible(*a)), None)
+            if found is not None:
+                needs.append(found)
+            elif not force:
+                raise ModuleError(f"Dependency is not satisfiable: {group.strip()}\n")
+    return needs
+
+
+def _fulfilled(name: str, operator: str, version: str) -> bool:
+    have = package_state.state()
+    name = name.partition(":")[0]
+    package = have.find(name)
+    if package and package.installed and package_state.satisfies(package.version, operator, version):
+        return True
+    return any(
+        not operator or (had and package_state.satisfies(had, operator, version))
+        for _, had in have.provided.get(name, [])
+    )
+
+
+def _possible(name: str, operator: str, version: str) -> bool:
+    known = apt_cache.known([name], None).get(name)
+    if known is None:
+        return False
+    if known.candidate:
+        return package_state.satisfies(known.candidate, operator, version)
+    return not operator and bool(apt_cache.providers(name))

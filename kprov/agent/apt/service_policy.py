@@ -1,0 +1,124 @@
+"""Whether packages may start services while apt works: /usr/sbin/policy-rc.d, which invoke-rc.d asks.
+
+The rule of an agent says that it is one, and the agent holds a lock on its folder as long as it is wanted; so
+do its programs, which may outlive a killed agent. A rule without that lock is of an agent that was killed:
+`recover` puts back what was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import Iterator
+
+from kprov.agent import process, temporary_files
+from kprov.agent.context import ModuleError
+
+PATH = "/usr/sbin/policy-rc.d"
+_MARK = b"# kprov, while a task installs packages"
+#: What stood in the rule's place is kept beside it under this ending.
+_BEFORE = ".kprov-before"
+_POLL = 0.2
+
+
+@contextlib.contextmanager
+def policy(code: int | None, seconds: float, path: str = PATH) -> Iterator[None]:
+    """invoke-rc.d is told `code` (101: start nothing; None: as before) until the end of the block.
+
+    `seconds` is how long to wait for another agent that has a rule in force. Raises ModuleError.
+    """
+    if code is None:
+        if _left(path):
+            handle = _locked(path, seconds)
+            _put_back(path)
+            os.close(handle)
+        yield
+        return
+    handle = _locked(path, seconds)
+    process.HANDED_ON.add(handle)
+    try:
+        _put_back(path)
+        if os.path.lexists(path):
+            # A second name of the same file: at no moment is there no rule.
+            os.link(path, path + _BEFORE, follow_symlinks=False)
+        try:
+            _write(path, f"#!/bin/sh\n{_MARK.decode()}\nexit {code}\n".encode())
+            yield
+        finally:
+            _put_back(path)
+    finally:
+        process.HANDED_ON.remove(handle)
+        os.close(handle)
+
+
+def recover(path: str = PATH) -> None:
+    """End the rule of an agent that was killed. Nothing happens without one, or while it is wanted."""
+    handle = _lock(path) if _left(path) and os.access(os.path.dirname(path), os.W_OK) else None
+    if handle is not None:
+        try:
+            _put_back(path)
+        finally:
+            os.close(handle)
+
+
+def _left(path: str) -> bool:
+    return _is_ours(path) or os.path.lexists(path + _BEFORE)
+
+
+def _lock(path: str) -> int | None:
+    """A handle that holds the lock; None while somebody else has it."""
+    handle = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _locked(path: str, seconds: float) -> int:
+    deadline = time.monotonic() + seconds
+    while True:
+        handle = _lock(path)
+        if handle is not None:
+            return handle
+        if time.monotonic() >= deadline:
+            raise ModuleError(f"another task of kprov has had its {path} for more than {seconds:g} s")
+        time.sleep(_POLL)
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return _MARK in file.read(200)
+    except OSError:
+        return False
+
+
+def _put_back(path: str) -> None:
+    """The rule as it was before ours; one that somebody has put there since stays."""
+    before = path + _BEFORE
+    if _is_ours(path) or not os.path.lexists(path):
+        if os.path.lexists(before):
+            os.rename(before, path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+    elif os.path.lexists(before):
+        os.unlink(before)
+
+
+def _write(path: str, content: bytes) -> None:
+    handle, aside = temporary_files.file(os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(aside, 0o775)
+        os.rename(aside, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(aside)
+        raise

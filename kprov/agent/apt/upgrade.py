@@ -1,0 +1,51 @@
+"""upgrade: of all that is installed, with aptitude where it is there and may be used, else with apt-get."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt.install import ZERO
+from kprov.agent.context import Context, ModuleError
+
+_APTITUDE_ZERO = "\n0 packages upgraded, 0 newly installed, 0 to remove"
+
+
+def upgrade(mode: str, args: dict[str, Any], context: Context, warnings: list[str]) -> dict[str, Any]:
+    """The modes yes and safe, full, dist: Ansible's words for aptitude's and apt-get's upgrades."""
+    with_apt_get = mode == "dist" or args["force_apt_get"] or shutil.which("aptitude") is None
+    name = "apt-get" if with_apt_get else "aptitude"
+    extra = "--auto-remove" if args["autoremove"] else ""
+    if with_apt_get:
+        verb = f"{'dist-upgrade' if mode in ('dist', 'full') else 'upgrade --with-new-pkgs'} {extra}"
+    else:
+        verb = "full-upgrade" if mode == "full" else "safe-upgrade"
+        for argument, option in (
+            ("fail_on_autoremove", "--no-remove"),
+            ("allow_downgrade", "--allow-downgrades"),
+        ):
+            if args[argument]:
+                warnings.append(f"APTITUDE does not support '{option}', ignoring the '{argument}' parameter.")
+    parts = [
+        apt_commands.program(name),
+        "-y",
+        apt_commands.options(args),
+        ("--force-yes" if with_apt_get else "--assume-yes --allow-untrusted") if args["force"] else "",
+        "--no-remove" if args["fail_on_autoremove"] and with_apt_get else "",
+        "--allow-unauthenticated" if args["allow_unauthenticated"] else "",
+        "--allow-downgrades" if args["allow_downgrade"] and with_apt_get else "",
+        "--simulate" if context.check else "",
+        verb,
+    ]
+    if args["default_release"]:
+        parts.append(f"-t '{args['default_release']}'")
+    code, out, err = apt_commands.changing(" ".join(part for part in parts if part), args, context)
+    if code:
+        text = apt_commands.failed(f"'{parts[0]} {verb}' failed: {err}", err, args)
+        raise ModuleError(text, rc=code, stdout=out, stdout_lines=out.splitlines())
+    changed = (ZERO if with_apt_get else _APTITUDE_ZERO) not in out
+    result = {"changed": changed, "msg": out, **apt_commands.answer(out, err)}
+    if changed:
+        result["diff"] = apt_commands.prepared(out) if context.diff else {}
+    return result

@@ -1,0 +1,1 @@
+"""Archives that ansible.builtin.unarchive extracts."""

@@ -1,0 +1,154 @@
+"""Zip archives for ansible.builtin.unarchive; read by Python, no unzip is needed on the host."""
+
+from __future__ import annotations
+
+import binascii
+import fnmatch
+import os
+import shutil
+import stat
+import time
+import zipfile
+from typing import Any
+
+from kprov.agent.context import ModuleError
+from kprov.agent.files import modes, paths
+from kprov.agent.files.attributes import group_id, owner_id
+
+_UNIX = 3
+
+
+class Zip:
+    """One archive and where it goes."""
+
+    handler = "ZipArchive"
+
+    def __init__(self, src: str, dest: str, args: dict[str, Any]) -> None:
+        self.src = src
+        self.dest = dest
+        self.args = args
+        if args["extra_opts"]:
+            raise ModuleError("extra_opts are options of tar; for a zip archive use include and exclude")
+        self.archive = zipfile.ZipFile(src)
+        self.members = [entry for entry in self.archive.infolist() if self._wanted(entry.filename)]
+        self.names = [entry.filename for entry in self.members]
+        for name in self.names:
+            path = os.path.normpath(os.path.join(dest, name))
+            if not (path + "/").startswith(os.path.join(os.path.normpath(dest), "")):
+                raise ModuleError(f"failed to unpack {src} to {dest}: {name} is outside of it")
+        self._items: list[str] | None = None
+
+    def _wanted(self, name: str) -> bool:
+        if self.args["include"]:
+            return any(fnmatch.fnmatch(name, one) for one in self.args["include"])
+        return not any(fnmatch.fnmatch(name, one) for one in self.args["exclude"])
+
+    def differs(self) -> bool:
+        """Whether something on the host is not as in the archive."""
+        return bool(self.items())
+
+    def diff(self) -> str:
+        """What differs, in rsync's itemized form."""
+        return "".join(item + "\n" for item in self.items())
+
+    def items(self) -> list[str]:
+        """A line for each member that differs."""
+        if self._items is None:
+            self._items = [item for item in map(self._item, self.members) if item]
+        return self._items
+
+    def _item(self, entry: zipfile.ZipInfo) -> str:
+        kind = _kind(entry)
+        path = os.path.join(self.dest, entry.filename)
+        now = paths.lstat(path)
+        letter = {"d": "d", "l": "L"}.get(kind, "f")
+        if now is None:
+            return f">{letter}++++++.?? {entry.filename}"
+        tests = {"d": stat.S_ISDIR, "L": stat.S_ISLNK, "f": stat.S_ISREG}
+        if not tests[letter](now.st_mode):
+            return f"c{letter}++++++.?? {entry.filename}"
+        marks = list(f".{letter}.......??")
+        if letter == "f":
+            moment = _moment(entry)
+            if self.args["keep_newer"] and moment < now.st_mtime:
+                return ""
+            if moment != now.st_mtime:
+                marks[4] = "t"
+            if entry.file_size != now.st_size:
+                marks[3] = "s"
+            if _crc(path) != entry.CRC:
+                marks[2] = "c"
+        if letter != "L" and self._mode(entry, now) != stat.S_IMODE(now.st_mode):
+            marks[5] = "p"
+        uid = os.geteuid() if self.args.get("owner") is None else owner_id(self.args["owner"])
+        gid = os.getegid() if self.args.get("group") is None else group_id(self.args["group"])
+        if uid != now.st_uid:
+            marks[6] = "o"
+        if gid != now.st_gid:
+            marks[6] = "g"
+        text = "".join(marks)
+        return "" if text == f".{letter}.......??" else f"{text} {entry.filename}"
+
+    def _mode(self, entry: zipfile.ZipInfo, now: os.stat_result) -> int:
+        if self.args.get("mode") is not None:
+            return modes.parse_mode(
+                self.args["mode"], stat.S_IMODE(now.st_mode), directory=stat.S_ISDIR(now.st_mode)
+            )
+        return _archived_mode(entry)
+
+    def extract(self) -> dict[str, Any]:
+        """Unpack; each file takes its place as a whole."""
+        for entry in self.members:
+            path = os.path.join(self.dest, entry.filename)
+            kind = _kind(entry)
+            if kind == "d":
+                os.makedirs(path, exist_ok=True)
+                os.chmod(path, _archived_mode(entry))
+                continue
+            now = paths.lstat(path)
+            if self.args["keep_newer"] and now is not None and _moment(entry) < now.st_mtime:
+                continue
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if kind == "l":
+                paths.link(os.fsdecode(self.archive.read(entry)), path)
+            else:
+                self._file(entry, path)
+        return {"cmd": ["zipfile", self.src], "rc": 0, "out": "", "err": ""}
+
+    def _file(self, entry: zipfile.ZipInfo, path: str) -> None:
+        aside = paths.beside(os.path.dirname(path))
+        try:
+            with self.archive.open(entry) as source, open(aside, "wb") as file:
+                shutil.copyfileobj(source, file)
+            os.chmod(aside, _archived_mode(entry))
+            os.utime(aside, (_moment(entry), _moment(entry)))
+            os.rename(aside, path)
+        finally:
+            if os.path.lexists(aside):
+                os.unlink(aside)
+
+
+def _kind(entry: zipfile.ZipInfo) -> str:
+    if entry.filename.endswith("/"):
+        return "d"
+    mode = entry.external_attr >> 16 if entry.create_system == _UNIX else 0
+    return "l" if stat.S_ISLNK(mode) else "f"
+
+
+def _archived_mode(entry: zipfile.ZipInfo) -> int:
+    """The rights that unzip would give."""
+    if entry.create_system == _UNIX:
+        return entry.external_attr >> 16 & 0o777
+    return (0o777 if entry.filename.endswith("/") else 0o666) & ~modes.umask()
+
+
+def _moment(entry: zipfile.ZipInfo) -> float:
+    return time.mktime((*entry.date_time, 0, 0, -1))
+
+
+def _crc(path: str) -> int:
+    found = 0
+    with open(path, "rb") as file:
+        for part in iter(lambda: file.read(1 << 20), b""):
+            found = binascii.crc32(part, found)
+    return found

@@ -1,0 +1,1 @@
+"""dnf's command line and rpm's database."""

@@ -1,0 +1,1 @@
+"""Paths, their contents and attributes, as Ansible's file modules handle them."""

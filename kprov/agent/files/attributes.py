@@ -1,0 +1,185 @@
+"""Owner, group, mode and chattr's attributes of paths, in Ansible's order and with its diff."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from typing import Any, Callable
+
+from kprov.agent import process
+from kprov.agent.context import ModuleError
+from kprov.agent.files import modes
+
+_SELINUX = ("seuser", "serole", "setype", "selevel")
+#: Users and groups that were looked up: each look reads a file or asks a directory service.
+_looked_up: dict[tuple[str, Any], Any] = {}
+
+
+def forget_names() -> None:
+    """Users and groups may be others now: a message begins, or something was changed or run."""
+    _looked_up.clear()
+
+
+def _entry(look: Callable[[Any], Any], what: Any) -> Any:
+    """What pwd's or grp's function `look` says; KeyError when there is none."""
+    key = (look.__name__, what)
+    if key not in _looked_up:
+        _looked_up[key] = look(what)
+    return _looked_up[key]
+
+
+def owner_id(owner: Any) -> int:
+    """The uid of a name or number."""
+    if isinstance(owner, int) or str(owner).isdigit():
+        return int(owner)
+    try:
+        return int(_entry(pwd.getpwnam, owner).pw_uid)
+    except KeyError:
+        raise ModuleError(f"chown failed: failed to look up user {owner}") from None
+
+
+def group_id(group: Any) -> int:
+    """The gid of a name or number."""
+    if isinstance(group, int) or str(group).isdigit():
+        return int(group)
+    try:
+        return int(_entry(grp.getgrnam, group).gr_gid)
+    except KeyError:
+        raise ModuleError(f"chgrp failed: failed to look up group {group}") from None
+
+
+def name_of(look: Any, number: int) -> str:
+    """The name of a uid or gid, or the number as text."""
+    try:
+        return str(_entry(look, number)[0])
+    except KeyError:
+        return str(number)
+
+
+def any_given(args: dict[str, Any]) -> bool:
+    """Whether the arguments say anything about attributes."""
+    return any(args.get(name) is not None for name in ("owner", "group", "mode", "attributes"))
+
+
+def set_attributes(
+    path: str,
+    args: dict[str, Any],
+    *,
+    check: bool,
+    follow: bool = True,
+    diff: dict[str, Any] | None = None,
+) -> bool:
+    """Bring a path to the owner, group, mode and attributes of the arguments; whether that is a change.
+
+    `follow` is for a path that is a link: its target or itself. `diff` gets "before" and "after" of what
+    differs. A path that is not there counts as a change in check mode.
+    """
+    if follow:
+        path = os.path.realpath(path) if os.path.islink(path) else path
+    _selinux(path, args)
+    if not any_given(args):
+        return False
+    try:
+        now = os.lstat(path)
+    except FileNotFoundError:
+        if check:
+            return True
+        raise
+    try:
+        changed = _owned(path, args, now, check=check, diff=diff)
+        changed = _moded(path, args.get("mode"), now, check=check, diff=diff) or changed
+        return _flagged(path, args.get("attributes"), check=check, diff=diff) or changed
+    except ModuleError as error:
+        error.result.setdefault("path", path)
+        raise
+
+
+def _note(diff: dict[str, Any] | None, name: str, before: Any, after: Any) -> None:
+    if diff is not None:
+        diff.setdefault("before", {})[name] = before
+        diff.setdefault("after", {})[name] = after
+
+
+def _owned(
+    path: str, args: dict[str, Any], now: os.stat_result, *, check: bool, diff: dict[str, Any] | None
+) -> bool:
+    uid = owner_id(args["owner"]) if args.get("owner") is not None else now.st_uid
+    gid = group_id(args["group"]) if args.get("group") is not None else now.st_gid
+    if uid != now.st_uid:
+        _note(diff, "owner", now.st_uid, uid)
+    if gid != now.st_gid:
+        _note(diff, "group", now.st_gid, gid)
+    if (uid, gid) == (now.st_uid, now.st_gid):
+        return False
+    if not check:
+        try:
+            os.lchown(path, uid, gid)
+        except OSError as error:
+            what = "chown" if uid != now.st_uid else "chgrp"
+            raise ModuleError(f"{what} failed: {error}") from None
+    return True
+
+
+def _moded(path: str, mode: Any, now: os.stat_result, *, check: bool, diff: dict[str, Any] | None) -> bool:
+    # Linux has no modes of links.
+    if mode is None or mode == "preserve" or stat.S_ISLNK(now.st_mode):
+        return False
+    # A change of owner took setuid and setgid away.
+    current = stat.S_IMODE(now.st_mode if check else os.lstat(path).st_mode)
+    wanted = modes.parse_mode(mode, current, directory=stat.S_ISDIR(now.st_mode))
+    if wanted != current:
+        _note(diff, "mode", modes.shown(current), modes.shown(wanted))
+        if not check:
+            os.chmod(path, wanted)
+    return wanted != current
+
+
+def _flagged(path: str, attributes: Any, *, check: bool, diff: dict[str, Any] | None) -> bool:
+    if attributes is None:
+        return False
+    import shutil
+
+    sign = attributes[0] if attributes[:1] in ("-", "+", "=") else "="
+    wanted = attributes.lstrip("-+=") if attributes[:1] == sign else attributes
+    existing = flags(path).get("attr_flags", "")
+    if not wanted or (existing == wanted and sign != "-") or shutil.which("chattr") is None:
+        return False
+    _note(diff, "attributes", existing, sign + wanted)
+    if not check:
+        code, out, err = process.run(["chattr", sign + wanted, path])
+        if code or err:
+            raise ModuleError("chattr failed", details=f"Error while setting attributes: {out}{err}")
+    return True
+
+
+_FLAG_NAMES = {
+    "A": "noatime", "a": "append", "c": "compressed", "C": "nocow", "d": "nodump", "D": "dirsync",
+    "e": "extents", "E": "encrypted", "h": "blocksize", "i": "immutable", "I": "indexed", "j": "journalled",
+    "N": "inline", "s": "zero", "S": "synchronous", "t": "notail", "T": "blockroot", "u": "undelete",
+    "X": "compressedraw", "Z": "compresseddirty",
+}  # fmt: skip
+
+
+def flags(path: str) -> dict[str, Any]:
+    """version, attr_flags and attributes as lsattr has them; empty where it has none or is not there."""
+    import shutil
+
+    if shutil.which("lsattr") is None:
+        return {}
+    code, out, _ = process.run(["lsattr", "-vd", path])
+    parts = out.split()
+    if code or len(parts) < 2:
+        return {}
+    letters = parts[1].replace("-", "")
+    named = [_FLAG_NAMES[letter] for letter in letters if letter in _FLAG_NAMES]
+    return {"version": parts[0], "attr_flags": letters, "attributes": named}
+
+
+def _selinux(path: str, args: dict[str, Any]) -> None:
+    """Ansible leaves them aside where SELinux is off; where it is on they are not supported here yet."""
+    asked = [name for name in _SELINUX if args.get(name) is not None]
+    if asked and os.path.isdir("/sys/fs/selinux") and os.listdir("/sys/fs/selinux"):
+        text = f"{', '.join(asked)}: contexts are not supported on a host with SELinux"
+        raise ModuleError(f"{text}; use command: chcon or restorecon", path=path)

@@ -1,0 +1,69 @@
+"""modification_time and access_time of ansible.builtin.file."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Dict, Optional, Tuple, Union
+
+from kprov.agent.context import ModuleError
+from kprov.agent.files import paths
+
+#: Seconds since the epoch, "now", or None to leave a time as it is.
+Moment = Union[float, str, None]
+Times = Tuple[Moment, Moment]
+
+
+def asked(args: dict[str, Any], state: str) -> Times:
+    """The access and modification time that the arguments want; for "touch" it is now unless they say it."""
+    default = "now" if state == "touch" else "preserve"
+    return (
+        _moment(args["access_time"] or default, args["access_time_format"]),
+        _moment(args["modification_time"] or default, args["modification_time_format"]),
+    )
+
+
+def _moment(text: str, form: str) -> Moment:
+    if text in ("preserve", "now"):
+        return None if text == "preserve" else "now"
+    try:
+        return time.mktime(time.strptime(text, form))
+    except (ValueError, OverflowError) as error:
+        raise ModuleError(
+            f"Error while obtaining timestamp for time {text} using format {form}: {error}"
+        ) from None
+
+
+def set_times(path: str, times: Times, *, check: bool, diff: Optional[Dict[str, Any]]) -> bool:
+    """Bring the times of what is at a path (at the end of links) to what was asked; whether they change."""
+    if times == (None, None):
+        return False
+    now = paths.stat(path)
+    if now is None:
+        return check
+    present = time.time()
+    access = _value(times[0], now.st_atime, present)
+    modification = _value(times[1], now.st_mtime, present)
+    if (access, modification) == (now.st_atime, now.st_mtime):
+        return False
+    if not check:
+        try:
+            # Setting both to now needs no ownership of the file.
+            os.utime(path, None if times == ("now", "now") else (access, modification))
+        except OSError as error:
+            raise ModuleError(f"Error while updating modification or access time: {error}") from None
+    if diff is not None:
+        for name, before, after in (
+            ("mtime", now.st_mtime, modification),
+            ("atime", now.st_atime, access),
+        ):
+            if before != after:
+                diff.setdefault("before", {})[name] = before
+                diff.setdefault("after", {})[name] = after
+    return True
+
+
+def _value(moment: Moment, before: float, present: float) -> float:
+    if moment is None:
+        return before
+    return present if isinstance(moment, str) else moment

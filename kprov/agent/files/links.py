@@ -1,0 +1,123 @@
+"""Symbolic and hard links of ansible.builtin.file."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import file_times, paths
+from kprov.agent.files.attributes import any_given, set_attributes
+
+
+def difference(path: str, state: str, now: str) -> dict[str, Any]:
+    """The diff that every state begins with; of a removed directory it names what was in it."""
+    before: dict[str, Any] = {"path": path}
+    after: dict[str, Any] = {"path": path}
+    if state != now:
+        before["state"], after["state"] = now, state
+        if (state, now) == ("absent", "directory"):
+            content: dict[str, list[str]] = {"directories": [], "files": []}
+            for folder, folders, names in paths.walk(path):
+                content["directories"] += [os.path.join(folder, name) for name in folders]
+                content["files"] += [os.path.join(folder, name) for name in names]
+            before["path_content"] = content
+    return {"before": before, "after": after}
+
+
+def symbolic(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """A symbolic link at `path` to `src` (relative to the link's folder); without src one that is there."""
+    path, src, follow = args["path"], args["src"], args["follow"]
+    now = paths.state(path)
+    if src is None and follow and now == "link" and paths.exists(path):
+        src = paths.link_target(path)
+    if src is not None and not args["force"]:
+        base = path if now == "directory" else os.path.dirname(path)
+        if not paths.exists(os.path.join(base, src)):
+            text = "src file does not exist, use 'force=yes' if you really want to create the link: "
+            raise ModuleError(text + os.path.join(base, src), path=path, src=src)
+    _convertible(path, now, force=args["force"])
+    if now != "link" and src is None:
+        raise ModuleError("src is required for creating new symlinks")
+    diff = difference(path, "link", now)
+    changed = now != "link"
+    if now == "link" and src is not None and paths.link_target(path) != src:
+        changed = True
+        diff["before"]["src"], diff["after"]["src"] = paths.link_target(path), src
+    result = {"dest": path, "src": src, "changed": changed, "diff": diff}
+    if changed and not context.check:
+        _make(path, now, lambda aside: os.symlink(src, aside))
+    if context.check and not paths.exists(path):
+        return result
+    target = os.path.realpath(path) if follow and paths.is_link(path) else path
+    if follow and not paths.exists(target):
+        text = "Cannot set fs attributes on a non-existent symlink target."
+        result["warnings"] = [f"{text} follow should be set to False to avoid this."]
+        return result
+    if any_given(args) and not (context.check and changed):
+        result["changed"] = (
+            set_attributes(target, args, check=context.check, follow=False, diff=diff) or changed
+        )
+    if file_times.set_times(target, args["_times"], check=context.check, diff=diff):
+        result["changed"] = True
+    return result
+
+
+def _convertible(path: str, now: str, *, force: bool) -> None:
+    if now == "directory" and force and paths.names(path):
+        raise ModuleError(f"the directory {path} is not empty, refusing to convert it")
+    if now in ("directory", "file", "hard") and not force:
+        raise ModuleError(f"refusing to convert from {now} to symlink for {path}")
+
+
+def _make(path: str, now: str, make: Any) -> None:
+    aside = os.path.join(os.path.dirname(path), f".{os.getpid()}.{time.time()}.tmp")
+    try:
+        if now == "directory":
+            os.rmdir(path)
+        make(aside)
+        os.rename(aside, path)
+        paths.sync_folder(os.path.dirname(path) or ".")
+    except OSError as error:
+        if os.path.lexists(aside):
+            os.unlink(aside)
+        what = "linking" if now == "absent" else "replacing"
+        raise ModuleError(f"Error while {what}: {error}") from None
+
+
+def hard(args: dict[str, Any], context: Context) -> dict[str, Any]:
+    """One more name, `path`, for the file `src`."""
+    path, src = args["path"], args["src"]
+    now = paths.state(path)
+    if now != "hard" and src is None:
+        raise ModuleError("src is required for creating new hardlinks")
+    if src is not None and not paths.exists(src):
+        raise ModuleError("src does not exist", dest=path, src=src)
+    diff = difference(path, "hard", now)
+    changed = now != "hard"
+    if now == "link":
+        changed = paths.link_target(path) != src
+        if changed:
+            diff["before"]["src"], diff["after"]["src"] = paths.link_target(path), src
+    elif now == "hard" and src is not None and not os.path.samefile(path, src):
+        changed = True
+        if not args["force"]:
+            text = "Cannot link, different hard link exists at destination"
+            raise ModuleError(text, dest=path, src=src)
+    elif now == "file" and not args["force"]:
+        raise ModuleError(f"Cannot link, {now} exists at destination", dest=path, src=src)
+    elif now == "directory":
+        raise ModuleError("Cannot link: different hard link exists at destination", dest=path, src=src)
+    result = {"dest": path, "src": src, "changed": changed, "diff": diff}
+    if changed and not context.check:
+        source = os.path.realpath(src) if args["follow"] and paths.is_link(src) else src
+        _make(path, now, lambda aside: os.link(source, aside))
+    if context.check and not paths.exists(path):
+        return result
+    if not (context.check and changed):
+        target = os.path.realpath(path) if args["follow"] and paths.is_link(path) else path
+        attributes = set_attributes(target, args, check=context.check, follow=False, diff=diff)
+        times = file_times.set_times(target, args["_times"], check=context.check, diff=diff)
+        result["changed"] = attributes or times or changed
+    return result

@@ -1,0 +1,356 @@
+"""What modules know of paths, and files that are written whole or not at all.
+
+Modules look at paths through the functions of the first half only: what check mode believes to be there can
+be laid over them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import os
+import pwd
+import stat as bits
+import time
+from typing import Any, Callable, Iterator
+
+from kprov.agent import checksums, process, temporary_files
+from kprov.agent.context import ModuleError, truth
+from kprov.agent.files import modes
+from kprov.agent.files.attributes import group_id, name_of, owner_id, set_attributes
+from kprov.agent.files.modes import parse_mode
+
+__all__ = ["group_id", "name_of", "owner_id", "parse_mode", "set_attributes"]
+
+#: Bytes of a file above which a diff only says that it is larger (Ansible's MAX_FILE_SIZE_FOR_DIFF).
+DIFF_LIMIT = 104448
+#: What a rename may fail with where Ansible's unsafe_writes helps.
+_UNRENAMED = (errno.EPERM, errno.EXDEV, errno.EACCES, errno.ETXTBSY, errno.EBUSY)
+
+
+def lstat(path: str) -> os.stat_result | None:
+    """What is at a path itself, or None."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def stat(path: str) -> os.stat_result | None:
+    """What is at a path or at the end of its links, or None."""
+    try:
+        return os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def exists(path: str) -> bool:
+    return os.path.exists(path)
+
+
+def is_folder(path: str) -> bool:
+    return os.path.isdir(path)
+
+
+def is_file(path: str) -> bool:
+    return os.path.isfile(path)
+
+
+def is_link(path: str) -> bool:
+    return os.path.islink(path)
+
+
+def link_target(path: str) -> str:
+    """What a link says, as it says it."""
+    return os.readlink(path)
+
+
+def matches(pattern: str, folder: str | None) -> list[str]:
+    """The paths that a pattern of the shell means, in a folder when it is relative."""
+    import glob
+
+    return glob.glob(os.path.join(folder or "", pattern))
+
+
+def walk(
+    path: str, *, links: bool = False, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Folders below a path, each with the names of the folders and of all else in it."""
+    return os.walk(path, onerror=onerror, followlinks=links)
+
+
+def names(path: str) -> list[str]:
+    """The names in a folder, sorted."""
+    return sorted(os.listdir(path))
+
+
+def state(path: str) -> str:
+    """absent, link, directory, hard (a file of several names) or file (all else), as Ansible says it."""
+    now = lstat(path)
+    if now is None:
+        return "absent"
+    if bits.S_ISLNK(now.st_mode):
+        return "link"
+    if bits.S_ISDIR(now.st_mode):
+        return "directory"
+    return "hard" if now.st_nlink > 1 else "file"
+
+
+def read(path: str) -> bytes:
+    """A file's content."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def shown(path: str) -> bytes | None:
+    """As much of a file as a diff needs: all, or enough to see that it is too large; None: no file."""
+    if not is_file(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read(DIFF_LIMIT + 1)
+
+
+def read_text(path: str) -> str:
+    """A file's content as text; bytes that are none survive a way there and back."""
+    return read(path).decode("utf-8", "surrogateescape")
+
+
+def digest(path: str, algorithm: str) -> str | None:
+    """A hash of a file; None when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            return checksums.of([algorithm], iter(lambda: file.read(1 << 20), b""), size)[algorithm]
+    except OSError:
+        return None
+
+
+def sha1(path: str) -> str | None:
+    """SHA-1 of a file, which Ansible calls its checksum; None when it cannot be read."""
+    return digest(path, "sha1")
+
+
+def sha256(path: str) -> str | None:
+    return digest(path, "sha256")
+
+
+def path_info(path: str) -> dict[str, Any]:
+    """uid, gid, owner, group, mode, state and size, which Ansible adds to results with a path or dest."""
+    now = lstat(path)
+    if now is None or not exists(path):
+        return {}
+    return {
+        "uid": now.st_uid,
+        "gid": now.st_gid,
+        "owner": name_of(pwd.getpwuid, now.st_uid),
+        "group": name_of(grp.getgrgid, now.st_gid),
+        "mode": modes.shown(bits.S_IMODE(now.st_mode)),
+        "state": state(path),
+        "size": now.st_size,
+    }
+
+
+def difference(path: str, before: bytes | None, after: bytes, source: str | None = None) -> dict[str, Any]:
+    """Before (None: nothing was there) and after for --diff; long or binary contents are only named.
+
+    `source` is what stands above the new content, the path unless it has another.
+    """
+    found: dict[str, Any] = {"before": ""} if before is None else {}
+    for name, side, header, data in (
+        ("before", "dst", path, before),
+        ("after", "src", source or path, after),
+    ):
+        if data is None:
+            continue
+        larger = len(data) > DIFF_LIMIT
+        if b"\0" in data[:8192] and not (larger and side == "src"):
+            found[f"{side}_binary"] = 1
+        elif larger:
+            found[f"{side}_larger"] = DIFF_LIMIT
+        else:
+            found[f"{name}_header"] = header
+            found[name] = data.decode("utf-8", "surrogateescape")
+    return found
+
+
+def text_difference(path: str, before: bytes, after: bytes) -> dict[str, Any]:
+    """The diff of those modules that edit files."""
+    header = f"{path} (content)"
+    return {
+        "before": before.decode("utf-8", "surrogateescape"),
+        "after": after.decode("utf-8", "surrogateescape"),
+        "before_header": header,
+        "after_header": header,
+    }
+
+
+def backup(path: str) -> str:
+    """Copy a file beside itself with the time in its name; its attributes too."""
+    number, moment = os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S~")
+    while os.path.lexists(f"{path}.{number}.{moment}"):
+        number += 1  # One agent makes several a second.
+    target = f"{path}.{number}.{moment}"
+    copied(path, target, os.path.dirname(target))
+    return target
+
+
+def copied(source: str, target: str, folder: str) -> None:
+    """A durable copy of a file of this host with its owner, mode and times."""
+    aside = twin(source, folder)
+    try:
+        now = os.stat(source)
+        with contextlib.suppress(PermissionError):
+            os.chown(aside, now.st_uid, now.st_gid)
+        durable(aside)
+        os.rename(aside, target)
+        sync_folder(folder or ".")
+    finally:
+        if os.path.lexists(aside):
+            os.unlink(aside)
+
+
+def twin(source: str, folder: str, suffix: str = "") -> str:
+    """A temporary file in a folder with the content, mode and times of a file of this host."""
+    import shutil
+
+    aside = beside(folder, suffix)
+    try:
+        shutil.copyfile(source, aside)
+        shutil.copystat(source, aside)
+    except OSError:
+        os.unlink(aside)
+        raise
+    return aside
+
+
+def link(target: str, path: str) -> None:
+    """A symbolic link in the place of whatever is at a path."""
+    aside = temporary_files.name(os.path.dirname(path) or ".")
+    os.symlink(target, aside)
+    try:
+        os.rename(aside, path)
+    except OSError:
+        os.unlink(aside)
+        raise
+    sync_folder(os.path.dirname(path) or ".")
+
+
+def beside(folder: str, suffix: str = "") -> str:
+    """A new empty file in a folder, for its owner only."""
+    handle, path = temporary_files.file(folder or ".", suffix)
+    os.close(handle)
+    return path
+
+
+def replace(source: str, dest: str, args: dict[str, Any], *, keep: bool = True) -> None:
+    """Put a temporary file in the place of `dest`, durably; the temporary one is gone afterwards.
+
+    A new file has 0666 without the umask; one that was there passes its owner, mode and extended attributes
+    on (`keep`); what args say comes above both. A link is followed unless `follow` is false.
+    """
+    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
+    try:
+        _dress(source, target, args, keep=keep)
+        validated(args.get("validate"), source)
+        durable(source)
+        try:
+            os.rename(source, target)
+        except OSError as error:
+            if not truth(args.get("unsafe_writes")) or error.errno not in _UNRENAMED:
+                raise
+            import shutil
+
+            with open(source, "rb") as new, open(target, "wb") as old:
+                shutil.copyfileobj(new, old)
+                old.flush()
+                os.fsync(old.fileno())
+        sync_folder(os.path.dirname(target) or ".")
+    finally:
+        if os.path.lexists(source):
+            os.unlink(source)
+    if args.get("attributes") is not None:
+        set_attributes(target, {"attributes": args["attributes"]}, check=False)
+
+
+def _dress(source: str, target: str, args: dict[str, Any], *, keep: bool) -> None:
+    now = None if is_link(target) else stat(target)
+    base = 0o666 & ~modes.umask()
+    if now is not None and keep:
+        base = bits.S_IMODE(now.st_mode)
+        import shutil
+
+        with contextlib.suppress(PermissionError):
+            os.chown(source, now.st_uid, now.st_gid)
+            shutil.copystat(target, source)
+            os.utime(source)
+    elif now is not None:
+        base = bits.S_IMODE(os.stat(source).st_mode)
+    if args.get("mode") not in (None, "preserve"):
+        base = parse_mode(args["mode"], base)
+    set_attributes(
+        source, {"owner": args.get("owner"), "group": args.get("group"), "mode": base}, check=False
+    )
+
+
+def durable(path: str) -> None:
+    """Wait until a file's content is on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: str) -> None:
+    """Wait until the names in a folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(dest: str, content: bytes, args: dict[str, Any]) -> None:
+    """Write a content to a path, whole or not at all."""
+    target = os.path.realpath(dest) if truth(args.get("follow"), default=True) else dest
+    try:
+        path = beside(os.path.dirname(target))
+    except OSError as error:
+        if not truth(args.get("unsafe_writes")):
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            text = (
+                f"The destination directory {os.path.dirname(target)!r} is not writable by the current user"
+            )
+            raise ModuleError(f"{text}: {error.strerror}") from None
+        import tempfile
+
+        path = beside(tempfile.gettempdir())
+    try:
+        with open(path, "wb") as file:
+            file.write(content)
+    except OSError:
+        os.unlink(path)
+        raise
+    replace(path, dest, args)
+
+
+def validate(command: str, path: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a program that judges a file; %s in its line is the file's path.
+
+    The errors end with the signal's name where a signal killed the program.
+    """
+    if "%s" not in command:
+        raise ModuleError(f"validate must contain %s: {command}")
+    import shlex
+
+    line = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(command % path)]
+    code, out, err = process.run(line)
+    killed = process.killed_by(line[0], code)
+    return code, out, f"{err}{killed}" if killed else err
+
+
+def validated(command: str | None, path: str) -> None:
+    """Refuse a file that its program refuses."""
+    if command:
+        code, _, err = validate(command, path)
+        if code:
+            raise ModuleError(f"failed to validate: rc:{code} error:{err}")

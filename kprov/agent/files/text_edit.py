@@ -1,0 +1,76 @@
+"""What the modules that edit a file have in common: backup, writing, attributes, message and diff."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from kprov.agent.context import Context, ModuleError
+from kprov.agent.files import modes, paths
+from kprov.agent.files.attributes import group_id, owner_id, set_attributes
+
+_ATTRIBUTES = "ownership, perms or SE linux context changed"
+
+
+def before(args: dict[str, Any], what: str, *, create: bool) -> bytes | None:
+    """A file's content; None for one that is to be made. `what` begins the text for one that is missing."""
+    path = args["path"]
+    if paths.is_folder(path):
+        raise ModuleError(f"Path {path} is a directory !", rc=256)
+    if paths.exists(path):
+        return paths.read(path)
+    if not create:
+        raise ModuleError(f"{what} {path} does not exist !", rc=257)
+    return None
+
+
+def finish(
+    path: str, old: bytes | None, new: bytes, message: str, args: dict[str, Any], context: Context
+) -> dict[str, Any]:
+    """Write what was edited, set attributes; changed, msg, backup_file, diff. No message: no change."""
+    result: dict[str, Any] = {"changed": bool(message), "msg": message}
+    attributes: dict[str, Any] = {}
+    if old is not None:
+        # What is written anew gets its attributes before it takes its place.
+        other = set_attributes(path, args, check=context.check or bool(message), diff=attributes)
+    else:
+        other = bool(message) and not context.check and _not_by_default(args, attributes)
+    if message and not context.check:
+        if args.get("backup") and old is not None:
+            result["backup_file"] = paths.backup(path)
+        folder = os.path.dirname(os.path.realpath(path))
+        if not paths.exists(folder):
+            os.makedirs(folder)
+        paths.write(path, new, {**args, "follow": True})
+    if other:
+        result["msg"] = f"{message} and {_ATTRIBUTES}" if message else _ATTRIBUTES
+        result["changed"] = True
+    if context.diff:
+        content = paths.text_difference(path, old or b"", new)
+        unmade = context.check and old is None
+        result["diff"] = content if unmade else [content, _attribute_diff(path, attributes)]
+    return result
+
+
+def _attribute_diff(path: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    header = f"{path} (file attributes)"
+    return {**attributes, "before_header": header, "after_header": header}
+
+
+def _not_by_default(args: dict[str, Any], diff: dict[str, Any]) -> bool:
+    """Whether a new file's attributes are not those it has without arguments, which Ansible tells."""
+    base = 0o666 & ~modes.umask()
+    wanted: dict[str, tuple[Any, Any]] = {}
+    if args.get("owner") is not None:
+        wanted["owner"] = (os.geteuid(), owner_id(args["owner"]))
+    if args.get("group") is not None:
+        wanted["group"] = (os.getegid(), group_id(args["group"]))
+    if args.get("mode") is not None:
+        wanted["mode"] = (modes.shown(base), modes.shown(modes.parse_mode(args["mode"], base)))
+    if args.get("attributes") is not None:
+        wanted["attributes"] = ("", args["attributes"])
+    for name, (before, after) in wanted.items():
+        if before != after:
+            diff.setdefault("before", {})[name] = before
+            diff.setdefault("after", {})[name] = after
+    return bool(diff)

@@ -1,0 +1,1 @@
+"""HTTP(S) and FTP requests as Ansible's URL modules make them."""

@@ -1,0 +1,223 @@
+"""Requests over HTTP(S), FTP and Unix sockets as Ansible's modules make them, with the standard library.
+
+Redirects, credentials, certificates, names of failures: ansible-core's documentation of its url modules.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+import gzip
+import http.client
+import http.cookiejar
+import io
+import netrc
+import os
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Iterator, Optional
+
+from kprov.agent import process, temporary_files
+from kprov.agent.context import ModuleError
+from kprov.agent.web import handlers as web_handlers
+
+#: What every module with a url takes.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "url": {"required": True},
+    "force": {"type": "bool", "default": False},
+    "http_agent": {"default": "ansible-httpget"},
+    "use_proxy": {"type": "bool", "default": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "url_username": {},
+    "url_password": {"no_log": True},
+    "force_basic_auth": {"type": "bool", "default": False},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path"},
+    "use_gssapi": {"refused": "use url_username with url_password, or command: curl --negotiate"},
+    "timeout": {"type": "int", "default": 10},
+    "unredirected_headers": {"type": "list", "elements": "str", "default": []},
+    "decompress": {"type": "bool", "default": True},
+    "ciphers": {"type": "list", "elements": "str"},
+    "use_netrc": {"type": "bool", "default": True},
+}
+
+
+@dataclass
+class Request:
+    """One request; `options` are the checked arguments of ARGUMENTS, `since` is seconds since 1970."""
+
+    url: str
+    options: dict[str, Any]
+    headers: dict[str, Any] = field(default_factory=dict)
+    method: str = "GET"
+    data: Any = None
+    since: float | None = None
+    redirects: str = "urllib2"
+    unix_socket: str | None = None
+    ca_path: str | None = None
+
+
+@dataclass
+class Response:
+    """An answer that has begun, a refusal too; `stream` gives its content, decompressed where asked for."""
+
+    stream: Any
+    headers: Any
+    url: str
+    code: int
+
+
+def masked(url: str) -> str:
+    """A URL without its credentials."""
+    parts = urllib.parse.urlparse(url)
+    if not parts.username and not parts.password:
+        return url
+    said, _, host = parts.netloc.rpartition("@")
+    return urllib.parse.urlunparse(parts._replace(netloc=("****:****@" if ":" in said else "****@") + host))
+
+
+def fetch(request: Request) -> tuple[Optional[Response], dict[str, Any]]:
+    """The answer and what Ansible returns of it: url, status, msg, headers in lower case, cookies.
+
+    Where nobody answers, status is -1 and msg the reason; a refusal's content is `body`.
+        Raises ModuleError for a URL that is none.
+    """
+    info: dict[str, Any] = {"url": masked(request.url), "status": -1}
+    jar = http.cookiejar.CookieJar()
+    try:
+        with _environment():
+            answer = _open(request, jar)
+    except urllib.error.HTTPError as error:
+        body = error.read() if error.fp is not None else b""
+        error.close()
+        info.update(_headers(error.headers))
+        info.update(msg=str(error), body=body, status=error.code)
+        return Response(io.BytesIO(body), error.headers, request.url, error.code), info
+    except urllib.error.URLError as error:
+        info.update(msg=f"Request failed: {error}")
+    except http.client.BadStatusLine as error:
+        text = "connection was closed before a valid response was received"
+        info.update(msg=f"Connection failure: {text}: {error}")
+    except OSError as error:
+        info.update(msg=f"Connection failure: {error}")
+    except ValueError as error:
+        raise ModuleError(str(error), **info) from None
+    except Exception as error:
+        info.update(msg=f"An unknown error occurred: {error}")
+    else:
+        info.update(_headers(answer.headers))
+        info["cookies_string"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar)
+        info["cookies"] = {cookie.name: cookie.value for cookie in jar}
+        size = answer.headers.get("Content-Length", "unknown")
+        info.update(msg=f"OK ({size} bytes)", url=masked(answer.geturl()), status=answer.code)
+        zipped = (answer.headers.get("content-encoding") or "").lower() == "gzip"
+        stream = gzip.GzipFile(fileobj=answer) if zipped and request.options["decompress"] else answer
+        return Response(stream, answer.headers, answer.geturl(), answer.code or 200), info
+    return None, info
+
+
+def _headers(headers: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in headers.items() if headers is not None else ():
+        low = name.lower()
+        found[low] = f"{found[low]}, {value}" if low in found else value
+    return found
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """The task's environment (proxies, netrc) is the request's, too."""
+    before = dict(os.environ)
+    os.environ.update(process.ENVIRONMENT)
+    try:
+        yield
+    finally:
+        for name in process.ENVIRONMENT:
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
+
+
+def _open(request: Request, jar: http.cookiejar.CookieJar) -> Any:
+    options = request.options
+    url, headers, handlers = _credentials(request)
+    if not options["use_proxy"]:
+        handlers.append(urllib.request.ProxyHandler({}))
+    secure = functools.partial(web_handlers.secured, options, request.ca_path)
+    if request.unix_socket:
+        handlers.append(web_handlers.UnixHandler(request.unix_socket, secure))
+    else:
+        handlers.append(web_handlers.SecureHandler(secure))
+    handlers += [web_handlers.Redirects(request.redirects), urllib.request.HTTPCookieProcessor(jar)]
+    data = request.data.encode() if isinstance(request.data, str) else request.data
+    asked = urllib.request.Request(url, data=data, method=request.method.upper())
+    if options["http_agent"]:
+        asked.add_header("User-agent", options["http_agent"])
+    if options["force"]:
+        asked.add_header("cache-control", "no-cache")
+    elif request.since is not None:
+        stamp = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(request.since))
+        asked.add_header("If-Modified-Since", stamp)
+    only_here = {name.lower() for name in options["unredirected_headers"] or []}
+    for name, value in {**request.headers, **headers}.items():
+        add = asked.add_unredirected_header if name.lower() in only_here else asked.add_header
+        add(name, str(value))
+    return urllib.request.build_opener(*handlers).open(asked, None, options["timeout"])
+
+
+def _credentials(request: Request) -> tuple[str, dict[str, str], list[Any]]:
+    """The URL without its credentials, and what presents them: a header, or handlers that are asked."""
+    url, options = request.url, request.options
+    parts = urllib.parse.urlparse(url)
+    if parts.scheme == "ftp":
+        return url, {}, []
+    user, password, host = options["url_username"], options["url_password"], parts.netloc
+    if not user and "@" in host:
+        said, _, host = host.partition("@")
+        user, _, password = (urllib.parse.unquote(part) for part in said.partition(":"))
+        url = urllib.parse.urlunparse(parts._replace(netloc=host))
+    if user and not options["force_basic_auth"]:
+        manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        manager.add_password(None, host, user, password or "")
+        basic = urllib.request.HTTPBasicAuthHandler(manager)
+        return url, {}, [basic, urllib.request.HTTPDigestAuthHandler(manager)]
+    if not user and options["use_netrc"]:
+        with contextlib.suppress(OSError, netrc.NetrcParseError):
+            known = netrc.netrc(os.environ.get("NETRC")).authenticators(parts.hostname or "")
+            user, _, password = known or (None, None, None)
+    if not user:
+        return url, {}, []
+    words = base64.b64encode(f"{user}:{password or ''}".encode()).decode()
+    return url, {"Authorization": f"Basic {words}"}, []
+
+
+def saved(response: Response, file: BinaryIO) -> None:
+    """Write an answer's content to a file."""
+    try:
+        shutil.copyfileobj(response.stream, file, 1 << 17)
+    finally:
+        response.stream.close()
+
+
+@contextlib.contextmanager
+def downloaded(url: str, *, suffix: str = "") -> Iterator[str]:
+    """The content of a URL as a temporary file. Raises ModuleError."""
+    options = {name: entry.get("default") for name, entry in ARGUMENTS.items()}
+    response, info = fetch(Request(url, options))
+    if response is None or response.code >= 400:
+        raise ModuleError(f"Failure downloading {masked(url)}, {info['msg']}")
+    handle, path = temporary_files.file(suffix=suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            try:
+                saved(response, file)
+            except (OSError, http.client.HTTPException) as error:
+                raise ModuleError(f"Failure downloading {masked(url)}, {error}") from None
+        yield path
+    finally:
+        os.unlink(path)

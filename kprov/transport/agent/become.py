@@ -1,0 +1,83 @@
+"""Lines for the login shell that start the agent as another user, and what sudo, su and doas say."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from kprov.transport.agent import archive
+from kprov.transport.options.host_options import Become
+
+PROMPT = "[kprov asks for the password] "
+#: What su and doas ask with; in any language, as LC_ALL=C does not reach every PAM module.
+_QUESTION = re.compile(r"(?:password|passwort|mot de passe|contraseña|пароль)[^\n]*[:：]\s*$", re.IGNORECASE)
+_NEEDS_TERMINAL = re.compile(
+    r"must have a tty|tty is required|a terminal is required|must be run from a terminal", re.IGNORECASE
+)
+_REFUSED = re.compile(
+    r"authentication fail|incorrect password|auth\w* failed|permission denied|sorry, try again", re.IGNORECASE
+)
+
+
+def command(python: str, become: Become | None, session: str, *, terminal: bool = False) -> str:
+    """The line that starts the agent. On a terminal its line discipline is off before any byte travels."""
+    words = [*shlex.split(python), *archive.PYTHON_OPTIONS, "-c", archive.BOOTSTRAP]
+    return _line([*words, archive.name(), session], become, terminal=terminal)
+
+
+def shell(script: str, shell: str, become: Become | None, mark: str, *, terminal: bool = False) -> str:
+    """The line that runs a script by a shell; its output begins after a line with the mark."""
+    # The outer shell stays, to give the signal that ends the script as an exit code.
+    outer = f'echo {mark}; "$0" -c "$1" </dev/null; exit $?'
+    return _line(["/bin/sh", "-c", outer, shell, script], become, terminal=terminal)
+
+
+def _line(words: list[str], become: Become | None, *, terminal: bool) -> str:
+    line = "exec " + shlex.join(_as(become, words) if become is not None else words)
+    return f"stty raw -echo; {line}" if terminal else line
+
+
+def _as(become: Become, words: list[str]) -> list[str]:
+    flags = shlex.split(become.flags) if become.flags is not None else None
+    exe = shlex.split(become.exe)
+    if become.method == "su":
+        run = "exec " + shlex.join(words)
+        return ["env", "LC_ALL=C", *exe, *(flags or []), become.user, "-c", run]
+    if become.method == "doas":
+        ask = ["-n"] if become.password is None else []
+        return [*exe, *(flags if flags is not None else []), *ask, "-u", become.user, *words]
+    flags = [flag for flag in (flags if flags is not None else ["-H"]) if flag not in ("-n", "-S")]
+    ask = ["-S", "-p", PROMPT] if become.password is not None else ["-n"]
+    return [*exe, *flags, *ask, "-u", become.user, "--", *words]
+
+
+def wants_terminal(become: Become | None) -> bool:
+    """Whether its program asks for passwords only on a terminal: doas always, su in some versions."""
+    return become is not None and become.password is not None and become.method in ("su", "doas")
+
+
+def asks(become: Become, line: str, errors: str) -> int:
+    """How many questions for the password are there; `line` is one that has no end yet."""
+    if become.method == "sudo":
+        return line.count(PROMPT) + errors.count(PROMPT)
+    return int(_QUESTION.search(line) is not None) + int(_QUESTION.search(errors) is not None)
+
+
+def needs_terminal(said: str) -> bool:
+    """Whether it refuses to work without one (requiretty)."""
+    return _NEEDS_TERMINAL.search(said) is not None
+
+
+def refusal(become: Become, said: str) -> str:
+    """Why there is no agent as this user, in words that say what to set."""
+    exe = re.escape(become.exe)
+    if re.search(rf"{exe}['’]?: (?:command )?(?:not found|No such file)", said):
+        return f"{become.exe} is not installed on the host, and the login user is not {become.user}"
+    if become.password is not None and (_REFUSED.search(said) or not said):
+        hint = "wrong password"
+    elif become.password is None:
+        hint = "no password: set ansible_become_password or use --ask-become-pass"
+    else:
+        hint = f"{become.method} does not allow it"
+    said = said or f"{become.exe} printed nothing"
+    return f"cannot become {become.user} with {become.method} ({hint}): {said}"

@@ -1,0 +1,88 @@
+"""The way of a started program to the user it shall run as: lines, and questions for a password."""
+
+from __future__ import annotations
+
+import time
+
+from kprov.errors import CutOffError, PreflightError, UnreachableError
+from kprov.transport.agent import become
+from kprov.transport.agent.channel import LostError, Wire
+from kprov.transport.options.host_options import Become
+
+#: Seconds from the login to the program's first word, without those that the archive travels.
+LIMIT = 60.0
+_PREVIEW = 400
+
+
+class TerminalNeededError(Exception):
+    """The host lets nobody become another user without a terminal."""
+
+
+class Entry:
+    """One program that has been started; `line` answers what is asked on the way."""
+
+    def __init__(self, wire: Wire, host: str, who: Become | None) -> None:
+        self.wire, self.host, self.who = wire, host, who
+        self._answered = False
+        self._said = ""
+        self.wait_anew()
+
+    def wait_anew(self) -> None:
+        """Give the program LIMIT seconds from now."""
+        self._until = time.monotonic() + LIMIT
+
+    def line(self) -> str:
+        """The next line of its output.
+
+        Raises PreflightError (refused), UnreachableError (too slow), EOFError (its end, with what had none).
+        """
+        while True:
+            # A question may come on either stream, and has no end of line: look at both in turns.
+            asked = self.who is not None and self.who.password is not None and not self._answered
+            patience = 0.02 if asked else 0.25 if self.who else 10.0
+            line, part = self.wire.line(min(patience, max(0.0, self._until - time.monotonic())))
+            if self.who is not None:
+                self._answer(self.who, line, part)
+            if line is not None:
+                self._said = f"{self._said}{line}\n"[-_PREVIEW:]
+                return line
+            if time.monotonic() > self._until:
+                raise self._too_slow()
+
+    def _answer(self, who: Become, line: str | None, part: str) -> None:
+        errors = self.wire.stream.errors(wait=False)
+        if who.password is None:
+            if become.asks(who, part, errors):
+                raise PreflightError(self.host, become.refusal(who, f"{who.exe} asks for one"))
+            return
+        count = become.asks(who, line or part, errors)
+        if count and not self._answered:
+            self._answered = True
+            self.wire.answered()
+            self.send(who.password.encode() + b"\n")
+        elif count > 1 or (self._answered and part and become.asks(who, part, "")):
+            raise PreflightError(self.host, f"{who.method}: wrong password for becoming {who.user}")
+
+    def send(self, data: bytes) -> None:
+        """To the program. Raises UnreachableError."""
+        try:
+            self.wire.send(data)
+        except LostError as error:
+            text = f"the connection was lost while the agent started: {error}"
+            raise UnreachableError(self.host, text) from None
+
+    def check_cut(self) -> None:
+        """Raise CutOffError where the program did not end by itself."""
+        if self.wire.stream.cut():
+            raise CutOffError(self.host, "the connection was lost before any task started")
+
+    def all_said(self, rest: str) -> str:
+        """The end of what it said until its own end, without questions."""
+        said = self._said + rest + self.wire.stream.errors(wait=True)
+        return said.replace(become.PROMPT, "").strip()[-_PREVIEW:]
+
+    def _too_slow(self) -> UnreachableError:
+        heard = (self._said + self.wire.stream.errors(wait=False)).strip()[-_PREVIEW:]
+        text = f"logged in, but the agent did not start within {LIMIT:g} s: the host is very slow, or its"
+        text += " login shell or sudo waits for input"
+        return UnreachableError(self.host, text + (f"; it said: {heard}" if heard else ""))

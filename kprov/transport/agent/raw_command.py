@@ -1,0 +1,47 @@
+"""A line for the shell of a host without an agent: what `raw` needs where Python is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kprov.errors import PreflightError, UnreachableError
+from kprov.transport.agent import become
+from kprov.transport.agent.become_dialog import Entry, TerminalNeededError
+from kprov.transport.agent.channel import Wire
+from kprov.transport.options.host_options import Become
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program's exit code (128 and the signal that ended it) and output."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(wire: Wire, host: str, who: Become | None, mark: str) -> Ended:
+    """What follows the mark, until the program's end.
+
+    Raises PreflightError (no way to become the user), UnreachableError (lost), TerminalNeededError.
+    """
+    entry = Entry(wire, host, who)
+    try:
+        while entry.line().strip() != mark:
+            pass
+    except EOFError as error:
+        entry.check_cut()
+        said = entry.all_said(str(error))
+        if who is not None and become.needs_terminal(said):
+            raise TerminalNeededError(said) from None
+        if who is not None:
+            raise PreflightError(host, become.refusal(who, said)) from None
+        raise PreflightError(
+            host, f"the login shell of the user does not run commands: {said or 'it exited'}"
+        ) from None
+    out = wire.rest()
+    code = wire.stream.code()
+    if code is None:
+        raise UnreachableError(host, "the connection was lost; it is unknown how much of the raw command ran")
+    errors = wire.stream.errors(wait=True).replace(become.PROMPT, "")
+    return Ended(code, out.decode("utf-8", "surrogateescape"), errors)

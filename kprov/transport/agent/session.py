@@ -1,0 +1,213 @@
+"""A running agent on a host, and messages to it. The one gate to a host.
+
+A connection that is lost during a message is made again once, and the message's outcome found out: see
+docs/decisions/005-lost-connections.md.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kprov.agent import protocol
+from kprov.errors import HostError, UnreachableError
+from kprov.transport.agent.channel import LostError, Wire
+from kprov.transport.agent.contents import summing
+
+#: Opens a wire to a new agent: (its name, the wire that was lost) -> the wire and the agent's hello.
+Open = Callable[[str, Wire | None], tuple[Wire, dict[str, Any]]]
+
+#: This process, to agents that must not change a host at the same moment as those of another one.
+_RUN = uuid.uuid4().hex
+#: Checksums that results tell besides the one by which a content is known.
+_TOLD = ("sha1", "md5")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One module for some items."""
+
+    module: str
+    items: list[dict[str, Any]]
+    contents: Mapping[str, bytes | Path]
+    check: bool
+    diff: bool
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def encoded(self) -> bytes:
+        """Its frame, small contents in it."""
+        small = {
+            sha: data
+            for sha, data in self.contents.items()
+            if isinstance(data, bytes) and len(data) <= protocol.INLINE_BYTES
+        }
+        blobs = [[sha, len(data)] for sha, data in small.items()]
+        return protocol.encode({**self.header, "blobs": blobs}, b"".join(small.values()))
+
+    @property
+    def header(self) -> dict[str, Any]:
+        return {
+            "message": self.id,
+            "run": _RUN,
+            "module": self.module,
+            "items": self.items,
+            "check": self.check,
+            "diff": self.diff,
+        }
+
+
+class Session:
+    """Tasks on one host as one user; one caller at a time. `notice` takes what a waiting user should know."""
+
+    def __init__(self, host: str, opener: Open, notice: Callable[[str, str], None]) -> None:
+        self.host = host
+        self._open = opener
+        self._notice = notice
+        self._lock = threading.Lock()
+        self._closed = False
+        self._wire: Wire | None = None
+        self._connect(None)
+
+    def run(
+        self,
+        module: str,
+        items: list[dict[str, Any]],
+        contents: Mapping[str, bytes | Path] | None = None,
+        *,
+        check: bool = False,
+        diff: bool = False,
+        recover: bool = True,
+    ) -> list[dict[str, Any]]:
+        """Results of a module for items ({"args": {...}, "environment": {...}}).
+
+        `contents` are files for the host by SHA-256; large ones travel only when the host asks. A lost
+        connection is made again once (not with `recover` False, for what ends the connection on purpose).
+        Raises UnreachableError when that does not work.
+        """
+        message = Message(module, items, contents or {}, check, diff)
+        with self._lock:
+            if self._wire is None:
+                self._connect(None)
+            try:
+                return self._exchange(message)
+            except LostError as lost:
+                if self._closed or not recover:
+                    raise UnreachableError(self.host, f"the connection was lost: {lost}") from None
+                try:
+                    return self._find_out(message, lost)
+                except LostError as again:
+                    self._wire = None
+                    text = f"the connection was lost ({lost}), made again, and lost again ({again})"
+                    raise UnreachableError(self.host, text) from None
+
+    def end(self) -> None:
+        """Tell the agent to end, with whatever it does."""
+        self._closed = True
+        if self._wire is not None:
+            self._wire.bye()
+
+    @property
+    def clock_skew(self) -> float:
+        """Seconds that the host's clock is ahead of this machine's."""
+        return float(self._hello["skew"])
+
+    def close(self, timeout: float = 3.0) -> bool:
+        """End the agent, and wait for its end: closed too early, sshd drops the goodbye. Whether it came."""
+        wire = self._wire
+        ended = wire is None
+        if not self._closed:
+            self.end()
+        if wire is not None:
+            # A message that runs ends with the agent.
+            if self._lock.acquire(timeout=max(0.0, timeout)):
+                try:
+                    ended = wire.ended(timeout)
+                finally:
+                    self._lock.release()
+            wire.stream.close()
+        return ended
+
+    def _connect(self, lost: Wire | None) -> None:
+        self._name = uuid.uuid4().hex
+        self._wire, self._hello = self._open(self._name, lost)
+
+    def _exchange(self, message: Message) -> list[dict[str, Any]]:
+        assert self._wire is not None
+        self._wire.send(message.encoded())
+        while True:
+            answer = self._wire.read()
+            if "need" in answer:
+                self._send_content(self._wire, message.contents[answer["need"]])
+            elif "waiting" in answer:
+                self._notice(self.host, answer["waiting"])
+            elif "results" in answer:
+                results: list[dict[str, Any]] = answer["results"]
+                return results
+
+    def _send_content(self, wire: Wire, content: bytes | Path) -> None:
+        if isinstance(content, bytes):
+            wire.send(protocol.encode({"content": True, "end": True}, content))
+            return
+        # Meanwhile: the host need not read a large file again to tell them in its results.
+        told = summing(content, *_TOLD)
+        with content.open("rb") as file:
+            while part := file.read(protocol.CHUNK_BYTES):
+                wire.send(protocol.encode({"content": True}, part))
+        sums = dict(zip(_TOLD, told.result(), strict=True))
+        wire.send(protocol.encode({"content": True, "end": True, "sums": sums}))
+
+    def _find_out(self, message: Message, lost: LostError) -> list[dict[str, Any]]:
+        """The results of a message whose connection was lost. Raises LostError when it is lost again."""
+        old, old_hello, old_wire = self._name, self._hello, self._wire
+        self._wire = None
+        self._notice(self.host, f"the connection was lost ({lost}); connecting again")
+        try:
+            self._connect(old_wire)
+        except HostError as error:
+            text = f"the connection was lost ({lost}) and cannot be made again: {error.reason}"
+            if protocol.changes(message.header):
+                text += f"; whether {message.module} was done is not known"
+            raise UnreachableError(self.host, text) from None
+        if not protocol.changes(message.header):
+            return self._exchange(message)
+        if self._hello["boot"] != old_hello["boot"]:
+            text = f"the host was restarted while {message.module} ran on it; how far it came is not known"
+            return [_failed(text) for _ in message.items]
+        if not old_hello["keeps"]:
+            text = (
+                f"the connection was lost ({lost}), and the host has no folder where outcomes could be kept"
+            )
+            return [_failed(f"{text}; how far {message.module} came is not known") for _ in message.items]
+        outcome = self._outcome(old, message)
+        results: list[dict[str, Any]] = outcome.get("results", [])
+        if outcome["outcome"] == "died":
+            which = f" in item {len(results) + 1} of {len(message.items)}" if len(message.items) > 1 else ""
+            text = f"the agent died while it did {message.module}{which} ({lost})"
+            text += "; whether it was done is not known"
+            results = [*results, _failed(text)]
+        rest = message.items[len(results) :]
+        if rest:
+            rest_message = Message(message.module, rest, message.contents, message.check, message.diff)
+            results = [*results, *self._exchange(rest_message)]
+        return results
+
+    def _outcome(self, session: str, message: Message) -> dict[str, Any]:
+        assert self._wire is not None
+        self._wire.send(protocol.encode({"find_out": session, "message": message.id}))
+        told = False
+        while True:
+            answer = self._wire.read()
+            if answer.get("outcome") == "running":
+                if not told:
+                    self._notice(self.host, f"connected again; {message.module} still runs on the host")
+                told = True
+            elif "outcome" in answer:
+                return answer
+
+
+def _failed(text: str) -> dict[str, Any]:
+    return {"changed": False, "failed": True, "msg": text}

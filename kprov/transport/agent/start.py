@@ -1,0 +1,64 @@
+"""From a started program to an agent that said hello: the archive, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from kprov.errors import NoPythonError, PreflightError, UnreachableError
+from kprov.transport import clock
+from kprov.transport.agent import archive, become
+from kprov.transport.agent.become_dialog import Entry, TerminalNeededError
+from kprov.transport.agent.channel import LostError, Wire
+from kprov.transport.options.host_options import Become
+
+_NEEDED = "Python 3.9 or newer is needed on the host"
+_WAY_OUT = "install python with ansible.builtin.raw, or set ansible_python_interpreter"
+_MAGIC = archive.MAGIC.decode()
+
+
+def start(wire: Wire, host: str, who: Become | None, python: str) -> dict[str, Any]:
+    """The agent's hello. Raises PreflightError, NoPythonError, UnreachableError, TerminalNeededError."""
+    begun, entry = time.time(), Entry(wire, host, who)
+    while True:
+        try:
+            line = entry.line()
+        except EOFError as error:
+            entry.check_cut()
+            raise _not_started(entry, python, str(error)) from None
+        if _MAGIC not in line:
+            continue
+        word, _, detail = line.partition(_MAGIC)[2].partition(" ")
+        if word == "ok":
+            break
+        if word == "need":
+            entry.send(archive.travelling())
+            entry.wait_anew()
+        elif word == "old":
+            raise NoPythonError(host, f"{_NEEDED}; {python} is {detail} ({_WAY_OUT})")
+    try:
+        hello = wire.read()
+        return {**hello, "skew": clock.skew(hello["time"], begun, time.time())}
+    except LostError as error:
+        entry.check_cut()
+        raise UnreachableError(host, f"the agent exited during its start: {error}") from None
+
+
+def _not_started(entry: Entry, python: str, said: str) -> Exception:
+    host, who = entry.host, entry.who
+    said = entry.all_said(said)
+    if who is not None and become.needs_terminal(said):
+        return TerminalNeededError(said)
+    if re.search(r"(?:python|env|exec|sh)[^\n]*: (?:command )?(?:not found|No such file)", said) and not (
+        who is not None and f"{who.exe}: not found" in said
+    ):
+        interpreter = f"ansible_python_interpreter: {python}; {_WAY_OUT}"
+        return NoPythonError(host, f"{_NEEDED} and was not found ({interpreter}): {said}")
+    if "nknown option" in said and "-I" in said:
+        return NoPythonError(host, f"{_NEEDED}; {python} is Python 2 ({_WAY_OUT})")
+    if "Traceback" in said:
+        return PreflightError(host, f"the agent did not start: {said}")
+    if who is not None:
+        return PreflightError(host, become.refusal(who, said))
+    return PreflightError(host, f"the agent did not start: {said or 'the host closed the channel'}")

@@ -1,0 +1,151 @@
+"""Streams to a program: over an SSH channel, or of a process on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import threading
+from typing import cast
+
+import paramiko
+
+from kprov.transport.ssh.paramiko_transport import Transport
+
+
+class ChannelStream:
+    """An SSH channel as a session's stream."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._errors = bytearray()
+
+    def send(self, data: bytes, timeout: float) -> None:
+        self._channel.settimeout(timeout)
+        transport, left = self.transport(), memoryview(data)
+        while left:
+            left = left[transport.send_data(self._channel, left) :]
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        self._channel.settimeout(timeout)
+        return self._channel.recv(size)
+
+    def errors(self, *, wait: bool) -> str:
+        channel = self._channel
+        channel.settimeout(5)
+        with contextlib.suppress(TimeoutError):
+            while channel.recv_stderr_ready() or (wait and not channel.eof_received and not channel.closed):
+                part = channel.recv_stderr(65536)
+                if not part:
+                    break
+                self._errors += part
+        return self._errors.decode(errors="replace")
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def end(self) -> str:
+        return "the agent ended" if self.ended() else "the host closed the connection"
+
+    def cut(self) -> bool:
+        return not self.transport().is_active()
+
+    def ended(self) -> bool:
+        """Whether the program has ended while the connection lives on."""
+        transport = self._channel.get_transport()
+        return bool(transport.is_active() and (self._channel.eof_received or self._channel.closed))
+
+    def code(self) -> int | None:
+        code = self._channel.recv_exit_status()
+        return code if code >= 0 else None
+
+    def transport(self) -> Transport:
+        """The connection it runs over."""
+        return cast("Transport", self._channel.get_transport())
+
+
+class ProcessStream:
+    """A process of this machine as a session's stream, on a terminal of its own where `terminal`."""
+
+    def __init__(self, line: str, *, terminal: bool = False) -> None:
+        start = ["setsid", "--ctty", "/bin/sh", "-c", line] if terminal else ["/bin/sh", "-c", line]
+        if terminal:
+            self._sink, other = os.openpty()
+            self._source = os.dup(self._sink)
+            self._process = subprocess.Popen(
+                start, stdin=other, stdout=other, stderr=subprocess.PIPE, start_new_session=True
+            )
+            os.close(other)
+        else:
+            self._process = subprocess.Popen(
+                start,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            self._sink, self._source = (
+                os.dup(self._process.stdin.fileno()),
+                os.dup(self._process.stdout.fileno()),
+            )
+            self._process.stdin.close()
+            self._process.stdout.close()
+        self._closed = False
+        self._receiving = threading.Lock()
+        self._errors = bytearray()
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+
+    def _collect(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as file:
+            while part := os.read(file.fileno(), 65536):
+                self._errors += part
+
+    def send(self, data: bytes, timeout: float) -> None:
+        view = memoryview(data)
+        while view:
+            if not select.select([], [self._sink], [], timeout)[1]:
+                raise TimeoutError
+            view = view[os.write(self._sink, view[:65536]) :]
+
+    def receive(self, size: int, timeout: float) -> bytes:
+        with self._receiving:
+            if self._closed:
+                return b""
+            if not select.select([self._source], [], [], timeout)[0]:
+                raise TimeoutError
+            return os.read(self._source, size)
+
+    def errors(self, *, wait: bool) -> str:
+        if wait:
+            self._reader.join(timeout=5)
+        return self._errors.decode(errors="replace")
+
+    def end(self) -> str:
+        return "the agent ended"
+
+    def cut(self) -> bool:
+        return False
+
+    def code(self) -> int | None:
+        return self._process.wait()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self._sink)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            # It finishes what it is doing, as an agent of a lost connection does.
+            return
+        # Its end has woken whoever still waits for a word of it.
+        with self._receiving:
+            os.close(self._source)
+        # What it left in the background may hold its standard error: the reader ends with that.
+        self._reader.join(timeout=0.2)

@@ -1,0 +1,69 @@
+"""What the agent can do, read from its files: names of modules and the arguments they take."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from pathlib import Path
+from typing import Any
+
+import kprov.agent.modules
+from kprov.agent import arguments
+from kprov.agent.context import ModuleError, truth
+from kprov.agent.files import fragments
+from kprov.agent.protocol import INLINE_BYTES
+
+__all__ = [
+    "INLINE_BYTES",
+    "ArgumentError",
+    "Table",
+    "UnsupportedError",
+    "check",
+    "converted",
+    "fragments",
+    "names",
+    "rules",
+    "table",
+    "truth",
+]
+
+#: Arguments that a table does not allow; the text is Ansible's.
+ArgumentError = ModuleError
+UnsupportedError = arguments.UnsupportedError
+#: An argument_spec and the rules between its arguments.
+Table = tuple[dict[str, dict[str, Any]], dict[str, Any]]
+
+
+@functools.cache
+def names() -> frozenset[str]:
+    """Modules that run on a host."""
+    folder = Path(kprov.agent.modules.__path__[0])
+    return frozenset(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+
+
+@functools.cache
+def table(name: str) -> Table | None:
+    """The arguments of an agent's module; None while it has no table."""
+    return of(importlib.import_module(f"kprov.agent.modules.{name}"))
+
+
+def of(module: Any) -> Table | None:
+    """The table of anything with ARGUMENTS and perhaps RULES."""
+    spec = arguments.spec_of(module)
+    return None if spec is None else (spec, getattr(module, "RULES", {}))
+
+
+def rules(name: str) -> dict[str, Any]:
+    """What an agent's module says of itself, also where its arguments are those of another."""
+    found: dict[str, Any] = getattr(importlib.import_module(f"kprov.agent.modules.{name}"), "RULES", {})
+    return found
+
+
+def check(what: str, args: dict[str, Any], spec: dict[str, Any], rules: dict[str, Any]) -> dict[str, Any]:
+    """Arguments checked and converted. Raises ArgumentError."""
+    return arguments.checked(what, args, spec, rules)
+
+
+def converted(name: str, value: Any, entry: dict[str, Any]) -> Any:
+    """One value in the type its entry names. Raises ArgumentError."""
+    return arguments.converted(name, value, entry)

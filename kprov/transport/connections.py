@@ -1,0 +1,262 @@
+"""Connections of a run: one a host, opened when needed, with an agent for every user asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import paramiko
+
+from kprov.errors import CutOffError, UnreachableError
+from kprov.transport import clock
+from kprov.transport.agent import become as become_lines
+from kprov.transport.agent import raw_command, session, streams
+from kprov.transport.agent import start as agent_start
+from kprov.transport.agent.become_dialog import TerminalNeededError
+from kprov.transport.agent.channel import Stream, Wire
+from kprov.transport.options.host_options import Become, Options
+from kprov.transport.ssh import connection as ssh_connection
+from kprov.transport.ssh.paramiko_transport import Transport
+
+#: Takes a host and what a waiting user should know about it.
+Notice = Callable[[str, str], None]
+T = TypeVar("T")
+#: Seconds in which a lost connection is made again: a restarted sshd is back by then.
+RECONNECT = 15.0
+#: Seconds in which agents end.
+_GOODBYE = 3.0
+_WARNING = threading.Lock()
+_LOG = logging.getLogger("kprov.transport")
+
+
+class Connection:
+    """One host; `told` are the warnings that the user has seen."""
+
+    def __init__(self, options: Options, notice: Notice, told: set[str]) -> None:
+        self.options = options
+        self._notice = notice
+        self._told = told
+        #: Each with its jump hosts; several where the host allows only some sessions on one.
+        self._chains: list[list[Transport]] = []
+        self._sessions: dict[Become | None, session.Session] = {}
+        self._terminal = False
+        self._closed = False
+        self._lock = threading.RLock()
+
+    def agent(self, become: Become | None = None) -> session.Session:
+        """The agent that runs as this user (None: the one that logs in); started when it is not running."""
+        with self._lock:
+            if become is not None and self._already(become):
+                become = None
+            found = self._sessions.get(become)
+            if found is None:
+
+                def opener(name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+                    return self._open(become, name, lost)
+
+                found = self._sessions[become] = session.Session(self.options.name, opener, self._notice)
+            return found
+
+    def _already(self, become: Become) -> bool:
+        """Root needs no sudo to be root."""
+        if self.options.local:
+            return become.user == "root" and os.geteuid() == 0
+        return self.options.user == become.user
+
+    def _open(self, become: Become | None, name: str, lost: Wire | None) -> tuple[Wire, dict[str, Any]]:
+        """A new agent; after a lost one, tried until RECONNECT has passed."""
+        if lost is not None:
+            self._forget(lost)
+        until = time.monotonic() + RECONNECT
+        while True:
+            try:
+                return self._started(become, name)
+            except UnreachableError:
+                if lost is None or self._closed or time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+
+    def _started(self, become: Become | None, name: str) -> tuple[Wire, dict[str, Any]]:
+        python = self.options.python
+
+        def line(*, terminal: bool) -> str:
+            return become_lines.command(python, become, name, terminal=terminal)
+
+        def hello(wire: Wire) -> dict[str, Any]:
+            return agent_start.start(wire, self.options.name, become, python)
+
+        wire, found = self._entered(become, line, hello)
+        self._compare(found["skew"])
+        return wire, found
+
+    def bare(self, become: Become | None, script: str, shell: str) -> raw_command.Ended:
+        """A script run by a shell of the host, where no agent is. Raises PreflightError, UnreachableError."""
+        if become is not None and self._already(become):
+            become = None
+        mark = f"kprov-{uuid.uuid4().hex}"
+
+        def line(*, terminal: bool) -> str:
+            return become_lines.shell(script, shell, become, mark, terminal=terminal)
+
+        wire, ended = self._entered(
+            become, line, lambda wire: raw_command.run(wire, self.options.name, become, mark)
+        )
+        wire.stream.close()
+        return ended
+
+    def _entered(
+        self, become: Become | None, line: Callable[..., str], enter: Callable[[Wire], T]
+    ) -> tuple[Wire, T]:
+        """A started program and what `enter` makes of it; on a terminal where the host insists on one.
+
+        A connection that ends before that, when nothing is done yet, is made again once.
+        """
+        terminal = self._terminal or become_lines.wants_terminal(become)
+        cut = False
+        while True:
+            try:
+                return self._once(line(terminal=terminal), enter, terminal=terminal)
+            except TerminalNeededError as error:
+                if terminal:
+                    raise UnreachableError(self.options.name, str(error)) from None
+                self._terminal = terminal = True
+            except CutOffError:
+                if cut or self._closed:
+                    raise
+                cut = True
+
+    def _once(self, line: str, enter: Callable[[Wire], T], *, terminal: bool) -> tuple[Wire, T]:
+        options = self.options
+        stream = self._stream(line, terminal=terminal)
+        wire = Wire(stream, interval=options.alive_interval, count=options.alive_count)
+        try:
+            return wire, enter(wire)
+        except BaseException:
+            stream.close()
+            raise
+
+    def _compare(self, skew: float) -> None:
+        """Tell once that a host's clock is wrong."""
+        text = clock.warning(skew)
+        if text is not None:
+            self._warn_once(text, about=self.options.name)
+
+    def _warn_once(self, text: str, *, about: str = "") -> None:
+        """Warn unless another connection of the run has: of the same key file, or `about` this host."""
+        with _WARNING:
+            if (about or text) in self._told:
+                return
+            self._told.add(about or text)
+        self._notice(self.options.name, text)
+
+    def _stream(self, line: str, *, terminal: bool) -> Stream:
+        if self.options.local:
+            return streams.ProcessStream(line, terminal=terminal)
+        try:
+            channel = self._channel()
+            if terminal:
+                channel.get_pty("dumb")
+            channel.exec_command(line)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            text = str(error) or "the host closed the connection"
+            if isinstance(error, paramiko.ChannelException):
+                text = f"sshd refuses a session ({error.text}); see MaxSessions in its sshd_config"
+                raise UnreachableError(
+                    self.options.name, f"cannot run a command on the host: {text}"
+                ) from None
+            raise CutOffError(self.options.name, f"cannot run a command on the host: {text}") from None
+        return streams.ChannelStream(channel)
+
+    def _channel(self) -> paramiko.Channel:
+        """A new session; on another connection where the host allows no more on those that are open."""
+        with self._lock:
+            for chain in [chain for chain in self._chains if not chain[-1].is_active()]:
+                self._close_chain(chain)
+            for chain in self._chains:
+                with contextlib.suppress(paramiko.ChannelException):
+                    return chain[-1].open_session(timeout=self.options.timeout)
+            self._chains.append(ssh_connection.connect(self.options, self._warn_once))
+            return self._chains[-1][-1].open_session(timeout=self.options.timeout)
+
+    def _forget(self, lost: Wire) -> None:
+        """Close what a lost wire ran on, unless only its program has ended."""
+        stream = lost.stream
+        with self._lock:
+            if isinstance(stream, streams.ChannelStream) and not stream.ended():
+                transport = stream.transport()
+                for chain in [chain for chain in self._chains if transport in chain]:
+                    self._close_chain(chain)
+        stream.close()
+
+    def end(self) -> None:
+        """Tell all agents to end."""
+        self._closed = True
+        for one in list(self._sessions.values()):
+            one.end()
+
+    def close(self, until: float | None = None) -> None:
+        """End agents, wait for them until a monotonic time (default: _GOODBYE), close the connection."""
+        self.end()
+        if until is None:
+            until = time.monotonic() + _GOODBYE
+        with self._lock:
+            for one in self._sessions.values():
+                one.close(until - time.monotonic())
+            self._sessions.clear()
+            for chain in list(self._chains):
+                self._close_chain(chain)
+
+    def _close_chain(self, chain: list[Transport]) -> None:
+        ssh_connection.close(chain)
+        self._chains.remove(chain)
+
+
+class Connections:
+    """All connections of a run; `options(host)` says how a host is reached.
+
+    `notice` gets a host and a text when a user would wonder why nothing happens; without it they are logged.
+    """
+
+    def __init__(self, options: Callable[[str], Options], notice: Notice | None = None) -> None:
+        self._options = options
+        self._notice = notice or (lambda host, text: _LOG.warning("%s: %s", host, text))
+        self._open: dict[str, Connection] = {}
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def get(self, host: str) -> Connection:
+        """The connection of a host, not opened yet when it is new."""
+        with self._lock:
+            if host not in self._open:
+                self._open[host] = Connection(self._options(host), self._notice, self._told)
+            return self._open[host]
+
+    def drop(self, host: str) -> None:
+        """Forget a connection that was lost, or is to be made anew."""
+        with self._lock:
+            lost = self._open.pop(host, None)
+        if lost is not None:
+            lost.close()
+
+    def close(self) -> None:
+        """End all agents and close all connections."""
+        with self._lock:
+            closing = list(self._open.values())
+            self._open.clear()
+        for connection in closing:
+            connection.end()
+        until = time.monotonic() + _GOODBYE
+        for connection in closing:
+            connection.close(until)
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""How to reach a host: from connection variables, ssh's arguments and ~/.ssh/config."""

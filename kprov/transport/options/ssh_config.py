@@ -1,0 +1,199 @@
+"""~/.ssh/config and ssh's arguments as a host's Options; jump hosts on the way, in chains too."""
+
+from __future__ import annotations
+
+import getpass
+import importlib
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import paramiko
+
+from kprov.errors import InputError
+from kprov.transport.options import ssh_arguments
+from kprov.transport.options.host_options import Options, host_key_mode
+
+_SYSTEM = Path("/etc/ssh/ssh_config")
+_DEPTH = 16
+
+
+def load(path: str | None = None) -> paramiko.SSHConfig:
+    """The user's configuration and then the machine's; with `path` (ssh -F) that file alone. InputError."""
+    config = paramiko.SSHConfig()
+    files = [Path("~/.ssh/config").expanduser(), _SYSTEM]
+    if path is not None:
+        files = [] if path == "none" else [Path(path).expanduser()]
+        if files and not files[0].exists():
+            raise InputError("the file of ssh's option -F does not exist", file=files[0])
+    # Each file begins with no host named: its first lines are for all.
+    text = "\n".join("Host *\n" + "\n".join(_lines(file, 0)) for file in files if file.is_file())
+    if re.search(r"^\s*match\b.*\bexec\b", text, re.IGNORECASE | re.MULTILINE):
+        # What the package has left out of paramiko, as hardly anybody needs it.
+        paramiko.config.invoke = importlib.import_module("invoke")  # type: ignore[attr-defined]
+    try:
+        config.parse(text.splitlines())
+    except paramiko.SSHException as error:
+        raise InputError(str(error), file=files[0]) from None
+    return config
+
+
+def _lines(path: Path, depth: int) -> list[str]:
+    """A file's lines, those of its Include'd files in their place; paramiko does not know Include."""
+    if depth > _DEPTH:
+        raise InputError("the Include directives are nested in a loop, or too deeply", file=path)
+    found: list[str] = []
+    scope = "Host *"
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        word, _, rest = re.sub(r"\s*=\s*|\s+", " ", line.strip(), count=1).partition(" ")
+        if word.lower() in ("host", "match"):
+            scope = line.strip()
+        if word.lower() != "include":
+            found.append(line)
+            continue
+        for pattern in shlex.split(rest, comments=True):
+            base = Path("/etc/ssh" if path.is_relative_to("/etc/ssh") else "~/.ssh").expanduser()
+            whole = Path(pattern).expanduser()
+            whole = whole if whole.is_absolute() else base / whole
+            for included in sorted(Path("/").glob(str(whole).lstrip("/"))):
+                inner = _lines(included, depth + 1)
+                if scope != "Host *" and any(
+                    re.match(r"\s*(host|match)\b", one, re.IGNORECASE) for one in inner
+                ):
+                    raise InputError(
+                        f"Include below {scope!r} of a file that has Host or Match itself is not supported; "
+                        "put the Include at the top",
+                        file=path,
+                        line=number,
+                    )
+                found += [*inner, scope]
+    return found
+
+
+def resolve(
+    name: str, address: str, settings: Mapping[str, Any], config: paramiko.SSHConfig, *, user: Any = None
+) -> Options:
+    """Options of a destination from ssh's arguments and the configuration. Raises InputError."""
+    try:
+        found: dict[str, Any] = dict(config.lookup(address))
+    except (paramiko.SSHException, ImportError) as error:
+        raise InputError(f"{name}: ~/.ssh/config: {error}") from None
+    configured = found.pop("identityfile", [])
+    merged = dict(settings)
+    if "proxyjump" in merged or "proxycommand" in merged:
+        found.pop("proxyjump", None)
+        found.pop("proxycommand", None)
+    ssh_arguments.merge(merged, found)
+    options = Options(name=name, address=merged.get("hostname", address), configured_keys=tuple(configured))
+    options = _plain(options, merged)
+    return _proxied(options, merged, config, str(user or options.user or getpass.getuser()))
+
+
+def _plain(options: Options, settings: Mapping[str, Any]) -> Options:
+    changes: dict[str, Any] = {}
+    known: dict[str, list[str]] = {}
+    for key, value in settings.items():
+        try:
+            match key:
+                case "port":
+                    changes["port"] = int(value)
+                case "user":
+                    changes["user"] = value
+                case "identityfile":
+                    changes["keys"] = tuple(value)
+                case "identityagent":
+                    changes["identity_agent"] = value
+                case "identitiesonly":
+                    changes["identities_only"] = _truth(value)
+                case "pubkeyauthentication":
+                    changes["public_keys"] = _truth(value)
+                case "userknownhostsfile" | "globalknownhostsfile":
+                    known[key] = shlex.split(value)
+                case "hashknownhosts":
+                    changes["hash_known_hosts"] = _truth(value)
+                case "stricthostkeychecking":
+                    changes["host_key_checking"] = host_key_mode(options.name, value)
+                case "hostkeyalias":
+                    changes["host_key_alias"] = value
+                case "connecttimeout" if value != "none":
+                    changes["timeout"] = float(value)
+                case "serveraliveinterval" if float(value):
+                    changes["alive_interval"] = float(value)
+                case "serveralivecountmax":
+                    changes["alive_count"] = max(1, int(value))
+                case _:
+                    pass
+        except ValueError:
+            raise InputError(f"{options.name}: {value!r} is not a valid value for {key}", field=key) from None
+    if known:
+        changes["known_hosts"] = (
+            *known.get("userknownhostsfile", ["~/.ssh/known_hosts"]),
+            *known.get("globalknownhostsfile", ["/etc/ssh/ssh_known_hosts"]),
+        )
+    return replace(options, **changes)
+
+
+def _truth(value: str) -> bool:
+    return value.lower() in ("yes", "true")
+
+
+def _proxied(options: Options, settings: Mapping[str, Any], config: paramiko.SSHConfig, user: str) -> Options:
+    jump, command = settings.get("proxyjump", "none"), settings.get("proxycommand", "none")
+    if jump != "none":
+        hops = [_jump(text.strip(), options, config) for text in str(jump).split(",")]
+        # A jump host may have jump hosts of its own; those of the first come before it.
+        chain = [*hops[0].jumps, *(replace(hop, jumps=()) for hop in hops)]
+        return replace(options, jumps=tuple(chain), proxy_command=hops[0].proxy_command)
+    if command == "none":
+        return options
+    through = _ssh_w(str(command), config)
+    if through is not None:
+        return replace(
+            options, jumps=(*through.jumps, replace(through, jumps=())), proxy_command=through.proxy_command
+        )
+    values = {"%%": "%", "%h": options.address, "%p": str(options.port), "%r": user, "%n": options.name}
+    text = re.sub(r"%.", lambda match: values.get(match[0], match[0]), str(command))
+    return replace(options, proxy_command=text)
+
+
+def _ssh_w(command: str, config: paramiko.SSHConfig) -> Options | None:
+    """`ssh -W %h:%p BASTION` as a jump host, without a process; None for other commands."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InputError(f"{command!r}: {error}", field="ProxyCommand") from None
+    if words[:1] == ["exec"]:
+        del words[0]
+    if not words or Path(words[0]).name != "ssh" or any(sign in command for sign in "|;&<>`$"):
+        return None
+    parsed = ssh_arguments.parse_command(words[1:], field="ProxyCommand")
+    if "forward" not in parsed.settings or parsed.program or not parsed.destination:
+        return None
+    own = load(parsed.settings["configfile"]) if "configfile" in parsed.settings else config
+    return _destination(parsed.destination, parsed.settings, own)
+
+
+def _jump(text: str, target: Options, config: paramiko.SSHConfig) -> Options:
+    """A hop of ProxyJump: what ~/.ssh/config says of it, else the target's keys, known hosts and checking."""
+    hop = _destination(text, {}, config)
+    plain = Options(name="", address="")
+    if hop.known_hosts == plain.known_hosts:
+        hop = replace(hop, known_hosts=target.known_hosts)
+    if hop.host_key_checking == plain.host_key_checking:
+        hop = replace(hop, host_key_checking=target.host_key_checking)
+    if not hop.keys:
+        hop = replace(hop, keys=target.keys, identities_only=hop.identities_only or target.identities_only)
+    return replace(hop, identity_agent=hop.identity_agent or target.identity_agent, timeout=target.timeout)
+
+
+def _destination(text: str, settings: Mapping[str, Any], config: paramiko.SSHConfig) -> Options:
+    found = re.fullmatch(r"(?:ssh://)?(?:(.+)@)?(\[[^]]+\]|[^:@]+)(?::(\d+))?/?", text)
+    if not found:
+        raise InputError(f"{text!r} is not a jump host", field="ProxyJump")
+    user, address, port = found.groups()
+    address = address.strip("[]")
+    hop = resolve(address, address, settings, config, user=user)
+    return replace(hop, user=user or hop.user or getpass.getuser(), port=int(port or hop.port))

@@ -1,0 +1,1 @@
+"""SSH connections with paramiko: host keys, authentication, packets, jump hosts."""

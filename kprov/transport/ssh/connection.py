@@ -1,0 +1,168 @@
+"""One SSH connection to a host, tuned, over jump hosts where there are any."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import subprocess
+from collections.abc import Callable
+from typing import cast
+
+import paramiko
+
+from kprov.errors import PreflightError, UnreachableError
+from kprov.transport.options.host_options import Options
+from kprov.transport.ssh import host_keys
+from kprov.transport.ssh.authentication import log_in
+from kprov.transport.ssh.paramiko_transport import Transport
+
+#: Fastest first, measured in docs/decisions/006; what the host does not know it passes over.
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
+_KEX = ("curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
+
+#: Seconds after which paramiko's thread wakes to see whether its connection was closed here; its own 0.1
+#: are a third of a second of CPU for thirty hosts. `close` wakes it.
+_LOOKS = 5.0
+
+# What it would print, with tracebacks, is in the errors that are raised.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+class ProxySocket(socket.socket):
+    """One end of a ProxyCommand, which ends with it."""
+
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def run(cls, command: str) -> ProxySocket:
+        """The command's standard streams as a socket, as OpenSSH has it."""
+        near, far = socket.socketpair()
+        with far:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {command}"],
+                stdin=far.fileno(),
+                stdout=far.fileno(),
+                start_new_session=True,
+            )
+        sock = cls(near.family, near.type, near.proto, near.detach())
+        sock.process = process
+        return sock
+
+    def close(self) -> None:
+        super().close()
+        self.process.terminate()
+        self.process.wait(5)
+
+
+def connect(options: Options, warn: Callable[[str], None]) -> list[Transport]:
+    """Transports to every jump and then the host itself (the last).
+
+    `warn` gets what ssh would warn of: key files that it ignores, and a changed host key that the options
+    let pass.
+
+    Raises UnreachableError (refused, timeout, name) or PreflightError (host key, login refused).
+    """
+    opened: list[Transport] = []
+    try:
+        for index, hop in enumerate([*options.jumps, options]):
+            through = opened[-1] if opened else None
+            command = options.proxy_command if index == 0 else None
+            try:
+                transport, changed = _open(hop, through, command, options.name)
+                opened.append(transport)
+                if changed is not None:
+                    warn(changed)
+                for ignored in log_in(transport, hop, options.name, send_password=changed is None):
+                    warn(ignored)
+                opened[-1].sock.settimeout(_LOOKS)
+            except (UnreachableError, PreflightError) as error:
+                if hop is options or error.reason.startswith("jump host"):
+                    raise
+                raise type(error)(options.name, f"jump host {hop.address}: {error.reason}") from None
+    except BaseException:
+        close(opened)
+        raise
+    return opened
+
+
+def close(transports: list[Transport]) -> None:
+    """Close a chain, the host first."""
+    for transport in reversed(transports):
+        if isinstance(transport.sock, socket.socket):
+            with contextlib.suppress(OSError):
+                # Its thread holds the connection open for as long as it waits for a packet.
+                transport.sock.shutdown(socket.SHUT_RDWR)
+        transport.close()
+
+
+def _open(
+    hop: Options, through: Transport | None, command: str | None, name: str
+) -> tuple[Transport, str | None]:
+    """A transport before the login, and a warning when the host's key has changed and that is accepted."""
+    where = f"{hop.address} port {hop.port}"
+    sock = _socket(hop, through, command, name)
+    transport = Transport(sock)
+    limit = max(hop.timeout, 15)
+    transport.banner_timeout = transport.handshake_timeout = limit
+    transport.auth_timeout = transport.channel_timeout = max(hop.timeout, 30)
+    try:
+        entries = host_keys.known(hop)
+        _tune(transport, [entry.kind for entry in entries if not entry.marker])
+        transport.start_client(timeout=limit)
+        if not transport.initial_kex_done:
+            # It returns without a word when the time is over.
+            text = f"the key exchange took longer than {limit:g} s: the host is very slow"
+            text += "; increase ansible_timeout"
+            raise paramiko.SSHException(text)
+        changed = host_keys.check(hop, transport.get_remote_server_key(), entries)
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        transport.close()
+        text = str(error) or "the host closed the connection"
+        if "banner" in text.lower() and command is not None:
+            text = f"ProxyCommand {command!r} did not connect"
+        elif "banner" in text.lower():
+            text = f"it accepted the connection but sent nothing for {limit:g} s"
+            text += ": a very slow host, or no SSH server"
+        raise UnreachableError(name, f"cannot start an SSH session with {where}: {text}") from None
+    except BaseException:
+        transport.close()
+        raise
+    return transport, changed
+
+
+def _socket(
+    hop: Options, through: Transport | None, command: str | None, name: str
+) -> paramiko.Channel | socket.socket:
+    where = f"{hop.address} port {hop.port}"
+    try:
+        if through is not None:
+            target, origin = (hop.address, hop.port), ("127.0.0.1", 0)
+            return cast(
+                "paramiko.Channel", through.open_channel("direct-tcpip", target, origin, timeout=hop.timeout)
+            )
+        if command is not None:
+            return ProxySocket.run(command)
+        sock = socket.create_connection((hop.address, hop.port), timeout=hop.timeout)
+    except socket.gaierror as error:
+        raise UnreachableError(name, f"cannot resolve the name {hop.address}: {error.strerror}") from None
+    except TimeoutError:
+        raise UnreachableError(name, f"no answer from {where} within {hop.timeout:g} s") from None
+    except OSError as error:
+        raise UnreachableError(name, f"cannot connect to {where}: {error.strerror or error}") from None
+    except paramiko.SSHException as error:
+        raise UnreachableError(name, f"the jump host cannot reach {where}: {error}") from None
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A host whose plug was pulled is noticed within this time (ms), also while a task runs.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+    return sock
+
+
+def _tune(transport: Transport, known: list[str]) -> None:
+    """Fast algorithms first, and the kinds of host keys that known_hosts has."""
+    security = transport.get_security_options()
+    kinds = [f"rsa-sha2-{bits}" for bits in (512, 256) if "ssh-rsa" in known] + known
+    for field, wanted in (("ciphers", _CIPHERS), ("kex", _KEX), ("key_types", tuple(kinds))):
+        there = list(getattr(security, field))
+        first = [name for name in dict.fromkeys(wanted) if name in there]
+        setattr(security, field, [*first, *(name for name in there if name not in first)])

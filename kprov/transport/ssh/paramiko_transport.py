@@ -1,0 +1,47 @@
+"""paramiko's client transport with large windows, and channel data that goes out in few writes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import paramiko
+
+from kprov.transport.ssh.packets import Packets, Pieces
+
+#: Bytes in flight on a channel: enough for a bundle over a slow line, see RFC 4254 5.2.
+_WINDOW = 16 << 20
+#: Bytes of channel data in one write.
+_WRITE_SIZE = 1 << 20
+
+#: Its stubs leave out what is overridden here.
+_Paramiko: Any = paramiko.Transport
+
+
+class Transport(_Paramiko):  # type: ignore[misc]
+    """An SSH connection."""
+
+    packetizer: Packets
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock, default_window_size=_WINDOW, packetizer_class=Packets)
+
+    def open_session(self, *, timeout: float) -> paramiko.Channel:
+        """A channel for a program. Raises SSHException, ChannelException, EOFError."""
+        return cast("paramiko.Channel", super().open_session(timeout=timeout))
+
+    def send_data(self, channel: paramiko.Channel, data: memoryview) -> int:
+        """Send as much as the host takes now, in one write; return the bytes sent. Errors: Channel.send's."""
+        with channel.lock:
+            if channel.closed:
+                raise OSError("the channel is closed")
+            size = channel._wait_for_send_window(len(data))  # type: ignore[attr-defined]
+            if not size:
+                raise EOFError("the channel is closed")
+            more = min(min(len(data), _WRITE_SIZE) - size, channel.out_window_size)
+            if more > 0:
+                channel.out_window_size -= more
+                size += more
+        pieces = Pieces(channel.remote_chanid, data[:size], channel.out_max_packet_size - 64)
+        # Without the channel's lock, or a new key exchange could wait for ever.
+        self._send_user_message(pieces)
+        return cast("int", size)

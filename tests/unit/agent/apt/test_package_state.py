@@ -1,0 +1,235 @@
+"""What dpkg's files say, and versions in Debian's and rpm's order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kprov.agent.apt import cache as apt_cache
+from kprov.agent.apt import commands as apt_commands
+from kprov.agent.apt import deb_files, package_state
+from kprov.agent.apt import install as apt_install
+from kprov.agent.context import ModuleError
+from kprov.agent.dnf import command_line, rpm_database
+
+STATUS = """\
+Package: dpkg
+Status: install ok installed
+Architecture: amd64
+Version: 1.22
+Description: manager
+ Package: not this
+
+Package: one
+Status: hold ok installed
+Architecture: all
+Provides: virtual (= 2), other
+Version: 1:1.0-1
+
+Package: two
+Status: deinstall ok config-files
+Architecture: amd64
+Version: 3
+
+Package: lib
+Status: install ok installed
+Architecture: i386
+Version: 3
+
+Package: half
+Status: install reinstreq half-installed
+Architecture: amd64
+Version: 3
+"""
+
+
+def test_packages_are_found_by_name_and_architecture() -> None:
+    state = package_state.parsed(STATUS)
+    one = state.find("one")
+    assert one is not None
+    assert (one.version, one.want, one.installed) == ("1:1.0-1", "hold", True)
+    assert state.native == "amd64"
+    assert state.find("lib") is None
+    assert state.find("lib:i386") is not None
+    assert state.find("one:amd64") is one
+    assert state.find("nothing") is None
+    half, two = state.find("half"), state.find("two")
+    assert half is not None
+    assert not half.installed
+    assert two is not None
+    assert two.state == "config-files"
+    assert [(package.name, version) for package, version in state.provided["virtual"]] == [("one", "2")]
+
+
+def test_the_database_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "status"
+    path.write_text(STATUS)
+    first = package_state.state(str(path))
+    assert package_state.state(str(path)) is first
+    path.write_text(
+        STATUS + "\nPackage: three\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
+    )
+    assert package_state.state(str(path)).find("three") is not None
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("1.0", "1.1"),
+        ("1.9", "1.10"),
+        ("1.0~rc1", "1.0"),
+        ("1.0~rc1-1", "1.0-1"),
+        ("1.0", "1.0-1"),
+        ("1.0", "1.0a"),
+        ("1.0a", "1.0+"),
+        ("9", "1:0"),
+        ("1.0-1", "1.0-1+deb13u1"),
+        ("1.0-1~bpo12", "1.0-1"),
+        ("1.0~~", "1.0~"),
+        ("2.0-09", "2.0-10"),
+    ],
+)
+def test_versions_of_debian(older: str, newer: str) -> None:
+    assert package_state.compare(older, newer) < 0
+    assert package_state.compare(newer, older) > 0
+    assert package_state.compare(newer, newer) == 0
+
+
+def test_the_same_version_in_two_ways() -> None:
+    assert package_state.compare("0:1.00", "1.0") == 0
+    assert package_state.satisfies("1.0", ">=", "1.0")
+    assert not package_state.satisfies("1.0", ">>", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("1.0", "1.1"), ("1.9", "1.10"), ("1.0~rc1", "1.0"), ("1.0", "1.0^1"), ("a", "1"), ("1", "1.0")],
+)
+def test_versions_of_rpm(older: str, newer: str) -> None:
+    assert rpm_database.compare(older, newer) < 0
+    assert rpm_database.compare(newer, older) > 0
+    assert rpm_database.compare(older, older) == 0
+
+
+def test_relations_have_names_operators_and_versions() -> None:
+    assert package_state.relations("a (>= 1), b:any | c, d(<<2~)") == [
+        ("a", ">=", "1"),
+        ("b:any", "", ""),
+        ("c", "", ""),
+        ("d", "<<", "2~"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("a", ("a", "", "")),
+        ("a=1:2", ("a", "=", "1:2")),
+        ("a>=2", ("a", ">=", "2")),
+        ("g++", ("g++", "", "")),
+    ],
+)
+def test_names_with_versions_are_split(given: str, parts: tuple[str, str, str]) -> None:
+    assert apt_install.split(given) == parts
+
+
+POLICY = """\
+nano:
+  Installed: 1.0-1
+  Candidate: 2.0-1
+  Version table:
+     2.0-1 500
+        500 http://mirror.example.org/debian trixie/main amd64 Packages
+ *** 1.0-1 100
+        100 /var/lib/dpkg/status
+virtual:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+
+
+def test_the_best_version_is_the_candidate_or_the_newest_that_was_asked_for() -> None:
+    found = apt_cache.policies(POLICY)
+    assert found["nano"].versions == ["2.0-1", "1.0-1"]
+    assert found["virtual"].virtual
+    assert apt_cache.best(found["nano"], "", "") == "2.0-1"
+    assert apt_cache.best(found["nano"], "=", "1.*") == "1.0-1"
+    assert apt_cache.best(found["nano"], "=", "3") is None
+
+
+def test_a_diff_is_what_apt_get_says_it_will_do() -> None:
+    out = "Reading package lists...\nReading state information...\nThe following:\n  nano\n0 upgraded, 1 newly\nGet:1"
+    assert apt_commands.prepared(out) == {"prepared": "The following:\n  nano\n0 upgraded, 1 newly"}
+
+
+def test_a_lock_that_another_holds_is_named_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    assert apt_commands.holder(str(path)) is None
+    hold = "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.lockf(f,fcntl.LOCK_EX); print('on',flush=True); input()"
+    with subprocess.Popen(
+        ["python3", "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        other.stdout.readline()
+        assert apt_commands.holder(str(path)) == other.pid
+        with pytest.raises(ModuleError, match=rf"held by process {other.pid} \(python3"):
+            apt_commands.wait_for_lock(str(path), {"lock_timeout": 0})
+        other.stdin.write("\n")
+        other.stdin.close()
+    apt_commands.wait_for_lock(str(path), {"lock_timeout": 0})
+
+
+def test_a_failure_names_who_holds_the_lock_first() -> None:
+    err = (
+        f"E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process {os.getpid()} (apt-get)\n"
+    )
+    text = apt_commands.failed("'apt-get install x' failed", err, {"lock_timeout": 9})
+    assert text.startswith(f"/var/lib/dpkg/lock-frontend is held by process {os.getpid()} (")
+    assert text.endswith("for more than 9 s; 'apt-get install x' failed")
+    assert apt_commands.failed("other", "E: no", {"lock_timeout": 9}) == "other"
+
+
+def test_a_package_file_that_is_not_there() -> None:
+    with pytest.raises(ModuleError, match=r"Could not open file /none\.deb"):
+        deb_files.fields("/none.deb")
+
+
+PLAN = """\
+Dependencies resolved.
+================================================================
+ Package    Arch      Version          Repository     Size
+================================================================
+Installing:
+ tool       noarch    1.0-1            lab            10 k
+Installing dependencies:
+ lib        x86_64    2:2.0-1.fc40     lab            20 k
+Removing:
+ old        noarch    0:3-1            @System        30 k
+
+Transaction Summary
+================================================================
+Install  2 Packages
+"""
+
+
+def test_what_dnf_plans_is_read_from_its_table() -> None:
+    assert command_line.planned(PLAN) == [
+        "Installed: tool-1.0-1.noarch",
+        "Installed: lib-2:2.0-1.fc40.x86_64",
+        "Removed: old-3-1.noarch",
+    ]
+    assert command_line.missing("x\nNo match for argument: nope\nError") == ["nope"]
+
+
+def test_an_installed_rpm_has_many_names() -> None:
+    package = rpm_database.Package("bash", "0", "5.2", "1.el9", "x86_64")
+    assert package.nevra == "bash-5.2-1.el9.x86_64"
+    assert {"bash", "bash.x86_64", "bash-5.2", "bash-0:5.2-1.el9", "bash-5.2-1.el9.x86_64"} <= set(
+        package.forms()
+    )

@@ -1,0 +1,55 @@
+"""Checksums are hashlib's, whichever code works them out."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from kprov.agent import checksums
+from kprov.agent.files import content_placement, paths
+
+NAMES = ("sha256", "sha1", "md5")
+
+
+def expected(data: bytes) -> dict[str, str]:
+    return {name: hashlib.new(name, data, usedforsecurity=False).hexdigest() for name in NAMES}
+
+
+@pytest.fixture(autouse=True)
+def nothing_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checksums, "_summed", {"bytes": 0})
+
+
+def test_a_small_content_needs_no_openssl() -> None:
+    assert not type(checksums.new("sha256", 10)).__module__.startswith("_hashlib")
+    assert checksums.of(NAMES, [b"a ", b"content"], 9) == expected(b"a content")
+
+
+def test_after_half_a_megabyte_openssl_goes_on() -> None:
+    large = bytes(1 << 20)
+    assert checksums.of(NAMES, [large], len(large)) == expected(large)
+    assert type(checksums.new("sha256", 10)).__module__.startswith("_hashlib")
+    assert checksums.digest("sha256", b"more") == hashlib.sha256(b"more").hexdigest()
+
+
+def test_python_may_have_been_built_without_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    checksums._own.cache_clear()
+    monkeypatch.setattr(checksums, "_OWN", {"sha256": ("_no_such_module",)})
+    try:
+        assert checksums.of(NAMES, [b"a content"], 9) == expected(b"a content")
+    finally:
+        checksums._own.cache_clear()
+
+
+def test_other_algorithms_are_hashlibs() -> None:
+    assert checksums.digest("sha512", b"x") == hashlib.sha512(b"x").hexdigest()
+
+
+def test_a_file_has_the_same_sums_and_one_that_is_gone_none(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"a content")
+    assert content_placement.checksums(str(path), md5=True) == expected(b"a content")
+    assert paths.digest(str(path), "sha384") == hashlib.sha384(b"a content").hexdigest()
+    assert paths.digest(str(tmp_path / "none"), "sha1") is None
