@@ -5,7 +5,7 @@ import sys
 
 from kprov.kube.component_base import logs, run
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet import options
+from kprov.kube.kubelet.config import options
 
 
 def main() -> int:

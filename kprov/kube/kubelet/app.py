@@ -8,31 +8,31 @@ from typing import Any
 from kprov.kube.client import EventRecorder, InformerFactory, RestClient
 from kprov.kube.component_base import run, sd_notify
 from kprov.kube.component_base.serving import HealthServer
-from kprov.kube.kubelet import apparmor, pods
-from kprov.kube.kubelet.admission import Admission
+from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
+from kprov.kube.kubelet.api_objects.tokens import TokenManager
+from kprov.kube.kubelet.config.options import KubeletConfig
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.eviction import Pressure
-from kprov.kube.kubelet.handlers import Handlers
-from kprov.kube.kubelet.image_gc import ImageGc
-from kprov.kube.kubelet.images import ImageManager
+from kprov.kube.kubelet.images.garbage_collection import ImageGc
+from kprov.kube.kubelet.images.manager import ImageManager
 from kprov.kube.kubelet.kubelet import Kubelet, Parts
 from kprov.kube.kubelet.node import info
+from kprov.kube.kubelet.node.pressure import Pressure
 from kprov.kube.kubelet.node.registration import NodeAgent
+from kprov.kube.kubelet.node.runtime_health import RuntimeHealth
 from kprov.kube.kubelet.node.status import NodeStatusMaker
-from kprov.kube.kubelet.objects import ObjectCache
-from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.kubelet.pleg import Pleg
-from kprov.kube.kubelet.pod_runtime import PodRuntime
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import apparmor, pod_queries
+from kprov.kube.kubelet.pods.admission import Admission
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
+from kprov.kube.kubelet.pods.static_pods import StaticPods
+from kprov.kube.kubelet.probes.handlers import Handlers
 from kprov.kube.kubelet.probes.manager import ProbeManager
-from kprov.kube.kubelet.runtime_health import RuntimeHealth
+from kprov.kube.kubelet.runtime.pod_runtime import PodRuntime
 from kprov.kube.kubelet.server.app import KubeletServer
 from kprov.kube.kubelet.shutdown import groups
 from kprov.kube.kubelet.shutdown.manager import PROBLEM, ShutdownManager
-from kprov.kube.kubelet.static_pods import StaticPods
 from kprov.kube.kubelet.status.manager import StatusManager
-from kprov.kube.kubelet.tokens import TokenManager
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 
 log = logging.getLogger(__name__)
@@ -133,8 +133,8 @@ class _Node:
     def _api_pod(self, uid: str) -> Pod | None:
         """The pod as the API shows it: for a static pod its mirror."""
         pod = self.kubelet.pod(uid)
-        if pod is not None and pods.is_static(pod):
-            return self._mirrors.get(f"{pods.namespace_of(pod)}/{pods.name_of(pod)}")
+        if pod is not None and pod_queries.is_static(pod):
+            return self._mirrors.get(f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}")
         return pod
 
     async def _environment(self, pod: Pod, container: Container, ips: list[str]) -> dict[str, str]:
@@ -238,18 +238,18 @@ class _Node:
         )
 
     def _pod_seen(self, pod: Pod) -> None:
-        if pods.is_mirror(pod):
-            self._mirrors[f"{pods.namespace_of(pod)}/{pods.name_of(pod)}"] = pod
+        if pod_queries.is_mirror(pod):
+            self._mirrors[f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}"] = pod
             self._static.mirror_seen(pod)
             return
         self.kubelet.set_pod(pod)
 
     def _pod_gone(self, pod: Pod) -> None:
-        if pods.is_mirror(pod):
-            self._mirrors.pop(f"{pods.namespace_of(pod)}/{pods.name_of(pod)}", None)
+        if pod_queries.is_mirror(pod):
+            self._mirrors.pop(f"{pod_queries.namespace_of(pod)}/{pod_queries.name_of(pod)}", None)
             self._static.mirror_gone(pod)
             return
-        self.kubelet.remove_pod(pods.uid_of(pod))
+        self.kubelet.remove_pod(pod_queries.uid_of(pod))
 
     async def _housekeeping(self) -> None:
         if self._informers is not None:

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from kprov.kube.api.core import ObjectReference
 from kprov.kube.client import EventRecorder
-from kprov.kube.kubelet import pods
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
 
 Kind = Literal["Normal", "Warning"]
 
@@ -18,13 +18,15 @@ class PodEvents:
         self._node_name = node_name
 
     def pod(self, pod: Pod, kind: Kind, reason: str, message: str, *, field_path: str = "") -> None:
-        if self._recorder is None or (pods.is_static(pod) and not pods.is_mirror(pod) and _unmirrored(pod)):
+        if self._recorder is None or (
+            pod_queries.is_static(pod) and not pod_queries.is_mirror(pod) and _unmirrored(pod)
+        ):
             return
         meta = pod["metadata"]
         about = ObjectReference(
             api_version="v1",
             kind="Pod",
-            namespace=pods.namespace_of(pod),
+            namespace=pod_queries.namespace_of(pod),
             name=meta["name"],
             uid=meta.get("uid", ""),
             resource_version=meta.get("resourceVersion", ""),
@@ -49,9 +51,9 @@ def _unmirrored(pod: Pod) -> bool:
 
 def _field_path(pod: Pod, name: str) -> str:
     groups: tuple[tuple[str, Any], ...] = (
-        ("containers", pods.app_containers(pod)),
-        ("initContainers", pods.init_containers(pod)),
-        ("ephemeralContainers", pods.ephemeral_containers(pod)),
+        ("containers", pod_queries.app_containers(pod)),
+        ("initContainers", pod_queries.init_containers(pod)),
+        ("ephemeralContainers", pod_queries.ephemeral_containers(pod)),
     )
     for field, containers in groups:
         if any(container["name"] == name for container in containers):

@@ -9,28 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from kprov.kube.kubelet import (
-    cgroups,
-    container_state,
-    environment,
-    log_rotation,
-    pods,
-    sandbox_config,
-)
-from kprov.kube.kubelet.admission import Admission, Refusal
-from kprov.kube.kubelet.container_state import PodState
+from kprov.kube.kubelet.api_objects.object_cache import ObjectCache
+from kprov.kube.kubelet.api_objects.tokens import TokenManager
+from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri.client import CriClient
+from kprov.kube.kubelet.cri.pod_state import PodState
 from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.objects import ObjectCache
-from kprov.kube.kubelet.options import KubeletConfig
-from kprov.kube.kubelet.pod_runtime import PodRuntime
-from kprov.kube.kubelet.pod_workers import TERMINATED, PodWorker
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.admission import Admission, Refusal
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
+from kprov.kube.kubelet.pods.pod_workers import TERMINATED, PodWorker
 from kprov.kube.kubelet.probes.manager import ProbeManager
+from kprov.kube.kubelet.runtime import cgroups, environment, log_rotation, sandbox_config
+from kprov.kube.kubelet.runtime.pod_runtime import PodRuntime
 from kprov.kube.kubelet.shutdown import manager as shutdown
 from kprov.kube.kubelet.status import generate
 from kprov.kube.kubelet.status.manager import StatusManager
-from kprov.kube.kubelet.tokens import TokenManager
 from kprov.kube.kubelet.volumes.manager import VolumeManager
 from kprov.kube.kubelet.volumes.sources import VolumeError
 from kprov.kube.machinery.quantity import Quantity
@@ -87,7 +82,7 @@ class Kubelet:
 
     def find(self, namespace: str, name: str) -> Pod | None:
         for pod in self._pods.values():
-            if pods.name_of(pod) == name and pods.namespace_of(pod) == namespace:
+            if pod_queries.name_of(pod) == name and pod_queries.namespace_of(pod) == namespace:
                 return pod
         return None
 
@@ -118,24 +113,24 @@ class Kubelet:
 
     def set_pod(self, pod: Pod) -> None:
         """A pod that is new, or changed."""
-        uid = pods.uid_of(pod)
+        uid = pod_queries.uid_of(pod)
         old = self._pods.get(uid)
         self._pods[uid] = pod
         worker = self._workers.get(uid)
         if worker is None:
             if old is None:
                 self._start(pod)
-            elif pods.is_being_deleted(pod):
+            elif pod_queries.is_being_deleted(pod):
                 # It ended before; now its object may go.
                 self._start_worker(pod)
         elif worker.pod is not pod:
             self._register(pod)
             # Others may end a pod by its phase: eviction, preemption, a lost node.
-            if old is not None and _is_only_status(old, pod) and not pods.is_finished(pod):
+            if old is not None and _is_only_status(old, pod) and not pod_queries.is_finished(pod):
                 worker.pod = pod
             else:
                 worker.update(pod)
-        if pods.is_being_deleted(pod) and worker is not None:
+        if pod_queries.is_being_deleted(pod) and worker is not None:
             worker.update(pod)
         self._parts.status.reconcile(pod)
 
@@ -144,24 +139,25 @@ class Kubelet:
         pod = self._pods.pop(uid, None)
         worker = self._workers.get(uid)
         if worker is not None:
-            grace = pods.deletion_grace(worker.pod)
+            grace = pod_queries.deletion_grace(worker.pod)
             worker.terminate(
-                max(1, grace) if grace is not None else pods.termination_grace(worker.pod), orphaned=True
+                max(1, grace) if grace is not None else pod_queries.termination_grace(worker.pod),
+                orphaned=True,
             )
         elif pod is not None:
             task = asyncio.get_running_loop().create_task(self._clean(uid, pod))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _start(self, pod: Pod) -> None:
-        uid = pods.uid_of(pod)
+        uid = pod_queries.uid_of(pod)
         others = [
             item
             for key, item in self._pods.items()
             if key != uid and key not in self._rejected and not self._has_ended(key, item)
         ]
         if (
-            not pods.is_being_deleted(pod)
-            and not pods.is_finished(pod)
+            not pod_queries.is_being_deleted(pod)
+            and not pod_queries.is_finished(pod)
             and not (pod.get("status") or {}).get("startTime")
         ):
             refusal = self._parts.admission.check(pod, others)
@@ -184,23 +180,27 @@ class Kubelet:
         self._start_worker(pod)
 
     def _start_worker(self, pod: Pod) -> None:
-        uid = pods.uid_of(pod)
+        uid = pod_queries.uid_of(pod)
         self._register(pod)
         self._workers[uid] = PodWorker(pod, self, self._parts.config.sync_frequency, self._ended)
 
     def _register(self, pod: Pod) -> None:
         """Watch what it uses; what comes of it behind its end must not open watches once more."""
-        if not pods.is_being_deleted(pod):
+        if not pod_queries.is_being_deleted(pod):
             self._parts.objects.register(pod)
 
     def _has_ended(self, uid: str, pod: Pod) -> bool:
-        return uid not in self._workers or pods.is_finished(pod)
+        return uid not in self._workers or pod_queries.is_finished(pod)
 
     def _ended(self, worker: PodWorker) -> None:
         self._workers.pop(worker.uid, None)
         self._parts.objects.unregister(worker.uid)
         pod = self._pods.get(worker.uid)
-        if pod is not None and pods.is_being_deleted(pod) and not pods.is_being_deleted(worker.pod):
+        if (
+            pod is not None
+            and pod_queries.is_being_deleted(pod)
+            and not pod_queries.is_being_deleted(worker.pod)
+        ):
             self._start_worker(pod)
 
     def active_pods(self) -> list[Pod]:
@@ -209,7 +209,7 @@ class Kubelet:
 
     async def end_for_shutdown(self, pod: Pod, grace: int) -> None:
         """End a pod within ``grace`` seconds because the node shuts down; returns when it has ended."""
-        uid = pods.uid_of(pod)
+        uid = pod_queries.uid_of(pod)
         if (worker := self._workers.get(uid)) is not None:
             self._shut_down.add(uid)
             worker.terminate(max(1, grace))
@@ -230,7 +230,7 @@ class Kubelet:
     # The steps of a pod's life.
 
     async def sync_pod(self, pod: Pod) -> tuple[bool, float | None]:
-        parts, uid = self._parts, pods.uid_of(pod)
+        parts, uid = self._parts, pod_queries.uid_of(pod)
         state = await parts.runtime.state(uid)
         status = self._tell(pod, state)
         if status["phase"] in {"Succeeded", "Failed"}:
@@ -243,7 +243,7 @@ class Kubelet:
             )
             return True, None
         problem = parts.network_problem()
-        if problem and not pods.uses_host_network(pod) and not state.ips:
+        if problem and not pod_queries.uses_host_network(pod) and not state.ips:
             parts.events.pod(pod, "Warning", "NetworkNotReady", f"{_NETWORK_NOT_READY}: {problem}")
             raise NetworkNotReadyError(f"{_NETWORK_NOT_READY}: {problem}")
         await asyncio.to_thread(cgroups.ensure, pod, parts.config)
@@ -262,7 +262,7 @@ class Kubelet:
         return status["phase"] in {"Succeeded", "Failed"}, retry
 
     async def sync_terminating(self, pod: Pod, grace: int | None) -> None:
-        parts, uid = self._parts, pods.uid_of(pod)
+        parts, uid = self._parts, pod_queries.uid_of(pod)
         state = await parts.runtime.state(uid)
         self._tell(pod, state)
         parts.probes.stop_liveness(uid)
@@ -274,9 +274,9 @@ class Kubelet:
         self._tell(pod, state, terminal=True)
 
     async def sync_terminated(self, pod: Pod) -> None:
-        parts, uid = self._parts, pods.uid_of(pod)
+        parts, uid = self._parts, pod_queries.uid_of(pod)
         newest = self._pods.get(uid)
-        gone = newest is None or pods.is_being_deleted(newest)
+        gone = newest is None or pod_queries.is_being_deleted(newest)
         if gone:
             await parts.volumes.tear_down(uid)
             await self._remove_containers(uid)
@@ -290,7 +290,7 @@ class Kubelet:
             parts.status.finish(uid)
 
     async def _remove_containers(self, uid: str) -> None:
-        await self._parts.runtime.remove(await container_state.read(self._parts.cri, uid))
+        await self._parts.runtime.remove(await pod_state.read(self._parts.cri, uid))
 
     async def _clean(self, uid: str, pod: Pod) -> None:
         """Nothing of the pod is to be left: it is gone from the API."""
@@ -306,7 +306,7 @@ class Kubelet:
         self._shut_down.discard(uid)
 
     def _tell(self, pod: Pod, state: PodState, *, terminal: bool = False) -> dict[str, Any]:
-        parts, uid = self._parts, pods.uid_of(pod)
+        parts, uid = self._parts, pod_queries.uid_of(pod)
         newest = self._pods.get(uid, pod)
         old = parts.status.get(uid) or newest.get("status") or {}
         is_shut_down = terminal and uid in self._shut_down and old.get("phase") not in {"Succeeded", "Failed"}
@@ -336,14 +336,14 @@ class Kubelet:
 
     def _runtime_fields(self, ips: list[str], pod: Pod) -> dict[str, Any]:
         parts = self._parts
-        own = parts.host_ips if pods.uses_host_network(pod) else ips
+        own = parts.host_ips if pod_queries.uses_host_network(pod) else ips
         return {"podIPs": own, "hostIPs": parts.host_ips, "nodeName": parts.config.node_name}
 
     async def _pull_secrets(self, pod: Pod) -> list[dict[str, Any]]:
         found = []
         for reference in pod["spec"].get("imagePullSecrets") or []:
             secret = await self._parts.objects.lookup(
-                "secrets", pods.namespace_of(pod), reference.get("name", "")
+                "secrets", pod_queries.namespace_of(pod), reference.get("name", "")
             )
             if secret is None:
                 text = (
@@ -388,7 +388,7 @@ class Kubelet:
                 sandbox.metadata.name,
                 uid,
             )
-            state = await container_state.read(parts.cri, uid)
+            state = await pod_state.read(parts.cri, uid)
             for status in state.running():
                 await parts.cri.stop_container(status.id, 1)
             await parts.runtime.remove(state)
@@ -411,7 +411,7 @@ class Kubelet:
         """Put away logs of running containers that are too large, and drop the oldest."""
         parts = self._parts
         for uid in list(self._workers):
-            for status in (await container_state.read(parts.cri, uid)).containers:
+            for status in (await pod_state.read(parts.cri, uid)).containers:
                 if status.is_running and await asyncio.to_thread(
                     log_rotation.is_due, status.log_path, parts.config
                 ):
@@ -424,10 +424,10 @@ class Kubelet:
             worker = self._workers.get(uid)
             if worker is None or worker.stage == TERMINATED:
                 continue
-            state = await container_state.read(self._parts.cri, uid)
+            state = await pod_state.read(self._parts.cri, uid)
             seen: dict[str, int] = {}
             for status in state.containers:
-                if status.state != container_state.EXITED:
+                if status.state != pod_state.EXITED:
                     continue
                 seen[status.name] = seen.get(status.name, 0) + 1
                 if seen[status.name] > 1:

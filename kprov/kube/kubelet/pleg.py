@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from kprov.kube.kubelet.container_state import POD_UID
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
+from kprov.kube.kubelet.cri.pod_state import POD_UID
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from kprov.kube.kubelet import container_state
+from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.kubelet import Kubelet
-from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.kubelet.server.app import KubeletServer
 from tests.apiserver.servers import ApiServer, free_port
 
@@ -28,7 +28,7 @@ class _Runtime:
             id=_CONTAINER,
             state=pb.CONTAINER_RUNNING,
             log_path=str(log),
-            labels={container_state.CONTAINER_NAME: name},
+            labels={pod_state.CONTAINER_NAME: name},
         )
 
     async def list_pod_sandboxes(self, _: dict[str, str]) -> list[pb.PodSandbox]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.component_base.options import VERSION
-from kprov.kube.kubelet.options import KubeletConfig
+from kprov.kube.kubelet.config.options import KubeletConfig
 from kprov.kube.machinery.quantity import BINARY_SI, Quantity
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from kprov.kube.client import ApiError, ClientError, RestClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH
+from kprov.kube.kubelet.config.options import KubeletConfig
 from kprov.kube.kubelet.events import PodEvents
 from kprov.kube.kubelet.node import info
 from kprov.kube.kubelet.node.status import NodeStatusMaker, has_changed, report_is_due
-from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)

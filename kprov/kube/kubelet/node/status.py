@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from kprov.kube.kubelet.config.options import KubeletConfig
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.eviction import Pressure
-from kprov.kube.kubelet.options import KubeletConfig
+from kprov.kube.kubelet.node.pressure import Pressure
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.quantity import Quantity
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from kprov.kube.kubelet import pods
 from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.handlers import Handlers, ProbeError
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
+from kprov.kube.kubelet.probes.handlers import Handlers, ProbeError
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
@@ -43,11 +43,11 @@ class ProbeManager:
         self.started_at = time.time()
 
     def add_pod(self, pod: Pod) -> None:
-        for container in [*pods.init_containers(pod), *pods.app_containers(pod)]:
-            if container in pods.init_containers(pod) and not pods.is_sidecar(container):
+        for container in [*pod_queries.init_containers(pod), *pod_queries.app_containers(pod)]:
+            if container in pod_queries.init_containers(pod) and not pod_queries.is_sidecar(container):
                 continue
             for kind, field in _FIELDS.items():
-                key = (pods.uid_of(pod), container["name"], kind)
+                key = (pod_queries.uid_of(pod), container["name"], kind)
                 if not container.get(field):
                     continue
                 worker = self._workers.get(key)
@@ -97,11 +97,11 @@ class ProbeManager:
     def update_status(self, pod: Pod, statuses: list[Status], old: dict[str, Status]) -> None:
         """Set ``started`` and ``ready`` of container statuses from the probes' results."""
         for status in statuses:
-            container = pods.find_container(pod, status["name"])
+            container = pod_queries.find_container(pod, status["name"])
             if container is None:
                 continue
-            init = container in pods.init_containers(pod)
-            if init and not pods.is_sidecar(container):
+            init = container in pod_queries.init_containers(pod)
+            if init and not pod_queries.is_sidecar(container):
                 terminated = status["state"].get("terminated")
                 status["ready"] = bool(terminated and terminated.get("exitCode") == 0)
                 status["started"] = bool(status["state"].get("running"))
@@ -133,7 +133,7 @@ class ProbeManager:
             # Not probed yet by this kubelet: what was known before still counts.
             if self._was(old, status, "ready"):
                 return True
-            worker = self._workers.get((pods.uid_of(pod), container["name"], READINESS))
+            worker = self._workers.get((pod_queries.uid_of(pod), container["name"], READINESS))
             if worker is not None:
                 worker.hurry()
         return bool(result)
@@ -200,14 +200,14 @@ class _Worker:
         except asyncio.CancelledError:
             raise
         except Exception:
-            log.exception("probe of %s failed", pods.told(self.pod))
+            log.exception("probe of %s failed", pod_queries.told(self.pod))
 
     def _wait(self, period: float) -> float:
         """Before the container runs, look more often than it is probed."""
         return min(period, 1.0) if not self.container_id else period
 
     async def _turn(self) -> bool:
-        status = self._manager.status_of(pods.uid_of(self.pod))
+        status = self._manager.status_of(pod_queries.uid_of(self.pod))
         if status is None:
             return True
         if status.get("phase") in {"Failed", "Succeeded"}:
@@ -221,12 +221,12 @@ class _Worker:
         if self._on_hold:
             return True
         running = found["state"].get("running")
-        uid = pods.uid_of(self.pod)
+        uid = pod_queries.uid_of(self.pod)
         if not running:
             self._manager.set_result(self._kind, identity, uid, good=False)
-            policy = pods.container_restart_policy(self.pod, self._container)
+            policy = pod_queries.container_restart_policy(self.pod, self._container)
             return not found["state"].get("terminated") or policy != "Never"
-        if pods.is_being_deleted(self.pod) and self._kind != READINESS:
+        if pod_queries.is_being_deleted(self.pod) and self._kind != READINESS:
             self._manager.set_result(self._kind, identity, uid, good=True)
             return False
         begun = timestamps.seconds(running["startedAt"]) if running.get("startedAt") else time.time()
@@ -243,14 +243,14 @@ class _Worker:
 
     def _adopt(self, identity: str, found: Status) -> None:
         if self.container_id:
-            self._manager.drop_result(self._kind, self.container_id, pods.uid_of(self.pod))
+            self._manager.drop_result(self._kind, self.container_id, pod_queries.uid_of(self.pod))
         self.container_id = identity
         self._on_hold, self._last, self._run = False, None, 0
         running = found["state"].get("running") or {}
         begun = timestamps.seconds(running["startedAt"]) if running.get("startedAt") else time.time()
         initial = _INITIAL[self._kind]
         if initial is not None and begun >= self._manager.started_at - _RESTART_GRACE:
-            self._manager.set_result(self._kind, identity, pods.uid_of(self.pod), good=initial)
+            self._manager.set_result(self._kind, identity, pod_queries.uid_of(self.pod), good=initial)
 
     def _count(self, good: bool, identity: str, uid: str) -> None:
         self._run = self._run + 1 if good == self._last else 1

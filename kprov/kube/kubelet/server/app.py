@@ -12,12 +12,13 @@ from aiohttp import web
 
 from kprov.kube.client import RestClient
 from kprov.kube.component_base import metrics
-from kprov.kube.kubelet import container_state, pods
+from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient, RuntimeFailure
 from kprov.kube.kubelet.kubelet import Kubelet
-from kprov.kube.kubelet.options import KubeletConfig
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Pod
 from kprov.kube.kubelet.server import log_answer, log_file, stats, streaming
 from kprov.kube.kubelet.server.auth import Guard
 from kprov.kube.kubelet.server.log_file import LogOptions
@@ -174,9 +175,9 @@ class KubeletServer:
         status = await self._logged(pod, parts[2], previous=_flag(query.get("previous")))
 
         def is_running() -> bool | None:
-            found = self._kubelet.container_status(pods.uid_of(pod), parts[2])
+            found = self._kubelet.container_status(pod_queries.uid_of(pod), parts[2])
             if found is None:
-                return self._kubelet.pod(pods.uid_of(pod)) is not None
+                return self._kubelet.pod(pod_queries.uid_of(pod)) is not None
             same = found.get("containerID", "").endswith(status.id)
             return same and bool(found["state"].get("running"))
 
@@ -186,21 +187,21 @@ class KubeletServer:
             text = f'failed to try resolving symlinks in path "{status.log_path}": no such file or directory'
             raise NotFoundError(text) from error
 
-    async def _logged(self, pod: Pod, name: str, *, previous: bool) -> container_state.ContainerStatus:
+    async def _logged(self, pod: Pod, name: str, *, previous: bool) -> pod_state.ContainerStatus:
         """The container whose log is asked for, or BadRequestError in upstream's words."""
-        if pods.find_container(pod, name) is None:
-            raise NotFoundError(f'container "{name}" not found in pod "{pods.name_of(pod)}"')
-        state = await container_state.read(self._cri, pods.uid_of(pod))
+        if pod_queries.find_container(pod, name) is None:
+            raise NotFoundError(f'container "{name}" not found in pod "{pod_queries.name_of(pod)}"')
+        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
         mine = [item for item in state.containers if item.name == name]
-        begun = [item for item in mine if item.state != container_state.CREATED]
+        begun = [item for item in mine if item.state != pod_state.CREATED]
         if previous:
             if len(begun) < 2:
-                text = f'previous terminated container "{name}" in pod "{pods.name_of(pod)}" not found'
+                text = f'previous terminated container "{name}" in pod "{pod_queries.name_of(pod)}" not found'
                 raise BadRequestError(text)
             return begun[1]
         if not begun:
-            why = self._kubelet.waiting_reason(pods.uid_of(pod), name)
-            text = f'container "{name}" in pod "{pods.name_of(pod)}" is waiting to start: {why}'
+            why = self._kubelet.waiting_reason(pod_queries.uid_of(pod), name)
+            text = f'container "{name}" in pod "{pod_queries.name_of(pod)}" is waiting to start: {why}'
             raise BadRequestError(text)
         return begun[0]
 
@@ -215,7 +216,7 @@ class KubeletServer:
         if len(parts) not in {3, 4}:
             raise BadRequestError("expected /NAMESPACE/POD/CONTAINER")
         pod = self._pod(parts[0], parts[1])
-        state = await container_state.read(self._cri, pods.uid_of(pod))
+        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
         for status in state.containers:
             if status.name == parts[-1]:
                 if status.is_running:
@@ -261,7 +262,7 @@ class KubeletServer:
         _require_upgrade(request)
         ports = _forwarded_ports(request)
         pod = self._pod(parts[0], parts[1])
-        state = await container_state.read(self._cri, pods.uid_of(pod))
+        state = await pod_state.read(self._cri, pod_queries.uid_of(pod))
         if state.sandbox is None or not state.sandbox.ready:
             raise NotFoundError(f"pod {parts[1]} does not run")
         url = await self._cri.port_forward_url(state.sandbox.id, ports)

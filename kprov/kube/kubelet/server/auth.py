@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kprov.kube.client import ClientError, RestClient
-from kprov.kube.kubelet.options import KubeletConfig
+from kprov.kube.kubelet.config.options import KubeletConfig
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kprov.kube.kubelet import container_state, pods
+from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.cri import pod_state
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.node import info
-from kprov.kube.kubelet.options import KubeletConfig
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Pod
 from kprov.kube.machinery import timestamps
 
 
@@ -19,7 +20,7 @@ async def summary(config: KubeletConfig, cri: CriClient, known: Sequence[Pod]) -
     """stats/v1alpha1 Summary, the parts that metrics-server and kubectl top read."""
     usage: dict[str, list[pb.ContainerStats]] = {}
     for item in await cri.list_container_stats():
-        usage.setdefault(item.attributes.labels.get(container_state.POD_UID, ""), []).append(item)
+        usage.setdefault(item.attributes.labels.get(pod_state.POD_UID, ""), []).append(item)
     now = timestamps.now()
     total, available = info.memory()
     size, free, inodes, free_inodes = info.disk(config.root_dir)
@@ -44,14 +45,18 @@ async def summary(config: KubeletConfig, cri: CriClient, known: Sequence[Pod]) -
                 "inodesUsed": inodes - free_inodes,
             },
         },
-        "pods": [_pod(pod, usage.get(pods.uid_of(pod), [])) for pod in known],
+        "pods": [_pod(pod, usage.get(pod_queries.uid_of(pod), [])) for pod in known],
     }
 
 
 def _pod(pod: Pod, items: list[pb.ContainerStats]) -> dict[str, Any]:
     containers = [_container(item) for item in items]
     return {
-        "podRef": {"name": pods.name_of(pod), "namespace": pods.namespace_of(pod), "uid": pods.uid_of(pod)},
+        "podRef": {
+            "name": pod_queries.name_of(pod),
+            "namespace": pod_queries.namespace_of(pod),
+            "uid": pod_queries.uid_of(pod),
+        },
         "startTime": (pod.get("status") or {}).get("startTime"),
         "containers": containers,
         "cpu": _sum(containers, "cpu", ("usageNanoCores", "usageCoreNanoSeconds")),
@@ -102,8 +107,8 @@ async def resource_metrics(cri: CriClient) -> bytes:
         labels = item.attributes.labels
         text = (
             f'{{container="{item.attributes.metadata.name}",'
-            f'namespace="{labels.get(container_state.POD_NAMESPACE, "")}",'
-            f'pod="{labels.get(container_state.POD_NAME, "")}"}}'
+            f'namespace="{labels.get(pod_state.POD_NAMESPACE, "")}",'
+            f'pod="{labels.get(pod_state.POD_NAME, "")}"}}'
         )
         cpu.append(f"container_cpu_usage_seconds_total{text} {item.cpu.usage_core_nano_seconds.value / 1e9}")
         memory.append(f"container_memory_working_set_bytes{text} {item.memory.working_set_bytes.value}")

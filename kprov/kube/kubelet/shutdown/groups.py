@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.pods.pod_queries import Pod
 
 _DEFAULT_PRIORITY: Final = 0
 _SYSTEM_CRITICAL_PRIORITY: Final = 2_000_000_000

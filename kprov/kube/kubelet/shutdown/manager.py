@@ -6,9 +6,9 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from kprov.kube.kubelet import pods
 from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Pod
 from kprov.kube.kubelet.shutdown.groups import Period, group
 from kprov.kube.kubelet.shutdown.logind import Logind, LogindError
 
@@ -119,7 +119,7 @@ class ShutdownManager:
             if not members:
                 continue
             kills = [
-                loop.create_task(self._end(pod, min(period.seconds, pods.termination_grace(pod))))
+                loop.create_task(self._end(pod, min(period.seconds, pod_queries.termination_grace(pod))))
                 for pod in members
             ]
             _, pending = await asyncio.wait(kills, timeout=period.seconds)
@@ -136,7 +136,7 @@ class ShutdownManager:
         try:
             await self._kill(pod, seconds)
         except Exception:
-            log.exception("ending pod %s", pods.told(pod))
+            log.exception("ending pod %s", pod_queries.told(pod))
 
     def _release(self) -> None:
         if self._lock is not None:

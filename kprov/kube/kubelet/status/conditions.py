@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from kprov.kube.kubelet import actions, pods
-from kprov.kube.kubelet.container_state import PodState
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.cri.pod_state import PodState
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Pod
+from kprov.kube.kubelet.runtime import pod_actions
 
 Condition = dict[str, Any]
 OWNED: Final = frozenset(
@@ -19,7 +20,7 @@ def make(
     """All owned conditions, without times. ``others``: those of readiness gates."""
     containers = _containers_ready(pod, statuses, phase)
     result = [
-        _condition("PodReadyToStartContainers", not actions.sandbox_changed(pod, state)[0]),
+        _condition("PodReadyToStartContainers", not pod_actions.sandbox_changed(pod, state)[0]),
         _initialized(pod, statuses, phase),
         _ready(pod, containers, others),
         containers,
@@ -44,8 +45,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _containers_ready(pod: Pod, statuses: Mapping[str, dict[str, Any]], phase: str) -> Condition:
     kind = "ContainersReady"
-    wanted = [item["name"] for item in pods.init_containers(pod) if pods.is_sidecar(item)]
-    wanted += [item["name"] for item in pods.app_containers(pod)]
+    wanted = [item["name"] for item in pod_queries.init_containers(pod) if pod_queries.is_sidecar(item)]
+    wanted += [item["name"] for item in pod_queries.app_containers(pod)]
     unknown = [name for name in wanted if name not in statuses]
     unready = [name for name in wanted if name in statuses and not statuses[name].get("ready")]
     if phase == "Succeeded" and not unknown:
@@ -81,15 +82,15 @@ def _ready(pod: Pod, containers: Condition, others: Sequence[Condition]) -> Cond
 def _initialized(pod: Pod, statuses: Mapping[str, dict[str, Any]], phase: str) -> Condition:
     kind = "Initialized"
     unknown, incomplete = [], []
-    for container in pods.init_containers(pod):
+    for container in pod_queries.init_containers(pod):
         status = statuses.get(container["name"])
         if status is None:
             unknown.append(container["name"])
-        elif not status.get("started" if pods.is_sidecar(container) else "ready"):
+        elif not status.get("started" if pod_queries.is_sidecar(container) else "ready"):
             incomplete.append(container["name"])
     if phase == "Succeeded" and not unknown:
         return _condition(kind, True, "PodCompleted")
-    for container in pods.app_containers(pod):
+    for container in pod_queries.app_containers(pod):
         status = statuses.get(container["name"]) or {}
         state, last = status.get("state") or {}, status.get("lastState") or {}
         if state.get("running") or state.get("terminated") or last.get("terminated"):

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.kubelet import actions, pods
-from kprov.kube.kubelet.container_state import CREATED, EXITED, RUNNING, ContainerStatus, PodState
-from kprov.kube.kubelet.pod_runtime import Waiting
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.cri.pod_state import CREATED, EXITED, RUNNING, ContainerStatus, PodState
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
+from kprov.kube.kubelet.runtime import pod_actions
+from kprov.kube.kubelet.runtime.pod_runtime import Waiting
 from kprov.kube.machinery import timestamps
 
 Status = dict[str, Any]
@@ -26,7 +27,7 @@ def make(
 ) -> list[Status]:
     """One for each container, in upstream's order: init containers as in the spec, others by name."""
     before = {status["name"]: status for status in old}
-    has_init = bool(pods.init_containers(pod))
+    has_init = bool(pod_queries.init_containers(pod))
     result: dict[str, Status] = {}
     for container in containers:
         name = container["name"]
@@ -36,9 +37,14 @@ def make(
         latest = state.latest(name)
         status = result[name]
         ended_well = latest is not None and latest.state == EXITED and latest.exit_code == 0
-        if init and ended_well and not pods.is_sidecar(container):
+        if init and ended_well and not pod_queries.is_sidecar(container):
             continue
-        if init and latest is None and actions.any_app_created(pod, state) and not pods.is_sidecar(container):
+        if (
+            init
+            and latest is None
+            and pod_actions.any_app_created(pod, state)
+            and not pod_queries.is_sidecar(container)
+        ):
             if status["state"].get("waiting"):
                 text = (
                     "Unable to get init container status from container runtime and pod has been initialized,"
@@ -47,7 +53,7 @@ def make(
                 status["state"] = {"terminated": {"exitCode": 0, "reason": "Completed", "message": text}}
             continue
         why = waiting.get(name)
-        if why is None or not actions.should_restart(pod, container, state):
+        if why is None or not pod_actions.should_restart(pod, container, state):
             continue
         if status["state"].get("terminated"):
             status["lastState"] = status["state"]
@@ -107,7 +113,7 @@ def _unseen(
                     "finishedAt": None,
                 }
             }
-            if not pods.is_being_deleted(pod):
+            if not pod_queries.is_being_deleted(pod):
                 status["restartCount"] += 1
     return status
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kprov.kube.kubelet import pods, resources
-from kprov.kube.kubelet.container_state import PodState
-from kprov.kube.kubelet.pod_runtime import Waiting
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.cri.pod_state import PodState
+from kprov.kube.kubelet.pods import pod_queries, resources
+from kprov.kube.kubelet.pods.pod_queries import Pod
+from kprov.kube.kubelet.runtime.pod_runtime import Waiting
 from kprov.kube.kubelet.status import conditions, containers
 from kprov.kube.kubelet.status.phase import phase
 
@@ -27,15 +27,20 @@ def generate(
 ) -> Status:
     """``old``: what this kubelet told last, or the API's. ``terminal``: no container will run again."""
     init = containers.make(
-        pod, state, pods.init_containers(pod), old.get("initContainerStatuses") or [], waiting, init=True
+        pod,
+        state,
+        pod_queries.init_containers(pod),
+        old.get("initContainerStatuses") or [],
+        waiting,
+        init=True,
     )
     apps = containers.make(
-        pod, state, pods.app_containers(pod), old.get("containerStatuses") or [], waiting, init=False
+        pod, state, pod_queries.app_containers(pod), old.get("containerStatuses") or [], waiting, init=False
     )
     ephemeral = containers.make(
         pod,
         state,
-        [item for item in pods.ephemeral_containers(pod) if state.latest(item["name"])],
+        [item for item in pod_queries.ephemeral_containers(pod) if state.latest(item["name"])],
         old.get("ephemeralContainerStatuses") or [],
         {},
         init=False,
@@ -47,9 +52,9 @@ def generate(
     }
     update_ready(pod, [*init, *apps], before)
     by_name = {item["name"]: item for item in [*init, *apps]}
-    ran = any(state.latest(item["name"]) for item in pods.app_containers(pod))
+    ran = any(state.latest(item["name"]) for item in pod_queries.app_containers(pod))
     status: Status = {"phase": phase(pod, by_name, terminal=terminal, initialized=ran)}
-    told, api = old.get("phase"), pods.phase_of(pod)
+    told, api = old.get("phase"), pod_queries.phase_of(pod)
     for final in (told, api):
         # Whoever said that the pod has ended is right for ever.
         if final in {"Failed", "Succeeded"}:
@@ -89,7 +94,7 @@ def _addresses(pod: Pod, state: PodState, status: Status, old: Status, host_ips:
     if host_ips:
         status["hostIP"] = host_ips[0]
         status["hostIPs"] = [{"ip": address} for address in host_ips]
-    if pods.uses_host_network(pod):
+    if pod_queries.uses_host_network(pod):
         ips = [item["ip"] for item in old.get("podIPs") or []] or list(host_ips)
     else:
         # A stopped pod keeps the addresses it had.

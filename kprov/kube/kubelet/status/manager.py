@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from kprov.kube.client import ApiError, ClientError, RestClient
 from kprov.kube.client.resource import STRATEGIC_MERGE_PATCH, ResourceClient
-from kprov.kube.kubelet import pods
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Pod
 from kprov.kube.machinery import timestamps
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class StatusManager:
 
     def set(self, pod: Pod, status: Status) -> bool:
         """Take a new status; True when it differs from the last one. It is on its way at once."""
-        uid = pods.uid_of(pod)
+        uid = pod_queries.uid_of(pod)
         old = self._statuses.get(uid)
         _keep_times(status, old or pod.get("status") or {})
         if not status.get("startTime"):
@@ -70,13 +70,13 @@ class StatusManager:
 
     def reconcile(self, pod: Pod) -> None:
         """The API server shows a pod: if its status is not what we know, tell it again."""
-        status = self._statuses.get(pods.uid_of(pod))
+        status = self._statuses.get(pod_queries.uid_of(pod))
         if (
             status is not None
-            and pods.uid_of(pod) not in self._sending
+            and pod_queries.uid_of(pod) not in self._sending
             and _difference(pod.get("status") or {}, status)
         ):
-            self.send(pods.uid_of(pod))
+            self.send(pod_queries.uid_of(pod))
 
     async def close(self) -> None:
         """Wait for what is on its way, at most two seconds."""
@@ -110,35 +110,35 @@ class StatusManager:
                 raise
             if not (error.is_not_found or error.is_conflict):
                 raise
-            log.info("pod %s is another one or gone: %s", pods.told(pod), error)
+            log.info("pod %s is another one or gone: %s", pod_queries.told(pod), error)
 
     async def _tell(self, uid: str, resource: ResourceClient[Pod], pod: Pod, status: Status) -> None:
-        name, namespace = pods.name_of(pod), pods.namespace_of(pod)
+        name, namespace = pod_queries.name_of(pod), pod_queries.namespace_of(pod)
         patch = _difference(pod.get("status") or {}, status)
         if patch:
-            body = {"metadata": {"uid": pods.uid_of(pod)}, "status": patch}
+            body = {"metadata": {"uid": pod_queries.uid_of(pod)}, "status": patch}
             pod = self._answers[uid] = await resource.patch(
                 name, body, namespace=namespace, patch_type=STRATEGIC_MERGE_PATCH, subresource="status"
             )
-        if uid in self._removable and pods.is_being_deleted(pod) and not pods.is_mirror(pod):
+        if uid in self._removable and pod_queries.is_being_deleted(pod) and not pod_queries.is_mirror(pod):
             await resource.delete(
-                name, namespace=namespace, grace_period_seconds=0, preconditions_uid=pods.uid_of(pod)
+                name, namespace=namespace, grace_period_seconds=0, preconditions_uid=pod_queries.uid_of(pod)
             )
 
     async def _is_there(self, resource: ResourceClient[Pod], pod: Pod) -> bool:
         """Whether the conflict was about a version, and not about another pod of the same name."""
         try:
-            live = await resource.get(pods.name_of(pod), namespace=pods.namespace_of(pod))
+            live = await resource.get(pod_queries.name_of(pod), namespace=pod_queries.namespace_of(pod))
         except ApiError as error:
             if error.is_not_found:
                 return False
             raise
-        return pods.uid_of(live) == pods.uid_of(pod)
+        return pod_queries.uid_of(live) == pod_queries.uid_of(pod)
 
     def _newest(self, uid: str) -> Pod | None:
         """The pod from the watch or from our own last write, whichever is newer."""
         seen, answer = self._current(uid), self._answers.get(uid)
-        if seen is None or answer is None or pods.uid_of(seen) != pods.uid_of(answer):
+        if seen is None or answer is None or pod_queries.uid_of(seen) != pod_queries.uid_of(answer):
             return seen
         return answer if _version(answer) > _version(seen) else seen
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kprov.kube.kubelet import pods
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
 
 
 def _restartable(pod: Pod, container: Container, code: int) -> bool:
-    policy = pods.container_restart_policy(pod, container)
+    policy = pod_queries.container_restart_policy(pod, container)
     return policy == "Always" or (policy == "OnFailure" and code != 0)
 
 
@@ -16,10 +16,10 @@ def phase(pod: Pod, statuses: Mapping[str, dict[str, Any]], *, terminal: bool, i
     """``terminal``: no container will run again. ``initialized``: app containers have run already."""
     pending_init = pending_sidecars = waiting = running = unknown = 0
     stopped = stopped_for_good = succeeded = 0
-    for container in pods.init_containers(pod):
+    for container in pod_queries.init_containers(pod):
         status = statuses.get(container["name"])
         state = (status or {}).get("state") or {}
-        if pods.is_sidecar(container):
+        if pod_queries.is_sidecar(container):
             if state.get("running"):
                 running += 1
                 pending_sidecars += not (status or {}).get("started")
@@ -39,7 +39,7 @@ def phase(pod: Pod, statuses: Mapping[str, dict[str, Any]], *, terminal: bool, i
             pending_init += 1
         elif ended.get("exitCode") and not _restartable(pod, container, ended["exitCode"]):
             return "Failed"
-    for container in pods.app_containers(pod):
+    for container in pod_queries.app_containers(pod):
         status = statuses.get(container["name"])
         state = (status or {}).get("state") or {}
         ended = state.get("terminated")
@@ -64,7 +64,7 @@ def phase(pod: Pod, statuses: Mapping[str, dict[str, Any]], *, terminal: bool, i
     if not running and stopped and not unknown:
         if not terminal and stopped != stopped_for_good:
             return "Running"
-        if terminal and pods.is_static(pod):
+        if terminal and pod_queries.is_static(pod):
             return "Running"
         return "Succeeded" if stopped == succeeded else "Failed"
     return "Pending"

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from kprov.kube.kubelet import pods
 from kprov.kube.kubelet.cri import runtime_pb2 as pb
-from kprov.kube.kubelet.environment import Lookup
-from kprov.kube.kubelet.expansion import expand
-from kprov.kube.kubelet.pods import Container, Pod
+from kprov.kube.kubelet.pods import pod_queries
+from kprov.kube.kubelet.pods.expansion import expand
+from kprov.kube.kubelet.pods.pod_queries import Container, Pod
+from kprov.kube.kubelet.runtime.environment import Lookup
 from kprov.kube.kubelet.volumes import atomic_writer, mount, removal, sources, subpath
 from kprov.kube.kubelet.volumes.sources import TokenSource, VolumeError
 from kprov.kube.machinery.quantity import Quantity
@@ -48,7 +48,7 @@ class VolumeManager:
 
     async def set_up(self, pod: Pod, runtime: Mapping[str, Any]) -> None:
         """Make all volumes of the pod ready, contents current. Raises VolumeError naming the volume."""
-        self.pod_folder(pods.uid_of(pod)).mkdir(parents=True, exist_ok=True, mode=0o750)
+        self.pod_folder(pod_queries.uid_of(pod)).mkdir(parents=True, exist_ok=True, mode=0o750)
         for volume in pod["spec"].get("volumes") or []:
             try:
                 await self._set_up(pod, volume, runtime)
@@ -80,7 +80,7 @@ class VolumeManager:
             raise VolumeError(f"volume type {kind} is not supported by this kubelet")
 
     def _folder(self, pod: Pod, name: str, kind: str) -> Path:
-        return self.pod_folder(pods.uid_of(pod)) / "volumes" / _PLUGINS[kind] / name
+        return self.pod_folder(pod_queries.uid_of(pod)) / "volumes" / _PLUGINS[kind] / name
 
     def host_path(self, pod: Pod, name: str) -> str:
         """Where a volume's content stands on this host. Raises VolumeError for a name the pod lacks."""
@@ -120,13 +120,13 @@ class VolumeManager:
         if sub_path.startswith("/") or ".." in sub_path.split("/"):
             raise VolumeError(f'subPath "{sub_path}" must be a relative path without ".."')
         volume = container["volumeMounts"][index]["name"]
-        folder = self.pod_folder(pods.uid_of(pod)) / subpath.FOLDER / volume / container["name"]
+        folder = self.pod_folder(pod_queries.uid_of(pod)) / subpath.FOLDER / volume / container["name"]
         try:
             subpath.bind(source, sub_path, folder / str(index))
         except OSError as error:
             # The event leaves out the cause, as upstream does: it may describe files of the host.
             log.warning(
-                "%s: container %s, subPath %s: %s", pods.told(pod), container["name"], sub_path, error
+                "%s: container %s, subPath %s: %s", pod_queries.told(pod), container["name"], sub_path, error
             )
             raise VolumeError(
                 f'failed to prepare subPath for volumeMount "{volume}" of container "{container["name"]}"'

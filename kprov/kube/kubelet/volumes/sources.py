@@ -4,9 +4,9 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from kprov.kube.kubelet import field_path, resources
-from kprov.kube.kubelet.environment import Lookup
-from kprov.kube.kubelet.pods import Pod, namespace_of
+from kprov.kube.kubelet.pods import field_path, resources
+from kprov.kube.kubelet.pods.pod_queries import Pod, namespace_of
+from kprov.kube.kubelet.runtime.environment import Lookup
 from kprov.kube.kubelet.volumes.atomic_writer import Projection
 from kprov.kube.machinery.quantity import Quantity
 

@@ -7,8 +7,8 @@ import pytest
 from kprov.kube.component_helpers import resolv_conf
 from kprov.kube.dns import app as cluster_dns
 from kprov.kube.dns import options as cluster_dns_options
-from kprov.kube.kubelet import sandbox_config
-from kprov.kube.kubelet.options import KubeletConfig
+from kprov.kube.kubelet.config.options import KubeletConfig
+from kprov.kube.kubelet.runtime import sandbox_config
 from tests.unit.kube.kubelet.kubelet_builders import pod
 
 STUB = "# by systemd-resolved\nnameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lan\n"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kprov.kube.kubelet.container_state import EXITED, RUNNING, ContainerStatus, PodState, SandboxStatus
+from kprov.kube.kubelet.cri.pod_state import EXITED, RUNNING, ContainerStatus, PodState, SandboxStatus
 
 
 def pod(*containers: dict[str, Any], init: list[dict[str, Any]] | None = None, **spec: Any) -> dict[str, Any]:

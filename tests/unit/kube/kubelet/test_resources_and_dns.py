@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.kubelet import dns, resources
 from kprov.kube.kubelet.backoff import BackOff
+from kprov.kube.kubelet.pods import resources
+from kprov.kube.kubelet.runtime import dns
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 
 FULL = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}

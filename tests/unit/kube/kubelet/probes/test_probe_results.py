@@ -7,7 +7,7 @@ from typing import Any
 
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.events import PodEvents
-from kprov.kube.kubelet.handlers import Handlers
+from kprov.kube.kubelet.probes.handlers import Handlers
 from kprov.kube.kubelet.probes.manager import ProbeManager
 from tests.unit.kube.kubelet.kubelet_builders import container, pod
 

@@ -8,9 +8,9 @@ from typing import cast
 import aiohttp
 import pytest
 
+from kprov.kube.kubelet.config.options import KubeletConfig
 from kprov.kube.kubelet.cri.client import CriClient
 from kprov.kube.kubelet.kubelet import Kubelet
-from kprov.kube.kubelet.options import KubeletConfig
 from kprov.kube.kubelet.server.app import KubeletServer
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.component_base.configfile import ConfigError
-from kprov.kube.kubelet.options import KubeletConfig, read_document
+from kprov.kube.kubelet.config.options import KubeletConfig, read_document
 from kprov.kube.kubelet.shutdown.groups import Period, group, periods
 from tests.unit.kube.kubelet.kubelet_builders import pod
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.kubelet.container_state import PodState
-from kprov.kube.kubelet.pod_runtime import Waiting
-from kprov.kube.kubelet.pods import Pod
+from kprov.kube.kubelet.cri.pod_state import PodState
+from kprov.kube.kubelet.pods.pod_queries import Pod
+from kprov.kube.kubelet.runtime.pod_runtime import Waiting
 from kprov.kube.kubelet.status import generate, manager
 from tests.unit.kube.kubelet.kubelet_builders import container, exited, pod, running, state
 

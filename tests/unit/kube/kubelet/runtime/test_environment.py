@@ -1,0 +1,91 @@
+"""Environment variables of containers."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from kprov.kube.kubelet.pods.expansion import expand
+from kprov.kube.kubelet.runtime import environment
+from kprov.kube.machinery.quantity import Quantity
+from tests.unit.kube.kubelet.kubelet_builders import container, pod
+
+OBJECTS = {
+    ("configmaps", "default", "cm"): {"data": {"a": "1", "b": "2"}},
+    ("secrets", "default", "sec"): {"data": {"pw": base64.b64encode(b"hunter2").decode()}},
+}
+
+
+async def lookup(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+    return OBJECTS.get((kind, namespace, name))
+
+
+async def made(services: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str, str]:
+    wanted = container(**fields)
+    return await environment.make(
+        pod(wanted),
+        wanted,
+        services=services or [],
+        lookup=lookup,
+        runtime={"podIPs": ["10.1.0.5"], "hostIPs": ["10.0.0.1"], "nodeName": "n1"},
+        allocatable={"cpu": Quantity.of(2), "memory": Quantity.parse("1Gi")},
+    )
+
+
+def entry(name: str, **source: Any) -> dict[str, Any]:
+    return {"name": name, "valueFrom": source}
+
+
+async def test_values_come_from_objects_fields_and_resources() -> None:
+    env = [
+        entry("A", configMapKeyRef={"name": "cm", "key": "a"}),
+        entry("PW", secretKeyRef={"name": "sec", "key": "pw"}),
+        entry("IP", fieldRef={"fieldPath": "status.podIP"}),
+        entry("NODE", fieldRef={"fieldPath": "spec.nodeName"}),
+        entry("CPU", resourceFieldRef={"resource": "requests.cpu", "divisor": "1m"}),
+        entry("MEM", resourceFieldRef={"resource": "limits.memory", "divisor": "1Mi"}),
+    ]
+    values = await made(env=env, resources={"requests": {"cpu": "250m"}})
+    expected = {"A": "1", "PW": "hunter2", "IP": "10.1.0.5", "NODE": "n1", "CPU": "250", "MEM": "1024"}
+    assert values == expected
+
+
+async def test_env_wins_over_env_from_and_sees_what_came_before() -> None:
+    env = [{"name": "X_a", "value": "own"}, {"name": "BOTH", "value": "$(X_a)-$(X_b)-$(NONE)-$$(X_a)"}]
+    values = await made(envFrom=[{"prefix": "X_", "configMapRef": {"name": "cm"}}], env=env)
+    assert values == {"X_a": "own", "X_b": "2", "BOTH": "own-2-$(NONE)-$(X_a)"}
+
+
+async def test_what_is_missing_is_named_unless_it_is_optional() -> None:
+    with pytest.raises(environment.ConfigError, match='configmap "nope" not found'):
+        await made(envFrom=[{"configMapRef": {"name": "nope"}}])
+    with pytest.raises(environment.ConfigError, match="couldn't find key z in ConfigMap default/cm"):
+        await made(env=[entry("Z", configMapKeyRef={"name": "cm", "key": "z"})])
+    optional = {"name": "cm", "key": "z", "optional": True}
+    assert await made(env=[entry("Z", configMapKeyRef=optional)]) == {}
+
+
+async def test_services_of_the_namespace_are_told_as_links() -> None:
+    service = {
+        "metadata": {"name": "my-db", "namespace": "default"},
+        "spec": {"clusterIP": "10.96.0.7", "ports": [{"name": "sql", "port": 5432, "protocol": "TCP"}]},
+    }
+    other = {"metadata": {"name": "x", "namespace": "other"}, "spec": {"clusterIP": "10.96.0.8", "ports": []}}
+    assert await made([service, other]) == {
+        "MY_DB_SERVICE_HOST": "10.96.0.7",
+        "MY_DB_SERVICE_PORT": "5432",
+        "MY_DB_SERVICE_PORT_SQL": "5432",
+        "MY_DB_PORT": "tcp://10.96.0.7:5432",
+        "MY_DB_PORT_5432_TCP": "tcp://10.96.0.7:5432",
+        "MY_DB_PORT_5432_TCP_PROTO": "tcp",
+        "MY_DB_PORT_5432_TCP_PORT": "5432",
+        "MY_DB_PORT_5432_TCP_ADDR": "10.96.0.7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("$(A)", "1"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("a$b", "a$b"), ("$(A", "$(A"), ("$$$(A)", "$1")],
+)
+def test_references_expand_as_upstream(text: str, expected: str) -> None:
+    assert expand(text, {"A": "1"}) == expected
