@@ -19,6 +19,7 @@ from kprov.kube.apiserver.authn import configuration as authentication_configura
 from kprov.kube.apiserver.authn.reload import Reloader as AuthenticationReloader
 from kprov.kube.apiserver.authz import configuration as authorization_configuration
 from kprov.kube.apiserver.authz.reload import Reloader as AuthorizationReloader
+from kprov.kube.apiserver.bootstrap.post_start_hook import PostStartHook
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
@@ -27,7 +28,7 @@ from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
-from kprov.kube.apiserver.interfaces import Authenticator, PostStartHook
+from kprov.kube.apiserver.interfaces import Authenticator
 from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
@@ -87,8 +88,10 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         "informer-sync", lambda: None if registry.cacher.loaded.is_set() else "not synced", ready_only=True
     )
     auditor = auditing.build(options, registry)
-    flow = flow_filter.build(options, registry)
-    server, hooks = _server(options, registry, health, auditor, flow)
+    flow = flow_filter.build(options, registry, processes)
+    options.authorization_mode = authorization_configuration.modes(options)
+    authorizer = authz.build(options, registry)
+    server = _server(options, registry, authorizer, health, auditor, flow)
     asked = Asked(etcd.size)
     asked.register()
     server.before_scrape = asked.refresh
@@ -105,10 +108,11 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
             group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
             group.create_task(_control_flow(flow, registry), name="priority-and-fairness"),
         ]
-        tasks += [group.create_task(work) for work in _reloads(options, storage, registry, server)]
-        if workers.is_helper():
-            hooks = ()
-        else:
+        reloads = _reloads(options, storage, registry, server, authorizer)
+        tasks += [group.create_task(work) for work in reloads]
+        hooks: Sequence[PostStartHook] = ()
+        if not workers.is_helper():
+            hooks = bootstrap.post_start_hooks(options, registry)
             interval = options.etcd_compaction_interval
             tasks.append(group.create_task(compaction.run(etcd, interval), name="compaction"))
             tasks.append(group.create_task(workers.keep(), name="workers"))
@@ -131,7 +135,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
 
 
 def _reloads(
-    options: Namespace, storage: Storage, registry: Registry, server: Server
+    options: Namespace, storage: Storage, registry: Registry, server: Server, authorizer: authz.Union
 ) -> list[Coroutine[Any, Any, None]]:
     """What follows configuration files."""
     found = []
@@ -141,7 +145,6 @@ def _reloads(
     if options.authentication_config and isinstance(server.authenticator, authn.Union):
         found.append(AuthenticationReloader(options, server.authenticator).run())
     if options.authorization_config:
-        authorizer = authz.build(options, registry)
         found.append(AuthorizationReloader(options.authorization_config, authorizer).run())
     return found
 
@@ -175,15 +178,18 @@ def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
 
 
 def _server(
-    options: Namespace, registry: Registry, health: Health, auditor: Auditor | None, flow: FlowControl
-) -> tuple[Server, Sequence[PostStartHook]]:
-    options.authorization_mode = authorization_configuration.modes(options)
+    options: Namespace,
+    registry: Registry,
+    authorizer: authz.Union,
+    health: Health,
+    auditor: Auditor | None,
+    flow: FlowControl,
+) -> Server:
     authenticator = authn.build(options, registry)
-    authorizer = authz.build(options, registry)
-    chain = admission.build(options, registry)
+    chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():
         store.admission = chain
-        store.hooks = strategies.hooks_for(store.resource, options, registry)
+        store.hooks = strategies.hooks_for(store.resource, options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
     served = [resource for resource in RESOURCES if verbs.serves(resource)]
@@ -210,7 +216,7 @@ def _server(
             for store in registry.stores.values()
         ]
     )
-    return server, bootstrap.post_start_hooks(options, registry)
+    return server
 
 
 def _run_hooks(

@@ -1,32 +1,18 @@
-"""The points where the API server's parts meet; app.py builds the parts in this order and wires them.
+"""Protocols of authentication, authorization and admission, which layers below them call.
 
-authn.build(options, registry) -> Authenticator
-authz.build(options, registry) -> Authorizer
-admission.build(options, registry) -> Admission
-registry.strategies.for_resource(resource) -> Strategy
-registry.strategies.hooks_for(resource, options, registry) -> Hooks
-subresources.build(options, registry, authenticator, authorizer) -> SubresourceHandlers
-bootstrap.post_start_hooks(options, registry) -> Sequence[PostStartHook]
-
-`options` is the parsed flags (argparse.Namespace: options.client_ca_file ...), `registry` the
-registry.registry.Registry.
+app.py builds the implementations: authn.build, authz.build and admission.build.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.resources import Resource, Subresource
-
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.registry.registry import Registry
-    from kprov.kube.component_base.http11.answer import Answer
-    from kprov.kube.component_base.http11.request import Request
+from kprov.kube.machinery.resources import Resource
 
 
 class Authenticator(Protocol):
@@ -91,55 +77,3 @@ class Admission(Protocol):
 
     def handles(self, resource: Resource, operation: str) -> bool:
         """Whether any plugin looks at it; False lets the store skip building Attributes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An object to be sent as the client asked for it (JSON, YAML, Table), with an HTTP status."""
-
-    obj: JsonObject
-    status: int = 200
-
-
-@dataclass(slots=True)
-class Call:
-    """One request to a subresource, or to a resource that is never stored (reviews, bindings).
-
-    `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
-    stream and transport; a handler that streams or upgrades starts its own Stream and returns it.
-    `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
-    """
-
-    request: Request
-    context: RequestContext
-    registry: Registry
-    admission: Admission
-    resource: Resource
-    subresource: Subresource | None
-    namespace: str
-    name: str
-    query: Mapping[str, str]
-    tail: str = ""
-    read_object: Callable[[], Awaitable[JsonObject]] = field(kw_only=True)
-    """The decoded body, checked against the subresource's kind; raises StatusError 400, 413, 415."""
-    patch_object: Callable[[JsonObject], Awaitable[JsonObject]] = field(kw_only=True)
-    """For PATCH: the given object (in the subresource's kind) with the request's patch applied."""
-
-
-#: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
-SubresourceHandler = Callable[[Call], Awaitable["Reply | Answer"]]
-
-#: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).
-#: /status of every resource and /finalize of namespaces are served by the server itself and need no entry.
-SubresourceHandlers = Mapping[tuple[str, str, str], SubresourceHandler]
-
-
-@dataclass(frozen=True, slots=True)
-class PostStartHook:
-    """Work that begins once the server listens. `run` may go on until it is cancelled.
-
-    /readyz has a check "poststarthook/NAME" that passes once `run` has called `done` (or returned).
-    """
-
-    name: str
-    run: Callable[[Callable[[], None]], Awaitable[None]]

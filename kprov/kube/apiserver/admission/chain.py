@@ -6,7 +6,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.admission import configuration
 from kprov.kube.apiserver.admission.always import AlwaysAdmit, AlwaysDeny, AlwaysPullImages
 from kprov.kube.apiserver.admission.certificates import (
@@ -40,6 +39,7 @@ from kprov.kube.apiserver.admission.storage import (
     StorageObjectInUseProtection,
 )
 from kprov.kube.apiserver.admission.timing import Timing
+from kprov.kube.apiserver.interfaces import Authorizer
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.resources import Resource
@@ -167,7 +167,7 @@ class Chain:
         return found
 
 
-def build(options: Namespace, registry: Registry) -> Chain:
+def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Chain:
     """By --enable- and --disable-admission-plugins. Raises SystemExit for names that are not there."""
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
     if wrong := _wrong_names(enabled, disabled):
@@ -179,7 +179,7 @@ def build(options: Namespace, registry: Registry) -> Chain:
     _configure(plugins, getattr(options, "admission_control_config_file", ""))
     for plugin in plugins:
         if isinstance(plugin, WantsAuthorizer):
-            plugin.authorizer = authz.build(options, registry)
+            plugin.authorizer = authorizer
         if isinstance(plugin, WantsOptions):
             plugin.take(options)
     return Chain(plugins)

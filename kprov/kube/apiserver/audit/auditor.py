@@ -18,10 +18,9 @@ from kprov.kube.apiserver.audit import policy as policies
 from kprov.kube.apiserver.audit.event import AuditEvent
 from kprov.kube.apiserver.audit.policy import Level, Policy
 from kprov.kube.apiserver.configuration import ConfigError
-from kprov.kube.apiserver.handlers import body
-from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.request import RequestInfo, UserInfo, body
+from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import resources, status
@@ -159,8 +158,10 @@ class Auditor:
                 event.response_object(error.status)
             event.started(error.code)
 
-    def end(self, event: AuditEvent, response: Answer | None, *, is_long: bool) -> None:
-        """Record what was asked and answered. response None: the client went away before there was one."""
+    def end(self, request: Request, response: Answer | None) -> None:
+        """Write the event's last stages. response None: the client left before there was one."""
+        event, is_long = request.audit, request.is_long
+        assert isinstance(event, AuditEvent)
         if event.level >= Level.METADATA and event.body:
             self._tell_request(event)
         if response is None:

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
-from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.request import RequestInfo, UserInfo, http_request
 from kprov.kube.machinery import go_json
 from kprov.kube.machinery.json_object import JsonObject
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from kprov.kube.apiserver.authn.service_accounts import PREFIX
-from kprov.kube.apiserver.handlers import request_checks
-from kprov.kube.apiserver.http_request import readable
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
+from kprov.kube.apiserver.request.forbidden import forbidden_error
+from kprov.kube.apiserver.request.http_request import readable
 from kprov.kube.machinery import names, status
 
 _NODE: Final = "system:node:"
@@ -215,7 +215,7 @@ def _asking(
 
 
 def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
-    return request_checks.denied(info, user.name, reason)
+    return forbidden_error(info, user.name, reason)
 
 
 def _in_go(user: UserInfo) -> str:

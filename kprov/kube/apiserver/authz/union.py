@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Final
-from weakref import WeakKeyDictionary
 
+from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.authz.node import NodeAuthorizer
 from kprov.kube.apiserver.authz.rbac import RBACAuthorizer
 from kprov.kube.apiserver.configuration import ConfigError
@@ -64,31 +64,19 @@ class Union:
         return Decision.NO_OPINION, "\n".join(reasons)
 
 
-#: Admission asks the same authorizers as the chain of a request does.
-_built: WeakKeyDictionary[Registry, Union] = WeakKeyDictionary()
-
-
 def build(options: Namespace, registry: Registry) -> Union:
-    """By options.authorization_mode, one for a registry. Raises SystemExit for a mode that is not there."""
-    if registry in _built:
-        return _built[registry]
-    from kprov.kube.apiserver.bootstrap import rbac as policy
-
+    """By options.authorization_mode. Raises SystemExit for a mode that is not supported."""
     made: dict[str, Authorizer] = {}
     for mode in options.authorization_mode:
         match mode:
             case "RBAC":
                 made[mode] = RBACAuthorizer(registry)
             case "Node":
-                rules = next(
-                    obj["rules"] for _, _, obj in policy.objects() if obj["metadata"]["name"] == "system:node"
-                )
-                made[mode] = NodeAuthorizer(registry, rules)
+                made[mode] = NodeAuthorizer(registry, bootstrap_policy.load_rules("system:node"))
             case "AlwaysAllow" | "AlwaysDeny":
                 made[mode] = _ALWAYS[mode]
             case _:
                 known = "Node, RBAC, AlwaysAllow, AlwaysDeny"
                 raise SystemExit(f"Error: --authorization-mode: {mode} is not supported ({known})")
     rbac = made.get("RBAC")
-    _built[registry] = Union(made, rbac if isinstance(rbac, RBACAuthorizer) else None)
-    return _built[registry]
+    return Union(made, rbac if isinstance(rbac, RBACAuthorizer) else None)

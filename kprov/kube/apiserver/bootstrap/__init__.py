@@ -13,13 +13,13 @@ from kprov.kube.apiserver.bootstrap import (
     api_services,
     cluster_facts,
     kubernetes_service,
+    priority_and_fairness,
     rbac,
     server_identity,
     system,
 )
 from kprov.kube.apiserver.bootstrap.authentication_trust import authentication_trust
-from kprov.kube.apiserver.flowcontrol import bootstrap as flow_objects
-from kprov.kube.apiserver.interfaces import PostStartHook
+from kprov.kube.apiserver.bootstrap.post_start_hook import PostStartHook
 from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.allocators.repair import Repair
 from kprov.kube.apiserver.registry.registry import Registry
@@ -31,7 +31,7 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
     """Upstream's post-start hooks that this server has, under upstream's names and in its order."""
     return [
         PostStartHook(
-            "priority-and-fairness-config-consumer", partial(flow_objects.follow_schemas, registry)
+            "priority-and-fairness-config-consumer", partial(priority_and_fairness.follow_schemas, registry)
         ),
         PostStartHook("start-system-namespaces-controller", partial(system.namespaces, registry)),
         PostStartHook(
@@ -56,7 +56,7 @@ def post_start_hooks(options: Namespace, registry: Registry) -> Sequence[PostSta
         PostStartHook(
             "scheduling/bootstrap-system-priority-classes", partial(system.priority_classes, registry)
         ),
-        PostStartHook("priority-and-fairness-config-producer", partial(flow_objects.run, registry)),
+        PostStartHook("priority-and-fairness-config-producer", partial(priority_and_fairness.run, registry)),
         PostStartHook("bootstrap-controller", partial(kubernetes_service.run, options, registry)),
         PostStartHook(
             "start-kubernetes-service-cidr-controller", partial(cluster_facts.service_cidr, options, registry)

@@ -1,6 +1,6 @@
-"""Upstream's RBAC policy, brought into being at start and kept: missing rules come back, additions stay.
+"""Store the bootstrap RBAC policy at start: restore missing rules, keep additions.
 
-Source of the reconciliation: upstream pkg/registry/rbac/rest/storage_rbac.go and
+Source: upstream pkg/registry/rbac/rest/storage_rbac.go and
 component-helpers/auth/rbac/reconciliation.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable
-from importlib import resources
 from typing import Final
 
+from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.authz import rules as rule_sets
+from kprov.kube.apiserver.authz.bootstrap_policy import GROUP
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
@@ -21,114 +22,14 @@ from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-GROUP: Final = "rbac.authorization.k8s.io"
-_AUTOUPDATE: Final = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
-_LABELS: Final = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 _TRIES: Final = 5
 
 
 async def run(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook rbac/bootstrap-roles."""
-    for plural, namespace, wanted in objects():
+    for plural, namespace, wanted in bootstrap_policy.load_policy():
         await _reconcile(registry, plural, namespace, wanted)
     done()
-
-
-def objects() -> list[tuple[str, str, JsonObject]]:
-    """(plural, namespace, object) of the whole policy; roles before what binds them."""
-    import yaml
-
-    text = (resources.files(__package__) / "rbac_policy.yaml").read_text()
-    policy = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
-    cluster_roles = policy["cluster_roles"]
-    found = [
-        ("clusterroles", "", _role("ClusterRole", name, role | {"rules": _rules_of(name, cluster_roles)}))
-        for name, role in cluster_roles.items()
-    ]
-    for namespace, roles in policy["roles"].items():
-        found += [("roles", namespace, _role("Role", name, role, namespace)) for name, role in roles.items()]
-    for name, binding in policy["cluster_role_bindings"].items():
-        found.append(
-            ("clusterrolebindings", "", _binding(name, f"ClusterRole {binding['role']}", binding["subjects"]))
-        )
-    for namespace, bindings in policy["role_bindings"].items():
-        for name, binding in bindings.items():
-            found.append(
-                ("rolebindings", namespace, _binding(name, binding["role"], binding["subjects"], namespace))
-            )
-    found += [
-        # Our controller manager acts under one identity, which therefore needs what its controllers may do.
-        ("clusterrolebindings", "", _binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
-        for name in policy["cluster_roles"]
-        if name.startswith("system:controller:")
-    ]
-    return found
-
-
-def _rules_of(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
-    """A role's rules; an aggregated one's are its parts', in the aggregation controller's order."""
-    role = cluster_roles[name]
-    if not role.get("aggregates"):
-        return list(role.get("rules", ()))
-    rules: list[JsonObject] = []
-    for part, other in sorted(cluster_roles.items()):
-        if part != name and set(role["aggregates"]) & other.get("labels", {}).keys():
-            rules += [rule for rule in _rules_of(part, cluster_roles) if rule not in rules]
-    return rules
-
-
-_MANAGER: Final = "user system:kube-controller-manager"
-
-
-def _metadata(name: str, namespace: str, labels: dict[str, str]) -> JsonObject:
-    meta: JsonObject = {"name": name, "labels": _LABELS | labels, "annotations": dict(_AUTOUPDATE)}
-    return meta | ({"namespace": namespace} if namespace else {})
-
-
-def _role(kind: str, name: str, role: JsonObject, namespace: str = "") -> JsonObject:
-    obj: JsonObject = {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": kind,
-        "metadata": _metadata(name, namespace, role.get("labels", {})),
-        "rules": [_rule(rule) for rule in role.get("rules", [])],
-    }
-    if role.get("aggregates"):
-        obj["aggregationRule"] = {
-            "clusterRoleSelectors": [{"matchLabels": {label: "true"}} for label in role["aggregates"]]
-        }
-    return obj
-
-
-_FIELDS: Final = {
-    "groups": "apiGroups",
-    "resources": "resources",
-    "names": "resourceNames",
-    "paths": "nonResourceURLs",
-    "verbs": "verbs",
-}
-
-
-def _rule(rule: JsonObject) -> JsonObject:
-    return {_FIELDS[field]: values for field, values in rule.items()}
-
-
-def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> JsonObject:
-    kind, _, role_name = role.partition(" ")
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
-        "metadata": _metadata(name, namespace, {}),
-        "roleRef": {"apiGroup": GROUP, "kind": kind, "name": role_name},
-        "subjects": [_subject(text) for text in subjects],
-    }
-
-
-def _subject(text: str) -> JsonObject:
-    kind, _, name = text.partition(" ")
-    if kind == "serviceaccount":
-        namespace, _, account = name.partition("/")
-        return {"kind": "ServiceAccount", "name": account, "namespace": namespace}
-    return {"kind": kind.capitalize(), "apiGroup": GROUP, "name": name}
 
 
 async def _reconcile(registry: Registry, plural: str, namespace: str, wanted: JsonObject) -> None:

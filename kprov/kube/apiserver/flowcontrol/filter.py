@@ -19,19 +19,19 @@ from typing import Any, Final, Protocol
 from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
 
-from kprov.kube.apiserver.flowcontrol import allocation, bootstrap, flow_metrics
+from kprov.kube.apiserver.flowcontrol import allocation, flow_metrics
 from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
-from kprov.kube.apiserver.http_request import Request
+from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
-from kprov.kube.apiserver.server import workers
+from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.machinery.json_object import JsonObject
 
-GROUP: Final = bootstrap.GROUP
+GROUP: Final = bootstrap_objects.GROUP
 _OBJECTS_A_SEAT: Final = 100
 _MATCHES_REMEMBERED: Final = 8192
 _MASTERS: Final = "system:masters"
@@ -61,12 +61,12 @@ class FlowControl(Protocol):
         """Until cancelled."""
 
 
-def build(options: Namespace, registry: Registry) -> FlowControl:
-    """By --enable-priority-and-fairness and the two limits."""
+def build(options: Namespace, registry: Registry, processes: int) -> FlowControl:
+    """By --enable-priority-and-fairness and the two limits. processes: how many share the limits."""
     reading, writing = options.max_requests_inflight, options.max_mutating_requests_inflight
     if not options.enable_priority_and_fairness:
-        return MaxInFlight(reading, writing)
-    seats = math.ceil((reading + writing) / workers.count())
+        return MaxInFlight(math.ceil(reading / processes), math.ceil(writing / processes))
+    seats = math.ceil((reading + writing) / processes)
     return PriorityAndFairness(registry, seats, options.request_timeout / 4)
 
 
@@ -93,10 +93,10 @@ class PriorityAndFairness:
         self._schemas: list[FlowSchema] = []
         self._matches: dict[tuple[Any, ...], tuple[FlowSchema, Level, str]] = {}
         self._building: asyncio.Handle | None = None
-        mandatory = bootstrap.objects()
+        mandatory = bootstrap_objects.load_objects()
         self._build(
-            [obj for kind, obj in mandatory if kind == bootstrap.LEVELS],
-            [obj for kind, obj in mandatory if kind == bootstrap.SCHEMAS],
+            [obj for kind, obj in mandatory if kind == bootstrap_objects.LEVELS],
+            [obj for kind, obj in mandatory if kind == bootstrap_objects.SCHEMAS],
         )
 
     async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:
@@ -170,7 +170,7 @@ class PriorityAndFairness:
     def start(self) -> None:
         """Follow the objects; they are in the cache now."""
         REGISTRY.register(self)
-        for plural in (bootstrap.LEVELS, bootstrap.SCHEMAS):
+        for plural in (bootstrap_objects.LEVELS, bootstrap_objects.SCHEMAS):
             store = self._registry.find(GROUP, plural)
             if store is not None:
                 store.lister.on_change(lambda *_: self._changed())
@@ -187,17 +187,17 @@ class PriorityAndFairness:
 
     def _rebuild(self) -> None:
         self._building = None
-        self._build(self._listed(bootstrap.LEVELS), self._listed(bootstrap.SCHEMAS))
+        self._build(self._listed(bootstrap_objects.LEVELS), self._listed(bootstrap_objects.SCHEMAS))
 
     def _listed(self, plural: str) -> list[JsonObject]:
         """What there is, and what is mandatory and is not there (yet)."""
         store = self._registry.find(GROUP, plural)
         found = store.lister.list() if store is not None else []
         names = {obj["metadata"]["name"] for obj in found}
-        wanted = bootstrap.MANDATORY if found else None
+        wanted = bootstrap_objects.MANDATORY if found else None
         found += [
             obj
-            for kind, obj in bootstrap.objects()
+            for kind, obj in bootstrap_objects.load_objects()
             if kind == plural
             and obj["metadata"]["name"] not in names
             and (wanted is None or obj["metadata"]["name"] in wanted)
@@ -261,7 +261,7 @@ class MaxInFlight:
     """Reads and writes each up to their limit (0: none); what is above is refused. Masters are free."""
 
     def __init__(self, reading: int, writing: int) -> None:
-        self._limits = [math.ceil(limit / workers.count()) for limit in (reading, writing)]
+        self._limits = [reading, writing]
         self._running = [0, 0]
 
     async def enter(self, request: Request, user: UserInfo, info: RequestInfo) -> Response | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.handlers.negotiation import JSON, YAML, check_route, clauses
+from kprov.kube.apiserver.request.negotiation import JSON, YAML, check_route, clauses
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
 Json = dict[str, Any]

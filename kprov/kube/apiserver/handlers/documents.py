@@ -7,11 +7,12 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.handlers import negotiation, respond
+from kprov.kube.apiserver.handlers import respond
 from kprov.kube.apiserver.handlers.discovery import Discovery, is_routed
 from kprov.kube.apiserver.handlers.nonresource import zpages
 from kprov.kube.apiserver.handlers.nonresource.openapi import V2, V3, OpenApi
 from kprov.kube.apiserver.handlers.nonresource.zpages import Zpages
+from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo
 from kprov.kube.component_base.http11.answer import Response

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from multidict import MultiMapping
-
 from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.handlers.continuation import Token
-from kprov.kube.apiserver.handlers.info import is_true
 from kprov.kube.apiserver.registry.generic import field_managers
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
+from kprov.kube.apiserver.request.query import INT64, all_values, dry_run_errors, is_true, parse_integer
 from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
 _LATER: Final = "NotOlderThan"
 _MATCHES: Final = ("Exact", _LATER)
 _NO_CONTINUE: Final = "resourceVersionMatch is forbidden when continue is provided"
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_INT64: Final = 1 << 63
 _META: Final = "meta.k8s.io"
 _VALIDATION: Final = ["", "Ignore", "Strict", "Warn"]
 
@@ -52,7 +47,7 @@ def list_options(
     version, text = query.get("resourceVersion", ""), query.get("continue", "")
     match, initial = query.get("resourceVersionMatch", ""), query.get("sendInitialEvents")
     watch = info.verb == "watch"
-    limit, seconds = integer(query, "limit") or 0, integer(query, "timeoutSeconds")
+    limit, seconds = parse_integer(query, "limit") or 0, parse_integer(query, "timeoutSeconds")
     by_query = watch and is_true(query.get("watch"))
     if by_query and initial is None and not match and version in {"", "0"}:
         # What watches without a version always did, in the words that came later.
@@ -134,7 +129,7 @@ def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str,
 
 def write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
     """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
-    dry_run, manager = given(query, "dryRun"), query.get("fieldManager", "")
+    dry_run, manager = all_values(query, "dryRun"), query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
     errors = [*field_managers.name(manager, "fieldManager"), *dry_run_errors(dry_run)]
     if validation not in _VALIDATION:
@@ -145,32 +140,6 @@ def write_options(context: RequestContext, query: Mapping[str, str], kind: str) 
     context.field_manager = manager
 
 
-def dry_run_errors(values: list[str]) -> list[field.FieldError]:
-    if all(each == "All" for each in values):
-        return []
-    return [field.not_supported("dryRun", values, ["All"])]
-
-
-def given(query: Mapping[str, str], name: str) -> list[str]:
-    """All values of a parameter."""
-    if isinstance(query, MultiMapping):
-        return list(query.getall(name, ()))
-    return [query[name]] if name in query else []
-
-
-def integer(query: Mapping[str, str], name: str) -> int | None:
-    """A parameter of Go's type int64. Raises StatusError 400."""
-    text = query.get(name)
-    if text is None:
-        return None
-    if not _INTEGER.fullmatch(text):
-        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax")
-    number = int(text)
-    if not -_INT64 <= number < _INT64:
-        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range")
-    return number
-
-
 def revision(text: str, *, listing: bool = False) -> int | None:
     """A resourceVersion as a number, None for "". Raises StatusError 400."""
     if not text:
@@ -178,7 +147,7 @@ def revision(text: str, *, listing: bool = False) -> int | None:
     why = ""
     if not (text.isascii() and text.isdigit()):
         why = "invalid syntax"
-    elif int(text) >= 2 * _INT64:
+    elif int(text) >= 2 * INT64:
         why = "value out of range"
     if not why:
         return int(text)

@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.handlers import body
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import RequestContext, body
 from kprov.kube.machinery import duplicates, field, go_json, patch, restoring, schema, status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import api_version

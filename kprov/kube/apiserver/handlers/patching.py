@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from kprov.kube.apiserver.handlers import body, patch_field_checks
-from kprov.kube.apiserver.handlers.info import is_true
+from kprov.kube.apiserver.handlers import patch_field_checks
 from kprov.kube.apiserver.registry.generic import reset_fields
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import RequestContext, body
+from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.machinery import (
     duplicates,
     field,

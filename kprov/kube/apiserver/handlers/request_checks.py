@@ -1,13 +1,13 @@
-"""Whether a request may be what it is: its path, its method, its timeout, its user."""
+"""Whether a request may be what it is: its path, its method, its timeout."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from kprov.kube.apiserver.handlers import info as request_info
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.apiserver.request import info as request_info
 from kprov.kube.component_base import durations
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.machinery import status
@@ -92,21 +92,3 @@ def check_connection(query: Mapping[str, str]) -> None:
     """Raises StatusError 400 for a connection that is to be a dry run."""
     if "dryRun" in query:
         raise status.bad_request("dryRun is not supported")
-
-
-def denied(info: RequestInfo, user: str, reason: str) -> status.StatusError:
-    """The 403 of an authorizer, in upstream's words."""
-    tail = f": {reason}" if reason else ""
-    if not info.is_resource_request:
-        text = f'User "{user}" cannot {info.verb} path "{info.path}"'
-        return status.forbidden("", "", _as_text(text) + tail)
-    plural = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
-    scope = f'in the namespace "{info.namespace}"' if info.namespace else "at the cluster scope"
-    text = f'User "{user}" cannot {info.verb} resource "{plural}" in API group "{info.api_group}" {scope}'
-    printed = f"{info.resource}.{info.api_group}" if info.api_group else info.resource
-    return status.forbidden(printed, info.name, _as_text(text) + tail)
-
-
-def _as_text(said: str) -> str:
-    """What a client said itself, in a form that no browser takes for HTML."""
-    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

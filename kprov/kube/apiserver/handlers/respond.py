@@ -13,7 +13,7 @@ from typing import Final
 import orjson
 from multidict import CIMultiDict
 
-from kprov.kube.apiserver.handlers.negotiation import JSON, YAML, Form
+from kprov.kube.apiserver.request.negotiation import JSON, YAML, Form
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import go_json, printers

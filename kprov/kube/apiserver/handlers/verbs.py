@@ -8,31 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.cacher import keys
 from kprov.kube.apiserver.handlers import (
-    body,
     delete_options,
     deprecated_resources,
     identity,
     listing,
-    negotiation,
     parameters,
     patching,
     request_checks,
     respond,
+    subresource_change,
     versioned_view,
     watching,
 )
-from kprov.kube.apiserver.handlers.negotiation import Form
 from kprov.kube.apiserver.handlers.versioned_view import Served
 from kprov.kube.apiserver.handlers.watch_batching import Rounds
-from kprov.kube.apiserver.http_request import Request
-from kprov.kube.apiserver.interfaces import Admission, Call, Reply, SubresourceHandlers
+from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import no_namespace
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import RequestContext, body, negotiation
+from kprov.kube.apiserver.request.http_request import Request
+from kprov.kube.apiserver.request.negotiation import Form
+from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.machinery import printers, status
 from kprov.kube.machinery.json_object import JsonObject
@@ -288,12 +287,8 @@ class Verbs:
         async def read_object() -> JsonObject:
             return await _object(request, context, gvk, query)
 
-        async def patch_object(old: JsonObject) -> JsonObject:
-            data = await body.read(request)
-            change, _ = patching.changer(
-                context, gvk, patching.media_type(request), data, query, info.subresource
-            )
-            return change(old)
+        async def read_change() -> Change:
+            return await subresource_change.read_change(request, context, gvk, query, read_object)
 
         if info.subresource in request_checks.CONNECT and self._admission.handles(resource, "CONNECT"):
             attributes = Attributes(
@@ -322,7 +317,7 @@ class Verbs:
                 query=query,
                 tail=tail,
                 read_object=read_object,
-                patch_object=patch_object,
+                read_change=read_change,
             )
         )
         if not isinstance(result, Reply):

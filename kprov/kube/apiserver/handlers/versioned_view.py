@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kprov.kube.apiserver.cacher.entry import Entry
-from kprov.kube.apiserver.handlers.negotiation import Form
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject

@@ -11,14 +11,15 @@ import orjson
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Watcher
-from kprov.kube.apiserver.handlers import negotiation, respond
+from kprov.kube.apiserver.handlers import respond
 from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
 from kprov.kube.apiserver.handlers.listing import catch_up
-from kprov.kube.apiserver.handlers.negotiation import Form
 from kprov.kube.apiserver.handlers.parameters import ListOptions
 from kprov.kube.apiserver.handlers.versioned_view import Served
 from kprov.kube.apiserver.handlers.watch_batching import Rounds
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.request import negotiation
+from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import go_json, printers, status

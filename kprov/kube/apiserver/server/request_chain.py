@@ -13,18 +13,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Final
 
-from kprov.kube.apiserver import http_request
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authn import impersonation
 from kprov.kube.apiserver.authn.union import is_spaced
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
-from kprov.kube.apiserver.handlers import info as request_info
-from kprov.kube.apiserver.handlers import negotiation, request_checks, respond, verbs
+from kprov.kube.apiserver.handlers import request_checks, respond, verbs
 from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
-from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
-from kprov.kube.apiserver.request import ANONYMOUS, RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.request import (
+    ANONYMOUS,
+    RequestContext,
+    RequestInfo,
+    UserInfo,
+    http_request,
+    negotiation,
+)
+from kprov.kube.apiserver.request import info as request_info
+from kprov.kube.apiserver.request.forbidden import forbidden_error
+from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.server import request_metrics
 from kprov.kube.apiserver.server.health import Health
 from kprov.kube.apiserver.server.request_metrics import RequestMetrics
@@ -121,7 +128,7 @@ class Server:
             else:
                 metrics.writing -= 1
             if request.audit is not None and self._auditor is not None:
-                self._auditor.end(request.audit, response, is_long=False)
+                self._auditor.end(request, response)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
         if request.place is not None:
@@ -155,7 +162,7 @@ class Server:
                 if info.verb == "watch" and "watch" in query:
                     self.metrics.count_size(request.place, info, _size(begun))
             if request.audit is not None and self._auditor is not None:
-                self._auditor.end(request.audit, response, is_long=True)
+                self._auditor.end(request, response)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
         return response
@@ -225,7 +232,7 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            return _refusal(request_checks.denied(info, acting.name, reason), request, query)
+            return _refusal(forbidden_error(info, acting.name, reason), request, query)
         if not info.is_resource_request:
             return await self._other(request, query)
         agent = http_request.readable(request.headers.get("User-Agent", ""))

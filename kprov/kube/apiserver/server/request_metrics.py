@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from kprov.kube.apiserver.handlers import deprecated_resources
-from kprov.kube.apiserver.http_request import Request
 from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.component_base import metrics
 from kprov.kube.component_base.http11.answer import Answer
 

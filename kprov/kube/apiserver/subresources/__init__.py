@@ -9,9 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from kprov.kube.apiserver import authn, authz
-from kprov.kube.apiserver.interfaces import SubresourceHandler, SubresourceHandlers
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.streaming import log, proxy, streams
 from kprov.kube.apiserver.streaming.kubelet import Kubelets
 from kprov.kube.apiserver.subresources import (
     approval,
@@ -19,9 +17,13 @@ from kprov.kube.apiserver.subresources import (
     component_status,
     eviction,
     pod_spec,
+    proxy,
     reviews,
     scale,
 )
+from kprov.kube.apiserver.subresources import pod_log as log
+from kprov.kube.apiserver.subresources import pod_streams as streams
+from kprov.kube.apiserver.subresources.call import SubresourceHandler, SubresourceHandlers
 
 
 def build(

@@ -5,12 +5,11 @@ Source: upstream pkg/registry/certificates/certificates/strategy.go (csrApproval
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep
 from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
 from kprov.kube.apiserver.registry.strategies.certificates import CertificateSigningRequestStrategy
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.apiserver.subresources import change
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
@@ -45,7 +44,7 @@ class Approvals:
         store = call.registry.store(call.resource.group, call.resource.plural)
         if call.context.info.verb == "get":
             return Reply(await store.get(call.context, "", call.name))
-        wanted = await change.asked(call)
+        wanted = await call.read_change()
         obj, _ = await store.update(
             call.context,
             "",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.metadata import precondition_failed
 from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.apiserver.subresources.conditions import set_condition
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.json_object import JsonObject

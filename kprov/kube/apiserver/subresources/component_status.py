@@ -10,9 +10,9 @@ import os
 import ssl
 from typing import Final
 
-from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.storage.interface import StorageError
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery import field_labels, status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.apiserver.handlers import delete_options
-from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.interfaces import Attributes
+from kprov.kube.apiserver.registry.generic import delete_options
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import check_namespace
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.subresources import disruption
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.apiserver.subresources.conditions import set_condition
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.json_object import JsonObject
@@ -39,7 +39,7 @@ async def evict(call: Call) -> Reply:
         error = field.invalid("deleteOptions.ignoreStoreReadErrorWithClusterBreakingPotential", True, text)
         raise status.invalid("policy", "Eviction", name, [error])
     # Only the deletion looks at the rest: a pod that is not there, or protected, is told of first.
-    options, dry_run = delete_options.taken(dict(asked))
+    options, dry_run = delete_options.decode(dict(asked))
     call.context.dry_run = call.context.dry_run or dry_run
     attributes = Attributes(
         context=call.context,
@@ -144,5 +144,5 @@ async def _delete(call: Call, options: DeleteOptions) -> None:
         )
         if options.resource_version is not None:
             options = replace(options, resource_version=pod["metadata"]["resourceVersion"])
-    delete_options.check(options.raw)
+    delete_options.validate(options.raw)
     await pods.delete(call.context, call.namespace, call.name, options)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from typing import Final
 
-from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.core.pod import resize as pod_resize
 from kprov.kube.apiserver.registry.core.pod.strategy import PodStrategy
 from kprov.kube.apiserver.registry.generic import metadata_update
@@ -16,7 +15,7 @@ from kprov.kube.apiserver.registry.generic.resource_strategy import keep
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.apiserver.subresources import change
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery import field, internal_types
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -49,7 +48,7 @@ class PartOfPod:
         store = call.registry.store("", "pods")
         if call.context.info.verb == "get":
             return Reply(await store.get(call.context, call.namespace, call.name))
-        wanted = await change.asked(call)
+        wanted = await call.read_change()
         pod, _ = await store.update(
             call.context,
             call.namespace,

@@ -13,12 +13,13 @@ from typing import Final
 from kprov.kube.apiserver import authn, authz
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.apiserver.authn.union import bearer_token
-from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision, Reply, SubresourceHandler
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import ANONYMOUS, RequestInfo, UserInfo
 from kprov.kube.apiserver.subresources import review_selectors
+from kprov.kube.apiserver.subresources.call import Call, Reply, SubresourceHandler
 from kprov.kube.apiserver.subresources.token import TokenRequest
 from kprov.kube.machinery import field, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject

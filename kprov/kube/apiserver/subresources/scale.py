@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.cacher import keys
-from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.generic import checks, metadata_update
 from kprov.kube.apiserver.registry.generic.metadata import precondition_failed, told_key
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.apiserver.subresources import change, scale_owners
+from kprov.kube.apiserver.subresources import scale_owners
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery import field, managed_fields, patch, schema, status, zero_values
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
@@ -33,7 +33,7 @@ async def scale(call: Call) -> Reply:
     store = call.registry.store(call.resource.group, call.resource.plural)
     if call.context.info.verb == "get":
         return Reply(of(await store.get(call.context, call.namespace, call.name)))
-    wanted = await change.asked(call)
+    wanted = await call.read_change()
 
     def rescale(parent: JsonObject | None) -> JsonObject:
         assert parent is not None

@@ -9,11 +9,11 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.authn.service_accounts import TokenSigner, bound_claims
-from kprov.kube.apiserver.interfaces import Call, Reply
+from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery import field, managed_fields, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from kprov.kube.apiserver.handlers.negotiation import media_types
+from kprov.kube.apiserver.request.negotiation import media_types
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import openapi, openapi_proto

@@ -15,7 +15,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kprov.kube.apiserver.authn import service_accounts
-from kprov.kube.apiserver.handlers.negotiation import check_route
+from kprov.kube.apiserver.request.negotiation import check_route
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.machinery import go_json, status
 

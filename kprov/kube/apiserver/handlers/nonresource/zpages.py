@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.apiserver.handlers import negotiation, respond
+from kprov.kube.apiserver.handlers import respond
+from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.options import VERSION

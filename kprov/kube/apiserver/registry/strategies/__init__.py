@@ -1,14 +1,14 @@
 """The rules of each kind: defaults, what a client may set, validation. The stores call them.
 
 Kinds move from here to the folder of their group, such as registry/core/pod.
-May import: registry.generic, registry.podspec, the groups, authz, machinery.
+May import: registry.generic, registry.podspec, the groups, interfaces, machinery.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from kprov.kube.apiserver import authz
+from kprov.kube.apiserver.interfaces import Authorizer
 from kprov.kube.apiserver.registry.core.service import allocators
 from kprov.kube.apiserver.registry.core.service.hooks import ServiceHooks
 from kprov.kube.apiserver.registry.generic.hooks import Hooks
@@ -28,13 +28,13 @@ def for_resource(resource: Resource) -> Strategy:
     return STRATEGIES.get((resource.group, resource.plural), ResourceStrategy)(resource)
 
 
-def hooks_for(resource: Resource, options: Namespace, registry: Registry) -> Hooks:
+def hooks_for(resource: Resource, options: Namespace, registry: Registry, authorizer: Authorizer) -> Hooks:
     """Work around the resource's writes that needs storage."""
     capabilities.setup(allow_privileged=getattr(options, "allow_privileged", True))
     if (resource.group, resource.plural) == ("", "services"):
         return ServiceHooks(*allocators.build(options, registry))
     if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaims"):
-        return ClaimHooks(registry, authz.build(options, registry))
+        return ClaimHooks(registry, authorizer)
     if (resource.group, resource.plural) == ("resource.k8s.io", "resourceclaimtemplates"):
         return AdminAccessHooks(registry)
     return Hooks()

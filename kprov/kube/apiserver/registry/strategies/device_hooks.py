@@ -14,6 +14,7 @@ from kprov.kube.apiserver.registry.generic.hooks import Hooks
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.registry.strategies.device_allocation_rules import DeviceId, device_id
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.request.forbidden import forbidden_error
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -123,12 +124,10 @@ class ClaimHooks(AdminAccessHooks):
 
     async def _refusal(self, user: UserInfo, info: RequestInfo) -> str | None:
         """None when the user may; otherwise the 403's text."""
-        from kprov.kube.apiserver.handlers.request_checks import denied
-
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is Decision.ALLOW:
             return None
-        message: str = denied(info, user.name, reason).status["message"]
+        message: str = forbidden_error(info, user.name, reason).status["message"]
         return message
 
 

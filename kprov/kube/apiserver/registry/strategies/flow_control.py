@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.checks import Errors, each, named
 from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
 from kprov.kube.machinery import field, names
@@ -91,12 +92,10 @@ class PriorityLevelStrategy(ResourceStrategy):
 
 def _fixed(plural: str, obj: JsonObject, strategy: ResourceStrategy) -> tuple[str, JsonObject | None]:
     """Its name, and the spec that it must have where the server cannot do without it."""
-    from kprov.kube.apiserver.flowcontrol import bootstrap
-
     name = obj["metadata"].get("name", "")
-    if name not in bootstrap.MANDATORY:
+    if name not in bootstrap_objects.MANDATORY:
         return name, None
-    for kind, wanted in bootstrap.objects():
+    for kind, wanted in bootstrap_objects.load_objects():
         if kind == plural and wanted["metadata"]["name"] == name:
             strategy.default(wanted)
             return name, wanted["spec"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver import admission
+from kprov.kube.apiserver import admission, authz
+from kprov.kube.apiserver.admission.chain import Chain
 from kprov.kube.apiserver.admission.plugin import Attributes
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
@@ -26,12 +27,16 @@ def options(*enabled: str, disabled: tuple[str, ...] = ()) -> Namespace:
     )
 
 
+def build(flags: Namespace, registry: Registry) -> Chain:
+    return admission.build(flags, registry, authz.build(flags, registry))
+
+
 class Admit:
     """admit(operation, group, plural, obj, old) runs both phases and gives the object."""
 
     def __init__(self, registry: Registry, flags: Namespace) -> None:
         self._registry = registry
-        self._chain = admission.build(flags, registry)
+        self._chain = build(flags, registry)
 
     async def __call__(
         self,
@@ -84,15 +89,15 @@ def refused(caught: pytest.ExceptionInfo[StatusError]) -> str:
 
 def test_a_plugin_that_is_not_there_ends_the_start(registry: Registry) -> None:
     with pytest.raises(SystemExit, match='enable-admission-plugins plugin "Nonsense" is unknown'):
-        admission.build(options("Nonsense"), registry)
+        build(options("Nonsense"), registry)
     with pytest.raises(SystemExit, match="EventRateLimit is not there"):
-        admission.build(options("EventRateLimit"), registry)
+        build(options("EventRateLimit"), registry)
     with pytest.raises(SystemExit, match=r"\[Priority\] in enable-admission-plugins and .* overlapped"):
-        admission.build(options("Priority", disabled=("Priority",)), registry)
+        build(options("Priority", disabled=("Priority",)), registry)
 
 
 def test_the_plugins_of_upstream_that_are_not_there_may_be_disabled(registry: Registry) -> None:
-    admission.build(options(disabled=("ValidatingAdmissionWebhook",)), registry)
+    build(options(disabled=("ValidatingAdmissionWebhook",)), registry)
 
 
 async def test_a_pod_gets_its_account_token_tolerations_and_priority(admit: Admit) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.authz.rules import allows
 from kprov.kube.apiserver.bootstrap import rbac
 from kprov.kube.apiserver.registry.registry import Registry
@@ -11,12 +12,16 @@ from kprov.kube.apiserver.request import RequestInfo
 
 
 def found(plural: str, name: str) -> dict[str, Any]:
-    (obj,) = [obj for kind, _, obj in rbac.objects() if (kind, obj["metadata"]["name"]) == (plural, name)]
+    (obj,) = [
+        obj
+        for kind, _, obj in bootstrap_policy.load_policy()
+        if (kind, obj["metadata"]["name"]) == (plural, name)
+    ]
     return obj
 
 
 def test_every_binding_binds_a_role_that_is_there() -> None:
-    objects = rbac.objects()
+    objects = bootstrap_policy.load_policy()
     roles = {
         (obj["kind"], namespace, obj["metadata"]["name"])
         for plural, namespace, obj in objects
@@ -65,7 +70,7 @@ async def test_the_policy_is_stored_once_and_then_left(registry: Registry) -> No
         await rbac.run(registry, lambda: finished.append(True))
         await registry.store("rbac.authorization.k8s.io", "clusterroles").fresh()
     assert finished == [True, True]
-    for plural, namespace, obj in rbac.objects():
+    for plural, namespace, obj in bootstrap_policy.load_policy():
         stored = registry.store("rbac.authorization.k8s.io", plural).lister.get(
             namespace, obj["metadata"]["name"]
         )

@@ -5,18 +5,23 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from kprov.kube.apiserver.authz import bootstrap_policy
 from kprov.kube.apiserver.bootstrap import rbac
 
 AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
 
 
 def of_policy(plural: str, name: str) -> dict[str, Any]:
-    (obj,) = [obj for kind, _, obj in rbac.objects() if (kind, obj["metadata"]["name"]) == (plural, name)]
+    (obj,) = [
+        obj
+        for kind, _, obj in bootstrap_policy.load_policy()
+        if (kind, obj["metadata"]["name"]) == (plural, name)
+    ]
     return copy.deepcopy(obj)
 
 
 def test_what_is_as_the_policy_says_is_not_written() -> None:
-    for _, _, obj in rbac.objects():
+    for _, _, obj in bootstrap_policy.load_policy():
         assert not rbac.merge(copy.deepcopy(obj), obj)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.handlers import body, delete_options, info, negotiation, parameters
+from kprov.kube.apiserver.handlers import delete_options, parameters
 from kprov.kube.apiserver.handlers.continuation import Token
+from kprov.kube.apiserver.registry.generic.delete_options import decode
+from kprov.kube.apiserver.request import body, info, negotiation
 from kprov.kube.machinery.status import StatusError
 
 
@@ -175,7 +177,7 @@ def test_a_continue_token_survives_its_encoding() -> None:
 @pytest.mark.parametrize(("grace", "understood"), [(0, 0), (30, 30), (-1, 1), (None, None)])
 def test_a_grace_period_below_zero_is_a_second(grace: int | None, understood: int | None) -> None:
     body = {} if grace is None else {"gracePeriodSeconds": grace}
-    options, dry_run = delete_options.checked(body)
+    options, dry_run = decode(body)
     assert options.grace_period_seconds == understood
     assert not dry_run
 

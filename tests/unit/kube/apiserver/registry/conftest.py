@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry import strategies
@@ -76,8 +77,9 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
             for resource, strategy, cache in prepared
         ]
         registry = Registry(stores, storage, cacher)
+        authorizer = authz.build(options, registry)
         for store in stores:
-            store.hooks = strategies.hooks_for(store.resource, options, registry)
+            store.hooks = strategies.hooks_for(store.resource, options, registry, authorizer)
         tasks.append(asyncio.create_task(cacher.run()))
         await cacher.loaded.wait()
         return registry

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from kprov.kube.apiserver.streaming import forward, headers, log, paths, proxy, streams
+from kprov.kube.apiserver.streaming import forward, headers, paths
 from kprov.kube.apiserver.streaming.kubelet import Address, address_of
+from kprov.kube.apiserver.subresources import pod_log as log
+from kprov.kube.apiserver.subresources import pod_streams as streams
+from kprov.kube.apiserver.subresources import proxy
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery.status import StatusError
 

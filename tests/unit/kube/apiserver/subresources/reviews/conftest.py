@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kprov.kube.apiserver import admission, authn, authz, subresources
-from kprov.kube.apiserver.interfaces import Call, Reply
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
+from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery.resources import RESOURCES
 
 ISSUER = "https://kubernetes.default.svc"
@@ -29,7 +29,7 @@ class Asker:
         self.authenticator = authn.build(options, registry)
         authorizer = authz.build(options, registry)
         self._handlers = subresources.build(options, registry, self.authenticator, authorizer)
-        self._chain = admission.build(options, registry)
+        self._chain = admission.build(options, registry, authorizer)
 
     async def __call__(
         self,
@@ -62,7 +62,7 @@ class Asker:
             name=name,
             query={},
             read_object=read_object,
-            patch_object=cast("Any", None),
+            read_change=cast("Any", None),
         )
         reply = await self._handlers[resource.group, plural, subresource](call)
         assert isinstance(reply, Reply)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.flowcontrol import bootstrap
+from kprov.kube.apiserver.bootstrap import priority_and_fairness
+from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
@@ -18,7 +19,7 @@ from kprov.kube.machinery.status import StatusError
 @pytest.fixture
 async def made(registry: Registry) -> AsyncIterator[Registry]:
     done = asyncio.Event()
-    task = asyncio.create_task(bootstrap.run(registry, done.set))
+    task = asyncio.create_task(priority_and_fairness.run(registry, done.set))
     await done.wait()
     yield registry
     task.cancel()
@@ -26,14 +27,14 @@ async def made(registry: Registry) -> AsyncIterator[Registry]:
 
 
 def levels(registry: Registry) -> Store:
-    return registry.store(bootstrap.GROUP, bootstrap.LEVELS)
+    return registry.store(bootstrap_objects.GROUP, bootstrap_objects.LEVELS)
 
 
 def wanted(name: str) -> dict[str, Any]:
     return next(
         obj
-        for kind, obj in bootstrap.objects()
-        if kind == bootstrap.LEVELS and obj["metadata"]["name"] == name
+        for kind, obj in bootstrap_objects.load_objects()
+        if kind == bootstrap_objects.LEVELS and obj["metadata"]["name"] == name
     )
 
 
@@ -43,7 +44,7 @@ async def change(registry: Registry, name: str, shares: int, annotation: str | N
     def changed(old: dict[str, Any] | None) -> dict[str, Any]:
         assert old is not None
         old["spec"]["limited"]["nominalConcurrencyShares"] = shares
-        annotations = {} if annotation is None else {bootstrap.ANNOTATION: annotation}
+        annotations = {} if annotation is None else {bootstrap_objects.AUTOUPDATE_ANNOTATION: annotation}
         old["metadata"]["annotations"] = annotations
         return old
 
@@ -53,11 +54,11 @@ async def change(registry: Registry, name: str, shares: int, annotation: str | N
 
 async def shares(registry: Registry, name: str) -> tuple[int, str]:
     store = levels(registry)
-    await bootstrap.ensure(store, wanted(name))
+    await priority_and_fairness.ensure(store, wanted(name))
     await store.fresh()
     obj = store.lister.get("", name)
     assert obj is not None
-    annotation = obj["metadata"]["annotations"][bootstrap.ANNOTATION]
+    annotation = obj["metadata"]["annotations"][bootstrap_objects.AUTOUPDATE_ANNOTATION]
     return obj["spec"]["limited"]["nominalConcurrencyShares"], annotation
 
 
@@ -65,20 +66,25 @@ async def test_all_are_made_and_a_second_round_changes_nothing(made: Registry) -
     store = levels(made)
     before = [obj["metadata"]["resourceVersion"] for obj in store.lister.list()]
     assert len(before) == 8
-    for kind, obj in bootstrap.objects():
-        await bootstrap.ensure(made.store(bootstrap.GROUP, kind), obj)
+    for kind, obj in bootstrap_objects.load_objects():
+        await priority_and_fairness.ensure(made.store(bootstrap_objects.GROUP, kind), obj)
     await store.fresh()
     assert [obj["metadata"]["resourceVersion"] for obj in store.lister.list()] == before
 
 
 def test_a_mandatory_one_of_another_version_is_put_right_whatever_its_annotation_says() -> None:
-    wanted = next(obj for _, obj in bootstrap.objects() if obj["metadata"]["name"] == "catch-all")
+    wanted = next(
+        obj for _, obj in bootstrap_objects.load_objects() if obj["metadata"]["name"] == "catch-all"
+    )
     stored = {**wanted, "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 99}}}
-    stored["metadata"] = {"name": "catch-all", "annotations": {bootstrap.ANNOTATION: "false"}}
-    revised = bootstrap.revise(stored, wanted, is_mandatory=True)
+    stored["metadata"] = {
+        "name": "catch-all",
+        "annotations": {bootstrap_objects.AUTOUPDATE_ANNOTATION: "false"},
+    }
+    revised = priority_and_fairness.revise(stored, wanted, is_mandatory=True)
     assert revised is not None
     assert revised["spec"] == wanted["spec"]
-    assert revised["metadata"]["annotations"][bootstrap.ANNOTATION] == "true"
+    assert revised["metadata"]["annotations"][bootstrap_objects.AUTOUPDATE_ANNOTATION] == "true"
 
 
 async def test_a_mandatory_one_is_nobodys_to_change(made: Registry) -> None:

@@ -11,11 +11,12 @@ from operator import itemgetter
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from kprov.kube.apiserver.handlers.info import is_true
-from kprov.kube.apiserver.interfaces import Authorizer, Call, Decision
+from kprov.kube.apiserver.interfaces import Authorizer, Decision
+from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.apiserver.streaming import headers, splice
 from kprov.kube.apiserver.streaming.kubelet import Address, Kubelets
 from kprov.kube.apiserver.subresources import containers
+from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject

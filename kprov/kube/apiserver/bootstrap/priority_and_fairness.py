@@ -1,8 +1,8 @@
-"""The objects that every cluster has, made and kept by the server. The table is bootstrap.yaml.
+"""The post-start hooks of priority and fairness: create and correct its objects, write their status.
 
-Mandatory ones are put right whatever someone made of them; suggested ones as long as their annotation
-apf.kubernetes.io/autoupdate-spec says so, or says nothing and nobody changed them. Source:
-apiserver/pkg/apis/flowcontrol/bootstrap and pkg/registry/flowcontrol/ensurer.
+The hook always corrects mandatory objects. It corrects the others if their annotation
+apf.kubernetes.io/autoupdate-spec is true, or if they have no annotation and nobody has changed them.
+Source: pkg/registry/flowcontrol/ensurer.
 """
 
 from __future__ import annotations
@@ -12,10 +12,16 @@ import copy
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from importlib import resources
 from typing import Any, Final
 
+from kprov.kube.apiserver.registry.flowcontrol.bootstrap_objects import (
+    AUTOUPDATE_ANNOTATION,
+    GROUP,
+    LEVELS,
+    MANDATORY,
+    SCHEMAS,
+    load_objects,
+)
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
 from kprov.kube.apiserver.registry.generic.system_context import system_context
@@ -27,11 +33,6 @@ from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
 
-GROUP: Final = "flowcontrol.apiserver.k8s.io"
-LEVELS: Final = "prioritylevelconfigurations"
-SCHEMAS: Final = "flowschemas"
-ANNOTATION: Final = "apf.kubernetes.io/autoupdate-spec"
-MANDATORY: Final = frozenset({"exempt", "catch-all"})
 _MANAGER: Final = "api-priority-and-fairness-config-producer-v1"
 _STATUS_MANAGER: Final = "api-priority-and-fairness-config-consumer-v1"
 _SECONDS: Final = 60.0
@@ -40,91 +41,10 @@ _TRUE: Final = {"1", "t", "T", "true", "TRUE", "True"}
 _FALSE: Final = {"0", "f", "F", "false", "FALSE", "False"}
 
 
-def objects() -> list[tuple[str, JsonObject]]:
-    """(plural, object), levels first, in the order in which they are made; each call gives new ones."""
-    return copy.deepcopy(_read())
-
-
-@cache
-def _read() -> list[tuple[str, JsonObject]]:
-    import yaml
-
-    text = (resources.files(__package__) / "bootstrap.yaml").read_text()
-    table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
-    found = [
-        (LEVELS, _object("PriorityLevelConfiguration", name, _level(level)))
-        for name, level in table["levels"].items()
-    ]
-    found += [
-        (SCHEMAS, _object("FlowSchema", name, _schema(schema))) for name, schema in table["schemas"].items()
-    ]
-    return found
-
-
-def _object(kind: str, name: str, spec: JsonObject) -> JsonObject:
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": kind,
-        "metadata": {"name": name, "annotations": {ANNOTATION: "true"}},
-        "spec": spec,
-    }
-
-
-def _level(level: JsonObject) -> JsonObject:
-    shares = {
-        "nominalConcurrencyShares": level["shares"],
-        "lendablePercent": level["lendable"],
-    }
-    if level["type"] == "exempt":
-        return {"type": "Exempt", "exempt": shares}
-    response: JsonObject = {"type": "Reject"}
-    if "queues" in level:
-        queues, hand, length = level["queues"]
-        queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
-        response = {"type": "Queue", "queuing": queuing}
-    return {"type": "Limited", "limited": {**shares, "limitResponse": response}}
-
-
-def _schema(schema: JsonObject) -> JsonObject:
-    rule: JsonObject = {"subjects": [_subject(text) for text in schema["subjects"]]}
-    if "resources" in schema:
-        rule["resourceRules"] = [
-            {
-                "verbs": each["verbs"],
-                "apiGroups": each["groups"],
-                "resources": each["resources"],
-                "namespaces": ["*"],
-                **({"clusterScope": True} if each.get("cluster") else {}),
-            }
-            for each in schema["resources"]
-        ]
-    if "paths" in schema:
-        verbs, urls = schema["paths"]
-        rule["nonResourceRules"] = [{"verbs": verbs, "nonResourceURLs": urls}]
-    spec: JsonObject = {
-        "priorityLevelConfiguration": {"name": schema["level"]},
-        "matchingPrecedence": schema["precedence"],
-    }
-    if "by" in schema:
-        spec["distinguisherMethod"] = {"type": schema["by"]}
-    return spec | {"rules": [rule]}
-
-
-def _subject(text: str) -> JsonObject:
-    kind, name = text.split(" ", 1)
-    if kind == "ServiceAccount":
-        namespace, _, account = name.partition("/")
-        return {"kind": kind, "serviceAccount": {"namespace": namespace, "name": account}}
-    return {"kind": kind, kind.lower(): {"name": name}}
-
-
-# keeping them
-
-
 async def run(registry: Registry, done: Callable[[], None]) -> None:
     """The post-start hook priority-and-fairness-config-producer."""
     while True:
-        for plural, wanted in objects():
+        for plural, wanted in load_objects():
             await ensure(registry.store(GROUP, plural), wanted)
         for plural in (SCHEMAS, LEVELS):
             await _remove_unwanted(registry.store(GROUP, plural), plural)
@@ -153,7 +73,7 @@ async def ensure(store: Store, wanted: JsonObject) -> None:
 def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> JsonObject | None:
     """The object as it should be; None when it is so."""
     annotations = current["metadata"].get("annotations") or {}
-    said = annotations.get(ANNOTATION)
+    said = annotations.get(AUTOUPDATE_ANNOTATION)
     if is_mandatory or said in _TRUE:
         ours = True
     elif said in _FALSE:
@@ -168,7 +88,9 @@ def revise(current: JsonObject, wanted: JsonObject, *, is_mandatory: bool) -> Js
     if spec_differs:
         revised["spec"] = wanted["spec"]
     if not told:
-        revised["metadata"]["annotations"] = annotations | {ANNOTATION: "true" if ours else "false"}
+        revised["metadata"]["annotations"] = annotations | {
+            AUTOUPDATE_ANNOTATION: "true" if ours else "false"
+        }
     return revised
 
 
@@ -189,10 +111,10 @@ def _covers(current: Any, wanted: Any) -> bool:
 
 async def _remove_unwanted(store: Store, plural: str) -> None:
     """Objects of an older release that no one has taken over."""
-    names = {obj["metadata"]["name"] for kind, obj in objects() if kind == plural}
+    names = {obj["metadata"]["name"] for kind, obj in load_objects() if kind == plural}
     for obj in store.lister.list():
         meta = obj["metadata"]
-        if meta["name"] in names or (meta.get("annotations") or {}).get(ANNOTATION) not in _TRUE:
+        if meta["name"] in names or (meta.get("annotations") or {}).get(AUTOUPDATE_ANNOTATION) not in _TRUE:
             continue
         options = DeleteOptions(uid=meta["uid"], resource_version=meta["resourceVersion"])
         try:

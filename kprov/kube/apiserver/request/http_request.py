@@ -6,16 +6,12 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from multidict import istr
 
 from kprov.kube.component_base.http11 import request as http11
 from kprov.kube.component_base.http11.answer import Answer
-
-if TYPE_CHECKING:
-    from kprov.kube.apiserver.audit.event import AuditEvent
-    from kprov.kube.apiserver.flowcontrol.level import Ticket
 
 AUDIT_ID: Final = istr("Audit-Id")
 SCHEMA_UID: Final = istr("X-Kubernetes-Pf-Flowschema-Uid")
@@ -32,6 +28,32 @@ class Seat(Protocol):
         """Harmless a second time."""
 
 
+class Ticket(Seat, Protocol):
+    """A seat of a priority level, with the schema and the level that the response headers name."""
+
+    #: Seconds in a queue.
+    waited: float
+
+    @property
+    def schema_uid(self) -> str: ...
+
+    @property
+    def level_uid(self) -> str: ...
+
+
+class AuditRecord(Protocol):
+    """The part of a request's audit event that handlers and the listener write."""
+
+    body: bytes
+    content_type: str
+
+    def started(self, code: int) -> None:
+        """Stage ResponseStarted, for long-running requests."""
+
+    def panicked(self, text: str) -> None:
+        """Stage Panic."""
+
+
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
@@ -39,7 +61,7 @@ class Request(http11.Request):
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
-        self.audit: AuditEvent | None = None
+        self.audit: AuditRecord | None = None
         self._audit_id = ""
         #: Of its credentials.
         self.warnings: Sequence[str] = ()

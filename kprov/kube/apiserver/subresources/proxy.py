@@ -13,9 +13,9 @@ import ssl
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from kprov.kube.apiserver.interfaces import Call
 from kprov.kube.apiserver.streaming import dial_errors, headers, paths, splice
 from kprov.kube.apiserver.streaming.kubelet import Kubelets, unverified
+from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer, Response
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject

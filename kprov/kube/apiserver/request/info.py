@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from kprov.kube.apiserver.request import RequestInfo
+from kprov.kube.apiserver.request.context import RequestInfo
+from kprov.kube.apiserver.request.query import is_true
 from kprov.kube.machinery.selectors import FieldSelector, SelectorError
 
 _VERBS: Final = {
@@ -116,8 +117,3 @@ def _selected(text: str) -> tuple[tuple[str, str], ...]:
     except SelectorError:
         return ()
     return tuple((term.field, term.value) for term in selector.terms if not term.negated)
-
-
-def is_true(text: str | None) -> bool:
-    """A boolean query parameter: present and neither 0 nor false, as upstream's conversion has it."""
-    return text is not None and text.lower() not in {"0", "false"}

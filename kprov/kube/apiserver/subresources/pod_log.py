@@ -11,13 +11,13 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from kprov.kube.apiserver.handlers import negotiation
-from kprov.kube.apiserver.handlers.info import is_true
-from kprov.kube.apiserver.handlers.parameters import integer
-from kprov.kube.apiserver.interfaces import Call
-from kprov.kube.apiserver.streaming import dial_errors, encodings, headers, streams
+from kprov.kube.apiserver.request import negotiation
+from kprov.kube.apiserver.request.query import is_true, parse_integer
+from kprov.kube.apiserver.streaming import dial_errors, encodings, headers
 from kprov.kube.apiserver.streaming.kubelet import Kubelets
 from kprov.kube.apiserver.subresources import containers
+from kprov.kube.apiserver.subresources import pod_streams as streams
+from kprov.kube.apiserver.subresources.call import Call
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery import field, status, timestamps
@@ -130,7 +130,7 @@ def log_query(name: str, query: Mapping[str, str]) -> list[tuple[str, str]]:
     """The kubelet's parameters. Invalid for values that make no sense, BadRequest for no numbers."""
     found = [(flag, "true") for flag in _FLAGS if is_true(query.get(flag))]
     errors = []
-    numbers = {each: integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
+    numbers = {each: parse_integer(query, each) for each in ("sinceSeconds", "tailLines", "limitBytes")}
     since_time = query.get("sinceTime")
     if since_time and not timestamps.is_valid(since_time):
         shown = status.quoted(since_time)

@@ -6,9 +6,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from kprov.kube.apiserver.handlers import kind_mismatch
 from kprov.kube.apiserver.protobuf import decode as decoder
-from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.apiserver.request import kind_mismatch
+from kprov.kube.apiserver.request.context import RequestContext
 from kprov.kube.component_base.http11.body import BrokenBodyError
 from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
 from kprov.kube.machinery.json_object import JsonObject

@@ -1,0 +1,100 @@
+"""The flow schemas and priority levels that every cluster has. The table is bootstrap_objects.yaml.
+
+Validation refuses changes to the mandatory ones, the server's post-start hook creates all of them, and
+priority and fairness uses them until they are stored.
+Source: apiserver/pkg/apis/flowcontrol/bootstrap.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from kprov.kube.machinery.json_object import JsonObject
+
+GROUP: Final = "flowcontrol.apiserver.k8s.io"
+LEVELS: Final = "prioritylevelconfigurations"
+SCHEMAS: Final = "flowschemas"
+#: Whether the server keeps the object's spec as it is in the table.
+AUTOUPDATE_ANNOTATION: Final = "apf.kubernetes.io/autoupdate-spec"
+MANDATORY: Final = frozenset({"exempt", "catch-all"})
+
+
+def load_objects() -> list[tuple[str, JsonObject]]:
+    """(plural, object), levels first, in the order in which they are made; each call returns new copies."""
+    return copy.deepcopy(_read())
+
+
+@cache
+def _read() -> list[tuple[str, JsonObject]]:
+    import yaml
+
+    text = (resources.files(__package__) / "bootstrap_objects.yaml").read_text()
+    table = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
+    found = [
+        (LEVELS, _object("PriorityLevelConfiguration", name, _level(level)))
+        for name, level in table["levels"].items()
+    ]
+    found += [
+        (SCHEMAS, _object("FlowSchema", name, _schema(schema))) for name, schema in table["schemas"].items()
+    ]
+    return found
+
+
+def _object(kind: str, name: str, spec: JsonObject) -> JsonObject:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": kind,
+        "metadata": {"name": name, "annotations": {AUTOUPDATE_ANNOTATION: "true"}},
+        "spec": spec,
+    }
+
+
+def _level(level: JsonObject) -> JsonObject:
+    shares = {
+        "nominalConcurrencyShares": level["shares"],
+        "lendablePercent": level["lendable"],
+    }
+    if level["type"] == "exempt":
+        return {"type": "Exempt", "exempt": shares}
+    response: JsonObject = {"type": "Reject"}
+    if "queues" in level:
+        queues, hand, length = level["queues"]
+        queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
+        response = {"type": "Queue", "queuing": queuing}
+    return {"type": "Limited", "limited": {**shares, "limitResponse": response}}
+
+
+def _schema(schema: JsonObject) -> JsonObject:
+    rule: JsonObject = {"subjects": [_subject(text) for text in schema["subjects"]]}
+    if "resources" in schema:
+        rule["resourceRules"] = [
+            {
+                "verbs": each["verbs"],
+                "apiGroups": each["groups"],
+                "resources": each["resources"],
+                "namespaces": ["*"],
+                **({"clusterScope": True} if each.get("cluster") else {}),
+            }
+            for each in schema["resources"]
+        ]
+    if "paths" in schema:
+        verbs, urls = schema["paths"]
+        rule["nonResourceRules"] = [{"verbs": verbs, "nonResourceURLs": urls}]
+    spec: JsonObject = {
+        "priorityLevelConfiguration": {"name": schema["level"]},
+        "matchingPrecedence": schema["precedence"],
+    }
+    if "by" in schema:
+        spec["distinguisherMethod"] = {"type": schema["by"]}
+    return spec | {"rules": [rule]}
+
+
+def _subject(text: str) -> JsonObject:
+    kind, name = text.split(" ", 1)
+    if kind == "ServiceAccount":
+        namespace, _, account = name.partition("/")
+        return {"kind": kind, "serviceAccount": {"namespace": namespace, "name": account}}
+    return {"kind": kind, kind.lower(): {"name": name}}

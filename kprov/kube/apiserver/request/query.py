@@ -1,0 +1,45 @@
+"""Query parameters of the types that the verbs' options have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from multidict import MultiMapping
+
+from kprov.kube.machinery import field, status
+
+INT64: Final = 1 << 63
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+
+
+def is_true(text: str | None) -> bool:
+    """A boolean query parameter: present and neither 0 nor false, as upstream's conversion has it."""
+    return text is not None and text.lower() not in {"0", "false"}
+
+
+def all_values(query: Mapping[str, str], name: str) -> list[str]:
+    """All values of a parameter."""
+    if isinstance(query, MultiMapping):
+        return list(query.getall(name, ()))
+    return [query[name]] if name in query else []
+
+
+def parse_integer(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter of Go's type int64. Raises StatusError 400."""
+    text = query.get(name)
+    if text is None:
+        return None
+    if not _INTEGER.fullmatch(text):
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: invalid syntax")
+    number = int(text)
+    if not -INT64 <= number < INT64:
+        raise status.bad_request(f"strconv.ParseInt: parsing {status.quoted(text)}: value out of range")
+    return number
+
+
+def dry_run_errors(values: list[str]) -> list[field.FieldError]:
+    if all(each == "All" for each in values):
+        return []
+    return [field.not_supported("dryRun", values, ["All"])]

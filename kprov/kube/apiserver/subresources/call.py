@@ -1,0 +1,62 @@
+"""The request that a subresource's handler answers, and its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kprov.kube.apiserver.interfaces import Admission
+from kprov.kube.apiserver.registry.registry import Registry
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.resources import Resource, Subresource
+
+if TYPE_CHECKING:
+    from kprov.kube.component_base.http11.answer import Answer
+    from kprov.kube.component_base.http11.request import Request
+
+#: From the subresource's present object to the one that the request asks for. A store calls it again when
+#: another write came first.
+Change = Callable[[JsonObject], JsonObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An object to be sent as the client asked for it (JSON, YAML, Table), with an HTTP status."""
+
+    obj: JsonObject
+    status: int = 200
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to a subresource, or to a resource that is never stored (reviews, bindings).
+
+    `query` holds the request's query parameters (first value wins). `request` gives headers, method, body
+    stream and transport; a handler that streams or upgrades starts its own Stream and returns it.
+    `tail` is the path behind the subresource ("/healthz" in .../proxy/healthz), "" where there is none.
+    """
+
+    request: Request
+    context: RequestContext
+    registry: Registry
+    admission: Admission
+    resource: Resource
+    subresource: Subresource | None
+    namespace: str
+    name: str
+    query: Mapping[str, str]
+    tail: str = ""
+    read_object: Callable[[], Awaitable[JsonObject]] = field(kw_only=True)
+    """The decoded body, checked against the subresource's kind; raises StatusError 400, 413, 415."""
+    read_change: Callable[[], Awaitable[Change]] = field(kw_only=True)
+    """For PUT and PATCH: reads the body once and returns the change. Raises as read_object, and 422."""
+
+
+#: Gives a Reply, or a response that it has sent itself. Verb: call.context.info.verb.
+SubresourceHandler = Callable[[Call], Awaitable["Reply | Answer"]]
+
+#: By (group, plural, subresource); subresource "" for resources that are only created (TokenReview ...).
+#: /status of every resource and /finalize of namespaces are served by the server itself and need no entry.
+SubresourceHandlers = Mapping[tuple[str, str, str], SubresourceHandler]
