@@ -3,17 +3,15 @@
 import builtins
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import orjson
 
 from kprov.kube.api.decoding import ViewDecoder
 from kprov.kube.api.meta import ListMeta
+from kprov.kube.client.api_connection import ApiConnection
 from kprov.kube.client.errors import ApiError
-
-if TYPE_CHECKING:
-    from kprov.kube.client.rest import RestClient
 
 Object = TypeVar("Object")
 
@@ -77,7 +75,7 @@ class ResourceClient(Generic[Object]):
     """
 
     def __init__(
-        self, client: "RestClient", group: str, version: str, plural: str, view: type[Object]
+        self, client: ApiConnection, group: str, version: str, plural: str, view: type[Object]
     ) -> None:
         self.client = client
         self.group = group

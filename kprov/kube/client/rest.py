@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from kprov.kube.client import kubeconfig
+from kprov.kube.client.api_connection import Body, Params
 from kprov.kube.client.errors import ApiError, TransportError
 from kprov.kube.client.ratelimit import TokenBucket
 from kprov.kube.client.resource import ResourceClient
@@ -21,8 +22,6 @@ from kprov.kube.client.transport import Transport
 log = logging.getLogger(__name__)
 
 Object = TypeVar("Object")
-Body = dict[str, Any] | list[Any] | bytes | msgspec.Struct
-Params = Mapping[str, str | int | float | bool]
 
 # client-go gives up after as many answers that ask for patience.
 _RETRIES_AFTER_BUSY: Final = 10
