@@ -18,10 +18,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
-from kprov.kube.machinery import field, schema
+from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError, Verbatim
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.schema_types import ANY_NODE, Kind, Node
+from kprov.kube.machinery.schema import object_schema
+from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
 
 _ZEROS: Final[dict[str, Any]] = {"s": "", "i": 0, "b": False, "n": None, "q": "0"}
 #: In a path: a place or a key.
@@ -70,9 +71,9 @@ def _retold(error: FieldError, node: Node) -> FieldError:
     return replace(error, detail=error.detail.replace(field.shown(error.document), text, 1))
 
 
-def at(gvk: schema.Gvk, *path: str) -> Node:
+def at(gvk: object_schema.Gvk, *path: str) -> Node:
     """The type of a kind's field; of a list its items'."""
-    node = schema.builtin().node(gvk)
+    node = object_schema.builtin().node(gvk)
     for name in path:
         node = node.fields[name]
         node = node.item or ANY_NODE if node.kind is Kind.LIST else node

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 
-from kprov.kube.machinery.go_json import written
+from kprov.kube.machinery.go_text.go_json import written
 
 DECIMAL_SI, BINARY_SI, DECIMAL_EXPONENT = "DecimalSI", "BinarySI", "DecimalExponent"
 

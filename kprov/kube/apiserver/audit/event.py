@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
 from kprov.kube.apiserver.request import RequestInfo, UserInfo, http_request
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 
 #: Takes a finished line of the log.

@@ -10,7 +10,8 @@ import time
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
-from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 
 #: Clocks of API servers may differ by so much, as upstream's jwt.DefaultLeeway.

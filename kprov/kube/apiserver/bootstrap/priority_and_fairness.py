@@ -27,8 +27,9 @@ from kprov.kube.apiserver.registry.generic.store import DeleteOptions, Store
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import managed_fields, timestamps
+from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.status import StatusError
 
 log = logging.getLogger(__name__)
@@ -172,7 +173,7 @@ async def _tell(store: Store, obj: JsonObject, levels: set[str]) -> None:
             "metadata": {"name": name},
             "status": {"conditions": [condition]},
         }
-        return managed_fields.apply(
+        return field_ownership.apply(
             old,
             applied,
             store.resource.gvk,

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
 

@@ -7,9 +7,10 @@ from typing import Final
 
 import orjson
 
-from kprov.kube.machinery import go_json, schema, zero_values
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema import object_schema, zero_values
 
 #: How upstream's protobuf begins.
 _PROTOBUF: Final = b"k8s\x00"
@@ -43,7 +44,7 @@ def read(key: str, value: bytes, resource: Resource, default: Callable[[JsonObje
 
 def _plain(obj: JsonObject, resource: Resource) -> None:
     """Change it in place to what decoding into Go's types and encoding again would give, or ValueError."""
-    built_in = schema.builtin()
+    built_in = object_schema.builtin()
     if not built_in.knows(resource.gvk):
         return
     report = built_in.prune(obj, resource.gvk)

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
 
 _VERSION: Final = "meta.k8s.io/v1"
 _FOREIGN: Final = re.compile(r"[^A-Za-z0-9_-]")

@@ -12,8 +12,9 @@ from kprov.kube.apiserver.registry.generic import delete_options
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.request import body
 from kprov.kube.apiserver.request.query import all_values, is_true, parse_integer
-from kprov.kube.machinery import schema, status
+from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.schema import object_schema
 
 _KIND: Final = "DeleteOptions"
 _SCHEME: Final = "pkg/apis/meta/internalversion/scheme/register.go:27"
@@ -38,7 +39,7 @@ def _of_body(data: bytes, content_type: str) -> JsonObject:
         version = found.get("apiVersion") or "v1"
         text = f"no kind {status.quoted(kind)} is registered for version {status.quoted(version)} in scheme"
         raise status.bad_request(f'{text} "{_SCHEME}"')
-    report = schema.builtin().prune(found, ("", "v1", _KIND))
+    report = object_schema.builtin().prune(found, ("", "v1", _KIND))
     if report.errors:
         raise status.bad_request(report.errors[0])
     return dict(found)

@@ -11,9 +11,12 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.apiserver.request import RequestContext, body
-from kprov.kube.machinery import duplicates, field, go_json, patch, restoring, schema, status
+from kprov.kube.machinery import field, status
+from kprov.kube.machinery.go_text import duplicate_fields, go_json
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.patch import patch_types
 from kprov.kube.machinery.resources import api_version
+from kprov.kube.machinery.schema import object_schema, typed_conversion
 
 Gvk = tuple[str, str, str]
 
@@ -23,13 +26,13 @@ _OPERATION: Final = {"op", "path", "from", "value"}
 def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
     """Texts of fields that the patch's own text gives twice, and of those that operations do not have."""
     unknown: set[str] = set()
-    if content_type == patch.JSON_PATCH and isinstance(document, list):
+    if content_type == patch_types.JSON_PATCH and isinstance(document, list):
         for index, operation in enumerate(document):
             unknown |= {f"[{index}].{name}" for name in operation if name not in _OPERATION}
-    if not unknown and duplicates.has_as_many(data, document):
+    if not unknown and duplicate_fields.has_as_many(data, document):
         return []
-    found = duplicates.in_order(data, unknown)
-    return [f"json patch {text}" for text in found] if content_type == patch.JSON_PATCH else found
+    found = duplicate_fields.in_order(data, unknown)
+    return [f"json patch {text}" for text in found] if content_type == patch_types.JSON_PATCH else found
 
 
 def check(
@@ -61,10 +64,10 @@ def check(
     why = None
     if shown is not None:
         # A strategic patch is merged as a document, and read as a type without any JSON.
-        node = schema.builtin().node(gvk)
-        why = restoring.problem(node, found)
-        found = restoring.restore(node, found)
-    report = schema.builtin().prune(found, gvk, None)
+        node = object_schema.builtin().node(gvk)
+        why = typed_conversion.problem(node, found)
+        found = typed_conversion.restore(node, found)
+    report = object_schema.builtin().prune(found, gvk, None)
     if report.errors:
         raise _refusal(whole, shown, why or report.errors[0])
     texts = remarked + report.strict_errors

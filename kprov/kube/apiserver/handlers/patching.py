@@ -13,29 +13,22 @@ from kprov.kube.apiserver.handlers import patch_field_checks
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.request import RequestContext, body
 from kprov.kube.apiserver.request.query import is_true
-from kprov.kube.machinery import (
-    duplicates,
-    field,
-    go_json,
-    last_applied,
-    managed_fields,
-    patch,
-    restoring,
-    schema,
-    status,
-    structured_check,
-)
+from kprov.kube.machinery import field, status
+from kprov.kube.machinery.go_text import duplicate_fields, go_json
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership, last_applied, structured_check
+from kprov.kube.machinery.patch import patch_types
+from kprov.kube.machinery.patch.strategic_remains import remains
 from kprov.kube.machinery.resources import find
-from kprov.kube.machinery.strategic_remains import remains
+from kprov.kube.machinery.schema import object_schema, typed_conversion
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
 
 Gvk = tuple[str, str, str]
 
-_JSON_TYPES: Final = (patch.JSON_PATCH, patch.MERGE_PATCH, patch.STRATEGIC_MERGE_PATCH)
-_TYPES: Final = (*_JSON_TYPES, patch.APPLY_YAML)
+_JSON_TYPES: Final = (patch_types.JSON_PATCH, patch_types.MERGE_PATCH, patch_types.STRATEGIC_MERGE_PATCH)
+_TYPES: Final = (*_JSON_TYPES, patch_types.APPLY_YAML)
 
 
 def check_type(text: str) -> None:
@@ -72,7 +65,7 @@ def changer(
     content_type: one that `check_type` takes. Raises StatusError 400, 422.
     """
     validation = query.get("fieldValidation", "")
-    if content_type == patch.APPLY_YAML:
+    if content_type == patch_types.APPLY_YAML:
         return _applier(context, gvk, data, query, subresource, validation), True
     if "force" in query:
         error = field.forbidden("force", "may not be specified for non-apply patch")
@@ -85,14 +78,14 @@ def changer(
         assert old is not None
         document = _document(data, content_type)
         shown = None
-        if content_type == patch.STRATEGIC_MERGE_PATCH and document is not None:
-            shown = partial(remains, old, document, schema.builtin().node(gvk))
-        if content_type == patch.JSON_PATCH:
-            result = patch.json_patch(old, document)
-        elif content_type == patch.MERGE_PATCH:
-            result = patch.merge_patch(old, document)
+        if content_type == patch_types.STRATEGIC_MERGE_PATCH and document is not None:
+            shown = partial(remains, old, document, object_schema.builtin().node(gvk))
+        if content_type == patch_types.JSON_PATCH:
+            result = patch_types.json_patch(old, document)
+        elif content_type == patch_types.MERGE_PATCH:
+            result = patch_types.merge_patch(old, document)
         else:
-            result = patch.strategic_merge_patch(old, document, gvk)
+            result = patch_types.strategic_merge_patch(old, document, gvk)
         remarked = patch_field_checks.remarks(data, document, content_type) if mode != "Ignore" else []
         # A second try is not to warn a second time.
         context.warnings[:] = warned
@@ -107,7 +100,7 @@ def _document(data: bytes, content_type: str) -> Any:
         return go_json.loads(data)
     except go_json.JsonError as error:
         # Upstream reads a strategic merge patch in another place than the two others.
-        prefix = "" if content_type == patch.STRATEGIC_MERGE_PATCH else "error decoding patch: "
+        prefix = "" if content_type == patch_types.STRATEGIC_MERGE_PATCH else "error decoding patch: "
         raise status.bad_request(f"{prefix}{error}") from None
 
 
@@ -139,7 +132,7 @@ def _applier(
     context.applied = True
 
     def change(old: JsonObject | None) -> JsonObject:
-        merged = managed_fields.apply(
+        merged = field_ownership.apply(
             old, applied, gvk, manager=manager, force=force, subresource=subresource, ignored=ignored
         )
         if old is None:
@@ -149,8 +142,10 @@ def _applier(
                 text = f"uid mismatch: the provided object specified uid {metadata['uid']}"
                 raise status.conflict(resource, info.name, f"{text}, and no existing object was found")
         # It was merged as it was sent: "1000m" for "1" is a change, and null a value.
-        result: JsonObject = restoring.restore(schema.builtin().node(gvk), patch.copied(merged))
-        schema.builtin().prune(result, gvk, None)
+        result: JsonObject = typed_conversion.restore(
+            object_schema.builtin().node(gvk), patch_types.copied(merged)
+        )
+        object_schema.builtin().prune(result, gvk, None)
         if annotation is not None:
             last_applied.keep_up(result, annotation)
         return result
@@ -170,10 +165,12 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
     """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
     mode = body.validation_mode(validation)
     applied = body.identified(document, gvk)
-    refusal = structured_check.refusal(schema.builtin().node(gvk), applied, gvk)
-    node = schema.builtin().node(gvk)
-    why = restoring.problem(node, applied)
-    report = schema.builtin().prune(restoring.restore(node, patch.copied(applied)), gvk, None)
+    refusal = structured_check.refusal(object_schema.builtin().node(gvk), applied, gvk)
+    node = object_schema.builtin().node(gvk)
+    why = typed_conversion.problem(node, applied)
+    report = object_schema.builtin().prune(
+        typed_conversion.restore(node, patch_types.copied(applied)), gvk, None
+    )
     if refusal is not None and (report.errors or report.unknown_fields):
         raise refusal
     if report.errors:
@@ -184,7 +181,7 @@ def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, valida
             f"unable to convert unstructured object to {kind}: {why or report.errors[0]}"
         )
     applied["metadata"] = applied.get("metadata") or {}
-    twice = [] if mode == "Ignore" else duplicates.yaml_duplicates(data)
+    twice = [] if mode == "Ignore" else duplicate_fields.yaml_duplicates(data)
     if twice:
         text = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  "
         text += "\n  ".join(twice)

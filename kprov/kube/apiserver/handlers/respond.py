@@ -16,8 +16,9 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.request.negotiation import JSON, YAML, Form
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import go_json, printers
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.printers import tables as printer_tables
 from kprov.kube.machinery.resources import Resource, split_api_version
 from kprov.kube.machinery.status import StatusError, bad_request, failure, quoted
 
@@ -86,9 +87,9 @@ async def compressed(request: Request, response: Response) -> Response:
 def document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
     """Any JSON document in the form asked for."""
     if form.media_type == YAML:
-        from kprov.kube.machinery import go_yaml_text
+        from kprov.kube.machinery.go_text import yaml_writer
 
-        return Response(body=go_yaml_text.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
+        return Response(body=yaml_writer.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
     # Go ends a document with a line feed, but not one that it indents.
     option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
     return Response(body=go_json.dumps(obj, option), status=code, headers=headers(JSON, warnings))
@@ -131,17 +132,17 @@ def formed(
             objects = [named | item for item in obj["items"]] if "items" in obj else objects
             kind = None
         include = include_object or "Metadata"
-        table = printers.table(resource, objects, metadata, include, kind=kind, shown=shown)
+        table = printer_tables.table(resource, objects, metadata, include, kind=kind, shown=shown)
         return versioned(table, form.version)
     version = f"meta.k8s.io/{form.version}"
     if "items" in obj:
         if form.kind == "PartialObjectMetadata":
             raise _other_form(form, "a list", resource, obj)
-        items = [printers.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
+        items = [printer_tables.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
         return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items or None}
     if form.kind == "PartialObjectMetadataList":
         raise _other_form(form, "not a list", resource, obj)
-    return printers.partial_metadata(obj) | {"apiVersion": version}
+    return printer_tables.partial_metadata(obj) | {"apiVersion": version}
 
 
 def _other_form(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:

@@ -33,8 +33,9 @@ from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.apiserver.subresources.call import Call, Change, Reply, SubresourceHandlers
 from kprov.kube.component_base.http11.answer import Answer
-from kprov.kube.machinery import printers, status
+from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.printers import tables as printer_tables
 from kprov.kube.machinery.resources import Resource, find
 
 #: Subresources that the generic store answers for.
@@ -140,7 +141,9 @@ class Verbs:
                 metadata["remainingItemCount"] = listed.remaining
         objects = (view.shown(entry, form) for entry in listed.entries)
         if form.kind == "Table":
-            table = printers.table(resource, objects, metadata, include or "Metadata", shown=view.outgoing)
+            table = printer_tables.table(
+                resource, objects, metadata, include or "Metadata", shown=view.outgoing
+            )
             return respond.versioned(table, form.version)
         listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:

@@ -11,7 +11,7 @@ from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.conversion.table import Conversion
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.managed_fields import without_managed_fields
+from kprov.kube.machinery.managed_fields.field_ownership import without_managed_fields
 from kprov.kube.machinery.resources import Resource
 
 

@@ -22,7 +22,9 @@ from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.negotiation import Form
 from kprov.kube.component_base.http11.answer import Answer, Stream, chunk
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import go_json, printers, status
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.printers import tables as printer_tables
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.websocket import WebSocket
@@ -73,7 +75,7 @@ class _Encoder:
         if self._form.kind == "Table":
             obj = self._table(obj)
         elif self._form.kind:
-            obj = printers.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
+            obj = printer_tables.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
         return go_json.dumps({"type": type_, "object": obj}) + b"\n"
 
     def _table(self, obj: dict[str, Any]) -> dict[str, Any]:
@@ -81,11 +83,11 @@ class _Encoder:
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         # A bookmark has no name, of which cells are made.
         named = obj | {"metadata": {"name": "", **obj["metadata"]}}
-        made = printers.table(self._view.resource, [named], metadata, "None", columns)
+        made = printer_tables.table(self._view.resource, [named], metadata, "None", columns)
         if self._columns_sent:
             made["columnDefinitions"] = None
         if self._include == "Metadata":
-            made["rows"][0]["object"] = printers.partial_metadata(obj)
+            made["rows"][0]["object"] = printer_tables.partial_metadata(obj)
         elif self._include == "Object":
             # A bookmark is of the client's version already.
             served = obj["apiVersion"] == self._view.resource.api_version

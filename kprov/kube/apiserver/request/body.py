@@ -10,9 +10,11 @@ from kprov.kube.apiserver.protobuf import decode as decoder
 from kprov.kube.apiserver.request import kind_mismatch
 from kprov.kube.apiserver.request.context import RequestContext
 from kprov.kube.component_base.http11.body import BrokenBodyError
-from kprov.kube.machinery import duplicates, field, go_json, go_yaml, schema, status
+from kprov.kube.machinery import field, status
+from kprov.kube.machinery.go_text import duplicate_fields, go_json, go_yaml
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import api_version
+from kprov.kube.machinery.schema import object_schema
 
 if TYPE_CHECKING:
     from kprov.kube.component_base.http11.request import Request
@@ -162,9 +164,9 @@ def check(
     mode = validation_mode(validation)
     if mode == "Ignore":
         data = None
-    report = schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
+    report = object_schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
     if data is not None and content_type == YAML:
-        report.duplicate_keys = duplicates.yaml_duplicates(data)
+        report.duplicate_keys = duplicate_fields.yaml_duplicates(data)
     refusal = report.bad_request_text(gvk, strict=mode == "Strict")
     if refusal is not None:
         raise status.bad_request(refusal)

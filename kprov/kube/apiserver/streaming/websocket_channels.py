@@ -19,7 +19,8 @@ from kprov.kube.component_base import spdy
 from kprov.kube.component_base.http11.answer import Answer
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.websocket import HandshakeError, WebSocket
-from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
 
 #: The only protocol of WebSockets that can end one direction of a channel.
 V5: Final = "v5.channel.k8s.io"

@@ -13,9 +13,12 @@ from kprov.kube.apiserver.registry.generic.metadata import precondition_failed, 
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources import scale_owners
 from kprov.kube.apiserver.subresources.call import Call, Reply
-from kprov.kube.machinery import field, managed_fields, patch, schema, status, zero_values
+from kprov.kube.machinery import field, status
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership
+from kprov.kube.machinery.patch import patch_types
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema import object_schema, zero_values
 from kprov.kube.machinery.selectors import LabelSelector, SelectorError
 
 #: (group, plural) of what can be scaled.
@@ -42,12 +45,12 @@ async def scale(call: Call) -> Reply:
         owners = metadata.get("managedFields")
         if owners:
             current["metadata"]["managedFields"] = scale_owners.of_scale(owners, store.resource.api_version)
-        live = patch.copied(current)
+        live = patch_types.copied(current)
         new = wanted(current)
         if not call.context.applied:
             manager = call.context.manager
-            zero_values.normalize(new, schema.builtin().node(_SCALE))  # nobody owns no replicas
-            managed_fields.update(live, new, _SCALE, manager=manager, subresource="scale")
+            zero_values.normalize(new, object_schema.builtin().node(_SCALE))  # nobody owns no replicas
+            field_ownership.update(live, new, _SCALE, manager=manager, subresource="scale")
         taken = new["metadata"].get("managedFields")
         if owners or taken:
             metadata["managedFields"] = scale_owners.of_workload(owners, taken, store.resource.api_version)

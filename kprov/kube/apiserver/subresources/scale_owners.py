@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from kprov.kube.machinery import managed_entries
 from kprov.kube.machinery.json_object import JsonObject
-from kprov.kube.machinery.managed_entries import Entry
+from kprov.kube.machinery.managed_fields import entries as managed_entries
+from kprov.kube.machinery.managed_fields.entries import Entry
 
 #: The same path in a Scale and in each of the workloads.
 _REPLICAS: Final = ("f:spec", "f:replicas")

@@ -14,8 +14,9 @@ from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.subresources.call import Call, Reply
-from kprov.kube.machinery import field, managed_fields, status, timestamps
+from kprov.kube.machinery import field, status, timestamps
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership
 
 _SHORTEST, _LONGEST = 600, 1 << 32
 _DEFAULT: Final = 3600
@@ -51,7 +52,7 @@ class TokenRequest:
         spec = request.setdefault("spec", {})
         if spec.get("expirationSeconds") is None:
             spec["expirationSeconds"] = _DEFAULT
-        managed_fields.update(None, request, _GVK, manager=call.context.manager, subresource="token")
+        field_ownership.update(None, request, _GVK, manager=call.context.manager, subresource="token")
         await call.admission.admit(attributes)
         _check_name(given, call)
         account = await self._registry.store("", "serviceaccounts").get(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from kprov.kube.api.apps import ControllerRevision
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 
 HASH_LABEL: Final = "controller-revision-hash"
 

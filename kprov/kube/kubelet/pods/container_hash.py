@@ -1,7 +1,7 @@
 """The hash by which a kubelet notices that a container's definition changed (kubecontainer.HashContainer)."""
 
 from kprov.kube.kubelet.pods.pod_queries import Container
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 
 _OFFSET_BASIS = 0x811C9DC5
 _PRIME = 0x01000193

@@ -13,7 +13,7 @@ from kprov.kube.kubelet.pods.container_hash import container_hash
 from kprov.kube.kubelet.pods.expansion import expand
 from kprov.kube.kubelet.pods.pod_queries import Container, Pod
 from kprov.kube.kubelet.runtime import security_context
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 
 
 def make(

@@ -14,7 +14,8 @@ from kprov.kube.client import InformerFactory, RestClient
 from kprov.kube.client.kubeconfig import ClientConfig
 from kprov.kube.controller_manager import options, registry
 from kprov.kube.controller_manager.context import Context
-from kprov.kube.machinery import patch, resources, timestamps
+from kprov.kube.machinery import resources, timestamps
+from kprov.kube.machinery.patch import patch_types
 from tests.unit.kube.http_server import served
 
 WORDS = """namespaces pods services endpoints nodes configmaps serviceaccounts secrets deployments replicasets
@@ -73,7 +74,7 @@ class ApiServer:
     async def change(self, plural: str, name: str, body: Document, namespace: str = "default") -> Document:
         """Merge into any part, as if some component had written it."""
         key = (plural, namespace if self.resources[plural].namespaced else "", name)
-        return await self._update(key, patch.merge_patch(self.objects[key], body), "any")
+        return await self._update(key, patch_types.merge_patch(self.objects[key], body), "any")
 
     async def delete(self, key: tuple[str, str, str], policy: str = "Background") -> Document:
         obj = copy.deepcopy(self.objects[key])
@@ -156,9 +157,9 @@ class ApiServer:
             old = copy.deepcopy(self.objects[key])
             if "strategic" in request.headers["Content-Type"]:
                 r = self.resources[plural]
-                new = patch.strategic_merge_patch(old, document, (r.group, r.version, r.kind))
+                new = patch_types.strategic_merge_patch(old, document, (r.group, r.version, r.kind))
             else:
-                new = patch.merge_patch(old, document)
+                new = patch_types.merge_patch(old, document)
             return reply(await self._update(key, new, subresource))
         if request.method == "PUT":
             return reply(await self._update(key, document, subresource))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from kprov.kube.controller_manager.daemonset.revisions import HASH_LABEL, revision_patch
-from kprov.kube.machinery import go_json
+from kprov.kube.machinery.go_text import go_json
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}], "phase": "Running"}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kprov.kube.machinery import field, internal_types, schema
+from kprov.kube.machinery import field, internal_types
+from kprov.kube.machinery.schema import object_schema
 
 POD = ("", "v1", "Pod")
 SPEC = internal_types.at(POD, "spec")
@@ -47,7 +48,7 @@ def test_a_difference_is_that_of_the_two_documents() -> None:
 
 
 def test_errors_are_told_again_with_the_type_of_their_field() -> None:
-    role = schema.builtin().node(("rbac.authorization.k8s.io", "v1", "RoleBinding"))
+    role = object_schema.builtin().node(("rbac.authorization.k8s.io", "v1", "RoleBinding"))
     errors = [
         field.invalid("roleRef", {"name": "n", "kind": "Role", "apiGroup": "g"}, "cannot change roleRef"),
         field.invalid("metadata.labels[a.b/c]", {"b": "1", "a": "2"}, "no"),

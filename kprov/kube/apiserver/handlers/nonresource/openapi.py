@@ -20,14 +20,18 @@ import orjson
 from kprov.kube.apiserver.request.negotiation import media_types
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import openapi, openapi_proto
+from kprov.kube.machinery.openapi import documents as openapi_documents
+from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
 from kprov.kube.machinery.resources import Resource
 
 V2: Final = "/openapi/v2"
 V3: Final = "/openapi/v3"
 JSON: Final = "application/json"
 #: client-go asks with an @ that RFC 6838 does not allow.
-_PROTOBUF: Final = (openapi_proto.MEDIA_TYPE, openapi_proto.MEDIA_TYPE.replace("spec.v2.v1", "spec.v2@v1"))
+_PROTOBUF: Final = (
+    openapi_protobuf.MEDIA_TYPE,
+    openapi_protobuf.MEDIA_TYPE.replace("spec.v2.v1", "spec.v2@v1"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +88,14 @@ class OpenApi:
     def _maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
         """What makes the document of a path, and its ETag where that is known before it is made."""
         if path == V2:
-            return partial(openapi.v2, self._resources), ""
+            return partial(openapi_documents.v2, self._resources), ""
         if path == V3:
-            return lambda: orjson.dumps(openapi.v3_index(self._resources)), ""
+            return lambda: orjson.dumps(openapi_documents.v3_index(self._resources)), ""
         for resource in self._resources:
             if path == f"{V3}{resource.api_path}":
                 group, version = resource.group, resource.version
-                etag = openapi.etag(group, version, self._resources)
-                return partial(openapi.v3, group, version, self._resources), etag
+                etag = openapi_documents.etag(group, version, self._resources)
+                return partial(openapi_documents.v3, group, version, self._resources), etag
         return None, ""
 
 
@@ -101,13 +105,13 @@ def _media_type(accept: str, *, is_v2: bool) -> str:
         if media_type in {"*/*", "application/*", JSON}:
             return JSON
         if is_v2 and media_type in _PROTOBUF:
-            return openapi_proto.MEDIA_TYPE
+            return openapi_protobuf.MEDIA_TYPE
     return ""
 
 
 def _made(maker: Callable[[], bytes], etag: str, *, as_protobuf: bool) -> _Kept:
     body = maker()
     if as_protobuf:
-        body = openapi_proto.encode(orjson.loads(body))
+        body = openapi_protobuf.encode(orjson.loads(body))
     etag = etag or hashlib.sha512(body, usedforsecurity=False).hexdigest().upper()
     return _Kept(gzip.compress(body, 6), etag)

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kprov.kube.apiserver.authn import service_accounts
 from kprov.kube.apiserver.request.negotiation import check_route
 from kprov.kube.component_base.http11.answer import Response
-from kprov.kube.machinery import go_json, status
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
 
 CONFIGURATION_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"

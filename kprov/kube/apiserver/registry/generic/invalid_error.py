@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kprov.kube.machinery import internal_types, status, zero_values
+from kprov.kube.machinery import internal_types, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
-from kprov.kube.machinery.schema_types import Node
+from kprov.kube.machinery.schema import zero_values
+from kprov.kube.machinery.schema.nodes import Node
 
 Judge = Callable[[], Sequence[FieldError]]
 

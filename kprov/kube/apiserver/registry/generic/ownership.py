@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from kprov.kube.apiserver.registry.generic import reset_fields
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import managed_fields, schema, zero_values
 from kprov.kube.machinery.conversion import table as conversions
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema import object_schema, zero_values
 
 
 class Ownership:
@@ -50,7 +51,7 @@ class Ownership:
         info = context.info
         used = self._others.get((info.api_group, info.api_version)) if self._others else None
         if used is None:
-            managed_fields.update(
+            field_ownership.update(
                 old, obj, self._resource.gvk, manager=manager, subresource=subresource, ignored=ignored
             )
             return
@@ -58,7 +59,7 @@ class Ownership:
         after = self._served(obj, used)
         if obj["metadata"].get("managedFields") == []:
             after["metadata"]["managedFields"] = []  # which says that nobody owns anything
-        managed_fields.update(
+        field_ownership.update(
             before, after, used.gvk, manager=manager, subresource=subresource, ignored=ignored
         )
         obj["metadata"].pop("managedFields", None)
@@ -67,5 +68,5 @@ class Ownership:
 
     def _served(self, obj: JsonObject, used: Resource) -> JsonObject:
         found = conversions.convert(obj, self._resource.gvk, used.gvk)
-        zero_values.normalize(found, schema.builtin().node(used.gvk))
+        zero_values.normalize(found, object_schema.builtin().node(used.gvk))
         return found

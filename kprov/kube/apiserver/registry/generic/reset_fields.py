@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.machinery.field_set import Path
+from kprov.kube.machinery.managed_fields.field_set import Path
 from kprov.kube.machinery.resources import Resource
 
 _SPEC: Final = (("f:spec",),)

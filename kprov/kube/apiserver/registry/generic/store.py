@@ -36,10 +36,12 @@ from kprov.kube.apiserver.storage.interface import (
     Stored,
     UnavailableError,
 )
-from kprov.kube.machinery import field, managed_fields, names, schema, status, zero_values
+from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_ownership
 from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema import object_schema, zero_values
 
 __all__ = ["DeleteOptions", "Lister", "OnChange", "Store"]
 
@@ -70,7 +72,7 @@ class Store(ReadStore):
         self.strategy = strategy
         self.admission: Admission | None = None
         self._ttl = ttl
-        self._node = schema.builtin().node(resource.gvk)
+        self._node = object_schema.builtin().node(resource.gvk)
         self._ownership = Ownership(resource)
 
     async def create(
@@ -440,7 +442,7 @@ def _same(obj: JsonObject, old: JsonObject) -> bool:
     """Whether nothing is to be written; a manager's time alone is nothing."""
     if obj == old:
         return True
-    if managed_fields.without_managed_fields(obj) != managed_fields.without_managed_fields(old):
+    if field_ownership.without_managed_fields(obj) != field_ownership.without_managed_fields(old):
         return False
     return _owners(obj) == _owners(old)
 

@@ -13,8 +13,9 @@ import orjson
 
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.strategies.group_rules import immutable
-from kprov.kube.machinery import field, go_json, names
+from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
 
 _MAX_BYTES: Final = 1024 * 1024

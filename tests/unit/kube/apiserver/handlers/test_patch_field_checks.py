@@ -9,7 +9,7 @@ import pytest
 
 from kprov.kube.apiserver.handlers import patching
 from kprov.kube.apiserver.request import RequestContext, RequestInfo, UserInfo
-from kprov.kube.machinery import patch
+from kprov.kube.machinery.patch import patch_types
 from kprov.kube.machinery.status import StatusError
 
 GVK = ("apps", "v1", "Deployment")
@@ -34,12 +34,12 @@ def patched(data: bytes, content_type: str, **query: str) -> tuple[dict[str, Any
     ("content_type", "data", "warnings"),
     [
         (
-            patch.MERGE_PATCH,
+            patch_types.MERGE_PATCH,
             b'{"spec":{"paused":true,"paused":false,"foo":1},"bar":2}',
             ['duplicate field "spec.paused"', 'unknown field "bar"', 'unknown field "spec.foo"'],
         ),
         (
-            patch.JSON_PATCH,
+            patch_types.JSON_PATCH,
             b'[{"op":"add","op":"add","path":"/spec/foo","value":1,"why":2}]',
             [
                 'json patch duplicate field "[0].op"',
@@ -47,7 +47,7 @@ def patched(data: bytes, content_type: str, **query: str) -> tuple[dict[str, Any
                 'unknown field "spec.foo"',
             ],
         ),
-        (patch.STRATEGIC_MERGE_PATCH, b'{"spec":{"foo":1,"foo":1}}', ['duplicate field "spec.foo"', 'unknown field "spec.foo"']),
+        (patch_types.STRATEGIC_MERGE_PATCH, b'{"spec":{"foo":1,"foo":1}}', ['duplicate field "spec.foo"', 'unknown field "spec.foo"']),
     ],
     ids=["merge", "json", "strategic"],
 )  # fmt: skip
@@ -66,22 +66,22 @@ def test_fields_given_twice_or_in_vain_are_warned_of_or_refused(
 
 def test_a_patch_that_leads_to_no_such_object_is_refused_as_a_patch() -> None:
     with pytest.raises(StatusError) as caught:
-        patched(b'{"spec":{"paused":"x"}}', patch.STRATEGIC_MERGE_PATCH)
+        patched(b'{"spec":{"paused":"x"}}', patch_types.STRATEGIC_MERGE_PATCH)
     assert caught.value.code == 422
     assert caught.value.message.startswith(
         ' "" is invalid: patch: Invalid value: "map[spec:map[paused:x]]": '
     )
     with pytest.raises(StatusError) as caught:
-        patched(b'{"apiVersion":"v1"}', patch.MERGE_PATCH)
+        patched(b'{"apiVersion":"v1"}', patch_types.MERGE_PATCH)
     assert caught.value.code == 422
     assert 'no kind "Deployment" is registered for version "v1"' in caught.value.message
 
 
 def test_a_strategic_patch_cannot_change_the_kind() -> None:
-    result, _ = patched(b'{"kind":"Pod","spec":{"replicas":2}}', patch.STRATEGIC_MERGE_PATCH)
+    result, _ = patched(b'{"kind":"Pod","spec":{"replicas":2}}', patch_types.STRATEGIC_MERGE_PATCH)
     assert (result["kind"], result["spec"]["replicas"]) == ("Deployment", 2)
 
 
 def test_a_patch_of_nothing_changes_nothing() -> None:
-    for content_type in (patch.JSON_PATCH, patch.STRATEGIC_MERGE_PATCH):
+    for content_type in (patch_types.JSON_PATCH, patch_types.STRATEGIC_MERGE_PATCH):
         assert patched(b"null", content_type)[0]["spec"] == LIVE["spec"]

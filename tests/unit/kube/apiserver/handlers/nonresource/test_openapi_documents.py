@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from kprov.kube.apiserver.handlers.nonresource.openapi import OpenApi
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
-from kprov.kube.machinery import openapi_proto
+from kprov.kube.machinery.openapi import protobuf as openapi_protobuf
 from kprov.kube.machinery.resources import RESOURCES
 
 APPS = "/openapi/v3/apis/apps/v1"
@@ -57,7 +57,7 @@ async def test_who_has_the_document_gets_no_body(get: Get) -> None:
 @pytest.mark.parametrize("asked", ["spec.v2@v1.0+protobuf", "spec.v2.v1.0+protobuf"])
 async def test_version_2_is_there_as_protobuf(get: Get, asked: str) -> None:
     response = await get("/openapi/v2", Accept=f"application/com.github.proto-openapi.{asked}")
-    assert response.headers["Content-Type"] == openapi_proto.MEDIA_TYPE
+    assert response.headers["Content-Type"] == openapi_protobuf.MEDIA_TYPE
     assert isinstance(response.body, bytes)
     assert response.body.startswith(b"\x0a\x032.0")
 

@@ -9,9 +9,9 @@ import pytest
 
 from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.machinery import schema, zero_values
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.schema import object_schema, zero_values
 
 SELECTOR = {"matchLabels": {"a": "b"}}
 CONTAINER = {"name": "c", "image": "i"}
@@ -99,7 +99,7 @@ def made(plural: str, *path: Any, value: Any = None) -> list[tuple[str, str]]:
         for step in path[:-1]:
             place = place[step] if isinstance(step, int) else place.setdefault(step, {})
         place[path[-1]] = value
-    zero_values.normalize(obj, schema.builtin().node(resource.gvk))
+    zero_values.normalize(obj, object_schema.builtin().node(resource.gvk))
     rules = strategies.for_resource(resource)
     rules.default(obj)
     return [(error.field, error.message) for error in rules.validate(obj)]
@@ -109,7 +109,7 @@ def test_an_empty_behavior_of_an_autoscaler_is_filled_in() -> None:
     resource = find("autoscaling", "v2", "horizontalpodautoscalers")
     assert resource is not None
     obj: JsonObject = {"metadata": {"name": "x"}, "spec": {"behavior": {}}}
-    zero_values.normalize(obj, schema.builtin().node(resource.gvk))
+    zero_values.normalize(obj, object_schema.builtin().node(resource.gvk))
     strategies.for_resource(resource).default(obj)
     assert obj["spec"]["behavior"].keys() == {"scaleUp", "scaleDown"}
 

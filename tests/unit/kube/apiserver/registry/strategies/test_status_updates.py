@@ -10,9 +10,10 @@ import pytest
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
-from kprov.kube.machinery import internal_types, schema
+from kprov.kube.machinery import internal_types
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
+from kprov.kube.machinery.schema import object_schema
 from kprov.kube.machinery.status import StatusError
 
 _START = "2024-01-01T00:00:00Z"
@@ -32,7 +33,7 @@ def found(group: str, plural: str, new: JsonObject, old: JsonObject | None = Non
     resource = find(group, version, plural)
     assert resource is not None
     judged = for_resource(resource).validate_status_update(*objects)
-    errors = internal_types.retold(judged, schema.builtin().node(resource.gvk))
+    errors = internal_types.retold(judged, object_schema.builtin().node(resource.gvk))
     return [f"{error.field}: {error.detail}" for error in errors]
 
 

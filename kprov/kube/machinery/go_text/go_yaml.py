@@ -1,0 +1,197 @@
+"""YAML as upstream reads it: the first document, with JSON's types, and Go's words for what is none.
+
+Source: sigs.k8s.io/yaml and its fork of go-yaml (yaml.go: fail, decode.go: the ratio of aliases).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from typing import Any, Final
+
+import orjson
+
+from kprov.kube.machinery.go_text import go_json, go_yaml_scalars
+
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_TEXT: Final = "tag:yaml.org,2002:str"
+_LIST: Final = "tag:yaml.org,2002:seq"
+_MAP: Final = "tag:yaml.org,2002:map"
+#: Of a word that says itself what it is.
+_WORD: Final = "!word"
+#: Up to so many nodes nearly all may come from aliases; from the second number on a tenth.
+_ALIASES_FREE: Final = 400_000
+_ALIASES_FEW: Final = 4_000_000
+_SHARE_FREE: Final = 0.99
+_SHARE_FEW: Final = 0.10
+_OPENING: Final = (b"{", b"[", b"- ", b": ", b":\n", b"-\n", b"? ")
+#: What a document has that has such a number.
+_FLOAT: Final = re.compile(rb"[0-9][.eE][0-9+-]")
+#: So few are nobody's concern.
+_ALWAYS: Final = 1000
+
+
+class YamlError(ValueError):
+    """No YAML; the text is Go's, which begins with "yaml: "."""
+
+
+def loads(data: bytes) -> Any:
+    """The document with strings for keys; None when there is none. Raises YamlError."""
+    if data.lstrip()[:1] == b"{":
+        try:
+            found = go_json.shallow(orjson.loads(data), data)
+            return _with_json_keys(found) if _FLOAT.search(data) else found
+        except orjson.JSONDecodeError:
+            pass
+        except go_json.JsonError as error:
+            raise YamlError(f"yaml: {error} of 10000") from None
+    import yaml
+
+    try:
+        _check_shape(data)
+        loader = _loader()(data)
+        try:
+            found = loader.get_data()
+        finally:
+            loader.dispose()
+    except YamlError:
+        raise
+    except yaml.YAMLError as error:
+        raise YamlError(_text(error)) from None
+    except (RecursionError, ValueError, TypeError) as error:
+        raise YamlError(f"yaml: {error}") from None
+    if b"&" in data and _is_excessive(found):
+        raise YamlError("yaml: document contains excessive aliasing")
+    return _with_json_keys(found)
+
+
+def _check_shape(data: bytes) -> None:
+    """What is too deep, or contains itself, is refused before anything is made of it.
+
+    Raises YamlError, yaml.YAMLError.
+    """
+    if b"*" not in data and sum(map(data.count, _OPENING)) <= go_json.MAX_DEPTH:
+        return
+    import yaml
+
+    names: list[str | None] = []
+    for event in yaml.parse(data, Loader=_loader()):
+        if isinstance(event, yaml.CollectionStartEvent):
+            names.append(event.anchor)
+            if len(names) > go_json.MAX_DEPTH:
+                raise YamlError("yaml: exceeded max depth of 10000")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            names.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in names:
+            raise YamlError(f"yaml: anchor '{event.anchor}' value contains itself")
+        elif isinstance(event, yaml.DocumentEndEvent):
+            return  # only the first is read
+
+
+def _text(error: Any) -> str:
+    """Go counts lines from nought, but for the scanner's errors, and leaves the first one out."""
+    from yaml.scanner import ScannerError
+
+    problem = getattr(error, "problem", None) or str(error)
+    line = 0
+    for mark in (getattr(error, "context_mark", None), getattr(error, "problem_mark", None)):
+        if mark is not None and mark.line and not line:
+            line = mark.line + isinstance(error, ScannerError)
+    return f"yaml: line {line}: {problem}" if line else f"yaml: {problem}"
+
+
+@functools.cache
+def _loader() -> Any:
+    """A safe loader that takes words as Go does; a tag that nobody knows says nothing."""
+    import yaml
+
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    made: Any = type("_Loader", (base,), {"resolve": _resolve})
+    made.add_constructor(_WORD, lambda _, node: go_yaml_scalars.value_of(node.value))
+    made.add_constructor(None, _untagged)
+    return made
+
+
+def _resolve(_loader: Any, kind: Any, value: str, implicit: Any) -> str:
+    """The tag of a node that has none of its own. implicit: of a word, whether it stands without quotes."""
+    import yaml
+
+    if kind is yaml.ScalarNode:
+        if not implicit[0]:
+            return _TEXT
+        return _MERGE if value == "<<" else _WORD
+    return _LIST if kind is yaml.SequenceNode else _MAP
+
+
+def _untagged(loader: Any, node: Any) -> Any:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+def _is_excessive(found: Any) -> bool:
+    """Whether a small document stands for a large one: what aliases name is one object here."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        known = sizes.get(id(value))
+        if known is None:
+            sizes[id(value)] = 1  # of what contains itself
+            children = value.values() if isinstance(value, dict) else value
+            known = sizes[id(value)] = 1 + sum(size(each) for each in children)
+        return known
+
+    total = size(found)
+    if total <= _ALWAYS:
+        return False
+    written = sum(len(value) for value in _once(found)) + 1
+    share = (total - written) / total
+    if total <= _ALIASES_FREE:
+        return share > _SHARE_FREE
+    if total >= _ALIASES_FEW:
+        return share > _SHARE_FEW
+    part = (total - _ALIASES_FREE) / (_ALIASES_FEW - _ALIASES_FREE)
+    return share > _SHARE_FREE - (_SHARE_FREE - _SHARE_FEW) * part
+
+
+def _once(found: Any) -> list[Any]:
+    """Every object and list of a document, those that stand in several places once."""
+    seen: dict[int, Any] = {}
+    todo = [found]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict | list) and id(value) not in seen:
+            seen[id(value)] = value
+            todo += value.values() if isinstance(value, dict) else value
+    return list(seen.values())
+
+
+def _with_json_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        if all(type(name) is str for name in value):
+            return {name: _with_json_keys(each) for name, each in value.items()}
+        if None in value:
+            shown = go_json.printed(value[None])
+            raise YamlError(f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}")
+        return {_key(name): _with_json_keys(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_json_keys(each) for each in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            shown = "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+            raise YamlError(f"json: unsupported value: {shown}")
+        return go_json.reread(value)
+    return value
+
+
+def _key(name: Any) -> str:
+    if isinstance(name, bool):
+        return "true" if name else "false"
+    return str(name)

@@ -1,0 +1,51 @@
+"""What an apply is refused for: fields that others own.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/conflict.go,
+sigs.k8s.io/structured-merge-diff/v6/merge/conflict.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kprov.kube.machinery import status
+from kprov.kube.machinery.managed_fields import field_set
+from kprov.kube.machinery.managed_fields.entries import Entry, in_order
+from kprov.kube.machinery.managed_fields.field_set import FieldSet
+
+#: Owners, and what of theirs would change.
+Found = Sequence[tuple[Entry, FieldSet]]
+
+
+class ConflictError(Exception):
+    """An apply would change what others own."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(f"conflicts with {len(found)} owners")
+        self.found = found
+
+
+def refusal(found: Found) -> status.StatusError:
+    """409: owners in the order of their names, of each the fields as FieldsV1 would have them walked."""
+    ordered = [
+        (entry, field_set.in_order(paths))
+        for entry, paths in sorted(found, key=lambda each: in_order(each[0].key))
+    ]
+    causes = [
+        {
+            "reason": "FieldManagerConflict",
+            "message": f"conflict with {entry.shown}",
+            "field": field_set.shown(path),
+        }
+        for entry, paths in ordered
+        for path in paths
+    ]
+    if len(causes) == 1:
+        cause = causes[0]
+        text = f"Apply failed with 1 conflict: {cause['message']}: {cause['field']}"
+        return status.apply_conflict(causes, text)
+    lines: list[str] = []
+    for entry, paths in ordered:
+        lines.append(f"conflicts with {entry.shown}:")
+        lines += [f"- {field_set.shown(path)}" for path in paths]
+    return status.apply_conflict(causes, f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines))

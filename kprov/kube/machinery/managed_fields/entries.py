@@ -1,0 +1,136 @@
+"""The entries of metadata.managedFields, from the wire and back.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/{managedfields,capmanagers}.go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kprov.kube.machinery import status
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_set
+from kprov.kube.machinery.managed_fields.field_set import FieldSet
+from kprov.kube.machinery.managed_fields.structured_merge import StructuredMergeError
+
+#: Manager, operation, version (of updates only), subresource.
+Key = tuple[str, str, str, str]
+
+_MAX_UPDATE_MANAGERS: Final = 10
+_ANCIENT: Final = "ancient-changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of metadata.managedFields. time is None where the wire had none."""
+
+    manager: str
+    operation: str
+    version: str
+    subresource: str
+    time: str | None
+    fields: FieldSet
+
+    @property
+    def key(self) -> Key:
+        """Applied sets are one a manager; updates are one a manager and version."""
+        version = self.version if self.operation == "Update" else ""
+        return self.manager, self.operation, version, self.subresource
+
+    @property
+    def shown(self) -> str:
+        """As conflicts name it: "kubectl" with subresource "scale" using apps/v1."""
+        text = status.quoted(self.manager)
+        if self.subresource:
+            text += f" with subresource {status.quoted(self.subresource)}"
+        return f"{text} using {self.version}" if self.operation == "Update" else text
+
+
+Managers = dict[Key, Entry]
+
+
+def in_order(key: Key) -> str:
+    """What upstream sorts owners by: the text of the entry without fields and time."""
+    manager, operation, version, subresource = key
+    named = {"manager": manager, "operation": operation, "apiVersion": version, "subresource": subresource}
+    shown = {name: value for name, value in named.items() if value}
+    return json.dumps(shown, separators=(",", ":"), ensure_ascii=False)
+
+
+def decoded(entries: list[JsonObject] | None) -> Managers:
+    """From the wire. StructuredMergeError or ValueError: one of them is none."""
+    managers: Managers = {}
+    for index, each in enumerate(entries or ()):
+        if each.get("operation") not in {"Apply", "Update"}:
+            raise StructuredMergeError("operation must be `Apply` or `Update`")
+        if not each.get("apiVersion"):
+            raise StructuredMergeError("apiVersion must not be empty")
+        if each.get("fieldsType") != "FieldsV1":
+            raise StructuredMergeError(f"missing fieldsType in managed fields entry {index}")
+        entry = Entry(
+            manager=each.get("manager", ""),
+            operation=each["operation"],
+            version=each["apiVersion"],
+            subresource=each.get("subresource", ""),
+            time=each.get("time"),
+            fields=field_set.decode(each.get("fieldsV1")),
+        )
+        managers[entry.key] = entry
+    return managers
+
+
+def store(metadata: JsonObject, managers: Managers) -> None:
+    """Write metadata.managedFields."""
+    if not managers:
+        metadata.pop("managedFields", None)
+        return
+    metadata["managedFields"] = listed(managers.values())
+
+
+def listed(entries: Iterable[Entry]) -> list[JsonObject]:
+    """As they stand in metadata, in upstream's order."""
+    ordered = sorted(
+        entries,
+        key=lambda each: (each.operation, each.time or "", each.manager, each.version, each.subresource),
+    )
+    return [wire(entry, field_set.encode(entry.fields)) for entry in ordered]
+
+
+def wire(entry: Entry, fields: JsonObject) -> JsonObject:
+    """fields: its FieldsV1."""
+    shown: JsonObject = {"manager": entry.manager, "operation": entry.operation, "apiVersion": entry.version}
+    if entry.time is not None:
+        shown["time"] = entry.time
+    shown["fieldsType"] = "FieldsV1"
+    shown["fieldsV1"] = fields
+    if entry.subresource:
+        shown["subresource"] = entry.subresource
+    return shown
+
+
+def cap(managers: Managers) -> None:
+    """Join the oldest updaters once there are more than ten, so that objects do not grow without end.
+
+    Of each version apart: the oldest of a version waits for a second one of it.
+    """
+    updaters = [key for key, entry in managers.items() if entry.operation == "Update"]
+    surplus = len(updaters) - _MAX_UPDATE_MANAGERS
+    if surplus <= 0:
+        return
+    updaters.sort(key=lambda key: (managers[key].time or "", in_order(key)))
+    waiting: dict[str, Key] = {}
+    for key in updaters:
+        if surplus == 0:
+            return
+        entry = managers[key]
+        first = waiting.setdefault(entry.version, key)
+        if first == key:
+            continue
+        bucket: Key = (_ANCIENT, "Update", entry.version, "")
+        held = managers[bucket] if bucket in managers else managers.pop(first)
+        del managers[key]
+        managers[bucket] = replace(entry, manager=_ANCIENT, subresource="", fields=entry.fields | held.fields)
+        surplus -= 1

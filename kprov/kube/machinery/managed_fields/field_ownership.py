@@ -1,0 +1,298 @@
+"""Who owns which field: server-side apply, and the tracking of plain writes, in metadata.managedFields.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields, sigs.k8s.io/structured-merge-diff/v6/merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+
+from kprov.kube.machinery import status, timestamps
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import conflicts as apply_conflicts
+from kprov.kube.machinery.managed_fields import field_set, last_applied, structured_check
+from kprov.kube.machinery.managed_fields.conflicts import ConflictError
+from kprov.kube.machinery.managed_fields.entries import (
+    Entry,
+    Key,
+    Managers,
+    cap,
+    decoded,
+    store,
+    wire,
+)
+from kprov.kube.machinery.managed_fields.field_set import FieldSet, Path
+from kprov.kube.machinery.managed_fields.first_fields import first_fields
+from kprov.kube.machinery.managed_fields.kind_versions import Differences, KindVersions, Versioned
+from kprov.kube.machinery.managed_fields.structured_merge import (
+    StructuredMergeError,
+    merge,
+    remove,
+    with_named_parents,
+)
+from kprov.kube.machinery.managed_fields.structured_merge import field_set as fields_of
+from kprov.kube.machinery.resources import api_version
+from kprov.kube.machinery.schema import object_schema
+from kprov.kube.machinery.schema.zero_values import zero_of
+
+_BEFORE_APPLY = "before-first-apply"
+#: Fields that belong to nobody, as upstream strips them.
+_UNOWNED: FieldSet = {("f:apiVersion",), ("f:kind",), ("f:metadata",)} | {
+    ("f:metadata", f"f:{name}")
+    for name in (
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    )
+}
+#: Of metadata there are owners of parts.
+_NOBODYS = frozenset(_UNOWNED - {("f:metadata",)})
+
+
+def update(
+    live: JsonObject | None,
+    new: JsonObject,
+    gvk: object_schema.Gvk,
+    *,
+    manager: str,
+    subresource: str = "",
+    ignored: Iterable[Path] = (),
+    schema: object_schema.Schema | None = None,
+    now: str | None = None,
+) -> None:
+    """Write down in new.metadata.managedFields what a create, PUT or PATCH changed; `new` is changed.
+
+    live: the stored object, None at creation. manager: the fieldManager parameter, or what user_agent_manager
+    makes of the client. ignored: paths that this write cannot change (("f:status",) on the main resource).
+    Never fails: managedFields that cannot be read give way to the stored ones, as upstream has it.
+    """
+    metadata = new.setdefault("metadata", {})
+    managers = _live_or_new(live, metadata, subresource)
+    sent = metadata.pop("managedFields", None)
+    stored = (live or {}).get("metadata", {}).get("managedFields")
+    before = dict(managers)
+    if not managers and live is not None:
+        return  # made before anyone tracked it; tracking starts with the first apply
+    kind = KindVersions(gvk, schema)
+    now = now or timestamps.now()
+    entry = Entry(manager or "unknown", "Update", kind.own, subresource, now, set())
+    try:
+        if live is None and not managers:
+            fields = first_fields(kind.node, zero_of(kind.node), new, _nobodys(tuple(ignored)))
+            if fields:
+                metadata["managedFields"] = [wire(entry, fields)]
+            return
+        old = zero_of(kind.node) if live is None else _bare(live)
+        managers = _update(kind, old, new, managers, entry, ignored)
+    except StructuredMergeError:
+        return
+    if managers == before and stored and len(stored) == len(managers) and sent in (None, stored):
+        metadata["managedFields"] = stored  # by far the most writes: no need to encode the same again
+        return
+    cap(managers)
+    store(metadata, managers)
+
+
+def apply(
+    live: JsonObject | None,
+    applied: JsonObject,
+    gvk: object_schema.Gvk,
+    *,
+    manager: str,
+    force: bool = False,
+    subresource: str = "",
+    ignored: Iterable[Path] = (),
+    schema: object_schema.Schema | None = None,
+    now: str | None = None,
+) -> JsonObject:
+    """Server-side apply: the object that results, its managedFields written; arguments stay as they are.
+
+    live: the stored object, None when it is to be made. Raises StatusError: 400 for a wrong apiVersion or
+    given managedFields, 409 with upstream's text for fields that others own, unless `force`. When nothing
+    changed, the result equals `live`. Defaults and validation are the caller's, on the result.
+    """
+    version = api_version(*gvk[:2])
+    if applied.get("apiVersion") != version:
+        raise status.bad_request(
+            "Incorrect version specified in apply patch. "
+            f"Specified patch version: {applied.get('apiVersion', '')}, expected: {version}"
+        )
+    if (applied.get("metadata") or {}).get("managedFields") is not None:
+        raise status.bad_request("metadata.managedFields must be nil")
+    kind = KindVersions(gvk, schema)
+    refusal = structured_check.refusal(kind.node, applied, gvk)
+    if refusal is not None:
+        raise refusal
+    now = now or timestamps.now()
+    before = _bare(live)
+    ignored = tuple(ignored)
+    try:
+        managers = decoded((live or {}).get("metadata", {}).get("managedFields"))
+        if not managers and live is not None:
+            first = Entry(_BEFORE_APPLY, "Update", version, subresource, now, set())
+            managers = _update(kind, zero_of(kind.node), before, managers, first, ignored)
+        entry = Entry(manager, "Apply", version, subresource, now, set())
+        try:
+            result, managers = _apply(kind, before, applied, managers, entry, ignored, force=force)
+        except ConflictError as error:
+            # Who applied on the client before is not in his own way.
+            left = last_applied.conflicts(kind, before, manager, error)
+            if left:
+                raise apply_conflicts.refusal(left) from None
+            result, managers = _apply(kind, before, applied, managers, entry, ignored, force=True)
+    except StructuredMergeError as error:
+        raise status.bad_request(f"failed to create typed patch object: {error}") from None
+    if result is before or result is applied:
+        result = dict(result)
+    result["metadata"] = dict(result.get("metadata") or {})
+    store(result["metadata"], managers)
+    return result
+
+
+def without_managed_fields(obj: JsonObject) -> JsonObject:
+    """A copy that differs in metadata only, for comparing writes: a changed time alone is no change."""
+    metadata = {name: value for name, value in obj.get("metadata", {}).items() if name != "managedFields"}
+    return {**obj, "metadata": metadata}
+
+
+@lru_cache(maxsize=256)
+def _nobodys(ignored: tuple[Path, ...]) -> frozenset[Path]:
+    return _NOBODYS.union(ignored)
+
+
+def _bare(obj: JsonObject | None) -> JsonObject:
+    return {} if obj is None else without_managed_fields(obj)
+
+
+def _update(
+    kind: KindVersions,
+    old: JsonObject,
+    new: JsonObject,
+    managers: Managers,
+    entry: Entry,
+    ignored: Iterable[Path],
+) -> Managers:
+    """The owners after what changed went to `entry`, and away from everyone else."""
+    managers = kind.reconciled(managers)
+    differences = Differences(kind, old, new, ignored)
+    _take_away(managers, differences)
+    owned = differences.of(kind.own)[0] - _UNOWNED
+    if owned:
+        previous = managers.get(entry.key)
+        if previous is not None:
+            owned |= previous.fields
+        managers[entry.key] = replace(entry, fields=owned)
+    return managers
+
+
+def _take_away(managers: Managers, differences: Differences, but: Key | None = None) -> None:
+    for key, entry in list(managers.items()):
+        if key == but:
+            continue
+        given, removed = differences.of(entry.version)
+        if entry.fields and entry.fields.isdisjoint(given) and entry.fields.isdisjoint(removed):
+            continue
+        left = entry.fields - given - removed
+        if left:
+            managers[key] = replace(entry, fields=left)
+        else:
+            del managers[key]
+
+
+def _apply(
+    kind: KindVersions,
+    live: JsonObject,
+    applied: JsonObject,
+    managers: Managers,
+    entry: Entry,
+    ignored: tuple[Path, ...],
+    *,
+    force: bool,
+) -> tuple[JsonObject, Managers]:
+    """The object that results, and who owns it then. ConflictError."""
+    # Even an owner that is gone for its version keeps its time.
+    before = managers.get(entry.key)
+    managers = kind.reconciled(managers)
+    result: JsonObject = merge(kind.node, live, applied)
+    owned = field_set.without(fields_of(kind.node, applied), ignored)
+    last = managers.get(entry.key)
+    managers[entry.key] = replace(entry, fields=owned)
+    if last is not None and last.fields:
+        result = _pruned(kind, result, managers, last)
+    differences = Differences(kind, live, result, ignored)
+    conflicts = {
+        key: held.fields & differences.of(held.version)[0]
+        for key, held in managers.items()
+        if key != entry.key
+    }
+    found = [(managers[key], paths) for key, paths in conflicts.items() if paths]
+    if found and not force:
+        raise ConflictError(found)
+    _take_away(managers, differences, but=entry.key)
+    owned -= _UNOWNED
+    if not owned:
+        managers.pop(entry.key, None)
+    else:
+        # Who changes nothing gets no new time; one who has applied nothing before has none.
+        unchanged_time = before.time if before is not None else None
+        time = unchanged_time if result == live else entry.time
+        managers[entry.key] = replace(entry, fields=owned, time=time)
+    return result, managers
+
+
+def _pruned(kind: KindVersions, merged: JsonObject, managers: Managers, last: Entry) -> JsonObject:
+    """`merged` without what the manager applied before, applies no more, and nobody else owns.
+
+    It is taken apart in the version of that last time, what others own is put back in each one's own.
+    """
+    managed: dict[str, FieldSet] = {last.version: set()}
+    for entry in managers.values():
+        managed[entry.version] = managed.get(entry.version, set()) | entry.fields
+    node = kind.node_of(last.version)
+    assert node is not None, "owners in other versions are gone before"
+    applied = with_named_parents(node, last.fields)
+    whole = kind.converted(Versioned(kind.own, merged), last.version)
+    kept = Versioned(last.version, remove(node, whole.document, applied))
+    around = whole
+    for version, fields in managed.items():
+        around, kept = kind.converted(around, version), kind.converted(kept, version)
+        kept = Versioned(version, _with_owned(kind, around, kept, fields))
+    left = with_named_parents(node, fields_of(node, kind.converted(kept, last.version).document))
+    everything = with_named_parents(node, fields_of(node, whole.document))
+    # Only what was applied before may go: fields of nobody inside it stay.
+    result = remove(node, whole.document, (everything - left) & applied)
+    return kind.converted(Versioned(last.version, result), kind.own).document
+
+
+def _with_owned(kind: KindVersions, whole: Versioned, kept: Versioned, owned: FieldSet) -> JsonObject:
+    """What is kept, and of the whole what is owned."""
+    node = kind.node_of(whole.version)
+    assert node is not None, "owners in other versions are gone before"
+    everything = with_named_parents(node, fields_of(node, whole.document))
+    stays = with_named_parents(node, fields_of(node, kept.document)) | with_named_parents(node, owned)
+    result: JsonObject = remove(node, whole.document, everything - stays)
+    return result
+
+
+def _live_or_new(live: JsonObject | None, metadata: JsonObject, subresource: str) -> Managers:
+    """A client may write managedFields itself; an empty entry in them clears all."""
+    sent = metadata.get("managedFields")
+    stored = (live or {}).get("metadata", {}).get("managedFields")
+    if sent is not None and not subresource:
+        if sent in ([], [{}]):
+            return {}
+        with suppress(ValueError):
+            return decoded(sent)
+    try:
+        return decoded(stored)
+    except ValueError:
+        return {}

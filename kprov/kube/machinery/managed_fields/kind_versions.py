@@ -1,0 +1,118 @@
+"""One object in each of the versions that owners of its fields speak of.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/versionconverter.go,
+sigs.k8s.io/structured-merge-diff/v6/{merge/update,typed/reconcile_schema}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from kprov.kube.machinery.conversion import table
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import field_set
+from kprov.kube.machinery.managed_fields.entries import Managers
+from kprov.kube.machinery.managed_fields.field_set import FieldSet, Path
+from kprov.kube.machinery.managed_fields.structured_merge import (
+    StructuredMergeError,
+    child,
+    compare,
+)
+from kprov.kube.machinery.resources import api_version, split_api_version
+from kprov.kube.machinery.schema import object_schema, zero_values
+from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """An object and the version it is in ("autoscaling/v2")."""
+
+    version: str
+    document: JsonObject
+
+
+class KindVersions:
+    """The versions of one kind, by the text of their apiVersion."""
+
+    def __init__(self, gvk: object_schema.Gvk, types: object_schema.Schema | None = None) -> None:
+        self.own = api_version(*gvk[:2])
+        self.node = (types or object_schema.builtin()).node(gvk)
+        self._gvk = gvk
+
+    def node_of(self, version: str) -> Node | None:
+        """None: nothing of this kind is served in that version.
+
+        Versions of another group are none, so that an event's owners never span both of its groups.
+        """
+        if version == self.own:
+            return self.node
+        group, _ = split_api_version(version)
+        gvk = (*split_api_version(version), self._gvk[2])
+        known = group == self._gvk[0] and table.is_convertible(self._gvk, gvk)
+        return object_schema.builtin().node(gvk) if known else None
+
+    def converted(self, obj: Versioned, version: str) -> Versioned:
+        """In a version that is known; itself in its own."""
+        if obj.version == version:
+            return obj
+        gvks = [(*split_api_version(each), self._gvk[2]) for each in (obj.version, version)]
+        document = table.convert(obj.document, *gvks)
+        zero_values.normalize(document, object_schema.builtin().node(gvks[1]))
+        return Versioned(version, document)
+
+    def reconciled(self, managers: Managers) -> Managers:
+        """Without owners in versions that are not served; what is owned within an atomic field is the field.
+
+        StructuredMergeError: a version that is none.
+        """
+        found: Managers = {}
+        for key, entry in managers.items():
+            if entry.version.count("/") > 1:
+                raise StructuredMergeError(f"unexpected GroupVersion string: {entry.version}")
+            node = self.node_of(entry.version)
+            if node is None:
+                continue
+            inner = {path: head for path in entry.fields if (head := _atomic_head(node, path))}
+            whole = (entry.fields - set(inner)) | set(inner.values())
+            found[key] = replace(entry, fields=whole) if inner else entry
+        return found
+
+
+class Differences:
+    """What differs between two objects, in each version that is asked for."""
+
+    def __init__(self, kind: KindVersions, old: JsonObject, new: JsonObject, ignored: Iterable[Path]) -> None:
+        """old, new: in the kind's own version. ignored: paths that are no difference, in any version."""
+        self._kind = kind
+        self._old, self._new = Versioned(kind.own, old), Versioned(kind.own, new)
+        self._ignored = tuple(ignored)
+        self._found: dict[str, tuple[FieldSet, FieldSet]] = {}
+
+    def of(self, version: str) -> tuple[FieldSet, FieldSet]:
+        """What was set, and what was removed. StructuredMergeError."""
+        found = self._found.get(version)
+        if found is None:
+            node = self._kind.node_of(version)
+            assert node is not None, "owners in other versions are gone before"
+            old = self._kind.converted(self._old, version).document
+            new = self._kind.converted(self._new, version).document
+            changes = compare(node, old, new)
+            found = self._found[version] = (
+                field_set.without(changes.modified | changes.added, self._ignored),
+                field_set.without(changes.removed, self._ignored),
+            )
+        return found
+
+
+@lru_cache(maxsize=1 << 16)
+def _atomic_head(node: Node, path: Path) -> Path | None:
+    """The beginning of a path that is owned as a whole; None: it has none but itself."""
+    for index, step in enumerate(path):
+        if node.atomic or (node.kind is Kind.LIST and node.list_type == "atomic"):
+            return path[:index]
+        node = child(node, step[2:]) if step[0] == "f" else (node.item or ANY_NODE)
+        if node is ANY_NODE:
+            return None
+    return None

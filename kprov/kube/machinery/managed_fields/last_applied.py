@@ -1,0 +1,85 @@
+"""From client-side to server-side apply: what kubectl keeps in its annotation, and what it owns by that.
+
+Source: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal/lastapplied{,manager,updater}.go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.managed_fields import structured_check
+from kprov.kube.machinery.managed_fields.conflicts import ConflictError, Found
+from kprov.kube.machinery.managed_fields.field_set import FieldSet
+from kprov.kube.machinery.managed_fields.kind_versions import KindVersions
+from kprov.kube.machinery.managed_fields.structured_merge import (
+    StructuredMergeError,
+    compare,
+    field_set,
+)
+
+_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
+#: The only manager that keeps up what it applied on the client.
+_MANAGER: Final = "kubectl"
+_ANNOTATIONS_LIMIT: Final = 256 * 1024
+#: What Go's JSON never has as it is, wherever it stands.
+_ESCAPED: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
+
+
+def conflicts(kind: KindVersions, live: JsonObject, manager: str, error: ConflictError) -> Found:
+    """Those that are left when what kubectl applied on the client, and nobody has changed, is its own.
+
+    None are left: it may apply as if by force.
+    """
+    own = _owned(kind, live) if manager == _MANAGER else set()
+    return [(entry, paths - own) for entry, paths in error.found if paths - own]
+
+
+def _owned(kind: KindVersions, live: JsonObject) -> FieldSet:
+    text = _annotations(live).get(_ANNOTATION)
+    try:
+        applied = json.loads(text) if text else None
+    except ValueError:
+        return set()
+    if not isinstance(applied, dict) or applied.get("apiVersion") != kind.own or not applied.get("kind"):
+        return set()
+    try:
+        if any(structured_check.errors(kind.node, applied)):
+            return set()
+        changes = compare(kind.node, applied, live)
+        return field_set(kind.node, applied) - changes.modified - changes.added - changes.removed
+    except StructuredMergeError:
+        return set()
+
+
+def text_of(applied: Mapping[str, Any], manager: str) -> str | None:
+    """What the annotation is to hold after an apply of that document; None: not this manager's."""
+    if manager != _MANAGER:
+        return None
+    document = dict(applied)
+    if _annotations(document):
+        metadata = dict(document["metadata"])
+        kept = {name: value for name, value in metadata["annotations"].items() if name != _ANNOTATION}
+        document["metadata"] = metadata | {"annotations": kept}
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return f"{text.translate(_ESCAPED)}\n"
+
+
+def keep_up(result: JsonObject, text: str) -> None:
+    """Write the annotation where there is one; one that is too large goes."""
+    annotations = _annotations(result)
+    if not annotations.get(_ANNOTATION):
+        return
+    renewed = {**annotations, _ANNOTATION: text}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in renewed.items())
+    if size > _ANNOTATIONS_LIMIT:
+        del renewed[_ANNOTATION]
+    result["metadata"] = {**result["metadata"], "annotations": renewed}
+
+
+def _annotations(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    metadata = obj.get("metadata")
+    found = metadata.get("annotations") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}

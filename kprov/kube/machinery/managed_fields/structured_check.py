@@ -1,0 +1,119 @@
+"""What is wrong with a document that is applied, in upstream's words, with the paths of the fields.
+
+Source: sigs.k8s.io/structured-merge-diff/v6/typed/{validate,helpers}.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.managed_fields import field_set
+from kprov.kube.machinery.managed_fields.field_set import Path
+from kprov.kube.machinery.managed_fields.structured_merge import StructuredMergeError, item_step
+from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
+
+_HOLDERS: Final[dict[Kind, tuple[str, type]]] = {
+    Kind.STRUCT: ("map", dict),
+    Kind.MAP: ("map", dict),
+    Kind.LIST: ("list", list),
+}
+_NUMBERS: Final = (Kind.INT32, Kind.INT64, Kind.NUMBER)
+_TEXTS: Final = (Kind.STRING, Kind.BYTES)
+_GO_TYPES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "bool",
+    dict: "map[string]interface {}",
+    list: "[]interface {}",
+}
+
+
+def refusal(node: Node, document: Mapping[str, Any], gvk: tuple[str, str, str]) -> status.StatusError | None:
+    """400 with all that is wrong, None for a document that can be merged."""
+    found = list(errors(node, document))
+    if not found:
+        return None
+    text = found[0] if len(found) == 1 else "errors:\n  " + "\n  ".join(found)
+    return status.bad_request(f"failed to create typed patch object ({about(document, gvk)}): {text}")
+
+
+def about(document: Mapping[str, Any], gvk: tuple[str, str, str]) -> str:
+    """Which object refusals speak of: "NAMESPACE/NAME; GROUP/VERSION, Kind=KIND"."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {}
+    namespace, name = (
+        value if isinstance(value := metadata.get(each), str) else "" for each in ("namespace", "name")
+    )
+    return f"{namespace}/{name}; {gvk[0]}/{gvk[1]}, Kind={gvk[2]}"
+
+
+def errors(node: Node, value: Any, path: Path = ()) -> Iterator[str]:
+    """Fields that the type does not have; list items without a key, or with that of another; wrong types."""
+    mismatch = _mismatch(node.kind, value)
+    if mismatch:
+        yield f"{field_set.shown(path)}: {mismatch}"
+    elif isinstance(value, dict) and node.kind in {Kind.STRUCT, Kind.MAP}:
+        for name, held in value.items():
+            inner = (*path, f"f:{name}")
+            if node.kind is Kind.STRUCT and node.fields and name not in node.fields:
+                # Upstream looks at none of those that follow; in which order they come is Go's choice there.
+                yield f"{field_set.shown(inner)}: field not declared in schema"
+                return
+            child = node.fields.get(name, ANY_NODE) if node.kind is Kind.STRUCT else node.item or ANY_NODE
+            yield from errors(child, held, inner)
+    elif isinstance(value, list) and node.kind is Kind.LIST:
+        if node.list_type == "atomic":
+            for index, item in enumerate(value):
+                yield from errors(node.item or ANY_NODE, item, (*path, f"i:{index}"))
+        else:
+            yield from _items(node, value, path)
+
+
+def _items(node: Node, items: list[Any], path: Path) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        try:
+            step = item_step(node, item)
+        except StructuredMergeError as error:
+            yield f"{field_set.shown(path)}: element {index}: {error}"
+            return
+        if step in seen:
+            yield f"{field_set.shown(path)}: duplicate entries for key {field_set.shown((step,))}"
+        seen.add(step)
+        yield from errors(node.item or ANY_NODE, item, (*path, step))
+
+
+def _mismatch(kind: Kind, value: Any) -> str:
+    """What is said of a value of another type, "" for a right one and for null."""
+    if value is None or kind is Kind.ANY:
+        return ""
+    pointed = f"&{{{go_json.printed(value)}}}"
+    if kind in _HOLDERS:
+        name, holder = _HOLDERS[kind]
+        return "" if isinstance(value, holder) else f"expected {name}, got {pointed}"
+    if kind in _NUMBERS:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number else f"expected numeric (int or float), got {_GO_TYPES[type(value)]}"
+    if kind is Kind.BOOL:
+        return "" if isinstance(value, bool) else f"expected boolean, got {pointed}"
+    if kind in _TEXTS:
+        text = f"expected string, got &value.valueUnstructured{{Value:{_go_syntax(value)}}}"
+        return "" if isinstance(value, str) else text
+    if kind is Kind.INT_OR_STRING:
+        return ""
+    return f"expected any scalar, got {pointed}" if isinstance(value, dict | list) else ""
+
+
+def _go_syntax(value: Any) -> str:
+    """A document as Go's %#v shows it."""
+    if isinstance(value, dict):
+        held = ", ".join(f"{status.quoted(name)}:{_go_syntax(value[name])}" for name in sorted(value))
+        return f"map[string]interface {{}}{{{held}}}"
+    if isinstance(value, list):
+        return f"[]interface {{}}{{{', '.join(map(_go_syntax, value))}}}"
+    if value is None:
+        return "interface {}(nil)"
+    return status.quoted(value) if isinstance(value, str) else go_json.printed(value)

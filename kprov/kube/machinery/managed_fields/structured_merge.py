@@ -1,0 +1,289 @@
+"""Comparing, merging and taking apart typed documents: the algebra below server-side apply.
+
+Lists are atomic, sets, or maps by keys, objects atomic or not, as the schema says; where it says nothing,
+objects are walked into and lists are one value.
+Source: sigs.k8s.io/structured-merge-diff/v6/typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from kprov.kube.machinery.managed_fields.field_set import (
+    FieldSet,
+    Path,
+    key_step,
+    prefixes,
+    value_step,
+)
+from kprov.kube.machinery.openapi import defaults
+from kprov.kube.machinery.schema.nodes import ANY_NODE, KEY_DEFAULTS, Kind, Node
+
+
+class _Absent:
+    """Of a value that is not there; null is one that is."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+_ABSENT: Final = _Absent()
+
+
+class StructuredMergeError(ValueError):
+    """A document that cannot be walked: list items without their keys, or twice the same."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What differs between two documents."""
+
+    added: FieldSet = field(default_factory=set)
+    removed: FieldSet = field(default_factory=set)
+    modified: FieldSet = field(default_factory=set)
+
+
+def _is_map(node: Node, value: Any) -> bool:
+    return isinstance(value, dict) and not node.atomic
+
+
+def is_keyed_list(node: Node, value: Any) -> bool:
+    """Whether it is a list whose items have owners of their own."""
+    return isinstance(value, list) and node.kind is Kind.LIST and node.list_type != "atomic"
+
+
+def child(node: Node, name: str) -> Node:
+    """The type of a field, ANY_NODE where nothing is known of it."""
+    if node.kind is Kind.STRUCT:
+        return node.fields.get(name, ANY_NODE)
+    return (node.item or ANY_NODE) if node.kind is Kind.MAP else ANY_NODE
+
+
+def item_step(node: Node, item: Any) -> str:
+    """The path step of a list item. Raises StructuredMergeError when it lacks a key."""
+    if node.list_type == "set":
+        return value_step(item)
+    if item is None:
+        raise StructuredMergeError("associative list with keys may not have a null element")
+    if not isinstance(item, dict):
+        raise StructuredMergeError("associative list with keys may not have non-map elements")
+    keys = {}
+    for name in node.map_keys:
+        value = item[name] if name in item else _key_default(node, name)
+        if value is not None or name in item:
+            keys[name] = value
+    if not keys:
+        missing = " ".join(f'"{name}"' for name in node.map_keys)
+        raise StructuredMergeError(
+            f"associative list with keys has an element that omits all key fields [{missing}] "
+            "(and doesn't have default values for any key fields)"
+        )
+    return key_step(keys)
+
+
+def _key_default(node: Node, name: str) -> Any:
+    """What stands for a key that an item does not name: its default, else a zero that is always written."""
+    if name in KEY_DEFAULTS:
+        return KEY_DEFAULTS[name]
+    return defaults.default_of(node.item.definition, name, "") if node.item else None
+
+
+class Repeated(list[Any]):
+    """Items of one list that have the same step: stored objects may hold such, and they are one value."""
+
+
+def by_step(node: Node, items: list[Any] | None) -> dict[str, Any]:
+    """Items by step; several with one step are Repeated."""
+    found: dict[str, Any] = {}
+    for item in items or ():
+        step = item_step(node, item)
+        if step not in found:
+            found[step] = item
+        elif type(found[step]) is Repeated:
+            found[step].append(item)
+        else:
+            found[step] = Repeated((found[step], item))
+    return found
+
+
+def field_set(node: Node, document: dict[str, Any]) -> FieldSet:
+    """Every field that a document sets: what applying it would own."""
+    found: FieldSet = set()
+    _collect(node, document, (), found)
+    return found
+
+
+def _collect(node: Node, value: Any, path: Path, found: FieldSet) -> None:
+    if _is_map(node, value):
+        is_struct = node.kind is Kind.STRUCT
+        for name, held in value.items():
+            inner = (*path, f"f:{name}")
+            _collect(child(node, name), held, inner, found)
+            if held is None or held == {} or not (is_struct and name in node.fields):
+                found.add(inner)
+    elif is_keyed_list(node, value):
+        for step, item in by_step(node, value).items():
+            inner = (*path, step)
+            if type(item) is not Repeated:
+                _collect(node.item or ANY_NODE, item, inner, found)
+            found.add(inner)
+    else:
+        found.add(path)
+
+
+def compare(node: Node, old: dict[str, Any], new: dict[str, Any]) -> Comparison:
+    """Paths added, removed and modified from old to new."""
+    result = Comparison()
+    _compare(node, old, new, (), result)
+    return result
+
+
+def _compare(node: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
+    if old is new:
+        return
+    sample = new if new is not _ABSENT and new is not None else old
+    if not old and not new:
+        walks = False  # empty objects and lists are told apart from absent ones as values
+    elif _is_map(node, sample):
+        walks = isinstance(old, dict | None | _Absent) and isinstance(new, dict | None | _Absent)
+    else:
+        walks = is_keyed_list(node, sample) and all(
+            isinstance(each, list | None | _Absent) for each in (old, new)
+        )
+    if not walks:
+        _compare_leaf(old, new, path, result)
+        return
+    if isinstance(sample, dict):
+        before, after = old or {}, new or {}
+        for name, value in after.items():
+            _compare(child(node, name), before.get(name, _ABSENT), value, (*path, f"f:{name}"), result)
+        for name, value in before.items():
+            if name not in after:
+                _compare(child(node, name), value, _ABSENT, (*path, f"f:{name}"), result)
+    else:
+        item = node.item or ANY_NODE
+        before, after = by_step(node, old), by_step(node, new)
+        for step, value in after.items():
+            _compare_items(item, before.get(step, _ABSENT), value, (*path, step), result)
+        for step, value in before.items():
+            if step not in after:
+                _compare_items(item, value, _ABSENT, (*path, step), result)
+    if old is _ABSENT:
+        result.added.add(path)
+    elif new is _ABSENT:
+        result.removed.add(path)
+
+
+def _compare_items(item: Node, old: Any, new: Any, path: Path, result: Comparison) -> None:
+    """Items of one step; repeated ones come, go and change together, and a single one instead is new."""
+    if type(old) is not Repeated and type(new) is not Repeated:
+        _compare(item, old, new, path, result)
+    elif type(old) is type(new):
+        if old != new:
+            result.modified.add(path)
+    elif type(old) is Repeated:
+        if new is not _ABSENT:
+            _compare(item, _ABSENT, new, path, result)
+        result.removed.add(path)
+    else:
+        if old is not _ABSENT:
+            _compare(item, old, _ABSENT, path, result)
+        result.added.add(path)
+
+
+def _compare_leaf(old: Any, new: Any, path: Path, result: Comparison) -> None:
+    if old is _ABSENT:
+        result.added.add(path)
+    elif new is _ABSENT:
+        result.removed.add(path)
+    elif old != new:
+        result.modified.add(path)
+
+
+def _has_parts(node: Node) -> bool:
+    """Whether null in its place means none of its parts; else it is a value as others are."""
+    if node.kind in {Kind.STRUCT, Kind.MAP}:
+        return not node.atomic
+    return node.kind is Kind.LIST and node.list_type != "atomic"
+
+
+def merge(node: Node, live: Any, applied: Any) -> Any:
+    """`applied` laid over `live`; neither is changed (parts are shared)."""
+    if applied is None:
+        return live if live and _has_parts(node) else None
+    if _is_map(node, applied):
+        held = live if isinstance(live, dict) else {}
+        result = dict(held)
+        for name, value in applied.items():
+            result[name] = merge(child(node, name), held.get(name), value)
+        return result
+    if is_keyed_list(node, applied):
+        return _merge_list(node, live if isinstance(live, list) else [], applied)
+    return applied
+
+
+def _merge_list(node: Node, live: list[Any], applied: list[Any]) -> list[Any]:
+    """Items in the applied order; those only in live keep their place before the next shared one."""
+    item = node.item or ANY_NODE
+    steps = [item_step(node, each) for each in applied]
+    right = dict(zip(steps, applied, strict=True))
+    if len(right) != len(applied):
+        twice = next(step for index, step in enumerate(steps) if step in steps[:index])
+        raise StructuredMergeError(f"duplicate entries for key [{twice[2:]}]")
+    # Nothing is laid over items that are repeated.
+    left = {step: value for step, value in by_step(node, live).items() if type(value) is not Repeated}
+    result: list[Any] = []
+    pending = list(right)
+    for value in live:
+        step = item_step(node, value)
+        if step not in right:
+            result.append(value)
+            continue
+        while step in pending:  # everything applied up to this shared item comes first
+            result.append(merge(item, left.get(pending[0]), right[pending[0]]))
+            pending.pop(0)
+    result += [merge(item, left.get(step), right[step]) for step in pending]
+    return result
+
+
+def remove(node: Node, document: Any, paths: FieldSet) -> Any:
+    """A document without the fields at `paths`; what held only them stays as an empty object or list."""
+    return _remove(node, document, (), paths, prefixes(paths)) if paths else document
+
+
+def _remove(node: Node, value: Any, path: Path, paths: FieldSet, heads: FieldSet) -> Any:
+    if _is_map(node, value):
+        kept = {}
+        for name, held in value.items():
+            inner = (*path, f"f:{name}")
+            if inner in paths:
+                continue
+            kept[name] = _remove(child(node, name), held, inner, paths, heads) if inner in heads else held
+        return kept
+    if is_keyed_list(node, value):
+        items = []
+        for held in value:
+            inner = (*path, item_step(node, held))
+            if inner in paths:
+                continue
+            descend = inner in heads
+            items.append(_remove(node.item or ANY_NODE, held, inner, paths, heads) if descend else held)
+        return items
+    return value
+
+
+def with_named_parents(node: Node, paths: FieldSet) -> FieldSet:
+    """The paths and every beginning of them that is a declared field of an object."""
+    found = set(paths)
+    for head in prefixes(paths):
+        if head[-1][0] == "f" and _is_declared(node, head):
+            found.add(head)
+    return found
+
+
+def _is_declared(node: Node, path: Path) -> bool:
+    current = node
+    for step in path[:-1]:
+        current = child(current, step[2:]) if step[0] == "f" else (current.item or ANY_NODE)
+    return current.kind is Kind.STRUCT and path[-1][2:] in current.fields

@@ -1,0 +1,325 @@
+"""OpenAPI documents of what is served: v2 as one document, v3 one a group version.
+
+Schemas come from the definitions of 1.36 with upstream's extensions (list types, merge keys, kinds), paths
+from the resource table. kubectl needs v3 for explain, apply, diff, and to see that the server validates.
+Documents are made at each call (core/v1 some 50 ms, 1 MiB): callers keep them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.openapi import enums
+from kprov.kube.machinery.openapi.defaults import default_of
+from kprov.kube.machinery.openapi.paths import (
+    CONNECT,
+    PARAMETERS,
+    PATCH_BODY,
+    Operation,
+    operations,
+)
+from kprov.kube.machinery.patch.patch_types import PATCH_TYPES
+from kprov.kube.machinery.resources import RESOURCES, Resource, api_version
+from kprov.kube.machinery.schema import definitions
+
+Json = dict[str, Any]
+
+V2_MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+json"
+_INFO = {"title": "Kubernetes", "version": definitions.RELEASE}
+_MEDIA_TYPES = ("application/json", "application/yaml")
+#: What lists give beside, when they are watched.
+_STREAMS = ("application/json;stream=watch",)
+_SCHEMES = {
+    "BearerToken": {
+        "description": "Bearer Token authentication",
+        "in": "header",
+        "name": "authorization",
+        "type": "apiKey",
+    }
+}
+#: To be raised with any change of what documents look like: clients keep those of a hash for ever.
+_FORM = 3
+_CODES = {200: "OK", 201: "Created", 202: "Accepted"}
+_OLD_REF = "#/$defs/"
+_INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_PATH_PARAMETERS = {
+    "name": "name of the object",
+    "namespace": "object name and auth scope, such as for teams",
+}
+
+
+def etag(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> str:
+    """A text that changes whenever the document of a group version does; cheaper than making it."""
+    served = [repr(each) for each in resources if (each.group, each.version) == (group, version)]
+    size = definitions.path().stat().st_size
+    digest = hashlib.sha512(f"{_FORM} {definitions.RELEASE} {size} {served}".encode(), usedforsecurity=False)
+    return digest.hexdigest().upper()
+
+
+def v3_index(resources: Iterable[Resource] = RESOURCES) -> Json:
+    """The answer to /openapi/v3: where each group version's document is."""
+    listed = tuple(resources)
+    paths = {}
+    for group, version in dict.fromkeys((each.group, each.version) for each in listed):
+        path = f"{'apis' if group else 'api'}/{api_version(group, version)}"
+        url = f"/openapi/v3/{path}?hash={etag(group, version, listed)}"
+        paths[path] = {"serverRelativeURL": url}
+    return {"paths": paths}
+
+
+def v3(group: str, version: str, resources: Iterable[Resource] = RESOURCES) -> bytes:
+    """The OpenAPI v3 document of one group version as JSON."""
+    raw = definitions.load()
+    names = _names(raw)
+    served = [each for each in resources if (each.group, each.version) == (group, version)]
+    paths: Json = {}
+    used: set[str] = set()
+    for resource in served:
+        for operation in operations(resource):
+            paths.setdefault(operation.path, {"parameters": list(_v3_path_parameters(operation.path))})[
+                operation.method
+            ] = _v3_operation(operation, names)
+            used |= {name for name in _types(operation, names) if name}
+    document = {
+        "openapi": "3.0.0",
+        "info": _INFO,
+        "paths": paths,
+        "components": {
+            "schemas": {
+                name: _of_group(
+                    _schema(name, raw[name], "#/components/schemas/", v3=True), {("", "v1"), (group, version)}
+                )
+                for name in _closure(used, raw)
+            },
+            "securitySchemes": _SCHEMES,
+        },
+    }
+    return go_json.dumps(document)
+
+
+def v2(resources: Iterable[Resource] = RESOURCES) -> bytes:
+    """The OpenAPI v2 (Swagger) document of everything as JSON."""
+    raw = definitions.load()
+    names = _names(raw)
+    paths: Json = {}
+    for resource in resources:
+        for operation in operations(resource):
+            entry = paths.setdefault(
+                operation.path, {"parameters": list(_v2_path_parameters(operation.path))}
+            )
+            entry[operation.method] = _v2_operation(operation, names)
+    document = {
+        "swagger": "2.0",
+        "info": _INFO,
+        "paths": paths,
+        "definitions": {
+            name: _schema(name, schema, "#/definitions/", v3=False) for name, schema in raw.items()
+        },
+        "securityDefinitions": _SCHEMES,
+        "security": [{"BearerToken": []}],
+    }
+    return orjson.dumps(document)
+
+
+def _names(raw: definitions.Definitions) -> dict[tuple[str, str, str], str]:
+    return {
+        (kind["group"], kind["version"], kind["kind"]): name
+        for name, definition in raw.items()
+        for kind in definition.get("x-kubernetes-group-version-kind", ())
+    }
+
+
+def _types(operation: Operation, names: dict[tuple[str, str, str], str]) -> Iterator[str | None]:
+    for held in (operation.body, operation.response):
+        if held is not None:
+            yield held if isinstance(held, str) else names.get(held)
+
+
+def _closure(used: set[str], raw: definitions.Definitions) -> list[str]:
+    """The definitions and all that they refer to, by name."""
+    pending, found = list(used), set()
+    while pending:
+        name = pending.pop()
+        if name in found or name not in raw:
+            continue
+        found.add(name)
+        pending += _references(raw[name])
+    return sorted(found)
+
+
+def _of_group(schema: Json, versions: set[tuple[str, str]]) -> Json:
+    """A type that many groups share (DeleteOptions) says only the kinds of the document's own."""
+    kinds = schema.get("x-kubernetes-group-version-kind", ())
+    if len(kinds) > 1:
+        kept = [kind for kind in kinds if (kind["group"], kind["version"]) in versions]
+        schema["x-kubernetes-group-version-kind"] = kept
+    return schema
+
+
+def _references(schema: Json) -> Iterator[str]:
+    if "$ref" in schema:
+        yield schema["$ref"].removeprefix(_OLD_REF)
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from _references(schema[name])
+    for child in schema.get("properties", {}).values():
+        yield from _references(child)
+
+
+def _schema(name: str, schema: Json, prefix: str, *, v3: bool) -> Json:
+    """A definition as upstream publishes it: plain types, no nulls, kinds not fixed to one value."""
+    if name == _INT_OR_STRING:
+        kinds: Json = {"oneOf": [{"type": "integer"}, {"type": "string"}]} if v3 else {"type": "string"}
+        return {"description": schema.get("description", ""), "format": "int-or-string", **kinds}
+    if name == _QUANTITY:
+        kinds = {"oneOf": [{"type": "string"}, {"type": "number"}]} if v3 else {"type": "string"}
+        return {"description": schema.get("description", ""), **kinds}
+    result = _converted(schema, prefix, v3=v3)
+    enums.add(name, result)
+    if v3:
+        _add_defaults(name, result)
+    return result
+
+
+def _add_defaults(name: str, schema: Json) -> None:
+    """The defaults of fields, which only v3 publishes."""
+    for field, held in schema.get("properties", {}).items():
+        pointed: Json = held["allOf"][0] if "allOf" in held else held
+        reference = pointed.get("$ref", "").rpartition("/")[2]
+        default = default_of(name, field, reference)
+        if default is not None and not (reference and default != {}):
+            _set_default(held, default)
+
+
+def _set_default(schema: Json, zero: Any) -> None:
+    if "$ref" in schema:
+        schema["allOf"] = [{"$ref": schema.pop("$ref")}]
+    schema["default"] = zero
+
+
+def _converted(schema: Json, prefix: str, *, v3: bool) -> Json:
+    result: Json = {}
+    for name, value in schema.items():
+        if name == "$ref":
+            reference = {"$ref": prefix + value.removeprefix(_OLD_REF)}
+            # OpenAPI 3 ignores what stands beside a $ref.
+            if v3 and len(schema) > 1:
+                result["allOf"] = [reference]
+            else:
+                result |= reference
+        elif name == "type":
+            result["type"] = value if isinstance(value, str) else value[0]
+        elif name == "properties":
+            result["properties"] = {key: _converted(child, prefix, v3=v3) for key, child in value.items()}
+        elif name in {"items", "additionalProperties"} and isinstance(value, dict):
+            result[name] = _converted(value, prefix, v3=v3)
+        elif name not in {"enum", "oneOf"}:
+            result[name] = value
+    return result
+
+
+def _path_names(path: str) -> list[str]:
+    return [name for name in ("name", "namespace") if f"{{{name}}}" in path]
+
+
+def _pretty(path: str) -> bool:
+    """Whether a path takes ?pretty: all but connections."""
+    return path.rpartition("/")[2] not in CONNECT
+
+
+def _v3_path_parameters(path: str) -> Iterator[Json]:
+    for name in _path_names(path):
+        text = _PATH_PARAMETERS[name]
+        schema = {"type": "string", "uniqueItems": True}
+        yield {"name": name, "in": "path", "description": text, "required": True, "schema": schema}
+    if _pretty(path):
+        kind, text = PARAMETERS["pretty"]
+        schema = {"type": kind, "uniqueItems": True}
+        yield {"name": "pretty", "in": "query", "description": text, "schema": schema}
+
+
+def _v2_path_parameters(path: str) -> Iterator[Json]:
+    for name in _path_names(path):
+        text = _PATH_PARAMETERS[name]
+        yield {
+            "name": name,
+            "in": "path",
+            "description": text,
+            "required": True,
+            "type": "string",
+            "uniqueItems": True,
+        }
+    if _pretty(path):
+        kind, text = PARAMETERS["pretty"]
+        yield {"name": "pretty", "in": "query", "description": text, "type": kind, "uniqueItems": True}
+
+
+def _common(operation: Operation) -> Json:
+    group, version, kind = operation.gvk
+    return {
+        "description": operation.description,
+        "operationId": operation.operation_id,
+        "tags": [operation.tag],
+        "x-kubernetes-action": operation.action,
+        "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+    }
+
+
+def _v3_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
+    result = _common(operation)
+    result["parameters"] = [
+        {"name": name, "in": "query", "description": text, "schema": {"type": kind, "uniqueItems": True}}
+        for name in operation.parameters
+        for kind, text in (PARAMETERS[name],)
+    ]
+
+    def content(held: tuple[str, str, str] | str | None, media_types: Iterable[str]) -> Json | None:
+        name = held if isinstance(held, str) else names.get(held) if held else None
+        if name is None:
+            return None
+        reference = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        return dict.fromkeys(media_types, reference)
+
+    body = content(operation.body, PATCH_TYPES if operation.body == PATCH_BODY else ("*/*",))
+    if body is not None:
+        result["requestBody"] = {"content": body}
+        if operation.method != "delete":
+            result["requestBody"]["required"] = True
+    streams = _STREAMS if operation.action == "list" else ()
+    answer = content(operation.response, (*_MEDIA_TYPES, *streams))
+    result["responses"] = _responses(operation, {} if answer is None else {"content": answer})
+    return result
+
+
+def _responses(operation: Operation, answer: Json) -> Json:
+    codes: Json = {str(code): {"description": _CODES[code]} | answer for code in operation.codes}
+    return codes | {"401": {"description": "Unauthorized"}}
+
+
+def _v2_operation(operation: Operation, names: dict[tuple[str, str, str], str]) -> Json:
+    result = _common(operation)
+    result["consumes"] = list(PATCH_TYPES) if operation.body == PATCH_BODY else ["*/*"]
+    result["produces"] = [*_MEDIA_TYPES, *(_STREAMS if operation.action == "list" else ())]
+    result["schemes"] = ["https"]
+    result["parameters"] = [
+        {"name": name, "in": "query", "description": text, "type": kind, "uniqueItems": True}
+        for name in operation.parameters
+        for kind, text in (PARAMETERS[name],)
+    ]
+    body = operation.body if isinstance(operation.body, str) else names.get(operation.body or ("", "", ""))
+    if body is not None:
+        schema = {"$ref": f"#/definitions/{body}"}
+        result["parameters"].append({"name": "body", "in": "body", "schema": schema})
+        if operation.method != "delete":
+            result["parameters"][-1]["required"] = True
+    held = operation.response
+    answer = held if isinstance(held, str) else names.get(held or ("", "", ""))
+    shown: Json = {} if answer is None else {"schema": {"$ref": f"#/definitions/{answer}"}}
+    result["responses"] = _responses(operation, shown)
+    return result

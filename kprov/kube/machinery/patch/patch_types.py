@@ -1,0 +1,105 @@
+"""The three patch types: JSON patch (RFC 6902), merge patch (RFC 7386), strategic merge patch.
+
+All take parsed documents, leave their arguments as they are and give a new document. A refusal is a
+StatusError with upstream's code: 400 for a patch that is no patch, 422 for one that does not fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from kprov.kube.machinery import status
+from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.json_object import JsonObject
+from kprov.kube.machinery.patch import json_patch as json_patch_rules
+from kprov.kube.machinery.patch.strategic_merge import StrategicMergeError, merge
+from kprov.kube.machinery.schema import object_schema
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_YAML = "application/apply-patch+yaml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_YAML)
+
+_MAX_OPERATIONS = 10_000
+_GO_OBJECT = "map[string]interface {}"
+
+
+def json_patch(doc: JsonObject, patch: Any) -> JsonObject:
+    """RFC 6902. `patch` is a list of operations."""
+    if patch is not None and not isinstance(patch, list):
+        raise _undecodable(patch, "[]handlers.jsonPatchOp")
+    patch = patch or []
+    for operation in patch:
+        if not isinstance(operation, dict):
+            raise _undecodable(operation, "handlers.jsonPatchOp")
+        for name in ("op", "path", "from"):
+            if operation.get(name) is not None and not isinstance(operation[name], str):
+                raise _undecodable(operation[name], "string", f"struct field jsonPatchOp.{name}")
+    if len(patch) > _MAX_OPERATIONS:
+        raise status.request_entity_too_large(
+            f"The allowed maximum operations in a JSON patch is {_MAX_OPERATIONS}, got {len(patch)}"
+        )
+    try:
+        result = go_json.shallow(json_patch_rules.apply(copied(doc), patch))
+    except (json_patch_rules.JsonPatchError, go_json.JsonError):
+        # Upstream says no more than this to the client either.
+        raise status.failure(
+            422, "Invalid", "the server rejected our request due to an error in our request", {}
+        ) from None
+    if not isinstance(result, dict):
+        raise status.bad_request("the patched document is not an object")
+    return result
+
+
+def _undecodable(found: Any, wanted: str, place: str = "value") -> status.StatusError:
+    text = f"json: cannot unmarshal {go_json.kind(found)} into Go {place} of type {wanted}"
+    return status.bad_request(f"error decoding patch: {text}")
+
+
+def merge_patch(doc: JsonObject, patch: Any) -> JsonObject:
+    """RFC 7386: objects merge, null removes, anything else replaces."""
+    if not isinstance(patch, dict):
+        if patch is None:
+            raise status.bad_request("Invalid JSON Patch")
+        raise _undecodable(patch, _GO_OBJECT)
+    result: JsonObject = copied(doc)
+    _merge_into(result, copied(patch))
+    return result
+
+
+def _merge_into(target: JsonObject, patch: JsonObject) -> None:
+    for name, value in patch.items():
+        if value is None:
+            target.pop(name, None)
+        elif isinstance(value, dict):
+            held = target.get(name)
+            if not isinstance(held, dict):
+                held = target[name] = {}
+            _merge_into(held, value)
+        else:
+            target[name] = value
+
+
+def strategic_merge_patch(
+    doc: JsonObject, patch: Any, gvk: object_schema.Gvk, schema: object_schema.Schema | None = None
+) -> JsonObject:
+    """Merge along the schema's merge keys; the directives $patch, $retainKeys and the like are obeyed."""
+    if not isinstance(patch, dict):
+        if patch is None:
+            return copied(doc)  # type: ignore[no-any-return]
+        raise status.bad_request(
+            f"json: cannot unmarshal {go_json.kind(patch)} into Go value of type {_GO_OBJECT}"
+        )
+    node = (schema or object_schema.builtin()).node(gvk)
+    try:
+        return merge(copied(doc), patch, node)
+    except StrategicMergeError as error:
+        raise status.bad_request(str(error)) from None
+
+
+def copied(document: Any) -> Any:
+    """A deep copy of a JSON document; several times faster than copy.deepcopy."""
+    return orjson.loads(orjson.dumps(document))

@@ -1,0 +1,148 @@
+"""Server-side tables: what `kubectl get` shows, as a meta.k8s.io/v1 Table of plain objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from kprov.kube.machinery.printers.columns import COLUMNS, META
+from kprov.kube.machinery.printers.kinds import PRINTERS
+from kprov.kube.machinery.printers.pods import row_conditions
+from kprov.kube.machinery.resources import Resource
+from kprov.kube.machinery.schema import definitions
+
+Object = Mapping[str, Any]
+Table = dict[str, Any]
+Column = dict[str, Any]
+
+_FLOW_SCHEMA = ("flowcontrol.apiserver.k8s.io", "FlowSchema")
+#: Upstream takes metadata from its internal type, which has a field where v1 has this annotation.
+_FIELDS_AS_ANNOTATIONS = {
+    "DaemonSet": "deprecated.daemonset.template.generation",
+    "Deployment": "deprecated.deployment.rollback.revision",
+}
+_SHARED = {("events.k8s.io", "Event"): ("", "Event")}
+
+
+def table(
+    resource: Resource,
+    objects: Iterable[Object],
+    list_metadata: Object | None = None,
+    include_object: str = "Metadata",
+    columns: list[Column] | None = None,
+    now: float | None = None,
+    *,
+    kind: tuple[str, str] | None = None,
+    shown: Callable[[Any], Object] | None = None,
+) -> Table:
+    """The Table of some objects of one resource.
+
+    list_metadata: of the list (resourceVersion, continue ...); for one object its resourceVersion.
+    include_object: "Metadata" (as upstream's default), "Object" or "None". columns: column definitions to
+    send, [] for the later events of a watch; None for the kind's own. Kinds without a printer get Name and
+    Created At. now: Unix time in seconds, for ages. kind: (group, kind) of the objects where it is not the
+    resource's: what a subresource gives. shown: makes of an object what a row holds of it with "Object",
+    where that is another version than the one that cells are made of.
+    """
+    now = time.time() if now is None else now
+    kind = kind or (resource.group, resource.kind)
+    printer = PRINTERS.get(_SHARED.get(kind, kind))
+    is_pod = kind == ("", "Pod")
+    rows = []
+    if kind == _FLOW_SCHEMA:
+        objects = sorted(objects, key=_precedence)
+    for obj in objects:
+        row: dict[str, Any] = {"cells": _default_cells(obj) if printer is None else printer(obj, now)}
+        if is_pod and (conditions := row_conditions(obj)):
+            row["conditions"] = conditions
+        if include_object == "Metadata":
+            row["object"] = partial_metadata(obj)
+        elif include_object == "Object":
+            row["object"] = obj if shown is None else shown(obj)
+        else:
+            row["object"] = None
+        rows.append(row)
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": dict(list_metadata or {}),
+        "columnDefinitions": column_definitions(*kind) if columns is None else columns,
+        # Where Go has only the general printer it has a list that was never made.
+        "rows": rows or (None if printer is None else []),
+    }
+
+
+def partial_metadata(obj: Object) -> dict[str, Any]:
+    """The object as PartialObjectMetadata."""
+    metadata = obj.get("metadata") or {}
+    annotations = metadata.get("annotations")
+    internal = _FIELDS_AS_ANNOTATIONS.get(obj.get("kind", ""))
+    if internal and annotations and internal in annotations:
+        kept = {name: value for name, value in annotations.items() if name != internal}
+        metadata = {name: value for name, value in metadata.items() if name != "annotations"}
+        if kept:
+            metadata["annotations"] = kept
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+
+
+def columns(resource: Resource) -> list[Column]:
+    """Column definitions of a resource's table."""
+    return column_definitions(resource.group, resource.kind)
+
+
+@cache
+def column_definitions(group: str, kind: str) -> list[Column]:
+    """Column definitions of a kind: name, type, format, description, priority. Shared: not to be changed."""
+    text = COLUMNS.get(_SHARED.get((group, kind), (group, kind)))
+    if text is None:
+        name = _column("NAME")
+        created = {**_column("AGE"), "name": "Created At", "type": "date"}
+        return [name, created]
+    return [_column(line.strip()) for line in text.strip().splitlines()]
+
+
+def _column(line: str) -> Column:
+    if line.startswith("NAME"):
+        priority = int(line.removeprefix("NAME") or 0)
+        return _definition("Name", "string", "name", _description(f"@{META}.ObjectMeta.name"), priority)
+    if line == "AGE":
+        return _definition("Age", "string", "", _description(f"@{META}.ObjectMeta.creationTimestamp"), 0)
+    name, kind, priority_text, description = (part.strip() for part in f"{line} ".split(" | ", 3))
+    kind, _, form = kind.partition(":")
+    return _definition(name, kind, form, _description(description), int(priority_text))
+
+
+def _definition(name: str, kind: str, form: str, description: str, priority: int) -> Column:
+    return {"name": name, "type": kind, "format": form, "description": description, "priority": priority}
+
+
+def _description(text: str) -> str:
+    return _descriptions().get(text, "") if text.startswith("@") else text
+
+
+@cache
+def _descriptions() -> dict[str, str]:
+    """The texts that columns refer to; read from the definitions when the first table is asked for."""
+    wanted = {f"@{META}.ObjectMeta.name", f"@{META}.ObjectMeta.creationTimestamp"}
+    for lines in COLUMNS.values():
+        wanted |= {line.rsplit(" | ", 1)[-1].strip() for line in lines.splitlines() if " | @" in line}
+    raw = definitions.load()
+    texts: dict[str, str] = {}
+    for reference in wanted:
+        kind, _, field = reference[1:].rpartition(".")
+        definition = raw.get(kind) or raw.get(f"io.k8s.api.{kind}")
+        if definition is not None and field in definition.get("properties", {}):
+            texts[reference] = definition["properties"][field].get("description", "")
+    return texts
+
+
+def _default_cells(obj: Object) -> list[Any]:
+    metadata = obj.get("metadata") or {}
+    return [metadata.get("name", ""), metadata.get("creationTimestamp", "")]
+
+
+def _precedence(obj: Object) -> tuple[int, str]:
+    """Flow schemas are shown in the order in which they are tried."""
+    return (obj.get("spec") or {}).get("matchingPrecedence", 0), obj["metadata"]["name"]

@@ -1,0 +1,101 @@
+"""What stands in the way of making a typed object of a merged one: strategic merge patches are told so.
+
+Source: upstream staging/src/k8s.io/apimachinery/pkg/runtime/converter.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kprov.kube.machinery.go_text import go_json
+from kprov.kube.machinery.schema import go_types
+from kprov.kube.machinery.schema.nodes import ANY_NODE, Kind, Node
+
+_KINDS: Final[dict[type, str]] = {
+    dict: "map",
+    list: "slice",
+    str: "string",
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+}
+_CONTAINERS: Final[dict[Kind, tuple[type, str]]] = {
+    Kind.STRUCT: (dict, "struct from:"),
+    Kind.MAP: (dict, "map from"),
+    Kind.LIST: (list, "slice from"),
+    Kind.BYTES: (str, "slice from"),
+}
+_BITS: Final = {Kind.INT32: 32, Kind.INT64: 64}
+_SIMPLE: Final = {Kind.STRING: "string", Kind.BOOL: "bool", Kind.INT32: "int32", Kind.INT64: "int64"}
+
+
+def problem(node: Node, value: Any, go_type: str = "") -> str | None:
+    """The first value of a wrong type, in Go's words, without its path; None: there is none that is known.
+
+    go_type: the type's name where it is none that the schema tells.
+    """
+    if value is None:
+        return None
+    if node.kind in _CONTAINERS:
+        wanted, words = _CONTAINERS[node.kind]
+        if type(value) is not wanted:
+            return f"cannot restore {words} {_KINDS[type(value)]}"
+        return next(filter(None, (problem(*each) for each in _held(node, value, go_type))), None)
+    return _simple(_SIMPLE[node.kind], value, go_type) if node.kind in _SIMPLE else None
+
+
+def restore(node: Node, value: Any) -> Any:
+    """The same value, changed in place: numbers as Go's conversion leaves them where they are to be integers.
+
+    What has a problem stays as it is. 80.0 is 80, and of what is too large the lower bits are taken.
+    """
+    if isinstance(value, dict):
+        children = node.fields if node.kind is Kind.STRUCT else None
+        for name, held in value.items():
+            if isinstance(held, dict | list | int | float):
+                child = node.item if children is None else children.get(name)
+                value[name] = restore(child or ANY_NODE, held)
+    elif isinstance(value, list):
+        for index, held in enumerate(value):
+            if isinstance(held, dict | list | int | float):
+                value[index] = restore(node.item or ANY_NODE, held)
+    elif node.kind in _BITS and type(value) is not bool and value == value // 1:
+        return _lower_bits(value, _BITS[node.kind])
+    elif node.kind is Kind.INT_OR_STRING and type(value) is float:
+        return go_json.reread(value)
+    return value
+
+
+def _lower_bits(value: int | float, bits: int) -> int:
+    """A number without a fraction as Go makes it an integer of so many bits; of 64 at most."""
+    number = int(value)
+    if not -(2**63) <= number < 2**63:
+        number = -(2**63)
+    half = 1 << (bits - 1)
+    return (number + half) % (1 << bits) - half
+
+
+def _held(node: Node, value: Any, go_type: str) -> list[tuple[Node, Any, str]]:
+    if node.kind is Kind.STRUCT:
+        fields, named = node.fields, go_types.fields(node)
+        return [
+            (fields[name], held, named[name].go_type if name in named else "")
+            for name, held in value.items()
+            if name in fields
+        ]
+    if node.kind is Kind.BYTES:
+        return []
+    item, of_items = node.item or ANY_NODE, go_types.of_items(go_type)
+    return [(item, held, of_items) for held in (value.values() if isinstance(value, dict) else value)]
+
+
+def _simple(wanted: str, value: Any, go_type: str) -> str | None:
+    found = _KINDS[type(value)]
+    is_number = found in {"int64", "float64"}
+    if found == wanted or (is_number and wanted.startswith("int") and value == int(value)):
+        return None
+    # Go turns numbers into each other, and a whole one into a string of one character.
+    converts = wanted.startswith("int") if is_number else False
+    if converts or (found == "int64" and wanted == "string"):
+        return f"cannot convert {found} to {go_type or wanted}"
+    return f"unrecognized type: {wanted}"

@@ -1,0 +1,63 @@
+"""YAML as upstream reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kprov.kube.machinery.go_text import go_yaml
+
+BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"%c: &%c [%b]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9)) for name in b"bcdefg"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"a:\n\t- b", "yaml: line 2: found character that cannot start any token"),
+        (b"a: [", "yaml: line 1: did not find expected node content"),
+        (BOMB, "yaml: document contains excessive aliasing"),
+        (b"a: &a [1, {b: *a}]", "yaml: anchor 'a' value contains itself"),
+        (b"[" * 2000 + b"]" * 2000, "yaml: exceeded max depth of 10000"),
+        (b"- " * 2000 + b"a", "yaml: exceeded max depth of 10000"),
+        (b"a: .nan", "json: unsupported value: NaN"),
+        (b"null: {a: [1, x]}", "unsupported map key of type: %!s(<nil>), key: <nil>, value: map[a:[1 x]]"),
+    ],
+    ids=["tab", "open", "aliases", "of itself", "deep", "deep block", "no number", "no name"],
+)
+def test_what_is_none_is_refused_in_gos_words(data: bytes, text: str) -> None:
+    with pytest.raises(go_yaml.YamlError) as refusal:
+        go_yaml.loads(data)
+    assert str(refusal.value) == text
+
+
+def test_the_first_document_counts_and_keys_are_text() -> None:
+    assert go_yaml.loads(b"yes: 1\n5: 2020-01-01\nx: !!some/tag x\n---\nb: 1\n") == {
+        "true": 1,
+        "5": "2020-01-01",
+        "x": "x",
+    }
+    assert go_yaml.loads(b"# nothing\n") is None
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("80.0", 80), ("8e1", 80), ("80.", 80), ("+80", 80), ("0x50", 80), ("0o120", 80), ("0120", 80),
+        ("0b101", 5), ("8_0", 80), ("08", 8), ("-0.0", 0), ("1.5", 1.5), ("1e21", 1e21),
+        ("18446744073709551615", 2**64 - 1), ("18446744073709551616", 2.0**64), ("1:20", "1:20"), ("y", True),
+        ("N", False), ("~", None), ("2001-01-01", "2001-01-01"), ("1e400", "1e400"), ("'80'", "80"),
+        ("0x", "0x"), (".5", 0.5), ("1.2.3", "1.2.3"), ("-", "-"), ("=", "="),
+    ],
+)  # fmt: skip
+def test_a_word_is_what_it_is_to_go(word: str, value: object) -> None:
+    found = go_yaml.loads(f"a: {word}\n".encode() if word != "-" else b'a: "-"\n')["a"]
+    assert (type(found), found) == (type(value), value)
+
+
+def test_a_whole_number_in_json_is_an_integer_too() -> None:
+    assert repr(go_yaml.loads(b'{"a": [80.0, 8e1, 0.5, 1e21]}')) == "{'a': [80, 80, 0.5, 1e+21]}"
+
+
+def test_some_aliases_are_fine() -> None:
+    assert go_yaml.loads(b"a: &a {x: 1}\nb: *a\n") == {"a": {"x": 1}, "b": {"x": 1}}
