@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from kprov.errors import InputError
 from kprov.inventory import patterns, secrets
@@ -107,10 +107,10 @@ class Engine:
         #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.
         self.aside: dict[str, str] = {}
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -178,7 +178,7 @@ class Environment(SandboxedEnvironment):
                 return self.undefined(obj=obj, name=attribute)
             return self.unsafe_undefined(obj, attribute)
 
-    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own signature
         if isinstance(__obj, Marker):
             return __obj
         if not isinstance(__obj, Macro) and not getattr(__obj, "takes_markers", False):

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import paramiko
 
@@ -255,8 +255,8 @@ class Connections:
         for connection in closing:
             connection.close(until)
 
-    def __enter__(self) -> Connections:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

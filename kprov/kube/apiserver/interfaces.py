@@ -16,7 +16,7 @@ from kprov.kube.machinery.resources import Resource
 
 
 class Authenticator(Protocol):
-    """Who sent this request?"""
+    """Finds the user who sent a request."""
 
     async def authenticate(self, headers: Mapping[str, str], shown: tuple[bytes, ...]) -> UserInfo | None:
         """The user, None when the request has no credentials (the server then decides on anonymous).

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Self, TypeVar, overload
 
 import aiohttp
 import msgspec
@@ -55,7 +55,7 @@ class RestClient:
     async def close(self) -> None:
         await self._transport.close()
 
-    async def __aenter__(self) -> "RestClient":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

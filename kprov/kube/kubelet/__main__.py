@@ -1,4 +1,4 @@
-"""python -m kprov.kube.kubelet"""
+"""The kubelet's program: `python -m kprov.kube.kubelet`."""
 
 import os
 import sys

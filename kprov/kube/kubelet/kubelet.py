@@ -433,7 +433,7 @@ class Kubelet:
                 if seen[status.name] > 1:
                     await self._parts.cri.remove_container(status.id)
                     with contextlib.suppress(OSError):
-                        Path(status.log_path).unlink()
+                        Path(status.log_path).unlink()  # noqa: ASYNC240 - one system call
             for sandbox in state.sandboxes[1:]:
                 if not sandbox.ready and not any(item.sandbox_id == sandbox.id for item in state.containers):
                     await self._parts.cri.remove_pod_sandbox(sandbox.id)

@@ -39,7 +39,7 @@ class Quantity:
     _text: str | None = None
 
     @classmethod
-    def parse(cls, text: str | int | float) -> Quantity:
+    def parse(cls, text: str | float) -> Quantity:
         """From wire text (or a JSON number). Smaller than a nano is rounded up. Raises QuantityError."""
         if isinstance(text, float):
             text = written(text)
@@ -111,12 +111,12 @@ class Quantity:
 ZERO = Quantity(0)
 
 
-def canonical(text: str | int | float) -> str:
+def canonical(text: str | float) -> str:
     """The form in which the API shows a quantity: "0.5" > "500m", "1000m" > "1". Raises QuantityError."""
     return str(Quantity.parse(text))
 
 
-def canonical_milli(text: str | int | float) -> str:
+def canonical_milli(text: str | float) -> str:
     """As `canonical`, rounded up to thousandths, as amounts in core's resource lists are: "1500u" > "2m"."""
     found = Quantity.parse(text)
     return str(Quantity.of_milli(found.milli_value, found.format) if found.nanos % 10**6 else found)

@@ -53,7 +53,7 @@ class Diagnosis:
 
     @property
     def message(self) -> str:
-        """Upstream's text: '0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.'"""
+        """Upstream's text, such as '0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.'."""
         if not self.total:
             return "no nodes available to schedule pods"
         parts = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))

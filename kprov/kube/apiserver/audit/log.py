@@ -40,7 +40,7 @@ class Sink(Protocol):
 
 
 class StandardOutput:
-    """--audit-log-path=-"""
+    """Writes events to standard output, for `--audit-log-path=-`."""
 
     def write(self, line: bytes) -> None:
         sys.stdout.buffer.write(line)

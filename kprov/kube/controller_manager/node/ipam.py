@@ -53,7 +53,7 @@ class NodeIpamController(Controller):
     def _allocate(self, node: Node) -> list[str]:
         parts = []
         for each in self._sets:
-            part = each.allocate(lambda cidr: self._is_taken(cidr))
+            part = each.allocate(self._is_taken)
             if part is None:
                 text = f"Node {node.metadata.name} status is now: CIDRNotAvailable"
                 self._recorder.event(reference(node, "v1", "Node"), "Normal", "CIDRNotAvailable", text)

@@ -16,10 +16,10 @@ FAILURE = "ReplicaFailure"
 def calculate(
     rs: ReplicaSet, active: Sequence[Pod], terminating: int | None, failure: str, now: float, stamp: str
 ) -> dict[str, Any]:
-    """The whole status document. ``failure`` is why the last creation or deletion failed, "" if none did;
-    ``terminating`` None where the kind has no such field.
+    """Compute the whole status document.
 
-    ``now`` is Unix time, ``stamp`` the same as RFC 3339.
+    `failure` says why the last creation or deletion failed ("" if none did). `terminating` is None where the
+    kind has no such field. `now` is Unix time, `stamp` the same as RFC 3339.
     """
     template_labels = ((rs.spec.template.get("metadata") or {}).get("labels") or {}).items()
     ready = [pod for pod in active if pod_conditions.is_ready(pod)]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from dbus_fast import BusType, DBusFastError, Message, MessageType
 from dbus_fast.aio import MessageBus
@@ -38,7 +38,7 @@ class Logind:
         self._signals: asyncio.Queue[bool | None] = asyncio.Queue()
         self._watch: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> "Logind":
+    async def __aenter__(self) -> Self:
         bus = MessageBus(self._address or None, BusType.SYSTEM, negotiate_unix_fd=True)
         try:
             async with asyncio.timeout(_TIMEOUT):

@@ -11,7 +11,7 @@ from kprov.kube.kubelet.volumes.atomic_writer import Projection
 from kprov.kube.machinery.quantity import Quantity
 
 DEFAULT_MODE: Final = 0o644
-# (pod, projection) > token
+#: Gets a token for a pod and one of its projections.
 TokenSource = Callable[[Pod, dict[str, Any]], Awaitable[str]]
 
 

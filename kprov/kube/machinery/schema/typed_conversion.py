@@ -66,7 +66,7 @@ def restore(node: Node, value: Any) -> Any:
     return value
 
 
-def _lower_bits(value: int | float, bits: int) -> int:
+def _lower_bits(value: float, bits: int) -> int:
     """A number without a fraction as Go makes it an integer of so many bits; of 64 at most."""
     number = int(value)
     if not -(2**63) <= number < 2**63:
