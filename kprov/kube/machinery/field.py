@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,13 +14,11 @@ class FieldError:
     `reason` is upstream's CauseType (FieldValueInvalid, FieldValueRequired, FieldValueDuplicate,
     FieldValueNotSupported, FieldValueForbidden, FieldValueTooLong, FieldValueTooMany, FieldValueNotFound,
     FieldValueTypeInvalid, InternalError); `detail` the whole text after the path, as upstream words it.
-    `document`: the object or list shown in it, so that it can be shown as upstream's type is.
     """
 
     reason: str
     field: str
     detail: str
-    document: Any = dataclasses.field(default=None, compare=False)
 
     @property
     def message(self) -> str:
@@ -33,10 +30,6 @@ class Verbatim(str):
     """A value already as it is to be shown, without quotes."""
 
     __slots__ = ()
-
-
-def _document(value: Any) -> Any:
-    return value if isinstance(value, (dict, list)) else None
 
 
 def shown(value: Any) -> str:
@@ -62,7 +55,7 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
     if value is OMITTED:
         return FieldError("FieldValueInvalid", field, f"Invalid value: {detail}")
     text = f"Invalid value: {shown(value)}"
-    return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text, _document(value))
+    return FieldError("FieldValueInvalid", field, f"{text}: {detail}" if detail else text)
 
 
 def required(field: str, detail: str = "") -> FieldError:
@@ -72,13 +65,13 @@ def required(field: str, detail: str = "") -> FieldError:
 
 
 def duplicate(field: str, value: Any) -> FieldError:
-    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {shown(value)}", _document(value))
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {shown(value)}")
 
 
 def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
     names = ", ".join(f'"{name}"' for name in supported)
     text = f"Unsupported value: {shown(value)}: supported values: {names}"
-    return FieldError("FieldValueNotSupported", field, text, _document(value))
+    return FieldError("FieldValueNotSupported", field, text)
 
 
 def forbidden(field: str, detail: str) -> FieldError:

@@ -35,8 +35,8 @@ def test_a_change_of_an_ephemeral_container_is_shown(server: ApiServer, namespac
     status, text = refused(server, "PUT", path, debugged)
     assert status == 422
     assert text.endswith(
-        'may not be changed\n@@ -1,7 +1,7 @@\n {\n  "Name": "e",\n- "Image": "i",\n- "Command": null,\n'
-        '+ "Image": "other",\n+ "Command": [],\n  "Args": null,\n  "WorkingDir": "",\n  "Ports": null,\n'
+        'may not be changed\n@@ -1,5 +1,6 @@\n {\n- "image": "i",\n+ "command": [],\n+ "image": "other",\n'
+        '  "imagePullPolicy": "Always",\n  "name": "e",\n  "resources": {},\n'
     )
 
 

@@ -16,8 +16,9 @@ from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources.call import Call, Reply
-from kprov.kube.machinery import field, internal_types
+from kprov.kube.machinery import field
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 
@@ -88,8 +89,7 @@ class EphemeralContainers(PodStrategy):
                 done = "changed" if name in new else "removed"
                 text = f'existing ephemeral containers "{name}" may not be {done}\n'
                 if name in new:
-                    kind = internal_types.at(_POD, "spec", "ephemeralContainers")
-                    text += internal_types.difference(container, new[name], kind)
+                    text += describe_difference(container, new[name])
                 errors.append(field.forbidden(path, text))
         return errors
 

@@ -1,21 +1,18 @@
-"""422 of an object: what its rules say of it, with values shown as upstream's types show them."""
+"""The Invalid error (422) of an object that breaks rules."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kprov.kube.machinery import internal_types, status
+from kprov.kube.machinery import status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.resources import Resource
 from kprov.kube.machinery.schema import zero_values
-from kprov.kube.machinery.schema.nodes import Node
 
 Judge = Callable[[], Sequence[FieldError]]
 
 
-def of_invalid(
-    resource: Resource, node: Node, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]
-) -> None:
+def of_invalid(resource: Resource, name: str, judge: Judge, emptied: Sequence[zero_values.Emptied]) -> None:
     """Invalid, where `judge` finds errors. emptied: what normalizing took from the object."""
     errors = judge()
     if not errors:
@@ -26,7 +23,7 @@ def of_invalid(
         again = judge()
         if _places(again) == _places(errors):
             errors = again
-    raise status.invalid(resource.group, resource.kind, name, internal_types.retold(errors, node))
+    raise status.invalid(resource.group, resource.kind, name, errors)
 
 
 def _places(errors: Sequence[FieldError]) -> list[tuple[str, str]]:

@@ -134,7 +134,6 @@ class Store(ReadStore):
             first = await self.hooks.judge(context, obj, None, "")
             invalid_error.of_invalid(
                 self.resource,
-                self._node,
                 name,
                 lambda: [*first, *metadata.validate(self.resource, obj), *strategy.validate(obj)],
                 emptied,
@@ -320,7 +319,7 @@ class Store(ReadStore):
                 return [*first, *found]
             return [*first, *metadata_update.validate(self.resource, obj, old, subresource), *found]
 
-        invalid_error.of_invalid(self.resource, self._node, old["metadata"]["name"], judge, emptied)
+        invalid_error.of_invalid(self.resource, old["metadata"]["name"], judge, emptied)
         if is_status:
             context.warnings += strategy.status_warnings(obj)
         else:

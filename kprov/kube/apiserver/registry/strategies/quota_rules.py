@@ -16,7 +16,7 @@ from kprov.kube.apiserver.registry.podspec.resources import (
     quantity_value,
     resource_name,
 )
-from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
 
@@ -89,8 +89,7 @@ def _scope_selector(spec: JsonObject, path: str) -> Errors:
             yield field.invalid(f"{path}.scopeName", scope, "unsupported scope")
         for name in sorted(spec.get("hard") or ()):
             if not _fits(scope, name):
-                node = internal_types.at(("", "v1", "ResourceQuota"), "spec", "scopeSelector")
-                yield field.invalid(path, internal_types.shown(spec["scopeSelector"], node), _UNSUPPORTED)
+                yield field.invalid(path, spec["scopeSelector"], _UNSUPPORTED)
         if scope in _EXISTS_ONLY and operator != "Exists":
             yield field.invalid(f"{path}.operator", operator, _ONLY_EXISTS_TEXT)
         if operator in {"In", "NotIn"}:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.machinery import field, internal_types, timestamps
+from kprov.kube.machinery import field, timestamps
 from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
 
 DECISIONS: Final = ("Approved", "Denied")
@@ -82,8 +83,7 @@ def validate_change(obj: JsonObject, old: JsonObject, *, decides: bool) -> list[
         if len(new) > len(before):
             errors.append(field.forbidden(_PATH, f'updates may not add a condition of type "{kind}"'))
         elif len(new) == len(before) and new != before:
-            item = internal_types.at(_REQUEST, "status", "conditions")
-            shown = internal_types.differing_lists(before, new, item)
-            text = f'updates may not modify a condition of type "{kind}"\n{shown}'
+            difference = describe_difference(before, new)
+            text = f'updates may not modify a condition of type "{kind}"\n{difference}'
             errors.append(field.forbidden(_PATH, text))
     return errors

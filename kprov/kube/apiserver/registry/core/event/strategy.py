@@ -11,7 +11,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import metadata_update
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
 from kprov.kube.apiserver.request import RequestContext
-from kprov.kube.machinery import field, internal_types, names, status
+from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -64,7 +64,6 @@ class EventStrategy(ResourceStrategy):
 
     def _refuse(self, obj: JsonObject, errors: list[FieldError]) -> None:
         if errors:
-            errors = internal_types.retold(errors, internal_types.at(("", "v1", "Event")))
             raise status.invalid(self.resource.group, "Event", obj["metadata"].get("name", ""), errors)
 
     def validate(self, obj: JsonObject) -> list[FieldError]:

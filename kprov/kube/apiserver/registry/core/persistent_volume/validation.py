@@ -12,7 +12,8 @@ from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
 from kprov.kube.apiserver.registry.podspec import scheduling
 from kprov.kube.apiserver.registry.podspec import volumes as sources
-from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
 
 _RECLAIM: Final = ["Delete", "Recycle", "Retain"]
@@ -277,18 +278,14 @@ def persistent_volume_update(obj: JsonObject, old: JsonObject) -> Errors:
     spec, before = obj["spec"], old["spec"]
     source, had = _source(spec, before), _source(before, before)
     if source != had:
-        kind = internal_types.at(("", "v1", "PersistentVolume"), "spec")
-        shown = internal_types.difference(had, source, internal_types.part(kind, "PersistentVolumeSource"))
-        text = f"spec.persistentvolumesource is immutable after creation\n{shown}"
+        difference = describe_difference(had, source)
+        text = f"spec.persistentvolumesource is immutable after creation\n{difference}"
         yield field.forbidden("spec.persistentvolumesource", text)
     yield from checks.immutable(spec, before, "", "volumeMode")
     near, was_near = spec.get("nodeAffinity"), before.get("nodeAffinity")
     if was_near is not None and not _is_same(near, was_near):
         text = f"{checks.IMMUTABLE}, except for updating from beta label to GA"
-        # Its path does not name the spec, so its type is said here.
-        node = internal_types.at(("", "v1", "PersistentVolume"), "spec", "nodeAffinity")
-        shown = internal_types.shown(near, node)
-        yield field.invalid("nodeAffinity", shown, text)
+        yield field.invalid("nodeAffinity", near, text)
     if before.get(_CLASS) is not None and spec.get(_CLASS) is None:
         yield field.forbidden(f"spec.{_CLASS}", "update from non-nil value to nil is forbidden")
 

@@ -11,7 +11,8 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, nanos
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep
-from kprov.kube.machinery import field, internal_types, names
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
 
 MODES: Final = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
@@ -111,8 +112,7 @@ def claim_update(obj: JsonObject, old: JsonObject) -> Errors:
         keep(new, had, _CLASS)
         new["resources"] = _with_storage(new.get("resources") or {}, _requested(before))
     if new != had:
-        node = internal_types.at(("", "v1", _CLAIM), "spec")
-        yield field.forbidden("spec", f"{_CHANGED}\n{internal_types.difference(had, new, node)}")
+        yield field.forbidden("spec", f"{_CHANGED}\n{describe_difference(had, new)}")
     wanted, had_amount = _requested(spec), _requested(before)
     capacity = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
     if nanos(wanted or "0") < nanos(had_amount or "0") and nanos(wanted or "0") <= nanos(capacity):

@@ -13,7 +13,8 @@ from kprov.kube.apiserver.registry.generic.checks import INT32_MAX, Errors, each
 from kprov.kube.apiserver.registry.podspec import annotations as pod_annotations
 from kprov.kube.apiserver.registry.podspec import scheduling as scheduling_rules
 from kprov.kube.apiserver.registry.podspec import validation as podspec_validation
-from kprov.kube.machinery import field, internal_types
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_difference import describe_difference
 from kprov.kube.machinery.json_object import JsonObject
 
 _CHANGEABLE: Final = (
@@ -46,8 +47,7 @@ def pod_update(obj: JsonObject, old: JsonObject) -> Errors:
     allowed = _as_allowed(spec, before)
     if _filled(allowed) != _filled(before):
         text = f"pod updates may not change fields other than {_CHANGEABLE}\n"
-        node = internal_types.at(("", "v1", "Pod"), "spec")
-        yield field.forbidden("spec", text + internal_types.difference(before, allowed, node))
+        yield field.forbidden("spec", text + describe_difference(before, allowed))
 
 
 def _images(containers: Sequence[JsonObject], path: str) -> Errors:

@@ -10,10 +10,8 @@ import pytest
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.strategies import for_resource
-from kprov.kube.machinery import internal_types
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
-from kprov.kube.machinery.schema import object_schema
 from kprov.kube.machinery.status import StatusError
 
 _START = "2024-01-01T00:00:00Z"
@@ -33,8 +31,7 @@ def found(group: str, plural: str, new: JsonObject, old: JsonObject | None = Non
     resource = find(group, version, plural)
     assert resource is not None
     judged = for_resource(resource).validate_status_update(*objects)
-    errors = internal_types.retold(judged, object_schema.builtin().node(resource.gvk))
-    return [f"{error.field}: {error.detail}" for error in errors]
+    return [f"{error.field}: {error.detail}" for error in judged]
 
 
 def write_status(group: str, plural: str, new: JsonObject, old: JsonObject) -> None:
@@ -176,7 +173,7 @@ def test_addresses_of_a_pod_are_one_of_each_family() -> None:
     assert pod({"podIPs": [{"ip": "1.2.3.4"}, {"ip": "fd00::1"}]}) == []
     assert pod({"podIPs": [{"ip": "1.2.3.4"}, {"ip": "1.2.3.5"}]}) == [
         (
-            'status.podIPs: Invalid value: [{"IP":"1.2.3.4"},{"IP":"1.2.3.5"}]: '
+            'status.podIPs: Invalid value: [{"ip":"1.2.3.4"},{"ip":"1.2.3.5"}]: '
             "may specify no more than one IP for each IP family"
         )
     ]
@@ -351,7 +348,7 @@ def test_features_and_addresses_of_a_node_are_told_once() -> None:
     assert found("", "nodes", wrong) == [
         'status.declaredFeatures[1]: Invalid value: "A": list must be sorted alphabetically',
         'status.declaredFeatures[2]: Duplicate value: "A"',
-        'status.addresses[1]: Duplicate value: {"Type":"InternalIP","Address":"1.2.3.4"}',
+        'status.addresses[1]: Duplicate value: {"type":"InternalIP","address":"1.2.3.4"}',
     ]
 
 
