@@ -11,28 +11,32 @@ from typing import Annotated, Any
 
 import typer
 
-from kprov.cli import panels, streams
+from kprov.cli.options import help_panels
+from kprov.cli.output import standard_streams
 from kprov.errors import InternalError, KprovError
 
 # Every command, in the help's order: its name, the file in kprov/cli and its line there. The file has
 # an `app` (typer.Typer) when it is a group, otherwise a function `command`. It is imported when it is used.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("kprov.cli.up", "Create or update the cluster that an inventory describes."),
-    "plan": ("kprov.cli.plan", "Show what up would change on each host; save it for up --plan."),
-    "resume": ("kprov.cli.resume", "Continue a run that failed or was interrupted."),
-    "verify": ("kprov.cli.verify", "Check the hosts and the cluster."),
-    "reset": ("kprov.cli.reset", "Remove the cluster from its hosts."),
-    "play": ("kprov.cli.play", "Run playbooks."),
-    "run": ("kprov.cli.run", "Run one module on many hosts."),
-    "inventory": ("kprov.cli.inventory", "Show and check inventories."),
-    "vault": ("kprov.cli.vault", "Encrypt, decrypt and edit values and files."),
-    "quickstart": ("kprov.cli.quickstart", "Create lab hosts, install a cluster on them, and verify it."),
-    "init": ("kprov.cli.init", "Write a new inventory."),
-    "certs": ("kprov.cli.certificates", "Show the certificates of a cluster."),
-    "bundle": ("kprov.cli.bundle", "Build and list bundles of the components."),
-    "lab": ("kprov.cli.lab", "Create and remove test hosts on this machine."),
-    "completion": ("kprov.cli.completion", "Print the completion script of a shell."),
-    "version": ("kprov.cli.version", "Show the versions of kprov and its components."),
+    "up": ("kprov.cli.commands.up", "Create or update the cluster that an inventory describes."),
+    "plan": ("kprov.cli.commands.plan", "Show what up would change on each host; save it for up --plan."),
+    "resume": ("kprov.cli.commands.resume", "Continue a run that failed or was interrupted."),
+    "verify": ("kprov.cli.commands.verify", "Check the hosts and the cluster."),
+    "reset": ("kprov.cli.commands.reset", "Remove the cluster from its hosts."),
+    "play": ("kprov.cli.commands.play", "Run playbooks."),
+    "run": ("kprov.cli.commands.run", "Run one module on many hosts."),
+    "inventory": ("kprov.cli.commands.inventory", "Show and check inventories."),
+    "vault": ("kprov.cli.commands.vault", "Encrypt, decrypt and edit values and files."),
+    "quickstart": (
+        "kprov.cli.commands.quickstart",
+        "Create lab hosts, install a cluster on them, and verify it.",
+    ),
+    "init": ("kprov.cli.commands.init", "Write a new inventory."),
+    "certs": ("kprov.cli.commands.certificates", "Show the certificates of a cluster."),
+    "bundle": ("kprov.cli.commands.bundle", "Build and list bundles of the components."),
+    "lab": ("kprov.cli.commands.lab", "Create and remove test hosts on this machine."),
+    "completion": ("kprov.cli.commands.completion", "Print the completion script of a shell."),
+    "version": ("kprov.cli.commands.version", "Show the versions of kprov and its components."),
 }
 
 
@@ -56,7 +60,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
             function = module.command if module else _not_loaded
             # A loaded command describes itself, in more than a line.
             text = None if module else help_line
-            app.command(name, help=text, cls=panels.Command)(function)
+            app.command(name, help=text, cls=help_panels.Command)(function)
     return app
 
 
@@ -90,11 +94,11 @@ def root(
 
 def main() -> None:
     """Run the program; an error of kprov ends as one message on stderr and its exit code."""
-    streams.lasting()
+    standard_streams.lasting()
     code = _run()
     # The work is over and its outcome known: Ctrl-C has nothing to interrupt any more.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    lost = streams.lost()
+    lost = standard_streams.lost()
     if lost is not None:
         typer.echo(f"error: cannot write the output: {lost.strerror}", err=True)
     sys.exit(code or (1 if lost is not None else 0))
@@ -114,10 +118,11 @@ def _run() -> str | int | None:
         typer.echo(secrets.scrub(f"error: {error}"), err=True)
         return error.exit_code
     except Exception as error:
-        from kprov.cli import crash
+        from kprov.cli import crash_report
 
         typer.echo(
-            f"error: internal error in kprov; please report it with the file {crash.report(error)}", err=True
+            f"error: internal error in kprov; please report it with the file {crash_report.report(error)}",
+            err=True,
         )
         return InternalError.exit_code
     return 0

@@ -10,8 +10,8 @@ from typing import Any
 from kprov.errors import InputError
 from kprov.inventory.model import Inventory
 from kprov.inventory.secrets import MASK, scrub
-from kprov.inventory.vault import Secret, Undecrypted
-from kprov.inventory.yamlfile import Unsafe
+from kprov.inventory.vault.vault_format import Secret, Undecrypted
+from kprov.inventory.yaml_file import Unsafe
 
 
 class Export:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import bastion, kubespray_groups, ranges, variable_files, yamlfile
+from kprov.inventory import host_ranges, variable_files, yaml_file
 
 #: Names that mean this machine, also when no source has them.
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
@@ -49,7 +49,8 @@ class Inventory:
     """What one or more sources say; `sources` are the mappings of variables, for checks that name a place.
 
     `directory` and `directories` are the folders of the sources, with group_vars and host_vars; `given`
-    are variables of the command line, which win; `adjust` has the last word on a host's variables.
+    are variables of the command line, which win; `jump_rule` adds a host's way over a jump host; `adjust`
+    has the last word on a host's variables.
     """
 
     def __init__(self, path: Path, directories: Iterable[Path] | None = None) -> None:
@@ -64,16 +65,17 @@ class Inventory:
         self.groups["all"].children.append("ungrouped")
         self.sources: list[dict[str, Any]] = []
         self.adjust: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        self.jump_rule: Callable[[Inventory, str, dict[str, Any]], Mapping[str, Any]] | None = None
         self.given: Mapping[str, Any] = {}
         self._known_sources: set[int] = set()
         self._folders: dict[tuple[Path, str], dict[str, Any]] = {}
         self._members: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] | None = None
-        self._settled = False
+        self._groups_complete = False
 
     def members(self, group: str) -> list[str]:
         """Hosts of a group, then of its children level by level; none for an unknown group."""
-        self._settle()
+        self.complete_groups()
         if group not in self.groups:
             return []
         if group not in self._members:
@@ -90,12 +92,12 @@ class Inventory:
 
     def group_members(self) -> dict[str, list[str]]:
         """Hosts of every group: Ansible's `groups`."""
-        self._settle()
+        self.complete_groups()
         return {name: self.members(name) for name in self.groups}
 
     def group_names(self, host: str) -> list[str]:
         """Groups of a host but `all`, by name: Ansible's `group_names`."""
-        self._settle()
+        self.complete_groups()
         if self._names is None:
             self._names = {}
             for name in sorted(self.groups):
@@ -111,7 +113,7 @@ class Inventory:
         """
         found: dict[str, Any] = {
             "inventory_hostname": host,
-            "inventory_hostname_short": host if ranges.is_ip(host) else host.split(".", maxsplit=1)[0],
+            "inventory_hostname_short": host if host_ranges.is_ip(host) else host.split(".", maxsplit=1)[0],
             "group_names": self.group_names(host),
         }
         known = self.hosts.get(host)
@@ -147,7 +149,8 @@ class Inventory:
         merged: dict[str, Any] = {}
         for layer in layers:
             merged.update(layer)
-        merged.update(bastion.jump(self, host, merged))
+        if self.jump_rule is not None:
+            merged.update(self.jump_rule(self, host, merged))
         merged.update(self.given)
         return merged if self.adjust is None else self.adjust(merged)
 
@@ -157,7 +160,7 @@ class Inventory:
         if key not in self._folders:
             found: dict[str, Any] = {}
             for path in variable_files.find(folder / kind, name):
-                document = yamlfile.load(path)
+                document = yaml_file.load(path)
                 if document is None:
                     continue
                 if not isinstance(document, dict):
@@ -206,7 +209,7 @@ class Inventory:
             hosts = self.add_group(group).hosts
             if name not in hosts:
                 hosts.append(name)
-        self._settled = False
+        self._groups_complete = False
         return host
 
     def implicit_localhost(self, name: str) -> Host:
@@ -223,7 +226,7 @@ class Inventory:
         """Have a group."""
         if name not in self.groups:
             self.groups[name] = Group(name, *place)
-            self._settled = False
+            self._groups_complete = False
         return self.groups[name]
 
     def add_child(self, parent: str, child: str) -> None:
@@ -233,18 +236,13 @@ class Inventory:
             self.groups[parent].children.append(child)
             if parent != "all":
                 self.groups[child].parents.append(parent)
-        self._settled = False
+        self._groups_complete = False
 
-    def finish(self) -> None:
-        """Have kubespray's groups under their present names, too."""
-        kubespray_groups.add(self)
-        self._settle()
-
-    def _settle(self) -> None:
+    def complete_groups(self) -> None:
         """Compute what follows from the sources: children of `all`, and hosts of `ungrouped`."""
-        if self._settled:
+        if self._groups_complete:
             return
-        self._settled, self._members, self._names = True, {}, None
+        self._groups_complete, self._members, self._names = True, {}, None
         top = self.groups["all"].children
         top += [
             name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 
 SUFFIXES = ("", ".yml", ".yaml", ".json")
 
@@ -39,6 +39,6 @@ def _of_folder(folder: Path) -> list[Path]:
 
 def place(variables: Mapping[str, Any], name: str) -> tuple[str | None, int | None]:
     """File and line of a variable of a mapping that was read from a file."""
-    if isinstance(variables, yamlfile.Mapping):
+    if isinstance(variables, yaml_file.Mapping):
         return variables.file or None, variables.lines.get(name)
     return None, None

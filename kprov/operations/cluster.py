@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import HostError, InputError, KprovError, PreflightError
-from kprov.inventory import cluster as rules
-from kprov.inventory import patterns
-from kprov.inventory.load import load
-from kprov.inventory.variables import ClusterVariables
+from kprov.inventory import host_patterns
+from kprov.inventory.cluster import validation
+from kprov.inventory.cluster.variables import ClusterVariables
+from kprov.inventory.sources.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.journal import Memory, folder, latest, said
 from kprov.playbook.result import Callbacks, RunOptions
@@ -59,7 +59,7 @@ class Cluster:
     def chosen(self) -> list[str]:
         """Hosts of the cluster that --limit leaves."""
         hosts, limit = self.members(*GROUPS), self.engine.options.limit
-        return patterns.limited(self.engine.inventory, hosts, limit) if limit else hosts
+        return host_patterns.limited(self.engine.inventory, hosts, limit) if limit else hosts
 
     def address(self, host: str) -> str:
         """The address that the host's components are reached at. InputError when only a name is known."""
@@ -88,8 +88,8 @@ def opened(
     """Load and validate. Raises InputError with every problem, before any host is touched."""
     loaded = load(inventory)
     with Engine(loaded, options, callbacks) as engine:
-        patterns.check_limit(loaded, engine.options.limit)
-        cluster = Cluster(engine, rules.validate(loaded, engine.host_scope, engine.options.extra_vars))
+        host_patterns.check_limit(loaded, engine.options.limit)
+        cluster = Cluster(engine, validation.validate(loaded, engine.host_scope, engine.options.extra_vars))
         if not cluster.chosen():
             text = f"{engine.options.limit!r} leaves no host of {', '.join(GROUPS)}"
             raise InputError(text, field="--limit")

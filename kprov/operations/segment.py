@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory.cluster import place
+from kprov.inventory.cluster.validation import place
 from kprov.operations.cluster import Cluster, ask
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.bundle.build import Bundle, build
-from kprov.inventory import effects
+from kprov.inventory.cluster import variable_effects
 from kprov.operations import live, segment, unchangeable
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, reach
 from kprov.operations.outsiders import Outsider, outsiders
@@ -64,7 +64,9 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
             result.seconds[name] = round(time.monotonic() - started, 2)
             started = time.monotonic()
 
-        for text in effects.warnings(effects.findings(cluster.engine.inventory, ROOT), str(inventory)):
+        for text in variable_effects.warnings(
+            variable_effects.findings(cluster.engine.inventory, ROOT), str(inventory)
+        ):
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
             cluster.engine.check_selection(load.playbook(PLAYBOOK))

@@ -9,7 +9,7 @@ from typing import Any
 
 from kprov import suggestions
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook import language
 from kprov.transport import agent_modules
 
@@ -170,7 +170,7 @@ def _line(entry: Any, word: str, name: str) -> int | None:
     value = entry.get(word) if isinstance(entry, dict) else None
     for mapping in (value, entry.get("args") if isinstance(entry, dict) else None):
         if isinstance(mapping, dict) and name in mapping:
-            return yamlfile.line_of(mapping, name)
+            return yaml_file.line_of(mapping, name)
     return None
 
 

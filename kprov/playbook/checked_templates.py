@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook import filters, jinja_tests, lookups
 from kprov.playbook.templating import Templar
 
@@ -35,7 +35,7 @@ def check(entry: Any, file: Any) -> None:
             if not _suspicious(text, condition=condition):
                 continue
             for problem in _templar().problems(text, condition=condition):
-                raise InputError(f"{problem}, in {text!r}", file=file, line=yamlfile.line_of(entry, key))
+                raise InputError(f"{problem}, in {text!r}", file=file, line=yaml_file.line_of(entry, key))
 
 
 def _texts(value: Any, *, condition: bool) -> Iterator[tuple[str, bool]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from kprov import suggestions
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook.model import Block, Play, Task
 from kprov.playbook.undefined import type_name
 
@@ -95,7 +95,7 @@ def keyword_types(entry: Any, what: str, file: Path) -> None:
             raise InputError(
                 f"{name} must be a mapping, not a {type_name(entry[keyword])}",
                 file=file,
-                line=yamlfile.line_of(entry, keyword),
+                line=yaml_file.line_of(entry, keyword),
                 field=keyword,
             )
     for name in entry.get("vars") or {}:
@@ -103,7 +103,7 @@ def keyword_types(entry: Any, what: str, file: Path) -> None:
             raise InputError(
                 f"{name!r} is not a valid variable name; use letters, digits and underscores",
                 file=file,
-                line=yamlfile.line_of(entry["vars"], name),
+                line=yaml_file.line_of(entry["vars"], name),
                 field="vars",
             )
     notified = entry.get("notify")
@@ -112,7 +112,7 @@ def keyword_types(entry: Any, what: str, file: Path) -> None:
             raise InputError(
                 f"notify must name handlers, not hold a {type_name(name)}",
                 file=file,
-                line=yamlfile.line_of(entry, "notify"),
+                line=yaml_file.line_of(entry, "notify"),
                 field="notify",
             )
 
@@ -130,5 +130,5 @@ def module_defaults(entry: Any, file: Path) -> None:
             raise InputError(
                 f"module_defaults: {group!r} is an action group, which is not supported; name the modules",
                 file=file,
-                line=yamlfile.line_of(one, group),
+                line=yaml_file.line_of(one, group),
             )

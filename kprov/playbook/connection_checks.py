@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kprov.errors import InputError
-from kprov.inventory import patterns, variable_files
+from kprov.inventory import host_patterns, variable_files
 from kprov.inventory.model import Inventory
 from kprov.playbook.model import Block, Play, Task
 from kprov.transport.options import literal_checks
@@ -16,8 +16,8 @@ def hosts_of(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> 
     for play in plays:
         if "{{" in str(play.hosts):
             continue
-        found = patterns.match(inventory, play.hosts)
-        yield from patterns.limited(inventory, found, limit) if limit else found
+        found = host_patterns.match(inventory, play.hosts)
+        yield from host_patterns.limited(inventory, found, limit) if limit else found
 
 
 def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import keyring
+from kprov.inventory.vault import keyring
 from kprov.playbook.action.base import content
 from kprov.transport.agent_modules import truth
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from kprov.errors import InputError
-from kprov.inventory import patterns, secrets
+from kprov.inventory import host_patterns, secrets
 from kprov.inventory.model import Inventory
 from kprov.playbook import connection_checks, load, selection, static_includes
 from kprov.playbook.host_variables import HostVariables, misfit
@@ -157,7 +157,7 @@ class Engine:
 
         With `includes`, files of include_tasks and include_role with a literal name are read too.
         """
-        patterns.check_limit(self.inventory, self.options.limit)
+        host_patterns.check_limit(self.inventory, self.options.limit)
         variables = Variables(self.inventory, self.templar, self.options, playbook)
         state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
         run = Run(state, variables, Sender(variables, self.connections))
@@ -175,7 +175,7 @@ class Engine:
 
         In other plays a tag may come with a file that is included; a run that did not meet it warns.
         """
-        patterns.check_limit(self.inventory, self.options.limit)
+        host_patterns.check_limit(self.inventory, self.options.limit)
         if self.options.command == "play":
             return
         known = selection.tags_of(plays)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook import controller_files
 from kprov.playbook.action.base import ActionError, Call
 from kprov.transport import agent_modules
@@ -59,7 +59,7 @@ def include_vars(call: Call) -> dict[str, Any]:
 
 def _variables(path: Path) -> tuple[dict[str, Any], bool]:
     """What a file says, and whether it was encrypted: then it is not shown."""
-    document = yamlfile.load(path)
+    document = yaml_file.load(path)
     if document is not None and not isinstance(document, dict):
         raise ActionError(f"{path} must be stored as a dictionary/hash")
     return document or {}, controller_files.plain(path) is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from kprov import suggestions
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook import checks, language
 from kprov.playbook.foreign import finding, packing
 from kprov.playbook.foreign.finding import Foreign, Surroundings
@@ -27,7 +27,7 @@ def prompts(entry: Any, file: Path) -> None:
                 raise InputError(
                     f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
                     file=file,
-                    line=yamlfile.line_of(asked, word),
+                    line=yaml_file.line_of(asked, word),
                     field="vars_prompt",
                 )
 
@@ -97,7 +97,7 @@ def module_word(
         text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
     else:
         text = unsupported(word, keywords, around)
-    raise InputError(text, file=file, line=yamlfile.line_of(entry, word))
+    raise InputError(text, file=file, line=yaml_file.line_of(entry, word))
 
 
 def foreign(word: str, around: Surroundings) -> Foreign | None:
@@ -118,7 +118,7 @@ def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool
         if found is not None:
             packing.check(found)
     except InputError as error:
-        line = yamlfile.line_of(entry, word)
+        line = yaml_file.line_of(entry, word)
         raise InputError(error.reason, file=file, line=line) from None
     return found is not None
 
@@ -141,7 +141,7 @@ def loop_control(entry: Any, file: Path) -> None:
     for key in control or {}:
         if key not in language.LOOP_CONTROL:
             raise InputError(
-                f"{key!r} is not an option of loop_control", file=file, line=yamlfile.line_of(control, key)
+                f"{key!r} is not an option of loop_control", file=file, line=yaml_file.line_of(control, key)
             )
 
 
@@ -152,7 +152,7 @@ def known(entry: Any, words: set[str], what: str, file: Path) -> None:
         if key not in words:
             hint = suggestions.hint(str(key), words)
             raise InputError(
-                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yamlfile.line_of(entry, key)
+                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yaml_file.line_of(entry, key)
             )
 
 
@@ -165,5 +165,5 @@ def refuse(entry: Any, what: str, file: Path) -> None:
             raise InputError(
                 f"the keyword {key!r} is not supported; {language.REFUSED[key]}",
                 file=file,
-                line=yamlfile.line_of(entry, key),
+                line=yaml_file.line_of(entry, key),
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook import (
     arguments,
     checked_templates,
@@ -41,12 +41,12 @@ def playbook(path: Path, paths: SearchPaths | None = None) -> list[Play]:
 def _plays(path: Path, paths: SearchPaths, problems: Problems) -> list[Play]:
     if not path.is_file():
         raise InputError("the playbook does not exist", file=path)
-    document = yamlfile.load(path)
+    document = yaml_file.load(path)
     if not isinstance(document, list):
         raise InputError("a playbook must be a list of plays", file=path, line=1)
     plays: list[Play] = []
     for index, entry in enumerate(document):
-        line = yamlfile.line_of(document, index)
+        line = yaml_file.line_of(document, index)
         with problems.collected():
             if not isinstance(entry, dict):
                 raise InputError("a play must be a mapping", file=path, line=line)
@@ -67,7 +67,7 @@ def single(pattern: str, module: str, arguments: Any, paths: SearchPaths | None 
     """A play of one task: a module on the hosts of a pattern."""
     task = {"name": module, module: arguments or None}
     text = json.dumps([{"hosts": pattern, "gather_facts": False, "tasks": [task]}])
-    document = yamlfile.parse(text, "-m")
+    document = yaml_file.parse(text, "-m")
     problems = Problems()
     play = Loader(Path.cwd() / "-m", paths or SearchPaths(), problems).play(document[0], None)
     problems.report(Path("-m"))
@@ -131,7 +131,7 @@ class Loader:
         of_roles: list[Task | Block] = []
         for index, item in enumerate(known_keywords.as_list(entry.get("roles"))):
             with self.problems.collected():
-                place = (str(self.path), yamlfile.line_of(entry["roles"], index) or line)
+                place = (str(self.path), yaml_file.line_of(entry["roles"], index) or line)
                 role, tasks = self.role_entry(item, play, play, place)
                 play.role_names.append(role.name)
                 of_roles += tasks
@@ -229,7 +229,7 @@ class Loader:
         named = about.get("dependencies") or []
         for index, dependency in enumerate(named):
             with self.problems.collected():
-                where = (str(roles.file(path / "meta", "main")), yamlfile.line_of(named, index))
+                where = (str(roles.file(path / "meta", "main")), yaml_file.line_of(named, index))
                 inner, tasks = self.role_entry(dependency, play, around, where, public=public)
                 role.dependencies.append(inner)
                 around.tasks += tasks
@@ -238,14 +238,14 @@ class Loader:
             play.roles.append(role)
         around.tasks += self._validation(role, tasks_from, around, given)
         if tasks_file is not None:
-            around.tasks += self.tasks(yamlfile.load(tasks_file), around, role, file=tasks_file)
+            around.tasks += self.tasks(yaml_file.load(tasks_file), around, role, file=tasks_file)
         return role, [around] if around.tasks else []
 
     def _handlers_of(self, role: Role, name: str, play: Play, around: Block) -> None:
         file = roles.file(role.path / "handlers", name)
         if file is None:
             return
-        play.handlers += self.handlers(yamlfile.load(file), around, role, file=file)
+        play.handlers += self.handlers(yaml_file.load(file), around, role, file=file)
 
     def _validation(self, role: Role, entry_point: str, around: Block, given: dict[str, Any]) -> list[Task]:
         spec = roles.argument_spec(role.path, entry_point)
@@ -310,7 +310,7 @@ class Loader:
         for index, entry in enumerate(entries):
             with self.problems.collected():
                 if not isinstance(entry, dict):
-                    line = yamlfile.line_of(entries, index)
+                    line = yaml_file.line_of(entries, index)
                     raise InputError("a task must be a mapping", file=file, line=line)
                 if "block" in entry:
                     found.append(self.block(entry, parent, role, file))
@@ -389,7 +389,7 @@ class Loader:
         if task.module == "import_tasks":
             path = task_file(task, name)
             block = Block(task.keywords, parent, task.role, task.file, task.line)
-            block.tasks = self.tasks(yamlfile.load(path), block, task.role, file=path, handlers=handlers)
+            block.tasks = self.tasks(yaml_file.load(path), block, task.role, file=path, handlers=handlers)
             return [block]
         play = play_of(parent)
         keywords = {**task.keywords, "vars": {**(task.keywords.get("vars") or {}), **parent_roles(task)}}
@@ -410,7 +410,7 @@ def include_tasks(path: Path, around: Node, problems: Problems | None = None) ->
     """
     found = Problems() if problems is None else problems
     loader = Loader(path, play_of(around).paths, found)
-    tasks = loader.tasks(yamlfile.load(path), around, around.role, file=path)
+    tasks = loader.tasks(yaml_file.load(path), around, around.role, file=path)
     if problems is None:
         found.report(path)
     return tasks

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from kprov.errors import InputError, UnreachableError
-from kprov.inventory import patterns
+from kprov.inventory import host_patterns
 from kprov.playbook.batch import Batch
 from kprov.playbook.model import Play, Task
 from kprov.playbook.scope import Layer, Scope
@@ -74,9 +74,9 @@ class Run:
     def hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
         """The hosts of a play that still take part, in its order."""
         wanted = self.variables.templar.value(play.hosts, scope or self._scope(play), "hosts")
-        hosts = patterns.match(self.inventory, wanted)
+        hosts = host_patterns.match(self.inventory, wanted)
         if self.state.options.limit:
-            hosts = patterns.limited(self.inventory, hosts, self.state.options.limit)
+            hosts = host_patterns.limited(self.inventory, hosts, self.state.options.limit)
         self.matched = hosts
         return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
 

@@ -12,8 +12,8 @@ import jinja2
 from jinja2 import nodes
 
 from kprov.errors import KprovError
-from kprov.inventory import yamlfile
-from kprov.inventory.vault import Undecrypted, Unsafe
+from kprov.inventory import yaml_file
+from kprov.inventory.vault.vault_format import Undecrypted, Unsafe
 from kprov.playbook import conditions, filters, jinja_tests, lookups
 from kprov.playbook.environment import Context, Environment
 from kprov.playbook.filter_calls import plugged
@@ -247,7 +247,7 @@ class Templar:
             self._local.scope = before
 
     def _compiled_file(self, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Render:
-        text, _ = yamlfile.read(path)
+        text, _ = yaml_file.read(path)
         body = text
         if text.startswith(_HEADER):
             settings, body = _header(text, settings)

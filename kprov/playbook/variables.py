@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.inventory.model import Inventory
 from kprov.playbook.facts import FactStore, FactVariables
 from kprov.playbook.include_parameters import NOTHING as _NOTHING_GIVEN
@@ -222,7 +222,7 @@ class Variables:
                 path = play.directory / str(self.templar.value(name, scope, "vars_files"))
                 if isinstance(entry, list) and not path.exists():
                     continue
-                found.update(yamlfile.load(path) or {})
+                found.update(yaml_file.load(path) or {})
                 break
         return found
 

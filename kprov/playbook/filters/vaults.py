@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import secrets, yamlfile
-from kprov.inventory import vault as format_
+from kprov.inventory import secrets, yaml_file
+from kprov.inventory.vault import vault_format
 from kprov.playbook.values import FilterError, named
 
 
@@ -29,7 +29,7 @@ def vault(
     if wrap_object:
         raise FilterError("wrap_object is not supported; remove it")
     key = _bytes(secret, "the secret")
-    return format_.encrypt(
+    return vault_format.encrypt(
         _bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None
     )
 
@@ -38,10 +38,10 @@ def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
     """The text that was encrypted; what is not encrypted as it is."""
     del vault_id
     text = _bytes(data, "what is decrypted").decode()
-    if not format_.is_vault(text):
+    if not vault_format.is_vault(text):
         return text
     try:
-        found = format_.decrypt(format_.parse(text), _bytes(secret, "the secret"))
+        found = vault_format.decrypt(vault_format.parse(text), _bytes(secret, "the secret"))
     except InputError as error:
         raise FilterError(str(error)) from None
     if found is None:
@@ -57,7 +57,7 @@ def readable(path: Path) -> str:
         data = path.read_bytes()
         if not data.startswith(b"$ANSIBLE_VAULT"):
             return data.decode()
-        plain = yamlfile.read(path)[0]
+        plain = yaml_file.read(path)[0]
         secrets.register(plain)
         return plain
     except (InputError, OSError, UnicodeDecodeError) as error:

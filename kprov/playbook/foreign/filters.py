@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook.filter_calls import guarded
 from kprov.playbook.foreign import core
 from kprov.playbook.foreign.finding import collection_folder
@@ -99,7 +99,7 @@ def _of_collection(name: str) -> dict[str, Filter]:
 @functools.cache
 def _routes(folder: Path) -> dict[str, dict[str, Any]]:
     file = folder / "meta" / "runtime.yml"
-    document = yamlfile.load(file) if file.is_file() else None
+    document = yaml_file.load(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
     return (routing or {}).get("filter") or {}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kprov.errors import InputError
-from kprov.inventory import yamlfile
+from kprov.inventory import yaml_file
 from kprov.playbook.foreign import core
 from kprov.playbook.search_paths import SearchPaths
 
@@ -125,7 +125,7 @@ def collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
 def _routes(folder: Path) -> dict[str, Any]:
     """What a collection's meta/runtime.yml says of its modules."""
     file = folder / "meta" / "runtime.yml"
-    document = yamlfile.load(file) if file.is_file() else None
+    document = yaml_file.load(file) if file.is_file() else None
     routing = document.get("plugin_routing") if isinstance(document, dict) else None
     return (routing or {}).get("modules") or {}
 

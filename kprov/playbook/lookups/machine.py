@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kprov.errors import InputError
+from kprov.inventory.host_patterns import match
 from kprov.inventory.model import Group, Host, Inventory
-from kprov.inventory.patterns import match
 from kprov.playbook.lookups.search import base, options
 from kprov.playbook.scope import Scope
 from kprov.playbook.undefined import Marker

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kprov.cli import run_options
+from kprov.cli.options import run_options
 from kprov.errors import KprovError
-from kprov.inventory.load import load
+from kprov.inventory.sources.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions, RunResult, Silent
 from kprov.playbook.search_paths import SearchPaths

@@ -7,7 +7,8 @@ import sys
 
 PROGRAM = """
 import os, signal, sys
-from kprov.cli import main, streams
+from kprov.cli import main
+from kprov.cli.output import standard_streams as streams
 signal.signal(signal.SIGINT, signal.default_int_handler)
 found = streams.lost
 def late():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.cli import plan as shown
+from kprov.cli.commands import plan as shown
 from kprov.operations.live import Live, etcd_members
 from kprov.operations.outsiders import Outsider, compare
 from kprov.operations.plan import Plan

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.inventory.load import load
+from kprov.inventory.sources.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions, RunResult, Silent
 

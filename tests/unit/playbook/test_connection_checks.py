@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kprov.errors import InputError
-from kprov.inventory.load import load
+from kprov.inventory.sources.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from kprov.cli import report
-from kprov.cli.both import Both
-from kprov.inventory import keyring, secrets, vault
-from kprov.inventory.keyring import Keyring, Password
+from kprov.cli.output import report
+from kprov.cli.output.callback_pair import Both
+from kprov.inventory import secrets
+from kprov.inventory.vault import keyring, vault_format
+from kprov.inventory.vault.keyring import Keyring, Password
 from kprov.playbook import filters
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions
@@ -122,7 +123,7 @@ def test_every_named_filter_is_there() -> None:
 
 
 def test_no_derived_value_reaches_output_diff_report_and_journal(bench: Any) -> None:
-    bench.write("v.yml", vault.encrypt(f"word: {json.dumps(WORD)}\n".encode(), b"the-password"))
+    bench.write("v.yml", vault_format.encrypt(f"word: {json.dumps(WORD)}\n".encode(), b"the-password"))
     path = bench.write(
         "play.yml",
         "- hosts: a\n  gather_facts: false\n  vars_files: [v.yml]\n  tasks:\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.inventory.load import load
+from kprov.inventory.sources.load import load
 from kprov.playbook.engine import Engine
 from kprov.playbook.result import RunOptions
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from kprov.inventory import keyring, secrets, vault
-from kprov.inventory.keyring import Keyring, Password
+from kprov.inventory import secrets
+from kprov.inventory.vault import keyring, vault_format
+from kprov.inventory.vault.keyring import Keyring, Password
 
 HEAD = "- hosts: a\n  gather_facts: false\n"
 
@@ -62,8 +63,8 @@ def test_an_unknown_nested_argument_of_a_role_is_named_with_its_list(bench: Any)
 def test_an_encrypted_template_is_rendered_and_encrypted_variables_are_not_shown(
     bench: Any, keys: None, tmp_path: Path
 ) -> None:
-    bench.write("t.j2", vault.encrypt(b"word={{ word }}\n", b"the-password"))
-    bench.write("v.yml", vault.encrypt(b"word: never-shown\n", b"the-password"))
+    bench.write("t.j2", vault_format.encrypt(b"word={{ word }}\n", b"the-password"))
+    bench.write("v.yml", vault_format.encrypt(b"word: never-shown\n", b"the-password"))
     tasks = (
         "    - {name: V, include_vars: v.yml}\n"
         '    - {name: T, template: {src: t.j2, dest: "{{ out }}/t"}, no_log: true}\n'

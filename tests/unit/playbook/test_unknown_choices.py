@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kprov.cli import summary
+from kprov.cli.output import summary
 from kprov.errors import InputError
-from kprov.inventory import patterns
-from kprov.inventory.load import load
+from kprov.inventory import host_patterns
+from kprov.inventory.sources.load import load
 from kprov.operations.cluster import opened
 from kprov.operations.up import up
 from kprov.playbook.result import RunOptions, RunResult, Silent
@@ -74,10 +74,10 @@ def test_a_slip_has_a_suggestion_also_from_a_file_of_hosts(tmp_path: Path) -> No
     (tmp_path / "hosts.yml").write_text("all: {hosts: {node1: , node2: }}\n")
     inventory = load(tmp_path / "hosts.yml")
     with pytest.raises(InputError, match="'noed2' in the inventory; did you mean 'node2'"):
-        patterns.check_limit(inventory, "node1,noed2")
+        host_patterns.check_limit(inventory, "node1,noed2")
     (tmp_path / "retry").write_text("node1\nnoed2\n")
     with pytest.raises(InputError, match="'noed2'"):
-        patterns.check_limit(inventory, f"@{tmp_path}/retry")
+        host_patterns.check_limit(inventory, f"@{tmp_path}/retry")
 
 
 @pytest.mark.parametrize(

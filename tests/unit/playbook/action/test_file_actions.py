@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.inventory import vault
+from kprov.inventory.vault import vault_format
 from kprov.playbook.action.copy import walked
 
 
@@ -113,7 +113,7 @@ def test_encrypted_files_travel_as_plain_text(
     bench.write("password", "secret\n")
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(tmp_path / "password"))
     for name in ("files/key", "fragments/1"):
-        bench.write(name, vault.encrypt(b"plain\n", b"secret"))
+        bench.write(name, vault_format.encrypt(b"plain\n", b"secret"))
     played(
         bench,
         "copy: {src: key, dest: '{{ out }}/opened'}",

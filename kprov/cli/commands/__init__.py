@@ -1,0 +1,1 @@
+"""The commands of `kprov`, one file each."""

@@ -1,0 +1,146 @@
+"""`kprov inventory`: what an inventory says, and what its variables do here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.cli.output.tables import Format, FormatOption, console, table
+from kprov.errors import InputError
+from kprov.inventory import host_patterns
+from kprov.inventory.cluster import variable_effects
+from kprov.inventory.cluster.variable_effects import Finding
+from kprov.inventory.export import Export
+from kprov.inventory.model import Inventory
+from kprov.inventory.sources.load import load
+from kprov.inventory.yaml_dump import dump
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show and check inventories.")
+
+Sources = Annotated[
+    list[str],
+    typer.Option(
+        "--inventory",
+        "-i",
+        help="Inventory: a folder, a file, or a list of hosts such as a,b or a, (repeatable).",
+    ),
+]
+PlaybookDir = Annotated[
+    Path | None,
+    typer.Option("--playbook-dir", help="Folder of playbooks with more group_vars and host_vars."),
+]
+Limit = Annotated[
+    str | None, typer.Option("--limit", "-l", help="Limit the command to these hosts: a pattern, or @FILE.")
+]
+
+
+def _opened(
+    sources: list[str], ids: list[str] | None, files: list[Path] | None, ask: bool, *beside: Path | None
+) -> Export:
+    use_passwords(ids, files, ask=ask)
+    return Export(load(sources), [path for path in beside if path is not None])
+
+
+@app.command("list")
+def list_all(
+    inventory: Sources,
+    playbook_dir: PlaybookDir = None,
+    limit: Limit = None,
+    as_yaml: Annotated[
+        bool, typer.Option("--yaml", "-y", help="Print a YAML inventory instead of JSON.")
+    ] = False,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show groups and hosts with their variables as JSON, like ansible-inventory --list."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    host_patterns.check_limit(export.inventory, limit)
+    left = host_patterns.limited(export.inventory, export.inventory.members("all"), limit) if limit else None
+    if as_yaml:
+        typer.echo(dump(export.nested(left)), nl=False)
+        return
+    typer.echo(json.dumps(export.listing(left), indent=4, sort_keys=True, ensure_ascii=False))
+
+
+@app.command()
+def graph(
+    inventory: Sources,
+    group: Annotated[str, typer.Argument(help="The group to start at.")] = "all",
+    variables: Annotated[bool, typer.Option("--vars", help="Also show variables.")] = False,
+    playbook_dir: PlaybookDir = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show groups and hosts as a tree, like ansible-inventory --graph."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    typer.echo("\n".join(export.graph(group, variables=variables)))
+
+
+@app.command()
+def host(
+    name: Annotated[str, typer.Argument(help="Name of the host.")],
+    inventory: Sources,
+    playbook_dir: PlaybookDir = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show the variables of one host as JSON, like ansible-inventory --host."""
+    export = _opened(inventory, vault_id, vault_password_file, ask_vault_pass, playbook_dir)
+    typer.echo(json.dumps(export.host(name), indent=4, sort_keys=True, ensure_ascii=False))
+
+
+@app.command()
+def check(
+    inventory: Sources,
+    output: FormatOption = Format.TABLE,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show what each variable does and where it is set.
+
+    The exit code is 2 if `kprov up` would reject the inventory.
+    """
+    from kprov.operations.cluster import ROOT
+
+    use_passwords(vault_id, vault_password_file, ask=ask_vault_pass)
+    loaded = load(inventory)
+    found = variable_effects.findings(loaded, ROOT)
+    problems = _problems(loaded)
+    if output is Format.JSON:
+        rows = [{**vars(one), "effect": one.effect.value} for one in found]
+        typer.echo(json.dumps({"variables": rows, "problems": problems}, indent=2))
+    else:
+        table(("VARIABLE", "EFFECT", "WHAT", "WHERE"), [_row(one) for one in found])
+        for problem in problems:
+            console.print(f"error: {problem}", markup=False)
+        if not problems:
+            console.print(f"The inventory {', '.join(inventory)} is valid for `kprov up`", markup=False)
+    raise typer.Exit(2 if problems else 0)
+
+
+def _row(one: Finding) -> tuple[str, str, str, str]:
+    place = one.file if one.line is None else f"{one.file}:{one.line}"
+    return one.name, one.effect.value, one.text, place
+
+
+def _problems(loaded: Inventory) -> list[str]:
+    """What `kprov up` would refuse, with templates resolved."""
+    from kprov.inventory.cluster import validation
+    from kprov.operations.cluster import Cluster
+    from kprov.operations.up import pki_request
+    from kprov.playbook.engine import Engine
+
+    try:
+        with Engine(loaded) as engine:
+            pki_request(Cluster(engine, validation.validate(loaded, engine.host_scope)))
+    except InputError as error:
+        return str(error).splitlines()
+    return []

@@ -1,0 +1,134 @@
+"""`kprov lab`: systemd hosts on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.output.tables import Format, FormatOption, table
+from kprov.errors import InputError
+from kprov.lab import access, inventory_file, lifecycle, state
+from kprov.lab.definition import DEFAULT_HOSTS, DEFAULT_NAME, DEFAULT_SUBNET, Lab
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Create and remove test hosts on this machine."
+)
+
+Name = Annotated[str, typer.Option("--name", "-n", help="Name of the lab.")]
+Hosts = Annotated[list[str] | None, typer.Argument(help="Names of hosts, such as node1.")]
+
+
+@app.command()
+def up(
+    name: Name = DEFAULT_NAME,
+    subnet: Annotated[
+        str | None, typer.Option(help=f"IPv4 network of the lab. [default: {DEFAULT_SUBNET}]")
+    ] = None,
+    hosts: Annotated[int | None, typer.Option(help=f"Number of hosts. [default: {DEFAULT_HOSTS}]")] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="Write an inventory of the lab to this folder.")
+    ] = None,
+) -> None:
+    """Create hosts node1..N, boot them and wait for SSH. Changes nothing if they run."""
+    began = time.monotonic()
+    record = state.load(name)
+    known = record.lab if record else Lab()
+    if record is None and name != DEFAULT_NAME and subnet is None:
+        raise InputError(f"another lab needs its own network, such as {_free_subnet()}", field="--subnet")
+    lab = Lab(name, subnet or known.subnet, hosts or known.host_count)
+    booted = lifecycle.up(lab, _say)
+    if inventory is not None:
+        inventory_file.write(lab, inventory)
+        _say(f"Wrote {inventory}/hosts.yml")
+    if booted:
+        _say(f"{len(booted)} hosts up in {time.monotonic() - began:.1f} s: {', '.join(booted)}")
+    else:
+        _say(f"Lab {name} is already up, nothing changed")
+
+
+@app.command()
+def down(name: Name = DEFAULT_NAME) -> None:
+    """Remove the lab: its hosts, disks and network."""
+    removed = lifecycle.down(name)
+    if not removed:
+        _say(f"There is no lab {name}; nothing changed")
+        return
+    hosts = [what.removeprefix("host ") for what in removed if what.startswith("host ")]
+    _say(f"Removed lab {name}: {', '.join(hosts)}" if hosts else f"Removed {', '.join(removed)}")
+
+
+@app.command("list")
+def list_hosts(
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Show only this lab.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Show hosts with their address, state and memory."""
+    hosts = lifecycle.listing([name] if name else state.names())
+    if output is Format.JSON:
+        import json
+
+        typer.echo(json.dumps([asdict(host) for host in hosts], indent=2))
+        return
+    if not hosts:
+        typer.echo("There is no lab; `kprov lab up` creates one")
+        return
+    rows = [
+        (
+            host.lab,
+            host.name,
+            host.address,
+            "running" if host.running else "off",
+            f"{host.memory / 2**20:.0f} MiB" if host.memory is not None else "-",
+        )
+        for host in hosts
+    ]
+    table(("LAB", "HOST", "ADDRESS", "STATE", "MEMORY"), rows)
+
+
+@app.command()
+def kill(
+    hosts: Annotated[list[str], typer.Argument(help="Names of hosts, such as node1.")],
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Power hosts off at once, without a shutdown. Their disks stay."""
+    done = lifecycle.kill(name, hosts)
+    _say(f"Powered off {', '.join(done)}" if done else "They are already off, nothing changed")
+
+
+@app.command()
+def start(hosts: Hosts = None, name: Name = DEFAULT_NAME) -> None:
+    """Boot hosts that are off, with their disks; all of them if none is named."""
+    done = lifecycle.start(name, hosts or [])
+    _say(f"Booted {', '.join(done)}" if done else "They are already running, nothing changed")
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def ssh(
+    host: Annotated[str, typer.Argument(help="Name of the host, such as node1.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="The command to run. [default: a shell]")
+    ] = None,
+    name: Name = DEFAULT_NAME,
+) -> None:
+    """Log in to a host, or run a command there: kprov lab ssh node1 -- uptime. Options precede the host."""
+    lab, found = lifecycle.find_host(name, host)
+    words = (
+        [word for word in command or [] if word != "--"] if (command or [""])[0] == "--" else command or []
+    )
+    arguments = access.ssh_command(lab, found, words, terminal=bool(words) and sys.stdin.isatty())
+    os.execvp(arguments[0], arguments)  # noqa: S606
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _free_subnet() -> str:
+    used = {state.require(name).lab.subnet for name in state.names()} | {DEFAULT_SUBNET}
+    return next(subnet for third in range(1, 255) if (subnet := f"10.70.{third}.0/24") not in used)

@@ -1,0 +1,126 @@
+"""A new inventory as text, from checked answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from kprov.errors import InputError
+from kprov.inventory.cluster import addresses
+
+_NAME = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,50}[a-z0-9])?$")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a user said: hosts as (name, address), names of control plane hosts (empty: a guess), networks.
+
+    Raises:
+        InputError: they contradict each other; the message names the flag.
+
+    """
+
+    hosts: tuple[tuple[str, str], ...] = ()
+    control_plane: tuple[str, ...] = ()
+    user: str = "root"
+    key: str = ""
+    vip: str = ""
+    service_cidr: str = "10.233.0.0/18"
+    pod_cidr: str = "10.233.64.0/18"
+
+    def __post_init__(self) -> None:
+        names, addresses = [name for name, _ in self.hosts], [address for _, address in self.hosts]
+        for values, what in ((names, "name"), (addresses, "address")):
+            for value in values:
+                if values.count(value) > 1:
+                    raise InputError(f"several hosts have the {what} {value}", field="--host")
+        for name in self.control_plane:
+            if self.hosts and name not in names:
+                raise InputError(
+                    f"{name} is not one of the hosts: {', '.join(names)}", field="--control-plane"
+                )
+        services = _network(self.service_cidr, "--service-cidr")
+        pods = _network(self.pod_cidr, "--pod-cidr")
+        if services.overlaps(pods):
+            raise InputError(f"{services} overlaps the pods' {pods}", field="--service-cidr")
+        places = [(address, f"--host {address}") for address in addresses]
+        for address, flag in [*places, *([(self.vip, "--vip")] if self.vip else [])]:
+            for network, whose in ((services, "services"), (pods, "pods")):
+                if _address(address, flag) in network:
+                    raise InputError(f"is inside the {whose}' network {network}", field=flag)
+        if self.vip in addresses:
+            raise InputError(f"{self.vip} is the address of a host; the VIP must be unused", field="--vip")
+
+    @property
+    def control_plane_names(self) -> list[str]:
+        names = [name for name, _ in self.hosts]
+        return list(self.control_plane) or names[: 3 if len(names) >= 3 else 1]
+
+    @property
+    def etcd_names(self) -> list[str]:
+        """The control plane hosts, one less when their number is even: a quorum wants an odd one."""
+        names = self.control_plane_names
+        return names if len(names) % 2 else names[:-1]
+
+
+def parse_hosts(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`node1=10.0.0.1` or `10.0.0.1` (then named node1, node2 ... by place) as (name, address)."""
+    found = []
+    parts = [part for text in words for part in text.split(",") if part]
+    for number, word in enumerate(parts, start=1):
+        name, separator, address = word.partition("=")
+        if not separator:
+            name, address = f"node{number}", word
+        if not _NAME.match(name):
+            raise InputError(
+                f"{name!r} is not a valid host name (lower case letters, digits, '-' and '.')", field="--host"
+            )
+        found.append((name, str(_address(address, f"--host {word}"))))
+    return tuple(found)
+
+
+def documents(answers: Answers) -> dict[str, str]:
+    """The inventory's files, by their path in its folder."""
+    access: dict[str, Any] = {"ansible_user": answers.user, "ansible_become": answers.user != "root"}
+    if answers.key:
+        access["ansible_ssh_private_key_file"] = answers.key
+    hosts = {
+        "all": {
+            "vars": access,
+            "hosts": {name: {"ansible_host": address} for name, address in answers.hosts},
+            "children": {
+                "kube_control_plane": {"hosts": {name: {} for name in answers.control_plane_names}},
+                "etcd": {"hosts": {name: {} for name in answers.etcd_names}},
+                "kube_node": {"hosts": {name: {} for name, _ in answers.hosts}},
+            },
+        }
+    }
+    variables = {"kube_service_addresses": answers.service_cidr, "kube_pods_subnet": answers.pod_cidr}
+    if answers.vip:
+        variables["kube_vip_address"] = answers.vip
+    return {
+        "hosts.yml": "# The hosts of this cluster and what each of them is.\n" + _yaml(hosts),
+        "group_vars/all.yml": "# Variables of this cluster, under kubespray's names.\n" + _yaml(variables),
+    }
+
+
+def _yaml(document: Any) -> str:
+    return yaml.safe_dump(document, sort_keys=False, width=200)
+
+
+def _address(text: str, flag: str) -> addresses.Address:
+    try:
+        return addresses.address(text)
+    except ValueError as error:
+        raise InputError(str(error), field=flag) from error
+
+
+def _network(text: str, flag: str) -> addresses.Network:
+    try:
+        return addresses.network(text)
+    except ValueError as error:
+        raise InputError(str(error), field=flag) from error

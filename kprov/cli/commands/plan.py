@@ -1,0 +1,147 @@
+"""`kprov plan`: what `kprov up` would do, host by host."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kprov.cli.options.output_files import check_writable
+from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.output.tables import Format, console, errors
+from kprov.errors import InputError
+from kprov.inventory import secrets
+
+if TYPE_CHECKING:
+    from kprov.operations.plan import Plan
+    from kprov.playbook.changes import Change
+
+#: A text and its style.
+Line = tuple[str, str]
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@takes_run
+def command(
+    given: Given,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="<table|json>", help="Output format.")
+    ] = Format.TABLE.value,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Save the plan for `kprov up --plan FILE`.")
+    ] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="Do not show differences in files.")] = False,
+) -> None:
+    """Show what `kprov up` would change on which host, and change nothing."""
+    from kprov.cli.output.progress import Progress
+    from kprov.operations import plan as plans
+
+    form, out = _outputs(output, out)
+    if given.report is not None:
+        raise InputError("plan writes no report; use -o json or --out FILE", field="--report")
+    options = given.options(command="up")
+    loaded = given.loaded()
+    progress = Progress(quiet=True)
+    try:
+        plan = plans.make(
+            given.path, options, progress, lambda text: typer.echo(text, err=form is Format.JSON)
+        )
+    finally:
+        progress.interrupted()
+    if out is not None:
+        plan.save(out)
+    if form is Format.JSON:
+        typer.echo(secrets.scrub(json.dumps(plan.document(), indent=2)))
+    else:
+        _show(plan, loaded.members("etcd"), summary=summary)
+        if out is not None:
+            same = " with the same -e" if given.extra_vars else ""
+            apply = shlex.join(["kprov", "up", "-i", str(given.path), "--plan", str(out)])
+            console.print(f"Saved the plan in {out}. To apply it, run `{apply}`{same}", markup=False)
+    if any(error["outcome"] == "unreachable" for error in plan.errors):
+        raise typer.Exit(4)
+    if plan.errors:
+        raise typer.Exit(1)
+
+
+def _outputs(output: str, out: Path | None) -> tuple[Format, Path | None]:
+    """The format and the plan's file. Until 0.1 -o named the file: it does so still, with a warning."""
+    if output in tuple(Format):
+        form = Format(output)
+    elif out is not None:
+        raise InputError(f"{output!r} is not table or json", field="--output")
+    else:
+        errors.print("warning: -o FILE is deprecated; use --out FILE", style="magenta", markup=False)
+        form, out = Format.TABLE, Path(output)
+    if out is not None:
+        check_writable(out, field="--out")
+    return form, out
+
+
+def _show(plan: Plan, members: list[str], *, summary: bool) -> None:
+    """The changes by host, their effects, and what failed."""
+    for hosts, lines in blocks(plan, summary=summary):
+        console.print(f"\n{', '.join(hosts)}", style="bold", markup=False)
+        for text, style in lines:
+            console.print(text, style=style, markup=False)
+    _effects(plan, members)
+    for error in plan.errors:
+        console.print(f"{error['host']}: {error['task']}: {error['message']}", style="red", markup=False)
+
+
+def blocks(plan: Plan, *, summary: bool) -> list[tuple[list[str], tuple[Line, ...]]]:
+    """What would change, in lines with their styles; hosts that would change alike stand together."""
+    found: dict[tuple[Line, ...], list[str]] = {}
+    for host in plan.hosts:
+        changes = [one for one in plan.changes if one.host == host]
+        lines = tuple(line for one in changes for line in _lines(one, summary=summary))
+        found.setdefault(lines, []).append(host)
+    return [(hosts, lines) for lines, hosts in found.items()]
+
+
+def _lines(change: Change, *, summary: bool) -> list[Line]:
+    from kprov.cli.output.result_lines import diff_lines
+
+    action = f" ({change.action})" if change.action else ""
+    lines = [(f"  {change.kind:8} {change.what[:200]}{action}", "yellow")]
+    if change.unforeseen:
+        lines.append(("           depends on the changes before it", "dim"))
+    if change.hidden:
+        lines.append(("           hidden: no_log", "dim"))
+    if not summary:
+        lines += [
+            (f"           {line}", _STYLES.get(line[:1], "")) for line in diff_lines({"diff": change.diff})
+        ]
+    return lines
+
+
+def _effects(plan: Plan, members: list[str]) -> None:
+    from kprov.operations.plan import quorum
+
+    console.print()
+    if not plan.changes:
+        console.print("Nothing would change: the hosts match the inventory")
+        _outsiders(plan)
+        return
+    kinds: dict[str, int] = {}
+    for change in plan.changes:
+        kinds[change.kind] = kinds.get(change.kind, 0) + 1
+    counted = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+    console.print(f"{len(plan.changes)} changes on {len(plan.hosts)} hosts: {counted}", markup=False)
+    restarts = plan.restarts()
+    for service, hosts in restarts.items():
+        console.print(f"restarts {service} on {', '.join(hosts)}", markup=False)
+    lost = [error["host"] for error in plan.errors if error["outcome"] == "unreachable"]
+    said = quorum(members, restarts.get("etcd", []), lost)
+    if said:
+        console.print(said, style="bold", markup=False)
+    _outsiders(plan)
+
+
+def _outsiders(plan: Plan) -> None:
+    for one in plan.outsiders:
+        text = f"{one.name} stays {one.kinds} of the cluster, but is not in {one.place}"
+        console.print(text, style="bold", markup=False)

@@ -1,0 +1,43 @@
+"""`kprov play`: any playbook on any inventory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.options.run_options import Given, takes_run
+
+ListHosts = Annotated[bool, typer.Option("--list-hosts", help="List the hosts of each play and exit.")]
+ListTasks = Annotated[bool, typer.Option("--list-tasks", help="List the tasks that would run and exit.")]
+ListTags = Annotated[bool, typer.Option("--list-tags", help="List the tags and exit.")]
+SyntaxCheck = Annotated[bool, typer.Option("--syntax-check", help="Check the files for errors and exit.")]
+
+
+@takes_run
+def command(
+    given: Given,
+    playbook: Annotated[list[Path], typer.Argument(help="Playbook files, run in this order.")],
+    list_hosts: ListHosts = False,
+    list_tasks: ListTasks = False,
+    list_tags: ListTags = False,
+    syntax_check: SyntaxCheck = False,
+) -> None:
+    """Run playbooks, with the options of ansible-playbook."""
+    from kprov.cli.output import playbook_listing, run_output
+    from kprov.playbook import journal
+    from kprov.playbook.engine import Engine
+
+    loaded = given.loaded()
+    options = given.options(journal=journal.folder(loaded))
+    if list_hosts or list_tasks or list_tags or syntax_check:
+        with Engine(loaded, options) as engine:
+            shown = {"hosts": list_hosts, "tasks": list_tasks, "tags": list_tags}
+            playbook_listing.show(engine, playbook, **shown, includes=syntax_check)
+        return
+    with run_output.watched(given) as watch:
+        with Engine(loaded, options, watch.callbacks) as engine:
+            result = engine.run(*playbook)
+        watch.finish(result)
+    raise typer.Exit(result.exit_code)

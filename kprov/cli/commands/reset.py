@@ -1,0 +1,38 @@
+"""`kprov reset`: hosts back to bare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from kprov.cli.options.run_options import Check, HostOptions, Verbose, takes_run
+from kprov.cli.output.tables import console, table
+
+
+@takes_run
+def command(
+    given: HostOptions,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    check: Check = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Stop the cluster and remove it from its hosts, with all data. The keys on this machine stay."""
+    from kprov.cli.output.progress import Progress
+    from kprov.operations import reset
+
+    given.unlock()
+    options = replace(given.host_options(), check=check)
+    names = reset.hosts(given.path, options)
+    if not yes and not check:
+        typer.confirm(f"Remove the cluster and all its data from {', '.join(names)}?", abort=True)
+    result = reset.reset(given.path, options, Progress(verbose=verbose))
+    console.print()
+    table(
+        ("HOST", "OK", "CHANGED", "FAILED"),
+        [(n, str(s.ok), str(s.changed), str(s.failed + s.unreachable)) for n, s in result.hosts.items()],
+    )
+    if not result.ok:
+        raise typer.Exit(result.exit_code)
+    console.print(f"Reset in {result.seconds:.1f} s")

@@ -1,0 +1,58 @@
+"""`kprov resume`: go on with a run that failed, was interrupted or lost hosts."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kprov.cli.options.run_options import Given, takes_run
+from kprov.errors import InputError
+
+if TYPE_CHECKING:
+    from kprov.playbook.journal import Memory
+
+
+@takes_run
+def command(
+    given: Given,
+    journal: Annotated[
+        Path | None, typer.Option("--journal", help="Journal of the run to continue. [default: the newest]")
+    ] = None,
+) -> None:
+    """Continue the newest run of this inventory at the failed task of each failed host."""
+    from kprov.cli.output import run_output
+    from kprov.playbook import journal as journals
+    from kprov.playbook.engine import Engine
+
+    loaded = given.loaded()
+    folder = journals.folder(loaded)
+    path = journal or journals.latest(folder)
+    if path is None:
+        raise InputError("there is no run to continue: the folder has no journal", file=folder)
+    if not path.is_file():
+        raise InputError("the journal does not exist", file=path, field="--journal")
+    memory = journals.Memory(path)
+    if memory.finished:
+        raise InputError("the run was successful; there is nothing to continue", file=path)
+    _say(memory)
+    if memory.run.get("command") == "up":
+        from kprov.cli.commands import up
+
+        up.make(given, path)
+        return
+    with run_output.watched(given) as watch:
+        with Engine(loaded, given.options(journal=folder), watch.callbacks) as engine:
+            result = engine.resume(path)
+        watch.finish(result)
+    raise typer.Exit(result.exit_code)
+
+
+def _say(memory: Memory) -> None:
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(memory.run.get("time", 0)))
+    what = ", ".join(Path(name).name for name in memory.run.get("playbooks") or [])
+    typer.echo(f"Continuing {what} of {started}: {len(memory)} tasks are done")
+    for host, entry in memory.failed.items():
+        typer.echo(f"  {host}: {entry['outcome']} at {entry['task']} ({entry['place']})")

@@ -1,0 +1,104 @@
+"""`kprov up`: from bare hosts to a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kprov.cli.commands.play import ListHosts, ListTags, ListTasks, SyntaxCheck
+from kprov.cli.options.run_options import Given, takes_run
+from kprov.cli.output.tables import console
+
+if TYPE_CHECKING:
+    from kprov.operations.up import UpResult
+
+Plan = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", help="Apply a plan saved by `kprov plan --out FILE`, if nothing has changed since."
+    ),
+]
+
+
+@takes_run
+def command(
+    given: Given,
+    plan: Plan = None,
+    list_hosts: ListHosts = False,
+    list_tasks: ListTasks = False,
+    list_tags: ListTags = False,
+    syntax_check: SyntaxCheck = False,
+) -> None:
+    """Create the cluster that the inventory describes, or update it. Changes nothing that already matches."""
+    if list_hosts or list_tasks or list_tags or syntax_check:
+        _list(given, hosts=list_hosts, tasks=list_tasks, tags=list_tags, includes=syntax_check)
+    elif plan is not None:
+        _planned(given, plan)
+    else:
+        make(given)
+
+
+def make(given: Given, resume: Path | None = None) -> None:
+    """Run it, and end the program when it did not work."""
+    from kprov.cli.output import run_output
+    from kprov.operations.up import up
+    from kprov.playbook.engine import resumed
+
+    given.unlock()
+    options = given.options(command="up")
+    if resume is not None:
+        options = resumed(options, resume)
+    with run_output.watched(given) as watch:
+        result = up(given.path, options, watch.callbacks, typer.echo)
+        watch.finish(result.run)
+    show(result, check=given.check)
+    if not result.run.ok:
+        raise typer.Exit(result.run.exit_code)
+
+
+def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
+    from kprov.cli.output import playbook_listing
+    from kprov.operations.cluster import PLAYBOOKS
+    from kprov.playbook.engine import Engine
+
+    with Engine(given.loaded(), given.options()) as engine:
+        playbook_listing.show(
+            engine, [PLAYBOOKS / "cluster.yml"], hosts=hosts, tasks=tasks, tags=tags, includes=includes
+        )
+
+
+def _planned(given: Given, path: Path) -> None:
+    from kprov.cli.output import run_output
+    from kprov.operations import plan as plans
+
+    given.unlock()
+    plan = plans.load(path)
+    with run_output.watched(given) as watch:
+        result, more = plans.apply(plan, given.path, given.options(command="up"), watch.callbacks, typer.echo)
+        watch.finish(result.run)
+    show(result, check=False)
+    for change in more:
+        console.print(
+            f"not in the plan: {change.host}: {change.task}: {change.what}", style="red", markup=False
+        )
+    if not result.run.ok or more:
+        raise typer.Exit(result.run.exit_code or 1)
+
+
+def show(result: UpResult, *, check: bool) -> None:
+    """The steps' seconds, and what to do next."""
+    run = result.run
+    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.seconds.items())
+    console.print(f"{took}", style="dim", markup=False)
+    if not run.ok:
+        return
+    if check:
+        console.print(f"{run.changed} changes would be made" if run.changed else "Nothing would change")
+    elif result.changed:
+        console.print(f"{run.changed} changes made")
+    else:
+        console.print("Nothing changed: the hosts match the inventory")
+    if not check:
+        console.print(f"kubeconfig: {result.kubeconfig}", markup=False)

@@ -1,0 +1,226 @@
+"""`kprov vault`: encrypted values and files, as ansible-vault makes them."""
+
+from __future__ import annotations
+
+import pydoc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kprov.cli.options.vault_options import AskPass, PasswordFiles, VaultIds, use_passwords
+from kprov.errors import InputError
+from kprov.inventory.vault import keyring, vault_files, vault_format
+from kprov.inventory.vault.keyring import Keyring
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Encrypt, decrypt and edit values and files, like ansible-vault.",
+)
+
+EncryptId = Annotated[
+    str | None,
+    typer.Option("--encrypt-vault-id", help="Label of the password to encrypt with, if there are several."),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "--out", help="Write to this file (-: standard output).")
+]
+Files = Annotated[list[Path] | None, typer.Argument(help="Files. [default: standard input]")]
+_STANDARD = Path("-")
+
+
+def _to_encrypt(ids: list[str] | None, files: list[Path] | None, *, ask: bool, new: bool = True) -> Keyring:
+    """The keyring for a new text: passwords that are asked for are asked twice."""
+    found = keyring.collect(ids or (), files or (), ask=ask, new=new)
+    if not found.passwords and sys.stdin.isatty():
+        found = keyring.collect(ask=True, new=True, environment=False)
+    keyring.use(found)
+    return found
+
+
+@app.command()
+def create(
+    file: Annotated[Path, typer.Argument(help="The file to create.")],
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    encrypt_vault_id: EncryptId = None,
+) -> None:
+    """Write a new encrypted file with the editor ($EDITOR)."""
+    if file.exists():
+        raise InputError("already exists; to change it, use kprov vault edit", file=file)
+    if not file.parent.is_dir():
+        raise InputError("the folder does not exist", file=file.parent)
+    password = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(encrypt_vault_id)
+    plain = vault_files.edited(b"", file.suffix)
+    vault_files.write(file, vault_format.encrypt(plain, password.value, password.label).encode())
+
+
+@app.command()
+def edit(
+    files: Annotated[list[Path], typer.Argument(help="Encrypted files.")],
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    encrypt_vault_id: EncryptId = None,
+) -> None:
+    """Change encrypted files with the editor ($EDITOR). Keeps their password and vault id."""
+    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    for file in files:
+        plain, label, password = vault_files.opened(file, found)
+        if encrypt_vault_id is not None:
+            password = found.for_encryption(encrypt_vault_id)
+            label = password.label
+        changed = vault_files.edited(plain, file.suffix)
+        if changed != plain or encrypt_vault_id is not None:
+            vault_files.write(file, vault_format.encrypt(changed, password.value, label).encode())
+
+
+@app.command()
+def view(
+    files: Annotated[list[Path], typer.Argument(help="Encrypted files.")],
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+) -> None:
+    """Show encrypted files; on a terminal in the pager."""
+    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    for file in files:
+        plain = vault_files.opened(file, found)[0]
+        if sys.stdout.isatty():
+            pydoc.pager(plain.decode("utf-8", "replace"))
+        else:
+            sys.stdout.buffer.write(plain)
+
+
+@app.command()
+def encrypt(
+    files: Files = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    encrypt_vault_id: EncryptId = None,
+    output: Output = None,
+) -> None:
+    """Encrypt files in place."""
+    password = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass).for_encryption(encrypt_vault_id)
+
+    def convert(file: Path) -> bytes:
+        plain = sys.stdin.buffer.read() if file == _STANDARD else vault_files.read_plain(file)
+        if plain.startswith(vault_format.HEADER.encode()):
+            raise InputError("is already encrypted", file=file)
+        return vault_format.encrypt(plain, password.value, password.label).encode()
+
+    _convert(files, output, convert)
+
+
+@app.command()
+def decrypt(
+    files: Files = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    output: Output = None,
+) -> None:
+    """Decrypt files in place, with mode 0600."""
+    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+
+    def convert(file: Path) -> bytes:
+        if file == _STANDARD:
+            return found.open(sys.stdin.read(), "standard input", 1)
+        return vault_files.opened(file, found)[0]
+
+    _convert(files, output, convert, mode=vault_files.PRIVATE)
+
+
+def _convert(
+    files: list[Path] | None,
+    output: Path | None,
+    convert: Callable[[Path], bytes],
+    *,
+    mode: int | None = None,
+) -> None:
+    """Every file, or standard input, to its place; all are read before one is written."""
+    sources = files or [_STANDARD]
+    if output is not None and len(sources) > 1:
+        raise InputError("works with one file only", field="--output")
+    for file, content in [(file, convert(file)) for file in sources]:
+        target = output or file
+        if target == _STANDARD:
+            sys.stdout.buffer.write(content)
+        else:
+            vault_files.write(target, content, mode=mode)
+
+
+@app.command()
+def rekey(
+    files: Annotated[list[Path], typer.Argument(help="Encrypted files.")],
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    new_vault_password_file: Annotated[Path | None, typer.Option(help="File with the new password.")] = None,
+    new_vault_id: Annotated[
+        str | None, typer.Option(help="The new password with a label, in the form of --vault-id.")
+    ] = None,
+) -> None:
+    """Encrypt files with a new password. Asks for it unless an option names it."""
+    if new_vault_id is not None and new_vault_password_file is not None:
+        raise InputError("cannot be used together with --new-vault-password-file", field="--new-vault-id")
+    found = use_passwords(vault_id, vault_password_file, ask=ask_vault_pass, required=True)
+    plain = [(file, vault_files.opened(file, found)) for file in files]
+    ids = [new_vault_id] if new_vault_id is not None else []
+    paths = [new_vault_password_file] if new_vault_password_file is not None else []
+    fresh = keyring.collect(ids, paths, ask=not ids and not paths, new=True, environment=False)
+    password = fresh.for_encryption()
+    for file, (content, _, _) in plain:
+        vault_files.write(file, vault_format.encrypt(content, password.value, password.label).encode())
+
+
+@app.command("encrypt-string")
+def encrypt_string(
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts to encrypt. [default: standard input]")
+    ] = None,
+    vault_id: VaultIds = None,
+    vault_password_file: PasswordFiles = None,
+    ask_vault_pass: AskPass = False,
+    encrypt_vault_id: EncryptId = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", "-n", help="Name of the variable for a text (repeatable).")
+    ] = None,
+    stdin_name: Annotated[str | None, typer.Option(help="Name of the variable for standard input.")] = None,
+    ask: Annotated[bool, typer.Option("--prompt", "-p", help="Ask for the text.")] = False,
+    show_input: Annotated[bool, typer.Option(help="Show the text while it is typed.")] = False,
+    output: Output = None,
+) -> None:
+    """Encrypt texts as !vault values for a YAML file."""
+    found = _to_encrypt(vault_id, vault_password_file, ask=ask_vault_pass)
+    password = found.for_encryption(encrypt_vault_id)
+    names = list(name or [])
+    values: list[tuple[str | None, str]] = []
+    given = [text for text in texts or [] if text != "-"]
+    if len(names) > len(given) + ask:
+        raise InputError("more names than texts", field="--name")
+    values += [(names.pop(0) if names else None, text) for text in given]
+    if ask:
+        typed = typer.prompt("String to encrypt", hide_input=not show_input)
+        values.append((names.pop(0) if names else None, typed))
+    if "-" in (texts or []) or stdin_name is not None or not values:
+        values.append((stdin_name, sys.stdin.read()))
+    shown = "\n".join(
+        _value(one, vault_format.encrypt(text.encode(), password.value, password.label))
+        for one, text in values
+    )
+    if output is None or output == _STANDARD:
+        sys.stdout.write(shown)
+    else:
+        vault_files.write(output, shown.encode())
+
+
+def _value(name: str | None, text: str) -> str:
+    """`NAME: !vault |` and the text, indented by ten as ansible-vault does it."""
+    head = f"{name}: !vault |\n" if name else "!vault |\n"
+    return head + "".join(f"          {line}\n" for line in text.splitlines())

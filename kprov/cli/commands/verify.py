@@ -1,0 +1,91 @@
+"""`kprov verify`: look at every host and the cluster; a table for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from kprov.cli.options.run_options import HostOptions, takes_run
+from kprov.cli.output.tables import Format, FormatOption, errors, status_text, table
+from kprov.playbook.result import Silent
+
+Probe = Annotated[
+    bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")
+]
+Wait = Annotated[
+    float, typer.Option("--wait", min=0, help="Seconds to wait at most for components that are starting.")
+]
+ShowAll = Annotated[
+    bool, typer.Option("--all", help="Show every check, not only the failed ones and a total for each area.")
+]
+
+
+class _Warnings(Silent):
+    """Warnings about hosts, on standard error."""
+
+    def warning(self, text: str) -> None:
+        errors.print(f"warning: {text}", style="magenta", markup=False)
+
+
+@takes_run
+def command(
+    given: HostOptions,
+    output: FormatOption = Format.TABLE,
+    probe: Probe = True,
+    wait: Wait = 60,
+    show_all: ShowAll = False,
+) -> None:
+    """Check the hosts and the cluster. The exit code is 1 if a check fails."""
+    check(given, output=output, probe=probe, wait=wait, show_all=show_all)
+
+
+def check(
+    given: HostOptions,
+    *,
+    output: Format = Format.TABLE,
+    probe: bool = True,
+    wait: float = 60,
+    show_all: bool = False,
+) -> None:
+    """Print the results; end the program with 1 if a check fails."""
+    from kprov.operations.verify import run
+
+    given.unlock()
+    results = run(given.path, given.host_options(), _Warnings(), probe=probe, wait=wait)
+    if output is Format.JSON:
+        typer.echo(json.dumps(document(results), indent=2))
+    else:
+        show(results, every=show_all)
+    if any(not result.ok for result in results):
+        raise typer.Exit(1)
+
+
+def document(results: list[Any]) -> dict[str, Any]:
+    """`-o json`: {"ok": bool, "passed": n, "failed": n, "results": [...]}."""
+    failed = sum(not result.ok for result in results)
+    return {
+        "ok": failed == 0,
+        "passed": len(results) - failed,
+        "failed": failed,
+        "results": [result.as_dict() for result in results],
+    }
+
+
+def show(results: list[Any], *, every: bool) -> None:
+    """One row a host and area, failures spelled out below their row."""
+    rows: list[tuple[str, ...]] = []
+    places: dict[tuple[str, str], list[Any]] = {}
+    for result in results:
+        places.setdefault((result.host, result.area), []).append(result)
+    for (host, area), found in sorted(places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])):
+        bad = [result for result in found if not result.ok]
+        rows.append((host, area, status_text(ok=not bad), f"{len(found) - len(bad)} of {len(found)}", ""))
+        rows += [
+            ("", "", status_text(ok=result.ok), result.name, result.detail)
+            for result in (found if every else bad)
+        ]
+    table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)
+    failed = sum(not result.ok for result in results)
+    typer.echo(f"\n{len(results) - failed} checks passed, {failed} failed")

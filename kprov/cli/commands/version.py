@@ -1,0 +1,46 @@
+"""`kprov version`: the versions of kprov and of the components that it installs, and the lock files."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import typer
+
+from kprov.cli.output.tables import Format, FormatOption
+
+
+def command(output: FormatOption = Format.TABLE) -> None:
+    """Show the versions of kprov, its components and Python, and the digests of the lock files."""
+    found = document()
+    if output is Format.JSON:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    components = found["components"]
+    source = ", ".join(text for text in (components["commit"][:12], components["tree_state"]) if text)
+    lines = [
+        ("kprov", found["kprov"]),
+        ("components", components["version"] + (f" ({source})" if source else "")),
+        ("Python", found["python"]),
+        *((f"lock {name}", digest) for name, digest in found["locks"].items()),
+    ]
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        typer.echo(f"{name.ljust(width)}   {text}")
+
+
+def document() -> dict[str, Any]:
+    """`-o json`: {"kprov", "components": {"version", "commit", "tree_state", "date"}, "python", "locks"}.
+
+    `locks` has the SHA-256 of each lock file of the bundle: with the same ones, two operators build the same.
+    """
+    from kprov.bundle import image_packages, lock, sources
+
+    return {
+        "kprov": version("kprov"),
+        "components": {"version": sources.components_version(), **json.loads(sources.build_info())},
+        "python": platform.python_version(),
+        "locks": {path.name: sources.file_digest(path) for path in (lock.LOCK, image_packages.LOCK)},
+    }

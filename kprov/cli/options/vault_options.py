@@ -1,0 +1,54 @@
+"""The options for passwords of vaults, of every command that reads them, and the keyring they make."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kprov.inventory.vault.keyring import Keyring
+
+PANEL = "Vault"
+VaultIds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vault-id",
+        help="Vault password with a label: LABEL@FILE, LABEL@SCRIPT or LABEL@prompt (repeatable).",
+        rich_help_panel=PANEL,
+    ),
+]
+PasswordFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--vault-password-file",
+        "--vault-pass-file",
+        help="File with the vault password, or a program that prints it.",
+        rich_help_panel=PANEL,
+    ),
+]
+AskPass = Annotated[
+    bool,
+    typer.Option(
+        "--ask-vault-pass",
+        "--ask-vault-password",
+        "-J",
+        help="Ask for the vault password.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+def use_passwords(
+    ids: list[str] | None, files: list[Path] | None, *, ask: bool = False, required: bool = False
+) -> Keyring:
+    """The keyring of these options and the environment, made the process's; asks when required and empty."""
+    from kprov.inventory.vault import keyring
+
+    found = keyring.collect(ids or (), files or (), ask=ask)
+    if required and not found.passwords and sys.stdin.isatty():
+        found = keyring.collect(ask=True, environment=False)
+    keyring.use(found)
+    return found

@@ -1,0 +1,121 @@
+"""The JSON report of a run (`--report FILE`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kprov.cli.output.result_lines import each
+from kprov.errors import InputError
+from kprov.inventory import secrets
+from kprov.playbook.result import RunResult, Silent
+
+VERSION = 1
+
+
+class Recorder(Silent):
+    """Collects what a report has, while a run goes on."""
+
+    def __init__(self) -> None:
+        self.playbooks: list[str] = []
+        self.tasks: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
+        self._play = ""
+        #: The entry of a task until it comes again on a host (a role included twice, a handler).
+        self._open: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def run_started(self, playbooks: list[str]) -> None:
+        """The playbooks' paths."""
+        self.playbooks = playbooks
+
+    def play_started(self, name: str, hosts: list[str]) -> None:
+        """Tasks from here on are this play's."""
+        self._play = name
+        self._open.clear()
+
+    def warning(self, text: str) -> None:
+        """What stopped nothing; it names its host."""
+        self.warnings.append(text)
+
+    def host_done(
+        self, host: str, task: str, outcome: str, result: dict[str, Any], seconds: float, place: str
+    ) -> None:
+        """One host's part of a task; with the free strategy hosts come in any order."""
+        entry = self._open.get((task, place))
+        if entry is None or host in entry["hosts"]:
+            entry = {"play": self._play, "task": task, "place": place, "hosts": {}}
+            self._open[task, place] = entry
+            self.tasks.append(entry)
+        said: dict[str, Any] = {
+            "outcome": outcome,
+            "seconds": round(seconds, 4),
+            "changed": bool(result.get("changed")),
+            "msg": _said(result.get("msg")),
+        }
+        items = each(result)[1:]
+        if items:
+            said["items"] = [_item(item) for item in items]
+        entry["hosts"][host] = said
+
+
+def _said(message: Any) -> Any:
+    return "" if message is None else message
+
+
+def _item(result: dict[str, Any]) -> dict[str, Any]:
+    """Of a no_log task an item says no more than its outcome: its result has nothing else."""
+    label = result.get("_ansible_item_label", result.get(str(result.get("ansible_loop_var", "item"))))
+    outcome = next(
+        (word for word in ("unreachable", "failed", "skipped", "changed") if result.get(word)), "ok"
+    )
+    return {
+        "item": label,
+        "outcome": outcome,
+        "changed": bool(result.get("changed")),
+        "msg": _said(result.get("msg")),
+    }
+
+
+def write(path: Path, recorder: Recorder, result: RunResult, *, check: bool = False) -> None:
+    """Write the report whole, for its owner only. Raises InputError when it cannot be written."""
+    document = {
+        "kprov_report": VERSION,
+        "ok": result.ok,
+        "exit_code": result.exit_code,
+        "seconds": result.seconds,
+        "check": check,
+        "playbooks": recorder.playbooks,
+        "hosts": {name: vars(stats) for name, stats in result.hosts.items()},
+        "tasks": recorder.tasks,
+        "changes": [change.report() for change in result.changes],
+        "changed": result.changed,
+        "changed_files": result.changed_files,
+        "errors": result.errors,
+        "warnings": recorder.warnings,
+        "stats": result.custom,
+    }
+    text = json.dumps(clean(document), indent=1, default=lambda value: secrets.scrub(str(value))) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=path, field="--report") from error
+
+
+def clean(value: Any) -> Any:
+    """Without secrets, text by text: a document scrubbed as a whole could end up as no JSON."""
+    if isinstance(value, str):
+        return secrets.scrub(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): clean(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(one) for one in value]
+    return value

@@ -1,0 +1,52 @@
+"""A run as commands watch it: progress while it goes, a summary and a report when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from kprov.cli.options.run_options import Given
+from kprov.cli.output import report
+from kprov.cli.output.callback_pair import Both
+from kprov.cli.output.progress import Progress
+
+if TYPE_CHECKING:
+    from kprov.playbook.result import Callbacks, RunResult
+
+
+@dataclass
+class Watch:
+    """One run; `finish` shows how it ended."""
+
+    given: Given
+    callbacks: Callbacks
+    recorder: report.Recorder
+
+    def finish(self, result: RunResult) -> None:
+        """The summary, and the report when one is wanted."""
+        from kprov.cli.output import summary
+
+        if self.given.report is not None:
+            report.write(self.given.report, self.recorder, result, check=self.given.check)
+        summary.show(result, check=self.given.check, inventory=self.given.inventory)
+
+
+@contextmanager
+def watched(given: Given) -> Iterator[Watch]:
+    """Progress and report of a run."""
+    progress = Progress(diff=given.diff, verbose=given.verbose)
+    recorder = report.Recorder()
+    watch = Watch(given, Both(progress, recorder), recorder)
+    try:
+        yield watch
+    except KeyboardInterrupt:
+        from kprov.cli.output import summary
+
+        progress.interrupted()
+        command = summary.resume_command(given.inventory)
+        typer.echo(f"interrupted: stopping the tasks on the hosts; to continue, run `{command}`", err=True)
+        raise SystemExit(130) from None

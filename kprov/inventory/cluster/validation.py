@@ -1,0 +1,305 @@
+"""Rules of a cluster's inventory, checked before any host is touched; all problems are told at once."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.inventory.cluster import cluster_hosts, kubespray_variables, variable_effects
+from kprov.inventory.cluster.variable_errors import describe
+from kprov.inventory.cluster.variables import ClusterVariables
+from kprov.inventory.model import Inventory
+
+#: kubespray's groups, and Ansible's own.
+GROUPS = (
+    "all",
+    "ungrouped",
+    "kube_control_plane",
+    "etcd",
+    "kube_node",
+    "k8s_cluster",
+    "calico_rr",
+    "bastion",
+    "no_floating",
+)
+#: Those whose hosts run something.
+MEMBERS = ("kube_control_plane", "etcd", "kube_node")
+Resolve = Callable[[str], Mapping[str, Any]]
+
+
+def validate(
+    inventory: Inventory, resolve: Resolve | None = None, given: Mapping[str, Any] | None = None
+) -> dict[str, ClusterVariables]:
+    """The known variables of every host, or one InputError with every problem, a line each.
+
+    `resolve(host)` gives templated variables (the engine's `host_scope`); without it
+    texts with templates are passed over. `given` are variables of the command line.
+    """
+    kubespray_variables.adapt(inventory, given or {})
+    problems: list[InputError] = []
+    _groups(inventory, problems)
+    _members(inventory, problems)
+    found = {host: _variables(inventory, host, resolve, problems) for host in inventory.hosts}
+    _refused(inventory, resolve, problems)
+    _addresses(inventory, resolve, problems)
+    for variables in found.values():
+        _networks(inventory, variables, found, resolve, problems)
+    nodes = {host for group in MEMBERS for host in inventory.members(group)}
+    problems += cluster_hosts.problems(
+        inventory,
+        {host: variables for host, variables in found.items() if host in nodes},
+        lambda host, name: _value(inventory, host, resolve, name),
+        place,
+    )
+    unique = list({str(problem): problem for problem in problems}.values())
+    if len(unique) == 1:
+        raise unique[0]
+    if unique:
+        raise InputError(
+            f"{len(unique)} problems in the inventory {inventory.path}\n"
+            + "\n".join(f"  {problem}" for problem in unique)
+        )
+    return found
+
+
+def place(inventory: Inventory, name: str) -> tuple[str | None, int | None]:
+    """File and line where a variable is set; the option's name for one of the command line."""
+    if name in inventory.given:
+        return "--extra-vars", None
+    for source in inventory.sources:
+        if isinstance(source, yaml_file.Mapping) and name in source:
+            return source.file, source.lines.get(name)
+    return str(inventory.path), None
+
+
+def _groups(inventory: Inventory, problems: list[InputError]) -> None:
+    for group in inventory.groups.values():
+        above = _above(inventory, group.name)
+        below = _below(inventory, group.name)
+        if group.name in GROUPS or (above | below) & set(GROUPS) - {"all"}:
+            continue
+        # A group of hosts that are all in the cluster's groups is the user's own way to set variables.
+        hosts = set(inventory.members(group.name))
+        close = suggestions.closest(group.name, GROUPS[2:])
+        known = {host for name in MEMBERS for host in inventory.members(name)}
+        if hosts <= known and not close:
+            continue
+        hint = (
+            f"; did you mean {close!r}?"
+            if close
+            else f"; kprov knows {', '.join(GROUPS[2:6])}, and other groups that contain only hosts of these"
+        )
+        problems.append(
+            InputError(
+                f"unknown group{hint}", file=group.file or inventory.path, line=group.line, field=group.name
+            )
+        )
+
+
+def _above(inventory: Inventory, name: str) -> set[str]:
+    return {up for parent in inventory.groups[name].parents for up in {parent} | _above(inventory, parent)}
+
+
+def _below(inventory: Inventory, name: str) -> set[str]:
+    return {down for child in inventory.groups[name].children for down in {child} | _below(inventory, child)}
+
+
+def _members(inventory: Inventory, problems: list[InputError]) -> None:
+    for name in MEMBERS:
+        hosts = inventory.members(name)
+        group = inventory.groups.get(name)
+        file, line = (group.file or inventory.path, group.line) if group else (inventory.path, None)
+        if not hosts:
+            problems.append(
+                InputError(
+                    "the group has no hosts; a cluster needs at least one", file=file, line=line, field=name
+                )
+            )
+        elif name == "etcd" and len(hosts) % 2 == 0:
+            text = f"etcd needs an odd number of hosts for a quorum, not {len(hosts)}: {', '.join(hosts)}"
+            problems.append(InputError(text, file=file, line=line, field=name))
+
+
+def _variables(
+    inventory: Inventory, host: str, resolve: Resolve | None, problems: list[InputError]
+) -> ClusterVariables:
+    raw = inventory.variables(host)
+    values: dict[str, Any] = {}
+    for name in ClusterVariables.model_fields:
+        if name not in raw:
+            continue
+        value = raw[name]
+        if "{{" in str(value) or "{%" in str(value):
+            if resolve is None:
+                continue
+            try:
+                value = _resolved(resolve(host), name)
+            except InputError as error:
+                file, line = place(inventory, name)
+                problems.append(InputError(f"{error.reason} (host {host})", file=file, line=line, field=name))
+                continue
+        values[name] = value
+    try:
+        return ClusterVariables.model_validate(values)
+    except ValidationError as error:
+        for entry in error.errors():
+            name = str(entry["loc"][0])
+            file, line = place(inventory, name)
+            problems.append(InputError(describe(entry), file=file, line=line, field=name))
+            values.pop(name, None)
+        try:
+            return ClusterVariables.model_validate(values)
+        except ValidationError:
+            return ClusterVariables()
+
+
+def _refused(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
+    """Variables that ask for another cluster than kprov makes."""
+    for host in inventory.hosts:
+        raw = inventory.variables(host)
+        for name in (*variable_effects.table().refused, *variable_effects.table().installed):
+            value = raw.get(name)
+            if isinstance(value, str) and "{{" in value:
+                try:
+                    value = _resolved(resolve(host), name) if resolve is not None else None
+                except InputError as error:
+                    problems.append(error)
+                    continue
+            reason = variable_effects.against(name, value)
+            if reason is not None:
+                file, line = place(inventory, name)
+                problems.append(InputError(reason, file=file, line=line, field=name))
+
+
+def _resolved(scope: Mapping[str, Any], name: str) -> Any:
+    value = scope[name]
+    undefined = getattr(value, "_undefined_message", None)
+    if undefined is not None:
+        raise InputError(str(undefined))
+    return value
+
+
+def _value(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> Any:
+    """A host's variable, templates rendered; None when it is not set or cannot be rendered."""
+    value = inventory.variables(host).get(name)
+    if isinstance(value, str) and ("{{" in value or "{%" in value):
+        try:
+            return _resolved(resolve(host), name) if resolve else None
+        except InputError:
+            return None
+    return value
+
+
+def _address_of(inventory: Inventory, host: str, resolve: Resolve | None, name: str) -> str | None:
+    value = _value(inventory, host, resolve, name)
+    return str(value) if value is not None else None
+
+
+def _addresses(inventory: Inventory, resolve: Resolve | None, problems: list[InputError]) -> None:
+    for name in ("ansible_host", "ip"):
+        seen: dict[tuple[str, str], str] = {}
+        nodes = {host for group in MEMBERS for host in inventory.members(group)}
+        for host in inventory.hosts:
+            if host not in nodes:
+                continue
+            address = _address_of(inventory, host, resolve, name)
+            if address is None:
+                continue
+            port = str(inventory.variables(host).get("ansible_port", 22)) if name == "ansible_host" else ""
+            other = seen.setdefault((address, port), host)
+            if other != host:
+                file, line = (
+                    inventory.hosts[host].places[0]
+                    if inventory.hosts[host].places
+                    else (str(inventory.path), None)
+                )
+                problems.append(
+                    InputError(
+                        f"{other} and {host} have the same address {address}",
+                        file=file,
+                        line=line,
+                        field=name,
+                    )
+                )
+
+
+def _networks(
+    inventory: Inventory,
+    variables: ClusterVariables,
+    everybody: Mapping[str, ClusterVariables],
+    resolve: Resolve | None,
+    problems: list[InputError],
+) -> None:
+    pods, services = variables.kube_pods_subnet, variables.kube_service_addresses
+    file, line = place(inventory, "kube_pods_subnet")
+    if pods.version == services.version and pods.overlaps(services):
+        problems.append(
+            InputError(
+                f"{pods} and kube_service_addresses {services} overlap",
+                file=file,
+                line=line,
+                field="kube_pods_subnet",
+            )
+        )
+    for name, network in (("kube_pods_subnet", pods), ("kube_service_addresses", services)):
+        where = place(inventory, name)
+        for host in everybody:
+            for variable in ("ip", "ansible_host"):
+                text = _address_of(inventory, host, resolve, variable)
+                try:
+                    address = ipaddress.ip_address(text or "")
+                except ValueError:
+                    continue
+                if address.version == network.version and address in network:
+                    problems.append(
+                        InputError(
+                            f"{network} overlaps the address {text} of host {host}",
+                            file=where[0],
+                            line=where[1],
+                            field=name,
+                        )
+                    )
+        if (
+            variables.kube_vip_address
+            and variables.kube_vip_address.version == network.version
+            and variables.kube_vip_address in network
+        ):
+            problems.append(
+                InputError(
+                    f"{network} overlaps kube_vip_address {variables.kube_vip_address}",
+                    file=where[0],
+                    line=where[1],
+                    field=name,
+                )
+            )
+    prefix, nodes = variables.kube_network_node_prefix, len(inventory.members("kube_node"))
+    where = place(inventory, "kube_network_node_prefix")
+    if (prefix <= pods.prefixlen and nodes > 1) or prefix < pods.prefixlen:
+        problems.append(
+            InputError(
+                f"a node's /{prefix} does not fit into kube_pods_subnet {pods}",
+                file=where[0],
+                line=where[1],
+                field="kube_network_node_prefix",
+            )
+        )
+    elif 2 ** (prefix - pods.prefixlen) < nodes:
+        room = 2 ** (prefix - pods.prefixlen)
+        text = f"{pods} has room for {room} nodes of a /{prefix}, the inventory has {nodes}"
+        problems.append(InputError(text, file=file, line=line, field="kube_pods_subnet"))
+    if services.num_addresses < 16:
+        where = place(inventory, "kube_service_addresses")
+        problems.append(
+            InputError(
+                f"{services} is too small for a cluster's services; /28 or larger",
+                file=where[0],
+                line=where[1],
+                field="kube_service_addresses",
+            )
+        )

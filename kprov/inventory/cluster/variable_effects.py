@@ -1,0 +1,251 @@
+"""What every variable of an inventory does in a cluster of kprov: `kprov inventory check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kprov import suggestions
+from kprov.inventory import yaml_file
+from kprov.inventory.cluster import variable_usage
+from kprov.inventory.cluster.variables import ClusterVariables
+from kprov.inventory.model import Inventory
+from kprov.inventory.vault.vault_format import Secret, Undecrypted
+
+_TABLE = Path(__file__).with_name("known_variables.yml")
+_API_PORT = 6443
+#: So many variables without effect are named in a warning; more are counted.
+_NAMED = 8
+#: Stands as the file of variables of the command line, which `inventory check` does not know.
+COMMAND_LINE = "--extra-vars"
+
+
+class Effect(StrEnum):
+    """Kinds of effect."""
+
+    USED = "used"
+    MAPPED = "mapped"
+    CONNECTION = "connection"
+    NONE = "no effect"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A place where a variable is set and what it does; `line` is None when it is not known."""
+
+    name: str
+    file: str
+    line: int | None
+    effect: Effect
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """known_variables.yml."""
+
+    refused: dict[str, dict[str, Any]]
+    mapped: dict[str, str]
+    none: dict[str, str]
+    families: dict[str, str]
+    endings: dict[str, str]
+    connection: list[str]
+    installed: dict[str, dict[str, str]]
+
+    def family(self, name: str) -> str | None:
+        """The reason of the longest beginning that fits, or of an ending."""
+        fitting = [start for start in self.families if name.startswith(start)]
+        if fitting:
+            return self.families[max(fitting, key=len)]
+        return next((reason for end, reason in self.endings.items() if name.endswith(end)), None)
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """The table of known variables."""
+    return Table(**yaml.safe_load(_TABLE.read_text(encoding="utf-8")))
+
+
+def findings(inventory: Inventory, root: Path) -> list[Finding]:
+    """Every place of every variable, by file and line; `root` has the roles, templates and playbooks."""
+    _read_all(inventory)
+    users = variable_usage.of_project(root)
+    named = _named_by_templates(inventory)
+    found = [
+        Finding(name, file, line, *_effect(name, value, users, named))
+        for name, value, file, line in _definitions(inventory)
+    ]
+    found += _unread(inventory)
+    return sorted(set(found), key=lambda one: (one.file, one.line or 0, one.name))
+
+
+def _read_all(inventory: Inventory) -> None:
+    for host in inventory.hosts:
+        inventory.variables(host)
+    for folder in inventory.directories:
+        for group in inventory.groups:
+            inventory.folder_variables(folder, "group_vars", group)
+
+
+def _definitions(inventory: Inventory) -> Iterator[tuple[str, Any, str, int | None]]:
+    for name, value in inventory.given.items():
+        yield name, value, COMMAND_LINE, None
+    for source in inventory.sources:
+        for name, value in source.items():
+            if isinstance(source, yaml_file.Mapping):
+                yield name, value, source.file, source.lines.get(name)
+            else:
+                yield name, value, str(inventory.path), None
+
+
+def _named_by_templates(inventory: Inventory) -> dict[str, set[str]]:
+    """Variables that templates of other variables name, with those."""
+    found: dict[str, set[str]] = {}
+    for name, value, _, _ in _definitions(inventory):
+        if isinstance(value, (Secret, Undecrypted)):
+            continue
+        for used in variable_usage.names(str(value)) - {name}:
+            found.setdefault(used, set()).add(name)
+    return found
+
+
+def _effect(
+    name: str, value: Any, users: Mapping[str, tuple[str, ...]], named: Mapping[str, set[str]]
+) -> tuple[Effect, str]:
+    known = table()
+    if (rule := known.refused.get(name)) is not None:
+        return _ruled(value, rule)
+    if (reason := contradiction(name, value)) is not None:
+        return Effect.REFUSED, reason
+    if name == "loadbalancer_apiserver_port" and str(value) == str(_API_PORT):
+        return Effect.NONE, "the API server has that port on every address; haproxy keeps 8443"
+    if name in known.mapped:
+        return Effect.MAPPED, known.mapped[name]
+    if name in known.connection:
+        return Effect.CONNECTION, "how the host is reached, as in Ansible"
+    if name in known.none:
+        return Effect.NONE, known.none[name]
+    if name in users:
+        return Effect.USED, _shown(users[name])
+    if name in ClusterVariables.model_fields:
+        return Effect.USED, "kprov itself"
+    if carriers := _carriers(name, users, named):
+        return Effect.USED, f"through the inventory's own {', '.join(carriers)}"
+    close = suggestions.closest(
+        name, [*users, *ClusterVariables.model_fields, *known.mapped, *known.connection]
+    )
+    if (reason := known.family(name)) is not None and not close:
+        return Effect.NONE, reason
+    if name in named:
+        return Effect.NONE, f"named only by {', '.join(sorted(named[name]))}, without effect too"
+    hint = f"; did you mean {close!r}?" if close else ""
+    return Effect.UNKNOWN, f"no effect: no role or variable names it{hint}"
+
+
+def _shown(users: tuple[str, ...]) -> str:
+    roles = [user.removeprefix("role ") for user in users if user.startswith("role ")]
+    others = [user for user in users if not user.startswith("role ")]
+    word = "roles" if len(roles) > 1 else "role"
+    return "; ".join([*([f"{word} {', '.join(roles)}"] if roles else []), *others])
+
+
+def _carriers(
+    name: str,
+    users: Mapping[str, tuple[str, ...]],
+    named: Mapping[str, set[str]],
+    above: tuple[str, ...] = (),
+) -> list[str]:
+    """Variables whose templates name this one and that have an effect, themselves or through others."""
+    known = table()
+    return sorted(
+        other
+        for other in named.get(name, ())
+        if other not in above
+        and other not in known.none
+        and (
+            other in users
+            or other in known.mapped
+            or other in known.connection
+            or other in ClusterVariables.model_fields
+            or _carriers(other, users, named, (*above, name))
+        )
+    )
+
+
+def _ruled(value: Any, rule: Mapping[str, Any]) -> tuple[Effect, str]:
+    if isinstance(value, str) and "{{" in value:
+        return Effect.NONE, "a template; refused when it makes anything else than what kprov does"
+    reason = refusal(value, rule)
+    if reason is not None:
+        return Effect.REFUSED, reason
+    return Effect.NONE, "what kprov does anyway" if value in rule.get(
+        "allowed", []
+    ) else "off, as it must be here"
+
+
+def refusal(value: Any, rule: Mapping[str, Any]) -> str | None:
+    """Why a value of a variable of the table's `refused` cannot be; None when it can."""
+    if value is None or value in ("", False, [], {}) or value in rule.get("allowed", []):
+        return None
+    if isinstance(value, str) and value.lower() in ("false", "no", "none"):
+        return None
+    return str(rule["reason"])
+
+
+def against(name: str, value: Any) -> str | None:
+    """Why a variable cannot have this value here; None when it can."""
+    rule = table().refused.get(name)
+    return contradiction(name, value) if rule is None else refusal(value, rule)
+
+
+def contradiction(name: str, value: Any) -> str | None:
+    """Why a version cannot be what is installed here; None when it is, or when it is a template."""
+    fixed = table().installed.get(name)
+    if fixed is None or value in (None, "") or (isinstance(value, str) and "{{" in value):
+        return None
+    wanted, version = str(value).removeprefix("v"), fixed["version"].removeprefix("v")
+    if version == wanted or version.startswith(f"{wanted}."):
+        return None
+    return f"{value} is not what is installed: {fixed['reason']} {version}; set that, or leave it out"
+
+
+def warnings(found: Iterable[Finding], inventory: str) -> list[str]:
+    """What the user of a cluster should know of these findings: variables and files that do nothing.
+
+    Names that nothing knows are told one by one, with their places. Known ones without effect, of which an
+    inventory made for kubespray has many, are named when they are few. `inventory` is what -i takes.
+    """
+    found = list(found)
+    told = []
+    for one in found:
+        place = one.file if one.line is None else f"{one.file}:{one.line}"
+        if one.effect is Effect.UNKNOWN:
+            told.append(f"{place}: {one.text}" if one.name == "-" else f"{place}: {one.name}: {one.text}")
+        elif one.effect is Effect.NONE and one.file == COMMAND_LINE:
+            told.append(f"{place}: {one.name}: no effect: {one.text}")
+    idle = sorted({one.name for one in found if one.effect is Effect.NONE and one.file != COMMAND_LINE})
+    if idle:
+        names = ", ".join(idle) if len(idle) <= _NAMED else f"{len(idle)} variables"
+        verb = "has" if len(idle) == 1 else "have"
+        told.append(f"{names} {verb} no effect; `kprov inventory check -i {inventory}` says why")
+    return told
+
+
+def _unread(inventory: Inventory) -> Iterator[Finding]:
+    """Files of group_vars and host_vars that belong to nobody."""
+    for folder in inventory.directories:
+        for kind, names in (("group_vars", inventory.groups), ("host_vars", inventory.hosts)):
+            for path in sorted((folder / kind).iterdir()) if (folder / kind).is_dir() else ():
+                name = path.name if path.is_dir() else path.name.removesuffix(path.suffix)
+                if name not in names and path.name not in names and not path.name.startswith("."):
+                    what = "group" if kind == "group_vars" else "host"
+                    text = f"the file is not read: there is no {what} {name!r}"
+                    yield Finding("-", str(path), None, Effect.UNKNOWN, text)

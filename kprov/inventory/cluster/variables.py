@@ -1,0 +1,182 @@
+"""The cluster's variables that an inventory may set: kubespray's names, types and defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from kprov.inventory.cluster import addresses, container_runtimes
+from kprov.inventory.cluster import labels as label_rules
+
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_TIME = re.compile(r"0*[1-9][0-9]*(us|ms|s|m|h|d)?")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _network(value: Any) -> Any:
+    """A CIDR without host bits, as the components take it."""
+    return _ipv4(addresses.network(value))
+
+
+def _address(value: Any) -> Any:
+    return addresses.address(value)
+
+
+def _vip(value: Any) -> Any:
+    """An address, or "" for none."""
+    return value if value == "" else _ipv4(_address(value))
+
+
+def _dns_name(value: Any) -> Any:
+    if isinstance(value, str) and not _DNS_NAME.fullmatch(value):
+        raise ValueError(
+            "must be a DNS name of lower case letters, digits, '-' and '.', such as cluster.local"
+        )
+    return value
+
+
+def _port_range(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d+-\d+", value):
+        raise ValueError("must be a range of ports such as 30000-32767")
+    return value
+
+
+def _ipv4(value: Any) -> Any:
+    if value.version != 4:
+        kind = "network" if "/" in str(value) else "address"
+        raise ValueError(f"{str(value)!r} is an IPv6 {kind}; hosts, pods and services need IPv4")
+    return value
+
+
+def _absolute(value: Any) -> Any:
+    if not isinstance(value, str) or not PurePosixPath(value).is_absolute():
+        raise ValueError("must be an absolute path such as /var/lib/data")
+    return value
+
+
+def _time(value: Any) -> Any:
+    """A time as haproxy takes it; a bare number is milliseconds."""
+    if isinstance(value, bool) or not _TIME.fullmatch(str(value)):
+        raise ValueError("must be a time above 0, such as 750ms or 3s")
+    return str(value)
+
+
+#: Labels of Kubernetes' own domains that a kubelet may give its node, as upstream's kubelet has them.
+_KUBELET_LABELS = frozenset(
+    f"{domain}/{name}"
+    for domain, names in {
+        "kubernetes.io": ("hostname", "os", "arch", "instance-type"),
+        "beta.kubernetes.io": ("os", "arch", "instance-type"),
+        "topology.kubernetes.io": ("zone", "region"),
+        "failure-domain.beta.kubernetes.io": ("zone", "region"),
+    }.items()
+    for name in names
+)
+_KUBELET_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+
+
+def _within(domain: str, *parents: str) -> bool:
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    """Labels that a kubelet may set on its own node; the API server's NodeRestriction forbids others."""
+    for name, value in labels.items():
+        problem = label_rules.key_problem(name) or label_rules.value_problem(value)
+        if problem is not None:
+            raise ValueError(problem)
+        domain = name.rpartition("/")[0]
+        own = _within(domain, "kubernetes.io", "k8s.io")
+        if not own or name in _KUBELET_LABELS or _within(domain, *_KUBELET_DOMAINS):
+            continue
+        if domain == "node-role.kubernetes.io":
+            raise ValueError(
+                f"{name}: a kubelet may not give its node a role (NodeRestriction); hosts of "
+                "kube_control_plane get theirs from kprov; use node.kubernetes.io/NAME here, "
+                "or kubectl label node when the cluster is up"
+            )
+        raise ValueError(
+            f"{name}: a kubelet may not set labels of {domain} (NodeRestriction); "
+            "use node.kubernetes.io/NAME or a domain of your own"
+        )
+    return labels
+
+
+def _taint(taint: str) -> str:
+    problem = label_rules.taint_problem(taint)
+    if problem is not None:
+        raise ValueError(problem)
+    return taint
+
+
+def _node(name: str) -> str:
+    problem = label_rules.name_problem(name)
+    if problem is not None:
+        raise ValueError(problem)
+    return name
+
+
+Cidr = Annotated[ipaddress.IPv4Network, BeforeValidator(_network)]
+Address = Annotated[ipaddress.IPv4Address, BeforeValidator(lambda value: _ipv4(_address(value)))]
+Server = Annotated[ipaddress.IPv4Address | ipaddress.IPv6Address, BeforeValidator(_address)]
+Time = Annotated[str, BeforeValidator(_time)]
+Count = Annotated[int, Field(ge=1)]
+Folder = Annotated[str, BeforeValidator(_absolute)]
+Vip = Annotated[ipaddress.IPv4Address | Literal[""], BeforeValidator(_vip)]
+Name = Annotated[str, BeforeValidator(_dns_name)]
+Taint = Annotated[str, AfterValidator(_taint)]
+NodeName = Annotated[str, AfterValidator(_node)]
+
+
+class ClusterVariables(BaseModel):
+    """Known variables; others are the roles' and the user's own and are not looked at."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    cluster_name: Name = "cluster.local"
+    dns_domain: Name = "cluster.local"
+    kube_service_addresses: Cidr = ipaddress.IPv4Network("10.233.0.0/18")
+    kube_pods_subnet: Cidr = ipaddress.IPv4Network("10.233.64.0/18")
+    kube_network_node_prefix: Annotated[int, Field(ge=8, le=128)] = 24
+    nodelocaldns_ip: Address = ipaddress.IPv4Address("169.254.25.10")
+    upstream_dns_servers: list[Server] = []
+    kube_apiserver_port: Port = 6443
+    loadbalancer_apiserver_port: Port = 8443
+    kube_apiserver_node_port_range: Annotated[str, BeforeValidator(_port_range)] = "30000-32767"
+    haproxy_connect_timeout: Time = "750ms"
+    haproxy_check_interval: Time = "3s"
+    haproxy_check_fast_interval: Time = "500ms"
+    haproxy_check_down_interval: Time = "1s"
+    haproxy_check_fall: Count = 3
+    haproxy_check_rise: Count = 1
+    haproxy_dead_host_timeout: Time = "2s"
+    haproxy_session_timeout: Time = "2h"
+    kube_apiserver_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    kube_vip_address: Vip = ""
+    supplementary_addresses_in_ssl_keys: list[str] = []
+    node_labels: Annotated[dict[str, str], AfterValidator(_labels)] = {}
+    node_taints: list[Taint] = []
+    etcd_data_dir: Folder = "/var/lib/etcd"
+    kube_config_dir: Folder = "/etc/kubernetes"
+    kube_cert_dir: Folder = "/etc/kubernetes/pki"
+    bundle_root: Folder = "/opt/kprov"
+    containerd_additional_runtimes: Annotated[
+        list[dict[str, Any]], BeforeValidator(container_runtimes.check)
+    ] = []
+    kubelet_max_pods: Annotated[int, Field(ge=1)] = 110
+    kube_log_level: Annotated[int, Field(ge=0, le=10)] = 2
+    ip: Address | None = None
+    kube_override_hostname: NodeName | None = None
+    ansible_port: Port | None = None
+
+    @model_validator(mode="after")
+    def _domain_of_the_name(self) -> Self:
+        """Without a domain of its own a cluster has its name as its domain, as in the roles' defaults."""
+        if "dns_domain" not in self.model_fields_set:
+            self.__dict__["dns_domain"] = self.cluster_name
+        return self

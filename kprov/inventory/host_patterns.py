@@ -1,0 +1,135 @@
+"""Ansible's host patterns: names, groups, wildcards, regular expressions, `,` `:` `!` `&`, and slices."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import host_ranges
+from kprov.inventory.model import LOCALHOST, Inventory
+
+_SLICE = re.compile(r"(.+)\[(?:(-?[0-9]+)|([0-9]+)[:-]([0-9]*))\]")
+#: What makes a name an expression: of a wildcard, of a regular expression, or of a slice.
+_EXPRESSION = re.compile(r"[*?\[]|^~")
+_PARTS = re.compile(r"(?:[^\s:\[\]]|\[[^\]]*\])+")
+
+
+def match(inventory: Inventory, pattern: str | list[str]) -> list[str]:
+    """Hosts in the order of the pattern's parts, & and ! after the others; an unknown name matches nothing.
+
+    Raises InputError for a wrong expression and for an index that the hosts do not have.
+    """
+    parts = split(pattern)
+    plain = [part for part in parts if part[0] not in "!&"] or ["all"]
+    found: dict[str, None] = {}
+    for part in plain:
+        found.update(dict.fromkeys(_one(inventory, part)))
+    for part in parts:
+        if part.startswith("&"):
+            both = set(_one(inventory, part[1:]))
+            found = {host: None for host in found if host in both}
+    for part in parts:
+        if part.startswith("!"):
+            for host in _one(inventory, part[1:]):
+                found.pop(host, None)
+    return list(found)
+
+
+def limited(inventory: Inventory, hosts: Iterable[str], limit: str) -> list[str]:
+    """Those hosts that --limit leaves; a part @FILE stands for the lines of a file."""
+    left = set(match(inventory, _parts_of_limit(limit)))
+    return [host for host in hosts if host in left]
+
+
+def check_limit(inventory: Inventory, limit: str | None) -> None:
+    """Raises InputError when --limit names what is no host and no group, or leaves no host at all.
+
+    Ansible passes over a name that it does not know when others match; here a slip is not taken for a choice.
+    Wildcards and regular expressions may match nothing as long as another part does.
+    """
+    if not limit:
+        return
+    parts = _parts_of_limit(limit)
+    for part in parts:
+        name = part.removeprefix("!").removeprefix("&")
+        if _EXPRESSION.search(name) or name in inventory.groups or _one(inventory, name):
+            continue
+        known = [*(name for name, host in inventory.hosts.items() if not host.implicit), *inventory.groups]
+        hint = suggestions.hint(name, known)
+        raise InputError(f"there is no host or group {name!r} in the inventory{hint}", field="--limit")
+    if not match(inventory, parts):
+        raise InputError(f"{limit!r} leaves no host of the inventory", field="--limit")
+
+
+def _parts_of_limit(limit: str) -> list[str]:
+    parts: list[str] = []
+    for part in split(limit):
+        if not part.startswith("@"):
+            parts.append(part)
+            continue
+        path = Path(part[1:])
+        if not path.is_file():
+            raise InputError("the file with hosts does not exist", file=path, field="--limit")
+        parts += [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return parts
+
+
+def split(pattern: str | list[str]) -> list[str]:
+    """The parts of a pattern: by commas where there are any, else by colons outside addresses and ranges."""
+    if not isinstance(pattern, str):
+        return [part for one in pattern for part in split(str(one))]
+    if "," in pattern:
+        parts = pattern.split(",")
+    elif host_ranges.is_address(host_ranges.split_port(pattern)[0]):
+        parts = [pattern]
+    else:
+        parts = _PARTS.findall(pattern)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _one(inventory: Inventory, part: str) -> list[str]:
+    """Hosts of one part without its ! or &."""
+    if not part:
+        return []
+    if part in inventory.hosts:
+        return [part]
+    if part.startswith("~"):
+        return _matching(inventory, part)
+    found = _SLICE.fullmatch(part)
+    if not found:
+        return _matching(inventory, part)
+    members = _matching(inventory, found[1])
+    if not members:
+        return []
+    if found[2] is not None:
+        index = int(found[2])
+        if not -len(members) <= index < len(members):
+            raise InputError(f"{found[1]} has {len(members)} hosts", field=f"pattern {part}")
+        return [members[index]]
+    end = int(found[4]) if found[4] else len(members) - 1
+    # Ansible reads an end of 0 as no end at all: the one host at the beginning.
+    return members[int(found[3]) : end + 1] if end else [members[int(found[3])]]
+
+
+def _matching(inventory: Inventory, name: str) -> list[str]:
+    try:
+        expression = re.compile(name[1:] if name.startswith("~") else fnmatch.translate(name))
+    except re.error as error:
+        raise InputError(f"{name} is not a regular expression: {error}", field="pattern") from None
+    groups = [group for group in inventory.groups if expression.match(group)]
+    found = dict.fromkeys(host for group in groups for host in inventory.members(group))
+    if not groups or name.startswith("~") or any(letter in name for letter in ".?*["):
+        found.update(
+            dict.fromkeys(
+                host
+                for host, known in inventory.hosts.items()
+                if not known.implicit and expression.match(host)
+            )
+        )
+    if not found and name in LOCALHOST:
+        return [inventory.implicit_localhost(name).name]
+    return list(found)

@@ -1,0 +1,1 @@
+"""Inventory sources: YAML, INI, scripts, host lists, and kubespray's groups."""

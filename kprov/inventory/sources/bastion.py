@@ -1,0 +1,52 @@
+"""Kubespray's group `bastion`: its first host is the jump host of all others that say nothing else."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from kprov.inventory.model import Inventory
+from kprov.inventory.sources.kubespray_groups import CLUSTER
+
+GROUP = "bastion"
+_ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
+_OWN_WAY = ("proxyjump", "proxycommand", "-J")
+
+
+def jump(inventory: Inventory, host: str, variables: dict[str, Any]) -> dict[str, str]:
+    """What to add to a host's variables: ansible_ssh_common_args with the way through the bastion.
+
+    Empty outside of a cluster's inventory: there a group of this name is one like any other, as in Ansible.
+    Host, port, user, key file and ssh arguments of the bastion count; a password for it is not possible.
+    """
+    bastions = inventory.members(GROUP)
+    if not bastions or host in bastions or not any(inventory.members(group) for group in CLUSTER):
+        return {}
+    if str(variables.get("ansible_connection", "ssh")).endswith("local"):
+        return {}
+    given = " ".join(str(variables.get(name) or "") for name in _ARGUMENTS)
+    if any(way in given.lower() or way in given for way in _OWN_WAY):
+        return {}
+    common = str(variables.get("ansible_ssh_common_args") or "")
+    option = f"-o {shlex.quote(f'ProxyCommand={_command(inventory, bastions[0])}')}"
+    return {"ansible_ssh_common_args": f"{common} {option}".strip()}
+
+
+def _command(inventory: Inventory, name: str) -> str:
+    variables = inventory.variables(name)
+
+    def get(*names: str) -> str:
+        found = next((one for one in names if variables.get(one)), None)
+        if found is None:
+            return ""
+        value = str(variables[found])
+        return f"{{{{ hostvars[{json.dumps(name)}][{json.dumps(found)}] }}}}" if "{{" in value else value
+
+    address = get("ansible_host", "ansible_ssh_host") or name
+    user = get("ansible_user", "ansible_ssh_user")
+    key = get("ansible_ssh_private_key_file", "ansible_private_key_file")
+    words = ["ssh", "-p", get("ansible_port", "ansible_ssh_port") or "22"]
+    words += ["-i", key] if key else []
+    words += [given] if (given := get("ansible_ssh_common_args")) else []
+    return " ".join([*words, "-W", "%h:%p", f"{user}@{address}" if user else address])

@@ -1,0 +1,143 @@
+"""INI inventories: [GROUP], [GROUP:children], [GROUP:vars], hosts with NAME=VALUE words."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import host_ranges, yaml_file
+from kprov.inventory.model import Inventory
+
+_SECTION = re.compile(r"\[([^:\]\s]+)(?::(\w+))?\]\s*(?:#.*)?")
+_KINDS = ("hosts", "children", "vars")
+
+
+@dataclass
+class _Reader:
+    """One file; `awaited` are groups that only :vars or :children have named, with the line."""
+
+    inventory: Inventory
+    path: Path
+    awaited: dict[str, tuple[int, str]]
+    line: int = 0
+
+    def error(self, message: str, field: str | None = None, line: int | None = None) -> InputError:
+        return InputError(message, file=self.path, line=line or self.line, field=field)
+
+
+def read(inventory: Inventory, path: Path, text: str) -> None:
+    """Add a file's groups and hosts. Raises InputError with the line."""
+    reader = _Reader(inventory, path, {})
+    group, kind = "ungrouped", "hosts"
+    for reader.line, whole in enumerate(text.splitlines(), 1):
+        line = whole.strip()
+        if not line or line[0] in "#;":
+            continue
+        if found := _SECTION.fullmatch(line):
+            group, kind = found[1], found[2] or "hosts"
+            _section(reader, group, kind)
+        elif line.startswith("[") and line.endswith("]"):
+            raise reader.error(f"{line} is not a section: [GROUP], [GROUP:vars] or [GROUP:children]")
+        elif kind == "hosts":
+            _hosts(reader, group, line)
+        elif kind == "vars":
+            _variable(reader, group, line)
+        else:
+            _child(reader, group, line)
+    for name, (number, what) in reader.awaited.items():
+        raise reader.error(what, name, number)
+
+
+def _section(reader: _Reader, group: str, kind: str) -> None:
+    if kind not in _KINDS:
+        raise reader.error(f"a section ends in {', '.join(_KINDS)}, not {kind!r}", group)
+    known = group in reader.inventory.groups and group not in reader.awaited
+    if kind == "vars" and not known:
+        text = f"the group of these variables does not exist: there is no [{group}] or [{group}:children]"
+        reader.awaited.setdefault(group, (reader.line, text))
+    elif kind != "vars":
+        reader.awaited.pop(group, None)
+    own = reader.inventory.add_group(group, (str(reader.path), reader.line))
+    if own.line is None:
+        own.file, own.line = str(reader.path), reader.line
+
+
+def _child(reader: _Reader, group: str, line: str) -> None:
+    found = re.fullmatch(r"([^:\]\s]+)\s*(?:#.*)?", line)
+    if not found:
+        raise reader.error(f"expected a group's name, not {line!r}", group)
+    child = found[1]
+    if child not in reader.inventory.groups:
+        text = f"the child group does not exist: there is no [{child}]"
+        reader.awaited[child] = (reader.line, text)
+        reader.inventory.add_group(child, (str(reader.path), reader.line))
+    reader.inventory.add_child(group, child)
+
+
+def _variable(reader: _Reader, group: str, line: str) -> None:
+    name, equals, text = (part.strip() for part in line.partition("="))
+    if not equals:
+        raise reader.error(f"expected NAME=VALUE, not {line!r}", group)
+    reader.inventory.set_group(group, _mapping(reader, {name: value(text)}))
+
+
+def _hosts(reader: _Reader, group: str, line: str) -> None:
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError as error:
+        raise reader.error(str(error), group) from None
+    pattern = words[0]
+    if pattern == "---":
+        raise reader.error("this looks like YAML; rename the file to end in .yml", group)
+    names, port = host_ranges.hosts(pattern, str(reader.path), reader.line)
+    if pattern.endswith(":") and port is None:
+        raise reader.error("a host's name cannot end with a colon: NAME:PORT", pattern)
+    variables: dict[str, Any] = {}
+    for word in words[1:]:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise reader.error(f"expected NAME=VALUE, not {word!r}", pattern)
+        variables[key] = value(text)
+    for name in names:
+        new = name not in reader.inventory.hosts
+        reader.inventory.add_host(name, group, (str(reader.path), reader.line))
+        if port is not None and new:
+            reader.inventory.set_host(name, _mapping(reader, {"ansible_port": port}))
+        reader.inventory.set_host(name, _mapping(reader, variables))
+
+
+def _mapping(reader: _Reader, variables: dict[str, Any]) -> yaml_file.Mapping:
+    """Variables with their place."""
+    found = yaml_file.Mapping(variables)
+    found.file, found.line = str(reader.path), reader.line
+    found.lines = dict.fromkeys(variables, reader.line)
+    return found
+
+
+def value(text: str) -> Any:
+    """A value as Ansible reads it in INI files: a Python literal where it is one, or else the text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return _plain(ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def _plain(found: Any) -> Any:
+    """What YAML could say too: tuples and sets are lists, bytes and complex numbers texts."""
+    if isinstance(found, (list, tuple, set)):
+        return [_plain(entry) for entry in found]
+    if isinstance(found, dict):
+        return {key: _plain(entry) for key, entry in found.items()}
+    if isinstance(found, bytes):
+        return found.decode("utf-8", "surrogateescape")
+    if isinstance(found, complex):
+        return str(found)
+    return "..." if found is ... else found

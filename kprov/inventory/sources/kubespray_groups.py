@@ -1,0 +1,31 @@
+"""Kubespray's groups: those that it computes, and the names that its older inventories have."""
+
+from __future__ import annotations
+
+from kprov.inventory.model import Inventory
+
+#: Members of `k8s_cluster`, which newer inventories of kubespray leave out.
+CLUSTER = ("kube_control_plane", "kube_node")
+#: Names until kubespray 2.15, and what they are called now.
+LEGACY = {
+    "kube-master": "kube_control_plane",
+    "kube_master": "kube_control_plane",
+    "kube-node": "kube_node",
+    "k8s-cluster": "k8s_cluster",
+    "calico-rr": "calico_rr",
+    "no-floating": "no_floating",
+}
+
+
+def add(inventory: Inventory) -> None:
+    """Have the present names above the old ones, and `k8s_cluster` where the inventory has none."""
+    for old, new in LEGACY.items():
+        if old in inventory.groups:
+            group = inventory.groups[old]
+            inventory.add_group(new, (group.file, group.line))
+            inventory.add_child(new, old)
+    if "k8s_cluster" not in inventory.groups and any(name in inventory.groups for name in CLUSTER):
+        inventory.add_group("k8s_cluster")
+        for child in CLUSTER:
+            if child in inventory.groups:
+                inventory.add_child("k8s_cluster", child)

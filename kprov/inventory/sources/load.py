@@ -1,0 +1,126 @@
+"""Inventories from their sources: files (YAML, INI, scripts), directories of them, and lists of hosts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kprov.errors import InputError
+from kprov.inventory import host_ranges, yaml_file
+from kprov.inventory.model import Inventory
+from kprov.inventory.sources import bastion, ini_source, kubespray_groups, script_source, yaml_source
+
+#: What is no source in a directory: Ansible's rules, and folders that kprov and kubespray put there.
+_PASSED_OVER = {"group_vars", "host_vars", "vars_plugins", "artifacts", "credentials", "patches"}
+_SUFFIXES = (".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+_KEY = re.compile(r"""("[^"]*"|'[^']*'|[\w.-]+)\s*:(\s|$)""")
+_YAML = (".yml", ".yaml", ".json")
+Source = Path | str
+
+
+def load(sources: Source | Sequence[Source]) -> Inventory:
+    """The inventory of one or several sources; later ones win. `a,b,` is a list of hosts.
+
+    Every mistake of form is an InputError with file and line, where Ansible often only warns.
+    """
+    given = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    if not given:
+        raise InputError("no inventory was given", field="--inventory")
+    paths = [Path(source) for source in given if not _is_list(source)]
+    for path in paths:
+        if not path.exists():
+            raise InputError("the inventory does not exist", file=path)
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    inventory = Inventory(paths[0] if paths else Path(str(given[0])), folders or [Path.cwd()])
+    inventory.named = [str(one) if _is_list(one) else str(Path(one).absolute()) for one in given]
+    for source in given:
+        if _is_list(source):
+            _host_list(inventory, str(source))
+        else:
+            _path(inventory, Path(source))
+    for group in inventory.groups.values():
+        _no_circle(inventory, group.name, ())
+    kubespray_groups.add(inventory)
+    inventory.complete_groups()
+    inventory.jump_rule = bastion.jump
+    if not inventory.hosts:
+        raise InputError("the inventory has no hosts", file=inventory.path)
+    return inventory
+
+
+def _is_list(source: Source) -> bool:
+    return "," in str(source) and not Path(source).exists()
+
+
+def _host_list(inventory: Inventory, text: str) -> None:
+    for entry in (part.strip() for part in text.split(",")):
+        if not entry:
+            continue
+        name, port = host_ranges.split_port(entry)
+        host = inventory.add_host(name, "ungrouped")
+        host.source = host.source or Path(text)
+        if port is not None:
+            inventory.set_host(name, {"ansible_port": port})
+
+
+def _path(inventory: Inventory, path: Path) -> None:
+    if not path.is_dir():
+        _file(inventory, path)
+        return
+    entries = [entry for entry in sorted(path.iterdir(), key=lambda entry: entry.name) if _is_source(entry)]
+    if not any(entry.is_file() for entry in entries):
+        raise InputError("the folder has no inventory file such as hosts.yml", file=path)
+    for entry in entries:
+        if entry.is_file():
+            _file(inventory, entry)
+        elif any(_is_source(inner) and inner.is_file() for inner in entry.iterdir()):
+            _path(inventory, entry)
+
+
+def _is_source(path: Path) -> bool:
+    return not (path.name.startswith(".") or path.name in _PASSED_OVER or path.name.endswith(_SUFFIXES))
+
+
+def _file(inventory: Inventory, path: Path) -> None:
+    if path.suffix == ".toml":
+        raise InputError("TOML inventories are not supported; use YAML", file=path)
+    if os.access(path, os.X_OK) and _is_program(path):
+        script_source.read(inventory, path)
+        return
+    text, encrypted = yaml_file.read(path)
+    before = len(inventory.sources)
+    if path.suffix in _YAML or (path.suffix == "" and _looks_like_yaml(text)):
+        yaml_source.read(inventory, path, text)
+    else:
+        ini_source.read(inventory, path, text)
+    if encrypted:
+        for variables in inventory.sources[before:]:
+            yaml_file.register(variables)
+
+
+def _is_program(path: Path) -> bool:
+    """Ansible runs every executable file; an inventory whose mode is wrong is none."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"#!", b"\x7fELF"))
+
+
+def _looks_like_yaml(text: str) -> bool:
+    """A file without a suffix: YAML when its first line, comments aside, is a key or a document's start."""
+    lines = (line.rstrip() for line in text.splitlines())
+    first = next((line for line in lines if line and line[0] not in "#;"), "")
+    return first.startswith(("---", "{", "%")) or bool(_KEY.match(first))
+
+
+def _no_circle(inventory: Inventory, name: str, above: tuple[str, ...]) -> None:
+    if name in above:
+        group = inventory.groups[name]
+        raise InputError(
+            f"the groups are nested in a loop: {' > '.join([*above, name])}",
+            file=group.file,
+            line=group.line,
+            field=name,
+        )
+    for child in inventory.groups[name].children:
+        _no_circle(inventory, child, (*above, name))

@@ -1,0 +1,90 @@
+"""YAML inventories: groups with hosts, vars and children, nested as one likes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import host_ranges, yaml_file
+from kprov.inventory.model import Inventory
+
+_KEYS = ("hosts", "vars", "children")
+
+
+def read(inventory: Inventory, path: Path, text: str) -> None:
+    """Add a file's groups. Raises InputError with the line."""
+    document = yaml_file.parse(text, str(path))
+    if document is None:
+        return
+    if not isinstance(document, yaml_file.Mapping):
+        raise InputError("an inventory must be a mapping of groups", file=path, line=1)
+    if "plugin" in document:
+        message = (
+            "inventory plugins are not supported; convert it: ansible-inventory -i FILE --list --export -y"
+        )
+        raise InputError(message, file=path, line=document.lines.get("plugin"), field="plugin")
+    for name, body in document.items():
+        _group(inventory, path, document, name, body)
+
+
+def _group(inventory: Inventory, path: Path, container: yaml_file.Mapping, name: Any, body: Any) -> None:
+    line = container.lines.get(name)
+    if not isinstance(name, str):
+        raise InputError(f"{name!r} is not a group's name; quote it", file=path, line=line)
+    group = inventory.add_group(name, (str(path), line))
+    if group.line is None:
+        group.file, group.line = str(path), line
+    if body is None:
+        return
+    if not isinstance(body, yaml_file.Mapping):
+        message = "a group must be a mapping with hosts, vars, children"
+        raise InputError(message, file=path, line=line, field=name)
+    for key, value in body.items():
+        place = body.lines.get(key)
+        if key not in _KEYS:
+            message = f"a group can have {', '.join(_KEYS)}, not {key!r}"
+            raise InputError(message, file=path, line=place, field=name)
+        if value is None:
+            continue
+        entries = _short(path, place, value) if isinstance(value, str) else value
+        if not isinstance(entries, yaml_file.Mapping):
+            message = f"must be a mapping, not {type(value).__name__.lower()}"
+            raise InputError(message, file=path, line=place, field=f"{name}.{key}")
+        if key == "vars":
+            inventory.set_group(name, entries)
+        elif key == "hosts":
+            for host, variables in entries.items():
+                _host(inventory, path, entries, name, host, variables)
+        else:
+            for child, inner in entries.items():
+                _group(inventory, path, entries, child, inner)
+                inventory.add_child(name, child)
+
+
+def _short(path: Path, line: int | None, name: str) -> yaml_file.Mapping:
+    """`hosts: NAME` is short for a mapping with this key alone."""
+    found = yaml_file.Mapping({name: None})
+    found.file, found.line, found.lines = str(path), line or 0, {name: line or 0}
+    return found
+
+
+def _host(
+    inventory: Inventory, path: Path, container: yaml_file.Mapping, group: str, name: Any, variables: Any
+) -> None:
+    line = container.lines.get(name)
+    if not isinstance(name, str):
+        raise InputError(
+            f"{name!r} is not a host's name; quote it", file=path, line=line, field=f"{group}.hosts"
+        )
+    if variables is not None and not isinstance(variables, dict):
+        message = "a host's variables must be a mapping"
+        raise InputError(message, file=path, line=line, field=f"{group}.hosts.{name}")
+    names, port = host_ranges.hosts(name, str(path), line)
+    for one in names:
+        new = one not in inventory.hosts
+        inventory.add_host(one, group, (str(path), line))
+        if port is not None and new:
+            inventory.set_host(one, {"ansible_port": port})
+        if variables:
+            inventory.set_host(one, variables)

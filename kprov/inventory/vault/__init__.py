@@ -1,0 +1,1 @@
+"""Ansible Vault: the format, files, and passwords."""

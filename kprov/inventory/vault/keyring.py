@@ -1,0 +1,195 @@
+"""Vault passwords: where they come from, and opening vault texts with them.
+
+`current()` is the process's keyring: the environment's passwords until a command has called `use`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kprov.errors import InputError
+from kprov.inventory import secrets
+from kprov.inventory.vault import vault_format
+from kprov.inventory.vault.vault_format import DEFAULT_LABEL, VaultError
+
+_PROMPTS = ("prompt", "prompt_ask_vault_pass")
+Ask = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Password:
+    """A password and its vault id."""
+
+    label: str
+    value: bytes = field(repr=False)
+
+
+class Keyring:
+    """Passwords in the order in which they are tried; those of a text's own label come first."""
+
+    def __init__(self, passwords: Sequence[Password] = ()) -> None:
+        self.passwords = list(passwords)
+        for one in self.passwords:
+            secrets.register(one.value.decode("utf-8", "replace"))
+
+    def open(self, text: str, file: Path | str | None = None, line: int | None = None) -> bytes:
+        """The plain text of a vault text; VaultError names file and line."""
+        return self.open_with(text, file, line)[0]
+
+    def open_with(
+        self, text: str, file: Path | str | None = None, line: int | None = None
+    ) -> tuple[bytes, Password]:
+        """The plain text and the password that opened it."""
+        try:
+            envelope = vault_format.parse(text)
+            label = envelope.label or DEFAULT_LABEL
+            only = _set("ANSIBLE_VAULT_ID_MATCH")
+            for one in sorted(self.passwords, key=lambda one: one.label != label):
+                if only and one.label != label:
+                    continue
+                plain = vault_format.decrypt(envelope, one.value)
+                if plain is not None:
+                    return plain, one
+        except VaultError as error:
+            raise VaultError(error.reason, file=file, line=line) from None
+        named = f" (its vault id is {envelope.label})" if envelope.label else ""
+        if not self.passwords:
+            text = "use --vault-password-file, --vault-id or --ask-vault-pass"
+            raise VaultError(
+                f"the value is encrypted{named}, and no vault password was given: {text}",
+                file=file,
+                line=line,
+            )
+        given = ", ".join(dict.fromkeys(one.label for one in self.passwords))
+        raise VaultError(f"no vault password decrypts this{named}; tried: {given}", file=file, line=line)
+
+    def for_encryption(self, label: str | None = None) -> Password:
+        """The password that a new text is encrypted with: of the label, or the only one. InputError."""
+        if not self.passwords:
+            raise InputError(
+                "a vault password is needed: --vault-password-file, --vault-id or --ask-vault-pass"
+            )
+        label = label or os.environ.get("ANSIBLE_VAULT_ENCRYPT_IDENTITY") or None
+        if label is not None:
+            for one in self.passwords:
+                if one.label == label:
+                    return one
+            raise InputError(f"no vault password has the id {label!r}", field="--encrypt-vault-id")
+        labels = list(dict.fromkeys(one.label for one in self.passwords))
+        if len(labels) > 1:
+            text = f"there are several vault ids ({', '.join(labels)}); choose one of them"
+            raise InputError(text, field="--encrypt-vault-id")
+        return self.passwords[0]
+
+
+def collect(
+    vault_ids: Sequence[str] = (),
+    password_files: Sequence[str | Path] = (),
+    *,
+    ask: bool = False,
+    new: bool = False,
+    environment: bool = True,
+    prompt: Ask = getpass.getpass,
+) -> Keyring:
+    """The keyring of a command's options and, first, ANSIBLE_VAULT_IDENTITY_LIST.
+
+    `vault_ids` are LABEL@SOURCE or SOURCE, where SOURCE is `prompt`, a file or an executable file that
+    prints the password; ANSIBLE_VAULT_PASSWORD_FILE comes after `password_files`. `new` asks twice.
+    """
+    slugs: list[str] = []
+    files = [str(file) for file in password_files]
+    if environment:
+        listed = os.environ.get("ANSIBLE_VAULT_IDENTITY_LIST", "")
+        slugs += [part.strip() for part in listed.split(",") if part.strip()]
+        if os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE"):
+            files.append(os.environ["ANSIBLE_VAULT_PASSWORD_FILE"])
+    slugs += [*vault_ids, *(f"{DEFAULT_LABEL}@{file}" for file in files)]
+    if ask:
+        slugs.append(f"{DEFAULT_LABEL}@prompt_ask_vault_pass")
+    return Keyring([_password(slug, new, prompt) for slug in slugs])
+
+
+def _password(slug: str, new: bool, prompt: Ask) -> Password:
+    label, at, source = slug.partition("@")
+    if not at:
+        label, source = "", slug
+    label = label or DEFAULT_LABEL
+    if source in _PROMPTS:
+        return Password(label, _asked(label if source == "prompt" else "", new, prompt))
+    return Password(label, _read(Path(source).expanduser(), label))
+
+
+def _asked(label: str, new: bool, prompt: Ask) -> bytes:
+    shown = f" ({label})" if label else ""
+    try:
+        value = prompt(f"{'New vault' if new else 'Vault'} password{shown}: ")
+        if new and prompt(f"Confirm new vault password{shown}: ") != value:
+            raise InputError("the passwords differ", field="vault password")
+    except EOFError:
+        raise InputError(
+            "there is no terminal to ask for the vault password", field="vault password"
+        ) from None
+    if not value.strip():
+        raise InputError("a vault password must not be empty", field="vault password")
+    return value.strip().encode()
+
+
+def _read(path: Path, label: str) -> bytes:
+    if not path.is_file():
+        raise InputError("the vault password file does not exist", file=path)
+    if os.access(path, os.X_OK):
+        value = _run(path, label)
+    else:
+        try:
+            value = path.read_bytes().strip()
+        except OSError as error:
+            raise InputError(f"the vault password file cannot be read: {error.strerror}", file=path) from None
+    if not value:
+        raise InputError("the vault password file is empty", file=path)
+    return value
+
+
+def _run(path: Path, label: str) -> bytes:
+    """The standard output of a password script; one whose name ends with -client is told the vault id."""
+    words = [str(path.absolute())]
+    if path.stem.endswith("-client"):
+        words += ["--vault-id", label]
+    try:
+        done = subprocess.run(words, capture_output=True, check=False)
+    except OSError as error:
+        text = f"cannot run the vault password script ({error.strerror})"
+        text += "; a file that holds a password must not be executable"
+        raise InputError(text, file=path) from None
+    if done.returncode != 0:
+        why = done.stderr.decode("utf-8", "replace").strip()
+        text = f"the vault password script failed with exit code {done.returncode}{': ' + why if why else ''}"
+        raise InputError(text, file=path)
+    return done.stdout.strip(b"\r\n")
+
+
+def _set(name: str) -> bool:
+    """Whether a switch of the environment is on, in Ansible's words."""
+    return os.environ.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t")
+
+
+class _Process:
+    """The keyring of this process."""
+
+    keyring: Keyring | None = None
+
+
+def use(keyring: Keyring | None) -> None:
+    """Open vault texts with these passwords from now on; None: with those of the environment."""
+    _Process.keyring = keyring
+
+
+def current() -> Keyring:
+    """The process's keyring; the environment's passwords are read when first needed."""
+    if _Process.keyring is None:
+        _Process.keyring = collect()
+    return _Process.keyring

@@ -1,0 +1,145 @@
+"""Vault files: encrypt, decrypt, rekey and edit them in place, without a plain text left on a disk."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from kprov.errors import InputError
+from kprov.inventory.vault import keyring, vault_format
+from kprov.inventory.vault.keyring import Keyring, Password
+from kprov.inventory.vault.vault_format import VaultError
+
+PRIVATE = 0o600
+
+
+def read_plain(path: Path) -> bytes:
+    """The bytes of a file that is not encrypted yet. Raises InputError."""
+    content = _bytes(path)
+    if content.startswith(vault_format.HEADER.encode()):
+        raise InputError("is encrypted already", file=path)
+    return content
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, decrypted with the process's keyring when it is a vault."""
+    found = _bytes(path)
+    if not found.startswith(vault_format.HEADER.encode()):
+        return found
+    return keyring.current().open(found.decode("utf-8", "replace"), path, 1)
+
+
+def opened(path: Path, keys: Keyring) -> tuple[bytes, str | None, Password]:
+    """The plain text of a vault file, its label and the password that opened it. Raises VaultError."""
+    text = _bytes(path).decode("utf-8", "replace")
+    if not vault_format.is_vault(text):
+        raise VaultError("is not encrypted", file=path)
+    plain, password = keys.open_with(text, path, 1)
+    return plain, vault_format.parse(text).label, password
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=path) from None
+
+
+def write(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Replace or make a file at once, readable by its owner only while it is written.
+
+    A file that is there keeps its owner and, without `mode`, its mode; a new one is 0600. A link is followed.
+    """
+    path = path.resolve()
+    known = path.stat() if path.exists() else None
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if known is not None:
+                with contextlib.suppress(PermissionError):
+                    os.fchown(file.fileno(), known.st_uid, known.st_gid)
+                os.fchmod(file.fileno(), known.st_mode & 0o7777 if mode is None else mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def edited(plain: bytes, suffix: str) -> bytes:
+    """A text after the user's editor ($VISUAL, $EDITOR, vi) has been on it. Raises InputError.
+
+    The editor works in a folder of its own (0700, its backups and swap files too), in memory where
+    the machine has a tmpfs; it is removed also when the editor fails or kprov is ended by a signal.
+    """
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with _private_folder() as folder:
+        path = folder / f"plain{suffix}"
+        path.touch(PRIVATE)
+        path.write_bytes(plain)
+        try:
+            done = subprocess.run([*words, str(path)], check=False)
+        except OSError as error:
+            raise InputError(f"cannot be run: {error.strerror}", field=f"$EDITOR ({words[0]})") from None
+        if done.returncode != 0:
+            text = f"failed with exit code {done.returncode}; the file is unchanged"
+            raise InputError(text, field=f"$EDITOR ({words[0]})")
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    def ended(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, ended) for number in signals}
+    folder = Path(tempfile.mkdtemp(prefix="kprov-vault-", dir=memory_folder()))
+    try:
+        yield folder
+    finally:
+        for file in folder.rglob("*"):
+            if file.is_file() and not file.is_symlink():
+                _overwrite(file)
+        shutil.rmtree(folder, ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def memory_folder() -> Path | None:
+    """A writable folder in memory; None when the machine has none (then the usual temporary folder)."""
+    for name in (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm", "/run/shm"):
+        if name and os.access(name, os.W_OK | os.X_OK) and _is_tmpfs(Path(name).resolve()):
+            return Path(name)
+    return None
+
+
+def _is_tmpfs(path: Path) -> bool:
+    best, kind = "", ""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    for line in mounts:
+        _, point, this_kind, *_ = line.split(" ")
+        if path.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, this_kind
+    return kind in ("tmpfs", "ramfs")
+
+
+def _overwrite(path: Path) -> None:
+    """Zeroes over a plain text before it is removed; on most file systems its old blocks."""
+    with contextlib.suppress(OSError), path.open("r+b") as file:
+        file.write(b"\0" * path.stat().st_size)
+        file.flush()
+        os.fsync(file.fileno())

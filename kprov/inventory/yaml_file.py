@@ -1,0 +1,166 @@
+"""YAML files with the lines of their keys, so that an error can name its place; duplicate keys are errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kprov.errors import InputError
+from kprov.inventory import secrets
+from kprov.inventory.vault import keyring, vault_format
+from kprov.inventory.vault.vault_format import Secret, Undecrypted, Unsafe, VaultError
+
+__all__ = ["Mapping", "Sequence", "Unsafe", "line_of", "load", "parse", "read", "register"]
+
+#: Variables whose values every run shows; no secrets, also in an encrypted file.
+_PUBLIC = {
+    *("ansible_host", "ansible_port", "ansible_user", "ansible_connection", "ansible_python_interpreter"),
+    *("ansible_become_user", "ansible_become_method", "ip", "access_ip"),
+}
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Mapping(dict[str, Any]):
+    """A mapping of a file; `line` where it starts, `lines` of its keys."""
+
+    file: str = ""
+    line: int = 0
+    lines: dict[str, int]
+
+
+class Sequence(list[Any]):
+    """A list of a file; `line` where it starts, `lines` of its entries."""
+
+    file: str = ""
+    line: int = 0
+    lines: list[int]
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """PyYAML's safe loader that keeps places."""
+
+    file = ""
+
+
+def _mapping(loader: Any, node: Any) -> Any:
+    found = Mapping()
+    found.file, found.line, found.lines = loader.file, node.start_mark.line + 1, {}
+    yield found
+    # What `<<` brings may be said again; what is written here may not.
+    own = {id(key_node) for key_node, _ in node.value}
+    loader.flatten_mapping(node)
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        line = key_node.start_mark.line + 1
+        if isinstance(key, (list, dict)):
+            message = "a key must be text; put a value that starts with {{ in quotes"
+            raise InputError(message, file=loader.file, line=line)
+        if id(key_node) in own and key in found.lines:
+            message = f"the key is a duplicate of line {found.lines[key]}"
+            raise InputError(message, file=loader.file, line=line, field=str(key))
+        if id(key_node) in own:
+            found.lines[key] = line
+        found[key] = loader.construct_object(value_node, deep=True)
+
+
+def _sequence(loader: Any, node: Any) -> Any:
+    found = Sequence()
+    found.file, found.line = loader.file, node.start_mark.line + 1
+    found.lines = [entry.start_mark.line + 1 for entry in node.value]
+    yield found
+    found.extend(loader.construct_object(entry, deep=True) for entry in node.value)
+
+
+def _vault(loader: Any, node: Any) -> Any:
+    """A decrypted value; one that no password opens fails only where it is looked at, as in Ansible."""
+    text = loader.construct_scalar(node)
+    line = node.start_mark.line + 1
+    try:
+        return _secret(keyring.current().open(text, loader.file, line), text, loader.file, line)
+    except VaultError as error:
+        return Undecrypted(text, error)
+
+
+def _secret(plain: bytes, ciphertext: str, file: str, line: int) -> Secret:
+    try:
+        value = Secret(plain.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise VaultError("the decrypted value is not UTF-8 text", file=file, line=line) from None
+    value.ciphertext = ciphertext
+    secrets.register(value)
+    return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:seq", _sequence)
+_Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
+_Loader.add_constructor("!vault", _vault)
+_Loader.add_constructor("!vault-encrypted", _vault)
+
+
+def load(path: Path) -> Any:
+    """The document of a file, decrypted when it is a vault; None when it is empty. Raises InputError."""
+    text, encrypted = read(path)
+    document = parse(text, str(path))
+    if encrypted and isinstance(document, dict):
+        # Variables were encrypted for their values; the words of encrypted tasks (a list) are no secrets.
+        register(document)
+    return document
+
+
+def read(path: Path) -> tuple[str, bool]:
+    """The text of a file and whether it was a vault. Raises InputError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("the file does not exist", file=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", file=path) from None
+    if not vault_format.is_vault(text):
+        return text, False
+    try:
+        return keyring.current().open(text, path, 1).decode("utf-8"), True
+    except UnicodeDecodeError:
+        raise VaultError("the decrypted file is not UTF-8 text", file=path) from None
+
+
+def register(value: Any) -> None:
+    """Hide the values of an encrypted file from now on: texts, and numbers of six digits or more."""
+    if isinstance(value, str):
+        secrets.register(value)
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            if name not in _PUBLIC:
+                register(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            register(entry)
+    elif isinstance(value, int) and abs(value) >= 100_000:
+        secrets.register(str(value))
+
+
+def parse(text: str, file: str) -> Any:
+    """The document of a text that comes from `file`."""
+    loader = _Loader(text)
+    loader.file = file
+    try:
+        return loader.get_single_data()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        raise InputError(f"YAML: {error.problem or error.context}", file=file, line=line) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"YAML: {error}", file=file) from None
+    finally:
+        loader.dispose()
+
+
+def line_of(container: Any, key: Any) -> int | None:
+    """The line of a key of a mapping or an entry of a list; None when it is not known."""
+    if isinstance(container, Mapping):
+        return container.lines.get(key, container.line)
+    if isinstance(container, Sequence) and isinstance(key, int) and key < len(container.lines):
+        return container.lines[key]
+    return None
