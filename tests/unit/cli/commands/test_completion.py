@@ -16,8 +16,7 @@ import pytest
 from kprov.bundle import image_packages, lock
 from kprov.cli.main import COMMANDS
 from kprov.kube.component_base.options import VERSION
-
-from ..test_main import kprov
+from tests.unit.cli.test_main import kprov
 
 KPROV = Path(sys.executable).parent / "kprov"
 #: What bash does when Tab is pressed: the words so far, and the number of the last one.

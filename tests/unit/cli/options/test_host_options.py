@@ -11,8 +11,7 @@ import typer
 import yaml
 
 from kprov.cli.main import build
-
-from ..test_main import kprov
+from tests.unit.cli.test_main import kprov
 
 ON_HOSTS = ("up", "plan", "resume", "verify", "reset", "play", "run")
 SHARED = (

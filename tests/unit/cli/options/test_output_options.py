@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from kprov.cli.main import COMMANDS, build
+from tests.unit.cli.test_main import kprov
 
-from ..test_main import kprov
 from .test_host_options import inventory  # noqa: F401  a fixture
 
 
