@@ -29,8 +29,8 @@ from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.handlers.verbs import Verbs
 from kprov.kube.apiserver.interfaces import Authenticator
-from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.kinds import hooks_for, strategy_for
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
@@ -158,7 +158,7 @@ async def _control_flow(flow: FlowControl, registry: Registry) -> None:
 def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
     for resource in stored_resources():
-        strategy = strategies.for_resource(resource)
+        strategy = strategy_for(resource)
         prepared.append(
             (resource, strategy, ResourceCache(resource, strategy.selectable_fields, strategy.default))
         )
@@ -189,7 +189,7 @@ def _server(
     chain = admission.build(options, registry, authorizer)
     for store in registry.stores.values():
         store.admission = chain
-        store.hooks = strategies.hooks_for(store.resource, options, registry, authorizer)
+        store.hooks = hooks_for(store.resource, options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
     served = [resource for resource in RESOURCES if verbs.serves(resource)]

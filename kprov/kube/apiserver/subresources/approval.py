@@ -5,9 +5,16 @@ Source: upstream pkg/registry/certificates/certificates/strategy.go (csrApproval
 
 from __future__ import annotations
 
+from kprov.kube.apiserver.registry.certificates.certificate_signing_request.conditions import (
+    list_conditions,
+    set_condition_times,
+    validate_condition_changes,
+    validate_conditions,
+)
+from kprov.kube.apiserver.registry.certificates.certificate_signing_request.strategy import (
+    CertificateSigningRequestStrategy,
+)
 from kprov.kube.apiserver.registry.generic.resource_strategy import keep
-from kprov.kube.apiserver.registry.strategies import signing_conditions as conditions
-from kprov.kube.apiserver.registry.strategies.certificates import CertificateSigningRequestStrategy
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.apiserver.subresources.call import Call, Reply
 from kprov.kube.machinery.field import FieldError
@@ -19,8 +26,8 @@ class ApprovalStrategy(CertificateSigningRequestStrategy):
     """Only the conditions are written."""
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
-        conditions.set_times(obj, old)
-        written = conditions.held(obj)
+        set_condition_times(obj, old)
+        written = list_conditions(obj)
         keep(obj, old, "spec")
         obj["status"] = {
             name: value for name, value in (old.get("status") or {}).items() if name != "conditions"
@@ -29,7 +36,7 @@ class ApprovalStrategy(CertificateSigningRequestStrategy):
             obj["status"]["conditions"] = written
 
     def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return conditions.validate(obj) + conditions.validate_change(obj, old, decides=True)
+        return validate_conditions(obj) + validate_condition_changes(obj, old, decides=True)
 
 
 class Approvals:

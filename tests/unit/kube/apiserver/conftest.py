@@ -13,10 +13,10 @@ import pytest
 from kprov.kube.apiserver.app import stored_resources
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.kinds import strategy_for
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.resources import find
@@ -72,7 +72,7 @@ def context(config_maps: Store) -> RequestContext:
 @pytest.fixture
 async def registry(storage: Any) -> AsyncIterator[Registry]:
     """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
-    prepared = [(resource, strategies.for_resource(resource)) for resource in stored_resources()]
+    prepared = [(resource, strategy_for(resource)) for resource in stored_resources()]
     caches = [ResourceCache(resource, rules.selectable_fields) for resource, rules in prepared]
     cacher = Cacher(storage, caches)
     stores = [

@@ -1,1 +1,1 @@
-"""The kinds of the core group, a folder a kind."""
+"""The core group (v1)."""

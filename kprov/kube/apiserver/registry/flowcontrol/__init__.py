@@ -1,1 +1,1 @@
-"""Kinds of flowcontrol.apiserver.k8s.io: flow schemas and priority levels."""
+"""The flowcontrol.apiserver.k8s.io group."""

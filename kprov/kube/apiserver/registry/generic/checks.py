@@ -183,3 +183,30 @@ def nanos(amount: Any) -> int:
         return Quantity.parse(str(amount)).nanos
     except QuantityError:
         return 0
+
+
+def immutable_error(path: str, value: Any) -> FieldError:
+    return field.invalid(path, value, "field is immutable")
+
+
+def check_domain_path(value: str, path: str) -> Errors:
+    """A domain, a slash and a path."""
+    if not value:
+        yield field.required(path)
+        return
+    domain, slash, rest = value.partition("/")
+    if not slash or not domain or not rest:
+        text = 'must be a domain-prefixed path (such as "acme.io/foo")'
+        yield field.invalid(path, value, text)
+        return
+    for text in names.is_dns1123_subdomain(domain):
+        yield field.invalid(path, domain, text)
+    if not re.fullmatch(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+", rest):
+        problem = names.regex_error("Invalid path", r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
+        yield field.invalid(path, rest, problem)
+
+
+def check_lone_wildcard(values: Sequence[str], path: str, what: str) -> Errors:
+    if len(values) > 1 and "*" in values:
+        text = f"if '*' is present, must not specify other {what}"
+        yield field.invalid(path, list(values), text)

@@ -17,8 +17,8 @@ from kprov.kube.apiserver.registry.generic.checks import (
     local_file,
     required,
 )
+from kprov.kube.apiserver.registry.generic.signer_name import check_signer_name
 from kprov.kube.apiserver.registry.podspec import environment
-from kprov.kube.apiserver.registry.strategies.signer_names import signer_name
 from kprov.kube.machinery import field, names
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -151,7 +151,7 @@ def _trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
     elif signer is not None:
         if not signer:
             yield field.required(f"{path}.signerName", "must be a valid signer name")
-        yield from signer_name(signer, f"{path}.signerName")
+        yield from check_signer_name(signer, f"{path}.signerName")
         yield from label_selector(part.get("labelSelector"), f"{path}.labelSelector")
     else:
         yield field.required(path, "either name or signerName must be specified")
@@ -162,7 +162,7 @@ def _trust_bundle(part: JsonObject, path: str, whole: str) -> Errors:
 def _certificate(part: JsonObject, path: str, whole: str) -> Errors:
     del whole
     signer = part.get("signerName", "")
-    yield from signer_name(signer, f"{path}.signerName")
+    yield from check_signer_name(signer, f"{path}.signerName")
     yield from annotation_map(part.get("userAnnotations"), f"{path}.userAnnotations")
     if part.get("keyType", "") not in _KEY_TYPES:
         yield field.not_supported(f"{path}.keyType", part.get("keyType", ""), _KEY_TYPES)

@@ -12,8 +12,8 @@ import pytest
 from kprov.kube.apiserver import authz
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
-from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.store import Store
+from kprov.kube.apiserver.registry.kinds import hooks_for, strategy_for
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.resources import find
 
@@ -69,7 +69,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
         for group, plural in RESOURCES:
             resource = find(group, "v1", plural)
             assert resource is not None
-            strategy = strategies.for_resource(resource)
+            strategy = strategy_for(resource)
             prepared.append((resource, strategy, ResourceCache(resource, strategy.selectable_fields)))
         cacher = Cacher(storage, [cache for _, _, cache in prepared])
         stores = [
@@ -79,7 +79,7 @@ async def make_server(storage: Any, options: Namespace) -> AsyncIterator[ServerM
         registry = Registry(stores, storage, cacher)
         authorizer = authz.build(options, registry)
         for store in stores:
-            store.hooks = strategies.hooks_for(store.resource, options, registry, authorizer)
+            store.hooks = hooks_for(store.resource, options, registry, authorizer)
         tasks.append(asyncio.create_task(cacher.run()))
         await cacher.loaded.wait()
         return registry

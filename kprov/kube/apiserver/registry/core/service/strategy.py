@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from kprov.kube.apiserver.registry.core.service import defaults
 from kprov.kube.apiserver.registry.core.service import validation as rules
+from kprov.kube.apiserver.registry.core.service.status import validate_service_status
 from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
-from kprov.kube.apiserver.registry.strategies import status_rules
 from kprov.kube.apiserver.request import RequestContext
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
@@ -49,4 +49,4 @@ class ServiceStrategy(ResourceStrategy):
         return list(rules.service_update(obj, old))
 
     def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
-        return list(status_rules.service(obj, old))
+        return list(validate_service_status(obj, old))

@@ -11,8 +11,8 @@ from typing import Final
 from kprov.kube.apiserver.registry.core.service import defaults
 from kprov.kube.apiserver.registry.generic import addresses, checks
 from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.endpoint_address import check_endpoint_ip
 from kprov.kube.apiserver.registry.podspec.containers import PROTOCOLS
-from kprov.kube.apiserver.registry.strategies.endpoint_rules import endpoint_ip
 from kprov.kube.machinery import field, names, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -52,7 +52,7 @@ def service(obj: JsonObject, old: JsonObject | None = None) -> Errors:
     before = (old or {}).get("spec") or {}
     for where, address in each(spec.get("externalIPs"), "spec.externalIPs"):
         kept = before.get("externalIPs") or ()
-        yield from list(addresses.ip_address(address, where, kept)) or endpoint_ip(address, where)
+        yield from list(addresses.ip_address(address, where, kept)) or check_endpoint_ip(address, where)
     yield from checks.one_of(kind, "spec.type", _TYPES)
     yield from _all_ports(ports, kind)
     yield from _balancer(obj, old or {})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
-from kprov.kube.apiserver.registry.strategies import for_resource
+from kprov.kube.apiserver.registry.kinds import strategy_for
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import RESOURCES
 
@@ -55,7 +55,7 @@ def spec_of(obj: JsonObject, path: tuple[str, ...]) -> JsonObject:
 @pytest.mark.parametrize("kind", HOLDERS)
 def test_they_are_left_out_of_what_is_new_and_stay_where_they_were(kind: str) -> None:
     resource = next(one for one in RESOURCES if one.group_resource == kind)
-    path, rules = HOLDERS[kind], for_resource(resource)
+    path, rules = HOLDERS[kind], strategy_for(resource)
     made, changed, old, again = (holder(path) for _ in range(4))
     for obj in (made, changed, old, again):
         rules.default(obj)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.kube.apiserver.registry import strategies
 from kprov.kube.apiserver.registry.generic.strategy import Strategy
 from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.kinds import strategy_for
 from kprov.kube.machinery.resources import RESOURCES
 
 CLAIMS = next(one for one in RESOURCES if one.group_resource == "persistentvolumeclaims")
@@ -21,7 +21,7 @@ def claim(**spec: Any) -> dict[str, Any]:
 
 
 def rules() -> Strategy:
-    return strategies.for_resource(CLAIMS)
+    return strategy_for(CLAIMS)
 
 
 def test_a_claim_may_be_sent_again_as_it_was_made() -> None:

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.registry.generic.system_context import system_context
+from kprov.kube.apiserver.registry.kinds import strategy_for
 from kprov.kube.apiserver.registry.podspec.defaults import pull_policy
 from kprov.kube.apiserver.registry.registry import Registry
-from kprov.kube.apiserver.registry.strategies import for_resource
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.resources import find
 from kprov.kube.machinery.status import StatusError
 
 _RESOURCE = find("", "v1", "pods")
 assert _RESOURCE is not None
-PODS = for_resource(_RESOURCE)
+PODS = strategy_for(_RESOURCE)
 
 
 def pod(**spec: Any) -> JsonObject:

@@ -1,0 +1,31 @@
+"""Match conditions of webhooks and policies. CEL expressions are not compiled.
+
+Source: upstream pkg/apis/admissionregistration/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
+
+_CONDITIONS_MAX: Final = 64
+
+
+def validate_match_conditions(conditions: Sequence[JsonObject] | None, path: str) -> Errors:
+    """Names and that there are expressions; those are not compiled."""
+    if len(conditions or ()) > _CONDITIONS_MAX:
+        yield field.too_many(path, len(conditions or ()), _CONDITIONS_MAX)
+    seen: set[str] = set()
+    for where, condition in each(conditions, path):
+        if not condition.get("expression", "").strip():
+            yield field.required(f"{where}.expression")
+        yield from checks.needed(condition, where, "name", names.is_qualified_name)
+        name = condition.get("name")
+        if name and name in seen:
+            yield field.duplicate(f"{where}.name", name)
+        seen.add(name or "")

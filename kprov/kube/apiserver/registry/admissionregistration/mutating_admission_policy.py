@@ -1,0 +1,33 @@
+"""Mutating admission policies.
+
+Source: upstream pkg/apis/admissionregistration/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, one_of, one_of_required
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
+
+
+def validate_mutations(spec: JsonObject) -> Errors:
+    if not spec.get("mutations"):
+        yield field.required("spec.mutations", "mutations must contain at least one item")
+    for path, mutation in each(spec.get("mutations"), "spec.mutations"):
+        kind = mutation.get("patchType", "")
+        part = {"ApplyConfiguration": "applyConfiguration", "JSONPatch": "jsonPatch"}.get(kind)
+        if part is None:
+            yield from one_of_required(kind, f"{path}.patchType", ["ApplyConfiguration", "JSONPatch"])
+        elif mutation.get(part) is None:
+            yield field.required(f"{path}.{part}", f"must be specified when patchType is {kind}")
+        elif not (mutation[part].get("expression") or "").strip():
+            yield field.required(f"{path}.{part}.expression")
+        other = {"applyConfiguration": "jsonPatch", "jsonPatch": "applyConfiguration"}.get(part or "")
+        if other and mutation.get(other) is not None:
+            text = f"must not be specified when patchType is {kind}"
+            yield field.invalid(f"{path}.{other}", f"{{{other}}}", text)
+    if not spec.get("reinvocationPolicy"):
+        yield field.required("spec.reinvocationPolicy")
+    else:
+        policies = ["IfNeeded", "Never"]
+        yield from one_of(spec["reinvocationPolicy"], "spec.reinvocationPolicy", policies)

@@ -1,0 +1,65 @@
+"""Validating admission policies.
+
+Source: upstream pkg/apis/admissionregistration/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from kprov.kube.apiserver.registry.admissionregistration.cel import NO_EXPRESSION
+from kprov.kube.apiserver.registry.generic.checks import Errors, each, named, one_of
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
+
+_REASONS: Final = ["Forbidden", "Invalid", "RequestEntityTooLarge"]
+_AUDIT_ANNOTATIONS_MAX: Final = 20
+_VALUE_EXPRESSION_MAX: Final = 5 * 1024
+
+
+def validate_validations(spec: JsonObject, name: str) -> Errors:
+    if not spec.get("validations") and not spec.get("auditAnnotations"):
+        text = "validations or auditAnnotations must contain at least one item"
+        yield field.required("spec.validations", text)
+        yield field.required("spec.auditAnnotations", text)
+    for path, validation in each(spec.get("validations"), "spec.validations"):
+        yield from _validate_validation(validation, path)
+    yield from _validate_audit_annotations(spec.get("auditAnnotations") or [], name)
+
+
+def _validate_validation(validation: JsonObject, path: str) -> Errors:
+    if not validation.get("expression", "").strip():
+        yield field.required(f"{path}.expression", NO_EXPRESSION)
+    for part in ("messageExpression", "message"):
+        text = validation.get(part) or ""
+        if text and not text.strip():
+            yield field.invalid(f"{path}.{part}", text, "must be non-empty if specified")
+    message = validation.get("message") or ""
+    if re.search("[\n\r]", message.strip()):
+        yield field.invalid(f"{path}.message", message, "must not contain line breaks")
+    yield from one_of(validation.get("reason"), f"{path}.reason", _REASONS)
+
+
+def _validate_audit_annotations(annotations: Sequence[JsonObject], name: str) -> Errors:
+    """`name`: of the policy, with which the keys are to be names."""
+    path = "spec.auditAnnotations"
+    if len(annotations) > _AUDIT_ANNOTATIONS_MAX:
+        text = f"must not have more than {_AUDIT_ANNOTATIONS_MAX} auditAnnotations"
+        yield field.invalid(path, annotations, text)
+    seen: set[str] = set()
+    for where, annotation in each(annotations, path):
+        key, expression = annotation.get("key", ""), annotation.get("valueExpression", "").strip()
+        if name:
+            yield from named(f"{name}/{key}", f"{where}.key", names.is_qualified_name)
+        else:
+            yield field.invalid(f"{where}.key", key, "requires metadata.name be non-empty")
+        if not expression:
+            yield field.required(f"{where}.valueExpression", "valueExpression is not specified")
+        elif len(expression.encode()) > _VALUE_EXPRESSION_MAX:
+            text = f"must not exceed {_VALUE_EXPRESSION_MAX} bytes in length"
+            yield field.required(f"{where}.valueExpression", text)
+        if key in seen:
+            yield field.duplicate(f"{where}.key", key)
+        seen.add(key)

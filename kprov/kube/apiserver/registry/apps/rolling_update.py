@@ -1,0 +1,31 @@
+"""Limits of a rolling update: a number of pods or a percentage.
+
+Source: upstream pkg/apis/apps/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.machinery import field, names
+
+ROLLING_UPDATE: Final = "RollingUpdate"
+
+
+def check_count_or_percent(value: Any, path: str) -> Errors:
+    """ValidatePositiveIntOrPercent: a percentage in upstream's words, or a number that is not negative."""
+    if isinstance(value, str):
+        yield from checks.named(value, path, names.is_percent)
+    elif value < 0:
+        yield field.invalid(path, value, checks.NOT_NEGATIVE)
+
+
+def is_zero_amount(value: Any) -> bool:
+    """Whether it is 0, as a number or as a percentage; what is neither counts as 0, too."""
+    if isinstance(value, str):
+        is_amount = re.fullmatch("[0-9]+%|[-+]?[0-9]+", value, re.ASCII)
+        return not is_amount or not re.search("[1-9]", value)
+    return bool(value == 0)

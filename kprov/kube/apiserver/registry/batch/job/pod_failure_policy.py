@@ -1,0 +1,75 @@
+"""spec.podFailurePolicy of jobs.
+
+Source: upstream pkg/apis/batch/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.machinery import field, names, status
+from kprov.kube.machinery.json_object import JsonObject
+
+_ACTIONS: Final = ["Count", "FailIndex", "FailJob", "Ignore"]
+
+
+def _format_words(words: list[str]) -> str:
+    return "[" + " ".join(status.quoted(word) for word in words) + "]"
+
+
+def validate_pod_failure_policy(spec: JsonObject, path: str) -> Errors:
+    rules = spec["podFailurePolicy"].get("rules") or ()
+    pods = spec["template"]["spec"]
+    known = {
+        item.get("name", "") for kind in ("containers", "initContainers") for item in pods.get(kind) or ()
+    }
+    if len(rules) > 20:
+        yield field.too_many(path, len(rules), 20)
+    for where, rule in each(rules, path):
+        action, codes = rule.get("action", ""), rule.get("onExitCodes")
+        conditions = rule.get("onPodConditions") or ()
+        if not action:
+            yield field.required(f"{where}.action", f"valid values: {_format_words(_ACTIONS)}")
+        elif action == "FailIndex":
+            if spec.get("backoffLimitPerIndex") is None:
+                yield field.invalid(f"{where}.action", action, "requires the backoffLimitPerIndex to be set")
+        else:
+            yield from checks.one_of(action, f"{where}.action", _ACTIONS)
+        if codes is not None:
+            yield from _validate_exit_codes(codes, known, f"{where}.onExitCodes")
+        if len(conditions) > 20:
+            yield field.too_many(f"{where}.onPodConditions", len(conditions), 20)
+        for place, condition in each(conditions, f"{where}.onPodConditions"):
+            yield from checks.named(condition.get("type", ""), f"{place}.type", names.is_qualified_name)
+            yield from checks.one_of(condition.get("status"), f"{place}.status", ["False", "True", "Unknown"])
+        if codes is not None and conditions:
+            text = "specifying both OnExitCodes and OnPodConditions is not supported"
+            yield field.invalid(where, field.OMITTED, text)
+        if codes is None and not conditions:
+            text = "specifying one of OnExitCodes and OnPodConditions is required"
+            yield field.invalid(where, field.OMITTED, text)
+
+
+def _validate_exit_codes(codes: JsonObject, known: set[str], path: str) -> Errors:
+    operator, values = codes.get("operator", ""), codes.get("values") or []
+    if not operator:
+        yield field.required(f"{path}.operator", f"valid values: {_format_words(['In', 'NotIn'])}")
+    else:
+        yield from checks.one_of(operator, f"{path}.operator", ["In", "NotIn"])
+    name = codes.get("containerName")
+    if name is not None and name not in known:
+        text = "must be one of the container or initContainer names in the pod template"
+        yield field.invalid(f"{path}.containerName", name, text)
+    if not values:
+        yield field.invalid(f"{path}.values", codes.get("values"), "at least one value is required")
+    elif len(values) > 255:
+        yield field.too_many(f"{path}.values", len(values), 255)
+    for index, (where, value) in enumerate(each(values, f"{path}.values")):
+        if operator == "In" and value == 0:
+            yield field.invalid(where, value, "must not be 0 for the In operator")
+        if value in values[:index]:
+            yield field.duplicate(where, value)
+    if values != sorted(values):
+        yield field.invalid(f"{path}.values", values, "must be ordered")

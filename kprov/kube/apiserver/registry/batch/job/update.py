@@ -1,0 +1,59 @@
+"""What an update of a job may change.
+
+Source: upstream pkg/apis/batch/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.batch.job.validation import validate_spec_and_selector
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
+
+#: Of a pod's spec: where it goes.
+_PLACEMENT_FIELDS: Final = ("nodeSelector", "tolerations", "schedulingGates")
+
+
+def validate_job_update(obj: JsonObject, old: JsonObject) -> Errors:
+    spec, before = obj["spec"], old["spec"]
+    yield from validate_spec_and_selector(spec, old["spec"])
+    if spec.get("completions") != before.get("completions"):
+        wanted = spec.get("completions")
+        if spec.get("completionMode") != "Indexed":
+            yield field.invalid("spec.completions", wanted, checks.IMMUTABLE)
+        elif wanted is not None and wanted != spec.get("parallelism"):
+            text = "can only be modified in tandem with spec.parallelism"
+            yield field.invalid("spec.completions", wanted, text)
+    yield from checks.immutable(spec, before, "spec", "selector")
+    if not _may_change_placement(old):
+        yield from checks.immutable(spec, before, "spec", "template")
+    elif _drop_placement(spec["template"]["spec"]) != _drop_placement(before["template"]["spec"]):
+        yield field.invalid("spec.template.spec", spec["template"]["spec"], checks.IMMUTABLE)
+    parts = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
+    yield from checks.immutable(spec, before, "spec", *parts)
+
+
+def _may_change_placement(job: JsonObject) -> bool:
+    """Where the pods of a suspended job go and what they need may change while it has none."""
+    found = job.get("status") or {}
+    suspended = any(
+        each.get("type") == "Suspended" and each.get("status") == "True"
+        for each in found.get("conditions") or ()
+    )
+    waiting = suspended or not found.get("startTime")
+    return bool(job["spec"].get("suspend") and waiting and not found.get("active"))
+
+
+def _drop_placement(spec: JsonObject) -> JsonObject:
+    """What of a pod's spec may not change even then."""
+    pods = {name: value for name, value in spec.items() if name not in _PLACEMENT_FIELDS}
+    affinity = {
+        name: value for name, value in (pods.pop("affinity", None) or {}).items() if name != "nodeAffinity"
+    }
+    for kind in ("containers", "initContainers"):
+        if pods.get(kind):
+            pods[kind] = [{**each, "resources": None} for each in pods[kind]]
+    return pods | ({"affinity": affinity} if affinity else {})

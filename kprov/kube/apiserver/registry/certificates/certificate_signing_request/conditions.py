@@ -1,0 +1,89 @@
+"""Conditions of certificate signing requests: who may write which, and their times.
+
+Source: upstream pkg/registry/certificates/certificates/strategy.go, pkg/apis/certificates/validation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.machinery import field, timestamps
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_difference import describe_difference
+from kprov.kube.machinery.json_object import JsonObject
+
+DECISIONS: Final = ("Approved", "Denied")
+_LASTING: Final = (*DECISIONS, "Failed")
+_PATH: Final = "status.conditions"
+_REQUEST: Final = ("certificates.k8s.io", "v1", "CertificateSigningRequest")
+_STATUSES: Final = ["False", "True", "Unknown"]
+
+
+def list_conditions(obj: JsonObject, kind: str | None = None) -> list[JsonObject]:
+    """The conditions, or those of one type."""
+    found: list[JsonObject] = (obj.get("status") or {}).get("conditions") or []
+    return found if kind is None else [each for each in found if each.get("type") == kind]
+
+
+def set_condition_times(obj: JsonObject, old: JsonObject) -> None:
+    """Fill in the times that a client left out; a condition that was there keeps its transition."""
+    now = timestamps.now()
+    for each in list_conditions(obj):
+        each["lastUpdateTime"] = each.get("lastUpdateTime") or now
+        if not each.get("lastTransitionTime"):
+            known = (
+                before.get("lastTransitionTime")
+                for before in list_conditions(old, each.get("type", ""))
+                if before.get("status") == each.get("status")
+            )
+            each["lastTransitionTime"] = next(filter(None, known), now)
+
+
+def keep_decisions(obj: JsonObject, old: JsonObject) -> None:
+    """Approved and Denied stay as they were; where their number changed, validation refuses."""
+    for kind in DECISIONS:
+        new, before = list_conditions(obj, kind), list_conditions(old, kind)
+        if len(new) == len(before):
+            for each, kept in zip(new, before, strict=True):
+                each.clear()
+                each.update(kept)
+
+
+def validate_conditions(obj: JsonObject) -> list[FieldError]:
+    """The rules of the conditions by themselves."""
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, each in enumerate(list_conditions(obj)):
+        kind, value = each.get("type", ""), each.get("status", "")
+        if not kind:
+            errors.append(field.required(f"{_PATH}[{index}].type"))
+        allowed = ["True"] if kind in _LASTING else _STATUSES
+        if not value:
+            errors.append(field.required(f"{_PATH}[{index}].status"))
+        elif value not in allowed:
+            errors.append(field.not_supported(f"{_PATH}[{index}].status", value, allowed))
+        if kind in DECISIONS and seen & (set(DECISIONS) - {kind}):
+            text = "Approved and Denied conditions are mutually exclusive"
+            errors.append(field.invalid(_PATH, kind, text))
+        if kind in seen:
+            errors.append(field.duplicate(f"{_PATH}[{index}].type", kind))
+        seen.add(kind)
+    return errors
+
+
+def validate_condition_changes(obj: JsonObject, old: JsonObject, *, decides: bool) -> list[FieldError]:
+    """What may become of conditions; decides: by /approval, which alone adds and changes decisions."""
+    errors = [
+        field.forbidden(_PATH, f'updates may not remove a condition of type "{kind}"')
+        for kind in _LASTING
+        if len(list_conditions(obj, kind)) < len(list_conditions(old, kind))
+    ]
+    for kind in () if decides else DECISIONS:
+        new, before = list_conditions(obj, kind), list_conditions(old, kind)
+        if len(new) > len(before):
+            errors.append(field.forbidden(_PATH, f'updates may not add a condition of type "{kind}"'))
+        elif len(new) == len(before) and new != before:
+            difference = describe_difference(before, new)
+            text = f'updates may not modify a condition of type "{kind}"\n{difference}'
+            errors.append(field.forbidden(_PATH, text))
+    return errors

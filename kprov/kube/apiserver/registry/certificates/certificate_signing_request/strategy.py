@@ -1,0 +1,69 @@
+"""Certificate signing requests. The spec never changes. Only conditions and the certificate do.
+
+Source: upstream pkg/registry/certificates/certificates/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.certificates.certificate_signing_request.conditions import (
+    keep_decisions,
+    set_condition_times,
+    validate_condition_changes,
+    validate_conditions,
+)
+from kprov.kube.apiserver.registry.certificates.certificate_signing_request.validation import (
+    find_certificate_problem,
+    validate_spec,
+)
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import field
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class CertificateSigningRequestStrategy(ResourceStrategy):
+    new_status: Mapping[str, Any] | None = {}
+
+    def default(self, obj: JsonObject) -> None:
+        obj.setdefault("spec", {})
+
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
+        """Who asks is written by the server, or a signer could be told anything."""
+        super().prepare_for_create(context, obj)
+        spec = obj["spec"]
+        for name in ("username", "uid", "groups", "extra"):
+            spec.pop(name, None)
+        spec.update(context.user.document())
+
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        keep(obj, old, "spec")
+        keep(obj, old, "status")
+
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        keep(obj, old, "spec")
+        keep_decisions(obj, old)
+        set_condition_times(obj, old)
+
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+        return {"spec.signerName": (obj.get("spec") or {}).get("signerName", "")}
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return validate_spec(obj["spec"]) + validate_conditions(obj)
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return validate_condition_changes(obj, old, decides=False)
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        errors = validate_conditions(obj)
+        new, before = ((each.get("status") or {}).get("certificate") for each in (obj, old))
+        if new and (text := find_certificate_problem(new)):
+            errors.append(field.invalid("status.certificate", "<certificate data>", text))
+        errors += validate_condition_changes(obj, old, decides=False)
+        if before and new != before:
+            text = "updates may not modify existing certificate content"
+            errors.append(field.forbidden("status.certificate", text))
+        return errors

@@ -1,0 +1,83 @@
+"""Namespaces.
+
+Source: upstream pkg/registry/core/namespace/strategy.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kprov.kube.apiserver.registry.generic import metadata
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy, keep
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class NamespaceStrategy(ResourceStrategy):
+    returns_deleted = True
+
+    def default(self, obj: JsonObject) -> None:
+        name = obj["metadata"].get("name")
+        if name:
+            obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
+        status: JsonObject = obj.setdefault("status", {})
+        status["phase"] = status.get("phase") or "Active"
+
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
+        obj["status"] = {"phase": "Active"}
+        finalizers: list[str] = obj.setdefault("spec", {}).setdefault("finalizers", [])
+        if "kubernetes" not in finalizers:
+            finalizers.append("kubernetes")
+
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        """Finalizers go by /finalize only, so that nobody ends a namespace by mistake."""
+        keep(obj, old, "status")
+        if context.info.subresource != "finalize":
+            keep(obj, old, "spec")
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        """Of a new one: an update cannot change them."""
+        return list(validate_finalizers(obj))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        """Only /finalize changes them."""
+        return [] if obj.get("spec") == old.get("spec") else list(validate_finalizers(obj, changed=True))
+
+    def failed_precondition(self, what: str, wanted: str, found: str) -> str:
+        return f"Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
+
+    def terminate(self, obj: JsonObject) -> bool:
+        """Its controller ends it, also when nothing holds it."""
+        obj.setdefault("status", {})["phase"] = "Terminating"
+        return True
+
+    def holds(self, obj: JsonObject) -> bool:
+        return bool((obj.get("spec") or {}).get("finalizers"))
+
+    def selectable_fields(self, obj: JsonObject) -> Mapping[str, str]:
+        return {"status.phase": (obj.get("status") or {}).get("phase", "")}
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(validate_phase(obj))
+
+
+def validate_finalizers(obj: JsonObject, *, changed: bool = False) -> Iterator[FieldError]:
+    """Of a new one; of one that is changed each finalizer is told of where it stands."""
+    for index, value in enumerate((obj.get("spec") or {}).get("finalizers") or ()):
+        path = f"spec.finalizers[{index}]" if changed else "spec.finalizers"
+        for text in names.is_qualified_name(value):
+            yield field.invalid(path, value, text)
+        yield from metadata.own_finalizer(value, path)
+
+
+def validate_phase(obj: JsonObject) -> Errors:
+    """A namespace ends by its deletion, not by its phase."""
+    phase, going = (obj.get("status") or {}).get("phase", ""), "deletionTimestamp" in obj["metadata"]
+    if going and phase != "Terminating":
+        text = "may only be 'Terminating' if `deletionTimestamp` is not empty"
+        yield field.invalid("status.Phase", phase, text)
+    if not going and phase != "Active":
+        yield field.invalid("status.Phase", phase, "may only be 'Active' if `deletionTimestamp` is empty")

@@ -1,0 +1,86 @@
+"""Persistent volume claims: defaults, and what a volume is filled from (dataSource, dataSourceRef).
+
+Source: upstream pkg/registry/core/persistentvolumeclaim/strategy.go, pkg/apis/core/v1/defaults.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.core.persistent_volume_claim import validation as claim_validation
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class PersistentVolumeClaimStrategy(ResourceStrategy):
+    returns_deleted = True
+    new_status: Mapping[str, Any] | None = {"phase": "Pending"}
+
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
+        if spec.get("volumeMode") is None:
+            spec["volumeMode"] = "Filesystem"
+        status: JsonObject = obj.setdefault("status", {})
+        status["phase"] = status.get("phase") or "Pending"
+
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        return claim_validation.claim_warnings(obj)
+
+    def prepare_for_create(self, context: RequestContext, obj: JsonObject) -> None:
+        """A source that no controller would fill a volume from is left out, as upstream does."""
+        super().prepare_for_create(context, obj)
+        _drop_cross_namespace_source(obj["spec"])
+        _drop_unknown_source(obj["spec"])
+        _copy_source(obj["spec"])
+
+    def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        """As at creation, unless the claim has a source: then the old one counts."""
+        super().prepare_for_update(context, obj, old)
+        before = old["spec"]
+        if before.get("dataSourceRef") is None:
+            _drop_cross_namespace_source(obj["spec"])
+        if before.get("dataSource") is None and before.get("dataSourceRef") is None:
+            _drop_unknown_source(obj["spec"])
+        _copy_source(obj["spec"])
+        _copy_source(before)
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(claim_validation.claim_status(obj))
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return list(claim_validation.claim_spec(obj["spec"], "spec"))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(claim_validation.claim_update(obj, old))
+
+
+def _drop_cross_namespace_source(spec: JsonObject) -> None:
+    """A source in another namespace is a feature that is off unless a gate says otherwise."""
+    if (spec.get("dataSourceRef") or {}).get("namespace"):
+        del spec["dataSourceRef"]
+
+
+def _drop_unknown_source(spec: JsonObject) -> None:
+    """A client that knows dataSourceRef means what it says."""
+    source = spec.get("dataSource")
+    if source is not None and spec.get("dataSourceRef") is None and not _is_known_source(source):
+        del spec["dataSource"]
+
+
+def _is_known_source(source: JsonObject) -> bool:
+    kind = (source.get("apiGroup") or "", source.get("kind", ""))
+    known = {("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")}
+    return kind in known and bool(source.get("name"))
+
+
+def _copy_source(spec: JsonObject) -> None:
+    """DataSource and dataSourceRef say the same, unless the second names another namespace."""
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if source is not None and reference is None:
+        spec["dataSourceRef"] = dict(source)
+    elif reference is not None and source is None and not reference.get("namespace"):
+        named = {"apiGroup", "kind", "name"}
+        spec["dataSource"] = {name: value for name, value in reference.items() if name in named}

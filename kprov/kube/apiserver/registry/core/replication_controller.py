@@ -1,0 +1,63 @@
+"""Replication controllers.
+
+Source: upstream pkg/registry/core/replicationcontroller/strategy.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.registry.apps.replica_set import ReplicaSetStrategy
+from kprov.kube.apiserver.registry.generic.checks import Errors, not_negative
+from kprov.kube.apiserver.registry.generic.defaulting import set_default
+from kprov.kube.apiserver.registry.podspec import template_validation
+from kprov.kube.apiserver.registry.podspec.workload_validation import find_old_template
+from kprov.kube.apiserver.request import RequestContext
+from kprov.kube.machinery import field
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class ReplicationControllerStrategy(ReplicaSetStrategy):
+    has_generation = True
+    orphan_by_default = True
+    has_template = False
+
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+        set_default(spec, "replicas", 1)
+        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+        if labels:
+            if not spec.get("selector"):
+                spec["selector"] = dict(labels)
+            if not obj["metadata"].get("labels"):
+                obj["metadata"]["labels"] = dict(labels)
+
+    def prepare_for_status_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
+        super().prepare_for_status_update(context, obj, old)
+        self.default(obj)  # labels that it was sent without, of the template that it keeps
+
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        """Upstream warns of the template that an update replaces."""
+        if old is None:
+            return super().warnings(obj, None)
+        return super().warnings(old, None) if self.warns_again(obj, old) else []
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return list(validate_replication_controller(obj))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(validate_replication_controller(obj, old))
+
+
+def validate_replication_controller(obj: JsonObject, old: JsonObject | None = None) -> Errors:
+    spec = obj["spec"]
+    yield from not_negative(spec, "spec", "minReadySeconds")
+    wanted, labels = spec.get("selector") or {}, template_validation.labels(spec)
+    if not wanted:
+        yield field.required("spec.selector")
+    yield from not_negative(spec, "spec", "replicas")
+    if spec.get("template") is None:
+        yield field.required("spec.template")
+        return
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        yield template_validation.no_match(spec)
+    yield from template_validation.template(spec["template"], "spec.template", find_old_template(old))
+    yield from template_validation.runs_for_ever(spec["template"], "ReplicationController", "spec.template")

@@ -1,0 +1,40 @@
+"""The status of services: addresses of the load balancer.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidateServiceStatusUpdate).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.load_balancer_status import (
+    check_load_balancer_hostname,
+    check_load_balancer_ip,
+    list_load_balancers,
+)
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
+
+_IP_MODES: Final = ["Proxy", "VIP"]
+
+
+def validate_service_status(obj: JsonObject, old: JsonObject) -> Errors:
+    found = list_load_balancers(obj)
+    path = "status.loadBalancer.ingress"
+    if (obj.get("spec") or {}).get("type") != "LoadBalancer" and found:
+        yield field.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
+        return
+    known = {one["ip"] for one in list_load_balancers(old) if one.get("ip")}
+    for where, one in each(found, path):
+        yield from check_load_balancer_ip(one, known, where)
+        address, mode = one.get("ip"), one.get("ipMode")
+        if mode is None:
+            if address:
+                yield field.required(f"{where}.ipMode", "must be specified when `ip` is set")
+        elif not address:
+            yield field.forbidden(f"{where}.ipMode", "may not be specified when `ip` is not set")
+        else:
+            yield from checks.one_of(mode, f"{where}.ipMode", _IP_MODES)
+        yield from check_load_balancer_hostname(one, where)

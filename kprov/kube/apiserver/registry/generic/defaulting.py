@@ -1,0 +1,20 @@
+"""Sets fields that an object leaves out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.kube.machinery.json_object import JsonObject
+
+
+def set_defaults(owner: JsonObject, **values: Any) -> None:
+    """Set what is absent or null."""
+    for name, value in values.items():
+        if owner.get(name) is None:
+            owner[name] = value
+
+
+def set_default(owner: JsonObject, name: str, value: Any) -> None:
+    """Set what is absent or null; zero and false are values."""
+    if owner.get(name) is None:
+        owner[name] = value

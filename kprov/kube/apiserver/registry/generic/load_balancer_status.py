@@ -1,0 +1,30 @@
+"""The load balancer's addresses in the status of services and ingresses.
+
+Source: upstream pkg/apis/core/validation/validation.go (ValidateLoadBalancerStatus).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from kprov.kube.apiserver.registry.generic import addresses, checks
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.json_object import JsonObject
+
+
+def list_load_balancers(obj: JsonObject) -> list[JsonObject]:
+    return ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+
+
+def check_load_balancer_ip(one: JsonObject, known: Collection[str], path: str) -> Errors:
+    """An address that was there before is let be."""
+    if one.get("ip") and one["ip"] not in known:
+        yield from addresses.ip_address(one["ip"], f"{path}.ip")
+
+
+def check_load_balancer_hostname(one: JsonObject, path: str) -> Errors:
+    yield from checks.given(one, path, "hostname", names.is_dns1123_subdomain)
+    if addresses.parsed(one.get("hostname") or "") is not None:
+        text = "must be a DNS name, not an IP address"
+        yield field.invalid(f"{path}.hostname", one["hostname"], text)

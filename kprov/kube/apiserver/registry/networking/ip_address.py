@@ -1,0 +1,48 @@
+"""IP addresses of services.
+
+Source: upstream pkg/registry/networking/ipaddress/strategy.go, pkg/apis/networking/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, immutable_error
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class IpAddressStrategy(ResourceStrategy):
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return list(validate_ip_address(obj))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        wanted, had = obj["spec"].get("parentRef"), old["spec"].get("parentRef")
+        errors = list(validate_ip_address(obj))
+        return errors if wanted == had else [*errors, immutable_error("spec.parentRef", wanted)]
+
+
+def validate_ip_address(obj: JsonObject) -> Errors:
+    name = obj["metadata"].get("name", "")
+    parent = (obj.get("spec") or {}).get("parentRef")
+    if name:
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            yield field.invalid("metadata.name", name, text)
+        else:
+            if str(address) != name:
+                text = f'must be in canonical form ("{address}")'
+                yield field.invalid("metadata.name", name, text)
+    if parent is None:
+        yield field.required("spec.parentRef")
+        return
+    if parent.get("group"):
+        yield from checks.named(parent["group"], "spec.parentRef.group", names.is_dns1123_subdomain)
+    yield from checks.needed(parent, "spec.parentRef", "resource", names.is_path_segment_name)
+    yield from checks.needed(parent, "spec.parentRef", "name", names.is_path_segment_name)
+    yield from checks.given(parent, "spec.parentRef", "namespace", names.is_path_segment_name)

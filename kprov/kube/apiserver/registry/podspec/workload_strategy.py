@@ -1,0 +1,42 @@
+"""The base of workloads: kinds whose spec has a pod template.
+
+Source: upstream pkg/registry/{apps,batch,core}/*/strategy.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kprov.kube.apiserver.registry.podspec import defaults as podspec_defaults
+from kprov.kube.apiserver.registry.podspec import warnings as podspec_warnings
+from kprov.kube.apiserver.registry.podspec.template_strategy import TemplateStrategy
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class WorkloadStrategy(TemplateStrategy):
+    new_status: Mapping[str, Any] | None = {}
+    #: The template is a part of the spec, not a pointer that may be nil.
+    has_template = True
+
+    def default(self, obj: JsonObject) -> None:
+        spec: JsonObject = obj.setdefault("spec", {})
+        if spec.get("template") is not None or self.has_template:
+            podspec_defaults.default_template(spec.setdefault("template", {}))
+        self.default_own(obj, spec)
+
+    def default_own(self, obj: JsonObject, spec: JsonObject) -> None:
+        """Fields beside the template."""
+
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        template = obj["spec"].get("template")
+        if template is None or (old is not None and not self.warns_again(obj, old)):
+            return []
+        return podspec_warnings.pod_warnings(
+            template.get("metadata") or {}, template["spec"], "spec.template"
+        )
+
+    def warns_again(self, obj: JsonObject, old: JsonObject) -> bool:
+        """Whether an update tells what is to be said of the template."""
+        generation: bool = obj["metadata"].get("generation") != old["metadata"].get("generation")
+        return generation

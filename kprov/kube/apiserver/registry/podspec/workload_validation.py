@@ -1,0 +1,35 @@
+"""Rules that several workloads share: the pod template and the selector.
+
+Source: upstream pkg/apis/apps/validation/validation.go, pkg/apis/core/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.podspec import template_validation
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
+
+
+def find_old_template(old: JsonObject | None) -> JsonObject | None:
+    """The template that an update changes; None at creation."""
+    found: JsonObject | None = (old or {}).get("spec", {}).get("template")
+    return found
+
+
+def validate_replicated_template(spec: JsonObject, old: JsonObject | None) -> Errors:
+    """A template that a replica set makes pods of, `old` the one of before."""
+    matching = template_validation.matches(spec)
+    if matching is None:
+        yield field.invalid("spec.selector", spec["selector"], "invalid label selector")
+        return
+    if not matching:
+        yield template_validation.no_match(spec)
+    yield from template_validation.template(spec["template"], "spec.template", old)
+    yield from template_validation.runs_for_ever(spec["template"], "ReplicaSet", "spec.template")
+
+
+def check_immutable_selector(obj: JsonObject, old: JsonObject) -> Errors:
+    if obj["spec"].get("selector") != old["spec"].get("selector"):
+        yield field.invalid("spec.selector", obj["spec"].get("selector"), checks.IMMUTABLE)

@@ -1,0 +1,71 @@
+"""Attributes of devices.
+
+Source: upstream pkg/apis/resource/validation/validation.go (validateDeviceAttribute).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.resource.device_lists import check_map
+from kprov.kube.apiserver.registry.resource.device_names import check_qualified_name
+from kprov.kube.machinery import field
+from kprov.kube.machinery.json_object import JsonObject
+
+#: Bytes of a driver's domain, a slash and an identifier.
+KEY_BYTES_MAX: Final = 63 + 1 + 32
+_VALUE_MAX: Final = 64
+#: Attributes with several values; behind the gate DRAListTypeAttributes.
+LIST_TYPES: Final = ("bools", "ints", "strings", "versions")
+_SINGLE_TYPES: Final = ("bool", "int", "string", "version")
+_NUMBER: Final = r"(0|[1-9]\d*)"
+_PRE_RELEASE: Final = r"(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)"
+_BUILD: Final = r"[0-9a-zA-Z-]+"
+_SEMVER: Final = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-{_PRE_RELEASE}(\.{_PRE_RELEASE})*)?(\+{_BUILD}(\.{_BUILD})*)?",
+    re.ASCII,
+)
+_ONE_VALUE: Final = "exactly one value must be specified"
+
+
+def validate_attributes(values: Mapping[str, Any] | None, path: str) -> Errors:
+    yield from check_map(values, path, None, KEY_BYTES_MAX, check_qualified_name, _validate_attribute)
+
+
+def count_attribute_values(values: Mapping[str, Any] | None) -> int:
+    """How many values there are, each of a list by itself."""
+    return sum(
+        sum(len(attribute.get(part) or ()) for part in LIST_TYPES) or 1
+        for attribute in (values or {}).values()
+    )
+
+
+def _validate_attribute(attribute: JsonObject, path: str) -> Errors:
+    given = [part for part in (*_SINGLE_TYPES, *LIST_TYPES) if attribute.get(part) is not None]
+    if "string" in given:
+        yield from _validate_text(attribute["string"], f"{path}.string")
+    if "version" in given:
+        yield from _validate_version(attribute["version"], f"{path}.version")
+    for part in LIST_TYPES:
+        if part in given and not attribute[part]:
+            yield field.invalid(f"{path}.{part}", attribute[part], "must not be empty if specified")
+    for where, text in each(attribute.get("strings"), f"{path}.strings"):
+        yield from _validate_text(text, where)
+    for where, text in each(attribute.get("versions"), f"{path}.versions"):
+        yield from _validate_version(text, where)
+    if len(given) != 1:
+        yield field.invalid(path, attribute if given else "", _ONE_VALUE)
+
+
+def _validate_text(text: str, path: str) -> Errors:
+    if len(text.encode()) > _VALUE_MAX:
+        yield field.too_long(path, _VALUE_MAX)
+
+
+def _validate_version(text: str, path: str) -> Errors:
+    if not _SEMVER.fullmatch(text):
+        yield field.invalid(path, text, "must be a string compatible with semver.org spec 2.0.0")
+    yield from _validate_text(text, path)

@@ -1,0 +1,77 @@
+"""Storage classes.
+
+Source: upstream pkg/registry/storage/storageclass/strategy.go, pkg/apis/storage/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors, each
+from kprov.kube.apiserver.registry.generic.resource_strategy import ResourceStrategy
+from kprov.kube.apiserver.registry.podspec.node_label_warnings import DEPRECATED_LABELS
+from kprov.kube.apiserver.registry.storage.parameters import validate_parameters, validate_provisioner
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+
+class StorageClassStrategy(ResourceStrategy):
+    returns_deleted = True
+
+    def default(self, obj: JsonObject) -> None:
+        for name, value in (("reclaimPolicy", "Delete"), ("volumeBindingMode", "Immediate")):
+            if obj.get(name) is None:
+                obj[name] = value
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return list(validate_storage_class(obj))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(validate_storage_class_update(obj, old))
+
+    def warnings(self, obj: JsonObject, old: JsonObject | None) -> list[str]:
+        return [
+            f"{where}.key: {DEPRECATED_LABELS[term.get('key', '')]}"
+            for path, topology in each(obj.get("allowedTopologies"), "allowedTopologies")
+            for where, term in each(topology.get("matchLabelExpressions"), f"{path}.matchLabelExpressions")
+            if term.get("key", "") in DEPRECATED_LABELS
+        ]
+
+
+def validate_storage_class(obj: JsonObject) -> Errors:
+    yield from validate_provisioner(obj.get("provisioner", ""), "provisioner")
+    yield from validate_parameters(obj.get("parameters") or {})
+    if obj["reclaimPolicy"]:
+        yield from checks.one_of(obj["reclaimPolicy"], "reclaimPolicy", ["Delete", "Retain"])
+    modes = ["Immediate", "WaitForFirstConsumer"]
+    yield from checks.one_of(obj["volumeBindingMode"], "volumeBindingMode", modes)
+    yield from _validate_topologies(obj.get("allowedTopologies") or ())
+
+
+def _validate_topologies(terms: Sequence[JsonObject]) -> Errors:
+    # Upstream compares a term with as many empty ones, too, so that an empty term is a double of nothing.
+    before: list[dict[str, set[str]]] = [{} for _ in terms]
+    for where, term in each(terms, "allowedTopologies"):
+        values: dict[str, set[str]] = {}
+        for place, need in each(term.get("matchLabelExpressions"), f"{where}.matchLabelExpressions"):
+            key, given = need.get("key", ""), need.get("values") or []
+            if not given:
+                yield field.required(f"{place}.values")
+            for index, (spot, value) in enumerate(each(given, f"{place}.values")):
+                if value in given[:index]:
+                    yield field.duplicate(spot, value)
+            yield from checks.named(key, f"{place}.key", names.is_qualified_name)
+            if key in values:
+                yield field.duplicate(f"{place}.key", key)
+            values[key] = set(given)
+        for _ in range(before.count(values)):
+            yield field.duplicate(f"{where}.matchLabelExpressions", "")
+        before.append(values)
+
+
+def validate_storage_class_update(obj: JsonObject, old: JsonObject) -> Errors:
+    yield from validate_storage_class(obj)
+    parts = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+    yield from checks.immutable(obj, old, "", *parts)

@@ -1,0 +1,75 @@
+"""Volume attachments.
+
+Source: upstream pkg/registry/storage/volumeattachment/strategy.go, pkg/apis/storage/validation/validation.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kprov.kube.apiserver.registry.core.persistent_volume.validation import volume_spec
+from kprov.kube.apiserver.registry.generic import checks
+from kprov.kube.apiserver.registry.generic.checks import Errors
+from kprov.kube.apiserver.registry.generic.resource_strategy import ALL_METADATA, ResourceStrategy
+from kprov.kube.apiserver.registry.podspec.volumes import csi_driver_name
+from kprov.kube.machinery import field, names
+from kprov.kube.machinery.field import FieldError
+from kprov.kube.machinery.json_object import JsonObject
+
+_METADATA_BYTES, _MESSAGE_MAX = 256 * 1024, 1024
+_ONE_SOURCE: Final = "must specify exactly one of inlineVolumeSpec and persistentVolumeName"
+
+
+class VolumeAttachmentStrategy(ResourceStrategy):
+    returns_deleted = True
+    allow_unconditional_update = False
+    status_keeps = ALL_METADATA
+    new_status: Mapping[str, Any] | None = {"attached": False}
+
+    def validate(self, obj: JsonObject) -> list[FieldError]:
+        return list(validate_volume_attachment(obj))
+
+    def validate_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(validate_volume_attachment_update(obj, old))
+
+    def validate_status_update(self, obj: JsonObject, old: JsonObject) -> list[FieldError]:
+        return list(validate_attachment_status(obj))
+
+
+def validate_volume_attachment(obj: JsonObject) -> Errors:
+    spec = obj["spec"]
+    source = spec.get("source") or {}
+    yield from csi_driver_name(spec.get("attacher", ""), "spec.attacher")
+    name, inline = source.get("persistentVolumeName"), source.get("inlineVolumeSpec")
+    if name is None and inline is None:
+        yield field.required("spec.source", _ONE_SOURCE)
+    elif name is not None and inline is not None:
+        yield field.forbidden("spec.source", _ONE_SOURCE)
+    elif name == "":
+        text = "must specify non empty persistentVolumeName"
+        yield field.required("spec.source.persistentVolumeName", text)
+    elif inline is not None:
+        yield from volume_spec(inline, "spec.source.inlineVolumeSpec", inline=True)
+    yield from checks.named(spec.get("nodeName", ""), "spec.nodeName", names.is_dns1123_subdomain)
+    if name is not None:
+        yield from checks.named(name, "spec.source.persistentVolumeName", names.is_dns1123_subdomain)
+
+
+def validate_attachment_status(obj: JsonObject) -> Errors:
+    status = obj.get("status") or {}
+    metadata = status.get("attachmentMetadata") or {}
+    if sum(len(key.encode()) + len(value.encode()) for key, value in metadata.items()) > _METADATA_BYTES:
+        yield field.too_long("status.attachmentMetadata", _METADATA_BYTES)
+    for part in ("attachError", "detachError"):
+        error = status.get(part) or {}
+        if len(error.get("message", "").encode()) > _MESSAGE_MAX:
+            # Upstream tells the other limit here.
+            yield field.too_long(f"status.{part}.message", _METADATA_BYTES)
+        code = error.get("errorCode")
+        yield from checks.in_range(code, f"status.{part}.errorCode", 0, checks.INT32_MAX)
+
+
+def validate_volume_attachment_update(obj: JsonObject, old: JsonObject) -> Errors:
+    yield from validate_volume_attachment(obj)
+    yield from checks.immutable(obj, old, "", "spec")
