@@ -46,15 +46,17 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `detail` says what was seen; for a failure also what was expected.
+    """The result of looking at one thing. `detail` says what is there; for a failure also what was expected.
 
-    starting: a failure that may pass while components start; of a unit that passes: it became active lately.
+    starting: the failure may pass while components start; for a unit that passes: it became active recently.
+    warning: the user should know `detail`, but the check passes.
     """
 
     name: str
     ok: bool
     detail: str = ""
     starting: bool = False
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class CheckResult:
     detail: str
     seconds: float
     starting: bool = False
+    warning: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form of `kprov verify -o json`."""
@@ -76,6 +79,7 @@ class CheckResult:
             "area": self.area,
             "check": self.name,
             "ok": self.ok,
+            "warning": self.warning,
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
         }

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from testinfra.host import Host
 
-from kprov.verify.checks import certificates, etcd, network, ports, units, versions
+from kprov.verify.checks import certificates, etcd, network, ports, unenforced, units, versions
 from kprov.verify.checks import cluster as cluster_checks
 from kprov.verify.checks import probe as probe_check
 from kprov.verify.kubectl import Kubectl, KubectlError
@@ -135,7 +135,11 @@ def _verify_cluster(
         detail = "no control plane host can be reached"
         return [CheckResult("cluster", "api", "reachable", ok=False, detail=detail, seconds=0.0)]
     results = []
-    for area, check in (("nodes", cluster_checks.nodes), ("leaders", cluster_checks.leaders)):
+    for area, check in (
+        ("nodes", cluster_checks.nodes),
+        ("leaders", cluster_checks.leaders),
+        ("unenforced", unenforced.check),
+    ):
         results += startup.settle(lambda a=area, c=check: _timed("cluster", a, lambda: c(kubectl, cluster)))  # type: ignore[misc]
     if probe is not None:
         # It waits by itself.
@@ -159,6 +163,7 @@ def _timed(host: str, area: str, check: Callable[[], Iterator[Finding]]) -> list
                     finding.detail,
                     seconds=now - last,
                     starting=finding.starting,
+                    warning=finding.warning,
                 )
             )
             last = now

@@ -40,6 +40,31 @@ def test_the_probe_leaves_nothing_behind(cluster: Cluster) -> None:
     )
 
 
+def test_objects_without_effect_are_warnings_that_fail_nothing(cluster: Cluster) -> None:
+    names = {"group": "example.com", "names": {"kind": "Test", "plural": "tests"}, "scope": "Cluster"}
+    versions = [
+        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    ]
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "tests.example.com"},
+        "spec": {**names, "versions": versions},
+    }
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(definition))
+    try:
+        done = cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "-o", "json", "--no-probe")
+        table = cluster.lab.kprov("verify", "-i", cluster.lab.inventory, "--no-probe").stdout
+    finally:
+        cluster.kubectl("delete", "customresourcedefinition", "tests.example.com")
+    warnings = [result for result in json.loads(done.stdout)["results"] if result["warning"]]
+    assert [(one["area"], one["check"], one["ok"]) for one in warnings] == [
+        ("unenforced", "CustomResourceDefinition tests.example.com", True)
+    ]
+    assert "has no effect" in table
+    assert table.endswith("0 failed, 1 with a warning\n")
+
+
 def test_a_stopped_unit_is_named(cluster: Cluster) -> None:
     """And nothing else, where it was the leader: one of the others leads within seconds."""
     holder = cluster.get("-n", "kube-system", "lease", "kube-scheduler")["spec"]["holderIdentity"]

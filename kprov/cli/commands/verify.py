@@ -63,29 +63,41 @@ def check(
 
 
 def document(results: list[Any]) -> dict[str, Any]:
-    """`-o json`: {"ok": bool, "passed": n, "failed": n, "results": [...]}."""
-    failed = sum(not result.ok for result in results)
+    """`-o json`: {"ok": bool, "passed": n, "failed": n, "warnings": n, "results": [...]}."""
+    passed, failed, warnings = _count(results)
     return {
         "ok": failed == 0,
-        "passed": len(results) - failed,
+        "passed": passed,
         "failed": failed,
+        "warnings": warnings,
         "results": [result.as_dict() for result in results],
     }
 
 
 def show(results: list[Any], *, every: bool) -> None:
-    """One row a host and area, failures spelled out below their row."""
+    """Print one row for each host and area, with its failures and warnings below it."""
     rows: list[tuple[str, ...]] = []
     places: dict[tuple[str, str], list[Any]] = {}
     for result in results:
         places.setdefault((result.host, result.area), []).append(result)
     for (host, area), found in sorted(places.items(), key=lambda item: (item[0][0] == "cluster", item[0][0])):
-        bad = [result for result in found if not result.ok]
-        rows.append((host, area, status_text(ok=not bad), f"{len(found) - len(bad)} of {len(found)}", ""))
+        passed, failed, warnings = _count(found)
+        status = status_text(ok=not failed, warning=bool(warnings))
+        rows.append((host, area, status, f"{passed} of {len(found)}", ""))
         rows += [
-            ("", "", status_text(ok=result.ok), result.name, result.detail)
-            for result in (found if every else bad)
+            ("", "", status_text(ok=result.ok, warning=result.warning), result.name, result.detail)
+            for result in found
+            if every or not result.ok or result.warning
         ]
     table(("HOST", "AREA", "", "CHECK", "DETAIL"), rows)
+    passed, failed, warnings = _count(results)
+    typer.echo(
+        f"\n{passed} checks passed, {failed} failed" + (f", {warnings} with a warning" if warnings else "")
+    )
+
+
+def _count(results: list[Any]) -> tuple[int, int, int]:
+    """How many results passed without a warning, failed, and passed with a warning."""
     failed = sum(not result.ok for result in results)
-    typer.echo(f"\n{len(results) - failed} checks passed, {failed} failed")
+    warnings = sum(result.ok and result.warning for result in results)
+    return len(results) - failed - warnings, failed, warnings

@@ -60,12 +60,20 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("-o", "--output", help="Output format.")]
 
 
-def status_text(*, ok: bool) -> str:
+def status_text(*, ok: bool, warning: bool = False) -> str:
     """The word for a result; `table` colours it."""
-    return "ok" if ok else "FAILED"
+    if not ok:
+        return "FAILED"
+    return "warning" if warning else "ok"
 
 
-COLOURS = {"ok": "green", "FAILED": "bold red", "changed": "yellow", "unreachable": "bold red"}
+COLOURS = {
+    "ok": "green",
+    "warning": "yellow",
+    "FAILED": "bold red",
+    "changed": "yellow",
+    "unreachable": "bold red",
+}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
