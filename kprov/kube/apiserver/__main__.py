@@ -16,7 +16,7 @@ def main() -> int:
         from kprov.kube.apiserver import app
         from kprov.kube.apiserver.server import workers
 
-        if workers.is_helper():
+        if workers.is_secondary():
             workers.end_with_parent()
 
         return await app.serve(options, stop)

@@ -35,7 +35,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.server import workers
 from kprov.kube.apiserver.server.health import Health
 from kprov.kube.apiserver.server.request_chain import Server
-from kprov.kube.apiserver.server.scrape_metrics import Asked
+from kprov.kube.apiserver.server.scrape_metrics import ScrapeMetrics
 from kprov.kube.apiserver.server.tls import ServingTls
 from kprov.kube.apiserver.storage.encryption import storage as encryption
 from kprov.kube.apiserver.storage.encryption.reload import Reloader as EncryptionReloader
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 _NOT_STORED = {"componentstatuses"}
 
 
-def stored_resources() -> list[Resource]:
+def list_stored_resources() -> list[Resource]:
     """Resources with objects behind them, each in the version it is stored in."""
     return [
         resource
@@ -66,7 +66,7 @@ def stored_resources() -> list[Resource]:
 
 async def serve(options: Namespace, stop: asyncio.Event) -> int:
     """Run until `stop` is set; gives the exit code."""
-    wrong = options_rules.problems(options)
+    wrong = options_rules.find_problems(options)
     for text in wrong:
         log.error("%s", text)
     if wrong:
@@ -74,13 +74,13 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     try:
         urls = parse_urls(options.etcd_servers)
         tls = ServingTls(options)
-        processes = workers.count()
+        processes = workers.count_processes()
     except (ValueError, OSError) as error:
         log.error("%s", error)  # noqa: TRY400  the text is enough for a wrong flag or file
         return 1
     etcd = Etcd3(Client(urls, TlsFiles(options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile)))
-    storage = encryption.wrap(options, etcd, keys.finder(stored_resources()))
-    registry = _registry(storage, int(options.event_ttl))
+    storage = encryption.wrap(options, etcd, keys.finder(list_stored_resources()))
+    registry = _build_registry(storage, int(options.event_ttl))
     health = Health()
     health.add("etcd", StorageCheck(storage, options.etcd_healthcheck_timeout))
     health.add("etcd-readiness", StorageCheck(storage, options.etcd_readycheck_timeout), ready_only=True)
@@ -91,8 +91,8 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     flow = flow_filter.build(options, registry, processes)
     options.authorization_mode = authorization_configuration.modes(options)
     authorizer = authz.build(options, registry)
-    server = _server(options, registry, authorizer, health, auditor, flow)
-    asked = Asked(etcd.size)
+    server = _build_server(options, registry, authorizer, health, auditor, flow)
+    asked = ScrapeMetrics(etcd.size)
     asked.register()
     server.before_scrape = asked.refresh
     await server.start(
@@ -106,19 +106,19 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
         tasks = [
             group.create_task(registry.cacher.run(), name="cacher"),
             group.create_task(_follow_certificates(tls, server.authenticator), name="certificates"),
-            group.create_task(_control_flow(flow, registry), name="priority-and-fairness"),
+            group.create_task(_run_flow_control(flow, registry), name="priority-and-fairness"),
         ]
-        reloads = _reloads(options, storage, registry, server, authorizer)
+        reloads = _build_reloaders(options, storage, registry, server, authorizer)
         tasks += [group.create_task(work) for work in reloads]
         hooks: Sequence[PostStartHook] = ()
-        if not workers.is_helper():
+        if not workers.is_secondary():
             hooks = bootstrap.post_start_hooks(options, registry)
             interval = options.etcd_compaction_interval
             tasks.append(group.create_task(compaction.run(etcd, interval), name="compaction"))
-            tasks.append(group.create_task(workers.keep(), name="workers"))
+            tasks.append(group.create_task(workers.run_secondaries(), name="workers"))
         finished = [asyncio.Event() for _ in hooks]
         tasks += _run_hooks(group, hooks, finished, health, registry)
-        tasks.append(group.create_task(_tell_ready(registry, finished), name="ready"))
+        tasks.append(group.create_task(_report_ready(registry, finished), name="ready"))
         await stop.wait()
         health.stopping = True
         await asyncio.sleep(options.shutdown_delay_duration)
@@ -134,7 +134,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     return 0
 
 
-def _reloads(
+def _build_reloaders(
     options: Namespace, storage: Storage, registry: Registry, server: Server, authorizer: authz.Union
 ) -> list[Coroutine[Any, Any, None]]:
     """What follows configuration files."""
@@ -149,15 +149,15 @@ def _reloads(
     return found
 
 
-async def _control_flow(flow: FlowControl, registry: Registry) -> None:
+async def _run_flow_control(flow: FlowControl, registry: Registry) -> None:
     await registry.cacher.loaded.wait()
     flow.start()
     await flow.run()
 
 
-def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
+def _build_registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     prepared = []
-    for resource in stored_resources():
+    for resource in list_stored_resources():
         strategy = strategy_for(resource)
         prepared.append(
             (resource, strategy, ResourceCache(resource, strategy.selectable_fields, strategy.default))
@@ -177,7 +177,7 @@ def _registry(storage: Storage, event_seconds: int = 3600) -> Registry:
     return Registry(stores, storage, cacher)
 
 
-def _server(
+def _build_server(
     options: Namespace,
     registry: Registry,
     authorizer: authz.Union,
@@ -192,7 +192,7 @@ def _server(
         store.hooks = hooks_for(store.resource, options, registry, authorizer)
     handlers = subresources.build(options, registry, authenticator, authorizer)
     verbs = Verbs(registry, chain, handlers)
-    served = [resource for resource in RESOURCES if verbs.serves(resource)]
+    served = [resource for resource in RESOURCES if verbs.has_handler(resource)]
     address = f"{options.advertise_address or options.bind_address}:{options.secure_port}"
     openid = OpenId(options, address)
     server = Server(
@@ -200,7 +200,7 @@ def _server(
         authorizer=authorizer,
         resources=verbs,
         documents=Documents(
-            served, address, options.flags, others=lambda: (*health.paths(), *openid.paths())
+            served, address, options.flags, others=lambda: (*health.list_paths(), *openid.list_paths())
         ),
         openid=openid,
         health=health,
@@ -228,12 +228,12 @@ def _run_hooks(
 ) -> list[asyncio.Task[None]]:
     tasks = []
     for hook, done in zip(hooks, finished, strict=True):
-        health.add_hook(hook.name, partial(_unfinished, done))
+        health.add_hook(hook.name, partial(_check_hook, done))
         tasks.append(group.create_task(_run_hook(hook, done, registry), name=hook.name))
     return tasks
 
 
-def _unfinished(done: asyncio.Event) -> str | None:
+def _check_hook(done: asyncio.Event) -> str | None:
     return None if done.is_set() else "not finished"
 
 
@@ -249,7 +249,7 @@ async def _run_hook(hook: PostStartHook, done: asyncio.Event, registry: Registry
             await asyncio.sleep(1)
 
 
-async def _tell_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> None:
+async def _report_ready(registry: Registry, finished: Sequence[asyncio.Event]) -> None:
     """READY=1 once everything that /readyz asks for is there."""
     await registry.cacher.loaded.wait()
     for done in finished:

@@ -16,17 +16,26 @@ from kprov.kube.component_base.configfile import ConfigError
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
-__all__ = ["ConfigError", "File", "Map", "duration", "load", "parse", "problems", "refuse"]
+__all__ = [
+    "ConfigError",
+    "ConfigFile",
+    "StringMap",
+    "find_problems",
+    "load",
+    "parse",
+    "parse_duration",
+    "raise_errors",
+]
 
 _NAMES: Final = {str: "a string", int: "an integer", bool: "a boolean", dict: "an object", float: "a number"}
 
 
-class Map:
+class StringMap:
     """The shape of an object whose values are strings."""
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ConfigFile:
     """What a flag's file holds. `versions`: the values of apiVersion that are read, the newest first."""
 
     flag: str
@@ -35,7 +44,7 @@ class File:
     shape: Mapping[str, Any]
 
 
-def load(file: File, path: str) -> JsonObject:
+def load(file: ConfigFile, path: str) -> JsonObject:
     """The checked document. Raises ConfigError that names flag, file and field."""
     try:
         data = Path(path).read_bytes()
@@ -44,7 +53,7 @@ def load(file: File, path: str) -> JsonObject:
     return parse(file, path, data)
 
 
-def parse(file: File, path: str, data: bytes) -> JsonObject:
+def parse(file: ConfigFile, path: str, data: bytes) -> JsonObject:
     """As load, of what has been read already."""
     import yaml
 
@@ -62,25 +71,25 @@ def parse(file: File, path: str, data: bytes) -> JsonObject:
     if document.get("apiVersion") not in file.versions:
         known = " or ".join(file.versions)
         raise ConfigError(f"{where}: apiVersion: expected {known}, found {document.get('apiVersion')!r}")
-    found = list(problems(document, file.shape))
+    found = list(find_problems(document, file.shape))
     if found:
         raise ConfigError(f"{where}: {'; '.join(found)}")
     return document
 
 
-def problems(document: Any, shape: Mapping[str, Any], at: str = "") -> Iterable[str]:
+def find_problems(document: Any, shape: Mapping[str, Any], at: str = "") -> Iterable[str]:
     """What of an object is not of that shape. at: its path in the file, "" for the file's own."""
     return _check(document, {"apiVersion": str, "kind": str, **shape}, at)
 
 
-def refuse(file: File, path: str, errors: Iterable[FieldError]) -> None:
+def raise_errors(file: ConfigFile, path: str, errors: Iterable[FieldError]) -> None:
     """Raise ConfigError when there are errors; all are told at once."""
     told = [f"{error.field}: {error.detail}" for error in errors]
     if told:
         raise ConfigError(f"--{file.flag}: {path}: {'; '.join(told)}")
 
 
-def duration(text: str) -> float | None:
+def parse_duration(text: str) -> float | None:
     """Seconds of a duration such as 1m30s, None for what is none."""
     from kprov.kube.component_base import durations
 
@@ -97,23 +106,23 @@ def _check(value: Any, shape: Any, at: str) -> Iterable[str]:
         yield from _check_object(value, shape, at)
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            yield f"{at}: expected a list, found {_kind(value)}"
+            yield f"{at}: expected a list, found {_name_type(value)}"
             return
         for index, item in enumerate(value):
             yield from _check(item, shape[0], f"{at}[{index}]")
-    elif shape is Map:
+    elif shape is StringMap:
         if not isinstance(value, dict):
-            yield f"{at}: expected an object, found {_kind(value)}"
+            yield f"{at}: expected an object, found {_name_type(value)}"
             return
         for name, item in value.items():
             yield from _check(item, str, f"{at}[{name}]")
     elif not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
-        yield f"{at}: expected {_NAMES[shape]}, found {_kind(value)}"
+        yield f"{at}: expected {_NAMES[shape]}, found {_name_type(value)}"
 
 
 def _check_object(value: Any, shape: Mapping[str, Any], at: str) -> Iterable[str]:
     if not isinstance(value, dict):
-        yield f"{at or 'the document'}: expected an object, found {_kind(value)}"
+        yield f"{at or 'the document'}: expected an object, found {_name_type(value)}"
         return
     for name, item in value.items():
         place = f"{at}.{name}" if at else str(name)
@@ -123,5 +132,5 @@ def _check_object(value: Any, shape: Mapping[str, Any], at: str) -> Iterable[str
             yield from _check(item, shape[name], place)
 
 
-def _kind(value: Any) -> str:
+def _name_type(value: Any) -> str:
     return _NAMES.get(type(value), "a list" if isinstance(value, list) else re.sub("'", "", str(type(value))))

@@ -87,7 +87,7 @@ def parse(argv: Sequence[str] | None = None) -> Namespace:
     for name, (values, text) in _LISTS.items():
         flags.string_list(name, values, text)
     flags.integer("secure-port", 6443, "port to listen on")
-    _audit(flags)
+    _add_audit_flags(flags)
     flags.boolean(
         "encryption-provider-config-automatic-reload", False, "whether the file is read again when it changes"
     )
@@ -129,7 +129,7 @@ def _is_given(flag: str, argv: Sequence[str]) -> bool:
     return any(argument.lstrip("-").partition("=")[0].replace("_", "-") == flag for argument in argv)
 
 
-def _audit(flags: FlagSet) -> None:
+def _add_audit_flags(flags: FlagSet) -> None:
     flags.integer("audit-log-maxage", 366, "days to keep audit logs that were put aside; 0: any")
     flags.integer("audit-log-maxbackup", 100, "number of audit logs to keep that were put aside; 0: any")
     flags.integer("audit-log-maxsize", 100, "MiB of an audit log before it is put aside; 0: any")

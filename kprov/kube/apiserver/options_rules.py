@@ -49,21 +49,27 @@ _RECONCILERS: Final = ("lease", "none")
 _CIDRS_MOST: Final = 2
 
 
-def problems(options: Namespace) -> list[str]:
+def find_problems(options: Namespace) -> list[str]:
     """All that is wrong with parsed flags and the files that they name; [] when they can be used."""
-    return [*_numbers(options), *_addresses(options), *_ranges(options), *_words(options), *_files(options)]
+    return [
+        *_check_numbers(options),
+        *_check_addresses(options),
+        *_check_ranges(options),
+        *_check_choices(options),
+        *_check_files(options),
+    ]
 
 
-def _value(options: Namespace, flag: str) -> object:
+def _get(options: Namespace, flag: str) -> object:
     return getattr(options, flag.replace("-", "_"))
 
 
-def _numbers(options: Namespace) -> Iterator[str]:
+def _check_numbers(options: Namespace) -> Iterator[str]:
     port = options.secure_port
     if not 1 <= port <= _PORT_MOST:
         yield f"--secure-port {port} must be between 1 and 65535, inclusive. It cannot be turned off with 0"
     for flag in _NOT_NEGATIVE:
-        value = _value(options, flag)
+        value = _get(options, flag)
         assert isinstance(value, int | float)
         if value < 0:
             yield f"--{flag} can not be negative value"
@@ -74,9 +80,9 @@ def _numbers(options: Namespace) -> Iterator[str]:
         )
 
 
-def _addresses(options: Namespace) -> Iterator[str]:
+def _check_addresses(options: Namespace) -> Iterator[str]:
     for flag in ("bind-address", "advertise-address"):
-        text = _value(options, flag)
+        text = _get(options, flag)
         if not text:
             continue
         try:
@@ -85,7 +91,7 @@ def _addresses(options: Namespace) -> Iterator[str]:
             yield f'--{flag}: failed to parse IP: "{text}"'
 
 
-def _ranges(options: Namespace) -> Iterator[str]:
+def _check_ranges(options: Namespace) -> Iterator[str]:
     parts = [part.strip() for part in options.service_cluster_ip_range.split(",") if part.strip()]
     families = []
     for index, part in enumerate(parts):
@@ -97,12 +103,12 @@ def _ranges(options: Namespace) -> Iterator[str]:
         yield "--service-cluster-ip-range must not contain more than two entries"
     elif len(families) == _CIDRS_MOST and families[0] == families[1]:
         yield "--service-cluster-ip-range[0] and --service-cluster-ip-range[1] must be of different IP family"
-    problem = _port_range(options.service_node_port_range)
+    problem = _check_port_range(options.service_node_port_range)
     if problem:
         yield f"--service-node-port-range {options.service_node_port_range}: {problem}"
 
 
-def _port_range(text: str) -> str:
+def _check_port_range(text: str) -> str:
     """What is wrong with it, "" for nothing."""
     try:
         ports = PortRange.parse(text)
@@ -113,7 +119,7 @@ def _port_range(text: str) -> str:
     return "the port range must not end before it begins" if ports.high < ports.low else ""
 
 
-def _words(options: Namespace) -> Iterator[str]:
+def _check_choices(options: Namespace) -> Iterator[str]:
     modes = options.authorization_mode
     if len(set(modes)) < len(modes):
         shown = " ".join(f'"{mode}"' for mode in modes)
@@ -128,8 +134,8 @@ def _words(options: Namespace) -> Iterator[str]:
         yield "--tls-cert-file and --tls-private-key-file must be given"
 
 
-def _files(options: Namespace) -> Iterator[str]:
-    named = [(flag, str(path)) for flag in _FILES if (path := _value(options, flag))]
+def _check_files(options: Namespace) -> Iterator[str]:
+    named = [(flag, str(path)) for flag in _FILES if (path := _get(options, flag))]
     named += [("service-account-key-file", path) for path in options.service_account_key_file]
     for flag, path in named:
         try:

@@ -97,7 +97,7 @@ def change(server: ApiServer, item: str, **spec: str) -> Any:
 async def repaired(etcd: Etcd, folder: Path) -> None:
     """What a server's repair loop does between its first look and its second, a minute later."""
     storage = Etcd3(Client([etcd.url], TlsFiles()))
-    registry = app._registry(storage)
+    registry = app._build_registry(storage)
     reading = asyncio.create_task(registry.cacher.run())
     try:
         await registry.cacher.loaded.wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission.plugin import AdmissionPlugin
-from kprov.kube.apiserver.configuration import problems
+from kprov.kube.apiserver.configuration import find_problems
 
 Object = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ def read(path: str, known: Collection[str]) -> dict[str, Object]:
     if document.get("kind") != "AdmissionConfiguration" or document.get("apiVersion") not in _VERSIONS:
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
-    _refuse(path, problems(document, _SHAPE))
+    _refuse(path, find_problems(document, _SHAPE))
     found: dict[str, Object] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
@@ -66,7 +66,7 @@ def check(source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[
             f"configuration of {plugin}: expected kind {kinds[newest]} of apiVersion {' or '.join(kinds)}, "
             f"found kind {kind!r} of apiVersion {version!r}"
         )
-    _refuse(f"configuration of {plugin}", problems(source, shape))
+    _refuse(f"configuration of {plugin}", find_problems(source, shape))
 
 
 def _refuse(where: str, wrong: Iterable[str]) -> None:

@@ -78,10 +78,10 @@ def build(options: Namespace, registry: Registry) -> Auditor | None:
     policy = policies.load(options.audit_policy_file)
     if not options.audit_log_path:
         return None
-    return Auditor(policy, _sink(options), registry, options)
+    return Auditor(policy, _build_sink(options), registry, options)
 
 
-def _sink(options: Namespace) -> logs.Sink:
+def _build_sink(options: Namespace) -> logs.Sink:
     sink: logs.Sink
     if options.audit_log_path == "-":
         sink = logs.StandardOutput()
@@ -95,7 +95,7 @@ def _sink(options: Namespace) -> logs.Sink:
         )
     if options.audit_log_mode != "batch":
         return sink
-    return logs.Batches(
+    return logs.BatchingSink(
         sink,
         room=options.audit_log_batch_buffer_size,
         size=options.audit_log_batch_max_size,
@@ -121,33 +121,33 @@ class Auditor:
 
         Raises StatusError 500 in the mode blocking-strict when it could not be written.
         """
-        recording = self._policy.recording(user, info)
+        recording = self._policy.find_rule(user, info)
         self._levels[recording.level].inc()
         if recording.level is Level.NONE:
             return None
         agent = request.headers.get("User-Agent", "")
         if len(agent) > _AGENT_LENGTH:
             agent = agent[:_AGENT_LENGTH] + "...TRUNCATED"
-        document = events.document_of(
+        document = events.build_document(
             recording,
             audit_id=request.audit_id[:_ID_LENGTH],
             uri=request.target,
             verb=info.verb,
             user=user,
-            addresses=addresses(request),
+            addresses=list_addresses(request),
             user_agent=agent,
             info=info,
         )
         event = AuditEvent(recording, info, document, self._write, legacy=self._legacy)
         before = self._failures
         if user is not None:
-            event.received()
+            event.write_request_received()
         if self._strict and self._failures != before:
             _REJECTED.inc()
             raise status.internal_error("failed to store audit event")
         return event
 
-    def refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
+    def record_rejection(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
         """Credentials that were wrong: one event, of the answer."""
         event = self.begin(request, info, None)
         if event is not None:
@@ -155,15 +155,15 @@ class Auditor:
                 name: error.status[name] for name in ("status", "message", "reason") if error.status.get(name)
             }
             if event.level >= Level.REQUEST_RESPONSE:
-                event.response_object(error.status)
-            event.started(error.code)
+                event.set_response_object(error.status)
+            event.write_response_started(error.code)
 
     def end(self, request: Request, response: Answer | None) -> None:
         """Write the event's last stages. response None: the client left before there was one."""
         event, is_long = request.audit, request.is_long
         assert isinstance(event, AuditEvent)
         if event.level >= Level.METADATA and event.body:
-            self._tell_request(event)
+            self._record_request(event)
         if response is None:
             event.response_status = {
                 "metadata": {},
@@ -172,13 +172,13 @@ class Auditor:
                 "code": 200,
             }
             if is_long:
-                event.started(200)
+                event.write_response_started(200)
         elif event.response_status is None or not is_long:
             event.response_status = {"metadata": {}, "code": response.status}
-            self._tell_response(event, response)
+            self._record_response(event, response)
             if is_long:
-                event.started(response.status)
-        event.complete()
+                event.write_response_started(response.status)
+        event.write_response_complete()
 
     def close(self) -> None:
         self._sink.close()
@@ -192,11 +192,11 @@ class Auditor:
             _ERRORS.labels("log").inc()
             log.error("an audit event was not written: %s", error)  # noqa: TRY400  the text is all there is
 
-    def _tell_request(self, event: AuditEvent) -> None:
+    def _record_request(self, event: AuditEvent) -> None:
         info = event.info
         if info.verb == "patch":
             if event.level >= Level.REQUEST:
-                event.request_object(_patch(event.body, event.content_type))
+                event.set_request_object(_decode_patch(event.body, event.content_type))
             return
         try:
             obj = body.decode(event.body, event.content_type)
@@ -206,7 +206,7 @@ class Auditor:
             return
         meta = obj.get("metadata")
         if isinstance(meta, dict):
-            event.refer(
+            event.fill_object_ref(
                 **{
                     name: str(meta.get(name) or "")
                     for name in ("namespace", "name", "uid", "resourceVersion")
@@ -214,16 +214,18 @@ class Auditor:
             )
         if event.level >= Level.REQUEST:
             if info.verb in {"create", "update"}:
-                _name_kind(info, obj)
+                _fill_type_meta(info, obj)
                 if not info.subresource:
-                    self._default(info, obj)
+                    self._fill_defaults(info, obj)
             elif info.verb in {"delete", "deletecollection"}:
                 obj = {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/__internal"} | {
                     name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}
                 }
-            event.request_object(_plain(obj) if event.recording.omit_managed_fields else obj)
+            event.set_request_object(
+                _remove_managed_fields(obj) if event.recording.omit_managed_fields else obj
+            )
 
-    def _default(self, info: RequestInfo, obj: JsonObject) -> None:
+    def _fill_defaults(self, info: RequestInfo, obj: JsonObject) -> None:
         """Requests are recorded with the defaults of their version, as decoding fills them in upstream."""
         store = self._registry.find(info.api_group, info.resource)
         if store is None or store.resource.version != info.api_version:
@@ -234,7 +236,7 @@ class Auditor:
             # The object was no such object; it has been refused.
             log.debug("a refused object is recorded as it came")
 
-    def _tell_response(self, event: AuditEvent, response: Answer) -> None:
+    def _record_response(self, event: AuditEvent, response: Answer) -> None:
         if not isinstance(response, Response):
             return
         is_error = response.status >= 400
@@ -264,10 +266,12 @@ class Auditor:
                 "code": obj.get("code") or response.status,
             }
         if wants_all:
-            event.response_object(_plain(shown) if event.recording.omit_managed_fields else shown)
+            event.set_response_object(
+                _remove_managed_fields(shown) if event.recording.omit_managed_fields else shown
+            )
 
 
-def addresses(request: Request) -> list[str]:
+def list_addresses(request: Request) -> list[str]:
     """Where the request comes from: what proxies say, then the peer."""
     found = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
     for more in (request.headers.get("X-Real-Ip", ""), request.remote or ""):
@@ -276,7 +280,7 @@ def addresses(request: Request) -> list[str]:
     return found
 
 
-def _name_kind(info: RequestInfo, obj: JsonObject) -> None:
+def _fill_type_meta(info: RequestInfo, obj: JsonObject) -> None:
     """Who sends an object may leave out what the path says of it."""
     resource = resources.find(info.api_group, info.api_version, info.resource)
     named = resource.subresource(info.subresource) if resource and info.subresource else resource
@@ -286,7 +290,7 @@ def _name_kind(info: RequestInfo, obj: JsonObject) -> None:
         obj.setdefault("metadata", {})
 
 
-def _patch(data: bytes, content_type: str) -> Any:
+def _decode_patch(data: bytes, content_type: str) -> Any:
     if "yaml" in content_type or "cbor" in content_type:
         try:
             return body.from_yaml(data)
@@ -298,16 +302,16 @@ def _patch(data: bytes, content_type: str) -> Any:
         return data.decode("utf-8", "replace")
 
 
-def _plain(obj: Any) -> Any:
+def _remove_managed_fields(obj: Any) -> Any:
     """Without managedFields: of the object, of a list's items, of a table's rows."""
     if not isinstance(obj, dict):
         return obj
     result = dict(obj)
     for name in ("items", "rows"):
         if isinstance(obj.get(name), list):
-            result[name] = [_plain(item) for item in obj[name]]
+            result[name] = [_remove_managed_fields(item) for item in obj[name]]
     if isinstance(obj.get("object"), dict):
-        result["object"] = _plain(obj["object"])
+        result["object"] = _remove_managed_fields(obj["object"])
     meta = obj.get("metadata")
     if isinstance(meta, dict) and "managedFields" in meta:
         result["metadata"] = {name: value for name, value in meta.items() if name != "managedFields"}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, Recording
+from kprov.kube.apiserver.audit.policy import LEVEL_NAMES, Level, RecordingRule
 from kprov.kube.apiserver.request import RequestInfo, UserInfo, http_request
 from kprov.kube.machinery.go_text import go_json
 from kprov.kube.machinery.json_object import JsonObject
@@ -19,7 +19,7 @@ from kprov.kube.machinery.json_object import JsonObject
 Write = Callable[[bytes], None]
 
 
-def stamp(moment: datetime) -> str:
+def format_micro_time(moment: datetime) -> str:
     """As upstream's MicroTime."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -43,7 +43,7 @@ class AuditEvent:
 
     def __init__(
         self,
-        recording: Recording,
+        recording: RecordingRule,
         info: RequestInfo,
         document: JsonObject,
         write: Write,
@@ -61,7 +61,7 @@ class AuditEvent:
         #: The value of the answer's Audit-Id header.
         self._document = document
         self._write = write
-        self._format = _legacy if legacy else _json
+        self._format = _format_legacy if legacy else _format_json
         self._started = False
 
     @property
@@ -72,42 +72,42 @@ class AuditEvent:
         """The first value of a key stays."""
         self.annotations.setdefault(key, value)
 
-    def impersonated(self, user: UserInfo, constraint: str) -> None:
+    def set_impersonated_user(self, user: UserInfo, constraint: str) -> None:
         """The user as whom the request goes on, and the verb that allowed it ("": the old one)."""
-        self._document["impersonatedUser"] = user.document()
+        self._document["impersonatedUser"] = user.to_document()
         if constraint:
             self._document["authenticationMetadata"] = {"impersonationConstraint": constraint}
 
-    def refer(self, **fields: str) -> None:
+    def fill_object_ref(self, **fields: str) -> None:
         """What the request's object says of itself, where the path said nothing."""
         reference = self._document.setdefault("objectRef", {})
         for name, value in fields.items():
             if value and not reference.get(name):
                 reference[name] = value
 
-    def request_object(self, value: Any) -> None:
+    def set_request_object(self, value: Any) -> None:
         self._document["requestObject"] = value
 
-    def response_object(self, value: Any) -> None:
+    def set_response_object(self, value: Any) -> None:
         self._document["responseObject"] = value
 
-    def received(self) -> None:
+    def write_request_received(self) -> None:
         """Stage RequestReceived."""
-        self._stage("RequestReceived", self._document["requestReceivedTimestamp"])
+        self._write_stage("RequestReceived", self._document["requestReceivedTimestamp"])
 
-    def started(self, code: int) -> None:
+    def write_response_started(self, code: int) -> None:
         """Stage ResponseStarted, of requests that go on long."""
         if not self._started:
             self._started = True
             self.response_status = self.response_status or {"metadata": {}, "code": code}
             self.response_status["code"] = code
-            self._stage("ResponseStarted")
+            self._write_stage("ResponseStarted")
 
-    def complete(self) -> None:
+    def write_response_complete(self) -> None:
         """Stage ResponseComplete."""
-        self._stage("ResponseComplete")
+        self._write_stage("ResponseComplete")
 
-    def panicked(self, text: str) -> None:
+    def write_panic(self, text: str) -> None:
         """Stage Panic: the server met an error of its own."""
         self.response_status = {
             "metadata": {},
@@ -116,14 +116,14 @@ class AuditEvent:
             "reason": "InternalError",
             "code": 500,
         }
-        self._stage("Panic")
+        self._write_stage("Panic")
 
-    def _stage(self, stage: str, moment: str = "") -> None:
+    def _write_stage(self, stage: str, moment: str = "") -> None:
         if stage in self.recording.omitted:
             return
         document = self._document
         document["stage"] = stage
-        document["stageTimestamp"] = moment or stamp(datetime.now(UTC))
+        document["stageTimestamp"] = moment or format_micro_time(datetime.now(UTC))
         if self.response_status is not None:
             document["responseStatus"] = self.response_status
         if self.annotations:
@@ -132,7 +132,7 @@ class AuditEvent:
             line = self._format(document)
         except (TypeError, UnicodeEncodeError):
             # Headers may hold bytes that are no UTF-8.
-            line = self._format(_readable(document))
+            line = self._format(_replace_invalid_utf8(document))
         self._write(line)
 
 
@@ -159,23 +159,23 @@ _ORDER: Final = (
 )
 
 
-def _readable(value: Any) -> Any:
+def _replace_invalid_utf8(value: Any) -> Any:
     """The same with what is no UTF-8 replaced, as Go's JSON does it."""
     if isinstance(value, str):
-        return http_request.readable(value)
+        return http_request.replace_invalid_utf8(value)
     if isinstance(value, dict):
-        return {_readable(key): _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list) else value
+        return {_replace_invalid_utf8(key): _replace_invalid_utf8(item) for key, item in value.items()}
+    return [_replace_invalid_utf8(item) for item in value] if isinstance(value, list) else value
 
 
-def _json(document: JsonObject) -> bytes:
+def _format_json(document: JsonObject) -> bytes:
     return go_json.dumps({name: document[name] for name in _ORDER if name in document}) + b"\n"
 
 
-def _legacy(document: JsonObject) -> bytes:
+def _format_legacy(document: JsonObject) -> bytes:
     user, other = document["user"], document.get("impersonatedUser")
-    groups = _listed(user["groups"]) if user.get("username") and user.get("groups") else "<none>"
-    as_groups = "<lookup>" if other is None or "groups" not in other else _listed(other["groups"])
+    groups = _format_list(user["groups"]) if user.get("username") and user.get("groups") else "<none>"
+    as_groups = "<lookup>" if other is None or "groups" not in other else _format_list(other["groups"])
     response = document.get("responseStatus")
     values = {
         "id": document["auditID"],
@@ -197,12 +197,12 @@ def _legacy(document: JsonObject) -> bytes:
     return f"{moment} AUDIT: {told}\n".encode()
 
 
-def _listed(values: list[str]) -> str:
+def _format_list(values: list[str]) -> str:
     return ",".join(json.dumps(value, ensure_ascii=False) for value in values)
 
 
-def document_of(
-    recording: Recording,
+def build_document(
+    recording: RecordingRule,
     *,
     audit_id: str,
     uri: str,
@@ -220,7 +220,7 @@ def document_of(
         "auditID": audit_id,
         "requestURI": uri,
         "verb": verb,
-        "user": {} if user is None else user.document(),
+        "user": {} if user is None else user.to_document(),
         "sourceIPs": addresses,
     }
     if user_agent:
@@ -235,5 +235,5 @@ def document_of(
             "subresource": info.subresource,
         }
         document["objectRef"] = {name: value for name, value in reference.items() if value}
-    document["requestReceivedTimestamp"] = stamp(datetime.now(UTC))
+    document["requestReceivedTimestamp"] = format_micro_time(datetime.now(UTC))
     return document

@@ -103,16 +103,16 @@ class RotatingFile:
                 if self._path.stat().st_ino == os.fstat(locked).st_ino:
                     if os.fstat(locked).st_size + more <= self._limit:
                         return
-                    self._path.rename(self._aside())
+                    self._path.rename(self._backup_path())
             self._open()
         finally:
             if self._file != locked:
                 os.close(locked)
             else:
                 fcntl.flock(locked, fcntl.LOCK_UN)
-        self._tidy()
+        self._remove_backups()
 
-    def _aside(self) -> Path:
+    def _backup_path(self) -> Path:
         now = datetime.now(UTC)
         while True:
             moment = f"{now.strftime(_STAMP)}.{now.microsecond // 1000:03d}"
@@ -121,7 +121,7 @@ class RotatingFile:
                 return path
             now += timedelta(milliseconds=1)
 
-    def _tidy(self) -> None:
+    def _remove_backups(self) -> None:
         name = re.escape(self._path.stem) + r"-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d)\.\d{3}"
         form = re.compile(name + re.escape(self._path.suffix) + r"(\.gz)?")
         found = sorted(
@@ -130,7 +130,7 @@ class RotatingFile:
         keep = found[: self._backups] if self._backups else found
         if self._days:
             oldest = (datetime.now(UTC) - timedelta(days=self._days)).strftime(_STAMP)
-            keep = [path for path in keep if _moment(form, path) >= oldest]
+            keep = [path for path in keep if _parse_backup_time(form, path) >= oldest]
         for path in set(found) - set(keep):
             path.unlink(missing_ok=True)
         if self._compress:
@@ -141,12 +141,12 @@ class RotatingFile:
                         path.unlink()
 
 
-def _moment(form: re.Pattern[str], path: Path) -> str:
+def _parse_backup_time(form: re.Pattern[str], path: Path) -> str:
     match = form.fullmatch(path.name)
     return match[1] if match else ""
 
 
-class Batches:
+class BatchingSink:
     """--audit-log-mode=batch: lines wait and are written together, in a thread.
 
     A line that finds `room` lines waiting is dropped, and `dropped` is told.

@@ -49,7 +49,7 @@ _RULE: Final = {
     "omitStages": [str],
     "omitManagedFields": bool,
 }
-FILE: Final = configuration.File(
+FILE: Final = configuration.ConfigFile(
     flag="audit-policy-file",
     kind="Policy",
     versions=("audit.k8s.io/v1",),
@@ -58,7 +58,7 @@ FILE: Final = configuration.File(
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordingRule:
     """What is recorded of one request."""
 
     level: Level
@@ -90,7 +90,7 @@ class _Resources:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    recording: Recording
+    recording: RecordingRule
     users: frozenset[str]
     groups: frozenset[str]
     verbs: frozenset[str]
@@ -110,11 +110,11 @@ class _Rule:
                 return False
             return not self.resources or any(each.match(info) for each in self.resources)
         if self.paths:
-            return not info.is_resource_request and any(_path(info.path, each) for each in self.paths)
+            return not info.is_resource_request and any(_path_matches(info.path, each) for each in self.paths)
         return True
 
 
-def _path(path: str, wanted: str) -> bool:
+def _path_matches(path: str, wanted: str) -> bool:
     return wanted in {"*", path} or (wanted.endswith("*") and path.startswith(wanted.rstrip("*")))
 
 
@@ -125,10 +125,10 @@ class Policy:
         """document: valid. See `load`."""
         omitted = frozenset(document.get("omitStages") or ())
         plain = bool(document.get("omitManagedFields"))
-        self._rules = [_rule(rule, omitted, plain) for rule in document["rules"]]
-        self._none = Recording(Level.NONE, omitted, plain)
+        self._rules = [_build_rule(rule, omitted, plain) for rule in document["rules"]]
+        self._none = RecordingRule(Level.NONE, omitted, plain)
 
-    def recording(self, user: UserInfo | None, info: RequestInfo) -> Recording:
+    def find_rule(self, user: UserInfo | None, info: RequestInfo) -> RecordingRule:
         """What to record. user None: credentials that were wrong."""
         for rule in self._rules:
             if rule.match(user, info):
@@ -139,7 +139,7 @@ class Policy:
 def load(path: str) -> Policy:
     """From a file. Raises ConfigError with the paths of all fields that are wrong."""
     document = configuration.load(FILE, path)
-    configuration.refuse(FILE, path, validate(document))
+    configuration.raise_errors(FILE, path, validate(document))
     return Policy(document)
 
 
@@ -193,9 +193,9 @@ def _check_resources(entries: Sequence[JsonObject], at: str) -> Iterable[FieldEr
             yield field.invalid(f"{at}.resourceNames", entry["resourceNames"], text)
 
 
-def _rule(rule: JsonObject, omitted: frozenset[str], plain: bool) -> _Rule:
+def _build_rule(rule: JsonObject, omitted: frozenset[str], plain: bool) -> _Rule:
     own = rule.get("omitManagedFields")
-    recording = Recording(
+    recording = RecordingRule(
         LEVELS[rule["level"]],
         omitted | frozenset(rule.get("omitStages") or ()),
         plain if own is None else own,

@@ -38,7 +38,7 @@ _JWT: Final = {
     },
     "userValidationRules": [{"expression": str, "message": str}],
 }
-FILE: Final = configuration.File(
+FILE: Final = configuration.ConfigFile(
     flag="authentication-config",
     kind="AuthenticationConfiguration",
     versions=(
@@ -64,7 +64,7 @@ def load(options: Namespace) -> JsonObject:
             raise ConfigError(f"invalid authentication configuration: {'; '.join(told)}")
         return document
     document = configuration.load(FILE, path)
-    configuration.refuse(FILE, path, validate(document, options.service_account_issuer))
+    configuration.raise_errors(FILE, path, validate(document, options.service_account_issuer))
     if document.get("anonymous") is not None and options.anonymous_auth_given:
         raise ConfigError(
             "--anonymous-auth flag cannot be set when anonymous field is configured in authentication "

@@ -18,7 +18,7 @@ from kprov.kube.apiserver.authn.service_accounts import PREFIX
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.apiserver.request.forbidden import forbidden_error
-from kprov.kube.apiserver.request.http_request import readable
+from kprov.kube.apiserver.request.http_request import replace_invalid_utf8
 from kprov.kube.machinery import names, status
 
 _NODE: Final = "system:node:"
@@ -150,12 +150,12 @@ def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
     for header, value in headers.items():
         lower = header.lower()
         if lower.startswith(_EXTRA):
-            key = unquote(readable(lower[len(_EXTRA) :]))
-            extra[key] = (*extra.get(key, ()), readable(value))
+            key = unquote(replace_invalid_utf8(lower[len(_EXTRA) :]))
+            extra[key] = (*extra.get(key, ()), replace_invalid_utf8(value))
     wanted = UserInfo(
-        name=readable(headers.get("Impersonate-User", "")),
-        groups=tuple(readable(group) for group in _all(headers, "Impersonate-Group")),
-        uid=readable(headers.get("Impersonate-Uid", "")),
+        name=replace_invalid_utf8(headers.get("Impersonate-User", "")),
+        groups=tuple(replace_invalid_utf8(group) for group in _all(headers, "Impersonate-Group")),
+        uid=replace_invalid_utf8(headers.get("Impersonate-Uid", "")),
         extra=extra,
     )
     if wanted.name:

@@ -13,7 +13,7 @@ from kprov.kube.machinery import field, names
 from kprov.kube.machinery.field import FieldError
 from kprov.kube.machinery.json_object import JsonObject
 
-FILE: Final = configuration.File(
+FILE: Final = configuration.ConfigFile(
     flag="authorization-config",
     kind="AuthorizationConfiguration",
     versions=(
@@ -44,7 +44,7 @@ def modes(options: Namespace) -> list[str]:
 def read(path: str, data: bytes) -> list[str]:
     """The types that the file says. Raises ConfigError."""
     document = configuration.parse(FILE, path, data)
-    configuration.refuse(FILE, path, validate(document))
+    configuration.raise_errors(FILE, path, validate(document))
     for each in document["authorizers"]:
         kind, name = each["type"], each["name"]
         if name != kind.lower():

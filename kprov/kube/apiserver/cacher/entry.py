@@ -78,9 +78,9 @@ class Source:
         return b"null" not in value or not _ODD.search(value)
 
     def _foreign(self, key: str, value: bytes) -> JsonObject:
-        from kprov.kube.apiserver.cacher import foreign
+        from kprov.kube.apiserver.cacher import value_decoding
 
-        return foreign.read(key, value, self._resource, self._default)
+        return value_decoding.read(key, value, self._resource, self._default)
 
     def know(self, entry: Entry, obj: JsonObject) -> None:
         """Let an entry be selected by its object, which somebody has read. Raises as `entry`."""

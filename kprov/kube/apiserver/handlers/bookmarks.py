@@ -29,13 +29,13 @@ class Bookmarks:
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         if watcher.bookmarks:
-            self._wait()
+            self._schedule()
 
     def cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _wait(self) -> None:
+    def _schedule(self) -> None:
         now = self._loop.time()
         self._due = min(now + self._each, self._last)
         if self._due > now:
@@ -44,4 +44,4 @@ class Bookmarks:
     def _send(self) -> None:
         self._watcher.sink.bookmark(self._cacher.revision)
         if self._due < self._last:
-            self._wait()
+            self._schedule()

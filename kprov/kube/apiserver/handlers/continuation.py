@@ -28,50 +28,50 @@ class Token:
     revision: int
     start: str
 
-    def encoded(self) -> str:
+    def encode(self) -> str:
         text = orjson.dumps({"v": _VERSION, "rv": self.revision, "start": f"/{self.start}"})
         return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> Token:
         """The token of a client. Raises StatusError 400."""
-        held = _document(text)
-        version = _member(held, "v", str, "v", "string")
-        revision = _member(held, "rv", int, "rv", "int64")
-        start = _member(held, "start", str, "start", "string")
+        held = _decode_document(text)
+        version = _read_member(held, "v", str, "v", "string")
+        revision = _read_member(held, "rv", int, "rv", "int64")
+        start = _read_member(held, "start", str, "start", "string")
         if version != _VERSION:
-            raise _refused(f": server does not recognize this encoded version {version}")
+            raise _invalid_token(f": server does not recognize this encoded version {version}")
         if not revision:
-            raise _refused(f": incorrect encoded start resourceVersion (version {_VERSION})")
+            raise _invalid_token(f": incorrect encoded start resourceVersion (version {_VERSION})")
         if not start:
-            raise _refused(f": encoded start key empty (version {_VERSION})")
+            raise _invalid_token(f": encoded start key empty (version {_VERSION})")
         key = start if start.startswith("/") else f"/{start}"
         if key.startswith("//") or posixpath.normpath(key) != key:
             # It must not lead out of what is listed.
-            raise _refused(f": {start}")
+            raise _invalid_token(f": {start}")
         return cls(revision, key[1:])
 
 
-def _document(text: str) -> dict[str, Any]:
+def _decode_document(text: str) -> dict[str, Any]:
     foreign = _FOREIGN.search(text)
     if foreign is not None or len(text) % 4 == 1:
         place = foreign.start() if foreign is not None else len(text) - 1
-        raise _refused(f": illegal base64 data at input byte {place}")
+        raise _invalid_token(f": illegal base64 data at input byte {place}")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     try:
         held = go_json.loads(data)
     except go_json.JsonError as error:
-        raise _refused(f": {error}") from None
+        raise _invalid_token(f": {error}") from None
     if held is None:
         return {}
     if not isinstance(held, dict):
-        raise _refused(
+        raise _invalid_token(
             f": json: cannot unmarshal {go_json.kind(held)} into Go value of type storage.continueToken"
         )
     return held
 
 
-def _member(held: dict[str, Any], name: str, type_: type[Any], field: str, go_type: str) -> Any:
+def _read_member(held: dict[str, Any], name: str, type_: type[Any], field: str, go_type: str) -> Any:
     value = held.get(name)
     if value is None:
         return type_()
@@ -79,11 +79,11 @@ def _member(held: dict[str, Any], name: str, type_: type[Any], field: str, go_ty
         found = go_json.kind(value)
         if found == "number":
             found = f"number {value}"
-        raise _refused(
+        raise _invalid_token(
             f": json: cannot unmarshal {found} into Go struct field continueToken.{field} of type {go_type}"
         )
     return value
 
 
-def _refused(text: str) -> status.StatusError:
+def _invalid_token(text: str) -> status.StatusError:
     return status.bad_request(f"invalid continue token: continue key is not valid{text}")

@@ -11,7 +11,7 @@ from typing import Final
 from kprov.kube.apiserver.registry.generic import delete_options
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.request import body
-from kprov.kube.apiserver.request.query import all_values, is_true, parse_integer
+from kprov.kube.apiserver.request.query import is_true, list_values, parse_integer
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.schema import object_schema
@@ -22,12 +22,12 @@ _SCHEME: Final = "pkg/apis/meta/internalversion/scheme/register.go:27"
 
 def parse(query: Mapping[str, str], data: bytes, content_type: str) -> tuple[DeleteOptions, bool]:
     """The options, and whether it is a dry run. Raises StatusError 400, 415, 422."""
-    obj = _of_body(data, content_type) if data else _of_query(query)
+    obj = _read_body(data, content_type) if data else _read_query(query)
     delete_options.validate(obj)
     return delete_options.decode(obj)
 
 
-def _of_body(data: bytes, content_type: str) -> JsonObject:
+def _read_body(data: bytes, content_type: str) -> JsonObject:
     found = body.decode(data, content_type)
     found = {} if found is None else found
     try:
@@ -45,7 +45,7 @@ def _of_body(data: bytes, content_type: str) -> JsonObject:
     return dict(found)
 
 
-def _of_query(query: Mapping[str, str]) -> JsonObject:
+def _read_query(query: Mapping[str, str]) -> JsonObject:
     held: JsonObject = {}
     grace = parse_integer(query, "gracePeriodSeconds")
     if grace is not None:
@@ -57,5 +57,5 @@ def _of_query(query: Mapping[str, str]) -> JsonObject:
     conditions = {name: query[name] for name in ("uid", "resourceVersion") if query.get(name)}
     if conditions:
         held["preconditions"] = conditions
-    dry_run = all_values(query, "dryRun")
+    dry_run = list_values(query, "dryRun")
     return held | ({"dryRun": dry_run} if dry_run else {})

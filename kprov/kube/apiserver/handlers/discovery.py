@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from kprov.kube.apiserver.request.negotiation import JSON, YAML, check_route, clauses
+from kprov.kube.apiserver.request.negotiation import JSON, YAML, check_route, parse_clauses
 from kprov.kube.machinery.resources import Resource, Subresource, api_version, storage_version
 
 Json = dict[str, Any]
@@ -29,20 +29,22 @@ class Discovery:
         self._versions: dict[str, dict[str, list[Resource]]] = {}
         for resource in resources:
             self._versions.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
-        self._documents = self._plain(address)
-        core = self._aggregate({"": self._versions.get("", {})})
-        named = self._aggregate({name: held for name, held in self._versions.items() if name})
-        self._aggregated = {path: (each, _etag(each)) for path, each in (("/api", core), ("/apis", named))}
+        self._documents = self._build_plain(address)
+        core = self._build_aggregated({"": self._versions.get("", {})})
+        named = self._build_aggregated({name: held for name, held in self._versions.items() if name})
+        self._aggregated = {
+            path: (each, _compute_etag(each)) for path, each in (("/api", core), ("/apis", named))
+        }
 
     def has(self, path: str) -> bool:
         """Whether there is a document at a path without a slash at its end."""
         return path in self._documents
 
-    def plain(self, path: str) -> Json | None:
+    def find_plain(self, path: str) -> Json | None:
         """The document of a path in its old form, None when there is none. Shared: not to be changed."""
         return self._documents.get(path)
 
-    def aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
+    def find_aggregated(self, path: str, accept: str) -> tuple[Json, str, str] | None:
         """(document, media type, ETag), None where there is none of a path or it is not asked for.
 
         Who takes both forms gets this one, whatever stands first. Raises StatusError 406.
@@ -52,13 +54,13 @@ class Discovery:
             return None
         if is_routed(path) and accept:
             check_route(accept)
-        for named, values in clauses(accept):
+        for named, values in parse_clauses(accept):
             for media_type in (JSON, YAML):
                 if named in {media_type, "application/*", "*/*"} and values.items() >= _AGGREGATED.items():
                     return found[0], f"{media_type};{_PARAMETERS}", found[1]
         return None
 
-    def _plain(self, address: str) -> dict[str, Json]:
+    def _build_plain(self, address: str) -> dict[str, Json]:
         documents: dict[str, Json] = {
             "/api": {
                 "kind": "APIVersions",
@@ -72,22 +74,24 @@ class Discovery:
                 documents[resources[0].api_path] = {
                     "kind": "APIResourceList",
                     "groupVersion": api_version(group, version),
-                    "resources": [entry for resource in resources for entry in _old_entries(resource)],
+                    "resources": [
+                        entry for resource in resources for entry in _build_resource_entries(resource)
+                    ],
                 } | ({"apiVersion": "v1"} if group else {})
             if group:
-                described = _group(group, list(versions))
+                described = _build_group(group, list(versions))
                 documents["/apis"]["groups"].append(described)
                 documents[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **described}
         return documents
 
-    def _aggregate(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
+    def _build_aggregated(self, groups: dict[str, dict[str, list[Resource]]]) -> Json:
         items = [
             {
                 "metadata": {"name": group} if group else {},
                 "versions": [
                     {
                         "version": version,
-                        "resources": [_new_entry(resource) for resource in resources],
+                        "resources": [_build_aggregated_entry(resource) for resource in resources],
                         "freshness": "Current",
                     }
                     for version, resources in versions.items()
@@ -108,17 +112,17 @@ def is_routed(path: str) -> bool:
     return not (path == "/apis" or (path.startswith("/apis/") and path.count("/") == 2))
 
 
-def _etag(document: Json) -> str:
+def _compute_etag(document: Json) -> str:
     digest = hashlib.sha512(orjson.dumps(document), usedforsecurity=False)
     return f'"{digest.hexdigest().upper()}"'
 
 
-def _group(group: str, versions: list[str]) -> Json:
+def _build_group(group: str, versions: list[str]) -> Json:
     listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _old_entries(resource: Resource) -> list[Json]:
+def _build_resource_entries(resource: Resource) -> list[Json]:
     entry: Json = {
         "name": resource.plural,
         "singularName": resource.singular,
@@ -131,11 +135,11 @@ def _old_entries(resource: Resource) -> list[Json]:
     if resource.categories:
         entry["categories"] = list(resource.categories)
     if "watch" in resource.verbs:
-        entry["storageVersionHash"] = _storage_version_hash(resource)
-    return [entry, *(_old_subresource(resource, each) for each in resource.subresources)]
+        entry["storageVersionHash"] = _hash_storage_version(resource)
+    return [entry, *(_build_subresource_entry(resource, each) for each in resource.subresources)]
 
 
-def _old_subresource(resource: Resource, subresource: Subresource) -> Json:
+def _build_subresource_entry(resource: Resource, subresource: Subresource) -> Json:
     entry: Json = {
         "name": f"{resource.plural}/{subresource.name}",
         "singularName": "",
@@ -148,24 +152,24 @@ def _old_subresource(resource: Resource, subresource: Subresource) -> Json:
     return entry
 
 
-def _storage_version_hash(resource: Resource) -> str:
+def _hash_storage_version(resource: Resource) -> str:
     """Tells a storage migrator in which version objects are written."""
     group, version = storage_version(resource)
     digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 
 
-def _kind(resource: Resource, group: str, version: str, kind: str) -> Json:
+def _build_kind(resource: Resource, group: str, version: str, kind: str) -> Json:
     """Group and version are empty where they are the list's own, as upstream leaves them."""
     if (group, version) == (resource.group, resource.version):
         group = version = ""
     return {"group": group, "version": version, "kind": kind}
 
 
-def _new_entry(resource: Resource) -> Json:
+def _build_aggregated_entry(resource: Resource) -> Json:
     entry: Json = {
         "resource": resource.plural,
-        "responseKind": _kind(resource, *resource.gvk),
+        "responseKind": _build_kind(resource, *resource.gvk),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": list(resource.verbs),
@@ -178,7 +182,7 @@ def _new_entry(resource: Resource) -> Json:
         entry["subresources"] = [
             {
                 "subresource": each.name,
-                "responseKind": _kind(resource, each.group, each.version, each.kind),
+                "responseKind": _build_kind(resource, each.group, each.version, each.kind),
                 "verbs": list(each.verbs),
             }
             for each in resource.subresources

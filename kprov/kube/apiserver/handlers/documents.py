@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from kprov.kube.apiserver.handlers import respond
+from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.handlers.discovery import Discovery, is_routed
 from kprov.kube.apiserver.handlers.nonresource import zpages
 from kprov.kube.apiserver.handlers.nonresource.openapi import V2, V3, OpenApi
@@ -41,7 +41,7 @@ class Documents:
         self._others = others
         self._discovery = Discovery(self._resources, address)
         self._openapi = OpenApi(self._resources)
-        self._zpages = Zpages(flags, self._paths())
+        self._zpages = Zpages(flags, self._list_paths())
 
     async def answer(self, request: Request) -> Response | None:
         """The answer to a path, None when there is none."""
@@ -63,31 +63,31 @@ class Documents:
         if path == "/version":
             negotiation.check_route(request.headers.get("Accept") or "*/*", (negotiation.JSON,))
             made_of = await asyncio.to_thread(build_info.current)
-            return respond.document(version(made_of), _INDENTED)
+            return responses.build_document(build_version(made_of), _INDENTED)
         if path == "/":
-            return respond.document({"paths": self._paths()}, _INDENTED)
-        return await self._discovered(request, path)
+            return responses.build_document({"paths": self._list_paths()}, _INDENTED)
+        return await self._answer_discovery(request, path)
 
-    async def _discovered(self, request: Request, path: str) -> Response | None:
-        plain = self._discovery.plain(path)
+    async def _answer_discovery(self, request: Request, path: str) -> Response | None:
+        plain = self._discovery.find_plain(path)
         if plain is None:
             return None
-        found = self._discovery.aggregated(path, request.headers.get("Accept", ""))
+        found = self._discovery.find_aggregated(path, request.headers.get("Accept", ""))
         if found is None:
             routed = is_routed(path)
-            form = negotiation.of(request, request.query, transforms=False, is_routed=routed)
-            return await respond.compressed(request, respond.document(plain, form))
+            form = negotiation.negotiate(request, request.query, transforms=False, is_routed=routed)
+            return await responses.compress(request, responses.build_document(plain, form))
         document, media_type, etag = found
         headers = {"ETag": etag, "Vary": "Accept", "Cache-Control": "public"}
         if request.headers.get("If-None-Match") == etag:
             return Response(status=304, headers=headers)
-        indented = negotiation.is_read(request, request.query)
+        indented = negotiation.is_pretty(request, request.query)
         form = negotiation.Form(media_type.partition(";")[0], pretty=indented)
-        response = respond.document(document, form)
+        response = responses.build_document(document, form)
         response.headers.update(headers | {"Content-Type": media_type})
-        return await respond.compressed(request, response)
+        return await responses.compress(request, response)
 
-    def _paths(self) -> list[str]:
+    def _list_paths(self) -> list[str]:
         paths = {
             "/api",
             "/apis",
@@ -108,7 +108,7 @@ class Documents:
         return sorted(paths)
 
 
-def version(made_of: BuildInfo) -> dict[str, str]:
+def build_version(made_of: BuildInfo) -> dict[str, str]:
     """The body of /version."""
     major, minor = VERSION.lstrip("v").split(".")[:2]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())

@@ -33,7 +33,7 @@ _EXPIRED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListResult:
     """The entries of one answer, and what its metadata says."""
 
     entries: Sequence[Entry]
@@ -42,13 +42,13 @@ class Listed:
     remaining: int | None = None
 
 
-async def find(store: Store, options: ListOptions) -> Listed:
+async def read_list(store: Store, options: ListOptions) -> ListResult:
     """What a LIST gives. Raises StatusError: 410 for what is compacted, 504 for what is not there yet."""
     if options.token is not None:
-        return await _from_storage(store, options, options.token.revision, options.token)
+        return await _read_from_storage(store, options, options.token.revision, options.token)
     exact = options.match == "Exact" or (options.limit and not options.match and options.revision)
     if exact and options.revision:
-        return await _from_storage(store, options, options.revision, None)
+        return await _read_from_storage(store, options, options.revision, None)
     await catch_up(store, options.revision)
     if store.cache.unreadable:
         store.check_readable()
@@ -57,15 +57,17 @@ async def find(store: Store, options: ListOptions) -> Listed:
     whole = options.revision == 0 and not store.strategy.pages_any_version
     if not options.limit or len(entries) < options.limit or whole:
         # What any version will do for is given whole.
-        return Listed(entries, revision)
+        return ListResult(entries, revision)
     page = entries[: options.limit]
-    if len(page) == len(entries) and not _is_followed(store, options.selection, page[-1]):
-        return Listed(entries, revision)
+    if len(page) == len(entries) and not _has_more(store, options.selection, page[-1]):
+        return ListResult(entries, revision)
     remaining = len(entries) - options.limit if options.selection.is_everything else None
-    return Listed(page, revision, Token(revision, _start(_prefix(store, options), page[-1])), remaining)
+    return ListResult(
+        page, revision, Token(revision, _start_key(_build_prefix(store, options), page[-1])), remaining
+    )
 
 
-def _is_followed(store: Store, selection: Selection, last: Entry) -> bool:
+def _has_more(store: Store, selection: Selection, last: Entry) -> bool:
     """Whether anything else stands behind it: upstream looks at none of that once a page is full."""
     fields = selection.fields
     if selection.is_everything or (fields is not None and fields.exact("metadata.name") is not None):
@@ -91,12 +93,12 @@ async def catch_up(store: Store, revision: int | None) -> None:
         raise failure from None
 
 
-def render(store: Store, listed: Listed) -> bytes:
+def render(store: Store, listed: ListResult) -> bytes:
     """The list's JSON, a line."""
     resource = store.resource
     metadata: dict[str, object] = {"resourceVersion": str(listed.revision)}
     if listed.token is not None:
-        metadata["continue"] = listed.token.encoded()
+        metadata["continue"] = listed.token.encode()
         if listed.remaining is not None:
             metadata["remainingItemCount"] = listed.remaining
     top = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
@@ -105,18 +107,20 @@ def render(store: Store, listed: Listed) -> bytes:
     return b"%b%b%b%b]}\n" % (top, orjson.dumps(metadata), opening, items)
 
 
-def _prefix(store: Store, options: ListOptions) -> str:
+def _build_prefix(store: Store, options: ListOptions) -> str:
     """Of all keys that may be listed."""
     prefix, namespace = store.cache.prefix, options.selection.namespace
     return f"{prefix}{namespace}/" if namespace and store.resource.namespaced else prefix
 
 
-def _start(prefix: str, last: Entry) -> str:
+def _start_key(prefix: str, last: Entry) -> str:
     return last.key.removeprefix(prefix) + "\0"
 
 
-async def _from_storage(store: Store, options: ListOptions, revision: int, token: Token | None) -> Listed:
-    prefix, selection = _prefix(store, options), options.selection
+async def _read_from_storage(
+    store: Store, options: ListOptions, revision: int, token: Token | None
+) -> ListResult:
+    prefix, selection = _build_prefix(store, options), options.selection
     after = (prefix + token.start).rstrip("\0") if token else ""
     at = max(revision, 0)
     if at > store.cacher.revision:
@@ -129,7 +133,7 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
             for item in page.items:
                 if item.error:
                     raise status.internal_error(str(UnreadableError(item.key, item.error)))
-                entry = _entry(store, item)
+                entry = _decode_entry(store, item)
                 if selection.matches(entry):
                     found.append(entry)
                     if options.limit and len(found) == options.limit:
@@ -141,7 +145,7 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
         if token is None:
             raise status.expired("The resourceVersion for the provided list is too old.") from None
         failure = status.expired(_EXPIRED)
-        failure.status["metadata"] = {"continue": Token(-1, token.start).encoded()}
+        failure.status["metadata"] = {"continue": Token(-1, token.start).encode()}
         raise failure from None
     except FutureRevisionError:
         raise status.timeout(f"Too large resource version: {revision}", 1) from None
@@ -151,10 +155,10 @@ async def _from_storage(store: Store, options: ListOptions, revision: int, token
     is_full = bool(options.limit) and len(found) >= options.limit
     more = is_full and (page.remaining > 0 or page.items[-1].key != last_seen)
     if not more:
-        return Listed(found, at)
+        return ListResult(found, at)
     remaining = page.remaining if selection.is_everything else None
-    return Listed(found, at, Token(at, _start(prefix, found[-1])), remaining)
+    return ListResult(found, at, Token(at, _start_key(prefix, found[-1])), remaining)
 
 
-def _entry(store: Store, item: Stored) -> Entry:
+def _decode_entry(store: Store, item: Stored) -> Entry:
     return store.cache.source.entry(item.key, item.value, item.revision)

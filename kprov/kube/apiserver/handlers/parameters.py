@@ -10,7 +10,7 @@ from kprov.kube.apiserver.cacher.watcher import Selection
 from kprov.kube.apiserver.handlers.continuation import Token
 from kprov.kube.apiserver.registry.generic import field_managers
 from kprov.kube.apiserver.request import RequestContext, RequestInfo
-from kprov.kube.apiserver.request.query import INT64, all_values, dry_run_errors, is_true, parse_integer
+from kprov.kube.apiserver.request.query import INT64, check_dry_run, is_true, list_values, parse_integer
 from kprov.kube.machinery import field, field_labels, status
 from kprov.kube.machinery.selectors import FieldSelector, LabelSelector, SelectorError
 
@@ -37,7 +37,7 @@ class ListOptions:
     timeout: int = 0
 
 
-def list_options(
+def parse_list_options(
     info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
 ) -> ListOptions:
     """ListOptions of a list, watch or deletecollection.
@@ -52,16 +52,16 @@ def list_options(
     if by_query and initial is None and not match and version in {"", "0"}:
         # What watches without a version always did, in the words that came later.
         initial, match = "true", "NotOlderThan"
-    errors = _watch_errors(match, initial, text) if watch else _list_errors(version, match, initial, text)
+    errors = _check_watch(match, initial, text) if watch else _check_list(version, match, initial, text)
     if errors:
         raise status.invalid(_META, "ListOptions", "", errors)
-    selection = _selection(info, query, gvk)
+    selection = _parse_selection(info, query, gvk)
     token = None
     if text and not watch:
         token = Token.parse(text)
         if version not in {"", "0"}:
             raise status.bad_request("specifying resource version is not allowed when using continue")
-    number = revision(version, listing=not watch)
+    number = parse_revision(version, listing=not watch)
     return ListOptions(
         selection=selection,
         revision=number,
@@ -75,7 +75,7 @@ def list_options(
     )
 
 
-def _list_errors(version: str, match: str, initial: str | None, token: str) -> list[field.FieldError]:
+def _check_list(version: str, match: str, initial: str | None, token: str) -> list[field.FieldError]:
     errors = []
     if match:
         if not version:
@@ -93,7 +93,7 @@ def _list_errors(version: str, match: str, initial: str | None, token: str) -> l
     return errors
 
 
-def _watch_errors(match: str, initial: str | None, token: str) -> list[field.FieldError]:
+def _check_watch(match: str, initial: str | None, token: str) -> list[field.FieldError]:
     errors = []
     if initial is not None and match != _LATER:
         text = f"sendInitialEvents requires setting resourceVersionMatch to {_LATER}"
@@ -109,7 +109,9 @@ def _watch_errors(match: str, initial: str | None, token: str) -> list[field.Fie
     return errors
 
 
-def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None) -> Selection:
+def _parse_selection(
+    info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str, str] | None
+) -> Selection:
     try:
         labels = LabelSelector.parse(query.get("labelSelector", ""))
         fields = FieldSelector.parse(query.get("fieldSelector", ""))
@@ -127,11 +129,11 @@ def _selection(info: RequestInfo, query: Mapping[str, str], gvk: tuple[str, str,
     return Selection(namespace, None if labels.is_empty else labels, None if fields.is_empty else fields)
 
 
-def write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
+def parse_write_options(context: RequestContext, query: Mapping[str, str], kind: str) -> None:
     """DryRun and fieldManager of create, update and patch, into the context. Raises StatusError 422."""
-    dry_run, manager = all_values(query, "dryRun"), query.get("fieldManager", "")
+    dry_run, manager = list_values(query, "dryRun"), query.get("fieldManager", "")
     validation = query.get("fieldValidation", "")
-    errors = [*field_managers.name(manager, "fieldManager"), *dry_run_errors(dry_run)]
+    errors = [*field_managers.name(manager, "fieldManager"), *check_dry_run(dry_run)]
     if validation not in _VALIDATION:
         errors.append(field.not_supported("fieldValidation", validation, _VALIDATION))
     if errors:
@@ -140,7 +142,7 @@ def write_options(context: RequestContext, query: Mapping[str, str], kind: str) 
     context.field_manager = manager
 
 
-def revision(text: str, *, listing: bool = False) -> int | None:
+def parse_revision(text: str, *, listing: bool = False) -> int | None:
     """A resourceVersion as a number, None for "". Raises StatusError 400."""
     if not text:
         return None

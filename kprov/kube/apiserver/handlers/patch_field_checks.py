@@ -23,7 +23,7 @@ Gvk = tuple[str, str, str]
 _OPERATION: Final = {"op", "path", "from", "value"}
 
 
-def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
+def find_warnings(data: bytes, document: Any, content_type: str) -> list[str]:
     """Texts of fields that the patch's own text gives twice, and of those that operations do not have."""
     unknown: set[str] = set()
     if content_type == patch_types.JSON_PATCH and isinstance(document, list):
@@ -35,7 +35,7 @@ def remarks(data: bytes, document: Any, content_type: str) -> list[str]:
     return [f"json patch {text}" for text in found] if content_type == patch_types.JSON_PATCH else found
 
 
-def check(
+def check_fields(
     result: JsonObject,
     gvk: Gvk,
     context: RequestContext,
@@ -56,11 +56,11 @@ def check(
     # Pruning changes it; a refusal is to name all that came of the patch.
     whole = orjson.dumps(result) if shown is None else b""
     try:
-        found = body.identified(result, gvk)
+        found = body.apply_type_meta(result, gvk)
     except ValueError as error:
-        raise _refusal(whole, shown, str(error)) from None
+        raise _invalid_error(whole, shown, str(error)) from None
     except status.StatusError as error:
-        raise _refusal(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
+        raise _invalid_error(whole, shown, error.message.rpartition(f"a {gvk[2]}: ")[2]) from None
     why = None
     if shown is not None:
         # A strategic patch is merged as a document, and read as a type without any JSON.
@@ -69,16 +69,16 @@ def check(
         found = typed_conversion.restore(node, found)
     report = object_schema.builtin().prune(found, gvk, None)
     if report.errors:
-        raise _refusal(whole, shown, why or report.errors[0])
+        raise _invalid_error(whole, shown, why or report.errors[0])
     texts = remarked + report.strict_errors
     if texts and mode == "Strict":
-        raise _refusal(whole, shown, f"strict decoding error: {', '.join(texts)}")
+        raise _invalid_error(whole, shown, f"strict decoding error: {', '.join(texts)}")
     if mode == "Warn":
         context.warnings += texts
     found.setdefault("metadata", {})
     return found
 
 
-def _refusal(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
+def _invalid_error(whole: bytes, shown: Callable[[], Any] | None, why: str) -> status.StatusError:
     text = go_json.printed(shown()) if shown is not None else whole.decode()
     return status.invalid("", "", "", [field.invalid("patch", text, why)])

@@ -39,20 +39,20 @@ def check_type(text: str) -> None:
     # A route takes one of several that stand there, in which its work sees no type.
     if not any(named.partition(";")[0].strip() in _TYPES for named in text.split(",")):
         raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
-    if _named(text) not in _TYPES:
+    if _strip_parameters(text) not in _TYPES:
         raise status.unsupported_media_type(_TYPES)
 
 
 def media_type(request: Request) -> str:
     """Of a patch; it has been checked."""
-    return _named(request.headers.get("Content-Type", ""))
+    return _strip_parameters(request.headers.get("Content-Type", ""))
 
 
-def _named(text: str) -> str:
+def _strip_parameters(text: str) -> str:
     return text.partition(";")[0]
 
 
-def changer(
+def build_change(
     context: RequestContext,
     gvk: Gvk,
     content_type: str,
@@ -66,17 +66,17 @@ def changer(
     """
     validation = query.get("fieldValidation", "")
     if content_type == patch_types.APPLY_YAML:
-        return _applier(context, gvk, data, query, subresource, validation), True
+        return _build_apply(context, gvk, data, query, subresource, validation), True
     if "force" in query:
         error = field.forbidden("force", "may not be specified for non-apply patch")
         raise status.invalid("meta.k8s.io", "PatchOptions", "", [error])
 
-    mode = body.validation_mode(validation)
+    mode = body.parse_validation_mode(validation)
     warned = list(context.warnings)
 
     def change(old: JsonObject | None) -> JsonObject:
         assert old is not None
-        document = _document(data, content_type)
+        document = _decode_patch(data, content_type)
         shown = None
         if content_type == patch_types.STRATEGIC_MERGE_PATCH and document is not None:
             shown = partial(remains, old, document, object_schema.builtin().node(gvk))
@@ -86,15 +86,17 @@ def changer(
             result = patch_types.merge_patch(old, document)
         else:
             result = patch_types.strategic_merge_patch(old, document, gvk)
-        remarked = patch_field_checks.remarks(data, document, content_type) if mode != "Ignore" else []
+        remarked = patch_field_checks.find_warnings(data, document, content_type) if mode != "Ignore" else []
         # A second try is not to warn a second time.
         context.warnings[:] = warned
-        return patch_field_checks.check(result, gvk, context, mode=mode, remarked=remarked, shown=shown)
+        return patch_field_checks.check_fields(
+            result, gvk, context, mode=mode, remarked=remarked, shown=shown
+        )
 
     return change, False
 
 
-def _document(data: bytes, content_type: str) -> Any:
+def _decode_patch(data: bytes, content_type: str) -> Any:
     """A patch that is JSON. Raises StatusError 400."""
     try:
         return go_json.loads(data)
@@ -104,7 +106,7 @@ def _document(data: bytes, content_type: str) -> Any:
         raise status.bad_request(f"{prefix}{error}") from None
 
 
-def _applier(
+def _build_apply(
     context: RequestContext,
     gvk: Gvk,
     data: bytes,
@@ -125,7 +127,7 @@ def _applier(
         )
     _check_kind(document, gvk)
     annotation = last_applied.text_of(document, manager)
-    applied = _typed(context, gvk, document, data, validation)
+    applied = _decode_applied(context, gvk, document, data, validation)
     resource = find(context.info.api_group, context.info.api_version, context.info.resource)
     ignored = reset_fields.of(resource, subresource) if resource is not None else ()
     force = is_true(query.get("force"))
@@ -161,10 +163,12 @@ def _check_kind(document: JsonObject, gvk: Gvk) -> None:
         raise status.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
 
 
-def _typed(context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str) -> JsonObject:
+def _decode_applied(
+    context: RequestContext, gvk: Gvk, document: Any, data: bytes, validation: str
+) -> JsonObject:
     """What is applied, of the fields that its kind has: no mode of validation lets others pass."""
-    mode = body.validation_mode(validation)
-    applied = body.identified(document, gvk)
+    mode = body.parse_validation_mode(validation)
+    applied = body.apply_type_meta(document, gvk)
     refusal = structured_check.refusal(object_schema.builtin().node(gvk), applied, gvk)
     node = object_schema.builtin().node(gvk)
     why = typed_conversion.problem(node, applied)

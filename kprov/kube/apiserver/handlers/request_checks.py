@@ -64,7 +64,7 @@ def check_method(method: str, info: RequestInfo, resource: Resource, tail: str =
         raise metadata.no_namespace()
 
 
-def no_route(path: str) -> Response:
+def answer_unknown_path(path: str) -> Response:
     """The 404 of a path that leads to nothing: below what is served a Status (raised), elsewhere a page."""
     first, _, rest = path.removeprefix("/").partition("/")
     if first == "api" or (first == "apis" and rest.partition("/")[0] in _GROUPS):
@@ -73,7 +73,7 @@ def no_route(path: str) -> Response:
     return Response(status=404, text="404 page not found\n", headers=headers)
 
 
-def asked_seconds(query: Mapping[str, str], most: float) -> float:
+def parse_timeout(query: Mapping[str, str], most: float) -> float:
     """How long a request that ends by itself may take: its `timeout`, a Go duration. Raises StatusError 400.
 
     most: when it asks for more, or for nothing.

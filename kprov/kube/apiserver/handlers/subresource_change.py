@@ -28,7 +28,7 @@ async def read_change(
     if info.verb == "patch":
         data = await body.read(request)
         media_type = patching.media_type(request)
-        change, _ = patching.changer(context, gvk, media_type, data, query, info.subresource)
+        change, _ = patching.build_change(context, gvk, media_type, data, query, info.subresource)
 
         def patch(old: JsonObject) -> JsonObject:
             new = change(old)

@@ -17,13 +17,13 @@ from kprov.kube.apiserver.handlers import (
     parameters,
     patching,
     request_checks,
-    respond,
+    responses,
     subresource_change,
     versioned_view,
     watching,
 )
-from kprov.kube.apiserver.handlers.versioned_view import Served
-from kprov.kube.apiserver.handlers.watch_batching import Rounds
+from kprov.kube.apiserver.handlers.versioned_view import VersionedView
+from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.interfaces import Admission, Attributes
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.metadata import no_namespace
@@ -51,14 +51,14 @@ class Verbs:
         self._registry = registry
         self._admission = admission
         self._handlers = handlers
-        self._rounds = Rounds()
+        self._rounds = WriteBatches()
         #: By the identity of the table's entries: they are large, and hashed for every request.
-        self._served: dict[int, Served | None] = {}
+        self._served: dict[int, VersionedView | None] = {}
 
-    def serves(self, resource: Resource) -> bool:
+    def has_handler(self, resource: Resource) -> bool:
         """Whether there is anything behind a resource of the table."""
         return (
-            versioned_view.find(self._registry, resource) is not None
+            versioned_view.find_view(self._registry, resource) is not None
             or (resource.group, resource.plural, "") in self._handlers
         )
 
@@ -69,20 +69,20 @@ class Verbs:
         info = context.info
         resource = find(info.api_group, info.api_version, info.resource)
         if resource is None:
-            return request_checks.no_route(info.path)
+            return request_checks.answer_unknown_path(info.path)
         request_checks.check_method(request.method, info, resource, tail)
         if info.subresource in request_checks.CONNECT:
             request_checks.check_connection(query)
         elif info.verb == "patch":
             patching.check_type(request.headers.get("Content-Type", ""))
-        request.place = ""
+        request.metrics_label = ""
         deprecated = deprecated_resources.WARNINGS.get((resource.group, resource.plural))
         if deprecated:
             context.warnings += deprecated
             context.annotate("k8s.io/deprecated", "true")
         if info.subresource and info.subresource not in _OWN_SUBRESOURCES:
             return await self._subresource(request, context, resource, query, tail)
-        view = self._find(resource)
+        view = self._find_view(resource)
         if view is None:
             return await self._subresource(request, context, resource, query, tail)
         if info.verb == "get":
@@ -91,69 +91,73 @@ class Verbs:
             return await self._list_or_watch(request, context, view, query)
         return await self._write(request, context, view, query)
 
-    def _find(self, resource: Resource) -> Served | None:
+    def _find_view(self, resource: Resource) -> VersionedView | None:
         try:
             return self._served[id(resource)]
         except KeyError:
-            found = self._served[id(resource)] = versioned_view.find(self._registry, resource)
+            found = self._served[id(resource)] = versioned_view.find_view(self._registry, resource)
             return found
 
     async def _get(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> Answer:
         info, store = context.info, view.store
-        form = negotiation.of(request, query)
-        await listing.catch_up(store, parameters.revision(query.get("resourceVersion", "")))
+        form = negotiation.negotiate(request, query)
+        await listing.catch_up(store, parameters.parse_revision(query.get("resourceVersion", "")))
         entry = store.cache.get(keys.key(store.resource, info.namespace, info.name))
         if entry is None:
             raise store.missing(info.namespace, info.name)
         if form is _PLAIN and view.is_stored:
-            response = respond.raw(b"%b%b\n" % (store.cache.head, entry.tail), context.warnings)
-            return await respond.compressed(request, response)
+            response = responses.build_raw(b"%b%b\n" % (store.cache.head, entry.tail), context.warnings)
+            return await responses.compress(request, response)
         include = query.get("includeObject", "")
-        obj = respond.formed(view.resource, view.shown(entry, form), form, include, view.outgoing)
-        response = respond.document(obj, form, warnings=context.warnings)
-        return await respond.compressed(request, response)
+        obj = responses.convert_form(
+            view.resource, view.convert_entry(entry, form), form, include, view.to_client
+        )
+        response = responses.build_document(obj, form, warnings=context.warnings)
+        return await responses.compress(request, response)
 
     async def _list_or_watch(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> Answer:
-        form = negotiation.of(request, query, is_list=True)
-        options = parameters.list_options(context.info, query, view.resource.gvk)
+        form = negotiation.negotiate(request, query, is_list=True)
+        options = parameters.parse_list_options(context.info, query, view.resource.gvk)
         include = query.get("includeObject", "")
-        respond.check_include(form, include)
+        responses.check_include(form, include)
         if context.info.verb == "watch":
             return await watching.serve(request, view, options, form, include, self._rounds)
-        listed = await listing.find(view.store, options)
+        listed = await listing.read_list(view.store, options)
         if form is _PLAIN and view.is_stored:
-            response = respond.raw(listing.render(view.store, listed), context.warnings)
-            return await respond.compressed(request, response)
+            response = responses.build_raw(listing.render(view.store, listed), context.warnings)
+            return await responses.compress(request, response)
         document = self._list_document(view, listed, form, include)
-        response = respond.document(document, form, warnings=context.warnings)
-        return await respond.compressed(request, response)
+        response = responses.build_document(document, form, warnings=context.warnings)
+        return await responses.compress(request, response)
 
-    def _list_document(self, view: Served, listed: listing.Listed, form: Form, include: str) -> JsonObject:
+    def _list_document(
+        self, view: VersionedView, listed: listing.ListResult, form: Form, include: str
+    ) -> JsonObject:
         resource = view.resource
         metadata: JsonObject = {"resourceVersion": str(listed.revision)}
         if listed.token is not None:
-            metadata["continue"] = listed.token.encoded()
+            metadata["continue"] = listed.token.encode()
             if listed.remaining is not None:
                 metadata["remainingItemCount"] = listed.remaining
-        objects = (view.shown(entry, form) for entry in listed.entries)
+        objects = (view.convert_entry(entry, form) for entry in listed.entries)
         if form.kind == "Table":
             table = printer_tables.table(
-                resource, objects, metadata, include or "Metadata", shown=view.outgoing
+                resource, objects, metadata, include or "Metadata", shown=view.to_client
             )
-            return respond.versioned(table, form.version)
+            return responses.convert_table(table, form.version)
         listed_as = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": metadata}
         if form.kind:
-            return respond.formed(resource, listed_as | {"items": objects}, form, include)
-        return listed_as | {"items": [_item(obj) for obj in objects]}
+            return responses.convert_form(resource, listed_as | {"items": objects}, form, include)
+        return listed_as | {"items": [_strip_type_meta(obj) for obj in objects]}
 
     async def _write(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> Answer:
-        form = negotiation.of(request, query)
+        form = negotiation.negotiate(request, query)
         info = context.info
         code = 200
         if info.verb == "create":
@@ -169,51 +173,51 @@ class Verbs:
             obj, code = await self._delete(request, context, view, query)
         else:
             obj = await self._delete_collection(request, context, view, query)
-        obj = respond.formed(view.resource, obj, form, query.get("includeObject", ""))
-        response = respond.document(obj, form, code=code, warnings=context.warnings)
-        return await respond.compressed(request, response)
+        obj = responses.convert_form(view.resource, obj, form, query.get("includeObject", ""))
+        response = responses.build_document(obj, form, code=code, warnings=context.warnings)
+        return await responses.compress(request, response)
 
     async def _create(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> JsonObject:
-        parameters.write_options(context, query, "CreateOptions")
-        obj = await _object(request, context, view.resource.gvk, query)
-        made = await view.store.create(context, context.info.namespace, view.incoming(obj))
-        return view.outgoing(made)
+        parameters.parse_write_options(context, query, "CreateOptions")
+        obj = await _read_object(request, context, view.resource.gvk, query)
+        made = await view.store.create(context, context.info.namespace, view.to_stored(obj))
+        return view.to_client(made)
 
     async def _update(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> tuple[JsonObject, bool]:
         info = context.info
-        parameters.write_options(context, query, "UpdateOptions")
-        obj = await _object(request, context, view.resource.gvk, query)
+        parameters.parse_write_options(context, query, "UpdateOptions")
+        obj = await _read_object(request, context, view.resource.gvk, query)
         identity.check(obj, info)
-        copy = _copyable(obj)
+        copy = _build_copier(obj)
         made, created = await view.store.update(
             context,
             info.namespace,
             info.name,
-            lambda _: view.incoming(copy()),
+            lambda _: view.to_stored(copy()),
             subresource=info.subresource,
             create=view.store.strategy.allow_create_on_update and not info.subresource,
         )
-        return view.outgoing(made), created
+        return view.to_client(made), created
 
     async def _patch(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> tuple[JsonObject, bool]:
         info = context.info
-        parameters.write_options(context, query, "PatchOptions")
+        parameters.parse_write_options(context, query, "PatchOptions")
         data = await body.read(request)
-        change, creates = patching.changer(
+        change, creates = patching.build_change(
             context, view.resource.gvk, patching.media_type(request), data, query, info.subresource
         )
 
         def changed(old: JsonObject | None) -> JsonObject:
-            shown = None if old is None else view.outgoing(old)
+            shown = None if old is None else view.to_client(old)
             new = change(shown)
             identity.check(new, info)
-            return view.applied(old, shown, new) if context.applied else view.incoming(new)
+            return view.merge_applied(old, shown, new) if context.applied else view.to_stored(new)
 
         made, created = await view.store.update(
             context,
@@ -223,13 +227,13 @@ class Verbs:
             subresource=info.subresource,
             create=creates and not info.subresource,
         )
-        return view.outgoing(made), created
+        return view.to_client(made), created
 
     async def _delete(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> tuple[JsonObject, int]:
         info, store = context.info, view.store
-        options, context.dry_run = await _delete_options(request, query)
+        options, context.dry_run = await _read_delete_options(request, query)
         reason = store.strategy.deletion_refusal(info.name)
         if reason:
             raise status.forbidden(view.resource, info.name, reason)
@@ -237,18 +241,18 @@ class Verbs:
         obj, gone = await store.delete(context, info.namespace, info.name, options)
         if not gone or store.strategy.returns_deleted:
             # Who asked for its dependents to go, too, is told that this takes time; others never were.
-            return view.outgoing(obj), 202 if not gone and options.orphan_dependents is False else 200
+            return view.to_client(obj), 202 if not gone and options.orphan_dependents is False else 200
         details = {"name": info.name, "group": view.resource.group, "kind": view.resource.plural}
         uid = obj["metadata"].get("uid", "")
         return status.success({key: value for key, value in (details | {"uid": uid}).items() if value}), 200
 
     async def _delete_collection(
-        self, request: Request, context: RequestContext, view: Served, query: Mapping[str, str]
+        self, request: Request, context: RequestContext, view: VersionedView, query: Mapping[str, str]
     ) -> JsonObject:
         store = view.store
-        selected = parameters.list_options(context.info, query, view.resource.gvk)
-        options, context.dry_run = await _delete_options(request, query)
-        listed = await listing.find(store, selected)
+        selected = parameters.parse_list_options(context.info, query, view.resource.gvk)
+        options, context.dry_run = await _read_delete_options(request, query)
+        listed = await listing.read_list(store, selected)
         if listed.entries and context.info.in_namespace and not context.info.namespace:
             raise no_namespace()
         for entry in listed.entries:
@@ -277,18 +281,18 @@ class Verbs:
         if info.subresource not in _OTHER_ANSWERS:
             # Before anything is done: who cannot read the answer has done nothing.
             transforms, is_list = _has_tables(resource, info.subresource), info.verb in {"list", "watch"}
-            form = negotiation.of(request, query, transforms=transforms, is_list=is_list)
+            form = negotiation.negotiate(request, query, transforms=transforms, is_list=is_list)
         elif info.subresource == "log":
             accept = request.headers.get("Accept") or "*/*"
             negotiation.check_route(accept, ("text/plain", negotiation.JSON, negotiation.YAML))
         kinds = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
         if info.verb in kinds and info.subresource not in request_checks.CONNECT:
-            parameters.write_options(context, query, kinds[info.verb])
+            parameters.parse_write_options(context, query, kinds[info.verb])
         target = subresource or resource
         gvk = (target.group, target.version, target.kind)
 
         async def read_object() -> JsonObject:
-            return await _object(request, context, gvk, query)
+            return await _read_object(request, context, gvk, query)
 
         async def read_change() -> Change:
             return await subresource_change.read_change(request, context, gvk, query, read_object)
@@ -325,8 +329,8 @@ class Verbs:
         )
         if not isinstance(result, Reply):
             return result
-        obj = respond.formed(resource, result.obj, form, query.get("includeObject", ""))
-        return respond.document(obj, form, code=result.status, warnings=context.warnings)
+        obj = responses.convert_form(resource, result.obj, form, query.get("includeObject", ""))
+        return responses.build_document(obj, form, code=result.status, warnings=context.warnings)
 
 
 _PLAIN: Final = negotiation.PLAIN
@@ -337,12 +341,12 @@ def _has_tables(resource: Resource, subresource: str) -> bool:
     return "get" in resource.verbs if not subresource else subresource == "scale"
 
 
-def _item(obj: JsonObject) -> JsonObject:
+def _strip_type_meta(obj: JsonObject) -> JsonObject:
     """An item of a list says its kind by the list's."""
     return {name: value for name, value in obj.items() if name not in {"kind", "apiVersion"}}
 
 
-def _copyable(obj: JsonObject) -> Any:
+def _build_copier(obj: JsonObject) -> Any:
     """Gives a new copy at each call: a second try must not see what the first made of it."""
     import orjson
 
@@ -350,16 +354,16 @@ def _copyable(obj: JsonObject) -> Any:
     return lambda: orjson.loads(data)
 
 
-async def _object(
+async def _read_object(
     request: Request, context: RequestContext, gvk: tuple[str, str, str], query: Mapping[str, str]
 ) -> JsonObject:
     content_type = body.media_type(request)
     # Before the body is asked for: its client may wait for leave to send it.
     body.check_type(content_type)
     data = await body.read(request)
-    document = body.typed(data, content_type, gvk)
-    return body.check(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
+    document = body.decode_object(data, content_type, gvk)
+    return body.check_fields(document, gvk, context, query.get("fieldValidation", ""), data, content_type)
 
 
-async def _delete_options(request: Request, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
+async def _read_delete_options(request: Request, query: Mapping[str, str]) -> tuple[DeleteOptions, bool]:
     return delete_options.parse(query, await body.read(request), body.media_type(request))

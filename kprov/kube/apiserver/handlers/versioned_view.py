@@ -16,7 +16,7 @@ from kprov.kube.machinery.resources import Resource
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class VersionedView:
     """`conversion` is None for nearly all: the store's bytes are the client's."""
 
     store: Store
@@ -28,46 +28,46 @@ class Served:
         """Whether objects go to clients as they are stored."""
         return self.conversion is None
 
-    def object(self, entry: Entry) -> JsonObject:
+    def decode_entry(self, entry: Entry) -> JsonObject:
         """A fresh dict of a cache entry, in the client's version."""
-        return self.outgoing(self.store.cache.object(entry))
+        return self.to_client(self.store.cache.object(entry))
 
-    def shown(self, entry: Entry, form: Form) -> JsonObject:
+    def convert_entry(self, entry: Entry, form: Form) -> JsonObject:
         """What the client's form is made of: tables and metadata come from the object as it is stored."""
         obj = self.store.cache.object(entry)
-        return obj if form.kind else self.outgoing(obj)
+        return obj if form.kind else self.to_client(obj)
 
-    def incoming(self, obj: JsonObject) -> JsonObject:
+    def to_stored(self, obj: JsonObject) -> JsonObject:
         """From the client's version to the stored one."""
         return obj if self.conversion is None else self.conversion.to_stored(obj)
 
-    def applied(self, old: JsonObject | None, shown: JsonObject | None, obj: JsonObject) -> JsonObject:
+    def merge_applied(self, old: JsonObject | None, shown: JsonObject | None, obj: JsonObject) -> JsonObject:
         """What comes of an apply, stored. old, shown: what was there, as stored and as a client sees it.
 
         An apply that changes owners only leaves the rest as it is stored: the way through another version
         may bring it into another order.
         """
         if self.conversion is None or old is None or shown is None:
-            return self.incoming(obj)
+            return self.to_stored(obj)
         if without_managed_fields(shown) != without_managed_fields(obj):
-            return self.incoming(obj)
+            return self.to_stored(obj)
         kept = without_managed_fields(old)
         if "managedFields" in obj["metadata"]:
             kept["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
         return kept
 
-    def outgoing(self, obj: JsonObject) -> JsonObject:
+    def to_client(self, obj: JsonObject) -> JsonObject:
         """From the stored version to the client's; a Status stays one."""
         if self.conversion is None or obj.get("kind") != self.store.resource.kind:
             return obj
         return self.conversion.to_served(obj)
 
 
-def find(registry: Registry, resource: Resource) -> Served | None:
+def find_view(registry: Registry, resource: Resource) -> VersionedView | None:
     """None: nothing of that resource is stored."""
     conversion = conversions.conversion(resource)
     stored = resource if conversion is None else conversions.stored(resource)
     store = registry.stores.get(stored)
     if store is None:
         return None
-    return Served(store if conversion is None else store.asked_as(resource), resource, conversion)
+    return VersionedView(store if conversion is None else store.asked_as(resource), resource, conversion)

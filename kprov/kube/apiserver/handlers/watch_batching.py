@@ -18,12 +18,12 @@ LONGEST: Final = 1 / 60
 SAVED: Final = 4 * LONGEST
 
 
-class Waiting(Protocol):
+class Flushable(Protocol):
     def flush(self) -> None:
         """Write what has come."""
 
 
-class Rounds:
+class WriteBatches:
     """All watches of a process are written to together, in rounds.
 
     A write costs both sides the same for one event as for ten (TLS, system calls, the client's wake-up).
@@ -41,20 +41,20 @@ class Rounds:
         self._clock = clock
         self._cost = cost
         self._next = 0.0
-        self._waiting: list[Waiting] = []
+        self._waiting: list[Flushable] = []
 
-    def join(self, waiting: Waiting) -> None:
+    def add(self, waiting: Flushable) -> None:
         """Have it flushed, once, in the next round."""
         self._waiting.append(waiting)
         if len(self._waiting) == 1:
             loop = asyncio.get_running_loop()
             rest = self._next - self._clock()
             if rest > 0:
-                loop.call_later(rest, self._write)
+                loop.call_later(rest, self._flush)
             else:
-                loop.call_soon(self._write)
+                loop.call_soon(self._flush)
 
-    def _write(self) -> None:
+    def _flush(self) -> None:
         begin = self._cost()
         round_, self._waiting = self._waiting, []
         for waiting in round_:

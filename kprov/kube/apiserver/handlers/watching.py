@@ -11,12 +11,12 @@ import orjson
 
 from kprov.kube.apiserver.cacher.entry import Entry, Event
 from kprov.kube.apiserver.cacher.watcher import Watcher
-from kprov.kube.apiserver.handlers import respond
+from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.handlers.bookmarks import Bookmarks
 from kprov.kube.apiserver.handlers.listing import catch_up
 from kprov.kube.apiserver.handlers.parameters import ListOptions
-from kprov.kube.apiserver.handlers.versioned_view import Served
-from kprov.kube.apiserver.handlers.watch_batching import Rounds
+from kprov.kube.apiserver.handlers.versioned_view import VersionedView
+from kprov.kube.apiserver.handlers.watch_batching import WriteBatches
 from kprov.kube.apiserver.registry.generic.store import Store
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.apiserver.request.negotiation import Form
@@ -39,7 +39,7 @@ _INITIAL_END: Final = {"k8s.io/initial-events-end": "true"}
 class _Encoder:
     """Events of one watch as lines; the shared bytes where the client takes objects as they are."""
 
-    def __init__(self, view: Served, form: Form, include_object: str) -> None:
+    def __init__(self, view: VersionedView, form: Form, include_object: str) -> None:
         self._view = view
         self._form = form
         self._include = include_object or "Metadata"
@@ -48,37 +48,37 @@ class _Encoder:
         #: No event is a list: as upstream, the first one that there would be ends the watch, without a word.
         self.is_mute = form.kind == "PartialObjectMetadataList"
 
-    def added(self, entry: Entry) -> bytes:
+    def encode_added(self, entry: Entry) -> bytes:
         if self.is_plain:
             return b'{"type":"ADDED","object":%b%b}\n' % (self._view.store.cache.head, entry.tail)
-        return self.made("ADDED", self._view.shown(entry, self._form))
+        return self.encode_object("ADDED", self._view.convert_entry(entry, self._form))
 
-    def event(self, event: Event, type_: str) -> bytes:
+    def encode_event(self, event: Event, type_: str) -> bytes:
         line = event.line(type_)
         if self.is_plain:
             return line
         obj = orjson.loads(line)["object"]
         if not self._form.kind:
-            obj = self._view.outgoing(obj)
-        return self.made(type_, obj)
+            obj = self._view.to_client(obj)
+        return self.encode_object(type_, obj)
 
-    def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
+    def encode_bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> bytes:
         resource = self._view.resource
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if annotations:
             metadata["annotations"] = annotations
-        return self.made(
+        return self.encode_object(
             "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
         )
 
-    def made(self, type_: str, obj: dict[str, Any]) -> bytes:
+    def encode_object(self, type_: str, obj: dict[str, Any]) -> bytes:
         if self._form.kind == "Table":
-            obj = self._table(obj)
+            obj = self._convert_table(obj)
         elif self._form.kind:
             obj = printer_tables.partial_metadata(obj) | {"apiVersion": f"meta.k8s.io/{self._form.version}"}
         return go_json.dumps({"type": type_, "object": obj}) + b"\n"
 
-    def _table(self, obj: dict[str, Any]) -> dict[str, Any]:
+    def _convert_table(self, obj: dict[str, Any]) -> dict[str, Any]:
         columns: list[dict[str, Any]] | None = [] if self._columns_sent else None
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"]}
         # A bookmark has no name, of which cells are made.
@@ -91,12 +91,12 @@ class _Encoder:
         elif self._include == "Object":
             # A bookmark is of the client's version already.
             served = obj["apiVersion"] == self._view.resource.api_version
-            made["rows"][0]["object"] = obj if served else self._view.outgoing(obj)
+            made["rows"][0]["object"] = obj if served else self._view.to_client(obj)
         self._columns_sent = True
-        return respond.versioned(made, self._form.version)
+        return responses.convert_table(made, self._form.version)
 
 
-def _error_line(failure: status.StatusError) -> bytes:
+def _encode_error(failure: status.StatusError) -> bytes:
     return go_json.dumps({"type": "ERROR", "object": failure.status}) + b"\n"
 
 
@@ -104,7 +104,7 @@ class _HttpSink:
     """Writes to the connection whatever came in since it did, when its round comes."""
 
     def __init__(
-        self, response: Stream, transport: asyncio.Transport, encoder: _Encoder, rounds: Rounds
+        self, response: Stream, transport: asyncio.Transport, encoder: _Encoder, rounds: WriteBatches
     ) -> None:
         self._response = response
         self._transport = transport
@@ -117,22 +117,22 @@ class _HttpSink:
         if self._encoder.is_mute:
             self._finish()
         else:
-            self.line(self._encoder.event(event, type_))
+            self.write_line(self._encoder.encode_event(event, type_))
 
     def bookmark(self, revision: int) -> None:
         if self._encoder.is_mute:
             self._finish()
         else:
-            self.line(self._encoder.bookmark(revision))
+            self.write_line(self._encoder.encode_bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
-            self.line(_error_line(status.expired(expired)))
+            self.write_line(_encode_error(status.expired(expired)))
         self._finish()
 
-    def line(self, data: bytes) -> None:
+    def write_line(self, data: bytes) -> None:
         if not self._pending:
-            self._rounds.join(self)
+            self._rounds.add(self)
         self._pending.append(data)
 
     def flush(self) -> None:
@@ -160,28 +160,28 @@ class _WebSocketSink:
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def event(self, event: Event, type_: str) -> None:
-        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.event(event, type_))
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_event(event, type_))
 
     def bookmark(self, revision: int) -> None:
-        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.bookmark(revision))
+        self.lines.put_nowait(None if self._encoder.is_mute else self._encoder.encode_bookmark(revision))
 
     def end(self, expired: str) -> None:
         if expired:
-            self.lines.put_nowait(_error_line(status.expired(expired)))
+            self.lines.put_nowait(_encode_error(status.expired(expired)))
         self.lines.put_nowait(None)
 
 
 async def serve(
     request: Request,
-    view: Served,
+    view: VersionedView,
     options: ListOptions,
     form: Form,
     include_object: str,
-    rounds: Rounds,
+    rounds: WriteBatches,
 ) -> Answer:
     """Answer until the timeout, the client's or the server's end. rounds: of all watches."""
     if form.media_type == negotiation.YAML:
-        raise negotiation.refused((f"{negotiation.JSON};stream=watch",))
+        raise negotiation.not_acceptable_error((f"{negotiation.JSON};stream=watch",))
     store = view.store
     encoder = _Encoder(view, form, include_object)
     seconds = options.timeout or MINIMUM_SECONDS * (1 + random.random())  # noqa: S311  spreads reconnects
@@ -198,7 +198,7 @@ async def serve(
     return await _serve_http(request, store, options, encoder, rounds, seconds, failure)
 
 
-def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
+def _start_watch(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watcher) -> list[bytes]:
     """Lines to send first; from here on the watcher gets events. Raises StatusError 410: it cannot start.
 
     Nothing may be awaited in between: an event would be lost or sent twice.
@@ -206,9 +206,9 @@ def _start(store: Store, options: ListOptions, encoder: _Encoder, watcher: Watch
     watcher.after = store.cacher.revision
     lines: list[bytes] = []
     if options.send_initial_events:
-        lines = [encoder.added(entry) for entry in store.cache.select(options.selection)]
+        lines = [encoder.encode_added(entry) for entry in store.cache.select(options.selection)]
         if options.bookmarks and options.marks_initial_end:
-            lines.append(encoder.bookmark(watcher.after, _INITIAL_END))
+            lines.append(encoder.encode_bookmark(watcher.after, _INITIAL_END))
     elif options.revision:
         past = store.cache.history_after(options.revision)
         if past is None:
@@ -229,7 +229,7 @@ async def _serve_http(
     store: Store,
     options: ListOptions,
     encoder: _Encoder,
-    rounds: Rounds,
+    rounds: WriteBatches,
     seconds: float,
     failure: status.StatusError | None,
 ) -> Answer:
@@ -243,12 +243,12 @@ async def _serve_http(
     try:
         if failure is not None:
             raise failure
-        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else []
     except status.StatusError as error:
-        await response.write(_error_line(error))
+        await response.write(_encode_error(error))
         return response
     for line in lines:
-        sink.line(line)
+        sink.write_line(line)
     bookmarks = Bookmarks(store.cacher, watcher, seconds)
     try:
         with contextlib.suppress(TimeoutError):
@@ -281,9 +281,9 @@ async def _serve_websocket(
     try:
         if failure is not None:
             raise failure
-        lines = _start(store, options, encoder, watcher) if seconds > 0 else []
+        lines = _start_watch(store, options, encoder, watcher) if seconds > 0 else []
     except status.StatusError as error:
-        await socket.send_text(_error_line(error).decode())
+        await socket.send_text(_encode_error(error).decode())
         await socket.close()
         return socket.stream
     bookmarks = Bookmarks(store.cacher, watcher, seconds)

@@ -49,7 +49,7 @@ async def read(request: Request) -> bytes:
     """The whole body; as upstream, whatever Content-Encoding says. Raises StatusError 413 above the limit."""
     length = request.content_length
     if length is not None and length > MAX_BYTES:
-        raise _too_large()
+        raise _too_large_error()
     if length is not None and length == 0:
         return b""
     pieces, size = [], 0
@@ -57,7 +57,7 @@ async def read(request: Request) -> bytes:
         async for piece in request.body.iter_any():
             size += len(piece)
             if size > MAX_BYTES:
-                raise _too_large()
+                raise _too_large_error()
             pieces.append(piece)
     except BrokenBodyError as error:
         raise status.bad_request(str(error)) from None
@@ -68,7 +68,7 @@ async def read(request: Request) -> bytes:
     return data
 
 
-def _too_large() -> status.StatusError:
+def _too_large_error() -> status.StatusError:
     return status.request_entity_too_large(f"limit is {MAX_BYTES}")
 
 
@@ -77,11 +77,11 @@ def media_type(request: Request) -> str:
     text = request.headers.get("Content-Type", "")
     if not text:
         return JSON
-    return _parsed_media_type(text)
+    return _parse_media_type(text)
 
 
 @lru_cache(maxsize=256)
-def _parsed_media_type(text: str) -> str:
+def _parse_media_type(text: str) -> str:
     """As Go's mime.ParseMediaType: a parameter that is none makes the whole malformed."""
     named, *rest = text.split(";")
     named = named.strip().lower()
@@ -102,12 +102,12 @@ def check_type(content_type: str) -> None:
 def decode(data: bytes, content_type: str) -> Any:
     """Any document. Raises StatusError 415 for other types, 400 for a body that is none."""
     try:
-        return _decoded(data, content_type)
+        return _decode(data, content_type)
     except ValueError as error:
         raise status.bad_request(str(error)) from None
 
 
-def _decoded(data: bytes, content_type: str) -> Any:
+def _decode(data: bytes, content_type: str) -> Any:
     """Raises StatusError 415, and ValueError with upstream's text."""
     if content_type == JSON:
         try:
@@ -129,17 +129,17 @@ def from_yaml(data: bytes) -> Any:
         raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
 
 
-def typed(data: bytes, content_type: str, gvk: Gvk) -> JsonObject:
+def decode_object(data: bytes, content_type: str, gvk: Gvk) -> JsonObject:
     """What a body of that kind says. Raises StatusError 400, 415."""
     try:
-        found = _decoded(data, content_type)
-        return of_kind({} if found is None else found, gvk)
+        found = _decode(data, content_type)
+        return check_type_meta({} if found is None else found, gvk)
     except ValueError as error:
-        text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summary(data)})"
+        text = f"the object provided is unrecognized (must be of type {gvk[2]}): {error} ({_summarize(data)})"
         raise status.bad_request(text) from None
 
 
-def _summary(data: bytes) -> str:
+def _summarize(data: bytes) -> str:
     if not data:
         return "<empty>"
     begin = data[:_SHOWN_BYTES]
@@ -147,7 +147,7 @@ def _summary(data: bytes) -> str:
     return text if len(data) <= _SHOWN_BYTES else f"{text} ..."
 
 
-def check(
+def check_fields(
     obj: JsonObject,
     gvk: Gvk,
     context: RequestContext,
@@ -161,7 +161,7 @@ def check(
 
     validation: the fieldValidation parameter; data: what it was made of, for duplicate fields.
     """
-    mode = validation_mode(validation)
+    mode = parse_validation_mode(validation)
     if mode == "Ignore":
         data = None
     report = object_schema.builtin().prune(obj, gvk, data if content_type == JSON else None)
@@ -172,12 +172,12 @@ def check(
         raise status.bad_request(refusal)
     if mode == "Warn":
         context.warnings += report.warnings
-    named = _named(obj, gvk)
+    named = _set_type_meta(obj, gvk)
     named.setdefault("metadata", {})
     return named
 
 
-def validation_mode(validation: str) -> str:
+def parse_validation_mode(validation: str) -> str:
     """The fieldValidation parameter: Ignore, Warn (the default) or Strict. Raises StatusError 422."""
     if validation not in _VALIDATION:
         error = field.not_supported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"])
@@ -185,12 +185,12 @@ def validation_mode(validation: str) -> str:
     return validation or "Warn"
 
 
-def identified(obj: Any, gvk: Gvk) -> JsonObject:
+def apply_type_meta(obj: Any, gvk: Gvk) -> JsonObject:
     """The object with kind and version; where it lacks them they are those of the path. Raises as of_kind."""
-    return _named(of_kind(obj, gvk), gvk)
+    return _set_type_meta(check_type_meta(obj, gvk), gvk)
 
 
-def of_kind(obj: Any, gvk: Gvk) -> JsonObject:
+def check_type_meta(obj: Any, gvk: Gvk) -> JsonObject:
     """The same object, which says that it is of that kind or says nothing.
 
     Raises ValueError for what cannot be told, StatusError 400 where it says that it is of another kind.
@@ -204,12 +204,12 @@ def of_kind(obj: Any, gvk: Gvk) -> JsonObject:
     if found_version.count("/") > 1:
         raise ValueError(f"unexpected GroupVersion string: {found_version}")
     if (found_kind, found_version) != (kind, expected):
-        raise status.bad_request(kind_mismatch.refusal(found_version, found_kind, gvk))
+        raise status.bad_request(kind_mismatch.describe_mismatch(found_version, found_kind, gvk))
     found: JsonObject = obj
     return found
 
 
-def _named(obj: JsonObject, gvk: Gvk) -> JsonObject:
+def _set_type_meta(obj: JsonObject, gvk: Gvk) -> JsonObject:
     obj["kind"], obj["apiVersion"] = gvk[2], api_version(*gvk[:2])
     return obj
 

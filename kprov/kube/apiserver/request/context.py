@@ -29,7 +29,7 @@ class UserInfo:
     #: What its credentials gave rise to, None for nothing.
     remarks: Remarks | None = field(default=None, compare=False, repr=False)
 
-    def document(self) -> dict[str, Any]:
+    def to_document(self) -> dict[str, Any]:
         """authentication.k8s.io/v1 UserInfo, empty fields left out."""
         shown: dict[str, Any] = {"username": self.name} if self.name else {}
         if self.uid:

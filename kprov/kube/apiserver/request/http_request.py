@@ -47,17 +47,26 @@ class AuditRecord(Protocol):
     body: bytes
     content_type: str
 
-    def started(self, code: int) -> None:
+    def write_response_started(self, code: int) -> None:
         """Stage ResponseStarted, for long-running requests."""
 
-    def panicked(self, text: str) -> None:
+    def write_panic(self, text: str) -> None:
         """Stage Panic."""
 
 
 class Request(http11.Request):
     """`audit`: None when nothing of it is recorded. `ticket`: None for what no flow schema is asked about."""
 
-    __slots__ = ("_audit_id", "audit", "begun", "is_long", "place", "seat", "ticket", "warnings")
+    __slots__ = (
+        "_audit_id",
+        "audit",
+        "is_long",
+        "long_answer",
+        "metrics_label",
+        "seat",
+        "ticket",
+        "warnings",
+    )
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
@@ -71,9 +80,9 @@ class Request(http11.Request):
         #: A watch or a connection: it is answered long before it ends.
         self.is_long = False
         #: Of such a one the answer, from its head on.
-        self.begun: Answer | None = None
+        self.long_answer: Answer | None = None
         #: What metrics count it as: "" for one of a resource, else the name of what is none; None: nothing.
-        self.place: str | None = None
+        self.metrics_label: str | None = None
 
     @property
     def audit_id(self) -> str:
@@ -86,7 +95,7 @@ class Request(http11.Request):
         """Called before an answer's head is sent, whoever sends it."""
         headers = answer.headers
         if self.is_long:
-            self.begun = answer
+            self.long_answer = answer
         ticket = self.ticket
         if ticket is not None:
             headers[SCHEMA_UID] = ticket.schema_uid
@@ -97,10 +106,10 @@ class Request(http11.Request):
             headers.add("Warning", f'299 - "{text}"')
         headers[AUDIT_ID] = self.audit_id
         if self.audit is not None and self.is_long:
-            self.audit.started(answer.status)
+            self.audit.write_response_started(answer.status)
 
 
-def readable(text: str) -> str:
+def replace_invalid_utf8(text: str) -> str:
     """A header's value with bytes that are no UTF-8 replaced."""
     if text.isascii():
         return text

@@ -39,11 +39,11 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> tuple[RequestInfo
     watch, fields = (query.get("watch"), query.get("fieldSelector")) if query else (None, None)
     if len(path) + len(fields or "") > _SHORT:
         return _parse(method, path, watch, fields)
-    return _remembered(method, path, watch, fields)
+    return _parse_cached(method, path, watch, fields)
 
 
 @lru_cache(_REMEMBERED)
-def _remembered(method: str, path: str, watch: str | None, fields: str | None) -> tuple[RequestInfo, str]:
+def _parse_cached(method: str, path: str, watch: str | None, fields: str | None) -> tuple[RequestInfo, str]:
     return _parse(method, path, watch, fields)
 
 
@@ -85,7 +85,7 @@ def _parse(method: str, path: str, watch: str | None, selector: str | None) -> t
             verb = "watch" if is_true(watch) else "list"
         elif verb == "delete":
             verb = "deletecollection"
-    fields = _selected(selector) if verb in _SELECTING and selector is not None else ()
+    fields = _parse_field_terms(selector) if verb in _SELECTING and selector is not None else ()
     info = RequestInfo(
         path=whole,
         verb=verb,
@@ -110,7 +110,7 @@ def is_watch_path(info: RequestInfo) -> bool:
     return info.verb == "watch" and info.path.startswith(f"{group}/{info.api_version}/watch/")
 
 
-def _selected(text: str) -> tuple[tuple[str, str], ...]:
+def _parse_field_terms(text: str) -> tuple[tuple[str, str], ...]:
     """The equality terms of the field selector; one that cannot be read is refused later."""
     try:
         selector = FieldSelector.parse(text)

@@ -20,11 +20,15 @@ _CORE: Final = {"Status", "List", "APIGroup", "APIGroupList", "APIResourceList",
 _PACKAGES: Final = {"": "core", "events.k8s.io": "core", "internal.apiserver.k8s.io": "apiserverinternal"}
 
 
-def refusal(found_version: str, found_kind: str, gvk: Gvk) -> str:
+def describe_mismatch(found_version: str, found_kind: str, gvk: Gvk) -> str:
     """The text of the 400; found_version is an apiVersion, gvk the kind that the path is of."""
     group, version, kind = gvk
     found_group, short = split_api_version(found_version)
-    if found_kind == kind and found_group == group and (found_group, short, found_kind) in _known():
+    if (
+        found_kind == kind
+        and found_group == group
+        and (found_group, short, found_kind) in _list_known_kinds()
+    ):
         return (
             f"the API version in the data ({found_version}) does not match the expected API version "
             f"({api_version(group, version)})"
@@ -41,12 +45,12 @@ def refusal(found_version: str, found_kind: str, gvk: Gvk) -> str:
 
 def _is_known(group: str, version: str, kind: str) -> bool:
     if kind in _OPTIONS:
-        return any(known[:2] == (group, version) for known in _known())
-    return (group, version, kind) in _known() or (not group and version == "v1" and kind in _CORE)
+        return any(known[:2] == (group, version) for known in _list_known_kinds())
+    return (group, version, kind) in _list_known_kinds() or (not group and version == "v1" and kind in _CORE)
 
 
 @functools.cache
-def _known() -> frozenset[Gvk]:
+def _list_known_kinds() -> frozenset[Gvk]:
     found = set[Gvk]()
     for resource in RESOURCES:
         found |= {resource.gvk, (resource.group, resource.version, resource.list_kind)}

@@ -39,7 +39,7 @@ _CONVERSION: Final = {"as", "g", "v"}
 _TRANSFORMS: Final = {"Table", "PartialObjectMetadata", "PartialObjectMetadataList"}
 
 
-def of(
+def negotiate(
     request: Request,
     query: Mapping[str, str],
     *,
@@ -52,27 +52,29 @@ def of(
     transforms, is_routed, is_list: as of form().
     """
     accept = request.headers.get("Accept", "")
-    found = form(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
-    return replace(found, pretty=True) if found.media_type == JSON and is_read(request, query) else found
+    found = parse_accept(accept, transforms=transforms, is_routed=is_routed, is_list=is_list)
+    return replace(found, pretty=True) if found.media_type == JSON and is_pretty(request, query) else found
 
 
-def is_read(request: Request, query: Mapping[str, str]) -> bool:
+def is_pretty(request: Request, query: Mapping[str, str]) -> bool:
     """Whether it says that it is to be indented, or a person reads it."""
     if "pretty" in query:
         return query["pretty"].lower() in {"1", "t", "true"}
     return request.headers.get("User-Agent", "").startswith(_READERS)
 
 
-def of_error(request: Request, query: Mapping[str, str]) -> Form:
+def negotiate_error(request: Request, query: Mapping[str, str]) -> Form:
     """In which form a client gets a Status: as `of`; who takes nothing of what there is may be a person."""
     try:
-        return of(request, query, transforms=False, is_routed=False)
+        return negotiate(request, query, transforms=False, is_routed=False)
     except status.StatusError:
         return _INDENTED
 
 
 @lru_cache(maxsize=256)
-def form(accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False) -> Form:
+def parse_accept(
+    accept: str, *, transforms: bool = True, is_routed: bool = True, is_list: bool = False
+) -> Form:
     """What an Accept header asks for. Raises StatusError 406 when none of its forms is served.
 
     transforms: whether there are tables and metadata of what is asked; of reviews there are none. is_routed:
@@ -83,11 +85,11 @@ def form(accept: str, *, transforms: bool = True, is_routed: bool = True, is_lis
         return PLAIN
     if is_routed:
         check_route(accept, _LISTED if is_list else _SERVED)
-    for named, values in clauses(accept):
+    for named, values in parse_clauses(accept):
         for media_type in _SERVED:
             if named not in {media_type, "application/*", "*/*"}:
                 continue
-            wanted = _transform(values)
+            wanted = _find_transform(values)
             if wanted is None or (wanted and not transforms):
                 continue
             if values.get("stream") and (values["stream"] != "watch" or media_type not in _STREAMED):
@@ -96,10 +98,10 @@ def form(accept: str, *, transforms: bool = True, is_routed: bool = True, is_lis
                 continue
             made = Form(media_type, wanted, values.get("v", ""), values.get("pretty") == "1")
             return PLAIN if made == PLAIN else made
-    raise refused(_SERVED)
+    raise not_acceptable_error(_SERVED)
 
 
-def _transform(values: Mapping[str, str]) -> str | None:
+def _find_transform(values: Mapping[str, str]) -> str | None:
     """The kind that a clause wants, "" for what there is, None for one that is none."""
     if not _CONVERSION.intersection(values):
         return ""
@@ -115,19 +117,19 @@ def check_route(accept: str, served: Sequence[str] = _SERVED) -> None:
         raise status.not_acceptable(served)
 
 
-def refused(served: Iterable[str]) -> status.StatusError:
+def not_acceptable_error(served: Iterable[str]) -> status.StatusError:
     """The 406 of who takes a media type there is, in a form there is not."""
     text = f"only the following media types are accepted: {', '.join(served)}"
     return status.failure(406, "NotAcceptable", text)
 
 
-def media_types(accept: str) -> list[str]:
+def parse_media_types(accept: str) -> list[str]:
     """The media types of an Accept header, best first, without parameters."""
-    return [named for named, _ in clauses(accept)]
+    return [named for named, _ in parse_clauses(accept)]
 
 
 @lru_cache(maxsize=256)
-def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
+def parse_clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """Media types of an Accept header with their parameters, best first. Shared: not to be changed.
 
     Source: goautoneg. Its order is no order: what is named goes before what is not, whatever their q say, so
@@ -135,7 +137,7 @@ def clauses(accept: str) -> list[tuple[str, dict[str, str]]]:
     """
     found: list[_Clause] = []
     for text in accept.split(","):
-        clause = _clause(text)
+        clause = _parse_clause(text)
         if clause is None:
             continue
         place = len(found)
@@ -153,7 +155,7 @@ class _Clause:
     values: dict[str, str]
 
 
-def _clause(text: str) -> _Clause | None:
+def _parse_clause(text: str) -> _Clause | None:
     media_type, *parameters = text.split(";")
     kind, slash, subtype = (part.strip(" ") for part in media_type.partition("/"))
     if not subtype and kind == "*":
@@ -165,7 +167,7 @@ def _clause(text: str) -> _Clause | None:
         name, _, value = parameter.partition("=")
         if value and "=" not in value:
             values[name.strip(" ")] = value.strip(" ")
-    return _Clause(kind, subtype, _quality(values.pop("q", "1")), values)
+    return _Clause(kind, subtype, _parse_quality(values.pop("q", "1")), values)
 
 
 def _precedes(one: _Clause, other: _Clause) -> bool:
@@ -176,7 +178,7 @@ def _precedes(one: _Clause, other: _Clause) -> bool:
     )
 
 
-def _quality(text: str) -> float:
+def _parse_quality(text: str) -> float:
     try:
         return float(text)
     except ValueError:

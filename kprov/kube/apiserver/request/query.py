@@ -19,7 +19,7 @@ def is_true(text: str | None) -> bool:
     return text is not None and text.lower() not in {"0", "false"}
 
 
-def all_values(query: Mapping[str, str], name: str) -> list[str]:
+def list_values(query: Mapping[str, str], name: str) -> list[str]:
     """All values of a parameter."""
     if isinstance(query, MultiMapping):
         return list(query.getall(name, ()))
@@ -39,7 +39,7 @@ def parse_integer(query: Mapping[str, str], name: str) -> int | None:
     return number
 
 
-def dry_run_errors(values: list[str]) -> list[field.FieldError]:
+def check_dry_run(values: list[str]) -> list[field.FieldError]:
     if all(each == "All" for each in values):
         return []
     return [field.not_supported("dryRun", values, ["All"])]

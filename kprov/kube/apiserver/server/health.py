@@ -49,22 +49,24 @@ class Health:
         """Work done at start: until it is, nothing that needs it may be served, nor is the server alive."""
         self._hooks[f"poststarthook/{name}"] = check
 
-    def _shutdown(self) -> str | None:
+    def _check_shutdown(self) -> str | None:
         return "process is shutting down" if self.stopping else None
 
-    def slis(self) -> bytes:
+    def format_slis(self) -> bytes:
         """What the checks said so far, in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def paths(self) -> list[str]:
+    def list_paths(self) -> list[str]:
         """All that are answered."""
         return [
-            f"/{base}{name}" for base in _BASES for name in ("", *(f"/{each}" for each in self._checks(base)))
+            f"/{base}{name}"
+            for base in _BASES
+            for name in ("", *(f"/{each}" for each in self._select_checks(base)))
         ]
 
-    def _checks(self, base: str) -> dict[str, Check]:
+    def _select_checks(self, base: str) -> dict[str, Check]:
         if base == "readyz":
-            return self._live | self._ready | self._hooks | {"shutdown": self._shutdown}
+            return self._live | self._ready | self._hooks | {"shutdown": self._check_shutdown}
         return self._live | self._hooks
 
     async def answer(self, path: str, query: Mapping[str, str], excluded: Collection[str]) -> Response | None:
@@ -72,18 +74,18 @@ class Health:
         base, slash, name = path[1:].partition("/")
         if base not in _BASES:
             return None
-        checks = self._checks(base)
+        checks = self._select_checks(base)
         if slash and name not in checks:
             return None
         if slash:
-            reason = await _result(checks[name])
+            reason = await _run_check(checks[name])
             if reason is None:
                 return Response(text="ok", headers=_PLAIN)
             return Response(status=500, text=f"internal server error: {reason}\n", headers=_SNIFFED)
         names = [label for label in checks if label not in excluded]
-        found = await asyncio.gather(*(_result(checks[label]) for label in names))
+        found = await asyncio.gather(*(_run_check(checks[label]) for label in names))
         results = dict.fromkeys(checks) | dict(zip(names, found, strict=True))
-        failed = self._observed(base, {label: results[label] for label in names})
+        failed = self._count_results(base, {label: results[label] for label in names})
         if not failed and "verbose" not in query:
             return Response(text="ok", headers=_SNIFFED)
         lines = [
@@ -101,7 +103,7 @@ class Health:
         lines.append(f"{base} check {'failed' if failed else 'passed'}")
         return Response(status=500 if failed else 200, text="\n".join(lines) + "\n", headers=_SNIFFED)
 
-    def _observed(self, base: str, results: Mapping[str, str | None]) -> bool:
+    def _count_results(self, base: str, results: Mapping[str, str | None]) -> bool:
         """Counts them; whether any failed."""
         for name, reason in results.items():
             self._last.labels(name, base).set(reason is None)
@@ -109,6 +111,6 @@ class Health:
         return any(reason is not None for reason in results.values())
 
 
-async def _result(check: Check) -> str | None:
+async def _run_check(check: Check) -> str | None:
     found = check()
     return await found if isinstance(found, Awaitable) else found

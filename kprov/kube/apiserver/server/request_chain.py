@@ -17,7 +17,7 @@ from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authn import impersonation
 from kprov.kube.apiserver.authn.union import is_spaced
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
-from kprov.kube.apiserver.handlers import request_checks, respond, verbs
+from kprov.kube.apiserver.handlers import request_checks, responses, verbs
 from kprov.kube.apiserver.handlers.documents import Documents
 from kprov.kube.apiserver.handlers.nonresource.openid import OpenId
 from kprov.kube.apiserver.interfaces import Authenticator, Authorizer, Decision
@@ -35,7 +35,7 @@ from kprov.kube.apiserver.request.http_request import Request
 from kprov.kube.apiserver.server import request_metrics
 from kprov.kube.apiserver.server.health import Health
 from kprov.kube.apiserver.server.request_metrics import RequestMetrics
-from kprov.kube.apiserver.server.write_deadline import finished
+from kprov.kube.apiserver.server.write_deadline import finish_write
 from kprov.kube.component_base import metrics as component_metrics
 from kprov.kube.component_base.http11.answer import Answer, Response, Stream
 from kprov.kube.component_base.http11.listener import Listener
@@ -118,7 +118,7 @@ class Server:
         else:
             metrics.writing += 1
         try:
-            response = await self._answered(request, info, query, tail)
+            response = await self._respond(request, info, query, tail)
         finally:
             if request.seat is not None:
                 request.seat.leave()
@@ -131,10 +131,10 @@ class Server:
                 self._auditor.end(request, response)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
-        if request.place is not None:
+        if request.metrics_label is not None:
             metrics.count(request, info, response.status, perf_counter() - begin)
             if reads and isinstance(response, Response):
-                metrics.count_size(request.place, info, len(response.body))
+                metrics.count_size(request.metrics_label, info, len(response.body))
         return response
 
     async def _handle_long(
@@ -143,68 +143,68 @@ class Server:
         """A watch or a connection: it counts as answered from its head on."""
         request.is_long = True
         begin = perf_counter()
-        running = self.metrics.began(info, query)
+        running = self.metrics.begin_long(info, query)
         waited_for = info.verb != "watch"
         self._inflight += waited_for
         response = None
         try:
-            response = await self._answered(request, info, query, tail)
+            response = await self._respond(request, info, query, tail)
         finally:
             if request.seat is not None:
                 request.seat.leave()
-            self.metrics.ended(running)
+            self.metrics.end_long(running)
             self._inflight -= waited_for
             # Who has left has had an answer all the same.
-            begun = request.begun if response is None else response
-            if request.place is not None and begun is not None:
+            begun = request.long_answer if response is None else response
+            if request.metrics_label is not None and begun is not None:
                 self.metrics.count(request, info, begun.status, perf_counter() - begin)
                 # As upstream: those that are lists by their path.
                 if info.verb == "watch" and "watch" in query:
-                    self.metrics.count_size(request.place, info, _size(begun))
+                    self.metrics.count_size(request.metrics_label, info, _body_size(begun))
             if request.audit is not None and self._auditor is not None:
                 self._auditor.end(request, response)
             if self._draining is not None and not self._inflight and not self._draining.done():
                 self._draining.set_result(None)
         return response
 
-    async def _answered(
+    async def _respond(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> Answer:
         """The answer, errors made answers too."""
         try:
             if "timeout" in query and not request.is_long:
-                return await self._in_time(request, info, query, tail)
-            return await self._answer(request, info, query, tail)
+                return await self._respond_in_time(request, info, query, tail)
+            return await self._process(request, info, query, tail)
         except status.StatusError as error:
-            return respond.error(error, negotiation.of_error(request, query))
+            return responses.build_error(error, negotiation.negotiate_error(request, query))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             if request.audit is not None:
-                request.audit.panicked(str(error))
+                request.audit.write_panic(str(error))
                 request.audit = None
-            return respond.error(status.internal_error("the server met an error it did not expect"))
+            return responses.build_error(status.internal_error("the server met an error it did not expect"))
 
-    async def _in_time(
+    async def _respond_in_time(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> Answer:
         """The answer within the time that the request has given itself. Raises StatusError 400 and 504."""
         try:
-            seconds = request_checks.asked_seconds(query, self._seconds)
+            seconds = request_checks.parse_timeout(query, self._seconds)
         except status.StatusError as error:
-            self._tell_refused(request, info, error)
+            self._audit_rejection(request, info, error)
             raise
         if seconds >= self._seconds:
-            return await self._answer(request, info, query, tail)
+            return await self._process(request, info, query, tail)
         try:
             async with asyncio.timeout(seconds):
                 await asyncio.sleep(0)  # where that has passed by now, nothing is begun
-                return await self._answer(request, info, query, tail)
+                return await self._process(request, info, query, tail)
         except TimeoutError:
             raise status.timeout("request did not complete within the allotted timeout") from None
 
-    async def _answer(
+    async def _process(
         self, request: Request, info: RequestInfo, query: Mapping[str, str], tail: str
     ) -> Answer:
         user = await self._authenticate(request, info)
@@ -218,13 +218,13 @@ class Server:
             try:
                 acting, constraint = await self._impersonator.act(user, request.headers, info)
             except status.StatusError as error:
-                return _refusal(error, request, query)
+                return _forbidden_response(error, request, query)
             if event is not None and acting is not user:
-                event.impersonated(acting, constraint)
+                event.set_impersonated_user(acting, constraint)
         if self._flow is not None:
             refusal = await self._flow.enter(request, acting, info)
             if refusal is not None:
-                self.metrics.dropped(request, info)
+                self.metrics.count_dropped(request, info)
                 return refusal
         decision, reason = await self._authorizer.authorize(acting, info)
         if event is not None:
@@ -232,26 +232,28 @@ class Server:
             event.annotate("authorization.k8s.io/decision", word)
             event.annotate("authorization.k8s.io/reason", reason)
         if decision is not Decision.ALLOW:
-            return _refusal(forbidden_error(info, acting.name, reason), request, query)
+            return _forbidden_response(forbidden_error(info, acting.name, reason), request, query)
         if not info.is_resource_request:
-            return await self._other(request, query)
-        agent = http_request.readable(request.headers.get("User-Agent", ""))
+            return await self._handle_nonresource(request, query)
+        agent = http_request.replace_invalid_utf8(request.headers.get("User-Agent", ""))
         context = RequestContext(user=acting, info=info, user_agent=agent)
         if event is not None:
             context.audit_annotations = event.annotations
         try:
-            return await self._worked(request, context, query, tail)
+            return await self._run_handler(request, context, query, tail)
         except status.StatusError as error:
-            return respond.error(error, negotiation.of_error(request, query), warnings=context.warnings)
+            return responses.build_error(
+                error, negotiation.negotiate_error(request, query), warnings=context.warnings
+            )
 
-    async def _worked(
+    async def _run_handler(
         self, request: Request, context: RequestContext, query: Mapping[str, str], tail: str
     ) -> Answer:
         info = context.info
         work = self._resources.handle(request, context, query, tail)
         if info.verb in _READS or info.subresource in _ENDLESS_SUBRESOURCES:
             return await work
-        return await finished(work, self._seconds)
+        return await finish_write(work, self._seconds)
 
     async def _authenticate(self, request: Request, info: RequestInfo) -> UserInfo:
         try:
@@ -263,43 +265,43 @@ class Server:
             if not self._anonymous(info):
                 raise status.unauthorized()
         except status.StatusError as error:
-            self._tell_refused(request, info, error)
+            self._audit_rejection(request, info, error)
             raise
         if is_spaced(request.headers):
             request.warnings = (_SPACED,)
         return ANONYMOUS
 
-    def _tell_refused(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
+    def _audit_rejection(self, request: Request, info: RequestInfo, error: status.StatusError) -> None:
         if self._auditor is not None:
-            self._auditor.refused(request, info, error)
+            self._auditor.record_rejection(request, info, error)
 
-    async def _other(self, request: Request, query: Mapping[str, str]) -> Answer:
+    async def _handle_nonresource(self, request: Request, query: Mapping[str, str]) -> Answer:
         path = request.path
         health = await self._health.answer(path, query, set(request.query.getall("exclude", [])))
         if health is not None:
-            request.place = path if path.count("/") == 1 else None
+            request.metrics_label = path if path.count("/") == 1 else None
             return health
         if path in {"/metrics", "/metrics/slis"}:
             if self.before_scrape is not None:
                 await self.before_scrape()
-            body = component_metrics.render() if path == "/metrics" else self._health.slis()
+            body = component_metrics.render() if path == "/metrics" else self._health.format_slis()
             return Response(body=body, headers=_METRICS)
         answer = self._openid.answer(path.rstrip("/"), request.method, request.headers.get("Accept", ""))
         if answer is None:
             answer = await self._documents.answer(request)
             if answer is not None:
-                request.place = request_metrics.place_of(path, answer)
-        return request_checks.no_route(path) if answer is None else answer
+                request.metrics_label = request_metrics.find_metrics_label(path, answer)
+        return request_checks.answer_unknown_path(path) if answer is None else answer
 
 
-def _refusal(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:
+def _forbidden_response(error: status.StatusError, request: Request, query: Mapping[str, str]) -> Response:
     """Of who may not do that, which no browser takes for a page."""
-    response = respond.error(error, negotiation.of_error(request, query))
+    response = responses.build_error(error, negotiation.negotiate_error(request, query))
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _size(answer: Answer) -> int:
+def _body_size(answer: Answer) -> int:
     """The bytes of its body, as far as they have been sent."""
     if isinstance(answer, Stream):
         return answer.sent

@@ -39,7 +39,7 @@ _DISCOVERY: Final = {"/api": "api", "/apis": "apis"}
 _Key = tuple[str, str, str, str, str, str, str, str, int]
 
 
-def place_of(path: str, answer: Answer) -> str | None:
+def find_metrics_label(path: str, answer: Answer) -> str | None:
     """What a document is counted as; most are not."""
     if path == "/openapi/v3":
         return "openapi/v3"
@@ -72,7 +72,7 @@ class RequestMetrics:
 
     def count(self, request: Request, info: RequestInfo, code: int, seconds: float) -> None:
         """A request that has come to its handler and been answered. request: its `place` says to which."""
-        key = _key(request, info, code)
+        key = _build_key(request, info, code)
         entry = self._entries.get(key)
         if entry is None:
             if len(self._entries) >= _MOST:
@@ -88,15 +88,15 @@ class RequestMetrics:
             more[bisect_left(_BOUNDS, seconds - ticket.waited)] += 1
             more[-1] -= ticket.waited
 
-    def dropped(self, request: Request, info: RequestInfo) -> None:
+    def count_dropped(self, request: Request, info: RequestInfo) -> None:
         """A request that found no room."""
-        key = _key(request, info, 429)
+        key = _build_key(request, info, 429)
         if key in self._dropped or len(self._dropped) < _MOST:
             self._dropped[key] = self._dropped.get(key, 0) + 1
 
     def count_size(self, place: str, info: RequestInfo, size: int) -> None:
         """The bytes of the answer to a get or list, whatever its code."""
-        key = (info.verb, *_labels(place, info))
+        key = (info.verb, *_build_labels(place, info))
         entry = self._sizes.get(key)
         if entry is None:
             if len(self._sizes) >= _MOST:
@@ -105,10 +105,10 @@ class RequestMetrics:
         entry[bisect_left(_SIZES, size)] += 1
         entry[-1] += size
 
-    def began(self, info: RequestInfo, query: Mapping[str, str]) -> tuple[str, ...]:
+    def begin_long(self, info: RequestInfo, query: Mapping[str, str]) -> tuple[str, ...]:
         """A watch or a connection; give what it returns to `ended`."""
         scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
-        verb = _verb(info.verb, info.subresource)
+        verb = _format_verb(info.verb, info.subresource)
         if verb == "WATCH" and query.get("watch", "0").lower() in {"0", "false"}:
             # By its path, which upstream does not look at here.
             verb = "GET" if scope == "resource" else "LIST"
@@ -117,7 +117,7 @@ class RequestMetrics:
         self._long[key] = self._long.get(key, 0) + 1
         return key
 
-    def ended(self, key: tuple[str, ...]) -> None:
+    def end_long(self, key: tuple[str, ...]) -> None:
         self._long[key] -= 1
 
     def describe(self) -> Iterable[Metric]:
@@ -136,17 +136,17 @@ class RequestMetrics:
         slis: dict[tuple[str, ...], list[float]] = {}
         counts: dict[tuple[str, ...], float] = {}
         for (verb, *rest, code), entry in self._entries.items():
-            labels = (_verb(verb, rest[4]), *rest)
+            labels = (_format_verb(verb, rest[4]), *rest)
             coded = (*labels, str(code))
             counts[coded] = counts.get(coded, 0) + sum(entry[:-1])
             _add(sums, labels, entry)
         for (verb, *rest, code), number in self._dropped.items():
-            coded = (_verb(verb, rest[4]), *rest, str(code))
+            coded = (_format_verb(verb, rest[4]), *rest, str(code))
             counts[coded] = counts.get(coded, 0) + number
         for coded, number in counts.items():
             total.add_metric(coded, number)
         yield total
-        yield _histogram(
+        yield _build_histogram(
             sums,
             "apiserver_request_duration_seconds",
             "[STABLE] Response latency distribution in seconds for each verb, dry run value, group, version, "
@@ -155,8 +155,8 @@ class RequestMetrics:
         for part in (self._entries, self._waits):
             for (verb, dry, *rest, _), entry in part.items():
                 if not dry and verb != "watch":
-                    _add(slis, (_verb(verb, rest[3]), *rest), [sum(entry[:3]), *entry[3:]])
-        yield _histogram(
+                    _add(slis, (_format_verb(verb, rest[3]), *rest), [sum(entry[:3]), *entry[3:]])
+        yield _build_histogram(
             slis,
             "apiserver_request_sli_duration_seconds",
             "[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness "
@@ -165,8 +165,8 @@ class RequestMetrics:
             ("verb", *_PLACE),
             _SLI_BOUNDS,
         )
-        yield self._answered_sizes()
-        yield self._deprecated()
+        yield self._collect_sizes()
+        yield self._collect_deprecated()
         inflight = GaugeMetricFamily(
             "apiserver_current_inflight_requests",
             "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request "
@@ -185,9 +185,9 @@ class RequestMetrics:
         for key, count in self._long.items():
             running.add_metric(key, count)
         yield running
-        yield from self._stored()
+        yield from self._collect_objects()
 
-    def _answered_sizes(self) -> Metric:
+    def _collect_sizes(self) -> Metric:
         family = HistogramMetricFamily(
             "apiserver_response_sizes",
             "[STABLE] Response size distribution in bytes for each group, version, verb, resource, "
@@ -196,11 +196,11 @@ class RequestMetrics:
         )
         for (verb, *place), entry in self._sizes.items():
             family.add_metric(
-                (_verb(verb, place[3]), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
+                (_format_verb(verb, place[3]), *place), metrics.cumulated(_SIZES, entry), sum_value=entry[-1]
             )
         return family
 
-    def _deprecated(self) -> Metric:
+    def _collect_deprecated(self) -> Metric:
         family = GaugeMetricFamily(
             "apiserver_requested_deprecated_apis",
             "[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, "
@@ -212,7 +212,7 @@ class RequestMetrics:
             family.add_metric((*place, ""), 1)
         return family
 
-    def _stored(self) -> Iterable[Metric]:
+    def _collect_objects(self) -> Iterable[Metric]:
         text = (
             "Number of stored objects at the time of last check split by kind. In case of a fetching error, "
             "the value will be -1."
@@ -239,7 +239,7 @@ class RequestMetrics:
         yield events
 
 
-def _histogram(
+def _build_histogram(
     sums: Mapping[tuple[str, ...], list[float]],
     name: str,
     text: str,
@@ -258,7 +258,7 @@ def _add(sums: dict[tuple[str, ...], list[float]], labels: tuple[str, ...], entr
         have[index] += value
 
 
-def _key(request: Request, info: RequestInfo, code: int) -> _Key:
+def _build_key(request: Request, info: RequestInfo, code: int) -> _Key:
     query = request.query
     dry = ""
     if "dryRun" in query:
@@ -266,24 +266,24 @@ def _key(request: Request, info: RequestInfo, code: int) -> _Key:
     verb = info.verb
     if verb == "patch" and request.headers.get("Content-Type") == _APPLY:
         verb = "apply"
-    elif request.place:
+    elif request.metrics_label:
         verb = "get" if verb in {"get", "head"} else verb
-    return (verb, dry, *_labels(request.place, info), code)
+    return (verb, dry, *_build_labels(request.metrics_label, info), code)
 
 
-def _labels(place: str | None, info: RequestInfo) -> tuple[str, str, str, str, str, str]:
+def _build_labels(place: str | None, info: RequestInfo) -> tuple[str, str, str, str, str, str]:
     if place:
         return "", "", "", place, "", _COMPONENT if place in {"api", "apis"} else ""
-    return info.api_group, info.api_version, info.resource, info.subresource, _scope(info), _COMPONENT
+    return info.api_group, info.api_version, info.resource, info.subresource, _find_scope(info), _COMPONENT
 
 
-def _verb(verb: str, subresource: str) -> str:
+def _format_verb(verb: str, subresource: str) -> str:
     if subresource in _CONNECTS:
         return "CONNECT"
     return _VERBS.get(verb) or verb.upper()
 
 
-def _scope(info: RequestInfo) -> str:
+def _find_scope(info: RequestInfo) -> str:
     """Of the route: a name that is only selected by makes no other."""
     verb = info.verb
     if verb == "create":

@@ -12,7 +12,7 @@ from typing import Final
 from prometheus_client import REGISTRY
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from kprov.kube.apiserver.handlers.documents import version
+from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
 
 #: Labels, and the fields of /version that they are.
@@ -31,7 +31,7 @@ _BUILD: Final = {
 _STORAGE: Final = "etcd-0"
 
 
-class Asked:
+class ScrapeMetrics:
     """One for the process; register() makes it part of /metrics."""
 
     def __init__(self, size: Callable[[], Awaitable[int | None]]) -> None:
@@ -46,7 +46,7 @@ class Asked:
     async def refresh(self) -> None:
         """To be called before a scrape."""
         if self._build is None:
-            self._build = version(await asyncio.to_thread(build_info.current))
+            self._build = build_version(await asyncio.to_thread(build_info.current))
         self._bytes = await self._size()
 
     def describe(self) -> Iterable[Metric]:

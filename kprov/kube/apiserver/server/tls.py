@@ -39,14 +39,14 @@ _SUITES_13: Final = {
 }
 
 
-def minimum_version(name: str) -> ssl.TLSVersion:
+def parse_minimum_version(name: str) -> ssl.TLSVersion:
     """Of --tls-min-version. ValueError: one that is not there, or older than TLS 1.2."""
     if name not in _VERSIONS:
         raise ValueError(f'--tls-min-version: unknown tls version "{name}", known are {", ".join(_VERSIONS)}')
     return _VERSIONS[name]
 
 
-def cipher_names(names: Sequence[str]) -> list[str]:
+def select_ciphers(names: Sequence[str]) -> list[str]:
     """OpenSSL's names of --tls-cipher-suites, as Go orders them.
 
     All when none are named, [] when only those of TLS 1.3 are. ValueError: a suite that is not there, or
@@ -64,8 +64,8 @@ class ServingTls:
     def __init__(self, options: Namespace) -> None:
         self._certificate, self._key = options.tls_cert_file, options.tls_private_key_file
         self.context = Context(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = minimum_version(options.tls_min_version)
-        names = cipher_names(options.tls_cipher_suites)
+        self.context.minimum_version = parse_minimum_version(options.tls_min_version)
+        names = select_ciphers(options.tls_cipher_suites)
         if names:
             self.context.set_ciphers(":".join(names))
         else:
@@ -84,7 +84,7 @@ class ServingTls:
         # Who asks with a certificate that is not in force gets an answer, and another credential may hold.
         # An authority need not be a root, as in Go.
         self.context.verify_flags |= _NO_CHECK_TIME | ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        self._seen = self._stamps()
+        self._seen = self._read_mtimes()
 
     def reload_if_changed(self) -> None:
         """Take the files again when they are others than before; a broken pair is left alone and logged.
@@ -95,7 +95,7 @@ class ServingTls:
         for authority in self._authorities:
             if authority.look():
                 self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
-        stamps = self._stamps()
+        stamps = self._read_mtimes()
         if stamps == self._seen:
             return
         try:
@@ -106,7 +106,7 @@ class ServingTls:
         self._seen = stamps
         log.info("serving with the new certificate of %s", self._certificate)
 
-    def _stamps(self) -> list[float]:
+    def _read_mtimes(self) -> list[float]:
         try:
             return [Path(path).stat().st_mtime for path in (self._certificate, self._key)]
         except OSError:

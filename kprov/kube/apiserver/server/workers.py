@@ -24,7 +24,7 @@ _ROLE: Final = "KPROV_APISERVER_WORKER"
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def count() -> int:
+def count_processes() -> int:
     """How many processes share the port.
 
     Raises ValueError where the environment has no number from 1 on.
@@ -35,7 +35,7 @@ def count() -> int:
     return int(text)
 
 
-def is_helper() -> bool:
+def is_secondary() -> bool:
     """Whether this process is one of the others."""
     return _ROLE in os.environ
 
@@ -48,16 +48,16 @@ def end_with_parent() -> None:
         raise SystemExit(0)
 
 
-async def keep() -> None:
+async def run_secondaries() -> None:
     """Run the others until cancelled; one that ends is started again."""
-    if is_helper():
+    if is_secondary():
         return
     async with asyncio.TaskGroup() as group:
-        for _ in range(count() - 1):
-            group.create_task(_keep_one())
+        for _ in range(count_processes() - 1):
+            group.create_task(_run_secondary())
 
 
-async def _keep_one() -> None:
+async def _run_secondary() -> None:
     hidden = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment[_ROLE] = str(os.getpid())

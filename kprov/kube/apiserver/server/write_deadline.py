@@ -18,7 +18,7 @@ T = TypeVar("T")
 _left: Final[set[asyncio.Task[None]]] = set()
 
 
-async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
+async def finish_write(work: Coroutine[Any, Any, T], seconds: float) -> T:
     """The result of a write; StatusError 504 when it takes longer.
 
     Cancelled or too late, the write goes on: hooks must hear of what it did. How it ends then is only logged
@@ -28,8 +28,8 @@ async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
     # Neither asyncio.shield, of which newer Pythons complain when what is behind it fails, nor asyncio.wait,
     # which comes back a turn of the loop later.
     answer: asyncio.Future[T] = loop.create_future()
-    task = loop.create_task(_to_its_end(work, answer))
-    timer = loop.call_later(seconds, _too_late, answer)
+    task = loop.create_task(_run_to_end(work, answer))
+    timer = loop.call_later(seconds, _time_out, answer)
     try:
         return await answer
     except asyncio.CancelledError:
@@ -43,7 +43,7 @@ async def finished(work: Coroutine[Any, Any, T], seconds: float) -> T:
             task.add_done_callback(_left.discard)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
+async def _run_to_end(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -> None:
     try:
         result = await work
     except Exception as error:
@@ -59,6 +59,6 @@ async def _to_its_end(work: Coroutine[Any, Any, T], answer: asyncio.Future[T]) -
             answer.set_result(result)
 
 
-def _too_late(answer: asyncio.Future[T]) -> None:
+def _time_out(answer: asyncio.Future[T]) -> None:
     if not answer.done():
         answer.set_exception(status.timeout("request did not complete within the allotted timeout"))

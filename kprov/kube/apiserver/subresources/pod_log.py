@@ -45,7 +45,7 @@ class Logs:
         from yarl import URL
 
         # As upstream's, which knows the text that it sends among the forms of objects only.
-        negotiation.form(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
+        negotiation.parse_accept(call.request.headers.get("Accept", ""), transforms=False, is_routed=False)
         query = log_query(call.name, call.query)
         pod = await call.registry.store("", "pods").get(call.context, call.namespace, call.name)
         container = containers.chosen(pod, call.query.get("container", ""))

@@ -201,7 +201,7 @@ class IdentityReviews:
                 told = f"[{told}, {error.text}]"
             review["status"] = {"user": {}, "error": told}
         else:
-            review["status"] = {"authenticated": True, "user": user.document(), "audiences": audiences}
+            review["status"] = {"authenticated": True, "user": user.to_document(), "audiences": audiences}
         if not spec.get("audiences"):
             spec.pop("audiences", None)
         return Reply(review, 201)
@@ -217,7 +217,7 @@ class IdentityReviews:
         """SelfSubjectReview: `kubectl auth whoami`."""
         review = await call.read_object()
         review["metadata"] = {"creationTimestamp": timestamps.now()}
-        review["status"] = {"userInfo": call.context.user.document()}
+        review["status"] = {"userInfo": call.context.user.to_document()}
         return Reply(review, 201)
 
 

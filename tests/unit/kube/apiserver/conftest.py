@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.app import stored_resources
+from kprov.kube.apiserver.app import list_stored_resources
 from kprov.kube.apiserver.cacher.cache import ResourceCache
 from kprov.kube.apiserver.cacher.cacher import Cacher
 from kprov.kube.apiserver.registry.generic.store import Store
@@ -72,7 +72,7 @@ def context(config_maps: Store) -> RequestContext:
 @pytest.fixture
 async def registry(storage: Any) -> AsyncIterator[Registry]:
     """Stores of all kinds with their own rules, without admission and hooks; the cache is filled and follows."""
-    prepared = [(resource, strategy_for(resource)) for resource in stored_resources()]
+    prepared = [(resource, strategy_for(resource)) for resource in list_stored_resources()]
     caches = [ResourceCache(resource, rules.selectable_fields) for resource, rules in prepared]
     cacher = Cacher(storage, caches)
     stores = [

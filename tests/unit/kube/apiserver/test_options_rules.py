@@ -18,7 +18,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def told(serving: list[str], *flags: str) -> list[str]:
-    return options_rules.problems(options.parse([*serving, *flags]))
+    return options_rules.find_problems(options.parse([*serving, *flags]))
 
 
 def test_what_is_right_is_not_told(serving: list[str]) -> None:

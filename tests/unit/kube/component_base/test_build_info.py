@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from kprov.bundle import sources
-from kprov.kube.apiserver.handlers.documents import version
+from kprov.kube.apiserver.handlers.documents import build_version
 from kprov.kube.component_base import build_info
 from kprov.kube.component_base.build_info import BuildInfo, of
 
@@ -115,7 +115,7 @@ def test_a_bundle_says_what_was_known_when_it_was_built(checkout: Path) -> None:
 
 
 def test_the_version_has_upstreams_fields() -> None:
-    found = version(BuildInfo("00ff", "clean", "2026-01-01T12:00:00Z"))
+    found = build_version(BuildInfo("00ff", "clean", "2026-01-01T12:00:00Z"))
     assert list(found) == [
         "major", "minor", "emulationMajor", "emulationMinor", "minCompatibilityMajor", "minCompatibilityMinor",
         "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform",

@@ -7,7 +7,7 @@ from typing import Final
 
 from kprov.kube.apiserver.admission.pod_security_policy import baseline, restricted
 from kprov.kube.apiserver.admission.pod_security_policy.levels import BASELINE, PRIVILEGED, LevelVersion
-from kprov.kube.apiserver.admission.pod_security_policy.words import Check, Object, Violation
+from kprov.kube.apiserver.admission.pod_security_policy.violation import Check, Object, Violation
 
 #: By upstream's name: (since which minor version, the check), ascending.
 _Versions = tuple[tuple[int, Check], ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.admission.pod_security_policy.baseline import has_bad_seccomp, seccomp_19
-from kprov.kube.apiserver.admission.pod_security_policy.words import (
+from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     Check,
     Object,
     Violation,

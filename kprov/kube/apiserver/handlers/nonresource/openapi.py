@@ -17,7 +17,7 @@ from typing import Final
 
 import orjson
 
-from kprov.kube.apiserver.request.negotiation import media_types
+from kprov.kube.apiserver.request.negotiation import parse_media_types
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.machinery.openapi import documents as openapi_documents
@@ -35,7 +35,7 @@ _PROTOBUF: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _GzippedDocument:
     """A document, gzipped; `etag` without quotes."""
 
     zipped: bytes
@@ -47,15 +47,15 @@ class OpenApi:
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = tuple(resources)
-        self._kept: dict[tuple[str, str], _Kept] = {}
+        self._kept: dict[tuple[str, str], _GzippedDocument] = {}
         self._lock = asyncio.Lock()
 
     async def answer(self, request: Request, path: str) -> Response | None:
         """The answer to a path below /openapi, None when there is none."""
-        maker, etag = self._maker(path)
+        maker, etag = self._find_maker(path)
         if maker is None:
             return None
-        media_type = _media_type(request.headers.get("Accept", ""), is_v2=path == V2)
+        media_type = _choose_media_type(request.headers.get("Accept", ""), is_v2=path == V2)
         if not media_type:
             return Response(status=406)
         kept = await self._document(path, media_type, maker, etag)
@@ -78,14 +78,16 @@ class OpenApi:
             return Response(body=kept.zipped, headers=headers | {"Content-Encoding": "gzip"})
         return Response(body=await asyncio.to_thread(gzip.decompress, kept.zipped), headers=headers)
 
-    async def _document(self, path: str, media_type: str, maker: Callable[[], bytes], etag: str) -> _Kept:
+    async def _document(
+        self, path: str, media_type: str, maker: Callable[[], bytes], etag: str
+    ) -> _GzippedDocument:
         async with self._lock:
             if (path, media_type) not in self._kept:
-                make = partial(_made, maker, etag, as_protobuf=media_type != JSON)
+                make = partial(_build_document, maker, etag, as_protobuf=media_type != JSON)
                 self._kept[path, media_type] = await asyncio.to_thread(make)
         return self._kept[path, media_type]
 
-    def _maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
+    def _find_maker(self, path: str) -> tuple[Callable[[], bytes] | None, str]:
         """What makes the document of a path, and its ETag where that is known before it is made."""
         if path == V2:
             return partial(openapi_documents.v2, self._resources), ""
@@ -99,9 +101,9 @@ class OpenApi:
         return None, ""
 
 
-def _media_type(accept: str, *, is_v2: bool) -> str:
+def _choose_media_type(accept: str, *, is_v2: bool) -> str:
     """What the client takes first of what there is, "" for nothing."""
-    for media_type in media_types(accept or "*/*"):
+    for media_type in parse_media_types(accept or "*/*"):
         if media_type in {"*/*", "application/*", JSON}:
             return JSON
         if is_v2 and media_type in _PROTOBUF:
@@ -109,9 +111,9 @@ def _media_type(accept: str, *, is_v2: bool) -> str:
     return ""
 
 
-def _made(maker: Callable[[], bytes], etag: str, *, as_protobuf: bool) -> _Kept:
+def _build_document(maker: Callable[[], bytes], etag: str, *, as_protobuf: bool) -> _GzippedDocument:
     body = maker()
     if as_protobuf:
         body = openapi_protobuf.encode(orjson.loads(body))
     etag = etag or hashlib.sha512(body, usedforsecurity=False).hexdigest().upper()
-    return _Kept(gzip.compress(body, 6), etag)
+    return _GzippedDocument(gzip.compress(body, 6), etag)

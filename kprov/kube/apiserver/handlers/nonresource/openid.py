@@ -38,15 +38,15 @@ class OpenId:
         keys = service_accounts.load_public_keys(list(options.service_account_key_file))
         self._documents: dict[str, tuple[bytes, str]] = {}
         if issuers and keys and is_issuer_url(issuers[0]):
-            listed = key_set(keys)
+            listed = build_key_set(keys)
             uri = options.service_account_jwks_uri or f"https://{address}{KEYS_PATH}"
-            described = configuration(issuers[0], uri, listed)
+            described = build_configuration(issuers[0], uri, listed)
             self._documents = {
                 CONFIGURATION_PATH: (go_json.dumps(described), "application/json"),
                 KEYS_PATH: (orjson.dumps(listed), "application/jwk-set+json"),
             }
 
-    def paths(self) -> list[str]:
+    def list_paths(self) -> list[str]:
         """All that are answered."""
         return [*self._documents]
 
@@ -69,7 +69,7 @@ def is_issuer_url(text: str) -> bool:
     return url.scheme == "https" and not url.query and not url.fragment
 
 
-def configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str, Any]:
+def build_configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str, Any]:
     """The part of the provider metadata that who verifies tokens needs."""
     return {
         "issuer": issuer,
@@ -80,12 +80,12 @@ def configuration(issuer: str, keys_uri: str, keys: dict[str, Any]) -> dict[str,
     }
 
 
-def key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
+def build_key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
     """A JSON Web Key Set; key ids are those in the headers of tokens."""
-    return {"keys": [_key(key) for key in keys]}
+    return {"keys": [_build_key(key) for key in keys]}
 
 
-def _key(key: service_accounts.PublicKey) -> dict[str, str]:
+def _build_key(key: service_accounts.PublicKey) -> dict[str, str]:
     head = {
         "use": "sig",
         "kid": service_accounts.key_id(key),
@@ -94,14 +94,19 @@ def _key(key: service_accounts.PublicKey) -> dict[str, str]:
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()
         size = (key.key_size + 7) // 8
-        exponent = _encoded(numbers.e, (numbers.e.bit_length() + 7) // 8)
-        return head | {"kty": "RSA", "n": _encoded(numbers.n, size), "e": exponent}
+        exponent = _encode_number(numbers.e, (numbers.e.bit_length() + 7) // 8)
+        return head | {"kty": "RSA", "n": _encode_number(numbers.n, size), "e": exponent}
     assert isinstance(key, ec.EllipticCurvePublicKey)
     point = key.public_numbers()
     size = (key.key_size + 7) // 8
     curve = _CURVES[key.curve.name]
-    return head | {"kty": "EC", "crv": curve, "x": _encoded(point.x, size), "y": _encoded(point.y, size)}
+    return head | {
+        "kty": "EC",
+        "crv": curve,
+        "x": _encode_number(point.x, size),
+        "y": _encode_number(point.y, size),
+    }
 
 
-def _encoded(number: int, size: int) -> str:
+def _encode_number(number: int, size: int) -> str:
     return base64.urlsafe_b64encode(number.to_bytes(size, "big")).rstrip(b"=").decode()

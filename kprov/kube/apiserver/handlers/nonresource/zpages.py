@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kprov.kube.apiserver.handlers import respond
+from kprov.kube.apiserver.handlers import responses
 from kprov.kube.apiserver.request import negotiation
 from kprov.kube.component_base.http11.answer import Response
 from kprov.kube.component_base.http11.request import Request
@@ -48,24 +48,26 @@ class Zpages:
         """Text, or the object that is asked for by its version and kind. Raises StatusError 406."""
         path = request.path
         kind = _KINDS[path]
-        media_type, version = _wanted(request.headers.get("Accept", ""), kind)
+        media_type, version = _negotiate(request.headers.get("Accept", ""), kind)
         if media_type == _TEXT:
-            text = self._status_text() if path == "/statusz" else self._flags_text()
+            text = self._format_status() if path == "/statusz" else self._format_flags()
             body = f"\n{_NAME} {path[1:]}\n{_WARNING}\n{text}".encode()
-            return Response(body=body, headers=respond.headers(f"{_TEXT}; charset=utf-8"))
+            return Response(body=body, headers=responses.build_headers(f"{_TEXT}; charset=utf-8"))
         deprecated = f"This version of the {path[1:]} endpoint is deprecated. Please use a newer version."
         made = {
             "kind": kind,
             "apiVersion": f"{_GROUP}/{version}",
             "metadata": {"name": _NAME},
-            **(self._status() if path == "/statusz" else {"flags": self._flags}),
+            **(self._build_status() if path == "/statusz" else {"flags": self._flags}),
         }
-        form = negotiation.Form(media_type, pretty=negotiation.is_read(request, request.query))
-        response = respond.document(made, form, warnings=[deprecated] if version == _DEPRECATED else ())
+        form = negotiation.Form(media_type, pretty=negotiation.is_pretty(request, request.query))
+        response = responses.build_document(
+            made, form, warnings=[deprecated] if version == _DEPRECATED else ()
+        )
         response.headers["Content-Type"] = f"{media_type};g={_GROUP};v={version};as={kind}"
         return response
 
-    def _status(self) -> dict[str, Any]:
+    def _build_status(self) -> dict[str, Any]:
         version = VERSION.lstrip("v").partition("+")[0]
         return {
             "startTime": timestamps.show(datetime.fromtimestamp(self._started, UTC)),
@@ -76,8 +78,8 @@ class Zpages:
             "paths": self._paths,
         }
 
-    def _status_text(self) -> str:
-        found = self._status()
+    def _format_status(self) -> str:
+        found = self._build_status()
         seconds = found["uptimeSeconds"]
         started = datetime.fromtimestamp(self._started, UTC)
         lines = {
@@ -90,15 +92,15 @@ class Zpages:
         }
         return "\n" + "".join(f"{name}: {value}\n" for name, value in lines.items())
 
-    def _flags_text(self) -> str:
+    def _format_flags(self) -> str:
         return "".join(f"{name}: {value}\n" for name, value in self._flags.items())
 
 
-def _wanted(accept: str, kind: str) -> tuple[str, str]:
+def _negotiate(accept: str, kind: str) -> tuple[str, str]:
     """Media type and version; objects only for those who name version and kind. Raises StatusError 406."""
     if not accept.strip():
         return _TEXT, ""
-    for named, values in negotiation.clauses(accept):
+    for named, values in negotiation.parse_clauses(accept):
         target = values.get("g"), values.get("v"), values.get("as")
         for media_type in _SERVED:
             if named not in {media_type, f"{media_type.partition('/')[0]}/*", "*/*"}:
@@ -108,4 +110,4 @@ def _wanted(accept: str, kind: str) -> tuple[str, str]:
                     return _TEXT, ""
             elif media_type != _TEXT and target in {(_GROUP, "v1alpha1", kind), (_GROUP, "v1beta1", kind)}:
                 return media_type, values["v"]
-    raise negotiation.refused(_SERVED)
+    raise negotiation.not_acceptable_error(_SERVED)

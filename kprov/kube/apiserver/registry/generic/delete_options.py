@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
-from kprov.kube.apiserver.request.query import dry_run_errors
+from kprov.kube.apiserver.request.query import check_dry_run
 from kprov.kube.machinery import field, status
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -25,7 +25,7 @@ def validate(obj: JsonObject) -> None:
     if policy is not None and policy not in _POLICIES:
         supported = ["Foreground", "Background", "Orphan", "nil"]
         errors.append(field.not_supported("propagationPolicy", policy, supported))
-    errors += dry_run_errors(obj.get("dryRun") or [])
+    errors += check_dry_run(obj.get("dryRun") or [])
     if errors:
         raise status.invalid("meta.k8s.io", "DeleteOptions", "", errors)
 

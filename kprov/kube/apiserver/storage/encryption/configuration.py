@@ -38,7 +38,7 @@ _PROVIDERS: Final = {
     "identity": {},
     "kms": dict,
 }
-FILE: Final = configuration.File(
+FILE: Final = configuration.ConfigFile(
     flag=FLAG,
     kind="EncryptionConfiguration",
     versions=("apiserver.config.k8s.io/v1",),
@@ -75,7 +75,7 @@ def load(path: str) -> Transformers:
 def build(document: JsonObject, path: str) -> Transformers:
     """From a document of FILE's shape."""
     entries = document.get("resources") or []
-    configuration.refuse(FILE, path, validate(entries))
+    configuration.raise_errors(FILE, path, validate(entries))
     if any("secretbox" in provider for entry in entries for provider in entry["providers"]) and not find_spec(
         "nacl"
     ):
@@ -94,7 +94,7 @@ def build(document: JsonObject, path: str) -> Transformers:
                         text,
                         f'resource "{shown(named)}" is masked by earlier rule "{shown(mask)}"',
                     )
-                    configuration.refuse(FILE, path, [error])
+                    configuration.raise_errors(FILE, path, [error])
             added[named] = providers
         for named, listed in added.items():
             rules.setdefault(named, []).extend(listed)

@@ -13,8 +13,8 @@ from kprov.kube.apiserver.storage.etcd3.client import Client
 from kprov.kube.apiserver.storage.etcd3.fence import Fence
 from kprov.kube.apiserver.storage.etcd3.leases import Leases
 from kprov.kube.apiserver.storage.etcd3.revisions import Revisions
-from kprov.kube.apiserver.storage.etcd3.settling import UnsettledError, settled
 from kprov.kube.apiserver.storage.etcd3.watching import Watch, prefix_end
+from kprov.kube.apiserver.storage.etcd3.write_outcome import UnsettledError, settled
 from kprov.kube.apiserver.storage.interface import (
     ChangeBatch,
     CompactedError,

@@ -22,7 +22,7 @@ def path(text: str) -> RequestInfo:
 
 
 def level(rule: dict[str, Any], info: RequestInfo, user: UserInfo | None = ALICE) -> Level:
-    return Policy({"rules": [{"level": "Request", **rule}]}).recording(user, info).level
+    return Policy({"rules": [{"level": "Request", **rule}]}).find_rule(user, info).level
 
 
 def pods(*names: str, **more: Any) -> dict[str, Any]:
@@ -83,8 +83,8 @@ def test_the_first_rule_decides_and_adds_to_what_the_policy_omits() -> None:
             ],
         }
     )
-    assert policy.recording(ALICE, resource("watch")).level is Level.NONE
-    found = policy.recording(ALICE, resource())
+    assert policy.find_rule(ALICE, resource("watch")).level is Level.NONE
+    found = policy.find_rule(ALICE, resource())
     assert found.level is Level.METADATA
     assert found.omitted == {"RequestReceived", "Panic"}
     assert not found.omit_managed_fields

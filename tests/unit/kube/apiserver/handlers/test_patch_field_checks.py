@@ -25,7 +25,7 @@ def context() -> RequestContext:
 def patched(data: bytes, content_type: str, **query: str) -> tuple[dict[str, Any], list[str]]:
     """Twice, as when the object has moved on meanwhile."""
     made = context()
-    change, _ = patching.changer(made, GVK, content_type, data, query)
+    change, _ = patching.build_change(made, GVK, content_type, data, query)
     change(orjson.loads(orjson.dumps(LIVE)))
     return change(orjson.loads(orjson.dumps(LIVE))), made.warnings
 

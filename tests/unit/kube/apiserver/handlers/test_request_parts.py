@@ -97,7 +97,7 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
     ],
 )
 def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None:
-    form = negotiation.form(accept)
+    form = negotiation.parse_accept(accept)
     assert (form.media_type, form.kind) == (media_type, kind)
 
 
@@ -116,24 +116,24 @@ def test_the_form_a_client_gets(accept: str, media_type: str, kind: str) -> None
 )
 def test_a_form_that_there_is_none_of_is_not_acceptable(accept: str) -> None:
     with pytest.raises(StatusError) as refused:
-        negotiation.form(accept)
+        negotiation.parse_accept(accept)
     assert refused.value.code == 406
 
 
 def test_of_a_list_there_are_also_its_events() -> None:
     with pytest.raises(StatusError) as refused:
-        negotiation.form("image/png", is_list=True)
+        negotiation.parse_accept("image/png", is_list=True)
     assert str(refused.value).endswith(": application/json, application/yaml, application/json;stream=watch")
 
 
 def test_beside_routes_a_media_type_may_be_any_of_its_kind() -> None:
-    assert negotiation.form("application/*", is_routed=False) is negotiation.PLAIN
+    assert negotiation.parse_accept("application/*", is_routed=False) is negotiation.PLAIN
 
 
 def list_options(verb: str, query: dict[str, str]) -> Any:
     path_query = {**query, **({"watch": "1"} if verb == "watch" else {})}
     request, _ = info.parse("GET", "/api/v1/namespaces/n/pods", path_query)
-    return parameters.list_options(request, path_query, None)
+    return parameters.parse_list_options(request, path_query, None)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_watch_list_is_understood() -> None:
 
 def test_a_continue_token_survives_its_encoding() -> None:
     token = Token(7, "default/p1\0")
-    assert Token.parse(token.encoded()) == token
+    assert Token.parse(token.encode()) == token
 
 
 @pytest.mark.parametrize(("grace", "understood"), [(0, 0), (30, 30), (-1, 1), (None, None)])
@@ -215,7 +215,7 @@ def test_delete_options_come_from_the_query_when_there_is_no_body() -> None:
 
 def test_an_eviction_may_come_in_its_old_version() -> None:
     evicted = {"kind": "Eviction", "apiVersion": "policy/v1beta1", "metadata": {"name": "p"}}
-    found = body.identified(dict(evicted), ("policy", "v1", "Eviction"))
+    found = body.apply_type_meta(dict(evicted), ("policy", "v1", "Eviction"))
     assert found["apiVersion"] == "policy/v1"
     with pytest.raises(StatusError):
-        body.identified(dict(evicted), ("policy", "v1", "PodDisruptionBudget"))
+        body.apply_type_meta(dict(evicted), ("policy", "v1", "PodDisruptionBudget"))

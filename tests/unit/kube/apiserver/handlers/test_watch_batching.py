@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from kprov.kube.apiserver.handlers.watch_batching import LONGEST, PAUSE_FACTOR, SAVED, Rounds
+from kprov.kube.apiserver.handlers.watch_batching import LONGEST, PAUSE_FACTOR, SAVED, WriteBatches
 
 
 class Costs:
@@ -39,22 +39,22 @@ async def _turn() -> None:
 
 async def test_events_go_at_once_where_rounds_cost_nothing() -> None:
     costs = Costs()
-    rounds, watch = Rounds(cost=costs), Watch(costs, 0.0)
+    rounds, watch = WriteBatches(cost=costs), Watch(costs, 0.0)
     for number in range(100):
-        rounds.join(watch)
+        rounds.add(watch)
         await _turn()
         assert watch.flushed == number + 1
 
 
 async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
     now, costs = 1000.0, Costs()
-    rounds, watches = Rounds(lambda: now, costs), [Watch(costs, 0.0001) for _ in range(5)]
+    rounds, watches = WriteBatches(lambda: now, costs), [Watch(costs, 0.0001) for _ in range(5)]
     pause = PAUSE_FACTOR * 0.0005
     at_once = 0
     # What was saved is spent first.
     while True:
         for watch in watches:
-            rounds.join(watch)
+            rounds.add(watch)
         await _turn()
         if watches[0].flushed == at_once:
             break
@@ -68,10 +68,10 @@ async def test_events_wait_as_much_longer_as_their_round_has_cost() -> None:
 
 async def test_no_event_waits_longer_than_the_longest() -> None:
     now, costs = 1000.0, Costs()
-    rounds, watch = Rounds(lambda: now, costs), Watch(costs, 10.0)
+    rounds, watch = WriteBatches(lambda: now, costs), Watch(costs, 10.0)
     for _ in range(100):
         before = watch.flushed
-        rounds.join(watch)
+        rounds.add(watch)
         await _turn()
         if watch.flushed == before:
             break
@@ -82,13 +82,13 @@ async def test_no_event_waits_longer_than_the_longest() -> None:
 
 async def test_what_is_saved_in_a_long_silence_is_no_more_than_that() -> None:
     now, costs = 1000.0, Costs()
-    rounds, watch = Rounds(lambda: now, costs), Watch(costs, 10.0)
+    rounds, watch = WriteBatches(lambda: now, costs), Watch(costs, 10.0)
     for silence in (SAVED, 100 * SAVED):
         now += silence
         before = watch.flushed
         while True:
             seen = watch.flushed
-            rounds.join(watch)
+            rounds.add(watch)
             await _turn()
             if watch.flushed == seen:
                 break
@@ -103,10 +103,10 @@ async def test_one_that_fails_does_not_keep_the_others_waiting(caplog: pytest.Lo
             raise ValueError("no way to it")
 
     costs = Costs()
-    rounds, watch = Rounds(cost=costs), Watch(costs, 0.0)
+    rounds, watch = WriteBatches(cost=costs), Watch(costs, 0.0)
     with caplog.at_level(logging.ERROR):
-        rounds.join(Broken())
-        rounds.join(watch)
+        rounds.add(Broken())
+        rounds.add(watch)
         await _turn()
     assert watch.flushed == 1
     assert "no way to it" in caplog.text

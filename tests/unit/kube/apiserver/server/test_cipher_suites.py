@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kprov.kube.apiserver.server.tls import ServingTls, cipher_names
+from kprov.kube.apiserver.server.tls import ServingTls, select_ciphers
 from tests.apiserver.servers import Authority
 
 
@@ -53,4 +53,4 @@ def test_suites_of_tls_1_3_alone_leave_no_other_version(tmp_path: Path) -> None:
 
 def test_an_unsafe_suite_is_refused() -> None:
     with pytest.raises(ValueError, match="TLS_RSA_WITH_RC4_128_SHA not supported or doesn't exist"):
-        cipher_names(["TLS_RSA_WITH_RC4_128_SHA"])
+        select_ciphers(["TLS_RSA_WITH_RC4_128_SHA"])

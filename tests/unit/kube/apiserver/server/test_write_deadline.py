@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.server.write_deadline import finished
+from kprov.kube.apiserver.server.write_deadline import finish_write
 from kprov.kube.component_base.http11.body import ClientGoneError
 from kprov.kube.machinery import status
 
@@ -42,11 +42,11 @@ class Write:
 async def test_a_result_and_an_error_are_the_works() -> None:
     write = Write()
     write.goes_on.set()
-    assert await finished(write.work(), 5) == "done"
+    assert await finish_write(write.work(), 5) == "done"
     failing = Write(status.unauthorized())
     failing.goes_on.set()
     with pytest.raises(status.StatusError):
-        await finished(failing.work(), 5)
+        await finish_write(failing.work(), 5)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ async def test_without_its_client_it_goes_on(
     error: Exception | None, complaints: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     write = Write(error)
-    waiting = asyncio.create_task(finished(write.work(), 5))
+    waiting = asyncio.create_task(finish_write(write.work(), 5))
     await write.begun.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -74,7 +74,7 @@ async def test_without_its_client_it_goes_on(
 async def test_too_late_is_a_504_and_it_goes_on(complaints: list[dict[str, Any]]) -> None:
     write = Write(status.unauthorized())
     with pytest.raises(status.StatusError) as caught:
-        await finished(write.work(), 0.01)
+        await finish_write(write.work(), 0.01)
     assert caught.value.code == 504
     write.goes_on.set()
     await write.ended.wait()
@@ -87,7 +87,7 @@ async def test_an_error_that_comes_with_the_clients_end_is_not_complained_of(
     complaints: list[dict[str, Any]],
 ) -> None:
     write = Write(status.unauthorized())
-    waiting = asyncio.create_task(finished(write.work(), 5))
+    waiting = asyncio.create_task(finish_write(write.work(), 5))
     await write.begun.wait()
     write.goes_on.set()
     await write.ended.wait()

@@ -37,7 +37,7 @@ class CertificateSigningRequestStrategy(ResourceStrategy):
         spec = obj["spec"]
         for name in ("username", "uid", "groups", "extra"):
             spec.pop(name, None)
-        spec.update(context.user.document())
+        spec.update(context.user.to_document())
 
     def prepare_for_update(self, context: RequestContext, obj: JsonObject, old: JsonObject) -> None:
         keep(obj, old, "spec")

@@ -15,8 +15,8 @@ AGGREGATED = f"{AGGREGATED_TYPE},application/json"
 
 
 def read(path: str, accept: str = "application/json") -> Any:
-    found = DISCOVERY.aggregated(path, accept)
-    return DISCOVERY.plain(path) if found is None else found[0]
+    found = DISCOVERY.find_aggregated(path, accept)
+    return DISCOVERY.find_plain(path) if found is None else found[0]
 
 
 def plain(group_version: str) -> set[tuple[str, str, bool, tuple[str, ...]]]:
@@ -82,7 +82,7 @@ def test_a_scale_says_its_own_group() -> None:
     ],
 )
 def test_who_takes_the_aggregated_form_gets_it_whatever_stands_first(accept: str) -> None:
-    found = DISCOVERY.aggregated("/apis", accept)
+    found = DISCOVERY.find_aggregated("/apis", accept)
     assert found is not None
     assert found[1] == AGGREGATED_TYPE
     assert found[2].startswith('"')
@@ -90,12 +90,12 @@ def test_who_takes_the_aggregated_form_gets_it_whatever_stands_first(accept: str
 
 def test_the_aggregated_form_is_there_as_yaml_and_only_of_both_roots() -> None:
     as_yaml = AGGREGATED_TYPE.replace("json", "yaml")
-    found = DISCOVERY.aggregated("/api", as_yaml)
+    found = DISCOVERY.find_aggregated("/api", as_yaml)
     assert found is not None
     assert found[1] == as_yaml
-    assert DISCOVERY.aggregated("/apis", "*/*") is None
-    assert DISCOVERY.aggregated("/apis/apps", AGGREGATED_TYPE) is None
-    assert DISCOVERY.plain("/apis/none") is None
+    assert DISCOVERY.find_aggregated("/apis", "*/*") is None
+    assert DISCOVERY.find_aggregated("/apis/apps", AGGREGATED_TYPE) is None
+    assert DISCOVERY.find_plain("/apis/none") is None
 
 
 def test_versions_of_one_storage_say_the_same_storage_version() -> None:
@@ -120,12 +120,12 @@ def test_the_aggregated_form_leaves_out_the_lists_own_group_and_version() -> Non
 
 
 def test_a_version_of_the_aggregated_form_that_is_gone_is_not_it() -> None:
-    assert DISCOVERY.aggregated("/apis", AGGREGATED_TYPE.replace("v=v2", "v=v2beta1")) is None
+    assert DISCOVERY.find_aggregated("/apis", AGGREGATED_TYPE.replace("v=v2", "v=v2beta1")) is None
 
 
 def test_a_route_wants_a_media_type_by_its_name() -> None:
     for accept in ("text/html", "application/*", "Application/JSON"):
         with pytest.raises(StatusError) as caught:
-            DISCOVERY.aggregated("/api", accept)
+            DISCOVERY.find_aggregated("/api", accept)
         assert caught.value.code == 406
-        assert DISCOVERY.aggregated("/apis", accept) is None
+        assert DISCOVERY.find_aggregated("/apis", accept) is None

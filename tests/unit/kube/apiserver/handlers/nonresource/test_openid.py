@@ -22,7 +22,7 @@ EC = ec.generate_private_key(ec.SECP256R1())
 @pytest.mark.parametrize("private", [RSA, EC], ids=["rsa", "ec"])
 def test_a_token_is_verified_with_the_published_key(private: Any) -> None:
     public = private.public_key()
-    (key,) = jwt.PyJWKSet.from_dict(openid.key_set([public])).keys
+    (key,) = jwt.PyJWKSet.from_dict(openid.build_key_set([public])).keys
     assert key.key_id == key_id(public)
     token = jwt.encode({"sub": "a"}, private, algorithm=algorithm_of(public))
     assert jwt.decode(token, key.key, algorithms=[algorithm_of(public)]) == {"sub": "a"}

@@ -33,19 +33,19 @@ _INCLUDES: Final = {"", "Metadata", "Object", "None"}
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-def headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
+def build_headers(media_type: str, warnings: Iterable[str] = ()) -> CIMultiDict[str]:
     if media_type == JSON and not warnings:
         return _PLAIN.copy()
     result = CIMultiDict({"Content-Type": media_type, "Cache-Control": _NO_STORE})
     # What a header cannot carry is left out, as upstream has it.
     fitting = [text for text in dict.fromkeys(warnings) if not _CONTROL.search(text)]
-    for text in shortened(fitting):
+    for text in shorten_warnings(fitting):
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         result.add("Warning", f'299 - "{escaped}"')
     return result
 
 
-def shortened(texts: Iterable[str]) -> list[str]:
+def shorten_warnings(texts: Iterable[str]) -> list[str]:
     """Warnings as far as headers have room: all, or else the beginnings of the first ones.
 
     Source: apiserver/pkg/endpoints/filters/warning.go.
@@ -64,12 +64,12 @@ def shortened(texts: Iterable[str]) -> list[str]:
     return kept
 
 
-def raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
+def build_raw(body: bytes, warnings: Iterable[str] = ()) -> Response:
     """JSON bytes as they are."""
-    return Response(body=body, headers=headers(JSON, warnings))
+    return Response(body=body, headers=build_headers(JSON, warnings))
 
 
-async def compressed(request: Request, response: Response) -> Response:
+async def compress(request: Request, response: Response) -> Response:
     """The same response, gzipped when it is large and the client takes that."""
     body = response.body
     if len(body) <= GZIP_BYTES:
@@ -84,15 +84,17 @@ async def compressed(request: Request, response: Response) -> Response:
     return response
 
 
-def document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
+def build_document(obj: JsonObject, form: Form, *, code: int = 200, warnings: Iterable[str] = ()) -> Response:
     """Any JSON document in the form asked for."""
     if form.media_type == YAML:
         from kprov.kube.machinery.go_text import yaml_writer
 
-        return Response(body=yaml_writer.dumps(obj).encode(), status=code, headers=headers(YAML, warnings))
+        return Response(
+            body=yaml_writer.dumps(obj).encode(), status=code, headers=build_headers(YAML, warnings)
+        )
     # Go ends a document with a line feed, but not one that it indents.
     option = orjson.OPT_INDENT_2 if form.pretty else orjson.OPT_APPEND_NEWLINE
-    return Response(body=go_json.dumps(obj, option), status=code, headers=headers(JSON, warnings))
+    return Response(body=go_json.dumps(obj, option), status=code, headers=build_headers(JSON, warnings))
 
 
 def check_include(form: Form, include_object: str) -> None:
@@ -105,7 +107,7 @@ def check_include(form: Form, include_object: str) -> None:
         )
 
 
-def formed(
+def convert_form(
     resource: Resource,
     obj: JsonObject,
     form: Form,
@@ -133,19 +135,19 @@ def formed(
             kind = None
         include = include_object or "Metadata"
         table = printer_tables.table(resource, objects, metadata, include, kind=kind, shown=shown)
-        return versioned(table, form.version)
+        return convert_table(table, form.version)
     version = f"meta.k8s.io/{form.version}"
     if "items" in obj:
         if form.kind == "PartialObjectMetadata":
-            raise _other_form(form, "a list", resource, obj)
+            raise _not_acceptable(form, "a list", resource, obj)
         items = [printer_tables.partial_metadata(item) | {"apiVersion": version} for item in obj["items"]]
         return {"kind": form.kind, "apiVersion": version, "metadata": obj["metadata"], "items": items or None}
     if form.kind == "PartialObjectMetadataList":
-        raise _other_form(form, "not a list", resource, obj)
+        raise _not_acceptable(form, "not a list", resource, obj)
     return printer_tables.partial_metadata(obj) | {"apiVersion": version}
 
 
-def _other_form(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:
+def _not_acceptable(form: Form, found: str, resource: Resource, obj: JsonObject) -> StatusError:
     # Upstream names its Go type, in the package of the group that holds the objects.
     package = resource.group.partition(".")[0]
     package = "core" if package in {"", "events"} else package
@@ -153,7 +155,7 @@ def _other_form(form: Form, found: str, resource: Resource, obj: JsonObject) -> 
     return failure(406, "NotAcceptable", text)
 
 
-def versioned(table: JsonObject, version: str) -> JsonObject:
+def convert_table(table: JsonObject, version: str) -> JsonObject:
     """The same table in that version of meta.k8s.io, and the metadata in its rows with it."""
     table["apiVersion"] = f"meta.k8s.io/{version}"
     for row in table["rows"] or ():
@@ -163,9 +165,9 @@ def versioned(table: JsonObject, version: str) -> JsonObject:
     return table
 
 
-def error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
+def build_error(failure: StatusError, form: Form | None = None, *, warnings: Iterable[str] = ()) -> Response:
     """A Status, with Retry-After where it says so."""
-    response = document(failure.status, form or Form(), code=failure.code, warnings=warnings)
+    response = build_document(failure.status, form or Form(), code=failure.code, warnings=warnings)
     if failure.retry_after_seconds:
         response.headers["Retry-After"] = str(failure.retry_after_seconds)
     return response
