@@ -1,4 +1,5 @@
-"""An HTTP/1.1 server as small as the API server needs one: an asyncio protocol that reads heads as Go does.
+"""HTTP/1.1 on asyncio: the API server's listener with WebSockets, and a client that upgrades connections.
 
-Source: RFC 9110, RFC 9112; where they leave it open, what Go's net/http does. Measured in docs/decisions/016.
+Source: RFC 9110, RFC 9112; where they leave a choice, Go's net/http. Framing that recipients could read in
+different ways is refused. Why not a library: docs/decisions/016.
 """

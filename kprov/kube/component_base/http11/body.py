@@ -22,13 +22,13 @@ class Body:
     """Pieces in their order. `on_first_read` is called once: a client may wait for leave to send."""
 
     __slots__ = (
-        "_error",
         "_pause",
         "_paused",
         "_pieces",
         "_unread",
         "_waiter",
         "ended",
+        "error",
         "on_first_read",
         "received",
     )
@@ -39,11 +39,12 @@ class Body:
         self._pause = pause
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
         self._unread = 0
         #: Bytes that have come, read or not.
         self.received = 0
         self.ended = False
+        #: Why the body ended before it was complete.
+        self.error: Exception | None = None
         self.on_first_read: Callable[[], None] | None = None
 
     @classmethod
@@ -67,7 +68,7 @@ class Body:
     def end(self, error: Exception | None = None) -> None:
         """error: why there comes no more, raised to who reads on."""
         self.ended = True
-        self._error = error
+        self.error = error
         self._wake()
 
     async def iter_any(self) -> AsyncIterator[bytes]:
@@ -80,8 +81,8 @@ class Body:
                 data = self._pieces.popleft()
                 self._read(len(data))
                 yield data
-            elif self._error is not None:
-                raise self._error
+            elif self.error is not None:
+                raise self.error
             elif self.ended:
                 return
 
@@ -90,8 +91,8 @@ class Body:
         self._begin()
         if not self._pieces and not self.ended:
             await self._more()
-        if not self._pieces and self._error is not None:
-            raise self._error
+        if not self._pieces and self.error is not None:
+            raise self.error
         return self.taken()
 
     def taken(self) -> bytes:

@@ -1,115 +1,149 @@
-"""A body that comes in chunks, read as strictly as Go's server reads it.
+"""A body with the transfer coding chunked.
 
-Source: RFC 9112, 7.1; Go's net/http/internal/chunked.go, net/http/transfer.go (limits, words of refusals).
+Source: RFC 9112, section 7.1; Go's net/http (internal/chunked.go, transfer.go: limits, error texts).
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Final
 
 from kprov.kube.component_base.http11.body import BrokenBodyError
+from kprov.kube.component_base.http11.fields import FieldError, parse_fields
 
-#: A line with its end, and all trailers with theirs, have to be in Go's buffer as a whole.
-_BUFFER_BYTES: Final = 4096
-#: What may come beside data is this, so much for each chunk, and twice the data.
-_EXTRA_BYTES: Final = 16 * 1024
-_EXTRA_OF_CHUNK: Final = 16
-_SIZE_DIGITS: Final = 16
+#: Limit of a chunk's first line with its CRLF, and of all trailers with theirs: the size of Go's buffer.
+_MAX_LINE_BYTES: Final = 4096
+#: Limit of all that is not data: so many bytes, and beside them 16 for each chunk and twice its data.
+_MAX_OVERHEAD_BYTES: Final = 16 * 1024
+_FREE_OVERHEAD_BYTES: Final = 16
+_MAX_SIZE_DIGITS: Final = 16
+_MAX_SIZE: Final = (1 << 63) - 1
+#: A first line without extensions.
+_PLAIN_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]+")
-_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z -]+")
-_NO_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+#: What follows the first semicolon.
+_EXTENSIONS: Final = re.compile(
+    rb"[ \t]*%(token)b(?:[ \t]*=[ \t]*(?:%(token)b|%(quoted)b))?"
+    rb"(?:[ \t]*;[ \t]*%(token)b(?:[ \t]*=[ \t]*(?:%(token)b|%(quoted)b))?)*"
+    % {b"token": _TOKEN, b"quoted": _QUOTED}
+)
+_CRLF: Final = b"\r\n"
+_NOT_IN_TRAILERS: Final = frozenset({"transfer-encoding", "content-length", "host"})
 
 
-class Chunks:
-    """Feed it; it gives the data on."""
+class ChunkedDecoder:
+    """Decodes a body that is fed in any pieces. Checks its trailers and drops them."""
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self._take = take
-        self._kept = b""
-        #: Of the chunk that is being read; None between two.
+    def __init__(self, on_data: Callable[[bytes], None]) -> None:
+        self._on_data = on_data
+        self._buffer = b""
+        #: Bytes of the current chunk that have not come. None: its first line has not come.
         self._left: int | None = None
-        self._is_trailer = False
-        self._extra = 0
+        self._in_trailers = False
+        self._overhead = 0
 
     def feed(self, data: bytes) -> bytes | None:
-        """What follows the body; None: it is not at its end. BrokenBodyError."""
-        data, at = self._kept + data, 0
-        while not self._is_trailer:
-            if self._left:
-                piece = data[at : at + self._left]
-                if not piece:
-                    break
-                self._take(piece)
-                self._left -= len(piece)
-                at += len(piece)
-            elif self._left == 0:
-                if len(data) - at < 2:
-                    break
-                if not data.startswith(b"\r\n", at):
-                    raise BrokenBodyError("malformed chunked encoding")
-                self._left = None
-                at += 2
+        """The bytes behind the body's end. None: the end has not come. BrokenBodyError."""
+        data, at = self._buffer + data if self._buffer else data, 0
+        while not self._in_trailers:
+            if self._left is None:
+                end = self._start_chunk(data, at)
+            elif self._left:
+                end = self._pass_data(data, at)
             else:
-                end = data.find(b"\n", at, at + _BUFFER_BYTES) + 1
-                if not end:
-                    if len(data) - at >= _BUFFER_BYTES:
-                        raise BrokenBodyError("header line too long")
-                    break
-                self._begin(data[at:end])
-                at = end
-        self._kept = data[at:]
-        return self._rest() if self._is_trailer else None
+                end = self._skip_data_end(data, at)
+            if end == at:
+                break
+            at = end
+        self._buffer = data[at:]
+        return self._skip_trailers() if self._in_trailers else None
 
-    def _begin(self, line: bytes) -> None:
-        """line: before a chunk, with its end."""
-        carriage = line.find(b"\r")
-        if carriage < 0:
-            raise BrokenBodyError("chunked line ends with bare LF")
-        if carriage != len(line) - 2:
-            raise BrokenBodyError("invalid CR in chunked line")
-        text = line[:-2].rstrip(b" \t").partition(b";")[0]
-        if not text:
-            raise BrokenBodyError("empty hex number for chunk length")
-        if not _SIZE.fullmatch(text[: _SIZE_DIGITS + 1]):
-            raise BrokenBodyError("invalid byte in chunk length")
-        if len(text) > _SIZE_DIGITS:
-            raise BrokenBodyError("http chunk length too large")
-        size = int(text, 16)
-        self._extra = max(self._extra + len(line) - _EXTRA_OF_CHUNK - 2 * size, 0)
-        if self._extra > _EXTRA_BYTES:
+    # Each step returns the position behind what it has read: the same if something is missing.
+
+    def _start_chunk(self, data: bytes, at: int) -> int:
+        plain = _PLAIN_SIZE.match(data, at)
+        if plain is not None:
+            end, size = plain.end(), int(plain[1], 16)
+        else:
+            end = data.find(b"\n", at, at + _MAX_LINE_BYTES) + 1
+            if not end:
+                if len(data) - at >= _MAX_LINE_BYTES:
+                    raise BrokenBodyError("header line too long")
+                return at
+            size = _parse_size(data[at:end])
+        self._overhead += end - at - _FREE_OVERHEAD_BYTES - 2 * size
+        if self._overhead < 0:
+            self._overhead = 0
+        elif self._overhead > _MAX_OVERHEAD_BYTES:
             raise BrokenBodyError("chunked encoding contains too much non-data")
         if size:
             self._left = size
         else:
-            self._is_trailer = True
+            self._in_trailers = True
+        return end
 
-    def _rest(self) -> bytes | None:
-        """Trailers are looked at and passed over."""
-        data = self._kept
-        if data.startswith(b"\r\n"):
+    def _pass_data(self, data: bytes, at: int) -> int:
+        assert self._left is not None
+        piece = data[at : at + self._left]
+        if piece:
+            self._on_data(piece)
+            self._left -= len(piece)
+        return at + len(piece)
+
+    def _skip_data_end(self, data: bytes, at: int) -> int:
+        if data.startswith(_CRLF, at):
+            self._left = None
+            return at + 2
+        if len(data) - at >= 2:
+            raise BrokenBodyError("malformed chunked encoding")
+        return at
+
+    def _skip_trailers(self) -> bytes | None:
+        data = self._buffer
+        if data.startswith(_CRLF):
             return data[2:]
-        end = data.find(b"\r\n\r\n", 0, _BUFFER_BYTES)
+        end = data.find(b"\r\n\r\n", 0, _MAX_LINE_BYTES)
         if end < 0:
-            if len(data) >= _BUFFER_BYTES:
+            if len(data) >= _MAX_LINE_BYTES:
                 raise BrokenBodyError("http: suspiciously long trailer after chunked body")
+            _check_line_ends(data)
             return None
+        _check_line_ends(data[:end])
         _check_trailers(data[:end])
         return data[end + 4 :]
 
 
+def _parse_size(line: bytes) -> int:
+    carriage = line.find(b"\r")
+    if carriage < 0:
+        raise BrokenBodyError("chunked line ends with bare LF")
+    if carriage != len(line) - 2:
+        raise BrokenBodyError("invalid CR in chunked line")
+    digits, semicolon, extensions = line[:-2].partition(b";")
+    if not digits:
+        raise BrokenBodyError("empty hex number for chunk length")
+    if not _SIZE.fullmatch(digits[: _MAX_SIZE_DIGITS + 1]):
+        raise BrokenBodyError("invalid byte in chunk length")
+    if len(digits) > _MAX_SIZE_DIGITS or (size := int(digits, 16)) > _MAX_SIZE:
+        raise BrokenBodyError("http chunk length too large")
+    if semicolon and not _EXTENSIONS.fullmatch(extensions):
+        raise BrokenBodyError("invalid chunk extension")
+    return size
+
+
+def _check_line_ends(data: bytes) -> None:
+    if data.count(b"\n") != data.count(_CRLF):
+        raise BrokenBodyError("trailer line ends with bare LF")
+
+
 def _check_trailers(section: bytes) -> None:
-    for number, line in enumerate(section.split(b"\n")):
-        text = line.removesuffix(b"\r")
-        shown = text.decode("utf-8", "replace")
-        if text.startswith((b" ", b"\t")):
-            if not number:
-                raise BrokenBodyError(f"malformed MIME header initial line: {shown}")
-            continue
-        name, colon, value = text.partition(b":")
-        if not colon:
-            raise BrokenBodyError(f"malformed MIME header: missing colon: {json.dumps(shown)}")
-        if not _NAME.fullmatch(name) or _NO_VALUE.search(value):
-            raise BrokenBodyError(f"malformed MIME header line: {shown}")
+    try:
+        trailers = parse_fields(section.decode("utf-8", "surrogateescape").split("\r\n"))
+    except FieldError as error:
+        raise BrokenBodyError(str(error)) from error
+    for name in trailers:
+        if name.lower() in _NOT_IN_TRAILERS:
+            raise BrokenBodyError(f"{name} is not allowed in trailers")

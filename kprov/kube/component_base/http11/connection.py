@@ -1,4 +1,4 @@
-"""One client's connection: its requests one after the other, each given to the handler."""
+"""One client's connection: its requests, one after the other, each with its response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kprov.kube.component_base.http11.answer import REASONS, Answer, Response, S
 from kprov.kube.component_base.http11.body import Body, BrokenBodyError, ClientGoneError
 from kprov.kube.component_base.http11.handshake import Handshake
 from kprov.kube.component_base.http11.head import HeadError
-from kprov.kube.component_base.http11.parser import Parser
+from kprov.kube.component_base.http11.parser import RequestParser
 from kprov.kube.component_base.http11.peer import shown_certificates
 from kprov.kube.component_base.http11.request import Request
 from kprov.kube.component_base.http11.tunnel import Tunnel
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What of a body nobody has read is taken in, so that the connection can stay, and how long a client that is
-#: refused may go on sending before it is cut off. Go's are 256 KiB and half a second.
-_REST_BYTES: Final = 256 * 1024
+#: How much of a body that the handler has not read is read and dropped to keep the connection open, as Go.
+_MAX_DISCARD_BYTES: Final = 256 * 1024
+#: How long, and how much, a refused client may go on sending before its connection closes (Go: 0.5 s).
 _LINGER_SECONDS: Final = 0.5
 _LINGER_BYTES: Final = 64 * 1024 * 1024
-#: As upstream's listener.
+#: Idle time before TCP keep-alive probes, as upstream's listener.
 _KEEPALIVE_SECONDS: Final = 180
-#: Requests that a client has sent without waiting for answers; with more it is not read from.
-_QUEUED: Final = 64
-#: Bodies up to this size travel in one piece with their head.
-_JOINED_BYTES: Final = 64 * 1024
-#: What Go tells beside a code, where that is not the code's own words.
-_WORDS: Final = {417: b"", 501: b"Unsupported transfer encoding"}
-#: Of a body that comes with `OPTIONS *`.
-_OPTIONS_BYTES: Final = 4096
+#: Pipelined requests of one client. With more the server stops reading from it.
+_MAX_PIPELINED: Final = 64
+#: Bodies up to this size are written together with their head.
+_MAX_JOINED_BYTES: Final = 64 * 1024
+#: Go's bodies of refusals, where they differ from the status line.
+_REFUSAL_BODIES: Final = {417: b"", 501: b"Unsupported transfer encoding"}
+#: How much of a body is dropped that comes with `OPTIONS *`.
+_MAX_OPTIONS_BYTES: Final = 4096
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(asyncio.Protocol):
-    """See Listener for who makes it. transport: None once the client is gone."""
+    """Made by the listener. transport: None once the connection is lost."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._parser = Parser(self, listener.request_class)
+        self._parser = RequestParser(self, listener.request_class)
         self._queue: deque[Request | HeadError] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -56,21 +56,23 @@ class Connection(asyncio.Protocol):
         self._drained: asyncio.Future[None] | None = None
         self._tunnel: Tunnel | None = None
         self._certificates: tuple[bytes, ...] | None = None
-        # for `overdue`
+        #: Since when the server waits for a head, or for the rest of one.
         self._since = monotonic()
         self._is_new = True
+        #: Whether a part of the response to the current request is sent.
+        self._is_responding = False
         self.transport: asyncio.Transport | None = None
         self.remote = ""
         self.tls: Any = None
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
-        """The client's, in DER, and those that it has sent along, in its order."""
+        """The client's certificate in DER, then the others that it sent, in its order."""
         if self._certificates is None:
             self._certificates = () if self.tls is None else shown_certificates(self.tls)
         return self._certificates
 
-    # what the transport tells
+    # callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Not by isinstance: uvloop's TLS transport is none of asyncio's.
@@ -81,7 +83,7 @@ class Connection(asyncio.Protocol):
             return
         wire = transport.get_extra_info("socket")
         if wire is not None:
-            # A watch whose client has lost its network would stay for ever.
+            # Otherwise a watch would stay for ever whose client has lost its network.
             wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECONDS)
         peer = transport.get_extra_info("peername")
@@ -120,29 +122,29 @@ class Connection(asyncio.Protocol):
         if drained is not None and not drained.done():
             drained.set_result(None)
 
-    # what the parser tells
+    # callbacks of the parser
 
-    def requested(self, request: Request) -> None:
-        """A head has come; its body follows."""
+    def on_request(self, request: Request) -> None:
+        """A head has come. Its body follows."""
         self._enqueue(request)
 
-    def refused(self, error: HeadError) -> None:
-        """What came is no request: answered when those before it have been."""
+    def on_bad_request(self, error: HeadError) -> None:
+        """What came is not a request. The refusal is sent after the responses to the requests before it."""
         self._enqueue(error)
 
-    def switched(self, data: bytes) -> None:
-        """What follows the last request is no HTTP; data is the first of it."""
+    def start_tunnel(self, data: bytes) -> None:
+        """What follows the last request is not HTTP. data: the first of it."""
         self._tunnel = Tunnel(self)
         if data:
             self._tunnel.feed(data)
 
-    def leave_to_send(self) -> None:
-        """Somebody reads a body whose client waits for that."""
+    def send_continue(self) -> None:
+        """The handler reads a body whose client expects 100-continue."""
         if self.transport is not None:
             self.transport.write(_CONTINUE)
 
     def pause(self, on: bool) -> None:
-        """Do not read from the client while anybody wants that."""
+        """Stop reading from the client until each caller has resumed."""
         self._pauses += 1 if on else -1
         if self.transport is None or self.transport.is_closing():
             return
@@ -155,15 +157,15 @@ class Connection(asyncio.Protocol):
 
     def _enqueue(self, request: Request | HeadError) -> None:
         self._queue.append(request)
-        if len(self._queue) == _QUEUED:
+        if len(self._queue) == _MAX_PIPELINED:
             self.pause(True)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def tunnel(self) -> Tunnel:
-        """The bytes behind the request that is being handled, which asked for another protocol.
+        """The bytes that follow the current request, which asks for another protocol.
 
-        ValueError: it did not.
+        ValueError: it asks for none.
         """
         if self._tunnel is None:
             raise ValueError("the request asks for no other protocol")
@@ -171,7 +173,7 @@ class Connection(asyncio.Protocol):
 
     async def _serve(self) -> None:
         try:
-            while await self._next():
+            while await self._serve_next():
                 pass
         except (ConnectionError, TimeoutError, BrokenBodyError):
             pass
@@ -180,8 +182,8 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
-    async def _next(self) -> bool:
-        """Answer one request. Whether there may come another."""
+    async def _serve_next(self) -> bool:
+        """Wait for a request and send the response. Whether the connection stays open."""
         if not self._queue:
             if self._listener.stopping:
                 return False
@@ -191,62 +193,75 @@ class Connection(asyncio.Protocol):
             self._waiter = None
         request = self._queue.popleft()
         self._is_new = False
-        if len(self._queue) == _QUEUED - 1:
+        if len(self._queue) == _MAX_PIPELINED - 1:
             self.pause(False)
         if isinstance(request, HeadError):
             self._write_refusal(request)
             await self._linger(None)
             return False
-        if request.raw_path == "*" and request.method == "OPTIONS":
-            answer: Answer = await self._server_options(request)
-        else:
-            answer = await self._listener.handler(request)
+        self._is_responding = False
+        try:
+            if request.raw_path == "*" and request.method == "OPTIONS":
+                answer: Answer = await self._handle_server_options(request)
+            else:
+                answer = await self._listener.handler(request)
+        except BrokenBodyError:
+            if not self._is_responding:
+                self._write_refusal(HeadError())
+                await self._linger(None)
+            return False
         if self.transport is None:
             return False
-        if isinstance(answer, Stream):
-            answer.end()
-        else:
-            if not request.body.ended:
-                await self._settle(request)
-            self._send(request, answer)
-        if self._drained is not None:
-            await self.drain()
+        await self._finish(request, answer)
         if self._tunnel is not None and not self._queue:
             if answer.status == 101 or not request.keep_alive:
                 return False
             tunnel, self._tunnel = self._tunnel, None
             self._parser.resume(tunnel.taken())
-        if not request.body.ended and not await self._rest(request):
-            return False
+        if not request.body.ended:
+            return await self._drop_rest(request) and request.keep_alive
+        if request.body.error is not None:
+            await self._linger(None)
         return request.keep_alive
 
-    async def _server_options(self, request: Request) -> Answer:
-        """Of the server as a whole: it has none to tell, as Go's."""
+    async def _finish(self, request: Request, answer: Answer) -> None:
+        """Send what the handler has not sent itself, and wait until the client has taken most of it."""
+        if isinstance(answer, Stream):
+            answer.end()
+        else:
+            if not request.body.ended:
+                await self._drop_chunks(request)
+            self._send(request, answer)
+        if self._drained is not None:
+            await self.drain()
+
+    async def _handle_server_options(self, request: Request) -> Answer:
+        """`OPTIONS *` asks for the options of the whole server: there are none, as in Go's."""
         with contextlib.suppress(BrokenBodyError):
-            if request.has_body and not await request.body.discard(_OPTIONS_BYTES):
+            if request.has_body and not await request.body.discard(_MAX_OPTIONS_BYTES):
                 request.keep_alive = False
         return Response()
 
-    async def _settle(self, request: Request) -> None:
-        """Take in a body that nobody has read and that does not say how long it is: then it is known."""
+    async def _drop_chunks(self, request: Request) -> None:
+        """Read an unread chunked body: only its end shows whether the connection can stay open."""
         body = request.body
         if request.keep_alive and body.on_first_read is None and request.content_length is None:
             with contextlib.suppress(TimeoutError, BrokenBodyError):
                 async with asyncio.timeout(self._listener.head_seconds):
-                    await body.discard(_REST_BYTES)
+                    await body.discard(_MAX_DISCARD_BYTES)
 
-    async def _rest(self, request: Request) -> bool:
-        """Take in what the handler has not read. Whether the connection stays."""
-        # No leave to send any more.
+    async def _drop_rest(self, request: Request) -> bool:
+        """Read what the handler has not read. Whether the connection stays open."""
+        # Too late for 100 Continue.
         request.body.on_first_read = None
         if request.keep_alive:
             async with asyncio.timeout(self._listener.head_seconds):
-                return await request.body.discard(_REST_BYTES)
+                return await request.body.discard(_MAX_DISCARD_BYTES)
         await self._linger(request.body)
         return False
 
     async def _linger(self, body: Body | None) -> None:
-        """Drop what comes for a moment: closed while its client sends it is reset, the answer lost."""
+        """Read and drop for a moment: a client that still sends would lose the response."""
         with contextlib.suppress(TimeoutError, BrokenBodyError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 if body is None:
@@ -254,11 +269,12 @@ class Connection(asyncio.Protocol):
                 else:
                     await body.discard(_LINGER_BYTES)
 
-    # answers
+    # responses
 
     def begin(self, request: Request, stream: Stream) -> bool:
-        """Send a stream's head. Whether what follows is to be chunked."""
+        """Send a stream's head. Whether its body is chunked."""
         assert self.transport is not None
+        self._is_responding = True
         request.answering(stream)
         lines = self._date_line(stream)
         chunked = False
@@ -287,27 +303,27 @@ class Connection(asyncio.Protocol):
         head = answer.head(*lines, version=request.version)
         if request.method == "HEAD":
             body = b""
-        if len(body) <= _JOINED_BYTES:
+        if len(body) <= _MAX_JOINED_BYTES:
             self.transport.write(head + body)
         else:
             self.transport.write(head)
             self.transport.write(body)
 
     def _date_line(self, answer: Answer) -> list[str]:
-        """None where a backend's answer already has its own date (RFC 9110, 6.6.1)."""
+        """Empty if a backend's response already has a date (RFC 9110, 6.6.1)."""
         return [] if "Date" in answer.headers else [self._listener.date()]
 
     def _connection_line(self, request: Request) -> list[str]:
-        """The header that tells whether the connection stays."""
+        """The Connection header."""
         body = request.body
         if self._listener.stopping or request.method == "CONNECT":
             request.keep_alive = False
         elif body.on_first_read is not None:
-            # A client that waits for leave to send may send or not: what comes next is not known.
+            # The client expects 100-continue and may send the body or not: what comes next is not known.
             request.keep_alive = False
         elif not body.ended:
             length = request.content_length
-            if length is None or length - body.received > _REST_BYTES:
+            if length is None or length - body.received > _MAX_DISCARD_BYTES:
                 request.keep_alive = False
         is_old = request.version == "1.0"
         if not request.keep_alive:
@@ -315,42 +331,42 @@ class Connection(asyncio.Protocol):
         return ["Connection: keep-alive"] if is_old else []
 
     def _write_refusal(self, error: HeadError) -> None:
-        """As Go's server: the code's words, and the end."""
+        """Refuse in Go's format, where the body repeats the status line."""
         if self.transport is None:
             return
-        words = _WORDS.get(error.code)
-        headers = {"Content-Type": "text/plain; charset=utf-8"} if words != b"" else {"Content-Length": "0"}
+        body = _REFUSAL_BODIES.get(error.code)
+        headers = {"Content-Type": "text/plain; charset=utf-8"} if body != b"" else {"Content-Length": "0"}
         reason = f"{REASONS.get(error.code)}: {error.text}" if error.text else ""
         head = Response(headers=headers | {"Connection": "close"}, status=error.code, reason=reason).head()
-        if words is None:
-            words = head.split(b"\r\n", 1)[0].split(b" ", 1)[1]
-        self.transport.write(head + words)
+        if body is None:
+            body = head.split(b"\r\n", 1)[0].split(b" ", 1)[1]
+        self.transport.write(head + body)
 
     async def drain(self) -> None:
-        """Wait until the client has taken most of what was written. ConnectionResetError: it is gone."""
+        """Wait until the client has taken most of what was written. ConnectionResetError: it has left."""
         if self._drained is not None:
             await asyncio.shield(self._drained)
 
-    # the end
+    # closing
 
     @property
     def is_idle(self) -> bool:
         """Between two requests."""
         return self._waiter is not None and not self._waiter.done() and not self._parser.in_head
 
-    def overdue(self, now: float, head_seconds: float, idle_seconds: float) -> bool:
-        """Whether a client has said nothing, or not all of a head, for too long. now: of time.monotonic."""
+    def is_overdue(self, now: float, head_seconds: float, idle_seconds: float) -> bool:
+        """Whether the server has waited too long for a request. now: of time.monotonic."""
         if self._waiter is None or self._waiter.done():
             return False
         return now - self._since > (head_seconds if self._parser.in_head or self._is_new else idle_seconds)
 
-    async def ended(self) -> None:
-        """Wait for the task that serves it."""
+    async def wait_closed(self) -> None:
+        """Wait for the task that serves the connection."""
         if self._task is not None:
             await asyncio.wait((self._task,))
 
-    def abandon(self) -> None:
-        """End what runs and close."""
+    def abort(self) -> None:
+        """Cancel the handler and close the connection."""
         if self._task is not None:
             self._task.cancel()
         if self.transport is not None:

@@ -144,7 +144,7 @@ async def test_any_methods_in_one_piece(connect: Connect) -> None:
     client = await connect(echo)
     chunks = b"FOO /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nc\r\n0\r\n\r\n"
     client.send(
-        _GET + b"get /a HTTP/1.1\r\nHost: x\r\n\r\n" + chunks + b"A!b /c HTTP/1.1\nHost: x\n\n" + _GET
+        _GET + b"get /a HTTP/1.1\r\nHost: x\r\n\r\n" + chunks + b"A!b /c HTTP/1.1\r\nHost: x\r\n\r\n" + _GET
     )
     for said in (b"GET /a?b=1 ", b"get /a ", b"FOO /b c", b"A!b /c ", b"GET /a?b=1 "):
         assert (await client.answer())[2] == said
