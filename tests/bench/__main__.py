@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.bench import apiserver, copying, provision
+from tests.bench import apiserver, copying, http_parsing, provision
 
 BENCHMARKS = {
     "provision": provision.small,
     "delay": provision.delayed,
     "many": provision.many,
     "copy": copying.copying,
+    "http": http_parsing.parsing,
     "apiserver": apiserver.figures,
     "apiserver_scale": apiserver.scale,
 }
