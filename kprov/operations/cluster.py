@@ -14,9 +14,9 @@ from kprov.inventory import host_patterns
 from kprov.inventory.cluster import validation
 from kprov.inventory.cluster.variables import ClusterVariables
 from kprov.inventory.sources.load import load
-from kprov.playbook.engine import Engine
-from kprov.playbook.journal import Memory, folder, latest, said
-from kprov.playbook.result import Callbacks, RunOptions
+from kprov.playbook.results.journal import Memory, folder, latest, said
+from kprov.playbook.results.run_result import Callbacks, RunOptions
+from kprov.playbook.running.engine import Engine
 
 #: The folder of roles, playbooks, templates and inventories.
 ROOT = Path(__file__).resolve().parents[2]

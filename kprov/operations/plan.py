@@ -14,8 +14,8 @@ from typing import Any
 from kprov.errors import InputError, KprovError
 from kprov.operations.outsiders import Outsider
 from kprov.operations.up import UpResult, up
-from kprov.playbook.changes import Change
-from kprov.playbook.result import Callbacks, RunOptions, Silent
+from kprov.playbook.results.changes import Change
+from kprov.playbook.results.run_result import Callbacks, RunOptions, Silent
 
 _VERSION = 1
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kprov.operations.cluster import GROUPS, PLAYBOOKS, opened, reach
-from kprov.playbook.result import Callbacks, RunOptions, RunResult
+from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 
 def hosts(inventory: Path, options: RunOptions) -> list[str]:

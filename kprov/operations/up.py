@@ -15,8 +15,8 @@ from kprov.operations.cluster import GROUPS, PLAYBOOKS, ROOT, Cluster, opened, r
 from kprov.operations.outsiders import Outsider, outsiders
 from kprov.pki.ensure import ensure
 from kprov.pki.request import PkiHost, PkiRequest, Role
-from kprov.playbook import load
-from kprov.playbook.result import Callbacks, RunOptions, RunResult
+from kprov.playbook.loading import playbook_loader
+from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult
 
 Say = Callable[[str], None]
 PLAYBOOK = PLAYBOOKS / "cluster.yml"
@@ -69,7 +69,7 @@ def up(inventory: Path, options: RunOptions, callbacks: Callbacks, say: Say) -> 
         ):
             callbacks.warning(text)
         if options.tags != ("all",) or options.skip_tags:
-            cluster.engine.check_selection(load.playbook(PLAYBOOK))
+            cluster.engine.check_selection(playbook_loader.playbook(PLAYBOOK))
         request = pki_request(cluster)
         step("inventory")
         hosts = cluster.members(*GROUPS)

@@ -11,8 +11,8 @@ from kprov.errors import HostError
 from kprov.operations import live
 from kprov.operations.cluster import Cluster, opened
 from kprov.operations.outsiders import outsiders
-from kprov.playbook.engine import Engine
-from kprov.playbook.result import Callbacks, RunOptions
+from kprov.playbook.results.run_result import Callbacks, RunOptions
+from kprov.playbook.running.engine import Engine
 from kprov.verify import model
 from kprov.verify.backend import Run, testinfra_host
 from kprov.verify.runner import WAIT_SECONDS, verify

@@ -1,4 +1,5 @@
-"""The Ansible language: load, variables, templating, strategy, handlers, diff, journal.
+"""The Ansible language and the engine that runs it: playbooks, variables, templates, tasks and their results.
 
-Called by operations. May import transport and below.
+kprov.operations and kprov.cli call it.
+It imports the transport and the layers below; its own layers are a contract in pyproject.toml.
 """

@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from kprov.playbook import arguments, checks, filters, jinja_tests, language, lookups
+from kprov.playbook.loading import arguments, play_checks, playbook_keywords
+from kprov.playbook.templating import filters, jinja_tests, lookups
 from kprov.transport import agent_modules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +32,8 @@ def text() -> str:
         ("Keywords", _keywords()),
         ("Modules", _modules()),
         ("Arguments that are refused", _refused_arguments()),
-        ("Modules that are refused", _instead(language.INSTEAD)),
-        ("Words of meta", _words(checks.METAS)),
+        ("Modules that are refused", _instead(playbook_keywords.INSTEAD)),
+        ("Words of meta", _words(play_checks.METAS)),
         ("Filters", _templates(filters.FILTERS, filters.REFUSED, "filter")),
         ("Tests", _templates(jinja_tests.TESTS, jinja_tests.REFUSED, "test")),
         ("Lookups", _templates(lookups.LOOKUPS, lookups.REFUSED, "lookup")),
@@ -52,26 +53,26 @@ def current(document: str) -> str:
 
 def _keywords() -> str:
     places = {
-        "play": language.PLAY,
-        "role": language.ROLE,
-        "block": language.BLOCK,
-        "task": language.TASK,
-        "handler": language.HANDLER,
-        "import_playbook": language.IMPORT,
-        "loop_control": language.LOOP_CONTROL,
+        "play": playbook_keywords.PLAY,
+        "role": playbook_keywords.ROLE,
+        "block": playbook_keywords.BLOCK,
+        "task": playbook_keywords.TASK,
+        "handler": playbook_keywords.HANDLER,
+        "import_playbook": playbook_keywords.IMPORT,
+        "loop_control": playbook_keywords.LOOP_CONTROL,
     }
     rows = [
-        (place, _words(word for word in words if word not in language.REFUSED))
+        (place, _words(word for word in words if word not in playbook_keywords.REFUSED))
         for place, words in places.items()
     ]
-    rows.append(("strategy", _words(language.STRATEGIES)))
-    rows.append(("order", _words(language.ORDERS)))
-    return _table(("place", "supported"), rows) + "\n\n" + _instead(language.REFUSED)
+    rows.append(("strategy", _words(playbook_keywords.STRATEGIES)))
+    rows.append(("order", _words(playbook_keywords.ORDERS)))
+    return _table(("place", "supported"), rows) + "\n\n" + _instead(playbook_keywords.REFUSED)
 
 
 def _modules() -> str:
     rows = []
-    for name in sorted(language.known() - _INTERNAL):
+    for name in sorted(playbook_keywords.known() - _INTERNAL):
         table = arguments.table(name)
         if table is not None and _wholly_refused(table[0]):
             continue
@@ -98,7 +99,7 @@ def _check_mode(name: str) -> str:
     rules = _rules(name)
     if rules.get("check_mode") is False:
         return "skipped"
-    return "runs" if name in language.LOCAL or rules.get("looks") else "yes"
+    return "runs" if name in playbook_keywords.LOCAL or rules.get("looks") else "yes"
 
 
 def _rules(name: str) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _rules(name: str) -> dict[str, Any]:
 
 def _refused_arguments() -> str:
     rows = []
-    for module in sorted(language.known()):
+    for module in sorted(playbook_keywords.known()):
         spec = (arguments.table(module) or ({}, {}))[0]
         if not _wholly_refused(spec):
             rows += [

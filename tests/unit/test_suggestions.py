@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kprov.playbook import language
+from kprov.playbook.loading import playbook_keywords
 from kprov.suggestions import closest, hint
 
 
@@ -22,7 +22,7 @@ from kprov.suggestions import closest, hint
     ],
 )
 def test_a_typing_mistake_is_named(word: str, meant: str) -> None:
-    assert closest(word, {*language.known(), "when"}) == meant
+    assert closest(word, {*playbook_keywords.known(), "when"}) == meant
 
 
 @pytest.mark.parametrize(

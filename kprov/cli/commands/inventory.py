@@ -136,7 +136,7 @@ def _problems(loaded: Inventory) -> list[str]:
     from kprov.inventory.cluster import validation
     from kprov.operations.cluster import Cluster
     from kprov.operations.up import pki_request
-    from kprov.playbook.engine import Engine
+    from kprov.playbook.running.engine import Engine
 
     try:
         with Engine(loaded) as engine:

@@ -17,7 +17,7 @@ from kprov.inventory import secrets
 
 if TYPE_CHECKING:
     from kprov.operations.plan import Plan
-    from kprov.playbook.changes import Change
+    from kprov.playbook.results.changes import Change
 
 #: A text and its style.
 Line = tuple[str, str]

@@ -26,8 +26,8 @@ def command(
 ) -> None:
     """Run playbooks, with the options of ansible-playbook."""
     from kprov.cli.output import playbook_listing, run_output
-    from kprov.playbook import journal
-    from kprov.playbook.engine import Engine
+    from kprov.playbook.results import journal
+    from kprov.playbook.running.engine import Engine
 
     loaded = given.loaded()
     options = given.options(journal=journal.folder(loaded))

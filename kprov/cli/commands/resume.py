@@ -12,7 +12,7 @@ from kprov.cli.options.run_options import Given, takes_run
 from kprov.errors import InputError
 
 if TYPE_CHECKING:
-    from kprov.playbook.journal import Memory
+    from kprov.playbook.results.journal import Memory
 
 
 @takes_run
@@ -24,8 +24,8 @@ def command(
 ) -> None:
     """Continue the newest run of this inventory at the failed task of each failed host."""
     from kprov.cli.output import run_output
-    from kprov.playbook import journal as journals
-    from kprov.playbook.engine import Engine
+    from kprov.playbook.results import journal as journals
+    from kprov.playbook.running.engine import Engine
 
     loaded = given.loaded()
     folder = journals.folder(loaded)

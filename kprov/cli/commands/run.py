@@ -12,7 +12,7 @@ from kprov.cli.output import report
 from kprov.cli.output.callback_pair import Both
 from kprov.cli.output.tables import Format, FormatOption, console, errors
 from kprov.inventory import secrets
-from kprov.playbook.result import Silent
+from kprov.playbook.results.run_result import Silent
 
 _PROGRAMS = ("command", "shell", "raw", "script")
 
@@ -61,7 +61,7 @@ def command(
 ) -> None:
     """Run one module on hosts, like the ansible command."""
     from kprov.errors import InputError
-    from kprov.playbook.engine import Engine
+    from kprov.playbook.running.engine import Engine
 
     options = given.options()
     loaded = given.loaded()

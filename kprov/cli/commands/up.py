@@ -44,7 +44,7 @@ def make(given: Given, resume: Path | None = None) -> None:
     """Run it, and end the program when it did not work."""
     from kprov.cli.output import run_output
     from kprov.operations.up import up
-    from kprov.playbook.engine import resumed
+    from kprov.playbook.running.engine import resumed
 
     given.unlock()
     options = given.options(command="up")
@@ -61,7 +61,7 @@ def make(given: Given, resume: Path | None = None) -> None:
 def _list(given: Given, *, hosts: bool, tasks: bool, tags: bool, includes: bool) -> None:
     from kprov.cli.output import playbook_listing
     from kprov.operations.cluster import PLAYBOOKS
-    from kprov.playbook.engine import Engine
+    from kprov.playbook.running.engine import Engine
 
     with Engine(given.loaded(), given.options()) as engine:
         playbook_listing.show(

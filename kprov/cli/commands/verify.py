@@ -9,7 +9,7 @@ import typer
 
 from kprov.cli.options.run_options import HostOptions, takes_run
 from kprov.cli.output.tables import Format, FormatOption, errors, status_text, table
-from kprov.playbook.result import Silent
+from kprov.playbook.results.run_result import Silent
 
 Probe = Annotated[
     bool, typer.Option(help="Run a test workload, connect to it from every node, and remove it.")

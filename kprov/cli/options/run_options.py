@@ -18,8 +18,8 @@ from kprov.errors import InputError
 
 if TYPE_CHECKING:
     from kprov.inventory.model import Inventory as Loaded
-    from kprov.playbook.result import RunOptions
-    from kprov.playbook.search_paths import SearchPaths
+    from kprov.playbook.model.search_paths import SearchPaths
+    from kprov.playbook.results.run_result import RunOptions
 
 _CONNECTION = "Connection"
 
@@ -178,7 +178,7 @@ class HostOptions:
 
     def host_options(self) -> RunOptions:
         """As the engine takes them; asks for passwords. Raises InputError."""
-        from kprov.playbook.result import RunOptions
+        from kprov.playbook.results.run_result import RunOptions
 
         return RunOptions(
             limit=self.limit,
@@ -225,7 +225,7 @@ class Given(HostOptions):
 
     def options(self, *, command: str = "play", journal: Path | None = None) -> RunOptions:
         """As the engine takes it. InputError when the report cannot be written later."""
-        from kprov.playbook.search_paths import SearchPaths
+        from kprov.playbook.model.search_paths import SearchPaths
 
         if self.report is not None:
             check_writable(self.report, field="--report")
@@ -246,7 +246,7 @@ class Given(HostOptions):
         )
 
     def _paths(self) -> SearchPaths:
-        from kprov.playbook.search_paths import configured
+        from kprov.playbook.model.search_paths import configured
 
         paths, warnings = configured({"roles": self.roles_path, "modules": self.module_path})
         for text in warnings:
@@ -312,8 +312,8 @@ def extra_vars(texts: list[str] | None) -> dict[str, Any]:
 
 def _extra(text: str) -> dict[str, Any]:
     from kprov.inventory import yaml_file
-    from kprov.playbook.arguments import split as words_of
-    from kprov.playbook.arguments import unquoted
+    from kprov.playbook.loading.arguments import split as words_of
+    from kprov.playbook.loading.arguments import unquoted
 
     if text.startswith("@"):
         loaded = yaml_file.load(Path(text[1:]))

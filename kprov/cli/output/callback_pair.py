@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kprov.playbook.result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, Silent
 
 
 class Both(Silent):

@@ -15,7 +15,7 @@ from kprov.cli.output import prompts
 from kprov.cli.output.live_view import View
 from kprov.cli.output.result_lines import diff_lines, each, reasons
 from kprov.cli.output.tables import COLOURS, console, errors, on_terminal
-from kprov.playbook.result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, Silent
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -9,7 +9,7 @@ import time
 from kprov.cli.output import keys
 from kprov.cli.output.tables import console, errors
 from kprov.inventory import secrets
-from kprov.playbook.result import AbortedError
+from kprov.playbook.results.run_result import AbortedError
 
 
 def step(name: str) -> str:

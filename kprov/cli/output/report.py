@@ -10,7 +10,7 @@ from typing import Any
 from kprov.cli.output.result_lines import each
 from kprov.errors import InputError
 from kprov.inventory import secrets
-from kprov.playbook.result import RunResult, Silent
+from kprov.playbook.results.run_result import RunResult, Silent
 
 VERSION = 1
 

@@ -15,7 +15,7 @@ from kprov.cli.output.callback_pair import Both
 from kprov.cli.output.progress import Progress
 
 if TYPE_CHECKING:
-    from kprov.playbook.result import Callbacks, RunResult
+    from kprov.playbook.results.run_result import Callbacks, RunResult
 
 
 @dataclass

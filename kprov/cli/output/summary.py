@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from kprov.cli.output.tables import console, table
-from kprov.playbook.result import RunResult
+from kprov.playbook.results.run_result import RunResult
 
 _HEAD = ("HOST", "OK", "CHANGED", "UNREACHABLE", "FAILED", "SKIPPED", "RESCUED", "IGNORED")
 _MEANING = {

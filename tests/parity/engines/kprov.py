@@ -9,9 +9,9 @@ from typing import Any
 from kprov.cli.options import run_options
 from kprov.errors import KprovError
 from kprov.inventory.sources.load import load
-from kprov.playbook.engine import Engine
-from kprov.playbook.result import RunOptions, RunResult, Silent
-from kprov.playbook.search_paths import SearchPaths
+from kprov.playbook.model.search_paths import SearchPaths
+from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
+from kprov.playbook.running.engine import Engine
 from tests.parity import collection_path
 from tests.parity.engines.request import Request
 from tests.parity.recorder import Recorder

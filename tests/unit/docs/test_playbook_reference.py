@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kprov.playbook import load, reference
+from kprov.playbook import reference
+from kprov.playbook.loading import playbook_loader
 from kprov.transport import agent_modules
 
 _EXAMPLE = re.compile(r"^```yaml playbook\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,7 +41,7 @@ def test_there_are_examples() -> None:
 def test_every_example_can_be_played(example: str, tmp_path: Path) -> None:
     path = tmp_path / "site.yml"
     path.write_text(example, encoding="utf-8")
-    assert load.playbook(path)
+    assert playbook_loader.playbook(path)
 
 
 @pytest.mark.parametrize("path", _DOCUMENTS, ids=lambda path: path.name)

@@ -9,7 +9,7 @@ import pytest
 
 from kprov.errors import InputError
 from kprov.operations import plan
-from kprov.playbook.changes import Change
+from kprov.playbook.results.changes import Change
 
 FILE = Change(
     "node1", "etcd : Configure etcd", "tasks/main.yml:3", "file", "/etc/etcd.yml", diff=[{"after": "x"}]

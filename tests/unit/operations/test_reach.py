@@ -9,7 +9,7 @@ import pytest
 
 from kprov.errors import PreflightError
 from kprov.operations.cluster import begun, opened, reach, unprivileged
-from kprov.playbook.journal import Journal
+from kprov.playbook.results.journal import Journal
 
 INVENTORY = """
 all:

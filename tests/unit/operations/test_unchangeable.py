@@ -12,7 +12,7 @@ from kprov.errors import InputError
 from kprov.operations.cluster import ROOT, opened
 from kprov.operations.live import APISERVER, CONTROLLER_MANAGER, ETCD, Live, Setting, api_objects, settings
 from kprov.operations.unchangeable import FIELDS, check, differences
-from kprov.playbook.result import RunOptions
+from kprov.playbook.results.run_result import RunOptions
 from tests.unit.playbook.conftest import Bench
 
 TEMPLATES = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kprov.inventory.sources.load import load
-from kprov.playbook.engine import Engine
-from kprov.playbook.result import RunOptions, RunResult, Silent
+from kprov.playbook.results.run_result import RunOptions, RunResult, Silent
+from kprov.playbook.running.engine import Engine
 
 
 class Recorder(Silent):

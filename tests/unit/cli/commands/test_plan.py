@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kprov.cli.commands.plan import blocks
 from kprov.operations.plan import Plan
-from kprov.playbook.changes import Change
+from kprov.playbook.results.changes import Change
 
 
 def configured(host: str, port: int) -> Change:

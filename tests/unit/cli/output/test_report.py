@@ -11,7 +11,7 @@ import pytest
 from kprov.cli.output import report
 from kprov.errors import InputError
 from kprov.inventory import secrets
-from kprov.playbook.result import HostStats, RunResult
+from kprov.playbook.results.run_result import HostStats, RunResult
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kprov.cli.output import summary
-from kprov.playbook.result import HostStats, RunResult, TaskTime
+from kprov.playbook.results.run_result import HostStats, RunResult, TaskTime
 
 
 def test_ok_is_counted_once_and_a_failure_says_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import yaml
 from kprov.errors import InputError
 from kprov.inventory.cluster.validation import validate
 from kprov.inventory.sources.load import load
-from kprov.playbook.engine import Engine
+from kprov.playbook.running.engine import Engine
 
 FIRST = "n1"
 

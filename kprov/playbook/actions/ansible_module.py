@@ -1,0 +1,65 @@
+"""A task of a foreign module: what goes to the agent, and its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.playbook.actions.call import Call, Remote
+from kprov.playbook.ansible_modules import payloads
+from kprov.playbook.ansible_modules.finder import Foreign
+
+#: What ansible-core tells every module beside its arguments; the agent adds modes and folders.
+_TOLD: dict[str, Any] = {
+    "_ansible_debug": False,
+    "_ansible_syslog_facility": "LOG_USER",
+    "_ansible_selinux_special_fs": ["fuse", "nfs", "vboxsf", "ramfs", "9p", "vfat"],
+    "_ansible_socket": None,
+    "_ansible_shell_executable": "/bin/sh",
+    "_ansible_keep_remote_files": False,
+    "_ansible_ignore_unknown_opts": False,
+    "_ansible_target_log_info": None,
+    "_ansible_tracebacks_for": [],
+    "_ansible_version": "2.19.0",
+}
+
+
+def prepare(call: Call, found: Foreign) -> Remote:
+    """The module, which travels as a content, and its arguments. Raises InputError."""
+    packed = payloads.pack(found)
+    told = {
+        **_TOLD,
+        "_ansible_no_log": call.hidden,
+        "_ansible_verbosity": call.options.verbosity,
+        "_ansible_module_name": found.name,
+    }
+    args = {
+        "_kind": packed.kind,
+        "_name": found.path.name.removesuffix(".py"),
+        "_sha256": packed.sha256,
+        "_module": packed.module,
+        "_profile": packed.profile,
+        "_arguments": {**call.args, **told},
+    }
+    return Remote("foreign", args, {packed.sha256: packed.data})
+
+
+def finish(result: dict[str, Any]) -> dict[str, Any]:
+    """The result as tasks register it: without what ansible-core keeps for itself."""
+    return {
+        key: _plain(value)
+        for key, value in result.items()
+        if key != "invocation" and not key.startswith("_ansible_")
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Values without the types that ansible-core notes in JSON; a message of it is its text."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "__ansible_type" in value:
+        event = value.get("event") or value
+        text = [event.get(key) for key in ("msg", "value", "formatted_traceback") if event.get(key)]
+        return text[0] if text else {k: _plain(v) for k, v in value.items() if k != "__ansible_type"}
+    return {key: _plain(one) for key, one in value.items()}

@@ -1,0 +1,87 @@
+"""ansible.builtin.include_vars: variables from files of the operator, read while a play runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import yaml_file
+from kprov.playbook.actions import controller_files
+from kprov.playbook.actions.call import ActionError, Call
+from kprov.transport import agent_modules
+
+_EXTENSIONS = ["yaml", "yml", "json"]
+
+
+def include_vars(call: Call) -> dict[str, Any]:
+    """Variables of a file or of a folder's files, as facts of the host above its play's variables."""
+    args = call.args
+    name = args.get("file") or args.get("_raw_params")
+    extensions = agent_modules.converted(
+        "extensions", args.get("extensions") or _EXTENSIONS, {"type": "list"}
+    )
+    found: dict[str, Any] = {}
+    read: list[str] = []
+    secret = False
+    try:
+        if args.get("dir"):
+            paths = _of_folder(call, Path(call.find(str(args["dir"]), "vars")), extensions)
+        elif name:
+            paths = [call.find(str(name), "vars")]
+        else:
+            raise ActionError("include_vars needs file or dir")
+        for path in paths:
+            variables, encrypted = _variables(path)
+            found.update(variables)
+            secret |= encrypted
+            read.append(str(path))
+    except ActionError as error:
+        return {
+            "changed": False,
+            "failed": True,
+            "message": str(error),
+            "msg": str(error),
+            "ansible_included_var_files": read,
+            "ansible_facts": {},
+            "_ansible_no_log": False,
+        }
+    if args.get("name"):
+        found = {str(args["name"]): found}
+    return {
+        "changed": False,
+        "ansible_facts": found,
+        "_include_vars": True,
+        "ansible_included_var_files": read,
+        "_ansible_no_log": secret,
+    }
+
+
+def _variables(path: Path) -> tuple[dict[str, Any], bool]:
+    """What a file says, and whether it was encrypted: then it is not shown."""
+    document = yaml_file.load(path)
+    if document is not None and not isinstance(document, dict):
+        raise ActionError(f"{path} must be stored as a dictionary/hash")
+    return document or {}, controller_files.plain(path) is not None
+
+
+def _of_folder(call: Call, folder: Path, extensions: list[str]) -> list[Path]:
+    args = call.args
+    depth = int(args.get("depth") or 0)
+    ignored = agent_modules.converted("ignore_files", args.get("ignore_files") or [], {"type": "list"})
+    matching = re.compile(str(args.get("files_matching") or ".*"))
+    lenient = agent_modules.truth(args.get("ignore_unknown_extensions"))
+    found = []
+    for path in sorted(folder.rglob("*"), key=lambda one: (str(one.parent), one.name)):
+        if not path.is_file() or (depth and len(path.relative_to(folder).parts) > depth):
+            continue
+        if any(re.search(rf"{pattern}$", path.name) for pattern in map(str, ignored)):
+            continue
+        if not matching.search(path.name):
+            continue
+        if path.suffix[1:] not in extensions:
+            if lenient:
+                continue
+            raise ActionError(f"{path} does not have a valid extension: {', '.join(extensions)}")
+        found.append(path)
+    return found

@@ -1,0 +1,41 @@
+"""ansible.builtin.assemble: of fragments on the host, or with remote_src=false of the operator's."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from kprov.playbook.actions.call import ActionError, Call, Remote
+from kprov.playbook.actions.controller_files import plain
+from kprov.transport.agent_modules import fragments, truth
+
+_OF_FRAGMENTS = ("remote_src", "regexp", "delimiter", "ignore_hidden", "decrypt", "src")
+
+
+def prepare(call: Call) -> Remote:
+    """One call of the agent's assemble."""
+    args = dict(call.args)
+    if not args.get("src") or not args.get("dest"):
+        raise ActionError("src and dest are required")
+    if truth(args.get("remote_src"), default=True):
+        return Remote("assemble", args)
+    path = call.find(str(args["src"]), "files")
+    if not path.is_dir():
+        raise ActionError(f"Source ({path}) is not a directory")
+    decrypt = truth(args.get("decrypt"), default=True)
+
+    def read(fragment: str) -> bytes:
+        found = plain(Path(fragment)) if decrypt else None
+        return Path(fragment).read_bytes() if found is None else found
+
+    data = fragments.joined(
+        str(path),
+        args.get("delimiter"),
+        args.get("regexp"),
+        ignore_hidden=truth(args.get("ignore_hidden")),
+        always_newline=True,
+        read=read,
+    )
+    sha = hashlib.sha256(data).hexdigest()
+    rest = {name: value for name, value in args.items() if name not in _OF_FRAGMENTS}
+    return Remote("assemble", {**rest, "src": str(path), "_sha256": sha, "_src": str(path)}, {sha: data})

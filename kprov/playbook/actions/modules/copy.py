@@ -1,0 +1,77 @@
+"""ansible.builtin.copy: content given, a file or folder of the operator's, or one of the host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.actions.call import ActionError, Call, Remote, text
+from kprov.playbook.actions.controller_files import travelling
+from kprov.transport.agent_modules import truth
+
+
+def prepare(call: Call) -> Remote:
+    """One call of the agent's copy, of a folder too."""
+    args = dict(call.args)
+    given, src, dest = args.pop("content", None), args.get("src"), args.get("dest")
+    if not src and given is None:
+        raise ActionError("src (or content) is required")
+    if not dest:
+        raise ActionError("dest is required")
+    if src and given is not None:
+        raise ActionError("src and content are mutually exclusive")
+    if given is not None:
+        if str(dest).endswith("/"):
+            raise ActionError("can not use content with a dir as dest")
+        args.pop("src", None)
+        sha, data = text(json.dumps(given) if isinstance(given, (dict, list)) else str(given))
+        return Remote("copy", {**args, "_sha256": sha}, {sha: data})
+    if truth(args.get("remote_src")):
+        return Remote("copy", args)
+    path = call.find(str(src), "files")
+    args.pop("src")
+    if path.is_dir():
+        follow = truth(args.get("local_follow"), default=True)
+        inside = str(src).endswith("/")
+        tree, contents = walked(path, inside=inside, follow=follow, args=args)
+        shown = f"{path}/" if inside else str(path)
+        return Remote("copy", {**args, "_tree": tree, "_src": shown}, contents)
+    sha, source = travelling(path, args)
+    now = path.stat()
+    extra: dict[str, Any] = {"_sha256": sha, "_name": path.name, "_src": str(path)}
+    extra.update(_mode=now.st_mode & 0o7777, _size=len(source) if isinstance(source, bytes) else now.st_size)
+    return Remote("copy", {**args, **extra}, {sha: source})
+
+
+def walked(
+    top: Path, *, inside: bool, follow: bool, args: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, bytes | Path]]:
+    """The tree below a folder as the agent's copy takes it; names begin with the folder's unless `inside`.
+
+    Links are followed as `local_follow` says, but for those that lead to nothing or into a circle.
+    """
+    tree: dict[str, list[Any]] = {"files": [], "folders": [], "links": []}
+    contents: dict[str, bytes | Path] = {}
+
+    def walk(folder: Path, name: str, above: frozenset[tuple[int, int]]) -> None:
+        now = folder.stat()
+        above |= {(now.st_dev, now.st_ino)}
+        for entry in sorted(folder.iterdir()):
+            inner = f"{name}{entry.name}"
+            real = entry.stat() if entry.exists() else None
+            circle = real is not None and (real.st_dev, real.st_ino) in above
+            if entry.is_symlink() and (not follow or real is None or circle):
+                tree["links"].append([str(entry.readlink()), inner])
+            elif entry.is_dir():
+                tree["folders"].append(inner)
+                walk(entry, f"{inner}/", above)
+            elif entry.is_file():
+                sha, source = travelling(entry, args)
+                contents[sha] = source
+                now = entry.stat()
+                size = len(source) if isinstance(source, bytes) else now.st_size
+                tree["files"].append([inner, sha, now.st_mode & 0o7777, size])
+
+    walk(top, "" if inside else f"{top.absolute().name}/", frozenset())
+    return tree, contents

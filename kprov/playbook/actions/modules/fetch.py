@@ -1,0 +1,115 @@
+"""ansible.builtin.fetch: what came from the host is written here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.actions.call import ActionError, Call, Remote
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "src": {"required": True},
+    "dest": {"required": True},
+    "flat": {"type": "bool", "default": False},
+    "fail_on_missing": {"type": "bool", "default": True},
+    "validate_checksum": {"type": "bool", "default": True},
+}
+RULES: dict[str, Any] = {"check_mode": False}
+
+
+def prepare(call: Call) -> Remote:
+    """The file's content is asked for."""
+    if call.args.get("flat"):
+        _flat(call)
+    return Remote("slurp", {"src": call.args["src"]})
+
+
+def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
+    """Write the file below dest, in a folder of the host's name unless `flat`."""
+    if call.check:
+        return {
+            "changed": False,
+            "skipped": True,
+            "msg": "check mode not (yet) supported for this module",
+        }
+    source = str(call.args["src"])
+    if result.get("failed"):
+        return _missing(call, result, source)
+    data = base64.b64decode(result["content"])
+    path = _flat(call) if call.args.get("flat") else _below(call, source)
+    here = path.read_bytes() if path.is_file() else None
+    sums = _sums(data)
+    if here == data:
+        return {"changed": False, "file": source, "dest": str(path), **sums}
+    _write(path, data)
+    written = _sums(path.read_bytes())
+    if call.args.get("validate_checksum", True) and written != sums:
+        text = "checksum mismatch"
+        return {"changed": False, "failed": True, "msg": text, "file": source, "dest": str(path), **written}
+    remote = {"remote_checksum": sums["checksum"], "remote_md5sum": None}
+    return {"changed": True, "dest": str(path), **sums, **remote}
+
+
+def _missing(call: Call, result: dict[str, Any], source: str) -> dict[str, Any]:
+    text = str(result.get("msg", ""))
+    if "not found" in text:
+        text = "the remote file does not exist, not transferring, ignored"
+    elif text.lower().startswith("source is a directory"):
+        text = "remote file is a directory, fetch cannot work on directories"
+    if call.args.get("fail_on_missing", True):
+        return {**result, "msg": text}
+    return {"changed": False, "file": source, "msg": text}
+
+
+def _below(call: Call, source: str) -> Path:
+    base = call.playbook_dir / Path(str(call.args["dest"])).expanduser()
+    return Path(os.path.normpath(f"{base}/{call.host}/{source}"))
+
+
+def _flat(call: Call) -> Path:
+    dest = str(call.args["dest"])
+    path = call.playbook_dir / Path(dest).expanduser()
+    if dest.endswith("/"):
+        path = path / Path(str(call.args["src"])).name
+        if path.is_dir():
+            raise ActionError(
+                f"calculated dest '{path}' is an existing directory, "
+                "use another path that does not point to an existing directory"
+            )
+    elif path.is_dir():
+        raise ActionError(
+            "dest is an existing directory, use a trailing slash if you want to fetch src into that directory"
+        )
+    return Path(os.path.normpath(path))
+
+
+def _sums(data: bytes) -> dict[str, str]:
+    """The names are Ansible's; they find changes and keep no secret."""
+    return {
+        "checksum": hashlib.sha1(data, usedforsecurity=False).hexdigest(),
+        "md5sum": hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    }
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o7777 if path.exists() else None
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".kprov-", delete=False) as file:
+        aside = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if mode is None:
+                mask = os.umask(0o022)
+                os.umask(mask)
+                mode = 0o666 & ~mask
+            aside.chmod(mode)
+            aside.replace(path.resolve())
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise

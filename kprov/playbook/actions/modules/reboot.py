@@ -1,0 +1,138 @@
+"""ansible.builtin.reboot: the host goes down, comes back with another boot id, and does a command."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kprov.errors import PreflightError, UnreachableError
+from kprov.playbook.actions.call import ActionError, Call
+from kprov.transport import agent_modules
+
+_PATHS = ["/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin"]
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "boot_time_command": {"default": "cat /proc/sys/kernel/random/boot_id"},
+    "connect_timeout": {"type": "int"},
+    "msg": {"default": "Reboot initiated by Ansible"},
+    "post_reboot_delay": {"type": "int", "default": 0, "aliases": ["post_reboot_delay_sec"]},
+    "pre_reboot_delay": {"type": "int", "default": 0, "aliases": ["pre_reboot_delay_sec"]},
+    "reboot_command": {},
+    "reboot_timeout": {"type": "int", "default": 600, "aliases": ["reboot_timeout_sec"]},
+    "search_paths": {"type": "list", "elements": "str", "default": _PATHS},
+    "test_command": {"default": "whoami"},
+}
+#: Distributions whose shutdown is another program, or takes other options.
+_COMMANDS = {"alpine": "reboot", "void": "shutdown -r +{minutes} {message}"}
+_COMMAND = "shutdown -r {minutes} {message}"
+#: Seconds between two looks at a host that is going down or coming up.
+_PAUSE = 1.0
+
+
+class _NotYetError(Exception):
+    """The host is not as it shall be; the text says why."""
+
+
+def run(call: Call) -> dict[str, Any]:
+    """`rebooted` and the seconds it took."""
+    if call.templar.value("{{ ansible_connection | default('ssh') }}", call.scope) == "local":
+        text = "Running reboot with local connection would reboot the control node."
+        return {"changed": False, "elapsed": 0, "rebooted": False, "failed": True, "msg": text}
+    if call.check:
+        return {"changed": True, "elapsed": 0, "rebooted": True}
+    args = agent_modules.check("ansible.builtin.reboot", call.args, ARGUMENTS, {})
+    before = _boot(call, args)
+    command = _command(call, args)
+    failed = _go_down(call, command)
+    start = time.monotonic()
+    if failed:
+        return {"changed": False, "failed": True, "rebooted": False, "msg": failed, "elapsed": 0}
+    time.sleep(max(0, args["post_reboot_delay"]))
+    result: dict[str, Any] = {"changed": True, "rebooted": True}
+    try:
+        _until(lambda: _new_boot(call, args, before), "last boot time check", args)
+        _until(lambda: _tested(call, args), "post-reboot test command", args)
+    except _NotYetError as error:
+        result = {"changed": False, "rebooted": True, "failed": True, "msg": str(error)}
+    return {**result, "elapsed": int(time.monotonic() - start)}
+
+
+def _shell(call: Call, line: str) -> dict[str, Any]:
+    return call.remote("command", {"_raw_params": line, "_shell": True}, check=False)
+
+
+def _boot(call: Call, args: dict[str, Any]) -> str:
+    """What tells this boot of the host from others."""
+    found = _shell(call, args["boot_time_command"])
+    if found.get("rc") != 0:
+        raise ActionError(
+            f"reboot: failed to get host boot time info, rc: {found.get('rc')}, "
+            f"stdout: {found.get('stdout', '')}, stderr: {found.get('stderr', found.get('msg'))}"
+        )
+    return str(found["stdout"]).strip()
+
+
+def _command(call: Call, args: dict[str, Any]) -> str:
+    """The command line that reboots; the program's full path from the folders that may have it."""
+    line = args["reboot_command"]
+    if line is None:
+        facts = call.remote("setup", {"_names": ["ansible_distribution"]}, check=False)["ansible_facts"]
+        pattern = _COMMANDS.get(str(facts.get("ansible_distribution", "")).lower(), _COMMAND)
+        minutes = max(0, args["pre_reboot_delay"]) // 60
+        line = pattern.format(minutes=minutes, message=shlex.quote(args["msg"]))
+    program, _, rest = line.partition(" ")
+    if not program.startswith("/"):
+        paths = [f"{folder}/{program}" for folder in args["search_paths"]]
+        words = " ".join(shlex.quote(path) for path in paths)
+        look = f'for path in {words}; do if [ -e "$path" ]; then echo "$path"; break; fi; done'
+        found = str(_shell(call, look).get("stdout", "")).strip()
+        if not found:
+            places = f"in search paths: {args['search_paths']}"
+            raise ActionError(f'Task failed: Unable to find command "{program}" {places}')
+        program = found
+    return f"{program} {rest}".strip()
+
+
+def _go_down(call: Call, command: str) -> str:
+    """Why the command failed; empty when the host goes down, perhaps too quickly to say so."""
+    try:
+        found = _shell(call, command)
+    except (UnreachableError, PreflightError):
+        return ""
+    if found.get("rc") in (0, None) and not found.get("failed"):
+        return ""
+    out, err = found.get("stdout", ""), found.get("stderr") or found.get("msg", "")
+    return f"Reboot command failed. Error was: '{str(out).strip()}, {str(err).strip()}'"
+
+
+def _until(look: Callable[[], None], what: str, args: dict[str, Any]) -> None:
+    """Look until it does not raise. Raises _NotYetError with Ansible's text when the timeout came first."""
+    deadline = time.monotonic() + args["reboot_timeout"]
+    while True:
+        try:
+            look()
+        except (_NotYetError, ActionError, UnreachableError, PreflightError):
+            if time.monotonic() >= deadline:
+                text = f"Timed out waiting for {what} (timeout={args['reboot_timeout']})"
+                raise _NotYetError(text) from None
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+def _new_boot(call: Call, args: dict[str, Any], before: str) -> None:
+    call.reconnect(args["connect_timeout"] or 0)
+    now = _boot(call, args)
+    if not now or now == before:
+        raise _NotYetError("boot time has not changed")
+
+
+def _tested(call: Call, args: dict[str, Any]) -> None:
+    try:
+        found = _shell(call, args["test_command"])
+    except (UnreachableError, PreflightError):
+        call.reconnect(args["connect_timeout"] or 0)
+        raise
+    if found.get("rc") != 0:
+        raise _NotYetError(f"Test command failed: {found.get('stderr')} {found.get('stdout')}")

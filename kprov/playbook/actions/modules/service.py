@@ -1,0 +1,18 @@
+"""ansible.builtin.service: `status` is whole only where the task registers it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.playbook.actions.call import Call, Remote
+from kprov.transport import agent_modules
+
+_TABLE = agent_modules.table("service")
+assert _TABLE is not None
+ARGUMENTS: dict[str, dict[str, Any]] = _TABLE[0]
+RULES: dict[str, Any] = _TABLE[1]
+
+
+def prepare(call: Call) -> Remote:
+    """The agent's module of the same name."""
+    return Remote("service", {**call.args, "_status": "register" in call.task.keywords})

@@ -1,0 +1,27 @@
+"""ansible.builtin.unarchive."""
+
+from __future__ import annotations
+
+from kprov.playbook.actions.call import ActionError, Call, Remote
+from kprov.playbook.actions.controller_files import travelling
+from kprov.transport.agent_modules import truth
+
+
+def prepare(call: Call) -> Remote:
+    """The archive travels unless it is the host's, or one that the host can download."""
+    args = dict(call.args)
+    if not args.get("src") or not args.get("dest"):
+        raise ActionError("src (or content) and dest are required")
+    if args.get("copy") is not None:
+        if args.get("remote_src") is not None:
+            raise ActionError("parameters are mutually exclusive: ('copy', 'remote_src')")
+        args["remote_src"] = not truth(args.pop("copy"))
+    if truth(args.get("remote_src")):
+        return Remote("unarchive", args)
+    if "://" in str(args["src"]):
+        raise ActionError(
+            f"Unsupported option, an URI src ({args['src']}) is only supported when remote_src is True"
+        )
+    path = call.find(str(args["src"]), "files")
+    sha, source = travelling(path, args)
+    return Remote("unarchive", {**args, "_sha256": sha, "_src": str(path)}, {sha: source})

@@ -1,0 +1,42 @@
+"""ansible.builtin.uri: files of the operator's that a request sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.actions.call import ActionError, Call, Remote, content
+from kprov.transport.agent_modules import truth
+
+
+def prepare(call: Call) -> Remote | list[Remote]:
+    """`src`, and the files of a form, travel unless they are the host's. In check mode nothing is asked."""
+    if call.check:
+        return []
+    args = dict(call.args)
+    contents: dict[str, bytes | Path] = {}
+    if truth(args.get("remote_src")):
+        return Remote("uri", args)
+    if args.get("src"):
+        path = call.find(str(args["src"]), "files")
+        args["_sha256"], source = content(path)
+        contents[args["_sha256"]] = source
+    elif args.get("body_format") == "form-multipart":
+        body = args.get("body")
+        if not isinstance(body, dict):
+            raise ActionError(f"body must be mapping, cannot be type {type(body).__name__}")
+        sent = {}
+        for name, value in body.items():
+            if isinstance(value, dict) and value.get("filename") and not value.get("content"):
+                sent[name], source = content(call.find(str(value["filename"]), "files"))
+                contents[sent[name]] = source
+        args["_files"] = sent
+    return Remote("uri", args, contents)
+
+
+def finish(call: Call, result: dict[str, Any]) -> dict[str, Any]:
+    """The module's result; that it was skipped in check mode."""
+    if call.check:
+        text = f"This action ({call.task.action}) does not support check mode."
+        return {"changed": False, "skipped": True, "msg": text}
+    return result

@@ -1,0 +1,163 @@
+"""Where a module that is not kprov's own is: library/, configured folders, collections, ansible-core."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.playbook.ansible_modules import ansible_core
+from kprov.playbook.model.search_paths import SearchPaths
+
+#: Files of a folder of modules that are none.
+_NO_MODULES = frozenset(
+    (".pyc", ".pyo", ".md", ".txt", ".yml", ".yaml", ".rst", ".json", ".ini", ".ps1", ".bak")
+)
+_BUILTIN = ("ansible.builtin", "ansible.legacy")
+#: Redirections that are followed before they count as a circle.
+_LONGEST_WAY = 10
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A module's file; `folders` are those whose module_utils/ it may import."""
+
+    name: str
+    path: Path
+    folders: tuple[Path, ...]
+    collections: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a task stands: folders of its play and roles, the nearest first, and its `collections:`."""
+
+    folders: tuple[Path, ...]
+    paths: SearchPaths
+    named: tuple[str, ...] = ()
+
+    @property
+    def collections(self) -> tuple[Path, ...]:
+        """Folders with ansible_collections/ in them."""
+        found = [*(folder / "collections" for folder in self.folders), *self.paths.collections]
+        return tuple(dict.fromkeys([*found, *(Path(path) for path in sys.path if path)]))
+
+
+def overriding(word: str, around: Surroundings) -> Foreign | None:
+    """A module of library/ or a configured folder, which wins over kprov's of the same short name."""
+    if "." in word:
+        return None
+    folders = [*(folder / "library" for folder in around.folders), *around.paths.modules]
+    for folder in dict.fromkeys(folders):
+        path = _in_folder(folder, word)
+        if path is not None:
+            return _module(word, path, around)
+    return None
+
+
+def find(word: str, around: Surroundings) -> Foreign | None:
+    """The module that a task names; None when there is none. InputError for one that cannot be run."""
+    found = overriding(word, around)
+    if found is not None:
+        return found
+    parts = word.split(".")
+    if len(parts) >= 3:
+        collection, name = ".".join(parts[:2]), ".".join(parts[2:])
+        return _builtin(name, around) if collection in _BUILTIN else _of_collection(collection, name, around)
+    for collection in around.named:
+        if collection not in _BUILTIN:
+            found = _of_collection(collection, word, around)
+            if found is not None:
+                return found
+    return _builtin(word, around)
+
+
+def _in_folder(folder: Path, name: str) -> Path | None:
+    if not name.replace("_", "").isalnum():
+        return None
+    for path in (folder / f"{name}.py", folder / name):
+        if path.is_file():
+            return path
+    if not folder.is_dir():
+        return None
+    others = (path for path in sorted(folder.glob(f"{name}.*")) if path.suffix not in _NO_MODULES)
+    return next((path for path in others if path.is_file()), None)
+
+
+def _builtin(name: str, around: Surroundings) -> Foreign | None:
+    path = ansible_core.module(name) if name.isidentifier() else None
+    return None if path is None or name == "async_wrapper" else _module(name, path, around)
+
+
+def _of_collection(collection: str, name: str, around: Surroundings) -> Foreign | None:
+    for _ in range(_LONGEST_WAY):
+        folder = collection_folder(collection, around.collections)
+        if folder is None:
+            return None
+        route = _routes(folder).get(name) or {}
+        if "tombstone" in route:
+            text = (route["tombstone"] or {}).get("warning_text") or "it was removed"
+            raise InputError(f"the module {collection}.{name} is gone: {text}")
+        if "redirect" not in route:
+            *below, last = name.split(".")
+            path = _in_folder((folder / "plugins" / "modules").joinpath(*below), last)
+            return None if path is None else _module(f"{collection}.{name}", path, around, folder)
+        first, second, *rest = str(route["redirect"]).split(".")
+        collection, name = f"{first}.{second}", ".".join(rest)
+        if collection in _BUILTIN:
+            return _builtin(name, around)
+    raise InputError(f"the module {collection}.{name} redirects in a circle")
+
+
+def collection_folder(collection: str, paths: tuple[Path, ...]) -> Path | None:
+    """The folder of an installed collection."""
+    namespace, _, name = collection.partition(".")
+    folders = (path / "ansible_collections" / namespace / name for path in paths)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+@functools.cache
+def _routes(folder: Path) -> dict[str, Any]:
+    """What a collection's meta/runtime.yml says of its modules."""
+    file = folder / "meta" / "runtime.yml"
+    document = yaml_file.load(file) if file.is_file() else None
+    routing = document.get("plugin_routing") if isinstance(document, dict) else None
+    return (routing or {}).get("modules") or {}
+
+
+def _module(name: str, path: Path, around: Surroundings, collection: Path | None = None) -> Foreign:
+    """InputError for a module that works on the operator's side, too, which is not done here."""
+    short = path.name.removesuffix(".py")
+    actions = [collection / "plugins" / "action"] if collection else []
+    if collection is None and ansible_core.module(short) != path:
+        actions = [folder / "action_plugins" for folder in around.folders]
+    for folder in actions:
+        if (folder / f"{short}.py").is_file():
+            raise InputError(
+                f"the module {name} has a part that runs on the operator's machine "
+                f"({folder / short}.py); such action plugins are not supported"
+            )
+    return Foreign(name, path, around.folders, around.collections)
+
+
+def missing(word: str, around: Surroundings) -> str:
+    """What to do about a module that was not found; empty when nothing is known to help."""
+    parts = word.split(".")
+    if not ansible_core.installed():
+        what = "modules of ansible-core and of collections need ansible-core"
+        return f"{what}: {ansible_core.INSTALL}"
+    if len(parts) >= 3 and ".".join(parts[:2]) not in _BUILTIN:
+        collection = ".".join(parts[:2])
+        folder = collection_folder(collection, around.collections)
+        if folder is None:
+            how = f"ansible-galaxy collection install {collection}"
+            return f"the collection {collection} is not installed: {how}"
+        there = [path.stem for path in (folder / "plugins" / "modules").glob("*.py")]
+        close = difflib.get_close_matches(parts[-1], there, 1)
+        return f"did you mean {collection}.{close[0]}?" if close else f"it is not in {folder}"
+    return ""

@@ -1,0 +1,82 @@
+"""Foreign modules as they travel: which kind a file is, and what of it goes to the host."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+
+from kprov.errors import InputError
+from kprov.playbook.ansible_modules import ansible_core
+from kprov.playbook.ansible_modules.finder import Foreign
+
+_NEW_STYLE = re.compile(
+    rb"^\s*(?:from\s+(?:ansible(?:_collections\.\w+\.\w+\.plugins)?\.module_utils|ansible_collections\.)"
+    rb"|from\s+\.+\w*(?:\.\w+)*\s+import|import\s+ansible(?:_collections\.\w+\.\w+\.plugins)?\.module_utils)",
+    re.MULTILINE,
+)
+_COMMON = b"#<<INCLUDE_ANSIBLE_MODULE_COMMON>>"
+_JSONARGS = b"<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
+_POWERSHELL = re.compile(rb"^#(?:Requires|AnsibleRequires) -", re.MULTILINE | re.IGNORECASE)
+#: What texts are made of, as file(1) has it.
+_TEXT = bytes({7, 8, 9, 10, 12, 13, 27} | set(range(0x20, 0x100)) - {0x7F})
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A module's payload; `kind` as the agent's module `foreign` has it."""
+
+    kind: str
+    data: bytes
+    sha256: str
+    module: str = ""
+    profile: str = ""
+
+
+def kind_of(data: bytes) -> str:
+    """How a module gets its arguments; "powershell" for one that no host here runs."""
+    if data[:1024].translate(None, _TEXT):
+        return "binary"
+    if _COMMON in data or _NEW_STYLE.search(data):
+        return "ansiballz"
+    if _POWERSHELL.search(data):
+        return "powershell"
+    if _JSONARGS in data:
+        return "jsonargs"
+    return "want_json" if b"WANT_JSON" in data else "old"
+
+
+_lock = threading.Lock()
+_packed: dict[Foreign, Packed] = {}
+
+
+def pack(found: Foreign) -> Packed:
+    """The module's payload, made once. InputError when it cannot be made, or not without ansible-core."""
+    with _lock:
+        if found not in _packed:
+            _packed[found] = _pack(found)
+        return _packed[found]
+
+
+def _pack(found: Foreign) -> Packed:
+    data = found.path.read_bytes()
+    kind = kind_of(data)
+    check(found, kind)
+    if kind != "ansiballz":
+        return Packed(kind, data, hashlib.sha256(data).hexdigest())
+    ansible_core.use(found.folders, found.collections)
+    zipped, module, profile = ansible_core.payload(found.name.rpartition(".")[2], found.path)
+    return Packed(kind, zipped, hashlib.sha256(zipped).hexdigest(), module, profile)
+
+
+def check(found: Foreign, kind: str | None = None) -> None:
+    """InputError for a module that cannot be run, as it is for Windows or needs ansible-core."""
+    kind = kind or kind_of(found.path.read_bytes())
+    if kind == "powershell":
+        raise InputError(f"the module {found.name} is for Windows ({found.path}); hosts are Linux")
+    if kind == "ansiballz" and not ansible_core.installed():
+        raise InputError(
+            f"the module {found.name} ({found.path}) imports ansible.module_utils, which needs ansible-core: "
+            f"{ansible_core.INSTALL}"
+        )

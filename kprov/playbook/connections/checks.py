@@ -1,0 +1,62 @@
+"""How hosts are reached, as far as inventory and plays say it outright: mistakes are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from kprov.errors import InputError
+from kprov.inventory import host_patterns, variable_files
+from kprov.inventory.model import Inventory
+from kprov.playbook.model.plays import Block, Play, Task
+from kprov.transport.options import literal_checks
+
+
+def hosts_of(inventory: Inventory, plays: Iterable[Play], limit: str | None) -> Iterator[str]:
+    """Hosts of plays whose pattern stands there as it is."""
+    for play in plays:
+        if "{{" in str(play.hosts):
+            continue
+        found = host_patterns.match(inventory, play.hosts)
+        yield from host_patterns.limited(inventory, found, limit) if limit else found
+
+
+def check_hosts(inventory: Inventory, hosts: Iterable[str]) -> None:
+    """Raises InputError with file and variable for a connection variable that cannot be meant so."""
+    told = set()
+    for host in dict.fromkeys(hosts):
+        for name, value in inventory.variables(host).items():
+            if (name, str(value)) in told or (problem := literal_checks.problem(name, value)) is None:
+                told.add((name, str(value)))
+                continue
+            file, line = next(
+                (
+                    variable_files.place(source, name)
+                    for source in reversed(inventory.sources)
+                    if name in source and source[name] == value
+                ),
+                (None, None),
+            )
+            raise InputError(f"{host}: {problem}", file=file or inventory.path, line=line, field=name)
+
+
+def check_plays(plays: Iterable[Play]) -> None:
+    """Raises InputError with file and line for a become_method that is not supported."""
+    for play in plays:
+        _methods(play.keywords.get("become_method"), play.file, play.line)
+        for section in play.sections:
+            _below(section)
+        _below(play.handlers)
+
+
+def _below(nodes: Iterable[Task | Block]) -> None:
+    for node in nodes:
+        _methods(node.keywords.get("become_method"), node.file, node.line)
+        if isinstance(node, Block):
+            for inner in (node.tasks, node.rescue, node.always):
+                _below(inner)
+
+
+def _methods(value: object, file: str, line: int | None) -> None:
+    problem = literal_checks.problem("ansible_become_method", value)
+    if problem is not None:
+        raise InputError(problem, file=file, line=line, field="become_method")

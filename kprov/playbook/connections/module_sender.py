@@ -1,0 +1,141 @@
+"""The way of a task to its host: which host, as whom, with which environment; the only caller of agents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError, NoPythonError
+from kprov.inventory import secrets
+from kprov.inventory.model import LOCALHOST
+from kprov.playbook.model.plays import Task
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.values import OMIT
+from kprov.playbook.variables.precedence import Variables
+from kprov.transport.agent_modules import truth
+from kprov.transport.connections import Connection, Connections
+from kprov.transport.options.host_options import METHODS, Become
+
+#: Keywords that say how a host is reached, and the variables that say the same.
+_REACHED = {"remote_user": "ansible_user", "port": "ansible_port", "connection": "ansible_connection"}
+
+
+class Sender:
+    """Sends modules to hosts."""
+
+    def __init__(self, variables: Variables, connections: Connections) -> None:
+        self.variables = variables
+        self.connections = connections
+
+    def target(self, task: Task, host: str, scope: Scope) -> str:
+        """The host on which a task works: `delegate_to`'s, or its own."""
+        given = task.get("delegate_to")
+        if given is None:
+            return host
+        found = scope.templar.value(given, scope, "delegate_to")
+        if not found or found == OMIT:
+            return host
+        if str(found) in LOCALHOST and str(found) not in self.variables.inventory.hosts:
+            self.variables.inventory.implicit_localhost(str(found))
+            self.variables.forget()
+        return str(found)
+
+    def address(self, task: Task, target: str, scope: Scope) -> str:
+        """The name under which Connections know a target as this task reaches it."""
+        given = {}
+        for keyword, variable in _REACHED.items():
+            value = task.get(keyword)
+            if value is not None and variable not in self.variables.of_inventory(target):
+                given[variable] = scope.templar.value(value, scope, keyword)
+        return keyed(target, given)
+
+    def become(self, task: Task | None, scope: Scope, target: str, host: str) -> Become | None:
+        """As whom a task runs: the host's variables win over the task's keywords, as in Ansible."""
+        templar = self.variables.templar
+        where = scope if target == host else Scope(templar, self.variables.host_layers(target))
+        defaults = self.variables.options.defaults
+
+        def asked(keyword: str, *names: str) -> Any:
+            for name in names:
+                if name in where:
+                    return templar.value("{{ " + name + " }}", where, name)
+            if task is not None and task.get(keyword) is not None:
+                return templar.value(task.get(keyword), scope, keyword)
+            return next((defaults[name] for name in names if name in defaults), None)
+
+        if not truth(asked("become", "ansible_become")):
+            return None
+        method = str(asked("become_method", "ansible_become_method") or "sudo").split(".")[-1]
+        if method not in METHODS:
+            raise InputError(
+                f"become_method {method!r} is not supported; {', '.join(METHODS)} are", field="become_method"
+            )
+        password = asked(
+            "-",
+            "ansible_become_password",
+            "ansible_become_pass",
+            f"ansible_{method}_password",
+            f"ansible_{method}_pass",
+        )
+        if password is not None:
+            secrets.register(str(password))
+        exe = asked("become_exe", "ansible_become_exe", f"ansible_{method}_exe") or method
+        user = asked("become_user", "ansible_become_user", f"ansible_{method}_user") or "root"
+        flags = asked("become_flags", "ansible_become_flags", f"ansible_{method}_flags")
+        return Become(
+            str(user),
+            method,
+            None if password is None else str(password),
+            str(exe),
+            None if flags is None else str(flags),
+        )
+
+    def environment(self, task: Task, scope: Scope) -> dict[str, Any]:
+        """`environment` of a task and of what is around it, the inner ones win."""
+        found: dict[str, Any] = {}
+        for entry in task.collected("environment"):
+            given = scope.templar.value(entry, scope, "environment") or {}
+            if not isinstance(given, dict):
+                raise InputError("environment must be a mapping", file=task.file, line=task.line)
+            found.update(given)
+        return found
+
+    def send(
+        self,
+        address: str,
+        become: Become | None,
+        module: str,
+        items: list[dict[str, Any]],
+        contents: dict[str, bytes | Path] | None = None,
+        *,
+        check: bool = False,
+        diff: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Results of a module on a host. Raises UnreachableError, PreflightError, NoPythonError."""
+        connection = self.connections.get(address)
+        try:
+            agent = connection.agent(become)
+        except NoPythonError:
+            if not all(item["args"].get("_raw") and "timeout" not in item for item in items):
+                raise
+            return [_raw(connection, become, item["args"]) for item in items]
+        return agent.run(module, items, contents or {}, check=check, diff=diff)
+
+
+def _raw(connection: Connection, become: Become | None, args: dict[str, Any]) -> dict[str, Any]:
+    """The result of a line for the shell where there is no Python for the agent: `raw` is to bring it."""
+    ended = connection.bare(become, str(args["_raw_params"]), str(args.get("executable") or "/bin/sh"))
+    result = {"changed": True, "rc": ended.code, "stdout": ended.out, "stderr": ended.err}
+    return {**result, "failed": True, "msg": "non-zero return code"} if ended.code else result
+
+
+def keyed(host: str, given: dict[str, Any]) -> str:
+    """A connection's name: the host's, with what a play or task says about reaching it."""
+    return host if not given else f"{host}\0{json.dumps(given, sort_keys=True)}"
+
+
+def unkeyed(address: str) -> tuple[str, dict[str, Any]]:
+    """The host and what was said about reaching it."""
+    host, _, given = address.partition("\0")
+    return host, json.loads(given) if given else {}

@@ -1,0 +1,178 @@
+"""Arguments of a task as they are written: a mapping, NAME=VALUE words or free form; checked at load."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.playbook.loading import playbook_keywords
+from kprov.transport import agent_modules
+
+_JINJA = {"{{": "}}", "{%": "%}", "{#": "#}"}
+
+
+def parse(module: str, value: Any, more: Any, file: Path, line: int | None) -> dict[str, Any]:
+    """A task's arguments; free form becomes `_raw_params`, a template of a mapping `_variable_params`."""
+    args: dict[str, Any] = dict(more) if isinstance(more, dict) else {}
+    if isinstance(more, str):
+        args["_variable_params"] = more
+    elif more is not None and not isinstance(more, dict):
+        raise InputError("args must be a mapping", file=file, line=line, field="args")
+    if value is None:
+        return args
+    if isinstance(value, dict):
+        return {**args, **value}
+    if not isinstance(value, str):
+        if module in playbook_keywords.FREE_FORM:
+            value = str(value)
+        else:
+            raise InputError(f"arguments of {module} must be a mapping", file=file, line=line)
+    if module in playbook_keywords.RAW:
+        return {**args, "_raw_params": value}
+    try:
+        words = split(value)
+    except ValueError as error:
+        raise InputError(f"{error}: {value!r}", file=file, line=line) from None
+    if module in playbook_keywords.FREE_FORM:
+        return {**args, **_free_form(module, value, words)}
+    if len(words) == 1 and words[0].startswith("{{") and words[0].endswith("}}"):
+        return {**args, "_variable_params": value}
+    pairs = [word.partition("=") for word in words]
+    if not all(equals for _, equals, _ in pairs):
+        raise InputError(f"arguments of {module} must be NAME=VALUE or a mapping", file=file, line=line)
+    return {**args, **{name: unquoted(text) for name, _, text in pairs}}
+
+
+def _free_form(module: str, value: str, words: list[str]) -> dict[str, Any]:
+    named = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if equals and name in playbook_keywords.FREE_FORM_OPTIONS:
+            named[name] = unquoted(text)
+    if not named or module == "raw":
+        return {"_raw_params": value}
+    rest = [word for word in words if word.partition("=")[0] not in named or "=" not in word]
+    return {**named, "_raw_params": " ".join(rest)}
+
+
+def split(text: str) -> list[str]:
+    """Words of a text; quotes and Jinja's braces hold words together. Raises ValueError when one is open."""
+    found: list[str] = []
+    word, quote, index = "", "", 0
+    while index < len(text):
+        two, one = text[index : index + 2], text[index]
+        if two in _JINJA:
+            step = text[index : _end_of_template(text, index)]
+        elif quote:
+            step = two if one == "\\" and quote == '"' else one
+            quote = "" if one == quote else quote
+        elif one in "\"'":
+            step, quote = one, one
+        elif one == "\\" and len(two) == 2:
+            step = two
+        elif one.isspace():
+            if word:
+                found.append(word)
+            word, step = "", one
+            index += 1
+            continue
+        else:
+            step = one
+        word += step
+        index += len(step)
+    if quote:
+        raise ValueError("quotes or braces are not closed")
+    return [*found, word] if word else found
+
+
+def _end_of_template(text: str, start: int) -> int:
+    """Where the template that opens at `start` ends; braces in its strings count as text, as in Jinja."""
+    closing = _JINJA[text[start : start + 2]]
+    if closing != "#}":
+        quote, index = "", start + 2
+        while index < len(text):
+            one = text[index]
+            if quote:
+                index += 2 if one == "\\" else 1
+                quote = "" if one == quote else quote
+            elif text.startswith(closing, index):
+                return index + 2
+            else:
+                quote = one if one in "\"'" else ""
+                index += 1
+    # An apostrophe that is no string, as in a comment or in a raw block.
+    end = text.find(closing, start + 2)
+    if end < 0:
+        raise ValueError("quotes or braces are not closed")
+    return end + 2
+
+
+def unquoted(text: str) -> str:
+    """A word without the quotes around it."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[-2] != "\\":
+        return text[1:-1]
+    return text
+
+
+def table(module: str) -> agent_modules.Table | None:
+    """What a module takes; None for those whose arguments are free."""
+    if module in playbook_keywords.ACTION_FILES:
+        found = agent_modules.of(importlib.import_module(f"kprov.playbook.actions.modules.{module}"))
+        if found is not None:
+            return found
+    if module in playbook_keywords.LOCAL:
+        return playbook_keywords.LOCAL[module]
+    return agent_modules.table(module) if module in agent_modules.names() else None
+
+
+def check(word: str, module: str, args: dict[str, Any], file: Path, line: int | None, entry: Any) -> None:
+    """Refuse unknown, missing and impossible arguments as far as they can be known before a run."""
+    found = table(module)
+    if found is None or "_variable_params" in args:
+        return
+    spec, rules = found
+    known = {alias: name for name, one in spec.items() for alias in (name, *(one.get("aliases") or []))}
+    for name, value in args.items():
+        if str(name).startswith("_") or "{{" in str(name):
+            continue
+        where = _line(entry, word, name) or line
+        if name not in known:
+            hint = suggestions.hint(str(name), known)
+            raise InputError(f"{module} takes no argument {name!r}{hint}", file=file, line=where)
+        if spec[known[name]].get("refused") and value is not None:
+            raise InputError(
+                f"{module}: {name!r} is not supported; {spec[known[name]]['refused']}", file=file, line=where
+            )
+    named = {known[name]: value for name, value in args.items() if name in known}
+    missing = [name for name, one in spec.items() if one.get("required") and named.get(name) is None]
+    if missing and not any("{{" in str(name) for name in args):
+        raise InputError(f"{module} needs {', '.join(sorted(missing))}", file=file, line=line)
+    for name, value in named.items():
+        if value is None or _templated(value) or spec[name].get("options"):
+            continue
+        try:
+            agent_modules.check(module, {name: value}, {name: {**spec[name], "required": False}}, {})
+        except agent_modules.ArgumentError as error:
+            where = next((_line(entry, word, key) for key in args if known.get(key) == name), None)
+            raise InputError(f"{module}: {error}", file=file, line=where or line) from None
+    for group in rules.get("mutually_exclusive") or []:
+        both = [name for name in group if named.get(name) is not None and not _templated(named[name])]
+        if len(both) > 1:
+            raise InputError(f"{module}: use only one of {', '.join(both)}", file=file, line=line)
+
+
+def _line(entry: Any, word: str, name: str) -> int | None:
+    value = entry.get(word) if isinstance(entry, dict) else None
+    for mapping in (value, entry.get("args") if isinstance(entry, dict) else None):
+        if isinstance(mapping, dict) and name in mapping:
+            return yaml_file.line_of(mapping, name)
+    return None
+
+
+def _templated(value: Any) -> bool:
+    return bool(re.search(r"\{[{%#]", str(value)))

@@ -1,0 +1,170 @@
+"""Keywords of plays, blocks and tasks: the known ones, and the errors for all others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.playbook.ansible_modules import finder, payloads
+from kprov.playbook.ansible_modules.finder import Foreign, Surroundings
+from kprov.playbook.loading import play_checks, playbook_keywords
+
+
+def as_list(value: Any) -> list[Any]:
+    """Ansible's one-or-many: nothing is an empty list."""
+    return [] if value is None else list(value) if isinstance(value, list) else [value]
+
+
+def prompts(entry: Any, file: Path) -> None:
+    """Refuse words of vars_prompt that are not done here."""
+    for asked in as_list(entry.get("vars_prompt")):
+        for word in asked if isinstance(asked, dict) else ():
+            if word not in playbook_keywords.PROMPT:
+                instead = "use the filter password_hash" if word in ("encrypt", "salt", "salt_size") else ""
+                raise InputError(
+                    f"{word!r} of vars_prompt is not supported" + (f"; {instead}" if instead else ""),
+                    file=file,
+                    line=yaml_file.line_of(asked, word),
+                    field="vars_prompt",
+                )
+
+
+def action(entry: Any, file: Path) -> Any:
+    """`action:` and `local_action:` in the form all others have."""
+    word = next((key for key in ("action", "local_action") if key in entry), None)
+    if word is None:
+        return entry
+    value = entry[word]
+    changed = type(entry)(entry)
+    changed.lines = dict(entry.lines)
+    changed.line, changed.file = entry.line, getattr(entry, "file", None)
+    del changed[word]
+    if isinstance(value, dict):
+        name = value.get("module")
+        rest: Any = {key: one for key, one in value.items() if key != "module"}
+    else:
+        name, rest = _name_and_arguments(str(value))
+    if not name:
+        raise InputError(f"{word} names no module", file=file, line=entry.line, field=word)
+    changed[name] = rest or None
+    changed.lines[name] = entry.lines[word]
+    if word == "local_action":
+        changed["delegate_to"] = "localhost"
+    return changed
+
+
+def _name_and_arguments(text: str) -> tuple[str, str]:
+    """A module's name, which may be a template with spaces, and the text after it."""
+    if text.startswith("{{") and "}}" in text:
+        name, end, rest = text.partition("}}")
+        return name + end, rest.strip()
+    name, _, rest = text.partition(" ")
+    return name, rest
+
+
+def module_word(
+    entry: Any, keywords: set[str], file: Path, around: Surroundings, *, templates: bool = False
+) -> str:
+    """The word of a task that names its module; with `templates` it may be one.
+
+    InputError when there is none, or more than one.
+    """
+    refuse(entry, "task", file)
+    words = [str(key) for key in entry if key not in keywords and not str(key).startswith("with_")]
+    modules = [word for word in words if playbook_keywords.short(word) in playbook_keywords.known()]
+    if not modules and len(words) == 1 and _is_foreign(words[0], around, entry, file):
+        return words[0]
+    if len(words) == 1 and (modules or (templates and "{{" in words[0])):
+        return words[0]
+    if not words:
+        raise InputError(
+            "the task names no module",
+            file=file,
+            line=entry.line,
+            field=str(entry.get("name") or ""),
+        )
+    if len(modules) > 1:
+        raise InputError(
+            f"the task names more than one module: {', '.join(modules)}",
+            file=file,
+            line=entry.line,
+        )
+    word = next(one for one in words if one not in modules)
+    if modules:
+        text = f"{word!r} is not a keyword of a task{suggestions.hint(word, keywords)}"
+    else:
+        text = unsupported(word, keywords, around)
+    raise InputError(text, file=file, line=yaml_file.line_of(entry, word))
+
+
+def foreign(word: str, around: Surroundings) -> Foreign | None:
+    """The file of a task's module; None for one of kprov's, unless a library has one of its name."""
+    short = playbook_keywords.short(word)
+    if short not in playbook_keywords.known():
+        return finder.find(word, around)
+    # Actions run on the operator's side: a module of their name does not replace them, as in Ansible.
+    own = (playbook_keywords.LOCAL, playbook_keywords.ACTION_FILES, playbook_keywords.FREE_FORM)
+    if any(short in names for names in own):
+        return None
+    return finder.overriding(word, around)
+
+
+def _is_foreign(word: str, around: Surroundings, entry: Any, file: Path) -> bool:
+    """Whether a word names a module of a library, a collection or ansible-core that can be run."""
+    try:
+        found = finder.find(word, around)
+        if found is not None:
+            payloads.check(found)
+    except InputError as error:
+        line = yaml_file.line_of(entry, word)
+        raise InputError(error.reason, file=file, line=line) from None
+    return found is not None
+
+
+def unsupported(word: str, keywords: set[str], around: Surroundings) -> str:
+    """The error text for an unknown module."""
+    missing = finder.missing(word, around)
+    if missing and "." in word:
+        return f"the module {word!r} was not found; {missing}"
+    close = suggestions.closest(playbook_keywords.short(word), playbook_keywords.known() | keywords)
+    instead = playbook_keywords.INSTEAD.get(playbook_keywords.short(word).split(".")[-1]) or (
+        f"did you mean {close!r}?" if close else "use ansible.builtin.command"
+    )
+    return f"the module {word!r} is not supported; {instead}" + (f"; {missing}" if missing else "")
+
+
+def loop_control(entry: Any, file: Path) -> None:
+    """Refuse words that loop_control does not have."""
+    control = entry.get("loop_control")
+    for key in control or {}:
+        if key not in playbook_keywords.LOOP_CONTROL:
+            raise InputError(
+                f"{key!r} is not an option of loop_control", file=file, line=yaml_file.line_of(control, key)
+            )
+
+
+def known(entry: Any, words: set[str], what: str, file: Path) -> None:
+    """Refuse words other than these, with the nearest one."""
+    refuse(entry, what, file)
+    for key in entry:
+        if key not in words:
+            hint = suggestions.hint(str(key), words)
+            raise InputError(
+                f"{key!r} is not a keyword of a {what}{hint}", file=file, line=yaml_file.line_of(entry, key)
+            )
+
+
+def refuse(entry: Any, what: str, file: Path) -> None:
+    """Refuse values of a wrong type, and Ansible's keywords that are not supported, with an alternative."""
+    play_checks.keyword_types(entry, what, file)
+    play_checks.module_defaults(entry, file)
+    for key in entry:
+        if key in playbook_keywords.REFUSED and not (key == "debugger" and entry[key] == "never"):
+            raise InputError(
+                f"the keyword {key!r} is not supported; {playbook_keywords.REFUSED[key]}",
+                file=file,
+                line=yaml_file.line_of(entry, key),
+            )

@@ -1,0 +1,134 @@
+"""What can be known to be wrong in a play before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.playbook.model.plays import Block, Play, Task
+from kprov.playbook.templating.undefined import type_name
+
+#: Words of templates that no variable can be named after.
+_TEMPLATE_WORDS = frozenset(
+    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is")
+)
+METAS = (
+    "noop",
+    "flush_handlers",
+    "end_play",
+    "end_host",
+    "end_batch",
+    "end_role",
+    "clear_facts",
+    "clear_host_errors",
+    "reset_connection",
+    "refresh_inventory",
+)
+
+
+def walk(nodes: list[Task | Block]) -> Iterator[Task]:
+    """All tasks below nodes."""
+    for node in nodes:
+        if isinstance(node, Task):
+            yield node
+        else:
+            for inner in (node.tasks, node.rescue, node.always):
+                yield from walk(inner)
+
+
+def handler_names(handler: Task) -> list[str]:
+    """The names that a handler has itself; it can be notified by what it listens to as well."""
+    named = [handler.name] if handler.name else []
+    if handler.role is not None and handler.name:
+        named += [f"{handler.role.name} : {handler.name}", f"{handler.role.name}:{handler.name}"]
+    return named
+
+
+def notifications(play: Play) -> None:
+    """Every handler that is named exists; not knowable where roles come only while the play runs."""
+    tasks = [task for section in play.sections for task in walk(section)]
+    if any(task.module in ("include_role", "include_tasks") for task in [*tasks, *play.handlers]):
+        return
+    known = {name for handler in play.handlers for name in (*handler_names(handler), *handler.listen)}
+    if any("{{" in name for name in known):
+        return
+    for task in tasks:
+        for name in task.collected("notify"):
+            if "{{" not in str(name) and name not in known:
+                hint = suggestions.hint(str(name), known)
+                raise InputError(
+                    f"the handler {name!r} does not exist{hint}",
+                    file=task.file,
+                    line=task.line,
+                    field="notify",
+                )
+
+
+def meta(task: Task) -> None:
+    """A meta task names something that can be done."""
+    word = str(task.args.get("_raw_params") or "")
+    if word not in METAS:
+        raise InputError(
+            f"meta: {word!r} is not supported; there are {', '.join(METAS)}", file=task.file, line=task.line
+        )
+
+
+#: Modules that wait on the operator's side, with the argument that limits it.
+_WAITING = {"pause": "seconds", "reboot": "reboot_timeout", "wait_for_connection": "timeout"}
+
+
+def timeout(task: Task) -> None:
+    """A task that the keyword `timeout` cannot end has none."""
+    if task.module in _WAITING and task.get("timeout"):
+        text = f"timeout has no effect on {task.module}; it has the argument {_WAITING[task.module]!r}"
+        raise InputError(text, file=task.file, line=task.line)
+
+
+def keyword_types(entry: Any, what: str, file: Path) -> None:
+    """Refuse `vars` and `loop_control` that are no mapping, and handlers to notify that are no names."""
+    for keyword, name in (("vars", f"vars of {_articled(what)}"), ("loop_control", "loop_control")):
+        if not isinstance(entry.get(keyword) or {}, dict):
+            raise InputError(
+                f"{name} must be a mapping, not a {type_name(entry[keyword])}",
+                file=file,
+                line=yaml_file.line_of(entry, keyword),
+                field=keyword,
+            )
+    for name in entry.get("vars") or {}:
+        if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or name in _TEMPLATE_WORDS:
+            raise InputError(
+                f"{name!r} is not a valid variable name; use letters, digits and underscores",
+                file=file,
+                line=yaml_file.line_of(entry["vars"], name),
+                field="vars",
+            )
+    notified = entry.get("notify")
+    for name in notified if isinstance(notified, list) else [notified]:
+        if isinstance(name, (dict, list)):
+            raise InputError(
+                f"notify must name handlers, not hold a {type_name(name)}",
+                file=file,
+                line=yaml_file.line_of(entry, "notify"),
+                field="notify",
+            )
+
+
+def _articled(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
+
+
+def module_defaults(entry: Any, file: Path) -> None:
+    """Groups of modules name none that is known here: Ansible's are of clouds and the like."""
+    given = entry.get("module_defaults")
+    for one in given if isinstance(given, list) else [given]:
+        names = list(one) if isinstance(one, dict) else []
+        for group in (name for name in names if str(name).startswith("group/")):
+            raise InputError(
+                f"module_defaults: {group!r} is an action group, which is not supported; name the modules",
+                file=file,
+                line=yaml_file.line_of(one, group),
+            )

@@ -1,0 +1,107 @@
+"""Roles as they lie on the operator's disk: where they are found, and what their files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kprov import suggestions
+from kprov.errors import InputError
+from kprov.inventory import yaml_file
+from kprov.playbook.model.plays import Node
+from kprov.playbook.model.search_paths import SearchPaths
+
+_META = {"dependencies", "allow_duplicates", "galaxy_info", "argument_specs", "collections", "requirements"}
+_SUFFIXES = (".yml", ".yaml", ".json", "")
+
+
+def called(name: str) -> str:
+    """What a role is called: its name as it is written, which may be that of a link; a path's last part."""
+    return Path(name).name if Path(name).expanduser().is_absolute() else name
+
+
+def folders(directory: Path, paths: SearchPaths, parent: Node) -> list[Path]:
+    """Where a play's roles are looked for, in this order; `parent` is what names the role.
+
+    `roles` beside the playbook or its parent, the configured paths, beside the role that names it, beside
+    the playbook, and ./roles.
+    """
+    beside = [one.role.path.parent for one in parent.chain() if one.role is not None]
+    found = [directory / "roles", directory.parent / "roles", *paths.roles, *beside, directory]
+    return list(dict.fromkeys([*found, Path.cwd() / "roles"]))
+
+
+def find(name: str, folders: list[Path], place: tuple[str, int | None]) -> Path:
+    """A role's folder, in one of these folders or the path itself. InputError with where it is named."""
+    for candidate in (
+        [Path(name).expanduser()] if Path(name).is_absolute() else [folder / name for folder in folders]
+    ):
+        if candidate.is_dir():
+            return candidate.resolve()
+    there = [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+    hint = suggestions.hint(name, there)
+    if name.count(".") == 2:
+        hint += "; roles of collections are not supported: copy the role beside the playbook"
+    raise InputError(
+        f"the role {name!r} was not found in {', '.join(map(str, folders))}{hint}",
+        file=place[0],
+        line=place[1],
+        field="roles",
+    )
+
+
+def stem(name: Any) -> str:
+    """The name of a role's file without its ending; "main" for none."""
+    return str(name or "main").removesuffix(".yml").removesuffix(".yaml")
+
+
+def file(folder: Path, name: str) -> Path | None:
+    """A file of a role's folder, whatever its ending."""
+    return next(
+        (folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()), None
+    )
+
+
+def mapping(folder: Path, name: str = "main", *, needed: bool = False) -> dict[str, Any]:
+    """Variables of a role's folder: a file, or a folder of files that are read in their names' order."""
+    path = file(folder, name)
+    paths = [path] if path else []
+    if not paths and (folder / name).is_dir():
+        paths = sorted(
+            inner for inner in (folder / name).rglob("*") if inner.suffix in (".yml", ".yaml", ".json")
+        )
+    if needed and not paths:
+        raise InputError(f"there is no {name} in {folder}", file=str(folder))
+    found: dict[str, Any] = {}
+    for one in paths:
+        document = yaml_file.load(one)
+        if document is not None and not isinstance(document, dict):
+            raise InputError("must be a mapping", file=one, line=1)
+        found.update(document or {})
+    return found
+
+
+def meta(path: Path) -> dict[str, Any]:
+    """A role's meta/main.yml, with names it must not have refused."""
+    found = mapping(path / "meta")
+    for key in found:
+        if key not in _META:
+            raise InputError(
+                f"{key!r} is not a key of a role's meta",
+                file=file(path / "meta", "main"),
+                line=yaml_file.line_of(found, key),
+            )
+    return found
+
+
+def argument_spec(path: Path, entry_point: str) -> dict[str, Any] | None:
+    """What a role's entry point takes: {"options", "short_description", ...}; None when it says nothing."""
+    specs = file(path / "meta", "argument_specs")
+    document = yaml_file.load(specs) if specs else None
+    found = (document or {}).get("argument_specs") or mapping(path / "meta").get("argument_specs") or {}
+    spec = found.get(entry_point)
+    if spec is not None and not isinstance(spec, dict):
+        raise InputError(
+            "an argument spec must be a mapping", file=specs, field=f"argument_specs.{entry_point}"
+        )
+    return spec

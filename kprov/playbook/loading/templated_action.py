@@ -1,0 +1,51 @@
+"""`action: "{{ name }}"`: a task whose module is known only when it runs, on one host and for one item."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.playbook.ansible_modules.search import around
+from kprov.playbook.loading import arguments, keyword_checks, play_checks, playbook_keywords
+from kprov.playbook.model.plays import Task
+from kprov.playbook.templating.scope import Scope
+
+#: What `args` of such a task hold until its module is known: the text or mapping after the name, and `args:`.
+VALUE, MORE = "_action_value", "_action_args"
+#: Actions that decide how a task runs before its module's name can be rendered.
+_STATIC = frozenset((*playbook_keywords.INCLUDES, "meta", "add_host", "pause"))
+
+
+def is_templated(task: Task) -> bool:
+    """Whether the name of the task's module is a template."""
+    return "{{" in task.module
+
+
+def written(value: Any, more: Any) -> dict[str, Any]:
+    """Arguments of a task whose module is not known yet."""
+    return {VALUE: value, MORE: more}
+
+
+def resolve(task: Task, scope: Scope) -> Task:
+    """The task with its module and arguments; the task itself when they are known. Raises InputError."""
+    if not is_templated(task):
+        return task
+    name = scope.templar.value(task.module, scope, "action")
+    module = playbook_keywords.short(str(name))
+    file = Path(task.file)
+    if module in _STATIC:
+        text = f"the action {name!r} must be written as it is, not as a template"
+        raise InputError(text, file=file, line=task.line, field="action")
+    here = around(task)
+    foreign = keyword_checks.foreign(str(name), here)
+    if foreign is None and module not in playbook_keywords.known():
+        text = keyword_checks.unsupported(str(name), set(), here)
+        raise InputError(text, file=file, line=task.line, field="action")
+    args = arguments.parse(module, task.args[VALUE], task.args[MORE], file, task.line)
+    if foreign is None:
+        arguments.check("action", module, args, file, task.line, {})
+    found = replace(task, module=module, args=args, action=str(name), foreign=foreign)
+    play_checks.timeout(found)
+    return found

@@ -1,0 +1,110 @@
+"""What a run changed on hosts, or would change: the entries of plans and reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kprov.playbook.model.plays import Task
+from kprov.playbook.running.loops import each
+
+Result = dict[str, Any]
+
+_SERVICES = ("systemd_service", "systemd", "service", "sysvinit")
+_PACKAGES = ("apt", "dnf", "yum", "package")
+_PROGRAMS = ("command", "shell", "script", "raw")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change on one host. `kind`: file, service, package, program or other; `what` names the thing.
+
+    `action` says what is done to it (a service: restarted ...). `unforeseen` is why it cannot be known
+    before earlier changes are made; it is empty for what is known. `diff` has Ansible's form.
+    """
+
+    host: str
+    task: str
+    place: str
+    kind: str
+    what: str
+    action: str = ""
+    diff: list[dict[str, Any]] = field(default_factory=list)
+    unforeseen: str = ""
+    hidden: bool = False
+
+    def report(self) -> dict[str, Any]:
+        """As JSON."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", [], False)}
+
+    @classmethod
+    def of_report(cls, said: dict[str, Any]) -> Change:
+        """From JSON."""
+        return cls(**said)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same change of the same state; places in files do not count."""
+        said = [self.host, self.task, self.kind, self.what, self.action, self.diff, bool(self.unforeseen)]
+        text = json.dumps(said, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def of_result(task: Task, name: str, host: str, result: Result, *, hidden: bool) -> list[Change]:
+    """Changes that a result tells of: one an item that changed something, or would run a program."""
+    found = []
+    for one in each(task, result):
+        looks = task.keywords.get("changed_when") in (False, "false", [False])
+        would_run = (
+            not looks
+            and task.module in _PROGRAMS
+            and one.get("skipped")
+            and "check mode" in str(one.get("msg"))
+        )
+        if not (one.get("changed") or would_run):
+            continue
+        kind, what, action = _named(task, one)
+        if hidden and kind not in ("service", "package"):
+            what = "hidden by no_log"
+        diff = one.get("diff") or []
+        found.append(
+            Change(
+                host,
+                name,
+                task.place,
+                kind,
+                what,
+                action,
+                [] if hidden else _plain(diff if isinstance(diff, list) else [diff]),
+                str(one.get("unforeseen") or ""),
+                hidden,
+            )
+        )
+    return found
+
+
+def _plain(diffs: list[Any]) -> list[dict[str, Any]]:
+    """Diffs without what differs between two looks at the same thing."""
+    kept = ("before", "after", "before_header", "after_header", "prepared")
+    return [{k: v for k, v in one.items() if k in kept} for one in diffs if isinstance(one, dict)]
+
+
+def _named(task: Task, result: Result) -> tuple[str, str, str]:
+    about = result.get("_about") or {}
+    item = result.get(str(result.get("ansible_loop_var") or ""))
+    state = str(about.get("state") or "")
+    name = about.get("name") or about.get("pkg") or about.get("key") or item
+    if task.module in _SERVICES:
+        return "service", str(name or "systemd"), state or ("enabled" if "enabled" in about else "reloaded")
+    if task.module in _PACKAGES:
+        shown = ", ".join(map(str, name)) if isinstance(name, list) else str(name or "package lists")
+        return "package", shown, state or "present"
+    if task.module in _PROGRAMS:
+        command = result.get("cmd") or task.args.get("_raw_params") or task.args.get("cmd") or ""
+        return "program", " ".join(command) if isinstance(command, list) else str(command), "run"
+    path = result.get("dest") or about.get("dest") or about.get("path") or result.get("path")
+    if isinstance(path, str):
+        return "file", path, state
+    return "other", f"{task.module} {name or ''}".strip(), state

@@ -1,0 +1,159 @@
+"""What a run did, as JSON lines on the disk, so that another run can go on where it ended.
+
+The first line says what was run; a line a task and host follows as it ends. Results are kept only where a
+later task may look at them, and never those of no_log tasks or with a secret in them: such tasks run again
+in a run that goes on, so that of them only "done" is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import secrets
+from kprov.inventory.model import Inventory
+from kprov.pki.files import folder as make_private_folder
+from kprov.playbook.model.plays import Task
+
+#: Outcomes after which a task need not run again.
+DONE = ("ok", "changed", "skipped", "ignored")
+
+
+class Journal:
+    """FOLDER/TIME-PID.jsonl, 0600; without a folder nothing is written."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path: Path | None = None
+        self._handle = -1
+        self._seen: Counter[tuple[str, str]] = Counter()
+        if folder is not None:
+            make_private_folder(folder)
+            name = f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+            taken = len(list(folder.glob(f"{name}*.jsonl")))  # a run of this process in the same second
+            self.path = folder / (f"{name}_{taken}.jsonl" if taken else f"{name}.jsonl")
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+
+    def write(self, event: str, *, durable: bool = False, **fields: Any) -> None:
+        """Add a line; a line is one write, so that a kill leaves whole lines but for the last."""
+        if self._handle >= 0:
+            text = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=str)
+            os.write(self._handle, (secrets.scrub(text) + "\n").encode())
+            if durable:
+                os.fdatasync(self._handle)
+
+    def key(self, host: str, task: Task) -> str:
+        """A name for the next time this task runs on this host: the same in a run that goes on."""
+        digest = fingerprint(task)
+        self._seen[host, digest] += 1
+        return f"{digest}#{self._seen[host, digest]}"
+
+    def take_over(self, earlier: Memory) -> None:
+        """What an earlier run owes is said here, too: the next run reads this journal only."""
+        for host, handler in sorted(earlier.owed):
+            self.write("notify", host=host, handler=handler)
+        for host, key in sorted(earlier.begun):
+            self.write("begin", host=host, key=key)
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def fingerprint(task: Task) -> str:
+    """What a task is, but for its place: an edited task is another one, a moved one is not."""
+    if not task.digest:
+        said = repr((task.role.name if task.role else "", task.name, task.module, task.args, task.keywords))
+        task.digest = hashlib.sha256(said.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return task.digest
+
+
+def keepable(result: dict[str, Any]) -> bool:
+    """Whether a result can be in a journal: no secret is in it."""
+    text = json.dumps(result, default=str)
+    return secrets.scrub(text) == text
+
+
+def folder(inventory: Inventory) -> Path:
+    """Where journals of an inventory are: beside it, or in the user's state for a list of hosts."""
+    if inventory.path.exists():
+        return inventory.directory / "artifacts" / "journal"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "kprov" / "journal"
+
+
+def latest(folder: Path, wanted: Callable[[dict[str, Any]], bool] = bool) -> Path | None:
+    """The newest journal of a folder whose first line, what was run, is wanted."""
+    newest_first = sorted(
+        folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True
+    )
+    return next((path for path in newest_first if wanted(said(path))), None)
+
+
+def said(path: Path) -> dict[str, Any]:
+    """What a journal says was run; nothing when a kill cut its first line."""
+    with path.open(encoding="utf-8") as file:
+        try:
+            entry = json.loads(file.readline())
+        except ValueError:
+            return {}
+    return entry if isinstance(entry, dict) and entry.get("event") == "run" else {}
+
+
+class Memory:
+    """What an earlier run finished."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run: dict[str, Any] = {}
+        self.finished = False
+        self._done: dict[tuple[str, str], dict[str, Any]] = {}
+        #: (host, fingerprint of a handler) that was notified and has not run.
+        self.owed: set[tuple[str, str]] = set()
+        #: (host, key) of tasks with handlers that were begun: whether they changed anything is not known.
+        self.begun: set[tuple[str, str]] = set()
+        self.failed: dict[str, dict[str, Any]] = {}
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue  # the line that a kill cut
+                self._take(entry)
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        match entry.get("event"):
+            case "run":
+                self.run = entry
+            case "end":
+                self.finished = bool(entry.get("ok"))
+            case "notify":
+                self.owed.add((entry["host"], entry["handler"]))
+            case "begin":
+                self.begun.add((entry["host"], entry["key"]))
+            case "done":
+                self._settled(entry)
+            case "task" if entry["outcome"] in DONE:
+                self._settled(entry)
+                self._done[entry["host"], entry["key"]] = entry
+            case "task":
+                self.failed[entry["host"]] = entry
+
+    def _settled(self, entry: dict[str, Any]) -> None:
+        self.begun.discard((entry["host"], entry["key"]))
+        self.owed.discard((entry["host"], entry["key"].partition("#")[0]))
+        self.failed.pop(entry["host"], None)
+
+    def recall(self, host: str, key: str) -> dict[str, Any] | None:
+        """A finished task's line; None when it has to run."""
+        return self._done.get((host, key))
+
+    def __len__(self) -> int:
+        return len(self._done)

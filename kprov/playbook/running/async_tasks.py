@@ -1,0 +1,55 @@
+"""The keyword `async`: a module started in the background of its host, and asked about until it is done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.actions.call import Call
+from kprov.playbook.connections.module_sender import Sender
+
+
+def run(
+    sender: Sender,
+    call: Call,
+    module: str,
+    items: list[dict[str, Any]],
+    contents: dict[str, bytes | Path],
+) -> list[dict[str, Any]]:
+    """Results of items; with `poll: 0` they say only that the jobs were started."""
+    seconds, poll = call.background
+    started = sender.send(
+        call.address,
+        call.become,
+        "async_start",
+        [
+            {
+                **item,
+                "args": {"module": module, "arguments": item["args"], "seconds": seconds},
+            }
+            for item in items
+        ],
+        contents,
+    )
+    return started if poll <= 0 else [_finished(sender, call, one, seconds, poll) for one in started]
+
+
+def _finished(sender: Sender, call: Call, started: dict[str, Any], seconds: int, poll: int) -> dict[str, Any]:
+    if started.get("failed"):
+        return started
+    job = {"args": {"jid": started["ansible_job_id"]}, "environment": call.environment}
+    deadline = time.monotonic() + seconds + poll
+    pause = 0.05
+    while True:
+        # Short jobs should not wait for a whole poll.
+        time.sleep(min(pause, poll))
+        pause *= 2
+        result = sender.send(call.address, call.become, "async_status", [job])[0]
+        if result.get("finished") or time.monotonic() > deadline:
+            break
+    if not result.get("finished"):
+        return {**result, "failed": True, "msg": "async task did not complete within the requested time"}
+    cleanup = {**job, "args": {"jid": started["ansible_job_id"], "mode": "cleanup"}}
+    sender.send(call.address, call.become, "async_status", [cleanup])
+    return result

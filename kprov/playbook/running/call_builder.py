@@ -1,0 +1,214 @@
+"""From a task and variables to what is done: templated arguments, modes, and the action that prepares it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.playbook.actions import ansible_module, run_actions
+from kprov.playbook.actions.call import ActionError, Call, Remote
+from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.loading import play_checks, playbook_keywords, templated_action
+from kprov.playbook.model.plays import Task
+from kprov.playbook.results.run_result import Callbacks
+from kprov.playbook.running.task_conditions import Result
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.templar import TemplatingError
+from kprov.playbook.templating.values import OMIT
+from kprov.playbook.variables.precedence import Variables, without_omitted
+from kprov.transport import agent_modules
+
+_ABOUT = ("dest", "path", "name", "pkg", "state", "enabled", "key")
+
+
+#: Ansible's: seconds that alarm(2) takes everywhere.
+_LONGEST = 100_000_000
+
+
+def is_local(task: Task) -> bool:
+    """Whether a task concerns the run itself and no host."""
+    return task.foreign is None and task.module in run_actions.ACTIONS
+
+
+class Calls:
+    """Makes calls for one play."""
+
+    def __init__(self, variables: Variables, sender: Sender, callbacks: Callbacks) -> None:
+        self.variables = variables
+        self.sender = sender
+        self.callbacks = callbacks
+
+    def call(self, task: Task, host: str, scope: Scope) -> Call:
+        """A task's arguments and modes for one host and item."""
+        templar = self.variables.templar
+        task = templated_action.resolve(task, scope)
+        if task.get("delegate_to") is not None:
+            target = self.sender.target(task, host, scope)
+            if target != host:
+                scope = scope.above({"ansible_delegated_vars": {target: scope["hostvars"].get(target)}})
+        play_checks.timeout(task)
+        args = self._args(task, scope)
+        check = self._mode(task, scope, "check_mode", default=self.variables.options.check)
+        diff = self._mode(task, scope, "diff", default=self.variables.options.diff)
+        hidden = self.no_log(task, scope)
+        call = Call(
+            task,
+            host,
+            scope,
+            templar,
+            args,
+            self.variables.playbook_dir,
+            check,
+            diff and not hidden,
+            options=self.variables.options,
+            callbacks=self.callbacks,
+            inventory=self.variables.inventory,
+            hidden=hidden,
+        )
+        if is_local(task):
+            if task.get("async"):
+                self._background(task, scope, check=check)
+            if task.get("delegate_to") is not None:
+                call.target = self.sender.target(task, host, scope)
+        else:
+            call.target = self.sender.target(task, host, scope)
+            call.address = self.sender.address(task, call.target, scope)
+            call.become = self.sender.become(task, scope, call.target, host)
+            call.environment = self.sender.environment(task, scope)
+            call.sender = self.sender
+            call.background = self._background(task, scope, check=check)
+            call.timeout = self._timeout(task, scope)
+        return call
+
+    @staticmethod
+    def _timeout(task: Task, scope: Scope) -> int:
+        """Seconds of the keyword `timeout`, 0 for none. Raises InputError."""
+        given = task.get("timeout")
+        if given is None:
+            return 0
+        found = scope.templar.value(given, scope, "timeout")
+        try:
+            seconds = int(found)
+        except (TypeError, ValueError):
+            seconds = -1
+        if not 0 <= seconds <= _LONGEST:
+            text = f"{found!r} is no whole number of seconds between 0 and {_LONGEST}"
+            raise InputError(text, file=task.file, line=task.line, field="timeout")
+        return seconds
+
+    def _mode(self, task: Task, scope: Scope, keyword: str, *, default: bool) -> bool:
+        given = task.get(keyword)
+        return default if given is None else agent_modules.truth(scope.templar.value(given, scope, keyword))
+
+    def _background(self, task: Task, scope: Scope, *, check: bool) -> tuple[int, int]:
+        """Seconds that `async` allows and those between polls; (0, 0) for a task in the foreground."""
+        given = task.get("async")
+        if given is None:
+            return (0, 0)
+        seconds = int(scope.templar.value(given, scope, "async"))
+        if not seconds:
+            return (0, 0)
+        if check:
+            raise ActionError('"check mode" and "async" cannot be used on same task.')
+        known = task.foreign is not None or task.module in agent_modules.names()
+        if not known and task.module not in ("shell", "raw"):
+            raise ActionError(f"This action (ansible.builtin.{task.module}) does not support async.")
+        poll = task.get("poll")
+        return seconds, 15 if poll is None else int(scope.templar.value(poll, scope, "poll"))
+
+    def _args(self, task: Task, scope: Scope) -> dict[str, Any]:
+        templar = scope.templar
+        raw = dict(task.args)
+        if "_variable_params" in raw:
+            given = templar.value(raw.pop("_variable_params"), scope, "args")
+            if not isinstance(given, dict):
+                raise InputError(f"arguments must be a mapping, not {given!r}", field=task.module)
+            raw = {**given, **raw}
+        raw = {**self._defaults(task, scope), **raw}
+        literal = run_actions.LITERAL.get(task.module, ())
+        args = {}
+        for key, value in raw.items():
+            name = templar.value(key, scope) if "{{" in str(key) else key
+            try:
+                found = value if key in literal else without_omitted(templar.value(value, scope, str(key)))
+            except TemplatingError:
+                # Ansible shows the text of a message it cannot make.
+                if key not in run_actions.MESSAGES.get(task.module, ()):
+                    raise
+                found = value
+            if isinstance(found, str) and found == OMIT:
+                continue
+            args[name] = found
+        return args
+
+    def _defaults(self, task: Task, scope: Scope) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for entry in task.collected("module_defaults"):
+            given = scope.templar.value(entry, scope, "module_defaults") or {}
+            for name, args in given.items():
+                if str(name).startswith("group/"):
+                    raise InputError(
+                        f"module_defaults: {name!r} is an action group, which is not supported; "
+                        "name the modules",
+                        file=task.file,
+                        line=task.line,
+                    )
+                if playbook_keywords.short(str(name)) == task.module:
+                    found.update(args or {})
+        return found
+
+    def no_log(self, task: Task, scope: Scope) -> bool:
+        """Whether the result is kept from output and journal."""
+        return agent_modules.truth(scope.templar.value(task.get("no_log", False), scope, "no_log"))
+
+    def prepared(self, call: Call) -> tuple[Result | None, list[Remote]]:
+        """A result of the operator's side, or else what the agent has to do."""
+        name = call.task.module
+        if call.task.foreign is not None:
+            return None, [ansible_module.prepare(call, call.task.foreign)]
+        if is_local(call.task):
+            done = run_actions.ACTIONS[name](call)
+            return self._delegated(call, done) if call.target else done, []
+        if name in playbook_keywords.ACTION_FILES:
+            action = importlib.import_module(f"kprov.playbook.actions.modules.{name}")
+            self._checked(name, action, call)
+            if hasattr(action, "run"):
+                done = action.run(call)
+                return self._delegated(call, done), []
+            found = action.prepare(call)
+            return None, found if isinstance(found, list) else [found]
+        if name in ("shell", "raw"):
+            return None, [Remote("command", {**call.args, "_shell": True})]
+        return None, [Remote(name, call.args)]
+
+    @staticmethod
+    def _checked(name: str, action: Any, call: Call) -> None:
+        found = agent_modules.of(action)
+        if found is not None:
+            spec, rules = found
+            call.args = {
+                key: value
+                for key, value in agent_modules.check(
+                    f"ansible.builtin.{name}", call.args, spec, rules
+                ).items()
+                if value is not None
+            }
+
+    def finished(self, call: Call, result: Result) -> Result:
+        """A result after the operator's part of the action."""
+        if call.task.foreign is not None:
+            result = ansible_module.finish(result)
+        elif call.task.module in playbook_keywords.ACTION_FILES:
+            action = importlib.import_module(f"kprov.playbook.actions.modules.{call.task.module}")
+            if hasattr(action, "finish"):
+                result = action.finish(call, result)
+        return self._delegated(call, result)
+
+    @staticmethod
+    def _delegated(call: Call, result: Result) -> Result:
+        # Ansible's results, those of check mode above all, do not say what they are about.
+        result["_about"] = {name: call.args[name] for name in _ABOUT if call.args.get(name) is not None}
+        if call.target != call.host:
+            result["_ansible_delegated_vars"] = {"ansible_delegated_host": call.target}
+        return result

@@ -1,0 +1,278 @@
+"""The engine: plays playbooks on an inventory; its parts are run, batch, executor, sending and transport."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from kprov.errors import InputError
+from kprov.inventory import host_patterns, secrets
+from kprov.inventory.model import Inventory
+from kprov.playbook.connections import checks as connection_checks
+from kprov.playbook.connections.module_sender import Sender, unkeyed
+from kprov.playbook.loading import playbook_loader, static_includes
+from kprov.playbook.model.plays import Play, Task
+from kprov.playbook.results.journal import Journal, Memory, folder, latest
+from kprov.playbook.results.run_result import Callbacks, RunOptions, RunResult, Silent
+from kprov.playbook.running import task_selection
+from kprov.playbook.running.playbook_run import Run
+from kprov.playbook.running.run_state import RunState
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.templar import Templar, TemplatingError
+from kprov.playbook.variables.host_variables import HostVariables, misfit
+from kprov.playbook.variables.precedence import Variables
+from kprov.transport import preflight
+from kprov.transport.connections import Connections
+from kprov.transport.options.host_options import Become, Options
+from kprov.transport.options.variables import read_options
+
+_CONNECTION = (
+    "ansible_host",
+    "ansible_ssh_host",
+    "ansible_port",
+    "ansible_ssh_port",
+    "ansible_user",
+    "ansible_ssh_user",
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_ssh_password",
+    "ansible_ssh_private_key_file",
+    "ansible_private_key_file",
+    "ansible_ssh_private_key_passphrase",
+    "ansible_private_key_passphrase",
+    "ansible_ssh_common_args",
+    "ansible_ssh_extra_args",
+    "ansible_ssh_args",
+    "ansible_connection",
+    "ansible_timeout",
+    "ansible_ssh_timeout",
+    "ansible_python_interpreter",
+    "kprov_host_key_checking",
+    "ansible_host_key_checking",
+    "ansible_ssh_host_key_checking",
+)
+_SECRET = (
+    "ansible_password",
+    "ansible_ssh_pass",
+    "ansible_ssh_password",
+    "ansible_ssh_private_key_passphrase",
+    "ansible_private_key_passphrase",
+)
+
+
+def resumed(options: RunOptions, path: Path) -> RunOptions:
+    """Options that go on with a journal's run: its hosts and tags, unless others are given.
+
+    Raises InputError when it ended well, or when variables it was given with -e are not given now.
+    """
+    memory = Memory(path)
+    said = memory.run
+    if memory.finished:
+        raise InputError("the run was successful; there is nothing to continue", file=path)
+    missing = sorted(set(said.get("extra_vars") or []) - set(options.extra_vars))
+    if missing:
+        raise InputError(
+            "the run had variables whose values the journal does not keep; set them again with -e: "
+            + ", ".join(missing),
+            file=path,
+            field="--extra-vars",
+        )
+    return replace(
+        options,
+        resume=path,
+        command=str(said.get("command") or options.command),
+        limit=options.limit or said.get("limit"),
+        tags=tuple(said.get("tags") or ("all",)),
+        skip_tags=tuple(said.get("skip_tags") or ()),
+    )
+
+
+class Engine:
+    """One run, or several on the same connections; close it, or use it in a `with`."""
+
+    def __init__(
+        self, inventory: Inventory, options: RunOptions | None = None, callbacks: Callbacks | None = None
+    ) -> None:
+        self.inventory = inventory
+        self.options = options or RunOptions()
+        self.callbacks: Callbacks = callbacks or Silent()
+        self.templar = Templar()
+        self.connections = Connections(
+            self.connection_options, lambda host, text: self.callbacks.warning(f"{host}: {text}")
+        )
+        self.variables = Variables(inventory, self.templar, self.options, inventory.path)
+        self.result = RunResult()
+        #: Hosts that runs leave out from their beginning, with the reason: they count as unreachable.
+        self.aside: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all agents and connections."""
+        self.connections.close()
+
+    def host_scope(self, host: str) -> HostVariables:
+        """A host's variables as `hostvars` shows them; InputError for one that cannot be computed."""
+        return HostVariables(self.inventory, host, self._scope(host))
+
+    def _scope(self, host: str) -> Scope:
+        return Scope(self.templar, self.variables.host_layers(host))
+
+    def connection_options(self, address: str) -> Options:
+        """How a host is reached; `address` is its name, with what a play or task says (sending.keyed)."""
+        host, given = unkeyed(address)
+        scope = self._scope(host)
+        values = {name: self.options.defaults[name] for name in _CONNECTION if name in self.options.defaults}
+        values.update(given)
+        for name in _CONNECTION:
+            if name in scope:
+                try:
+                    values[name] = self.templar.value("{{ " + name + " }}", scope, name)
+                except TemplatingError as error:
+                    raise misfit(self.inventory, host, name, error.reason) from None
+        for name in _SECRET:
+            if values.get(name):
+                secrets.register(str(values[name]))
+        return read_options(host, values)
+
+    def become(self, host: str) -> Become | None:
+        """As whom a host's inventory wants tasks to run; root when it says nothing."""
+        sender = Sender(self.variables, self.connections)
+        return sender.become(Task({"become": True}), self._scope(host), host, host)
+
+    def preflight(self, hosts: Iterable[str] | None = None) -> list[preflight.Result]:
+        """Reach hosts (default: all) and read their basic facts; nothing is changed."""
+        found = list(hosts or self.inventory.hosts)
+        connection_checks.check_hosts(self.inventory, found)
+        return preflight.preflight(self.connections, found, self.become, forks=self.options.forks)
+
+    def plays(self, playbook: Path, *, includes: bool = False) -> list[tuple[Play, list[str]]]:
+        """The plays of a playbook with their hosts, without running them. InputError for mistakes.
+
+        With `includes`, files of include_tasks and include_role with a literal name are read too.
+        """
+        host_patterns.check_limit(self.inventory, self.options.limit)
+        variables = Variables(self.inventory, self.templar, self.options, playbook)
+        state = RunState(self.options, self.callbacks, RunResult(), Journal(None), None)
+        run = Run(state, variables, Sender(variables, self.connections))
+        found = [(play, run.hosts(play)) for play in playbook_loader.playbook(playbook, self.options.paths)]
+        if includes:
+            static_includes.check(playbook, [play for play, _ in found])
+        return found
+
+    def run(self, *playbooks: Path) -> RunResult:
+        """Play playbooks one after the other. InputError for mistakes in files before any host is touched."""
+        return self._run([(path, playbook_loader.playbook(path, self.options.paths)) for path in playbooks])
+
+    def check_selection(self, plays: Iterable[Play]) -> None:
+        """Raises InputError for hosts that the inventory lacks, and for tags that kprov's own plays lack.
+
+        In other plays a tag may come with a file that is included; a run that did not meet it warns.
+        """
+        host_patterns.check_limit(self.inventory, self.options.limit)
+        if self.options.command == "play":
+            return
+        known = task_selection.tags_of(plays)
+        found = task_selection.unknown_tags(self.options, known)
+        if found:
+            raise InputError(f"{found[0]} (there are {', '.join(sorted(known))})")
+
+    def module(self, pattern: str, name: str, arguments: Any = None) -> RunResult:
+        """One module on the hosts of a pattern. Raises InputError."""
+        return self._run(
+            [(Path.cwd() / "-m", [playbook_loader.single(pattern, name, arguments, self.options.paths)])]
+        )
+
+    def _run(self, loaded: list[tuple[Path, list[Play]]]) -> RunResult:
+        start = time.monotonic()
+        playbooks = [path for path, _ in loaded]
+        memory = Memory(self.options.resume) if self.options.resume else None
+        earlier = memory or self._earlier(playbooks)
+        plays = [play for _, found in loaded for play in found]
+        self.check_selection(plays)
+        known_tags = task_selection.tags_of(plays)
+        connection_checks.check_plays(plays)
+        taking_part = connection_checks.hosts_of(self.inventory, plays, self.options.limit)
+        connection_checks.check_hosts(self.inventory, taking_part)
+        self.result = RunResult()
+        # A check changes nothing: there is nothing to go on with.
+        journal = Journal(None if self.options.check else self.options.journal)
+        state = RunState(self.options, self.callbacks, self.result, journal, memory)
+        state.earlier = earlier
+        try:
+            journal.write("run", durable=True, **self._said(playbooks))
+            if earlier is not None:
+                journal.take_over(earlier)
+            state.set_aside(self.aside)
+            self.callbacks.run_started([str(path) for path in playbooks])
+            for path, plays in loaded:
+                self._playbook(state, path, plays)
+            for text in task_selection.unknown_tags(self.options, known_tags | state.tags):
+                self.callbacks.warning(text)
+            if not state.started:
+                raise InputError(
+                    f"no task has the name {self.options.start_at_task!r}; "
+                    "a run cannot start at a task from include_tasks or include_role",
+                    field="--start-at-task",
+                )
+        finally:
+            self.result.seconds = round(time.monotonic() - start, 3)
+            self.result.journal = journal.path
+            journal.write("end", durable=True, ok=self.result.ok and sys.exception() is None)
+            journal.close()
+        self.callbacks.finished(self.result)
+        return self.result
+
+    def _earlier(self, playbooks: list[Path]) -> Memory | None:
+        """The newest run of the same playbooks: what it notified and did not run is owed still."""
+        if self.options.journal is None or self.options.check:
+            return None
+        names = [str(one.resolve()) for one in playbooks]
+        path = latest(self.options.journal, lambda run: run.get("playbooks") == names)
+        found = Memory(path) if path is not None else None
+        return found if found is not None and (found.owed or found.begun) else None
+
+    def _playbook(self, state: RunState, path: Path, plays: list[Play]) -> None:
+        before = self.variables
+        self.variables = Variables(self.inventory, self.templar, self.options, path)
+        self.variables.facts, self.variables.registered = before.facts, before.registered
+        run = Run(state, self.variables, Sender(self.variables, self.connections))
+        for play in plays:
+            if not run.play(play):
+                break
+
+    def _said(self, playbooks: Iterable[Path]) -> dict[str, Any]:
+        """What a run that goes on with this one needs to know; values of -e stay out, they may be secret."""
+        options = self.options
+        return {
+            "version": 1,
+            "playbooks": [str(path.resolve()) for path in playbooks],
+            "inventory": str(self.inventory.path.resolve()),
+            "command": options.command,
+            "check": options.check,
+            "limit": options.limit,
+            "tags": list(options.tags),
+            "skip_tags": list(options.skip_tags),
+            "extra_vars": sorted(options.extra_vars),
+            "resumes": str(options.resume) if options.resume else None,
+        }
+
+    def resume(self, path: Path | None = None) -> RunResult:
+        """Go on with the run of a journal (default: the newest one): what it finished is not done again.
+
+        Raises InputError when there is none, or when variables it was given with -e are not given now.
+        """
+        place = self.options.journal or folder(self.inventory)
+        found = path or latest(place)
+        if found is None:
+            raise InputError("there is no run to continue: the folder has no journal", file=place)
+        self.options = replace(resumed(self.options, found), journal=place)
+        return self.run(*(Path(name) for name in Memory(found).run.get("playbooks") or []))

@@ -1,0 +1,100 @@
+"""Handlers: who was notified, and which hosts wait for which handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.playbook.loading import play_checks
+from kprov.playbook.model.plays import Play, Task
+from kprov.playbook.results.journal import Journal, fingerprint
+from kprov.playbook.templating.scope import Scope
+
+
+class Handlers:
+    """Notifications of one play on one batch of hosts."""
+
+    def __init__(self, play: Play, scope: Callable[[Task, str], Scope], journal: Journal) -> None:
+        self.play = play
+        self._scope = scope
+        self._journal = journal
+        self._waiting: dict[int, list[str]] = {}
+        #: Names by host. Which handlers they mean is found out when handlers run: includes may bring others.
+        self._notified: dict[str, dict[str, None]] = {}
+
+    def notify(self, task: Task, hosts: list[str], scopes: list[Scope] | None = None) -> None:
+        """A task changed something on hosts; `scopes` are those of its changed items."""
+        for raw in task.collected("notify"):
+            for host in hosts:
+                names = (
+                    {str(scope.templar.value(raw, scope, "notify")) for scope in scopes}
+                    if scopes is not None and "{{" in str(raw)
+                    else {str(self._scope(task, host).templar.value(raw, self._scope(task, host), "notify"))}
+                    if "{{" in str(raw)
+                    else {str(raw)}
+                )
+                for name in sorted(names):
+                    self._wake(task, name, host)
+
+    def _wake(self, task: Task, name: str, host: str) -> None:
+        found = self._named(name, host)
+        if not found:
+            raise InputError(
+                f"The requested handler '{name}' was not found in either the main handlers list "
+                "nor in the listening handlers list",
+                file=task.file,
+                line=task.line,
+                field="notify",
+            )
+        self._notified.setdefault(host, {})[name] = None
+        for handler in found:
+            self._journal.write("notify", host=host, handler=fingerprint(handler))
+
+    def owe(self, handler: Task, host: str) -> None:
+        """A handler is to run on a host."""
+        waiting = self._waiting.setdefault(id(handler), [])
+        if host not in waiting:
+            waiting.append(host)
+
+    def _named(self, name: str, host: str) -> list[Task]:
+        handlers = self._last_file_first()
+        named = next((one for one in handlers if name in self._names(one, host)), None)
+        found = [] if named is None else [named]
+        seen: set[str] = set()
+        for one in handlers:
+            # Of several with one name that listen to a topic, Ansible wakes one.
+            if name in one.listen and (not one.name or one.name not in seen):
+                found += [one] if one is not named else []
+                seen.add(one.name)
+        return found
+
+    def _last_file_first(self) -> list[Task]:
+        """Ansible looks into what was loaded last first, and there from the beginning."""
+        loads: list[list[Task]] = []
+        for handler in self.play.handlers:
+            if loads and loads[-1][-1].parent is handler.parent:
+                loads[-1].append(handler)
+            else:
+                loads.append([handler])
+        return [handler for load in reversed(loads) for handler in load]
+
+    def _names(self, handler: Task, host: str) -> list[str]:
+        if "{{" not in handler.name:
+            return play_checks.handler_names(handler)
+        scope = self._scope(handler, host)
+        name: Any = scope.templar.value(handler.name, scope, "name")
+        return [str(name), *([f"{handler.role.name} : {name}"] if handler.role else [])]
+
+    def take(self, handler: Task) -> list[str]:
+        """Hosts that wait for a handler, which wait no longer."""
+        for host, names in self._notified.items():
+            for name in names:
+                for meant in self._named(name, host):
+                    self.owe(meant, host)
+        self._notified.clear()
+        return self._waiting.pop(id(handler), [])
+
+    def put_back(self, handler: Task, hosts: list[str]) -> None:
+        """Hosts that still wait for a handler."""
+        self._waiting[id(handler)] = hosts

@@ -1,0 +1,165 @@
+"""A run: its plays one after the other, each on batches of its hosts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from kprov.errors import InputError, UnreachableError
+from kprov.inventory import host_patterns
+from kprov.playbook.connections.module_sender import Sender
+from kprov.playbook.model.plays import Play, Task
+from kprov.playbook.running.batch import Batch
+from kprov.playbook.running.run_state import RunState
+from kprov.playbook.templating.scope import Layer, Scope
+from kprov.playbook.variables.precedence import Variables, gathers
+from kprov.transport.agent_modules import truth
+
+
+class Run:
+    """Plays on an inventory."""
+
+    def __init__(self, state: RunState, variables: Variables, sender: Sender) -> None:
+        self.state = state
+        self.variables = variables
+        self.sender = sender
+        self.inventory = variables.inventory
+        #: Hosts of the play whether they still take part or not, in the inventory's order.
+        self.matched: list[str] = []
+
+    def play(self, play: Play) -> bool:
+        """One play; False when the run must end."""
+        scope = self._scope(play)
+        self._ask(play, scope)
+        for host in self.inventory.hosts:
+            state = self.state.host(host)
+            if state.forgiven:
+                state.failed = state.by_itself = state.forgiven = False
+        hosts = self.hosts(play, scope)
+        if not hosts:
+            self.state.callbacks.no_hosts(play.name)
+            return not self.inventory.hosts or bool(self._left(list(self.inventory.hosts)))
+        for host in hosts:
+            self.state.stats(host)
+        self.state.callbacks.play_started(play.name, hosts)
+        self.state.journal.write("play", name=play.name, hosts=hosts)
+        value = self.variables.templar.value
+        self.state.result.play_ended = False
+        for batch in batches(hosts, value(play.keywords.get("serial"), scope, "serial"), play):
+            for host in batch:
+                self.state.host(host).begin_play()
+            self.variables.play_hosts = self.matched
+            self.variables.facts.gather = self._gatherer(play)
+            for host in batch:
+                self.variables.facts.of(host).allowed |= gathers(play)
+            Batch(self.state, self.variables, self.sender, play, batch).run()
+            lost = len(batch) - len(self._left(batch))
+            if lost == len(batch):
+                return False
+            if self.state.result.play_ended:
+                break
+        return True
+
+    def _left(self, hosts: list[str]) -> list[str]:
+        return [h for h in hosts if not self.state.host(h).failed and not self.state.host(h).unreachable]
+
+    def _scope(self, play: Play) -> Scope:
+        layers = [
+            Layer(self.state.options.extra_vars),
+            Layer(play.variables),
+            Layer(self.variables.magic("localhost"), raw=True),
+        ]
+        return Scope(self.variables.templar, layers)
+
+    def hosts(self, play: Play, scope: Scope | None = None) -> list[str]:
+        """The hosts of a play that still take part, in its order."""
+        wanted = self.variables.templar.value(play.hosts, scope or self._scope(play), "hosts")
+        hosts = host_patterns.match(self.inventory, wanted)
+        if self.state.options.limit:
+            hosts = host_patterns.limited(self.inventory, hosts, self.state.options.limit)
+        self.matched = hosts
+        return ordered(self._left(hosts), str(play.keywords.get("order") or "inventory"))
+
+    def _ask(self, play: Play, scope: Scope) -> None:
+        """`vars_prompt`: what is not known from -e is asked for."""
+        for entry in play.keywords.get("vars_prompt") or []:
+            name = str(entry.get("name") or "")
+            if not name.isidentifier():
+                raise InputError(
+                    "vars_prompt needs a name", file=play.file, line=play.line, field="vars_prompt"
+                )
+            if name in self.state.options.extra_vars:
+                continue
+            prompt = str(self.variables.templar.value(entry.get("prompt", name), scope, "prompt"))
+            default = entry.get("default")
+            shown = f"{prompt} [{default}]" if default is not None else prompt
+            echo = not truth(entry.get("private"), default=True)
+            ask = self.state.callbacks.ask
+            typed = ask(f"{shown}: ", echo=echo)
+            if truth(entry.get("confirm")) and typed != ask(f"confirm {shown}: ", echo=echo):
+                raise InputError(f"{name}: the two answers differ", field="vars_prompt")
+            play.variables[name] = typed or default or ""
+
+    def _gatherer(self, play: Play) -> Any:
+        options = {
+            name: play.keywords[keyword]
+            for keyword, name in (
+                ("gather_subset", "gather_subset"),
+                ("gather_timeout", "gather_timeout"),
+                ("fact_path", "fact_path"),
+            )
+            if play.keywords.get(keyword) is not None
+        }
+
+        def gather(host: str, names: frozenset[str]) -> dict[str, Any]:
+            scope = Scope(self.variables.templar, self.variables.host_layers(host))
+            become = self.sender.become(Task({}, play), scope, host, host)
+            wanted = {"_names": sorted(names)} if names and not options else {}
+            item = {"args": {**options, **wanted}}
+            result = self.sender.send(host, become, "setup", [item])[0]
+            if result.get("failed"):
+                raise UnreachableError(host, f"facts could not be gathered: {result.get('msg')}")
+            facts: dict[str, Any] = result["ansible_facts"]
+            return facts
+
+        return gather
+
+
+def ordered(hosts: list[str], order: str) -> list[str]:
+    """Hosts in the order that a play's `order` names."""
+    match order:
+        case "reverse_inventory":
+            return hosts[::-1]
+        case "sorted":
+            return sorted(hosts)
+        case "reverse_sorted":
+            return sorted(hosts, reverse=True)
+        case "shuffle":
+            return random.sample(hosts, len(hosts))
+    return hosts
+
+
+def batches(hosts: list[str], serial: Any, play: Play) -> list[list[str]]:
+    """Hosts by `serial`: a number, a percentage or a list of them; 0 or none is all."""
+    sizes = serial if isinstance(serial, list) else [serial]
+    found: list[list[str]] = []
+    rest = list(hosts)
+    while rest:
+        size = sizes[min(len(found), len(sizes) - 1)] if sizes else None
+        try:
+            if isinstance(size, str) and size.strip().endswith("%"):
+                number = max(1, int(float(size.strip()[:-1]) / 100 * len(hosts)))
+            else:
+                number = int(size or 0) or len(hosts)
+        except ValueError:
+            raise InputError(
+                f"serial must be numbers or percentages, not {size!r}",
+                file=play.file,
+                line=play.line,
+                field="serial",
+            ) from None
+        if number < 0:
+            number = len(hosts)
+        found.append(rest[:number])
+        rest = rest[number:]
+    return found

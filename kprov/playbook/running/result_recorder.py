@@ -1,0 +1,305 @@
+"""A result taken in: counts, variables, notifications, journal, and those who listen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.inventory import secrets
+from kprov.playbook.actions import run_actions
+from kprov.playbook.model.plays import Task
+from kprov.playbook.results import changes
+from kprov.playbook.results.journal import DONE, keepable
+from kprov.playbook.running.handlers import Handlers
+from kprov.playbook.running.loops import each, is_looped
+from kprov.playbook.running.run_state import RunState
+from kprov.playbook.running.task_executor import Executor
+from kprov.playbook.running.task_selection import shown
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.templar import TemplatingError
+from kprov.playbook.variables.precedence import Variables
+from kprov.transport.agent_modules import truth
+
+HIDDEN = "the output has been hidden due to the fact that 'no_log: true' was specified for this result"
+_KEPT = ("changed", "failed", "skipped", "unreachable", "attempts")
+
+Result = dict[str, Any]
+
+
+class Recorder:
+    """Takes in results of one play's tasks; every method is called with the run's lock held."""
+
+    def __init__(
+        self, state: RunState, variables: Variables, executor: Executor, handlers: Handlers, scope: Any
+    ) -> None:
+        self.state = state
+        self.variables = variables
+        self.executor = executor
+        self.handlers = handlers
+        self.scope = scope
+
+    def take(
+        self, task: Task, host: str, result: Result, seconds: float, *, key: str, others: list[str]
+    ) -> str:
+        """Take in a result; its outcome. `others` are hosts that share it (run_once)."""
+        hidden = self._hidden(task, host) or any(one.get("_ansible_no_log") for one in each(task, result))
+        name = self.titled(task, host)
+        if self.state.options.plan and result.get("failed") and self._changes_before(host):
+            result = _unforeseen(result, hidden=hidden)
+        self._remember(task, host, result, others)
+        outcome = self._outcome(task, host, result)
+        self._role_begins(task, host, outcome)
+        stats = self.state.stats(host)
+        if outcome == "unreachable":
+            self.state.host(host).unreachable = True
+        elif outcome == "failed":
+            self._failed(task, host, result)
+        elif outcome == "changed":
+            self._notify(task, host, result, others)
+            if not hidden:
+                self._changed_files(task, host, result)
+        elif outcome == "ok" and key and self._cut_short(host, key):
+            # It was done by a run that could not tell any more: its handlers were never notified.
+            self._notify(task, host, result, others, every=True)
+        if outcome in ("changed", "skipped"):
+            found = changes.of_result(task, name, host, result, hidden=hidden)
+            self.state.result.changes += found
+        _count(stats, outcome, result)
+        if outcome in ("failed", "unreachable"):
+            message = HIDDEN if hidden and outcome == "failed" else said(result)
+            self.state.result.errors.append(
+                {
+                    "host": host,
+                    "task": name,
+                    "outcome": outcome,
+                    "message": secrets.scrub(message),
+                    "place": task.place,
+                }
+            )
+        if key:
+            self._journal(task, host, result, outcome, seconds, key, hidden=hidden)
+        self.state.callbacks.host_done(
+            host, name, outcome, censored(task, result) if hidden else result, seconds, task.place
+        )
+        return outcome
+
+    def recalled(self, task: Task, host: str, entry: dict[str, Any], key: str, others: list[str]) -> None:
+        """A task that an earlier run finished: what it gave is known again, nothing is done."""
+        result: Result = entry.get("result") or {"changed": entry["outcome"] == "changed"}
+        self._remember(task, host, result, others)
+        self._role_begins(task, host, entry["outcome"])
+        if entry["outcome"] == "changed":
+            self._notify(task, host, result, others)
+        stats = self.state.stats(host)
+        stats.skipped += entry["outcome"] == "skipped"
+        stats.ok += entry["outcome"] != "skipped"
+        self.state.journal.write("task", **{k: v for k, v in entry.items() if k not in ("time", "event")})
+
+    def _role_begins(self, task: Task, host: str, outcome: str) -> None:
+        if task.role is not None and task.role.once and outcome not in ("skipped", "unreachable"):
+            self.state.host(host).begun_roles |= {task.role.key}
+
+    def _changes_before(self, host: str) -> bool:
+        return any(change.host == host for change in self.state.result.changes)
+
+    def _outcome(self, task: Task, host: str, result: Result) -> str:
+        def ignores(keyword: str) -> bool:
+            return truth(
+                self.variables.templar.value(task.get(keyword, False), self.scope(task, host), keyword)
+            )
+
+        if result.get("unreachable"):
+            return "ignored" if ignores("ignore_unreachable") else "unreachable"
+        if result.get("failed"):
+            return "ignored" if ignores("ignore_errors") else "failed"
+        if result.get("skipped"):
+            return "skipped"
+        return "changed" if result.get("changed") else "ok"
+
+    def _failed(self, task: Task, host: str, result: Result) -> None:
+        self.state.host(host).failed = self.state.host(host).by_itself = True
+        self.variables.registered.setdefault(host, {}).update(
+            ansible_failed_result=result,
+            ansible_failed_task={"name": task.name, "action": task.action, "args": {}},
+        )
+
+    def _remember(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+        register = task.keywords.get("register")
+        for one in [host, *others]:
+            self._facts(task, one, result)
+            if register:
+                self.variables.registered.setdefault(one, {})[register] = _public(task, result)
+        self._inventory(task, host, result, others)
+        for item in each(task, result):
+            if "ansible_stats" in item:
+                self._stats(host, item["ansible_stats"])
+
+    def _facts(self, task: Task, host: str, result: Result) -> None:
+        delegated = result.get("_ansible_delegated_vars")
+        if delegated and truth(task.get("delegate_facts", False)):
+            host = delegated["ansible_delegated_host"]
+        for one in each(task, result):
+            facts = one.get("ansible_facts")
+            if not isinstance(facts, dict) or one.get("failed"):
+                continue
+            if one.get("_set"):
+                self.variables.registered.setdefault(host, {}).update(facts)
+                if one.get("_cached"):
+                    self.variables.facts.of(host).learn(facts)
+            elif one.get("_include_vars"):
+                self.variables.included.setdefault(host, {}).update(facts)
+            else:
+                self.variables.facts.of(host).learn(facts)
+
+    def _inventory(self, task: Task, host: str, result: Result, others: list[str]) -> None:
+        inventory = self.variables.inventory
+        for one in each(task, result):
+            added = one.get("add_host")
+            if added:
+                new = inventory.add_host(str(added["host_name"]))
+                new.variables.update(added["host_vars"])
+                for group in added["groups"]:
+                    inventory.add_group(str(group))
+                    inventory.add_host(new.name, str(group))
+            if one.get("add_group"):
+                inventory.add_group(one["add_group"])
+                for parent in one.get("parent_groups") or []:
+                    inventory.add_group(parent)
+                    inventory.add_child(parent, one["add_group"])
+                for member in [host, *others]:
+                    inventory.add_host(member, one["add_group"])
+            if added or one.get("add_group"):
+                self.variables.forget()
+
+    def _stats(self, host: str, stats: dict[str, Any]) -> None:
+        where = self.state.result.custom.setdefault(host if stats["per_host"] else "_run", {})
+        for name, value in stats["data"].items():
+            old = where.get(name)
+            if stats["aggregate"] and type(old) is type(value) and isinstance(value, (int, float, list, str)):
+                where[name] = old + value  # type: ignore[operator]
+            elif stats["aggregate"] and isinstance(old, dict) and isinstance(value, dict):
+                where[name] = {**old, **value}
+            else:
+                where[name] = value
+
+    def _cut_short(self, host: str, key: str) -> bool:
+        return self.state.earlier is not None and (host, key) in self.state.earlier.begun
+
+    def _notify(
+        self, task: Task, host: str, result: Result, others: list[str], *, every: bool = False
+    ) -> None:
+        if not task.collected("notify"):
+            return
+        scopes: list[Scope] | None = None
+        if is_looped(task) and "results" in result:
+            base = self.scope(task, host)
+            scopes = [
+                base.above({one["ansible_loop_var"]: one.get(one["ansible_loop_var"])})
+                for one in result["results"]
+                if (every or one.get("changed")) and "ansible_loop_var" in one
+            ]
+        self.handlers.notify(task, [host, *others], scopes)
+
+    def _changed_files(self, task: Task, host: str, result: Result) -> None:
+        for one in each(task, result):
+            about = one.get("_about") or {}
+            path = one.get("dest") or one.get("path") or about.get("dest") or about.get("path")
+            if one.get("changed") and isinstance(path, str):
+                self.state.result.changed_files.setdefault(host, []).append(path)
+
+    def _journal(
+        self, task: Task, host: str, result: Result, outcome: str, seconds: float, key: str, *, hidden: bool
+    ) -> None:
+        kept: dict[str, Any] = {}
+        needed = task.keywords.get("register") or any("ansible_facts" in one for one in each(task, result))
+        if needed and outcome in DONE and task.module not in run_actions.ACTIONS:
+            if hidden or not keepable(result):
+                self.state.journal.write("done", host=host, key=key)
+                return
+            kept = {"result": result}
+        self.state.journal.write(
+            "task",
+            durable=outcome in ("failed", "unreachable"),
+            host=host,
+            key=key,
+            task=shown(task),
+            place=task.place,
+            outcome=outcome,
+            seconds=round(seconds, 4),
+            **kept,
+        )
+
+    def titled(self, task: Task, host: str) -> str:
+        """A task's name as a host sees it."""
+        name = shown(task)
+        if "{{" not in name:
+            return name
+        try:
+            return str(self.variables.templar.value(name, self.scope(task, host)))
+        except TemplatingError:
+            return name
+
+    def _hidden(self, task: Task, host: str) -> bool:
+        try:
+            return self.executor.calls.no_log(task, self.scope(task, host))
+        except TemplatingError:
+            return True
+
+
+def _public(task: Task, result: Result) -> Result:
+    """A result as it is registered: without what the engine keeps for itself."""
+    found = {key: value for key, value in result.items() if not key.startswith("_")}
+    if is_looped(task) and "results" in found:
+        found["results"] = [
+            {key: value for key, value in one.items() if not key.startswith("_")} for one in found["results"]
+        ]
+    return found
+
+
+def _unforeseen(result: Result, *, hidden: bool) -> Result:
+    """A failure of a plan's look as a change that cannot be known yet."""
+    for one in [*(result.get("results") or []), result]:
+        if isinstance(one, dict) and one.get("failed"):
+            reason = HIDDEN if hidden else said(one)
+            one.update(failed=False, changed=True, unforeseen=reason)
+    return result
+
+
+def _count(stats: Any, outcome: str, result: Result) -> None:
+    if outcome == "unreachable":
+        stats.unreachable += 1
+    elif outcome == "failed":
+        stats.failed += 1
+    elif outcome == "skipped":
+        stats.skipped += 1
+    else:
+        stats.ok += 1
+        stats.changed += bool(result.get("changed")) and not result.get("unreachable")
+        stats.ignored += outcome == "ignored"
+
+
+def censored(task: Task, result: Result) -> Result:
+    """What may be seen of a no_log task's result."""
+    shown: Result = {**{key: result[key] for key in _KEPT if key in result}, "censored": HIDDEN}
+    if is_looped(task) and "results" in result:
+        shown["results"] = [
+            {**{key: one[key] for key in _KEPT if key in one}, "censored": HIDDEN}
+            for one in result["results"]
+        ]
+    return shown
+
+
+def said(result: Result) -> str:
+    """Why a task failed: its message, and the end of what its program said."""
+    for one in result.get("results") or []:
+        # Other modules have results of their own under this name.
+        if isinstance(one, dict) and one.get("failed"):
+            return said(one)
+    message = result.get("msg")
+    parts = ["" if message is None else str(message)]
+    program = result.get("stderr") or result.get("stdout")
+    if program:
+        parts.append(str(program)[-2000:])
+    return (
+        ": ".join(part.strip() for part in parts if part.strip())
+        or "the module failed without an error message; -vv shows its whole result"
+    )

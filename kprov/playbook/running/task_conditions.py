@@ -1,0 +1,82 @@
+"""Conditions around a task: when before it; changed_when, failed_when and until after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kprov.playbook.model.plays import Task
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.templar import TemplatingError
+
+Result = dict[str, Any]
+
+
+def skipped(task: Task, scope: Scope) -> Result | None:
+    """The result of a task whose `when` is not met; None when it runs."""
+    for condition in task.collected("when"):
+        if not scope.templar.test(condition, scope, "when"):
+            return {
+                "changed": False,
+                "skipped": True,
+                "skip_reason": "Conditional result was False",
+                "false_condition": condition,
+            }
+    return None
+
+
+def seen(task: Task, scope: Scope, result: Result) -> Scope:
+    """The variables of a task with its own result registered."""
+    name = task.keywords.get("register")
+    return scope.above({name: result}) if name else scope
+
+
+def judged(task: Task, scope: Scope, result: Result) -> Result:
+    """A result after changed_when and failed_when."""
+    if "failed" not in result:
+        result["failed"] = result.get("rc") not in (None, 0, "0")
+    result.setdefault("changed", False)
+    if timed_out(result):
+        return result
+    if "skipped" in result or not ("changed_when" in task.keywords or "failed_when" in task.keywords):
+        return result
+    keyword = "changed"
+    try:
+        where = seen(task, scope, result)
+        if task.keywords.get("changed_when") not in (None, []):
+            result["changed"] = _all(task.keywords["changed_when"], where, "changed_when")
+        keyword = "failed"
+        if task.keywords.get("failed_when") not in (None, []):
+            result["failed"] = result["failed_when_result"] = _all(
+                task.keywords["failed_when"], where, "failed_when"
+            )
+            if not result["failed"] and "exception" in result:
+                result["failed_when_suppressed_exception"] = result.pop("exception")
+    except TemplatingError as error:
+        result.update({"failed": True, f"{keyword}_when_result": str(error)})
+        result.setdefault("msg", f"{error} ({task.place})")
+    return result
+
+
+def timed_out(result: Result) -> bool:
+    """Whether the keyword `timeout` ended it: it failed then, whatever failed_when and until say."""
+    return isinstance(result.get("timedout"), dict)
+
+
+def expected(task: Task, scope: Scope, result: Result) -> bool:
+    """Whether `until` is met; without one, whether the task did not fail."""
+    if task.keywords.get("until") is None:
+        return not result.get("failed")
+    return _all(task.keywords["until"], seen(task, scope, result), "until")
+
+
+def attempts(task: Task, scope: Scope) -> int:
+    """How often a task is tried at most: 1 without until and retries, 1 + 3 with until alone."""
+    retries = task.keywords.get("retries")
+    if retries is not None:
+        return 1 + max(0, int(scope.templar.value(retries, scope, "retries")))
+    return 4 if task.keywords.get("until") is not None else 1
+
+
+def _all(conditions: Any, scope: Scope, what: str) -> bool:
+    listed = conditions if isinstance(conditions, list) else [conditions]
+    return all(scope.templar.test(condition, scope, what) for condition in listed)

@@ -1,0 +1,66 @@
+"""Which tasks run: --tags, --skip-tags, --start-at-task."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Iterable
+
+from kprov import suggestions
+from kprov.playbook.loading.play_checks import walk
+from kprov.playbook.model.plays import Play, Task
+from kprov.playbook.results.run_result import RunOptions
+from kprov.playbook.running.run_state import RunState
+
+#: Tags with a meaning of their own.
+SPECIAL = ("all", "always", "never", "tagged", "untagged")
+
+
+def shown(task: Task) -> str:
+    """A task's name as it is shown: with its role's."""
+    name = task.name or task.module
+    return f"{task.role.name} : {name}" if task.role else name
+
+
+def tags_of(plays: Iterable[Play]) -> set[str]:
+    """Tags of the plays' tasks; those of files that are included while the play runs are not known."""
+    tasks = (task for play in plays for section in play.sections for task in walk(section))
+    return {tag for task in tasks for tag in task.tags}
+
+
+def unknown_tags(options: RunOptions, known: Collection[str]) -> list[str]:
+    """A message for each tag of --tags and --skip-tags that is not among the known ones."""
+    return [
+        f"{option}: no task has the tag {tag!r}{suggestions.hint(tag, known)}"
+        for option, tags in (("--tags", options.tags), ("--skip-tags", options.skip_tags))
+        for tag in tags
+        if tag not in known and tag not in SPECIAL
+    ]
+
+
+def by_tags(tags: set[str], options: RunOptions) -> bool:
+    """Whether tags let a task run: Ansible's always, never, all, tagged and untagged."""
+    wanted, unwanted = set(options.tags or ("all",)), set(options.skip_tags)
+    run = (
+        "always" in tags
+        or ("all" in wanted and "never" not in tags)
+        or bool(tags & (wanted - {"all"}))
+        or ("tagged" in wanted and bool(tags) and "never" not in tags)
+        or ("untagged" in wanted and not tags)
+    )
+    if run and unwanted:
+        if "all" in unwanted:
+            return "always" in tags and "always" not in unwanted
+        if tags & unwanted or ("tagged" in unwanted and tags) or ("untagged" in unwanted and not tags):
+            return False
+    return run
+
+
+def selected(task: Task, state: RunState) -> bool:
+    """Whether a task is to run at all; hosts and conditions are not asked."""
+    if not state.started:
+        wanted = state.options.start_at_task or ""
+        if not any(fnmatch.fnmatch(name, wanted) or name == wanted for name in (task.name, shown(task))):
+            return False
+        state.started = True
+    state.tags |= task.tags
+    return task.module == "meta" or by_tags(task.tags, state.options)

@@ -1,0 +1,151 @@
+"""What `when` and its like may be: an expression whose result is a boolean."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.parser import Parser
+
+from kprov.playbook.templating import filter_plugins, filters
+from kprov.playbook.templating.jinja_tests import ALL as TESTS
+from kprov.playbook.templating.jinja_tests import REFUSED as REFUSED_TESTS
+from kprov.playbook.templating.lazy_containers import templated
+from kprov.playbook.templating.lookups.call import check
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.undefined import type_name
+from kprov.playbook.templating.values import FilterError
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_ONE_NAME = re.compile(r"\{\{[-+]?\s*([A-Za-z_]\w*)\s*-?\}\}\n?")
+_KEYWORDS = frozenset(
+    ("true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if", "else")
+)
+
+
+def name(text: str) -> str | None:
+    """The variable that an expression is; None when it is more than a name."""
+    return text if _NAME.fullmatch(text) and text not in _KEYWORDS else None
+
+
+def simple_name(text: str) -> str | None:
+    """The variable of a text like `{{ name }}`; None when it is more than that."""
+    found = _ONE_NAME.fullmatch(text)
+    return found[1] if found and not text.endswith("\n") and found[1] not in _KEYWORDS else None
+
+
+def stripped(condition: Any) -> str:
+    """The expression of a condition; FilterError for what is none."""
+    if isinstance(condition, str):
+        condition = condition.strip()
+    if condition is None or condition == "":
+        raise FilterError("Empty conditional expressions are not allowed.")
+    if not isinstance(condition, str):
+        raise FilterError(
+            f"Conditional expressions must be strings, not {type_name(condition)}; compare it with something"
+        )
+    return condition
+
+
+def all_template(text: str) -> bool:
+    """Whether a condition stands in braces as a whole."""
+    return text.startswith(("{{", "{%", "{#")) and text.endswith(("}}", "%}", "#}"))
+
+
+def parsed(environment: jinja2.Environment, text: str) -> nodes.Expr:
+    """The expression of a text; its syntax errors say that braces have no place in it."""
+    try:
+        parser = Parser(environment, text, state="variable")
+        found = parser.parse_expression()
+        if not parser.stream.eos:
+            message, line = "chunk after expression", parser.stream.current.lineno
+            raise jinja2.TemplateSyntaxError(message, line)
+    except jinja2.TemplateSyntaxError as error:
+        hint = " Template delimiters are not supported in expressions." if templated(text) else ""
+        raise jinja2.TemplateSyntaxError(
+            f"Syntax error in expression: {error.message}.{hint}", error.lineno
+        ) from None
+    found.set_environment(environment)
+    return found
+
+
+def trusted(environment: jinja2.Environment, text: str, found: str, scope: Scope) -> str:
+    """The expression that a template gave; only one that stands in a file as it is may be evaluated."""
+    for _ in range(20):
+        tree = environment.parse(text)
+        body = tree.body
+        if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+            break
+        written = _written(body[0].nodes[0], scope)
+        if not isinstance(written, str):
+            break
+        if not templated(written):
+            return written
+        text = written
+    raise FilterError(
+        f"Conditional expressions come from files, not from templates that make them ({found!r}); "
+        "write the condition without {{ }}"
+    )
+
+
+def _written(node: nodes.Node, scope: Scope) -> Any:
+    """What a file says for a variable, or for an attribute of one."""
+    if isinstance(node, nodes.Name):
+        return scope.written(node.name)
+    if isinstance(node, nodes.Getattr):
+        key: Any = node.attr
+    elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
+        key = node.arg.value
+    else:
+        return None
+    inner = _written(node.node, scope)
+    try:
+        return inner[key] if isinstance(inner, (dict, list)) else None
+    except (LookupError, TypeError):
+        return None
+
+
+def unknown(tree: nodes.Template) -> list[str]:
+    """Filters, tests and lookups of a template that are refused or not there."""
+    found = []
+    tables = (
+        ("filter", nodes.Filter, filters.ALL, filters.REFUSED),
+        ("test", nodes.Test, TESTS, REFUSED_TESTS),
+    )
+    for kind, node_type, known, refused in tables:
+        for node in tree.find_all(node_type):
+            if kind == "filter" and filter_plugins.find(str(node.name)) is not None:
+                continue
+            if node.name in refused:
+                found.append(f"the {kind} {node.name!r} is not supported; {refused[node.name]}")
+            elif node.name is not None and node.name not in known:
+                why = filter_plugins.failures() if kind == "filter" else ""
+                found.append(f"there is no {kind} {node.name!r}" + (f"; {why}" if why else ""))
+    for call in tree.find_all(nodes.Call):
+        named = isinstance(call.node, nodes.Name) and call.node.name in ("lookup", "query", "q")
+        if named and call.args and isinstance(call.args[0], nodes.Const):
+            try:
+                check(str(call.args[0].value))
+            except FilterError as error:
+                found.append(str(error))
+    return found
+
+
+def broken(found: Any) -> str:
+    """The message for a condition whose result is no boolean, with what to write."""
+    kind = type_name(found)
+    hints = {
+        "str": "`| bool` for yes and no, `| length > 0` for a text that is not empty",
+        "int": "`!= 0`",
+        "float": "`!= 0`",
+        "list": "`| length > 0`",
+        "dict": "`| length > 0`",
+        "NoneType": "`is not none`",
+    }
+    hint = hints.get(kind, "a test or a comparison")
+    return (
+        f"Conditional result ({bool(found)}) was derived from value of type {kind!r}. "
+        f"Conditionals must have a boolean result: append {hint}"
+    )

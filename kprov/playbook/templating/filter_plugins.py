@@ -1,0 +1,152 @@
+"""Filters of filter_plugins/ and of installed collections; they run on the operator's machine.
+
+As in Ansible, a play's and its roles' filters are the process's from the moment that they are read.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import yaml_file
+from kprov.playbook.ansible_modules import ansible_core
+from kprov.playbook.ansible_modules.finder import collection_folder
+from kprov.playbook.model.search_paths import SearchPaths
+from kprov.playbook.templating.plugin_calls import guarded
+from kprov.playbook.templating.values import FilterError
+
+Filter = Callable[..., Any]
+_lock = threading.RLock()
+_known: dict[str, Filter] = {}
+_read: set[Path] = set()
+_failures: dict[Path, str] = {}
+_collections: dict[Path, None] = {}
+
+
+def use(folder: Path, paths: SearchPaths | None = None) -> None:
+    """Have the filters of a play's or role's filter_plugins/; `paths` also have collections."""
+    folders = [folder / "filter_plugins", *(paths.filters if paths else ())]
+    with _lock:
+        for place in [folder / "collections", *(paths.collections if paths else ())]:
+            _collections.setdefault(place)
+        for path in (path for one in folders if one.is_dir() for path in sorted(one.glob("*.py"))):
+            if path not in _read and path.name != "__init__.py":
+                _read.add(path)
+                _known.update({name: found for name, found in _of_file(path).items() if name not in _known})
+
+
+def find(name: str) -> Filter | None:
+    """A filter as templates call it; None when there is none."""
+    with _lock:
+        if name not in _known and name.count(".") >= 2:
+            _known.update(_of_collection(name))
+        return _known.get(name)
+
+
+def failures() -> str:
+    """Which files of filters could not be read, and why; empty when all could."""
+    return "; ".join(f"{path} cannot be loaded: {why}" for path, why in _failures.items())
+
+
+def _of_file(path: Path) -> dict[str, Filter]:
+    name = f"kprov_filters_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        return {}
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        return _filters(module, "")
+    except Exception as error:  # A file that is not used does no harm, as in Ansible.
+        _failures[path] = _why(error)
+        return {}
+
+
+def _of_collection(name: str) -> dict[str, Filter]:
+    namespace, collection, wanted = name.split(".", 2)
+    folder = collection_folder(f"{namespace}.{collection}", tuple(_collections))
+    if folder is None:
+        return {}
+    redirect = _routes(folder).get(wanted, {}).get("redirect")
+    if redirect is not None and redirect != name:
+        found = find(str(redirect))
+        return {} if found is None else {name: found}
+    if not ansible_core.installed():
+        _failures[folder] = f"filters of collections need ansible-core: {ansible_core.INSTALL}"
+        return {}
+    ansible_core.use([], _collections)
+    files = sorted(
+        (folder / "plugins" / "filter").glob("*.py"), key=lambda path: (path.stem != wanted, path.name)
+    )
+    for path in files:
+        try:
+            package = f"ansible_collections.{namespace}.{collection}.plugins.filter.{path.stem}"
+            made = _filters(importlib.import_module(package), f"{namespace}.{collection}.")
+        except Exception as error:
+            _failures[path] = _why(error)
+            continue
+        if name in made:
+            return made
+    return {}
+
+
+@functools.cache
+def _routes(folder: Path) -> dict[str, dict[str, Any]]:
+    file = folder / "meta" / "runtime.yml"
+    document = yaml_file.load(file) if file.is_file() else None
+    routing = document.get("plugin_routing") if isinstance(document, dict) else None
+    return (routing or {}).get("filter") or {}
+
+
+def _filters(module: Any, prefix: str) -> dict[str, Filter]:
+    made = module.FilterModule().filters() if hasattr(module, "FilterModule") else {}
+    return {f"{prefix}{name}": guarded(_failing(found), "filter", name) for name, found in made.items()}
+
+
+def _failing(function: Filter) -> Filter:
+    """The filter; whatever it raises is an error of the template."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            raise FilterError(str(error) or type(error).__name__) from error
+
+    call.foreign = True  # type: ignore[attr-defined]
+    return call
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "ansible":
+        return f"it imports ansible, which is not installed: {ansible_core.INSTALL}"
+    return f"{type(error).__name__}: {error}"
+
+
+class FilterTable(dict[str, Filter]):
+    """Filters by name as Jinja2 looks them up: kprov's, then those of plugins and collections."""
+
+    def __init__(self, own: dict[str, Filter], refused: dict[str, Filter]) -> None:
+        super().__init__(own)
+        self._refused = refused
+
+    def __missing__(self, name: str) -> Filter:
+        found = find(name) or self._refused.get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self.get(str(name)) is not None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default

@@ -1,0 +1,85 @@
+"""Filters about whether there is a value and what it is: default, mandatory, ternary, bool, type_debug."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jinja2 import pass_environment
+from jinja2.filters import sync_do_groupby
+
+from kprov.playbook.templating.plugin_calls import takes_markers
+from kprov.playbook.templating.undefined import Marker
+from kprov.playbook.templating.values import FilterError, named
+
+_TRUE, _FALSE = frozenset(("yes", "on", "true", "1")), frozenset(("no", "off", "false", "0"))
+
+
+def boolean(value: Any) -> bool:
+    """yes/on/true/1 in any case are True; so is the number 1; everything else is False."""
+    if isinstance(value, (str, int)):
+        shown = str(value).lower()
+        if shown in _TRUE:
+            return True
+        if shown in _FALSE:
+            return False
+    return bool(value == 1)
+
+
+@takes_markers
+def default(value: Any, default_value: Any = "", boolean: Any = False) -> Any:
+    """Another value where there is none, or (with `boolean`) where it is empty."""
+    if isinstance(boolean, Marker):
+        return boolean
+    if isinstance(value, Marker) or (boolean and not value):
+        return default_value
+    return value
+
+
+@takes_markers
+def mandatory(value: Any, msg: str | None = None) -> Any:
+    if isinstance(value, Marker):
+        name = f"{value._undefined_name!r} " if value._undefined_name is not None else ""
+        raise FilterError(str(msg) if msg is not None else f"Mandatory variable {name}not defined.")
+    return value
+
+
+@takes_markers
+def ternary(value: Any, true_val: Any, false_val: Any, none_val: Any = None) -> Any:
+    """The first value for what is true, else the second; the third for none where it is given."""
+    if isinstance(value, Marker):
+        return value
+    if value is None and none_val is not None:
+        return none_val
+    return true_val if value else false_val
+
+
+@takes_markers
+def type_debug(value: Any) -> str:
+    return named(value)
+
+
+class Group(NamedTuple):
+    """What groupby gives for each value of the attribute."""
+
+    grouper: Any
+    list: list[Any]
+
+    def __repr__(self) -> str:
+        return tuple.__repr__(self)
+
+
+@pass_environment
+def groupby(*args: Any, **kwargs: Any) -> list[Group]:
+    return [Group(grouper=one.grouper, list=one.list) for one in sync_do_groupby(*args, **kwargs)]
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "bool": boolean,
+    "default": default,
+    "d": default,
+    "mandatory": mandatory,
+    "ternary": ternary,
+    "type_debug": type_debug,
+    "groupby": groupby,
+}

@@ -1,0 +1,264 @@
+"""ansible.utils.ipaddr and its kin: addresses and networks checked and asked about; netaddr knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kprov.playbook.templating.filters.libraries import netaddr
+from kprov.playbook.templating.values import FilterError, sequence
+
+
+@dataclass
+class Asked:
+    """An address or network that a filter was given; `text` as it was given, `network` with a prefix."""
+
+    net: Any
+    text: Any
+    network: bool
+
+    @property
+    def ip(self) -> str:
+        return str(self.net.ip)
+
+    @property
+    def size(self) -> int:
+        return int(self.net.size)
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is an address within a network, not the network's own."""
+        return bool(self.net.ip != self.net.network)
+
+    @property
+    def usable(self) -> tuple[int, int]:
+        """First and last address that a host may have, as numbers."""
+        edge = 0 if self.size == 2 else 1
+        return int(self.net.first) + edge, int(self.net.last) - edge
+
+    def with_prefix(self, between: str = "/", what: str | None = None) -> str:
+        return f"{self.ip}{between}{self.net.prefixlen if what is None else what}"
+
+
+def _of_networks(function: Callable[[Asked], Any]) -> Callable[[Asked], Any]:
+    def query(asked: Asked) -> Any:
+        if not asked.network:
+            raise FilterError("Not a network address")
+        return function(asked) if asked.size > 1 else None
+
+    return query
+
+
+def _address(asked: Asked) -> Any:
+    net = asked.net
+    if asked.size == 1 or asked.inside or not net.broadcast or net.version == 6:
+        return asked.ip
+    return None
+
+
+def _host(asked: Asked) -> Any:
+    if asked.size == 1:
+        return str(asked.net)
+    return asked.with_prefix() if asked.inside or not asked.net.broadcast else None
+
+
+def _address_prefix(asked: Asked) -> Any:
+    edges = (asked.net.network, asked.net.broadcast)
+    return False if asked.size > 2 and asked.net.ip in edges else asked.with_prefix()
+
+
+def _in_network(between: str, attribute: str) -> Callable[[Asked], Any]:
+    def query(asked: Asked) -> Any:
+        if asked.size == 2 or (asked.size > 1 and asked.inside):
+            return asked.with_prefix(between, str(getattr(asked.net, attribute)))
+        return None
+
+    return query
+
+
+def _neighbour(step: int) -> Callable[[Asked], Any]:
+    def query(asked: Asked) -> Any:
+        first, last = asked.usable
+        found = int(asked.net.ip) + step
+        return str(netaddr.IPAddress(found, asked.net.version)) if first <= found <= last else None
+
+    return _of_networks(query)
+
+
+def _peer(asked: Asked) -> Any:
+    if not asked.network:
+        raise FilterError("Not a network address")
+    number = int(asked.net.ip)
+    if asked.size == 2:
+        return str(netaddr.IPAddress(number ^ 1, asked.net.version))
+    if asked.size != 4:
+        raise FilterError("Not a point-to-point network")
+    if number % 4 in (0, 3):
+        raise FilterError(f"{'Network' if number % 4 == 0 else 'Broadcast'} address of /30 has no peer")
+    return str(netaddr.IPAddress(number ^ 3, asked.net.version))
+
+
+def _usable(number: int, asked: Asked) -> str:
+    return str(netaddr.IPAddress(number, asked.net.version))
+
+
+def _six_to_four(asked: Asked) -> Any:
+    if asked.net.version == 6:
+        found = asked.text if not asked.network else asked.ip if asked.inside else ""
+        return asked.text if found and ipaddr(found, "2002::/16") else False
+    if asked.size > 1 and not asked.inside:
+        return False
+    return "2002:{:02x}{:02x}:{:02x}{:02x}::1/48".format(*map(int, asked.ip.split(".")))
+
+
+def _kept(test: Callable[[Any], bool]) -> Callable[[Asked], Any]:
+    return lambda asked: asked.text if test(asked.net) else None
+
+
+def _public(net: Any) -> bool:
+    ip = net.ip
+    return bool(
+        ip.is_unicast()
+        and ip.is_global()
+        and not ip.is_loopback()
+        and not ip.is_netmask()
+        and not ip.is_hostmask()
+    )
+
+
+def _link_local(net: Any) -> bool:
+    return net.ip in netaddr.IPNetwork("169.254.0.0/16" if net.version == 4 else "fe80::/10")
+
+
+def _to_v4(asked: Asked) -> Any:
+    if asked.net.version == 4:
+        return asked.text
+    try:
+        return str(asked.net.ipv4())
+    except netaddr.AddrConversionError:
+        return False
+
+
+def _wrap(asked: Asked) -> Any:
+    if asked.net.version == 4:
+        return asked.text
+    return f"[{asked.ip}]/{asked.net.prefixlen}" if asked.network else f"[{asked.ip}]"
+
+
+QUERIES: dict[str, Callable[[Asked], Any]] = {
+    "": lambda a: str(a.net) if a.network else a.ip,
+    "6to4": _six_to_four,
+    "address": _address,
+    "ip": _address,
+    "address/prefix": _address_prefix,
+    "gateway": _address_prefix,
+    "gw": _address_prefix,
+    "router": _address_prefix,
+    "host/prefix": _address_prefix,
+    "hostnet": _address_prefix,
+    "bool": lambda _a: True,
+    "broadcast": lambda a: str(a.net.broadcast) if a.size > 2 else None,
+    "cidr": lambda a: str(a.net),
+    "first_usable": _of_networks(lambda a: _usable(a.usable[0], a)),
+    "last_usable": _of_networks(lambda a: _usable(a.usable[1], a)),
+    "range_usable": _of_networks(lambda a: f"{_usable(a.usable[0], a)}-{_usable(a.usable[1], a)}"),
+    "next_usable": _neighbour(1),
+    "previous_usable": _neighbour(-1),
+    "peer": _peer,
+    "host": _host,
+    "hostmask": lambda a: str(a.net.hostmask),
+    "wildcard": lambda a: str(a.net.hostmask),
+    "int": lambda a: f"{int(a.net.ip)}/{a.net.prefixlen}" if a.network else int(a.net.ip),
+    "ip/prefix": _in_network("/", "prefixlen"),
+    "ip_netmask": _in_network(" ", "netmask"),
+    "ipv4": _to_v4,
+    "v4": _to_v4,
+    "ipv6": lambda a: str(a.net.ipv6()) if a.net.version == 4 else a.text,
+    "v6": lambda a: str(a.net.ipv6()) if a.net.version == 4 else a.text,
+    "link-local": _kept(_link_local),
+    "lo": _kept(lambda net: bool(net.ip.is_loopback())),
+    "loopback": _kept(lambda net: bool(net.ip.is_loopback())),
+    "multicast": _kept(lambda net: bool(net.is_multicast())),
+    "unicast": _kept(lambda net: bool(net.is_unicast())),
+    "private": _kept(lambda net: not net.ip.is_global()),
+    "public": _kept(_public),
+    "net": lambda a: f"{a.net.network}/{a.net.prefixlen}" if a.size > 1 and not a.inside else None,
+    "netmask": lambda a: str(a.net.netmask),
+    "network": lambda a: str(a.net.network),
+    "network_id": lambda a: str(a.net.network),
+    "network/prefix": lambda a: str(a.net.cidr),
+    "subnet": lambda a: str(a.net.cidr),
+    "network_netmask": lambda a: f"{a.net.network} {a.net.netmask}",
+    "network_wildcard": lambda a: f"{a.net.network} {a.net.hostmask}",
+    "prefix": lambda a: int(a.net.prefixlen),
+    "revdns": lambda a: a.net.ip.reverse_dns,
+    "size": lambda a: a.size,
+    "size_usable": lambda a: {1: 0, 2: 2}.get(a.size, a.size - 2),
+    "type": lambda a: "address" if a.size == 1 or a.inside else "network",
+    "version": lambda a: a.net.version,
+    "wrap": _wrap,
+}
+
+
+def asked(value: Any, version: Literal[0, 4, 6] = 0) -> Asked | None:
+    """An address, network, or number as netaddr sees it; None when it is none."""
+    text = str(value)
+    address, slash, prefix = text.partition("/")
+    try:
+        if text.isdigit():
+            net = netaddr.IPNetwork(
+                netaddr.IPAddress(int(text), version or (4 if int(text) < 1 << 32 else 6))
+            )
+            return Asked(net, str(net), network=False)
+        if slash and address.isdigit() and prefix.isdigit():
+            net = netaddr.IPNetwork(f"{netaddr.IPAddress(int(address))}/{prefix}")
+            return Asked(net, str(net), network=True)
+        return Asked(netaddr.IPNetwork(text), value, network=bool(slash))
+    except (netaddr.AddrFormatError, ValueError, TypeError):
+        return None
+
+
+def ipaddr(value: Any, query: Any = "", version: Literal[0, 4, 6] = 0, alias: str = "ipaddr") -> Any:
+    """What a query says about an address or network; False (or None) when it does not fit.
+
+    Queries are in QUERIES; a number gives that address of the network, a network keeps what lies in it.
+    """
+    if sequence(value):
+        return [found for one in value if (found := ipaddr(one, query, version, alias))]
+    if not value or value is True:
+        return False
+    found = asked(value, version)
+    if found is None or (version and found.net.version != version):
+        return False
+    if str(query) in QUERIES:
+        return QUERIES[str(query)](found)
+    try:
+        index = int(str(query))
+    except ValueError:
+        within = asked(query)
+        if within is None:
+            raise FilterError(f"{alias}: unknown filter type: {query}") from None
+        return found.text if found.net in within.net else None
+    if found.size == 1:
+        return str(found.net) if found.network else found.ip
+    try:
+        return f"{found.net[index]}/{found.net.prefixlen}"
+    except IndexError:
+        return False
+
+
+def ipwrap(value: Any, query: Any = "") -> Any:
+    """IPv6 addresses in brackets, anything else as it is."""
+    if sequence(value):
+        return [ipwrap(one, query) for one in value]
+    found = ipaddr(value, query, alias="ipwrap")
+    return ipaddr(found, "wrap") if found else value
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "ipaddr": ipaddr,
+    "ipv4": lambda value, query="": ipaddr(value, query, 4, "ipv4"),
+    "ipv6": lambda value, query="": ipaddr(value, query, 6, "ipv6"),
+    "ipwrap": ipwrap,
+}

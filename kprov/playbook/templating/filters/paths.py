@@ -1,0 +1,41 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH118, PTH113, PTH207
+"""Filters for paths of the operator's machine, as texts."""
+
+from __future__ import annotations
+
+import glob
+import os.path
+from collections.abc import Callable
+from typing import Any
+
+from kprov.playbook.templating.values import FilterError, named, sequence
+
+
+def path_join(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not sequence(value):
+        raise FilterError(f"|path_join expects string or sequence, got {named(value)} instead.")
+    return str(os.path.join(*value))
+
+
+def commonpath(value: Any) -> str:
+    if not sequence(value):
+        raise FilterError(f"|commonpath expects sequence, got {named(value)} instead.")
+    return str(os.path.commonpath(value))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "basename": os.path.basename,
+    "dirname": os.path.dirname,
+    "expanduser": os.path.expanduser,
+    "expandvars": os.path.expandvars,
+    "realpath": os.path.realpath,
+    "relpath": os.path.relpath,
+    "normpath": os.path.normpath,
+    "splitext": os.path.splitext,
+    "path_join": path_join,
+    "commonpath": commonpath,
+    "fileglob": lambda pattern: [path for path in glob.glob(pattern) if os.path.isfile(path)],
+}

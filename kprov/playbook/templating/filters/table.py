@@ -1,0 +1,107 @@
+"""The names of all filters: Jinja2's own, Ansible's, those of two collections, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2.filters import FILTERS as JINJA
+
+from kprov.playbook.templating.filters import (
+    choices,
+    community,
+    data,
+    hashes,
+    net,
+    numbers,
+    paths,
+    sets,
+    subnets,
+    text,
+    times,
+    urls,
+    vaults,
+    yaml_json,
+)
+from kprov.playbook.templating.plugin_calls import refusing
+
+#: ansible.builtin's filters.
+BUILTIN: dict[str, Callable[..., Any]] = {
+    **choices.FILTERS,
+    **data.FILTERS,
+    **sets.FILTERS,
+    **text.FILTERS,
+    **paths.FILTERS,
+    **hashes.FILTERS,
+    **numbers.FILTERS,
+    **times.FILTERS,
+    **urls.FILTERS,
+    **yaml_json.FILTERS,
+    **vaults.FILTERS,
+}
+#: ansible.utils' filters.
+UTILS: dict[str, Callable[..., Any]] = {**net.FILTERS, **subnets.FILTERS, **community.UTILS}
+#: Filters by the name that a reference shows.
+FILTERS: dict[str, Callable[..., Any]] = {
+    **BUILTIN,
+    **{f"ansible.utils.{name}": function for name, function in UTILS.items()},
+    **{f"community.general.{name}": function for name, function in community.COMMUNITY.items()},
+}
+
+_WINDOWS = "hosts are Linux: use basename, dirname or splitext"
+#: What is not supported, with what to use instead.
+REFUSED: dict[str, str] = {
+    "win_basename": _WINDOWS,
+    "win_dirname": _WINDOWS,
+    "win_splitdrive": _WINDOWS,
+    "ansible.utils.from_xml": "use regex_search, or a command such as xmllint",
+    "ansible.utils.to_xml": "write a template",
+    "ansible.utils.consolidate": "use combine in a loop",
+    "ansible.utils.fact_diff": "use difference",
+    "ansible.utils.keep_keys": "use dict2items, selectattr and items2dict",
+    "ansible.utils.remove_keys": "use dict2items, rejectattr and items2dict",
+    "ansible.utils.replace_keys": "use dict2items and items2dict",
+    "ansible.utils.param_list_compare": "use difference and union",
+    "ansible.utils.validate": "use assert, or a role's argument_specs",
+    "community.general.jc": "use from_json, regex_search or split",
+    "community.general.hashids_encode": "use hash",
+    "community.general.hashids_decode": "use hash",
+    "community.general.json_diff": "use difference",
+    "community.general.json_patch": "use combine",
+    "community.general.json_patch_recipe": "use combine",
+    "community.general.json_diff_recipe": "use combine",
+    "community.general.to_prettytable": "write a template",
+    "community.general.reveal_ansible_type": "use type_debug",
+    "community.general.accumulate": "use a loop in a template",
+    "community.general.from_ini": "use the ini lookup",
+    "community.general.to_ini": "write a template",
+    "community.general.keep_keys": "use dict2items, selectattr and items2dict",
+    "community.general.remove_keys": "use dict2items, rejectattr and items2dict",
+    "community.general.replace_keys": "use dict2items and items2dict",
+    "community.general.to_yaml": "use to_yaml",
+    "community.general.to_nice_yaml": "use to_nice_yaml",
+}
+_LISTS = {
+    "difference": "difference",
+    "intersect": "intersect",
+    "union": "union",
+    "symmetric_difference": "symmetric_difference",
+}
+
+
+def _all() -> dict[str, Callable[..., Any]]:
+    """Every name a template may say: short ones too, where Ansible or roles have them."""
+    found: dict[str, Callable[..., Any]] = {**JINJA, **BUILTIN}
+    for collection in ("ansible.builtin", "ansible.legacy"):
+        found |= {f"{collection}.{name}": found[name] for name in list(found) if "." not in name}
+    found |= {name: function for name, function in FILTERS.items() if "." in name}
+    # Old roles say `ipaddr` and `json_query` without the collection.
+    for name, function in {**UTILS, **community.COMMUNITY}.items():
+        found.setdefault(name, function)
+    found |= {f"ansible.netcommon.{name}": function for name, function in UTILS.items()}
+    found |= {f"community.general.lists_{name}": BUILTIN[full] for name, full in _LISTS.items()}
+    found |= {name: refusing("filter", name, instead) for name, instead in REFUSED.items()}
+    return found
+
+
+ALL = _all()

@@ -1,0 +1,109 @@
+"""Filters for texts: regular expressions, quoting, comments, splitting."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from kprov.playbook.templating.values import FilterError, text
+
+_COMMENTS: dict[str, dict[str, str]] = {
+    "plain": {"decoration": "# "},
+    "erlang": {"decoration": "% "},
+    "c": {"decoration": "// "},
+    "cblock": {"beginning": "/*", "decoration": " * ", "end": " */"},
+    "xml": {"beginning": "<!--", "decoration": " - ", "end": "-->"},
+}
+
+
+def _flags(ignorecase: bool, multiline: bool) -> int:
+    return (re.IGNORECASE if ignorecase else 0) | (re.MULTILINE if multiline else 0)
+
+
+def regex_replace(
+    value: Any = "",
+    pattern: str = "",
+    replacement: str = "",
+    ignorecase: bool = False,
+    multiline: bool = False,
+    count: int = 0,
+    mandatory_count: int = 0,
+) -> str:
+    found, times = re.compile(pattern, _flags(ignorecase, multiline)).subn(
+        replacement, text(value), count=count
+    )
+    if mandatory_count and mandatory_count != times:
+        raise FilterError(
+            f"'{pattern}' should match {mandatory_count} times, but matches {times} times in '{value}'"
+        )
+    return found
+
+
+def regex_search(
+    value: Any, regex: str, *groups: str, ignorecase: bool = False, multiline: bool = False
+) -> Any:
+    """The match, or a list of the groups asked for (by number or name); None without a match."""
+    wanted: list[int | str] = []
+    for group in groups:
+        name = re.match(r"\\g<(\S+)>|\\(\d+)", group)
+        if name is None:
+            raise FilterError(f"Unknown argument {group!r}; groups are given as '\\1' or '\\g<name>'")
+        wanted.append(name[1] if name[1] is not None else int(name[2]))
+    found = re.search(regex, text(value), _flags(ignorecase, multiline))
+    if not found:
+        return None
+    return [found.group(name) for name in wanted] if wanted else found.group()
+
+
+def regex_findall(value: Any, regex: str, multiline: bool = False, ignorecase: bool = False) -> list[Any]:
+    return re.findall(regex, text(value), _flags(ignorecase, multiline))
+
+
+def regex_escape(value: Any, re_type: str = "python") -> str:
+    if re_type == "python":
+        return re.escape(text(value))
+    if re_type == "posix_basic":
+        return re.sub(r"([].[^$*\\])", r"\\\1", text(value))
+    raise FilterError(f"Invalid regex type ({re_type}); there are python and posix_basic")
+
+
+def quote(value: Any) -> str:
+    return shlex.quote("" if value is None else text(value))
+
+
+def comment(value: str, style: str = "plain", **settings: Any) -> str:
+    """A text as a comment, in a style or with its parts given one by one."""
+    if style not in _COMMENTS:
+        raise FilterError(f"Invalid style {style!r}. Available styles: {', '.join(_COMMENTS)}")
+    edge = settings.get("decoration", _COMMENTS[style]["decoration"]).rstrip()
+    part: dict[str, Any] = {
+        "newline": "\n",
+        "beginning": "",
+        "prefix": edge,
+        "prefix_count": 1,
+        "postfix": edge,
+        "postfix_count": 1,
+        "end": "",
+        **_COMMENTS[style],
+        **settings,
+    }
+    newline, mark = part["newline"], part["decoration"]
+    beginning = f"{part['beginning']}{newline}" if part["beginning"] else ""
+    prefix = part["prefix"] if part["prefix"] == newline else f"{part['prefix']}{newline}"
+    body = (mark + value.replace(newline, newline + mark)).replace(mark + newline, mark.rstrip() + newline)
+    postfix = "".join(newline + part["postfix"] for _ in range(int(part["postfix_count"])))
+    end = f"{newline}{part['end']}" if part["end"] else ""
+    return f"{beginning}{prefix * int(part['prefix_count']) if part['prefix'] else ''}{body}{postfix}{end}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "regex_replace": regex_replace,
+    "regex_search": regex_search,
+    "regex_findall": regex_findall,
+    "regex_escape": regex_escape,
+    "quote": quote,
+    "comment": comment,
+    "split": lambda value, sep=None, maxsplit=-1: str.split(value, sep, maxsplit),
+}

@@ -1,0 +1,24 @@
+"""Filters for addresses of the web."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit
+
+from kprov.playbook.templating.values import FilterError
+
+_PARTS = ("fragment", "hostname", "netloc", "password", "path", "port", "query", "scheme", "username")
+
+
+def split(value: str, query: str = "", alias: str = "urlsplit") -> Any:
+    """The parts of a URL, or the one asked for."""
+    found = urlsplit(value)
+    if not query:
+        return {name: getattr(found, name) for name in _PARTS}
+    if query not in _PARTS:
+        raise FilterError(f"{alias}: unknown URL component: {query}; there are {', '.join(_PARTS)}")
+    return getattr(found, query)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"urlsplit": split, "urldecode": unquote_plus}

@@ -1,0 +1,67 @@
+"""The filters `vault` and `unvault`, and files that may be encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory import secrets, yaml_file
+from kprov.inventory.vault import vault_format
+from kprov.playbook.templating.values import FilterError, named
+
+
+def _bytes(value: Any, what: str) -> bytes:
+    if not isinstance(value, (str, bytes)):
+        raise FilterError(f"{what} is a text, not {named(value)}")
+    return value.encode() if isinstance(value, str) else value
+
+
+def vault(
+    data: Any,
+    secret: Any,
+    salt: str | None = None,
+    vault_id: str = "filter_default",
+    wrap_object: bool = False,
+) -> str:
+    """A text encrypted with a secret, in ansible-vault's format."""
+    if wrap_object:
+        raise FilterError("wrap_object is not supported; remove it")
+    key = _bytes(secret, "the secret")
+    return vault_format.encrypt(
+        _bytes(data, "what is encrypted"), key, vault_id, salt=salt.encode() if salt else None
+    )
+
+
+def unvault(data: Any, secret: Any, vault_id: str = "filter_default") -> str:
+    """The text that was encrypted; what is not encrypted as it is."""
+    del vault_id
+    text = _bytes(data, "what is decrypted").decode()
+    if not vault_format.is_vault(text):
+        return text
+    try:
+        found = vault_format.decrypt(vault_format.parse(text), _bytes(secret, "the secret"))
+    except InputError as error:
+        raise FilterError(str(error)) from None
+    if found is None:
+        raise FilterError("Unable to decrypt: the secret is another one")
+    plain = found.decode()
+    secrets.register(plain)
+    return plain
+
+
+def readable(path: Path) -> str:
+    """The text of a file, decrypted when it is a vault; FilterError says why it cannot be read."""
+    try:
+        data = path.read_bytes()
+        if not data.startswith(b"$ANSIBLE_VAULT"):
+            return data.decode()
+        plain = yaml_file.read(path)[0]
+        secrets.register(plain)
+        return plain
+    except (InputError, OSError, UnicodeDecodeError) as error:
+        raise FilterError(f"{path}: {error}") from None
+
+
+FILTERS: dict[str, Callable[..., Any]] = {"vault": vault, "unvault": unvault}

@@ -1,0 +1,101 @@
+"""Filters between values and YAML or JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from kprov.playbook.templating.values import FilterError, omitted, plain
+
+#: libyaml's, which breaks long lines where Ansible's output has them broken.
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def _shared(value: Any, known: dict[int, Any]) -> Any:
+    """As `plain`; a container that is there twice stays one, which YAML shows with an anchor."""
+    if not isinstance(value, (dict, list)):
+        return plain(value)
+    if id(value) not in known:
+        found: Any
+        if isinstance(value, dict):
+            found = {plain(key): _shared(one, known) for key, one in value.items() if not omitted(one)}
+        else:
+            found = [_shared(one, known) for one in value if not omitted(one)]
+        # The value too is kept, so that its identity stays its own.
+        known[id(value)] = (found, value)
+    return known[id(value)][0]
+
+
+def _json_default(value: Any) -> Any:
+    if isinstance(value, (dt.datetime, dt.date, dt.time)):
+        return value.isoformat()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """A value as JSON, with json.dumps' options; Ansible's `profile` is refused."""
+    for name in ("vault_to_text", "preprocess_unsafe"):
+        options.pop(name, None)
+    if options.pop("profile", None) not in (None, "tagless"):
+        raise FilterError("to_json: profile is not supported; remove it")
+    return json.dumps(plain(value), default=_json_default, **options)
+
+
+def to_nice_json(value: Any, indent: int = 4, sort_keys: bool = True, **options: Any) -> str:
+    options.pop("separators", None)
+    return to_json(value, indent=indent, sort_keys=sort_keys, separators=(",", ": "), **options)
+
+
+def from_json(value: Any, profile: Any = None, **options: Any) -> Any:
+    if profile not in (None, "tagless"):
+        raise FilterError("from_json: profile is not supported; remove it")
+    return json.loads(value, **options)
+
+
+def to_yaml(value: Any, default_flow_style: bool | None = None, **options: Any) -> str:
+    for name in ("vault_to_text", "dump_vault_tags"):
+        options.pop(name, None)
+    return str(
+        yaml.dump(
+            _shared(value, {}),
+            Dumper=_Dumper,
+            allow_unicode=True,
+            default_flow_style=default_flow_style,
+            **options,
+        )
+    )
+
+
+def to_nice_yaml(value: Any, indent: int = 4, default_flow_style: bool = False, **options: Any) -> str:
+    return to_yaml(value, default_flow_style, indent=indent, **options)
+
+
+def from_yaml(value: Any) -> Any:
+    try:
+        return value if not isinstance(value, str) else yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise FilterError(f"not YAML: {error}") from None
+
+
+def from_yaml_all(value: Any) -> Any:
+    if value is None:
+        return []
+    try:
+        return value if not isinstance(value, str) else list(yaml.safe_load_all(value))
+    except yaml.YAMLError as error:
+        raise FilterError(f"not YAML: {error}") from None
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "to_json": to_json,
+    "to_nice_json": to_nice_json,
+    "from_json": from_json,
+    "to_yaml": to_yaml,
+    "to_nice_yaml": to_nice_yaml,
+    "from_yaml": from_yaml,
+    "from_yaml_all": from_yaml_all,
+}

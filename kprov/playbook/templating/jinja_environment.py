@@ -1,0 +1,215 @@
+"""The Jinja2 environment: native values, markers that travel, constants and backslashes as in Ansible."""
+
+from __future__ import annotations
+
+import re
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import Frame
+from jinja2.environment import TemplateModule
+from jinja2.lexer import TOKEN_STRING, TOKEN_VARIABLE_BEGIN, TOKEN_VARIABLE_END, Lexer
+from jinja2.nativetypes import NativeCodeGenerator
+from jinja2.runtime import Context as _Context
+from jinja2.runtime import Macro
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import missing
+
+from kprov.playbook.templating.lazy_containers import templated
+from kprov.playbook.templating.undefined import Marker, MarkerError
+from kprov.playbook.templating.values import listed, omitted, plain
+
+if TYPE_CHECKING:
+    from kprov.playbook.templating.scope import Scope
+
+#: A backslash that Python's texts do not know, after any that are doubled.
+_NO_ESCAPE = re.compile(r"""((?<!\\)(?:\\\\)*)\\(?![\\'"abfnrtv0-7xNuU\n])""")
+_DICT_ATTRIBUTES = frozenset(dir(dict))
+#: Of `hostvars` and of a host's variables; what else they have as attributes is no template's business.
+_MAPPING_METHODS = frozenset(("items", "keys", "values", "get"))
+
+
+class ConstantTemplate(str):
+    """A text in an expression that is itself a template; lookups render it in their terms."""
+
+    __slots__ = ()
+
+
+class Context(_Context):
+    """Variables are looked at only when a template names them; `scope` are the host's and task's."""
+
+    def __init__(self, environment: Any, parent: Any, name: Any, blocks: Any, scope: Any = None) -> None:
+        super().__init__(environment, parent, name, blocks)
+        self.scope: Scope = parent if scope is None else scope
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key in self.vars:
+            return self.vars[key]
+        try:
+            return self.parent[key]
+        except KeyError:
+            return self.environment.globals.get(key, missing)
+
+    def get_all(self) -> Any:
+        return ChainMap(self.vars, self.parent) if self.vars else self.parent
+
+    def derived(self, locals: dict[str, Any] | None = None) -> Context:
+        context = Context(self.environment, _above(locals, self.get_all()), self.name, {}, self.scope)
+        context.eval_ctx = self.eval_ctx
+        context.blocks.update((name, list(blocks)) for name, blocks in self.blocks.items())
+        return context
+
+
+def _above(locals_: Mapping[str, Any] | None, variables: Any) -> Any:
+    known = {key: value for key, value in (locals_ or {}).items() if value is not missing}
+    return ChainMap(known, variables) if known else variables
+
+
+class Template(jinja2.Template):
+    """A template whose context reads variables when they are named, also in what it includes and imports."""
+
+    def new_context(
+        self, vars: Any = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> Context:
+        environment: Any = self.environment
+        scope = environment.scope()
+        return Context(environment, _above(locals, vars or {}), self.name, self.blocks, scope)
+
+    def _get_default_module(self, ctx: Any = None) -> TemplateModule:
+        # Not kept: what an imported file sets may differ between hosts.
+        return self.make_module()
+
+
+class _CodeGenerator(NativeCodeGenerator):
+    """Nothing of an expression is computed when it is compiled."""
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:
+        if isinstance(node, nodes.TemplateData):
+            return node.as_const(frame.eval_ctx)
+        raise nodes.Impossible
+
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802
+        value = node.as_const(frame.eval_ctx)
+        if type(value) is str and templated(value):
+            self.write(f"environment.constant(context, {value!r})")
+        else:
+            self.write(repr(value))
+
+
+class _EscapingLexer(Lexer):
+    """Backslashes in texts of `{{ }}` stand for themselves: YAML has had its turn with them."""
+
+    def tokeniter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[int, str, str]]:
+        inside = False
+        for line, kind, value in super().tokeniter(*args, **kwargs):
+            if kind in (TOKEN_VARIABLE_BEGIN, TOKEN_VARIABLE_END):
+                inside = kind == TOKEN_VARIABLE_BEGIN
+            escaped = value.replace("\\", "\\\\") if inside and kind == TOKEN_STRING else value
+            yield line, kind, escaped
+
+
+class _Lexer(Lexer):
+    """Backslashes that begin no escape stand for themselves, without Python's warning."""
+
+    def tokeniter(self, *args: Any, **kwargs: Any) -> Iterator[tuple[int, str, str]]:
+        for line, kind, value in super().tokeniter(*args, **kwargs):
+            text = kind == TOKEN_STRING and "\\" in value
+            yield line, kind, _NO_ESCAPE.sub(r"\1\\\\", value) if text else value
+
+
+class Environment(SandboxedEnvironment):
+    """Ansible's: attributes before items, no access to what is internal, markers instead of exceptions.
+
+    `escapes`: texts in `{{ }}` keep their backslashes (values of YAML files, not template files).
+    `conditional`: texts in the expression that are templates are rendered, as conditions had it once.
+    """
+
+    template_class = Template
+    code_generator_class = _CodeGenerator
+    DEFAULTS: ClassVar[dict[str, Any]] = {"trim_blocks": True, "undefined": Marker, "optimized": False}
+
+    def __init__(
+        self,
+        scope: Callable[[], Scope | None],
+        *,
+        escapes: bool = False,
+        conditional: bool = False,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**{**self.DEFAULTS, **settings})
+        self.scope = scope
+        self._conditional = conditional
+        self._lexer = _EscapingLexer(self) if escapes else _Lexer(self)
+
+    @property
+    def lexer(self) -> Lexer:
+        return self._lexer
+
+    def constant(self, context: Context, text: str) -> Any:
+        """A text of an expression that looks like a template."""
+        if self._conditional:
+            return context.scope.templar.text(text, context.scope)
+        return ConstantTemplate(text)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Marker):
+            return obj
+        methods = _DICT_ATTRIBUTES if isinstance(obj, dict) else _MAPPING_METHODS
+        if isinstance(obj, Mapping) and attribute not in methods:
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
+        try:
+            value = getattr(obj, attribute)
+        except AttributeError:
+            safe = True
+        else:
+            safe = self.is_safe_attribute(obj, attribute, value)
+            if safe:
+                return value
+        try:
+            return obj[attribute]
+        except (TypeError, LookupError):
+            if safe:
+                return self.undefined(obj=obj, name=attribute)
+            return self.unsafe_undefined(obj, attribute)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - jinja2's own signature
+        if isinstance(__obj, Marker):
+            return __obj
+        if not isinstance(__obj, Macro) and not getattr(__obj, "takes_markers", False):
+            for arg in (*args, *kwargs.values()):
+                if isinstance(arg, Marker):
+                    return arg
+        try:
+            return listed(super().call(__context, __obj, *args, **kwargs))
+        except MarkerError as error:
+            return error.source
+
+    @staticmethod
+    def concat(parts: Iterable[Any]) -> Any:
+        """One part is its value, of whatever type; several are a text; none is None."""
+        found = [part for part in _flat(parts) if part is not None]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return None
+        return "".join([part if type(part) is str else _shown(part) for part in found if not omitted(part)])
+
+
+def _shown(part: Any) -> str:
+    if isinstance(part, (dict, list, tuple)):
+        return str(plain(part))
+    return str(part)
+
+
+def _flat(parts: Iterable[Any]) -> Iterator[Any]:
+    for part in parts:
+        if type(part) is TemplateModule:
+            yield from _flat(part._body_stream)
+        else:
+            yield part

@@ -1,0 +1,68 @@
+"""Every test by its names, and those that are refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from jinja2.tests import TESTS as JINJA
+
+from kprov.playbook.templating.jinja_tests import addresses, files, results, texts
+from kprov.playbook.templating.plugin_calls import refusing, takes_markers
+from kprov.playbook.templating.undefined import Marker
+
+
+def _nan(value: Any) -> bool:
+    try:
+        return math.isnan(value)
+    except TypeError:
+        return False
+
+
+BUILTIN: dict[str, Callable[..., Any]] = {
+    **results.TESTS,
+    **texts.TESTS,
+    "any": any,
+    "all": all,
+    "defined": takes_markers(lambda value: not isinstance(value, Marker)),
+    "undefined": takes_markers(lambda value: isinstance(value, Marker)),
+    "subset": lambda one, other: set(one) <= set(other),
+    "issubset": lambda one, other: set(one) <= set(other),
+    "superset": lambda one, other: set(one) >= set(other),
+    "issuperset": lambda one, other: set(one) >= set(other),
+    "contains": lambda values, value: value in values,
+    "nan": _nan,
+    "isnan": _nan,
+    **files.TESTS,
+}
+
+#: Tests by the name that a reference shows.
+TESTS: dict[str, Callable[..., Any]] = {
+    **BUILTIN,
+    **{f"ansible.utils.{name}": test for name, test in addresses.TESTS.items()},
+}
+
+#: What is not supported, with what to use instead.
+REFUSED: dict[str, str] = {
+    "ansible.utils.validate": "use assert, or a role's argument_specs",
+    "ansible.utils.ipv6_ipv4_mapped": "use ipaddr('ipv4')",
+    "ansible.utils.ipv6_sixtofour": "use ipaddr('6to4')",
+    "ansible.utils.ipv6_teredo": "use ipaddr('2001::/32')",
+    "community.general.a_module": "modules are checked when a playbook is read",
+    "community.general.ansible_type": "use type_debug",
+    "community.general.fqdn_valid": "use the test match",
+}
+
+
+def _all() -> dict[str, Callable[..., Any]]:
+    own: Any = JINJA
+    found: dict[str, Callable[..., Any]] = {**own, **BUILTIN}
+    for collection in ("ansible.builtin", "ansible.legacy"):
+        found |= {f"{collection}.{name}": found[name] for name in list(found) if name.isidentifier()}
+    found |= {name: test for name, test in TESTS.items() if "." in name}
+    found |= {name: refusing("test", name, instead) for name, instead in REFUSED.items()}
+    return found
+
+
+ALL = _all()

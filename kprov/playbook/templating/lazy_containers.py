@@ -1,0 +1,205 @@
+"""Containers of variables: what is in them is templated when it is looked at, and then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+if TYPE_CHECKING:
+    from kprov.playbook.templating.scope import Scope
+
+
+def templated(text: str) -> bool:
+    """Whether a text may be a template."""
+    return ("{" in text and ("{{" in text or "{%" in text or "{#" in text)) or text.startswith("#jinja2:")
+
+
+def protected(value: Any) -> Any:
+    """A result or fact for use in expressions: a container is a copy, which a template may change."""
+    if isinstance(value, dict):
+        return LazyDict(value, None)
+    return LazyList(value, None) if isinstance(value, list) else value
+
+
+def _read(value: Any, scope: Scope | None) -> Any:
+    if scope is not None:
+        return scope.templar.lazy(value, scope)
+    return protected(value) if isinstance(value, (dict, list)) else value
+
+
+class LazyDict(dict[Any, Any]):
+    """A copy of a dict; its templates are rendered when they are read, none without a scope."""
+
+    __slots__ = ("_ready", "_scope")
+
+    def __init__(self, raw: dict[Any, Any], scope: Scope | None) -> None:
+        super().__init__(raw)
+        self._scope = scope
+        self._ready: set[Any] = set()
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        if key not in self._ready:
+            value = _read(value, self._scope)
+            super().__setitem__(key, value)
+            self._ready.add(key)
+        return value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._ready.add(key)
+        super().__setitem__(key, value)
+
+    # Python's own dict(x) reads past __getitem__ unless this is here.
+    def __iter__(self) -> Iterator[Any]:
+        return super().__iter__()
+
+    def _whole(self) -> dict[Any, Any]:
+        return {key: self[key] for key in super().keys()}  # noqa: SIM118
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            return default
+        return self[key]
+
+    def items(self) -> Any:
+        return self._whole().items()
+
+    def values(self) -> Any:
+        return self._whole().values()
+
+    def copy(self) -> dict[Any, Any]:
+        return self._whole()
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        if key in self:
+            self[key] = self[key]
+        return super().pop(key, *default)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __eq__(self, other: object) -> bool:
+        return self._whole() == other
+
+    def __ne__(self, other: object) -> bool:
+        return self._whole() != other
+
+    __hash__ = None
+
+    def __or__(self, other: Any) -> Any:
+        return self._whole() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self._whole()
+
+    def __repr__(self) -> str:
+        return repr(self._whole())
+
+
+class LazyList(list[Any]):
+    """A copy of a list; its templates are rendered when they are read, none without a scope."""
+
+    __slots__ = ("_ready", "_scope")
+
+    def __init__(self, raw: Iterable[Any], scope: Scope | None) -> None:
+        super().__init__(raw)
+        self._scope = scope
+        self._ready: set[int] = set()
+
+    def _at(self, index: int) -> Any:
+        value = super().__getitem__(index)
+        if index not in self._ready and index < len(self):
+            value = _read(value, self._scope)
+            super().__setitem__(index, value)
+            self._ready.add(index)
+        return value
+
+    def _settle(self) -> None:
+        """Render all, before entries change places."""
+        for index in range(len(self)):
+            self._at(index)
+
+    def _whole(self) -> list[Any]:
+        self._settle()
+        return list(super().__iter__())
+
+    def append(self, value: Any) -> None:
+        self._settle()
+        super().append(value)
+        self._ready.add(len(self) - 1)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        for value in values:
+            self.append(value)
+
+    def insert(self, index: SupportsIndex, value: Any) -> None:
+        self._settle()
+        super().insert(index, value)
+        self._ready = set(range(len(self)))
+
+    def pop(self, index: SupportsIndex = -1) -> Any:
+        self._settle()
+        return super().pop(index)
+
+    def remove(self, value: Any) -> None:
+        self._settle()
+        super().remove(value)
+
+    def sort(self, **options: Any) -> None:
+        self._settle()
+        super().sort(**options)
+
+    def reverse(self) -> None:
+        self._settle()
+        super().reverse()
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._whole()[index]
+        place = index.__index__()
+        return self._at(place + len(self) if place < 0 else place)
+
+    def __iter__(self) -> Iterator[Any]:
+        index = 0
+        while index < len(self):
+            yield self._at(index)
+            index += 1
+
+    def __reversed__(self) -> Iterator[Any]:
+        return iter(self._whole()[::-1])
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._whole()
+
+    def __add__(self, other: Any) -> Any:
+        return self._whole() + list(other) if isinstance(other, list) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self._whole() if isinstance(other, list) else NotImplemented
+
+    def __mul__(self, times: SupportsIndex) -> list[Any]:
+        return self._whole() * times
+
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return self._whole() == (other._whole() if isinstance(other, LazyList) else other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+    def copy(self) -> list[Any]:
+        return self._whole()
+
+    def index(self, value: Any, *bounds: Any) -> int:
+        return self._whole().index(value, *bounds)
+
+    def count(self, value: Any) -> int:
+        return self._whole().count(value)
+
+    def __repr__(self) -> str:
+        return repr(self._whole())

@@ -1,0 +1,156 @@
+# Paths are used as the texts they arrive as.
+# ruff: noqa: PTH113, PTH118, PTH207
+"""Lookups that read files of the operator's machine: file, template, csvfile; and that find them."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.templating.filters.choices import boolean
+from kprov.playbook.templating.filters.vaults import readable
+from kprov.playbook.templating.lookups.search import base, find, folders, key_values, must, options
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.template_variables import template_vars
+from kprov.playbook.templating.undefined import Marker
+from kprov.playbook.templating.values import FilterError, sequence
+
+
+def _file(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    asked = options(given, {"rstrip": True, "lstrip": False}, "file")
+    found = []
+    for term in terms:
+        text = readable(must(scope, "files", term))
+        text = text.lstrip() if boolean(asked["lstrip"]) else text
+        found.append(text.rstrip() if boolean(asked["rstrip"]) else text)
+    return found
+
+
+def _template(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    known: dict[str, Any] = {
+        "template_vars": {},
+        "variable_start_string": "{{",
+        "variable_end_string": "}}",
+        "comment_start_string": "{#",
+        "comment_end_string": "#}",
+        "trim_blocks": True,
+        "convert_data": None,
+        "jinja2_native": None,
+    }
+    asked = options(given, known, "template")
+    settings = {name: asked[name] for name in known if name.endswith("_string")}
+    settings["trim_blocks"] = boolean(asked["trim_blocks"])
+    found = []
+    for term in terms:
+        path = must(scope, "templates", term)
+        above = {
+            **template_vars(path, str(term), managed="ansible_managed" not in scope),
+            **asked["template_vars"],
+        }
+        search = [inner for folder in folders(scope) for inner in (folder / "templates", folder)]
+        found.append(scope.templar.file_value(path, scope.above(above), tuple(search), settings))
+    return found
+
+
+def _fileglob(scope: Scope, terms: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for term in terms:
+        folder, name = os.path.split(str(term))
+        if folder:
+            place = find(scope, "files", folder)
+            places = [] if place is None else [place]
+        else:
+            places = [inner for one in [*folders(scope), base(scope)] for inner in (one / "files", one)]
+        for one in places:
+            hits = [path for path in glob.glob(str(one / name)) if os.path.isfile(path)]
+            if hits:
+                found += hits
+                break
+    return found
+
+
+def _first_found(scope: Scope, terms: list[Any], kind: str = "", **given: Any) -> list[Any]:
+    """The first file there is of many names; terms: names, lists, or mappings with files, paths, skip."""
+    known = {"files": [], "paths": [], "skip": False}
+    asked = options(given, known, "first_found")
+    names: list[str] = []
+
+    def collect(entries: Any) -> None:
+        for entry in entries:
+            if isinstance(entry, Marker):
+                entry.trip()
+            if isinstance(entry, Mapping):
+                asked.update({"skip": False, "paths": [], **options(dict(entry), known, "first_found")})
+                _join(names, asked["files"], asked["paths"])
+            elif isinstance(entry, str):
+                _join(names, [entry], asked["paths"])
+            elif sequence(entry):
+                collect(entry)
+            else:
+                raise FilterError("Invalid term supplied. A string, dict or list is required")
+
+    collect(terms or _listed(asked["files"]))
+    kinds = [kind] if kind else ["files", "templates", "vars", "tasks"]
+    for name in names:
+        for one in kinds:
+            path = find(scope, one, name)
+            if path is not None:
+                return [os.path.normpath(path)]
+    if boolean(asked["skip"]):
+        return []
+    raise FilterError(f"No file was found when using first_found: {', '.join(names)}")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _join(names: list[str], files: Any, paths: Any) -> None:
+    each = [name for one in _listed(files) for name in re.split("[,;]", one)]
+    within = [folder for one in _listed(paths) for folder in re.split("[,:;]", one)]
+    names += [os.path.join(folder, name) for folder in within for name in each] if within else each
+
+
+def _csvfile(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    known: dict[str, Any] = {
+        "file": "ansible.csv",
+        "delimiter": "TAB",
+        "encoding": "utf-8",
+        "default": None,
+        "col": 1,
+        "keycol": 0,
+    }
+    if not terms:
+        raise FilterError("Search key is required but was not found")
+    found: list[Any] = []
+    for term in terms:
+        key, said = key_values(str(term))
+        if not key:
+            raise FilterError("Search key is required but was not found")
+        asked = options({**given, **said}, known, "csvfile")
+        delimiter = "\t" if asked["delimiter"] == "TAB" else asked["delimiter"]
+        with must(scope, "files", asked["file"]).open(encoding=asked["encoding"]) as file:
+            rows = csv.reader(file, dialect=csv.excel, delimiter=delimiter)
+            hit = next((row for row in rows if row and row[int(asked["keycol"])] == key), None)
+        value = asked["default"] if hit is None else hit[int(asked["col"])]
+        found += [] if value is None else _listed(value)
+    return found
+
+
+def _unvault(scope: Scope, terms: list[Any]) -> list[Any]:
+    return [readable(Path(must(scope, "files", term))) for term in terms]
+
+
+LOOKUPS: dict[str, Callable[..., list[Any]]] = {
+    "file": _file,
+    "template": _template,
+    "fileglob": _fileglob,
+    "first_found": _first_found,
+    "csvfile": _csvfile,
+    "unvault": _unvault,
+}

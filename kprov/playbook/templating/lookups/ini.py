@@ -1,0 +1,63 @@
+"""The ini lookup."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from typing import Any
+
+from kprov.playbook.templating.filters.choices import boolean
+from kprov.playbook.templating.lookups.search import key_values, must, options
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.values import FilterError
+
+
+def ini(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    """Values of keys of INI files and Java properties."""
+    known: dict[str, Any] = {
+        "type": "ini",
+        "file": "ansible.ini",
+        "section": "global",
+        "re": False,
+        "encoding": "utf-8",
+        "default": "",
+        "case_sensitive": False,
+        "allow_no_value": False,
+        "allow_none": False,
+        "interpolation": True,
+    }
+    found: list[Any] = []
+    for term in terms:
+        asked, key = options(given, known, "ini"), str(term)
+        if "=" in key or " " in key.strip():
+            key, said = key_values(key)
+            asked = options({**given, **said}, known, "ini")
+        parser = configparser.ConfigParser(
+            allow_no_value=boolean(asked["allow_no_value"]) or boolean(asked["allow_none"]),
+            interpolation=configparser.BasicInterpolation() if boolean(asked["interpolation"]) else None,
+        )
+        if boolean(asked["case_sensitive"]):
+            parser.optionxform = str  # type: ignore[method-assign,assignment]
+        text = must(scope, "files", asked["file"]).read_text(encoding=asked["encoding"])
+        section = asked["section"]
+        if asked["type"] == "properties":
+            section, text = "java_properties", f"[java_properties]\n{text}"
+        found += _of_ini(parser, text, section, key, asked)
+    return found
+
+
+def _of_ini(
+    parser: configparser.ConfigParser, text: str, section: str, key: str, asked: dict[str, Any]
+) -> list[Any]:
+    try:
+        parser.read_string(text)
+        if boolean(asked["re"]):
+            return [value for name, value in parser.items(section) if re.match(key, name)]
+        value = parser.get(section, key)
+    except configparser.NoOptionError:
+        value = asked["default"]
+    except configparser.NoSectionError:
+        raise FilterError(f"No section {section!r} in {asked['file']!r}.") from None
+    except configparser.Error as error:
+        raise FilterError(f"{asked['file']}: {error}") from None
+    return [] if value is None else [value]

@@ -1,0 +1,101 @@
+# To run a command is what these lookups are.
+# ruff: noqa: S602
+"""Lookups of the operator's machine and of the inventory: env, pipe, lines, url, vars and names."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+from kprov.errors import InputError
+from kprov.inventory.host_patterns import match
+from kprov.inventory.model import Group, Host, Inventory
+from kprov.playbook.templating.lookups.search import base, options
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.undefined import Marker
+from kprov.playbook.templating.values import FilterError, named
+
+
+def _env(_scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    default = options(given, {"default": ""}, "env")["default"]
+    found = []
+    for term in terms:
+        name = str(term).split()[0]
+        value = os.environ.get(name, default)
+        found.append(
+            Marker(f"The environment variable {name!r} is not set.") if isinstance(value, Marker) else value
+        )
+    return found
+
+
+def _output(scope: Scope, command: Any, lookup: str) -> str:
+    done = subprocess.run(
+        str(command),
+        shell=True,
+        check=False,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        cwd=base(scope),
+    )
+    if done.returncode:
+        raise FilterError(f"lookup_plugin.{lookup}({command}) returned {done.returncode}")
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _pipe(scope: Scope, terms: list[Any]) -> list[Any]:
+    return [_output(scope, term, "pipe").rstrip() for term in terms]
+
+
+def _lines(scope: Scope, terms: list[Any]) -> list[Any]:
+    return [line for term in terms for line in _output(scope, term, "lines").splitlines()]
+
+
+def _vars(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    default = options(given, {"default": None}, "vars")["default"]
+    found = []
+    for term in terms:
+        if not isinstance(term, str):
+            raise FilterError(f"Variable name must be 'str' not {named(term)!r}.")
+        try:
+            value = scope[term]
+        except KeyError:
+            value = Marker(f"No variable named {term!r} was found.") if default is None else default
+        found.append(value)
+    return found
+
+
+def _varnames(scope: Scope, terms: list[Any]) -> list[Any]:
+    names = list(scope)
+    found: list[Any] = []
+    for term in terms:
+        if not isinstance(term, str):
+            raise FilterError(f"Invalid setting identifier, {term!r} is not a string, it is a {named(term)}")
+        wanted = re.compile(term)
+        found += [name for name in names if wanted.search(name)]
+    return found
+
+
+def _inventory_hostnames(scope: Scope, terms: list[Any]) -> list[Any]:
+    inventory = Inventory(path=base(scope))
+    for name, hosts in scope["groups"].items():
+        group = inventory.groups.setdefault(name, Group(name))
+        for host in hosts:
+            inventory.hosts.setdefault(host, Host(host))
+            group.hosts.append(host)
+    try:
+        return list(match(inventory, [str(term) for term in terms]))
+    except InputError:
+        return []
+
+
+LOOKUPS: dict[str, Callable[..., list[Any]]] = {
+    "env": _env,
+    "pipe": _pipe,
+    "lines": _lines,
+    "vars": _vars,
+    "varnames": _varnames,
+    "inventory_hostnames": _inventory_hostnames,
+}

@@ -1,0 +1,122 @@
+# The same password for the same seed is what the option is for.
+# ruff: noqa: S311
+"""The password lookup: a password made once and kept in a file, as Ansible keeps it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kprov.playbook.templating.filters.hashes import new_salt, password_hash
+from kprov.playbook.templating.lookups.search import base, key_values, options
+from kprov.playbook.templating.scope import Scope
+from kprov.playbook.templating.values import FilterError
+
+_KNOWN: dict[str, Any] = {
+    "length": 20,
+    "encrypt": None,
+    "chars": ["ascii_letters", "digits", ".,:-_"],
+    "ident": None,
+    "seed": None,
+}
+
+
+def password(scope: Scope, terms: list[Any], **given: Any) -> list[Any]:
+    """Passwords by the files that keep them (`PATH length=12 chars=digits`); /dev/null keeps nothing."""
+    found = []
+    for term in terms:
+        name, said = key_values(str(term))
+        asked = options({**given, **said}, _KNOWN, "password")
+        if asked["encrypt"] not in (None, "") and asked["encrypt"] not in (
+            "md5_crypt",
+            "bcrypt",
+            "sha256_crypt",
+            "sha512_crypt",
+        ):
+            raise FilterError("encrypt is one of md5_crypt, bcrypt, sha256_crypt, sha512_crypt")
+        path = base(scope) / Path(name).expanduser()
+        if str(path) == os.devnull:
+            found.append(_shown(*_of(None, asked)[:3], asked))
+            continue
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _lock(path):
+            text = path.read_text(encoding="utf-8").rstrip() if path.exists() else None
+            plain, salt, ident, changed = _of(text, asked)
+            if changed:
+                _write(path, _kept(plain, salt, ident))
+        found.append(_shown(plain, salt, ident, asked))
+    return found
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One process at a time; the lock ends with the process."""
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _of(text: str | None, asked: dict[str, Any]) -> tuple[str, str | None, str | None, bool]:
+    """Password, salt, ident, and whether the file must be written."""
+    salt = ident = None
+    changed = text is None
+    if text is None:
+        plain = _new(asked)
+    else:
+        plain, slug, rest = text.rpartition(" salt=")
+        if not slug:
+            plain, rest = text, ""
+        salt, _, ident = rest.partition(" ident=")
+        salt, ident = salt or None, ident or None
+    if asked["encrypt"] and not salt:
+        salt, changed = new_salt(asked["encrypt"]), True
+    if asked["ident"] and ident and ident != asked["ident"]:
+        raise FilterError(
+            f"The ident parameter provided ({asked['ident']}) does not match the stored one ({ident})."
+        )
+    ident = ident or asked["ident"]
+    if asked["encrypt"] == "bcrypt" and not ident:
+        ident, changed = "2b", True
+    return plain, salt, ident, changed
+
+
+def _new(asked: dict[str, Any]) -> str:
+    chars = asked["chars"]
+    if isinstance(chars, str):
+        chars = ([","] if ",," in chars else []) + [
+            part for part in chars.replace(",,", ",").split(",") if part
+        ]
+    known = "".join(str(getattr(string, name, name)) for name in chars).replace('"', "").replace("'", "")
+    source = random.SystemRandom() if asked["seed"] is None else random.Random(asked["seed"])
+    return "".join(source.choice(known) for _ in range(int(asked["length"])))
+
+
+def _kept(plain: str, salt: str | None, ident: str | None) -> str:
+    text = plain if not salt else f"{plain} salt={salt}"
+    return f"{text} ident={ident}\n" if salt and ident else f"{text}\n"
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside, synced and renamed, 0600 from the first byte."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.rename(path)
+
+
+def _shown(plain: str, salt: str | None, ident: str | None, asked: dict[str, Any]) -> str:
+    if not asked["encrypt"]:
+        return plain
+    return password_hash(plain, str(asked["encrypt"]), salt=salt, ident=ident)

@@ -1,0 +1,97 @@
+"""How filters and tests are called from templates: undefined values pass them by, errors name them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2
+from jinja2.exceptions import FilterArgumentError, SecurityError
+
+from kprov.playbook.templating import derived_secrets
+from kprov.playbook.templating.undefined import Marker, MarkerError
+from kprov.playbook.templating.values import FilterError, listed
+
+#: What a filter raises for values that do not fit it.
+_MISFITS = (
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+    RuntimeError,
+    re.error,
+    FilterError,
+    FilterArgumentError,
+)
+
+
+def guarded(function: Callable[..., Any], kind: str, name: str) -> Callable[..., Any]:
+    """The function as templates call it.
+
+    A marker among its arguments is its answer, unless it takes markers (attribute `takes_markers`).
+    """
+    takes_markers = getattr(function, "takes_markers", False)
+    foreign = getattr(function, "foreign", False)
+    hide = derived_secrets.hider(name, foreign=foreign) if kind == "filter" else None
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not takes_markers:
+            for arg in args:
+                if isinstance(arg, Marker):
+                    return arg
+            for arg in kwargs.values():
+                if isinstance(arg, Marker):
+                    return arg
+        try:
+            found = listed(function(*args, **kwargs))
+            if hide is not None:
+                hide(function, args, kwargs, found)
+            return found
+        except MarkerError as error:
+            return error.source
+        except (jinja2.TemplateError, SecurityError):
+            raise
+        except _MISFITS as error:
+            raise FilterError(f"{kind} {name!r}: {str(error) or type(error).__name__}") from error
+
+    return call
+
+
+def tested(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A test as templates call it: True or False, or the marker it was given."""
+    inner = guarded(function, "test", name)
+
+    @functools.wraps(inner)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = inner(*args, **kwargs)
+        return found if isinstance(found, (bool, Marker)) else bool(found)
+
+    return call
+
+
+def refusing(kind: str, name: str, instead: str) -> Callable[..., Any]:
+    """A filter, test or lookup that is not supported: using it says what to use."""
+
+    def call(*_args: Any, **_kwargs: Any) -> Any:
+        raise FilterError(f"the {kind} {name!r} is not supported; {instead}")
+
+    call.takes_markers = True  # type: ignore[attr-defined]
+    return call
+
+
+def takes_markers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function looks at undefined values itself."""
+    function.takes_markers = True  # type: ignore[attr-defined]
+    return function
+
+
+def plugged(kind: str, functions: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """All of a table, as templates call them."""
+    if kind == "test":
+        return {name: tested(function, name) for name, function in functions.items()}
+    return {name: guarded(function, kind, name) for name, function in functions.items()}

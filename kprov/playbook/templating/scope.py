@@ -1,0 +1,94 @@
+"""The variables that one task on one host sees: layers by precedence, templated when they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from kprov.playbook.templating.lazy_containers import protected
+from kprov.playbook.templating.undefined import Marker
+
+if TYPE_CHECKING:
+    from kprov.playbook.templating.templar import Templar
+
+
+class Layer:
+    """Variables of one source; `raw` ones are results and facts, which are never templates."""
+
+    __slots__ = ("raw", "values")
+
+    def __init__(self, values: Mapping[str, Any], *, raw: bool = False) -> None:
+        self.values = values
+        self.raw = raw
+
+
+class Scope(Mapping[str, Any]):
+    """Layers, the first wins. A value that cannot be made is a Marker that says why."""
+
+    __slots__ = ("_cache", "_making", "layers", "templar")
+
+    def __init__(self, templar: Templar, layers: list[Layer]) -> None:
+        self.templar = templar
+        self.layers = layers
+        self._cache: dict[str, Any] = {}
+        self._making: list[str] = []
+
+    def __getitem__(self, name: str) -> Any:
+        cache = self._cache
+        if name in cache:
+            return cache[name]
+        for layer in self.layers:
+            values = layer.values
+            if name in values:
+                value = values[name]
+                value = protected(value) if layer.raw else self._make(name, value)
+                cache[name] = value
+                return value
+        if name == "vars":
+            return self
+        raise KeyError(name)
+
+    def _make(self, name: str, value: Any) -> Any:
+        if value is None or type(value) in (bool, int, float):
+            return value
+        if name in self._making:
+            raise jinja2.TemplateRuntimeError(
+                f"Recursive loop detected in template: these variables refer to each other: "
+                f"{' > '.join([*self._making, name])}"
+            )
+        self._making.append(name)
+        try:
+            found = self.templar.lazy(value, self)
+        finally:
+            self._making.pop()
+        if isinstance(found, Marker):
+            return Marker(f"{found.message} (in the variable '{name}')", name=name)
+        return found
+
+    def written(self, name: str) -> Any:
+        """The value as it stands in a file (a template is not rendered); None for results and facts."""
+        for layer in self.layers:
+            if name in layer.values:
+                return None if layer.raw else layer.values[name]
+        return None
+
+    def __contains__(self, name: object) -> bool:
+        # Asked for some names of every task on every host.
+        if name in self._cache:
+            return True
+        for layer in self.layers:  # noqa: SIM110  a generator takes twice as long
+            if name in layer.values:
+                return True
+        return False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(name for layer in self.layers for name in layer.values))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def above(self, values: Mapping[str, Any], *, raw: bool = True) -> Scope:
+        """The scope with more variables on top."""
+        return Scope(self.templar, [Layer(values, raw=raw), *self.layers])

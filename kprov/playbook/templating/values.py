@@ -1,0 +1,93 @@
+"""What filters have in common: their error, and values of plain types."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from types import GeneratorType
+from typing import Any
+
+import jinja2
+
+from kprov.playbook.templating.undefined import Marker, type_name
+
+#: The value of `omit`: an argument with it is left out, and so is an entry of a list or mapping.
+OMIT = "__omit_place_holder__kprov"
+
+_SCALARS = frozenset((str, int, bool, float, type(None), bytes, dt.datetime, dt.date, dt.time))
+_VIEWS: tuple[type, ...] = (
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+    map,
+    zip,
+    filter,
+    enumerate,
+    reversed,
+    GeneratorType,
+)
+
+
+class FilterError(Exception):
+    """A filter, test or lookup cannot do what it was asked; the message says why."""
+
+
+def plain(value: Any) -> Any:
+    """A value of plain types only: tuples, sets, views are lists, mappings dicts, omitted entries gone.
+
+    FilterError for what is no data (a function, a range), an undefined error for what is undefined.
+    """
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    if isinstance(value, Mapping):
+        return {plain(key): plain(entry) for key, entry in value.items() if not omitted(entry)}
+    if isinstance(value, Marker):
+        return value.trip()
+    if isinstance(value, str):
+        return str.__str__(value)
+    if (
+        isinstance(value, jinja2.Undefined)
+        or kind is range
+        or (callable(value) and not isinstance(value, Iterable))
+    ):
+        raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
+    if isinstance(value, (list, tuple, set, frozenset, Iterable)) and not isinstance(value, bytearray):
+        return [plain(entry) for entry in value if not omitted(entry)]
+    for scalar in (int, float):
+        if isinstance(value, scalar):
+            return scalar(value)
+    if isinstance(value, (dt.datetime, dt.date, dt.time, dt.timedelta, bytearray)):
+        return value
+    raise FilterError(f"Type {kind.__name__!r} is unsupported for variable storage.")
+
+
+def omitted(value: Any) -> bool:
+    """Whether a value is `omit`."""
+    return type(value) is str and value == OMIT
+
+
+def listed(value: Any) -> Any:
+    """What a filter or function gave: iterators and views as lists, anything else as it is."""
+    if not isinstance(value, _VIEWS):
+        return value
+    iterable: Any = value
+    return list(iterable)
+
+
+def text(value: Any) -> str:
+    """A value as text; None is 'None', as Ansible has it."""
+    if type(value) is str:
+        return value
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "surrogateescape")
+    return str(plain(value)) if not isinstance(value, str) else str.__str__(value)
+
+
+def sequence(value: Any) -> bool:
+    """Whether a value is a list of things, not a text or a mapping."""
+    return isinstance(value, (list, tuple, set, frozenset, range, *_VIEWS))
+
+
+def named(value: Any) -> str:
+    return type_name(value)

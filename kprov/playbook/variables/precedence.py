@@ -1,0 +1,241 @@
+"""Which variables a task on a host sees: Ansible's precedence as layers."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kprov.inventory import yaml_file
+from kprov.inventory.model import Inventory
+from kprov.playbook.model.plays import Node, Play, Role
+from kprov.playbook.results.run_result import RunOptions
+from kprov.playbook.templating.scope import Layer, Scope
+from kprov.playbook.templating.templar import Templar
+from kprov.playbook.templating.values import OMIT
+from kprov.playbook.variables.facts import FactStore, FactVariables
+from kprov.playbook.variables.include_variables import NOTHING as _NOTHING_GIVEN
+from kprov.playbook.variables.include_variables import Given
+
+_OfRoles = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Later:
+    """A value to be made when it is asked for."""
+
+    make: Callable[[], Any]
+
+
+class _Magic(dict[str, Any]):
+    """Magic variables. Lists of all hosts are made for those who look: else each task costs n times n."""
+
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
+        if type(value) is _Later:
+            value = self[name] = value.make()
+        return value
+
+
+class HostVars(Mapping[str, Any]):
+    """`hostvars`: every host's variables, without the play's."""
+
+    def __init__(self, variables: Variables, own: str) -> None:
+        self._variables = variables
+        self._scopes: dict[str, Scope] = {}
+        self._own = own
+
+    def __getitem__(self, host: str) -> Scope:
+        if host not in self._variables.inventory.hosts and host != "localhost":
+            raise KeyError(host)
+        if host not in self._scopes:
+            self._scopes[host] = Scope(self._variables.templar, self._variables.host_layers(host))
+        return self._scopes[host]
+
+    def __contains__(self, host: object) -> bool:
+        return host in self._variables.inventory.hosts
+
+    def __iter__(self) -> Iterator[str]:
+        hosts = self._variables.inventory.hosts
+        return (name for name, host in hosts.items() if not host.implicit)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Variables:
+    """All variables of a run; what hosts get while it runs is kept here."""
+
+    def __init__(self, inventory: Inventory, templar: Templar, options: RunOptions, playbook: Path) -> None:
+        self.inventory = inventory
+        self.templar = templar
+        self.options = options
+        self.playbook_dir = playbook.resolve().parent
+        self.facts = FactStore()
+        self.registered: dict[str, dict[str, Any]] = {}
+        self.included: dict[str, dict[str, Any]] = {}
+        self.play_hosts: list[str] = []
+        self.batch: Callable[[], list[str]] = list
+        self.lost: Callable[[], list[str]] = list
+        self.failed: Callable[[], list[str]] = list
+        self.active: Callable[[], list[str]] = list
+        self._inventory: dict[str, dict[str, Any]] = {}
+        self._groups: dict[str, list[str]] | None = None
+        # An included role may add itself to a play's roles.
+        self._roles: dict[tuple[Play, Role | None, int], _OfRoles] = {}
+        self._lock = threading.Lock()
+
+    def of_inventory(self, host: str) -> dict[str, Any]:
+        """Raw variables of a host from the inventory and from folders beside the playbook."""
+        with self._lock:
+            if host not in self._inventory:
+                self._inventory[host] = self.inventory.variables(host, (self.playbook_dir,))
+            return self._inventory[host]
+
+    def forget(self) -> None:
+        """The inventory has changed (add_host, group_by)."""
+        with self._lock:
+            self._inventory.clear()
+            self._groups = None
+
+    def magic(self, host: str, play: Play | None = None, node: Node | None = None) -> dict[str, Any]:
+        """Ansible's magic variables."""
+        if self._groups is None:
+            self._groups = self.inventory.group_members()
+        found = _Magic(
+            **self.inventory.magic(host),
+            **self._of_run(),
+            groups=self._groups,
+            playbook_dir=str(self.playbook_dir),
+            ansible_play_hosts_all=_Later(lambda: list(self.play_hosts)),
+            ansible_play_hosts=_Later(self.active),
+            ansible_play_batch=_Later(self.batch),
+            play_hosts=_Later(self.active),
+            kprov_unreachable=_Later(self.lost),
+            kprov_failed=_Later(self.failed),
+            ansible_inventory_sources=self.inventory.named,
+        )
+        if play is not None:
+            found.update(
+                playbook_dir=str(play.directory),
+                ansible_play_name=play.name,
+                ansible_play_role_names=play.role_names,
+                role_names=play.role_names,
+                **self._dependencies(play),
+            )
+        if node is not None:
+            folders = [*map(str, node.folders), found["playbook_dir"]]
+            found["ansible_search_path"] = list(dict.fromkeys(folders))
+        if node is not None and node.role is not None:
+            role = node.role
+            found.update(role_name=role.name, role_path=str(role.path), ansible_role_name=role.name)
+        return found
+
+    def _of_run(self) -> dict[str, Any]:
+        """Magic variables that are the same for all hosts and all of a run."""
+        options = self.options
+        found: dict[str, Any] = {
+            "ansible_verbosity": options.verbosity,
+            "omit": OMIT,
+            "ansible_check_mode": options.check,
+            "ansible_diff_mode": options.diff,
+            "ansible_forks": options.forks,
+            "ansible_version": {"full": "2.19.0", "major": 2, "minor": 19, "revision": 0, "string": "2.19.0"},
+            "ansible_run_tags": list(options.tags),
+            "ansible_skip_tags": list(options.skip_tags),
+            "ansible_playbook_python": sys.executable,
+            "ansible_config_file": None,
+        }
+        return {**found, "ansible_limit": options.limit} if options.limit else found
+
+    @staticmethod
+    def _dependencies(play: Play) -> dict[str, list[str]]:
+        names = {inner.name: None for role in play.roles for inner in role.lineage()[:-1]}
+        return {
+            "ansible_dependent_role_names": list(names),
+            "ansible_role_names": list(names | dict.fromkeys(play.role_names)),
+        }
+
+    def host_layers(self, host: str) -> list[Layer]:
+        """What `hostvars` shows of a host."""
+        return [
+            Layer(self.options.extra_vars),
+            Layer(self.magic(host), raw=True),
+            Layer(self.registered.setdefault(host, {}), raw=True),
+            Layer(self.included.setdefault(host, {})),
+            Layer(FactVariables(self.facts, host, gathering=True), raw=True),
+            Layer(self.of_inventory(host)),
+        ]
+
+    def scope(self, host: str, play: Play, node: Node, *, include: Given | None = None) -> Scope:
+        """What a task sees on a host: Ansible's precedence, the first layer wins."""
+        defaults, role_vars, params = self._of_roles(play, node.role)
+        gathering = self.facts.of(host).allowed or gathers(play)
+        given = include or _NOTHING_GIVEN
+        magic = self.magic(host, play, node)
+        magic["hostvars"] = HostVars(self, host)
+        layers = [
+            Layer(magic, raw=True),
+            Layer(given.items, raw=True),
+            Layer(self.options.extra_vars),
+            Layer(given.variables),
+            Layer(params),
+            Layer(self.registered.setdefault(host, {}), raw=True),
+            Layer(self.included.setdefault(host, {})),
+            Layer(node.merged("vars")),
+            Layer(role_vars),
+        ]
+        low = [
+            Layer(play.variables),
+            Layer(FactVariables(self.facts, host, gathering=gathering), raw=True),
+            Layer(self.of_inventory(host)),
+            Layer(defaults),
+        ]
+        scope = Scope(self.templar, [*layers, *low])
+        if play.vars_files:
+            files = self._vars_files(play, scope)
+            scope = Scope(self.templar, [*layers, Layer(files), *low])
+        return scope
+
+    def _of_roles(self, play: Play, role: Role | None) -> _OfRoles:
+        """Defaults, variables and parameters that a role's tasks (or the play's own) have from roles."""
+        key = (play, role, len(play.roles))
+        found = self._roles.get(key)
+        if found is None:
+            lineage = role.lineage() if role is not None else []
+            found = ({}, {}, {})
+            for one in [*play.roles, *lineage]:
+                found[0].update(one.defaults)
+                found[1].update(one.variables)
+            for one in lineage:
+                found[2].update(one.params)
+            self._roles[key] = found
+        return found
+
+    def _vars_files(self, play: Play, scope: Scope) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for entry in play.vars_files:
+            for name in entry if isinstance(entry, list) else [entry]:
+                path = play.directory / str(self.templar.value(name, scope, "vars_files"))
+                if isinstance(entry, list) and not path.exists():
+                    continue
+                found.update(yaml_file.load(path) or {})
+                break
+        return found
+
+
+def gathers(play: Play) -> bool:
+    """Whether a play gathers facts: Ansible's default is that it does."""
+    return play.keywords.get("gather_facts", True) not in (False, "no", "false")
+
+
+def without_omitted(value: Any) -> Any:
+    """A value without what is `omit` in it."""
+    if isinstance(value, dict):
+        return {key: without_omitted(entry) for key, entry in value.items() if entry != OMIT}
+    if isinstance(value, list):
+        return [without_omitted(entry) for entry in value if entry != OMIT]
+    return value

@@ -1,0 +1,236 @@
+"""What a playbook may say, and the place that an error names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kprov.errors import InputError
+from kprov.playbook.loading.arguments import split
+
+HEAD = "- hosts: all\n  gather_facts: false\n  tasks:\n"
+
+
+def play(text: str) -> str:
+    return HEAD + "".join(f"    {line}\n" for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- file:\n    path: /x\n    stat: directory", ["play.yml:6", "'stat'", "did you mean 'state'"]),
+        ("- file: {path: /x, state: folder}", ["play.yml:4", "value of state must be one of", "folder"]),
+        ("- file: {state: directory}", ["play.yml:4", "file needs path"]),
+        ("- meta: end_all", ["play.yml:4", "end_play"]),
+        ("- debug: {msg: x, var: y}", ["play.yml:4", "use only one of msg, var"]),
+        ("- debug:\n  notify: nobody", ["play.yml:4", "the handler 'nobody' does not exist"]),
+        ("- import_tasks: '{{ x }}.yml'", ["play.yml:4", "include_tasks takes one"]),
+        ("- import_tasks: none.yml", ["play.yml:4", "none.yml was not found"]),
+        ("- debug:\n  loop_control: {lable: x}", ["'lable' is not an option of loop_control"]),
+        ("- synchronize: {src: x}", ["play.yml:4", "use copy or unarchive"]),
+        ("- debug:\n  debugger: always", ["play.yml:5", "--step"]),
+        (
+            "- debug:\n  module_defaults: {group/aws: {x: 1}}",
+            ["play.yml:5", "'group/aws' is an action group"],
+        ),
+        (
+            "- block: [{debug: }]\n  module_defaults:\n    - {copy: {mode: 1}}\n    - {group/k8s: }",
+            ["play.yml:7", "'group/k8s' is an action group"],
+        ),
+        ("- command: 'echo \"x'", ["play.yml:4", "quotes or braces are not closed"]),
+        ("- debug: {msg: '{{ n | nosuch }}'}", ["play.yml:4", "there is no filter 'nosuch'"]),
+        ("- debug:\n  when: n is nosuch", ["play.yml:5", "there is no test 'nosuch'"]),
+        (
+            "- debug: {msg: '{{ lookup(\"nosuch\", 1) }}'}",
+            ["play.yml:4", "the lookup 'nosuch' is not supported"],
+        ),
+    ],
+)
+def test_a_mistake_is_refused_before_a_host_is_touched(bench: Any, text: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        bench.play(play(text))
+    for word in words:
+        assert word in str(caught.value)
+    assert bench.recorder.seen == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "- hosts: all\n  vars: [{a: 1}]\n",
+            ["play.yml:2: vars", "vars of a play must be a mapping, not a list"],
+        ),
+        ("- hosts: all\n  vars: some\n", ["play.yml:2", "must be a mapping, not a str"]),
+        ("- hosts: all\n  vars:\n    a-b: 1\n", ["play.yml:3", "'a-b' is not a valid variable name"]),
+        ("- hosts: all\n  tasks:\n    - ping:\n      vars: [a]\n", ["play.yml:4", "vars of a task"]),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      loop_control: [a]\n",
+            ["play.yml:4", "loop_control must"],
+        ),
+        (
+            "- hosts: all\n  tasks:\n    - ping:\n      notify: [{a: 1}]\n",
+            ["play.yml:4", "must name handlers"],
+        ),
+        ("- hosts: all\n  tasks:\n    - block: []\n      vars: 1\n", ["play.yml:4", "vars of a block"]),
+        ("- hosts: all\n  roles:\n    - role: x\n      vars: 1\n", ["play.yml:4", "vars of a role"]),
+        ("- import_playbook: x.yml\n  vars: [a]\n", ["play.yml:2", "must be a mapping"]),
+    ],
+)
+def test_a_keyword_of_a_wrong_type_is_refused_with_its_place(bench: Any, text: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        bench.play(text)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "a=1 b='two words' c={{ x | default('y z') }}",
+            ["a=1", "b='two words'", "c={{ x | default('y z') }}"],
+        ),
+        ("echo {% if a %} b {% endif %} c", ["echo", "{% if a %}", "b", "{% endif %}", "c"]),
+        ('path="a \\" b" x', ['path="a \\" b"', "x"]),
+        (
+            "docker inspect --format '{{ '{{ .Image }}' }}' x",
+            ["docker", "inspect", "--format", "'{{ '{{ .Image }}' }}'", "x"],
+        ),
+        ("echo {{ '{{ .Image }}' }} b", ["echo", "{{ '{{ .Image }}' }}", "b"]),
+        ("echo {{ '}}' }} {% raw %}it's{% endraw %}'", ["echo", "{{ '}}' }}", "{% raw %}it's{% endraw %}'"]),
+        ("echo {# don't #} {{ it's }} b", ["echo", "{# don't #}", "{{ it's }}", "b"]),
+        ("", []),
+    ],
+)
+def test_words_hold_together_in_quotes_and_braces(text: str, words: list[str]) -> None:
+    assert split(text) == words
+
+
+def test_free_form_has_its_own_options_and_actions_their_old_forms(bench: Any) -> None:
+    text = """
+- command: pwd chdir={{ out }} creates={{ out }}/none
+  register: here
+- assert: {that: here.stdout == out | realpath}
+- action: command echo {{ n }}
+  register: old
+- local_action: {module: command, cmd: "echo local"}
+  register: local
+- assert: {that: ["old.stdout == n | string", "local.stdout == 'local'"]}
+- file: path={{ out }}/d-{{ n }} state=directory mode=0750
+- copy: "{{ args }}"
+  vars: {args: {dest: "{{ out }}/v-{{ n }}", content: v}}
+"""
+    assert bench.play(play(text)).ok
+    assert (bench.folder / "d-1").stat().st_mode & 0o777 == 0o750
+    assert (bench.folder / "v-2").read_text() == "v"
+
+
+def test_module_defaults_are_below_what_a_task_says(bench: Any) -> None:
+    text = """
+- block:
+    - copy: {dest: "{{ out }}/m-{{ n }}", content: x}
+    - copy: {dest: "{{ out }}/o-{{ n }}", content: x, mode: "0644"}
+  module_defaults: {ansible.builtin.copy: {mode: "0600"}}
+"""
+    assert bench.play(play(text)).ok
+    assert (bench.folder / "m-1").stat().st_mode & 0o777 == 0o600
+    assert (bench.folder / "o-1").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_role_refuses_arguments_that_it_does_not_take(bench: Any) -> None:
+    bench.write(
+        "roles/r/meta/argument_specs.yml",
+        "argument_specs:\n  main:\n    short_description: a role\n    options:\n"
+        "      size: {type: int, required: true}\n      kind: {choices: [x, y], default: x}\n",
+    )
+    bench.write("roles/r/tasks/main.yml", "- name: work\n  debug:\n")
+    text = "- hosts: a\n  gather_facts: false\n  roles:\n    - {role: r, vars: {size: %s, kind: %s}}\n"
+    assert bench.play(text % (3, "y")).ok
+    assert bench.order() == ["r : Validating arguments against arg spec 'main' - a role", "r : work"]
+    result = bench.play(text % ("big", "z"))
+    assert "Validation of arguments failed" in result.errors[0]["message"]
+    assert "must be one of: x, y" in result.errors[0]["message"]
+
+
+def test_variables_that_are_asked_for(bench: Any) -> None:
+    bench.recorder.answers = {"Colour [red]: ": ""}
+    text = (
+        "- hosts: a\n  gather_facts: false\n  vars_prompt: [{name: colour, prompt: Colour, default: red}]\n"
+        "  tasks:\n    - assert: {that: colour == 'red'}\n"
+    )
+    assert bench.play(text).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("- debug:\n\n- file: {path: /x, stat: directory}\n", "late.yml:3: file takes no argument 'stat'"),
+        ("- debug: {msg: [}\n", "late.yml:1: YAML"),
+        ("- block:\n    - debug: {msg: '{{ n | nosuch }}'}\n", "late.yml:2: there is no filter 'nosuch'"),
+    ],
+)
+def test_a_mistake_in_a_file_that_is_included_late_names_that_file(bench: Any, text: str, words: str) -> None:
+    bench.write("late.yml", text)
+    result = bench.play(play("- include_tasks: '{{ name }}.yml'\n  vars: {name: late}"))
+    assert result.errors
+    assert all(words in error["message"] for error in result.errors)
+
+
+@pytest.mark.parametrize("module", ["command", "shell"])
+def test_a_command_may_make_braces_by_a_template(bench: Any, module: str) -> None:
+    text = f"""
+- {module}: echo {{{{ '{{{{ .Image }}}}' }}}}
+  register: it
+- assert: {{that: ["it.stdout | length == 12", "'.Image' in it.stdout"]}}
+"""
+    assert bench.play(play(text)).ok
+
+
+def test_an_action_may_be_a_template(bench: Any) -> None:
+    text = """
+- name: once
+  action: "{{ m }} echo one"
+  vars: {m: command}
+  register: it
+- name: looped
+  action: "{{ item.m }}"
+  args: "{{ item.a }}"
+  loop:
+    - {m: ansible.builtin.command, a: {cmd: echo two}}
+    - {m: set_fact, a: {here: three}}
+  register: all
+- assert: {that: ["it.stdout == 'one'", "all.results[0].stdout == 'two'", "here == 'three'"]}
+"""
+    assert bench.play(play(text)).ok
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("nosuch", "the module 'nosuch' is not supported"),
+        ("include_tasks", "the action 'include_tasks' must be written as it is"),
+        ("file", "file needs path"),
+    ],
+)
+def test_a_templated_action_that_cannot_be_done_fails_with_its_place(
+    bench: Any, module: str, message: str
+) -> None:
+    result = bench.play(play(f'- action: "{{{{ m }}}}"\n  vars: {{m: {module}}}'))
+    assert not result.ok
+    assert message in bench.recorder.shown
+    assert "play.yml:4" in bench.recorder.shown
+
+
+def test_handlers_of_an_imported_file_may_listen(bench: Any) -> None:
+    bench.write("more.yml", "- {name: H, listen: topic, debug: {msg: x}}\n")
+    text = play("- {command: 'true', notify: topic}") + "  handlers:\n    - import_tasks: more.yml\n"
+    assert bench.play(text).ok
+    assert bench.outcomes()["H"] == "ok"
+
+
+def test_a_task_may_not_listen(bench: Any) -> None:
+    bench.write("more.yml", "- {name: H, listen: topic, debug: {msg: x}}\n")
+    with pytest.raises(InputError, match=r"more.yml:1: 'listen' is not a keyword of a task"):
+        bench.play(play("- import_tasks: more.yml"))

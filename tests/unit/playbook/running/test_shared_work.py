@@ -1,0 +1,81 @@
+"""What is the same for all hosts is worked out once, also when all of them ask at the same moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kprov.playbook.actions.call import Call
+from kprov.playbook.model.plays import Block, Play, Task
+from kprov.playbook.templating.scope import Layer, Scope
+from kprov.playbook.templating.templar import Templar
+
+HOSTS = 8
+
+
+def at_once(work: Callable[[], Any]) -> list[Any]:
+    ready = threading.Barrier(HOSTS)
+
+    def one(_: int) -> Any:
+        ready.wait(10)
+        return work()
+
+    with ThreadPoolExecutor(HOSTS) as pool:
+        return list(pool.map(one, range(HOSTS)))
+
+
+def test_a_template_file_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.j2"
+    path.write_text("{{ name }}!\n")
+    templar = Templar()
+    compiled: list[Path] = []
+    real = Templar._compiled_file
+
+    def counted(self: Templar, path: Path, search: tuple[Path, ...], settings: dict[str, Any]) -> Any:
+        compiled.append(path)
+        return real(self, path, search, settings)
+
+    monkeypatch.setattr(Templar, "_compiled_file", counted)
+    scope = Scope(templar, [Layer({"name": "one"})])
+    assert at_once(lambda: templar.file(path, scope, ())) == ["one!\n"] * HOSTS
+    assert compiled == [path]
+
+
+def test_a_text_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    templar = Templar()
+    compiled: list[str] = []
+    real = Templar._compiled
+
+    def counted(self: Templar, text: str) -> Any:
+        compiled.append(text)
+        return real(self, text)
+
+    monkeypatch.setattr(Templar, "_compiled", counted)
+    scope = Scope(templar, [Layer({"number": 20})])
+    assert at_once(lambda: templar.text("{{ number + 1 }}", scope)) == [21] * HOSTS
+    assert compiled == ["{{ number + 1 }}"]
+
+
+def test_a_file_that_comes_later_is_found_in_the_same_folders(tmp_path: Path) -> None:
+    task = Task({}, file=str(tmp_path / "tasks.yml"))
+    (tmp_path / "a").write_text("")
+    templar = Templar()
+    call = Call(task, "h", Scope(templar, []), templar, {}, tmp_path)
+    assert call.find("a", "files") == tmp_path / "a"
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a").write_text("")
+    assert call.find("a", "files") == tmp_path / "files" / "a"
+
+
+def test_the_nearest_value_of_a_keyword_holds_and_lists_are_collected_from_outside() -> None:
+    play = Play({"tags": ["all"], "become": True})
+    block = Block({"tags": "some", "become": None}, parent=play)
+    task = Task({"tags": ["one", "two"]}, parent=block)
+    assert task.get("become", "default") is None
+    assert task.get("delegate_to", "default") == "default"
+    assert task.collected("tags") == ["all", "some", "one", "two"]
