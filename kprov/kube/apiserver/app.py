@@ -89,7 +89,7 @@ async def serve(options: Namespace, stop: asyncio.Event) -> int:
     )
     auditor = auditing.build(options, registry)
     flow = flow_filter.build(options, registry, processes)
-    options.authorization_mode = authorization_configuration.modes(options)
+    options.authorization_mode = authorization_configuration.read_modes(options)
     authorizer = authz.build(options, registry)
     server = _build_server(options, registry, authorizer, health, auditor, flow)
     asked = ScrapeMetrics(etcd.size)
@@ -204,7 +204,9 @@ def _build_server(
         ),
         openid=openid,
         health=health,
-        anonymous=authentication_configuration.anonymous(options, authentication_configuration.load(options)),
+        anonymous=authentication_configuration.build_anonymous_rule(
+            options, authentication_configuration.load(options)
+        ),
         auditor=auditor,
         flow=flow,
         request_seconds=options.request_timeout,

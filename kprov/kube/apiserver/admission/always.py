@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 from kprov.kube.machinery.json_object import JsonObject
@@ -31,7 +31,7 @@ class AlwaysDeny(AdmissionPlugin):
         await self.validate(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
-        raise refused(attributes, "admission control is denying all modifications")
+        raise forbidden_error(attributes, "admission control is denying all modifications")
 
 
 class AlwaysPullImages(AdmissionPlugin):
@@ -47,7 +47,7 @@ class AlwaysPullImages(AdmissionPlugin):
         if _is_ignored(attributes) or attributes.obj is None:
             return
         spec = attributes.obj["spec"]
-        for _, container in _containers(spec):
+        for _, container in _list_containers(spec):
             container["imagePullPolicy"] = "Always"
         for volume in spec.get("volumes") or ():
             if volume.get("image") is not None:
@@ -58,7 +58,8 @@ class AlwaysPullImages(AdmissionPlugin):
             return
         spec = attributes.obj["spec"]
         policies = [
-            (f"{path}.imagePullPolicy", each.get("imagePullPolicy", "")) for path, each in _containers(spec)
+            (f"{path}.imagePullPolicy", each.get("imagePullPolicy", ""))
+            for path, each in _list_containers(spec)
         ]
         policies += [
             (f"spec.volumes[{index}].image.pullPolicy", volume["image"].get("pullPolicy", ""))
@@ -68,10 +69,10 @@ class AlwaysPullImages(AdmissionPlugin):
         for path, policy in policies:
             if policy != "Always":
                 text = f'{path}: Unsupported value: {status.quoted(policy)}: supported values: "Always"'
-                raise refused(attributes, text)
+                raise forbidden_error(attributes, text)
 
 
-def _containers(spec: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+def _list_containers(spec: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for index, container in enumerate(spec.get(kind) or ()):
             yield f"spec.{kind}[{index}]", container
@@ -82,5 +83,5 @@ def _is_ignored(attributes: Attributes) -> bool:
         return True
     if attributes.operation != "UPDATE":
         return False
-    had = {each.get("image") for _, each in _containers((attributes.old or {}).get("spec") or {})}
-    return all(each.get("image") in had for _, each in _containers(attributes.obj["spec"]))
+    had = {each.get("image") for _, each in _list_containers((attributes.old or {}).get("spec") or {})}
+    return all(each.get("image") in had for _, each in _list_containers(attributes.obj["spec"]))

@@ -17,7 +17,7 @@ from kprov.kube.apiserver.admission.plugin import (
     AdmissionPlugin,
     Attributes,
     WantsAuthorizer,
-    refused,
+    forbidden_error,
 )
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
@@ -36,7 +36,7 @@ class _SignerPlugin(WantsAuthorizer):
     def __init__(self, registry: Registry) -> None:
         del registry
 
-    async def _may(self, attributes: Attributes, verb: str, signer: str) -> bool:
+    async def _is_allowed(self, attributes: Attributes, verb: str, signer: str) -> bool:
         """Whether the user has the verb on the signer, or on all of the signer's domain."""
         for name in (signer, f"{signer.partition('/')[0]}/*"):
             info = RequestInfo(
@@ -57,8 +57,10 @@ class CertificateApproval(_SignerPlugin):
             return
         # The stored signer counts: the request may try to change it.
         signer = (attributes.old or {}).get("spec", {}).get("signerName", "")
-        if not await self._may(attributes, "approve", signer):
-            raise refused(attributes, f'user not permitted to approve requests with signerName "{signer}"')
+        if not await self._is_allowed(attributes, "approve", signer):
+            raise forbidden_error(
+                attributes, f'user not permitted to approve requests with signerName "{signer}"'
+            )
 
 
 class CertificateSigning(_SignerPlugin):
@@ -66,11 +68,13 @@ class CertificateSigning(_SignerPlugin):
 
     async def validate(self, attributes: Attributes) -> None:
         old, new = attributes.old or {}, attributes.obj or {}
-        if attributes.subresource != "status" or _signed(old) == _signed(new):
+        if attributes.subresource != "status" or _find_signed_fields(old) == _find_signed_fields(new):
             return
         signer = old.get("spec", {}).get("signerName", "")
-        if not await self._may(attributes, "sign", signer):
-            raise refused(attributes, f'user not permitted to sign requests with signerName "{signer}"')
+        if not await self._is_allowed(attributes, "sign", signer):
+            raise forbidden_error(
+                attributes, f'user not permitted to sign requests with signerName "{signer}"'
+            )
 
 
 class CertificateSubjectRestriction(AdmissionPlugin):
@@ -89,10 +93,10 @@ class CertificateSubjectRestriction(AdmissionPlugin):
         groups = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         if any(group.value == "system:masters" for group in groups):
             text = f"use of {_CLIENT_SIGNER} signer with system:masters group is not allowed"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
 
-def _signed(request: JsonObject) -> tuple[Any, Any]:
+def _find_signed_fields(request: JsonObject) -> tuple[Any, Any]:
     status = request.get("status") or {}
     return status.get("certificate"), status.get("conditions") or []
 
@@ -107,10 +111,10 @@ def parse_request(
             raise ValueError("PEM block type must be CERTIFICATE REQUEST")
         return x509.load_pem_x509_csr(pem)
     except (ValueError, binascii.Error) as error:
-        raise refused(attributes, f"{failed}: {error}") from error
+        raise forbidden_error(attributes, f"{failed}: {error}") from error
 
 
-def common_name_of_request(attributes: Attributes, text: str) -> str:
+def find_common_name(attributes: Attributes, text: str) -> str:
     """The CN of spec.request, the last of several, "" when it has none."""
     request = parse_request(attributes, text, failed="unable to parse csr")
     names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

@@ -38,7 +38,7 @@ from kprov.kube.apiserver.admission.storage import (
     PersistentVolumeClaimResize,
     StorageObjectInUseProtection,
 )
-from kprov.kube.apiserver.admission.timing import Timing
+from kprov.kube.apiserver.admission.timing import AdmissionMetrics
 from kprov.kube.apiserver.interfaces import Authorizer
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
@@ -105,7 +105,7 @@ MISSING: Final = frozenset({
 })  # fmt: skip
 
 
-class _Looking(NamedTuple):
+class _SelectedPlugins(NamedTuple):
     """Plugins that look at an operation of a resource, and those that have something to do in each phase."""
 
     plugins: tuple[AdmissionPlugin, ...]
@@ -118,38 +118,38 @@ class Chain:
 
     def __init__(self, plugins: Sequence[AdmissionPlugin]) -> None:
         self._plugins = plugins
-        self._looking: dict[tuple[str, str, str], _Looking] = {}
-        self.timing = Timing()
+        self._looking: dict[tuple[str, str, str], _SelectedPlugins] = {}
+        self.timing = AdmissionMetrics()
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutating phase."""
         clock = self.timing.begin("admit", attributes.operation)
-        for plugin in self._at(attributes.resource, attributes.operation).admitting:
+        for plugin in self._select_plugins(attributes.resource, attributes.operation).admitting:
             try:
                 await plugin.admit(attributes)
             except status.StatusError:
-                clock.refused(plugin.name)
+                clock.record_rejection(plugin.name)
                 raise
-            clock.done(plugin.name)
-        clock.end()
+            clock.record_plugin(plugin.name)
+        clock.record_phase()
 
     async def validate(self, attributes: Attributes) -> None:
         """Validating phase."""
         clock = self.timing.begin("validate", attributes.operation)
-        for plugin in self._at(attributes.resource, attributes.operation).validating:
+        for plugin in self._select_plugins(attributes.resource, attributes.operation).validating:
             try:
                 await plugin.validate(attributes)
             except status.StatusError:
-                clock.refused(plugin.name)
+                clock.record_rejection(plugin.name)
                 raise
-            clock.done(plugin.name)
-        clock.end()
+            clock.record_plugin(plugin.name)
+        clock.record_phase()
 
     def handles(self, resource: Resource, operation: str) -> bool:
         """Whether any plugin looks at that operation."""
-        return bool(self._at(resource, operation).plugins)
+        return bool(self._select_plugins(resource, operation).plugins)
 
-    def _at(self, resource: Resource, operation: str) -> _Looking:
+    def _select_plugins(self, resource: Resource, operation: str) -> _SelectedPlugins:
         key = (resource.group, resource.plural, operation)
         found = self._looking.get(key)
         if found is None:
@@ -159,7 +159,7 @@ class Chain:
                 if operation in plugin.operations
                 and (plugin.resources is None or key[:2] in plugin.resources)
             )
-            found = self._looking[key] = _Looking(
+            found = self._looking[key] = _SelectedPlugins(
                 plugins,
                 tuple(plugin for plugin in plugins if type(plugin).admit is not AdmissionPlugin.admit),
                 tuple(plugin for plugin in plugins if type(plugin).validate is not AdmissionPlugin.validate),
@@ -170,7 +170,7 @@ class Chain:
 def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Chain:
     """By --enable- and --disable-admission-plugins. Raises SystemExit for names that are not there."""
     enabled, disabled = set(options.enable_admission_plugins), set(options.disable_admission_plugins)
-    if wrong := _wrong_names(enabled, disabled):
+    if wrong := _find_name_problem(enabled, disabled):
         raise SystemExit(f"Error: {wrong}")
     running = [
         plugin for plugin in ORDER if plugin.name in enabled or plugin.name not in disabled | NOT_DEFAULT
@@ -181,11 +181,11 @@ def build(options: Namespace, registry: Registry, authorizer: Authorizer) -> Cha
         if isinstance(plugin, WantsAuthorizer):
             plugin.authorizer = authorizer
         if isinstance(plugin, WantsOptions):
-            plugin.take(options)
+            plugin.read_options(options)
     return Chain(plugins)
 
 
-def _wrong_names(enabled: set[str], disabled: set[str]) -> str:
+def _find_name_problem(enabled: set[str], disabled: set[str]) -> str:
     known = {plugin.name for plugin in ORDER}
     for flag, names in (("enable", enabled), ("disable", disabled)):
         for name in sorted(names - known - MISSING):
@@ -203,12 +203,12 @@ def _configure(plugins: Sequence[AdmissionPlugin], path: str) -> None:
         plugin.name: plugin for plugin in plugins if isinstance(plugin, configuration.WantsConfiguration)
     }
     try:
-        for name, source in configuration.read(path, _configurable()).items():
+        for name, source in configuration.read_configurations(path, _list_configurable()).items():
             if name in wanting:
                 wanting[name].configure(source)
     except (configuration.ConfigurationError, OSError) as error:
         raise SystemExit(f"Error: --admission-control-config-file: {error}") from error
 
 
-def _configurable() -> set[str]:
+def _list_configurable() -> set[str]:
     return {plugin.name for plugin in ORDER if issubclass(plugin, configuration.WantsConfiguration)}

@@ -30,16 +30,16 @@ class WantsConfiguration(AdmissionPlugin):
         raise NotImplementedError
 
 
-def read(path: str, known: Collection[str]) -> dict[str, Object]:
+def read_configurations(path: str, known: Collection[str]) -> dict[str, Object]:
     """Configurations by plugin name; of a plugin without one nothing. ConfigurationError; OSError."""
     if not path:
         return {}
     file = Path(path)
-    document = _parsed(file)
+    document = _parse_file(file)
     if document.get("kind") != "AdmissionConfiguration" or document.get("apiVersion") not in _VERSIONS:
         text = f"{path}: expected an AdmissionConfiguration of apiserver.config.k8s.io/v1"
         raise ConfigurationError(text)
-    _refuse(path, find_problems(document, _SHAPE))
+    _raise_problems(path, find_problems(document, _SHAPE))
     found: dict[str, Object] = {}
     for index, plugin in enumerate(document.get("plugins") or ()):
         name = plugin.get("name", "")
@@ -48,13 +48,15 @@ def read(path: str, known: Collection[str]) -> dict[str, Object]:
                 f'{path}: plugins[{index}].name: no plugin "{name}" that can be configured'
             )
         if plugin.get("path"):
-            found[name] = _parsed(file.parent / plugin["path"])
+            found[name] = _parse_file(file.parent / plugin["path"])
         elif plugin.get("configuration") is not None:
             found[name] = plugin["configuration"]
     return found
 
 
-def check(source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]) -> None:
+def check_configuration(
+    source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[str, Any]
+) -> None:
     """A plugin's configuration is one. kinds: the kind by apiVersion, the newest first; shape: of its fields.
 
     Raises ConfigurationError.
@@ -66,17 +68,17 @@ def check(source: Object, plugin: str, kinds: Mapping[str, str], shape: Mapping[
             f"configuration of {plugin}: expected kind {kinds[newest]} of apiVersion {' or '.join(kinds)}, "
             f"found kind {kind!r} of apiVersion {version!r}"
         )
-    _refuse(f"configuration of {plugin}", find_problems(source, shape))
+    _raise_problems(f"configuration of {plugin}", find_problems(source, shape))
 
 
-def _refuse(where: str, wrong: Iterable[str]) -> None:
+def _raise_problems(where: str, wrong: Iterable[str]) -> None:
     """All at once."""
     told = "; ".join(wrong)
     if told:
         raise ConfigurationError(f"{where}: {told}")
 
 
-def _parsed(file: Path) -> Object:
+def _parse_file(file: Path) -> Object:
     import yaml
 
     try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission import limits
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.json_object import JsonObject
@@ -27,15 +27,15 @@ class LimitRanger(AdmissionPlugin):
         self._ranges = registry.store("", "limitranges").lister
 
     async def admit(self, attributes: Attributes) -> None:
-        if attributes.resource.plural != "pods" or not _looks_at(attributes) or attributes.obj is None:
+        if attributes.resource.plural != "pods" or not _is_checked(attributes) or attributes.obj is None:
             return
         for limit_range in self._ranges.look_at_all(attributes.namespace):
-            _fill_in(attributes.obj, limit_range)
+            _fill_defaults(attributes.obj, limit_range)
 
     async def validate(self, attributes: Attributes) -> None:
-        if not _looks_at(attributes) or attributes.obj is None:
+        if not _is_checked(attributes) or attributes.obj is None:
             return
-        check = _broken_by_pod if attributes.resource.plural == "pods" else _broken_by_claim
+        check = _check_pod if attributes.resource.plural == "pods" else _check_claim
         for limit_range in self._ranges.look_at_all(attributes.namespace):
             errors = [
                 text
@@ -44,10 +44,10 @@ class LimitRanger(AdmissionPlugin):
             ]
             unique = list(dict.fromkeys(errors))
             if unique:
-                raise refused(attributes, unique[0] if len(unique) == 1 else f"[{', '.join(unique)}]")
+                raise forbidden_error(attributes, unique[0] if len(unique) == 1 else f"[{', '.join(unique)}]")
 
 
-def _looks_at(attributes: Attributes) -> bool:
+def _is_checked(attributes: Attributes) -> bool:
     if ((attributes.old or {}).get("metadata") or {}).get("deletionTimestamp"):
         return False
     if attributes.subresource == "resize":
@@ -57,7 +57,7 @@ def _looks_at(attributes: Attributes) -> bool:
     return attributes.operation == "CREATE" or attributes.resource.plural != "pods"
 
 
-def _fill_in(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
+def _fill_defaults(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
     """Defaults of a range's Container items, and an annotation that tells which."""
     defaults: dict[str, dict[str, str]] = {"requests": {}, "limits": {}}
     for item in limit_range["spec"].get("limits") or ():
@@ -80,28 +80,28 @@ def _fill_in(pod: JsonObject, limit_range: Mapping[str, Any]) -> None:
         pod["metadata"]["annotations"] = annotations
 
 
-def _broken_by_pod(item: JsonObject, pod: JsonObject) -> list[str]:
+def _check_pod(item: JsonObject, pod: JsonObject) -> list[str]:
     kind = item.get("type", "")
     if kind == "Container":
         containers = [each for part, _ in _KINDS for each in pod["spec"].get(part) or ()]
         return [
             text
             for each in containers
-            for text in limits.broken(kind, item, *_amounts(each.get("resources") or {}))
+            for text in limits.check_limits(kind, item, *_parse_amounts(each.get("resources") or {}))
         ]
     if kind == "Pod":
-        return limits.broken(kind, item, *_of_pod(pod["spec"]))
+        return limits.check_limits(kind, item, *_sum_pod(pod["spec"]))
     return []
 
 
-def _broken_by_claim(item: JsonObject, claim: JsonObject) -> list[str]:
+def _check_claim(item: JsonObject, claim: JsonObject) -> list[str]:
     if item.get("type") != "PersistentVolumeClaim":
         return []
-    requests, _ = _amounts(claim["spec"].get("resources") or {})
-    return limits.broken_requests(item["type"], item, requests)
+    requests, _ = _parse_amounts(claim["spec"].get("resources") or {})
+    return limits.check_requests(item["type"], item, requests)
 
 
-def _amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
+def _parse_amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     requests, most = (
         {name: Quantity.parse(value) for name, value in (resources.get(part) or {}).items()}
         for part in ("requests", "limits")
@@ -109,7 +109,7 @@ def _amounts(resources: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     return requests, most
 
 
-def _of_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
+def _sum_pod(spec: JsonObject) -> tuple[limits.Amounts, limits.Amounts]:
     """Requests and limits of the whole pod; its overhead is the runtime class's business."""
     pod = {"spec": {name: value for name, value in spec.items() if name != "overhead"}}
     return of_pod(pod, "requests"), of_pod(pod, "limits")

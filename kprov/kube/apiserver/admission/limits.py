@@ -8,9 +8,9 @@ from kprov.kube.machinery.quantity import Quantity
 Amounts = dict[str, Quantity]
 
 
-def broken(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
+def check_limits(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> list[str]:
     """The broken rules of min, max and maxLimitRequestRatio."""
-    checks = (("min", _minimum), ("max", _maximum), ("maxLimitRequestRatio", _ratio))
+    checks = (("min", _check_minimum), ("max", _check_maximum), ("maxLimitRequestRatio", _check_ratio))
     found = []
     for field, check in checks:
         for name, value in (item.get(field) or {}).items():
@@ -20,11 +20,11 @@ def broken(kind: str, item: JsonObject, requests: Amounts, limits: Amounts) -> l
     return found
 
 
-def broken_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]:
+def check_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]:
     """As `broken`, for kinds that have requests only (claims)."""
     found = []
     for name, value in (item.get("min") or {}).items():
-        text = _minimum(kind, name, Quantity.parse(value), requests.get(name), None)
+        text = _check_minimum(kind, name, Quantity.parse(value), requests.get(name), None)
         found += [text] if text else []
     for name, value in (item.get("max") or {}).items():
         bound, request = Quantity.parse(value), requests.get(name)
@@ -36,7 +36,9 @@ def broken_requests(kind: str, item: JsonObject, requests: Amounts) -> list[str]
     return found
 
 
-def _minimum(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+def _check_minimum(
+    kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None
+) -> str:
     start = f"minimum {name} usage per {kind} is {bound}"
     if request is None:
         return f"{start}.  No request is specified"
@@ -47,7 +49,9 @@ def _minimum(kind: str, name: str, bound: Quantity, request: Quantity | None, li
     return ""
 
 
-def _maximum(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+def _check_maximum(
+    kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None
+) -> str:
     start = f"maximum {name} usage per {kind} is {bound}"
     if limit is None:
         return f"{start}.  No limit is specified"
@@ -58,7 +62,9 @@ def _maximum(kind: str, name: str, bound: Quantity, request: Quantity | None, li
     return ""
 
 
-def _ratio(kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None) -> str:
+def _check_ratio(
+    kind: str, name: str, bound: Quantity, request: Quantity | None, limit: Quantity | None
+) -> str:
     start = f"{name} max limit to request ratio per {kind} is {bound}"
     if request is None or not request.nanos:
         return f"{start}, but no request is specified or request is 0"

@@ -14,7 +14,7 @@ _KINDS: Final = (("initContainers", "init container"), ("containers", "container
 _EPHEMERAL: Final = (("ephemeralContainers", "ephemeral container"),)
 
 
-def broken(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
+def find_problem(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool) -> str:
     """The first one, as a text; "" when there is none."""
     allowed = {each.get("name") for each in account.get("secrets") or ()}
     name = account["metadata"]["name"]
@@ -26,14 +26,14 @@ def broken(account: Mapping[str, Any], spec: JsonObject, *, only_ephemeral: bool
                 return f'volume with secret.secretName="{secret}" {end} secret'
     for kind, word in _EPHEMERAL if only_ephemeral else _KINDS:
         for container in spec.get(kind) or ():
-            for how, secret in _used(container):
+            for how, secret in _list_environment_secrets(container):
                 if secret not in allowed:
                     used = f'{word} {container["name"]} with {how} referencing secret.secretName="{secret}"'
                     return f"{used} {end} secret"
-    return "" if only_ephemeral else _of_pulls(account, spec, end)
+    return "" if only_ephemeral else _find_pull_problem(account, spec, end)
 
 
-def _of_pulls(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
+def _find_pull_problem(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
     pulled = {each.get("name") for each in account.get("imagePullSecrets") or ()}
     for index, each in enumerate(spec.get("imagePullSecrets") or ()):
         if each.get("name") not in pulled:
@@ -41,7 +41,7 @@ def _of_pulls(account: Mapping[str, Any], spec: JsonObject, end: str) -> str:
     return ""
 
 
-def _used(container: JsonObject) -> list[tuple[str, str]]:
+def _list_environment_secrets(container: JsonObject) -> list[tuple[str, str]]:
     """(how it is used, secret) of the environment."""
     found = []
     for each in container.get("env") or ():

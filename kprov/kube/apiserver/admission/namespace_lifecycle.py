@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import status
 
@@ -46,16 +46,16 @@ class NamespaceLifecycle(AdmissionPlugin):
             raise status.not_found(self._namespaces.resource, attributes.namespace)
         ends = (namespace.get("status") or {}).get("phase") == "Terminating"
         if ends and attributes.operation == "CREATE":
-            raise _terminating(attributes)
+            raise _terminating_error(attributes)
 
     def _was_deleted(self, name: str) -> bool:
         """Whether a deletion came by so recently that the cache may not have it."""
         return self._deleted.get(name, 0.0) > time.monotonic()
 
 
-def _terminating(attributes: Attributes) -> status.StatusError:
+def _terminating_error(attributes: Attributes) -> status.StatusError:
     text = f"unable to create new content in namespace {attributes.namespace} because it is being terminated"
-    error = refused(attributes, text)
+    error = forbidden_error(attributes, text)
     error.status.setdefault("details", {})["causes"] = [
         {
             "reason": "NamespaceTerminating",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
-from kprov.kube.apiserver.admission.storage import newest_default
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
+from kprov.kube.apiserver.admission.storage import find_default_class
 from kprov.kube.apiserver.registry.registry import Registry
 
 
@@ -22,7 +22,7 @@ class DefaultIngressClass(AdmissionPlugin):
         annotated = "kubernetes.io/ingress.class" in (ingress["metadata"].get("annotations") or {})
         if annotated or (ingress.get("spec") or {}).get("ingressClassName") is not None:
             return
-        default = newest_default(self._classes.list(), ("ingressclass.kubernetes.io/is-default-class",))
+        default = find_default_class(self._classes.list(), ("ingressclass.kubernetes.io/is-default-class",))
         if default is not None:
             ingress.setdefault("spec", {})["ingressClassName"] = default["metadata"]["name"]
 
@@ -40,4 +40,4 @@ class DenyServiceExternalIPs(AdmissionPlugin):
         wanted = set(attributes.obj["spec"].get("externalIPs") or ())
         had = set(((attributes.old or {}).get("spec") or {}).get("externalIPs") or ())
         if wanted - had:
-            raise refused(attributes, "Use of external IPs is denied by admission control")
+            raise forbidden_error(attributes, "Use of external IPs is denied by admission control")

@@ -6,7 +6,7 @@ staging/src/k8s.io/component-helpers/nodedeclaredfeatures.
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -15,19 +15,19 @@ class NodeDeclaredFeatureValidator(PodOnNodePlugin):
     name = "NodeDeclaredFeatureValidator"
     subresources = frozenset({"", "resize"})
 
-    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
-        wanted = required(pod["spec"], old["spec"])
+    def check_change(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
+        wanted = find_required_features(pod["spec"], old["spec"])
         if not wanted:
             return
-        node = self.node(attributes, name)
+        node = self.find_node(attributes, name)
         declared = (node.get("status") or {}).get("declaredFeatures") or ()
         missing = [feature for feature in wanted if feature not in declared]
         if missing:
             text = f"pod update requires features {', '.join(missing)} which are not available on node"
-            raise refused(attributes, f'{text} "{name}"')
+            raise forbidden_error(attributes, f'{text} "{name}"')
 
 
-def required(spec: JsonObject, before: JsonObject) -> list[str]:
+def find_required_features(spec: JsonObject, before: JsonObject) -> list[str]:
     """The features that a kubelet needs to make the first of the second; both have the same containers."""
     found = []
     if spec.get("resources") != before.get("resources"):

@@ -16,7 +16,7 @@ KUBELET_LABELS: Final = frozenset({
 })  # fmt: skip
 
 
-def forbidden_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+def find_forbidden_labels(labels: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
     """Keys that were added, removed or changed and are not a kubelet's to change, sorted."""
     changed = {key for key in labels.keys() | before.keys() if labels.get(key) != before.get(key)}
     return sorted(key for key in changed if _is_forbidden(key))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.certificates import common_name_of_request
-from kprov.kube.apiserver.admission.node_labels import forbidden_labels
-from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
-from kprov.kube.apiserver.admission.token_audience import volumes_audience
-from kprov.kube.apiserver.authz.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, node_of
+from kprov.kube.apiserver.admission.certificates import find_common_name
+from kprov.kube.apiserver.admission.node_labels import find_forbidden_labels
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
+from kprov.kube.apiserver.admission.token_audience import has_audience
+from kprov.kube.apiserver.authz.node import LEASES_NAMESPACE, NODE_PREFIX, NODES_GROUP, find_node_name
 from kprov.kube.apiserver.authz.node_graph import MIRROR
-from kprov.kube.apiserver.authz.pod_references import api_object_kept_by
+from kprov.kube.apiserver.authz.pod_references import find_api_object
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
@@ -38,14 +38,14 @@ class NodeRestriction(WantsAuthorizer):
         self._pods = registry.store("", "pods")
         self._nodes = registry.store("", "nodes")
         self._rules: dict[tuple[str, str], Callable[[Attributes, str], Awaitable[None]]] = {
-            ("", "pods"): self._pod,
-            ("", "nodes"): _node,
-            ("", "persistentvolumeclaims"): _claim,
-            ("", "serviceaccounts"): self._token,
-            ("coordination.k8s.io", "leases"): _lease,
-            ("storage.k8s.io", "csinodes"): _csi_node,
-            ("resource.k8s.io", "resourceslices"): _resource_slice,
-            ("certificates.k8s.io", "certificatesigningrequests"): _signing_request,
+            ("", "pods"): self._check_pod,
+            ("", "nodes"): _check_node,
+            ("", "persistentvolumeclaims"): _check_claim,
+            ("", "serviceaccounts"): self._check_token,
+            ("coordination.k8s.io", "leases"): _check_lease,
+            ("storage.k8s.io", "csinodes"): _check_csi_node,
+            ("resource.k8s.io", "resourceslices"): _check_resource_slice,
+            ("certificates.k8s.io", "certificatesigningrequests"): _check_signing_request,
         }
         self.resources = frozenset(self._rules)
 
@@ -53,88 +53,96 @@ class NodeRestriction(WantsAuthorizer):
         user = attributes.context.user
         if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
             return
-        node = node_of(user)
+        node = find_node_name(user)
         if not node:
-            raise refused(attributes, f'could not determine node from user "{user.name}"')
+            raise forbidden_error(attributes, f'could not determine node from user "{user.name}"')
         await self._rules[attributes.resource.group, attributes.resource.plural](attributes, node)
 
-    async def _pod(self, attributes: Attributes, node: str) -> None:
+    async def _check_pod(self, attributes: Attributes, node: str) -> None:
         match attributes.subresource, attributes.operation:
             case "", "CREATE":
-                await self._mirror_pod(attributes, node)
+                await self._check_mirror_pod(attributes, node)
             case "", "DELETE":
-                await self._own_pod(attributes, f'node "{node}" can only delete pods', node)
+                await self._check_own_pod(attributes, f'node "{node}" can only delete pods', node)
             case "", operation:
                 text = f'node "{node}" can only create and delete mirror pods'
-                raise refused(attributes, f'unexpected operation "{operation}", {text}')
+                raise forbidden_error(attributes, f'unexpected operation "{operation}", {text}')
             case "status", _:
-                _pod_status(attributes, node)
+                _check_pod_status(attributes, node)
             case "eviction", _:
-                await self._own_pod(attributes, f"node {node} can only evict pods", node)
+                await self._check_own_pod(attributes, f"node {node} can only evict pods", node)
             case subresource, _:
                 text = (
                     f"unexpected pod subresource \"{subresource}\", only 'status' and 'eviction' are allowed"
                 )
-                raise refused(attributes, text)
+                raise forbidden_error(attributes, text)
 
-    async def _own_pod(self, attributes: Attributes, what: str, node: str) -> None:
+    async def _check_own_pod(self, attributes: Attributes, what: str, node: str) -> None:
         pod = await self._find(self._pods, attributes.namespace, attributes.name)
         if pod["spec"].get("nodeName") != node:
-            raise refused(attributes, f"{what} with spec.nodeName set to itself")
+            raise forbidden_error(attributes, f"{what} with spec.nodeName set to itself")
 
-    async def _mirror_pod(self, attributes: Attributes, node: str) -> None:
+    async def _check_mirror_pod(self, attributes: Attributes, node: str) -> None:
         pod = attributes.obj or {}
         metadata, quoted = pod["metadata"], f'node "{node}"'
         if MIRROR not in (metadata.get("annotations") or {}):
             text = f'pod does not have "{MIRROR}" annotation, {quoted} can only create mirror pods'
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         if pod["spec"].get("nodeName") != node:
-            raise refused(attributes, f"{quoted} can only create pods with spec.nodeName set to itself")
+            raise forbidden_error(
+                attributes, f"{quoted} can only create pods with spec.nodeName set to itself"
+            )
         owners = metadata.get("ownerReferences") or []
         if len(owners) > 1:
             text = f"{quoted} can only create pods with a single owner reference set to itself"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         owner = owners[0] if owners else {}
         if (owner.get("apiVersion"), owner.get("kind"), owner.get("name")) != ("v1", "Node", node):
-            raise refused(attributes, f"{quoted} can only create pods with an owner reference set to itself")
+            raise forbidden_error(
+                attributes, f"{quoted} can only create pods with an owner reference set to itself"
+            )
         if not owner.get("controller"):
             text = f"{quoted} can only create pods with a controller owner reference set to itself"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         if owner.get("blockOwnerDeletion"):
-            raise refused(attributes, f"{quoted} must not set blockOwnerDeletion on an owner reference")
+            raise forbidden_error(
+                attributes, f"{quoted} must not set blockOwnerDeletion on an owner reference"
+            )
         found = (await self._find(self._nodes, "", node))["metadata"]["uid"]
         if owner.get("uid") != found:
             text = f"node {node} UID mismatch: expected {owner.get('uid', '')} got {found}"
-            raise refused(attributes, text)
-        kept = api_object_kept_by(pod)
+            raise forbidden_error(attributes, text)
+        kept = find_api_object(pod)
         if kept:
-            raise refused(attributes, f"{quoted} can not create pods that reference {kept}")
+            raise forbidden_error(attributes, f"{quoted} can not create pods that reference {kept}")
 
-    async def _token(self, attributes: Attributes, node: str) -> None:
+    async def _check_token(self, attributes: Attributes, node: str) -> None:
         if attributes.operation != "CREATE" or attributes.subresource != "token":
             return
         spec = (attributes.obj or {}).get("spec") or {}
         bound = spec.get("boundObjectRef") or {}
         if (bound.get("apiVersion"), bound.get("kind")) != ("v1", "Pod") or not bound.get("name"):
-            raise refused(attributes, "node requested token not bound to a pod")
+            raise forbidden_error(attributes, "node requested token not bound to a pod")
         if not bound.get("uid"):
-            raise refused(attributes, "node requested token with a pod binding without a uid")
+            raise forbidden_error(attributes, "node requested token with a pod binding without a uid")
         pod = await self._find(self._pods, attributes.namespace, bound["name"], bound["uid"])
         if pod["metadata"]["uid"] != bound["uid"]:
             text = (
                 f"the UID in the bound object reference ({bound['uid']}) does not match the UID in record. "
                 "The object might have been deleted and then recreated"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         if pod["spec"].get("nodeName") != node:
-            raise refused(attributes, "node requested token bound to a pod scheduled on a different node")
-        await self._audience(attributes, pod, spec.get("audiences") or [])
+            raise forbidden_error(
+                attributes, "node requested token bound to a pod scheduled on a different node"
+            )
+        await self._check_audience(attributes, pod, spec.get("audiences") or [])
 
-    async def _audience(self, attributes: Attributes, pod: JsonObject, audiences: list[str]) -> None:
+    async def _check_audience(self, attributes: Attributes, pod: JsonObject, audiences: list[str]) -> None:
         if len(audiences) > 1:
-            raise refused(attributes, "node may only request 0 or 1 audiences")
+            raise forbidden_error(attributes, "node may only request 0 or 1 audiences")
         audience = audiences[0] if audiences else ""
-        if volumes_audience(self._registry, pod, audience):
+        if has_audience(self._registry, pod, audience):
             return
         user = attributes.context.user
         info = RequestInfo(
@@ -147,7 +155,7 @@ class NodeRestriction(WantsAuthorizer):
                 f'audience "{audience}" not found in pod spec volume, {user.name} is not authorized to '
                 "request tokens for this audience"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
     async def _find(self, store: Any, namespace: str, name: str, uid: str = "") -> JsonObject:
         """From the cache; asks storage before it says no. Raises StatusError 404."""
@@ -161,64 +169,64 @@ class NodeRestriction(WantsAuthorizer):
         return found
 
 
-def _pod_status(attributes: Attributes, node: str) -> None:
+def _check_pod_status(attributes: Attributes, node: str) -> None:
     if attributes.operation != "UPDATE":
-        raise refused(attributes, f'unexpected operation "{attributes.operation}"')
+        raise forbidden_error(attributes, f'unexpected operation "{attributes.operation}"')
     old, new = attributes.old or {}, attributes.obj or {}
     if old["spec"].get("nodeName") != node:
         text = f'node "{node}" can only update pod status for pods'
-        raise refused(attributes, f"{text} with spec.nodeName set to itself")
+        raise forbidden_error(attributes, f"{text} with spec.nodeName set to itself")
     if (old["metadata"].get("labels") or {}) != (new["metadata"].get("labels") or {}):
-        raise refused(attributes, f'node "{node}" cannot update labels through pod status')
+        raise forbidden_error(attributes, f'node "{node}" cannot update labels through pod status')
     before, after = old.get("status") or {}, new.get("status") or {}
     if (before.get("resourceClaimStatuses") or []) != (after.get("resourceClaimStatuses") or []):
-        raise refused(attributes, f'node "{node}" cannot update resource claim statues')
+        raise forbidden_error(attributes, f'node "{node}" cannot update resource claim statues')
     if before.get("extendedResourceClaimStatus") != after.get("extendedResourceClaimStatus"):
-        raise refused(attributes, f'node "{node}" cannot update extended resource claim status')
+        raise forbidden_error(attributes, f'node "{node}" cannot update extended resource claim status')
 
 
-async def _node(attributes: Attributes, node: str) -> None:
+async def _check_node(attributes: Attributes, node: str) -> None:
     obj, old = attributes.obj, attributes.old
     name = attributes.name or (obj or {}).get("metadata", {}).get("name", "")
     if name != node:
-        raise refused(attributes, f'node "{node}" is not allowed to modify node "{name}"')
+        raise forbidden_error(attributes, f'node "{node}" is not allowed to modify node "{name}"')
     if obj is None:
         return
     labels, source = obj["metadata"].get("labels") or {}, (obj.get("spec") or {}).get("configSource")
     if attributes.operation == "CREATE":
         if source is not None:
             text = f'node "{node}" is not allowed to create pods with a non-nil configSource'
-            raise refused(attributes, text)
-        bad = forbidden_labels(labels, {})
+            raise forbidden_error(attributes, text)
+        bad = find_forbidden_labels(labels, {})
         if bad:
             text = f'node "{node}" is not allowed to set the following labels: {", ".join(bad)}'
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
     elif old is not None:
         if source is not None and source != (old.get("spec") or {}).get("configSource"):
             text = f'node "{node}" is not allowed to update configSource to a new non-nil configSource'
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         if (old.get("spec") or {}).get("taints") != (obj.get("spec") or {}).get("taints"):
-            raise refused(attributes, f'node "{node}" is not allowed to modify taints')
+            raise forbidden_error(attributes, f'node "{node}" is not allowed to modify taints')
         if old["metadata"].get("ownerReferences") != obj["metadata"].get("ownerReferences"):
-            raise refused(attributes, f'node "{node}" is not allowed to modify ownerReferences')
-        bad = forbidden_labels(labels, old["metadata"].get("labels") or {})
+            raise forbidden_error(attributes, f'node "{node}" is not allowed to modify ownerReferences')
+        bad = find_forbidden_labels(labels, old["metadata"].get("labels") or {})
         if bad:
-            raise refused(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
+            raise forbidden_error(attributes, f"is not allowed to modify labels: {', '.join(bad)}")
 
 
-async def _claim(attributes: Attributes, node: str) -> None:
+async def _check_claim(attributes: Attributes, node: str) -> None:
     if attributes.subresource != "status":
-        raise refused(attributes, "may only update PVC status")
+        raise forbidden_error(attributes, "may only update PVC status")
     if attributes.operation != "UPDATE":
-        raise refused(attributes, f'unexpected operation "{attributes.operation}"')
-    if _rest_of_claim(attributes.obj or {}) != _rest_of_claim(attributes.old or {}):
+        raise forbidden_error(attributes, f'unexpected operation "{attributes.operation}"')
+    if _remove_kubelet_fields(attributes.obj or {}) != _remove_kubelet_fields(attributes.old or {}):
         text = (
             f'node "{node}" is not allowed to update fields other than status.quantity and status.conditions'
         )
-        raise refused(attributes, text)
+        raise forbidden_error(attributes, text)
 
 
-def _rest_of_claim(claim: JsonObject) -> JsonObject:
+def _remove_kubelet_fields(claim: JsonObject) -> JsonObject:
     """A claim without what a kubelet may change."""
     metadata = {
         key: value
@@ -233,29 +241,33 @@ def _rest_of_claim(claim: JsonObject) -> JsonObject:
     return {**claim, "metadata": metadata, "status": rest}
 
 
-async def _lease(attributes: Attributes, node: str) -> None:
+async def _check_lease(attributes: Attributes, node: str) -> None:
     if attributes.namespace != LEASES_NAMESPACE:
-        raise refused(attributes, f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
-    if _name(attributes) != node:
-        raise refused(attributes, "can only access node lease with the same name as the requesting node")
+        raise forbidden_error(
+            attributes, f'can only access leases in the "{LEASES_NAMESPACE}" system namespace'
+        )
+    if _find_name(attributes) != node:
+        raise forbidden_error(
+            attributes, "can only access node lease with the same name as the requesting node"
+        )
 
 
-async def _csi_node(attributes: Attributes, node: str) -> None:
-    if _name(attributes) != node:
-        raise refused(attributes, "can only access CSINode with the same name as the requesting node")
+async def _check_csi_node(attributes: Attributes, node: str) -> None:
+    if _find_name(attributes) != node:
+        raise forbidden_error(attributes, "can only access CSINode with the same name as the requesting node")
 
 
-async def _resource_slice(attributes: Attributes, node: str) -> None:
+async def _check_resource_slice(attributes: Attributes, node: str) -> None:
     text = {
         "CREATE": "can only create ResourceSlice with the same NodeName as the requesting node",
         "DELETE": "can only delete ResourceSlice with the same NodeName as the requesting node",
     }.get(attributes.operation)
     obj = attributes.obj if attributes.operation == "CREATE" else attributes.old
     if text and ((obj or {}).get("spec") or {}).get("nodeName") != node:
-        raise refused(attributes, text)
+        raise forbidden_error(attributes, text)
 
 
-async def _signing_request(attributes: Attributes, node: str) -> None:
+async def _check_signing_request(attributes: Attributes, node: str) -> None:
     """A kubelet asks for certificates in its own name only."""
     if attributes.operation != "CREATE" or attributes.obj is None:
         return
@@ -265,9 +277,9 @@ async def _signing_request(attributes: Attributes, node: str) -> None:
         "kubernetes.io/kube-apiserver-client-kubelet",
     }:
         return
-    if common_name_of_request(attributes, spec.get("request", "")) != NODE_PREFIX + node:
-        raise refused(attributes, f"can only create a node CSR with CN={NODE_PREFIX}{node}")
+    if find_common_name(attributes, spec.get("request", "")) != NODE_PREFIX + node:
+        raise forbidden_error(attributes, f"can only create a node CSR with CN={NODE_PREFIX}{node}")
 
 
-def _name(attributes: Attributes) -> str:
+def _find_name(attributes: Attributes) -> str:
     return attributes.name or (attributes.obj or {}).get("metadata", {}).get("name", "") or ""

@@ -5,7 +5,7 @@ Source: upstream plugin/pkg/admission/gc/gc_admission.go.
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo
@@ -23,32 +23,32 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         # A pod's status strategy keeps owner references as they are.
         if attributes.resource.plural == "pods" and attributes.subresource == "status":
             return
-        new, old = _owners(attributes.obj), _owners(attributes.old)
+        new, old = _list_owners(attributes.obj), _list_owners(attributes.old)
         if new == old:
             return
         if attributes.operation != "CREATE":
-            await self._may_delete(attributes)
+            await self._check_delete(attributes)
         blocking = {owner["uid"] for owner in old if owner.get("blockOwnerDeletion")}
         added = [owner for owner in new if owner.get("blockOwnerDeletion") and owner["uid"] not in blocking]
         if (
             not added
-            or await self._ask(attributes, "*", "*", "", "*", verb="update", sub="finalizers") is None
+            or await self._authorize(attributes, "*", "*", "", "*", verb="update", sub="finalizers") is None
         ):
             return
         for owner in added:
-            await self._may_hold(attributes, owner)
+            await self._check_block_deletion(attributes, owner)
 
-    async def _may_delete(self, attributes: Attributes) -> None:
+    async def _check_delete(self, attributes: Attributes) -> None:
         resource = attributes.resource
-        reason = await self._ask(
+        reason = await self._authorize(
             attributes, resource.group, resource.plural, attributes.namespace, attributes.name,
             verb="delete", sub=attributes.subresource,
         )  # fmt: skip
         if reason is not None:
             text = f"cannot set an ownerRef on a resource you can't delete: {reason}, <nil>"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
-    async def _may_hold(self, attributes: Attributes, owner: JsonObject) -> None:
+    async def _check_block_deletion(self, attributes: Attributes, owner: JsonObject) -> None:
         group, version = resources.split_api_version(owner.get("apiVersion", ""))
         kind = resources.find_kind(group, version, owner.get("kind", ""))
         if kind is None:
@@ -57,9 +57,9 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
                 f"{owner.get('apiVersion', '')} Kind {owner.get('kind', '')}: no matches for kind "
                 f'"{owner.get("kind", "")}" in version "{owner.get("apiVersion", "")}"'
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         namespace = attributes.namespace if kind.namespaced else ""
-        reason = await self._ask(
+        reason = await self._authorize(
             attributes, group, kind.plural, namespace, owner.get("name", ""), verb="update", sub="finalizers"
         )
         if reason is not None:
@@ -67,9 +67,9 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
                 "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set "
                 f"finalizers on: {reason}, <nil>"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
-    async def _ask(
+    async def _authorize(
         self,
         attributes: Attributes,
         group: str,
@@ -89,5 +89,5 @@ class OwnerReferencesPermissionEnforcement(WantsAuthorizer):
         return None if decision is Decision.ALLOW else reason
 
 
-def _owners(obj: JsonObject | None) -> list[JsonObject]:
+def _list_owners(obj: JsonObject | None) -> list[JsonObject]:
     return list(((obj or {}).get("metadata") or {}).get("ownerReferences") or ())

@@ -7,7 +7,7 @@ from argparse import Namespace
 from kprov.kube.apiserver.interfaces import Attributes, Authorizer
 from kprov.kube.machinery import status
 
-__all__ = ["AdmissionPlugin", "Attributes", "WantsAuthorizer", "WantsOptions", "refused"]
+__all__ = ["AdmissionPlugin", "Attributes", "WantsAuthorizer", "WantsOptions", "forbidden_error"]
 
 
 class AdmissionPlugin:
@@ -34,12 +34,12 @@ class WantsAuthorizer(AdmissionPlugin):
 class WantsOptions(AdmissionPlugin):
     """A plugin with flags of its own."""
 
-    def take(self, options: Namespace) -> None:
+    def read_options(self, options: Namespace) -> None:
         """Read the flags, before the first request."""
         raise NotImplementedError
 
 
-def refused(attributes: Attributes, text: str) -> status.StatusError:
+def forbidden_error(attributes: Attributes, text: str) -> status.StatusError:
     """The 403 of a plugin, in upstream's form."""
     metadata = (attributes.obj or {}).get("metadata") or {}
     name = (

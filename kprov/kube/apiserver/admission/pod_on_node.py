@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -22,15 +22,15 @@ class PodOnNodePlugin(AdmissionPlugin):
             return
         name = pod["spec"].get("nodeName", "")
         if name and old["metadata"].get("generation") != pod["metadata"].get("generation"):
-            self.judge(attributes, pod, old, name)
+            self.check_change(attributes, pod, old, name)
 
-    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
+    def check_change(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
         """Of a pod whose spec changes on the node of that name. Raises StatusError 403."""
         raise NotImplementedError
 
-    def node(self, attributes: Attributes, name: str) -> JsonObject:
+    def find_node(self, attributes: Attributes, name: str) -> JsonObject:
         """Raises StatusError 403 when it is not there."""
         node: JsonObject | None = self._nodes.get("", name)
         if node is None:
-            raise refused(attributes, f'node "{name}" not found')
+            raise forbidden_error(attributes, f'node "{name}" not found')
         return node

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import names
 from kprov.kube.machinery.json_object import JsonObject
@@ -62,7 +62,7 @@ class LimitPodHardAntiAffinityTopology(AdmissionPlugin):
                     "affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey "
                     f"{key} but only key kubernetes.io/hostname is allowed"
                 )
-                raise refused(attributes, text)
+                raise forbidden_error(attributes, text)
 
 
 class ExtendedResourceToleration(AdmissionPlugin):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_on_node import PodOnNodePlugin
 from kprov.kube.component_helpers.pod_resources import of_pod
 from kprov.kube.machinery.json_object import JsonObject
@@ -14,13 +14,13 @@ class PodResizeValidator(PodOnNodePlugin):
     name = "PodResizeValidator"
     subresources = frozenset({"resize"})
 
-    def judge(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
+    def check_change(self, attributes: Attributes, pod: JsonObject, old: JsonObject, name: str) -> None:
         del old
-        node = self.node(attributes, name)
+        node = self.find_node(attributes, name)
         system = (node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux")
         if system != "linux":
             text = f'pod resize is only supported on linux nodes, node "{name}" is "{system}"'
-            raise _because(refused(attributes, text), "UnsupportedPlatform")
+            raise _build_error(forbidden_error(attributes, text), "UnsupportedPlatform")
         allocatable = (node.get("status") or {}).get("allocatable") or {}
         asked = of_pod(pod, "requests", use_status=False)
         told = []
@@ -32,9 +32,9 @@ class PodResizeValidator(PodOnNodePlugin):
                 told.append(f"{resource}, requested: {numbers[0]}, allocatable: {numbers[1]}")
         if told:
             text = f"node didn't have enough allocatable resources: {'; '.join(told)}"
-            raise _because(refused(attributes, text), "NodeCapacity")
+            raise _build_error(forbidden_error(attributes, text), "NodeCapacity")
 
 
-def _because(error: StatusError, reason: str) -> StatusError:
+def _build_error(error: StatusError, reason: str) -> StatusError:
     error.status.setdefault("details", {}).setdefault("causes", []).append({"reason": reason})
     return error

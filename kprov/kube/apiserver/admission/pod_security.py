@@ -10,8 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, check
-from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.configuration import (
+    ConfigurationError,
+    WantsConfiguration,
+    check_configuration,
+)
+from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.apiserver.admission.pod_security_policy import levels
 from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate
 from kprov.kube.apiserver.admission.pod_security_policy.levels import MODES, PREFIX, LevelVersion, Policy
@@ -65,13 +69,13 @@ class PodSecurity(WantsConfiguration):
 
     def configure(self, source: Any) -> None:
         """Defaults and exemptions of a PodSecurityConfiguration."""
-        check(source, self.name, _KINDS, _SHAPE)
-        self._defaults = _defaults(source.get("defaults") or {})
+        check_configuration(source, self.name, _KINDS, _SHAPE)
+        self._defaults = _parse_defaults(source.get("defaults") or {})
         given = source.get("exemptions") or {}
         self._exempt = _Exemptions(
-            usernames=_exempted(given, "usernames", _username),
-            namespaces=_exempted(given, "namespaces", names.is_dns1123_label),
-            runtime_classes=_exempted(given, "runtimeClasses", names.is_dns1123_subdomain),
+            usernames=_parse_exempt(given, "usernames", _check_username),
+            namespaces=_parse_exempt(given, "namespaces", names.is_dns1123_label),
+            runtime_classes=_parse_exempt(given, "runtimeClasses", names.is_dns1123_subdomain),
         )
 
     async def validate(self, attributes: Attributes) -> None:
@@ -80,14 +84,14 @@ class PodSecurity(WantsConfiguration):
             return
         if (resource.group, resource.plural) == ("", "namespaces"):
             if not attributes.subresource:
-                self._namespace(attributes, obj)
+                self._check_namespace(attributes, obj)
             return
         is_pod = (resource.group, resource.plural) == ("", "pods")
         if attributes.subresource and (not is_pod or attributes.subresource in _IGNORED):
             return
         if self._is_exempt(attributes):
             return
-        policy, errors = await self._policy_of(attributes)
+        policy, errors = await self._find_policy(attributes)
         if policy is None:
             return
         if not errors and policy.is_privileged:
@@ -103,7 +107,7 @@ class PodSecurity(WantsConfiguration):
                 return
             self._evaluate(attributes, policy, obj.get("metadata") or {}, obj["spec"], enforce=True)
             return
-        template = _template(obj, _TEMPLATES[resource.group, resource.plural])
+        template = _find_template(obj, _TEMPLATES[resource.group, resource.plural])
         if template is not None and (
             errors or not policy.warn.level == policy.audit.level == levels.PRIVILEGED
         ):
@@ -119,7 +123,7 @@ class PodSecurity(WantsConfiguration):
             return True
         return False
 
-    async def _policy_of(self, attributes: Attributes) -> tuple[Policy | None, Sequence[Any]]:
+    async def _find_policy(self, attributes: Attributes) -> tuple[Policy | None, Sequence[Any]]:
         namespace = self._namespaces.lister.look("", attributes.namespace)
         if namespace is None:
             await self._namespaces.fresh()
@@ -128,7 +132,7 @@ class PodSecurity(WantsConfiguration):
             if attributes.resource.plural != "pods":
                 return None, ()
             raise status.internal_error(f'failed to lookup namespace "{attributes.namespace}"')
-        return levels.of_labels(namespace["metadata"].get("labels") or {}, self._defaults)
+        return levels.parse_labels(namespace["metadata"].get("labels") or {}, self._defaults)
 
     def _evaluate(
         self, attributes: Attributes, policy: Policy, metadata: JsonObject, spec: JsonObject, *, enforce: bool
@@ -149,33 +153,35 @@ class PodSecurity(WantsConfiguration):
             text = f'would violate PodSecurity "{policy.audit}": {found}'
             _annotate(attributes, "audit-violations", text)
         if enforce and (found := violations(policy.enforce)):
-            raise refused(attributes, f'violates PodSecurity "{policy.enforce}": {found}')
+            raise forbidden_error(attributes, f'violates PodSecurity "{policy.enforce}": {found}')
         if found := violations(policy.warn):
             attributes.context.warnings.append(f'would violate PodSecurity "{policy.warn}": {found}')
 
-    def _namespace(self, attributes: Attributes, obj: JsonObject) -> None:
+    def _check_namespace(self, attributes: Attributes, obj: JsonObject) -> None:
         labels = obj["metadata"].get("labels") or {}
         name = obj["metadata"]["name"]
-        policy, errors = levels.of_labels(labels, self._defaults)
+        policy, errors = levels.parse_labels(labels, self._defaults)
         warnings = attributes.context.warnings
         if attributes.operation == "CREATE" or attributes.old is None:
             if errors:
                 raise status.invalid("", "Namespace", name, errors)
             if name in self._exempt.namespaces:
-                warnings += self._ignored(name, policy, labels)
+                warnings += self._warn_exempt(name, policy, labels)
             return
-        before, old_errors = levels.of_labels(attributes.old["metadata"].get("labels") or {}, self._defaults)
+        before, old_errors = levels.parse_labels(
+            attributes.old["metadata"].get("labels") or {}, self._defaults
+        )
         if errors and errors != old_errors:
             raise status.invalid("", "Namespace", name, errors)
         if policy.enforce.level == levels.PRIVILEGED or not _is_stricter(policy.enforce, before.enforce):
             return
         if name in self._exempt.namespaces:
-            warnings += self._ignored(name, policy, labels)
+            warnings += self._warn_exempt(name, policy, labels)
             return
-        warnings += self._existing(name, policy.enforce)
+        warnings += self._warn_existing_pods(name, policy.enforce)
 
-    def _ignored(self, name: str, policy: Policy, labels: JsonObject) -> list[str]:
-        if policy.is_privileged or policy.is_like(self._defaults):
+    def _warn_exempt(self, name: str, policy: Policy, labels: JsonObject) -> list[str]:
+        if policy.is_privileged or policy.is_equivalent(self._defaults):
             return []
         shown = ", ".join(
             f"{mode}={getattr(policy, mode)}"
@@ -185,10 +191,10 @@ class PodSecurity(WantsConfiguration):
         )
         return [f'namespace "{name}" is exempt from Pod Security, and the policy ({shown}) will be ignored']
 
-    def _existing(self, namespace: str, level: LevelVersion) -> list[str]:
+    def _warn_existing_pods(self, namespace: str, level: LevelVersion) -> list[str]:
         """What a stricter level would refuse of the pods that are there."""
         end = time.monotonic() + _MOST_SECONDS
-        pods = self._prioritized(self._pods.lister.list(namespace))
+        pods = self._select_pods(self._pods.lister.list(namespace))
         checked = 0
         found: dict[str, list[str]] = {}
         for pod in pods[:_MOST_PODS]:
@@ -205,9 +211,9 @@ class PodSecurity(WantsConfiguration):
         if found:
             text = f'existing pods in namespace "{namespace}" violate'
             warnings.append(f'{text} the new PodSecurity enforce level "{level}"')
-        return warnings + sorted(f"{_named(names)}: {reasons}" for reasons, names in found.items())
+        return warnings + sorted(f"{_format_names(names)}: {reasons}" for reasons, names in found.items())
 
-    def _prioritized(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
+    def _select_pods(self, pods: Sequence[JsonObject]) -> list[JsonObject]:
         """One pod of each controller first."""
         first: list[JsonObject] = []
         later: list[JsonObject] = []
@@ -227,7 +233,7 @@ def _annotate(attributes: Attributes, key: str, text: str) -> None:
     attributes.context.annotate(PREFIX + key, text)
 
 
-def _named(names: list[str]) -> str:
+def _format_names(names: list[str]) -> str:
     others = len(names) - 1
     more = f" (and {others} other pod{'s' if others > 1 else ''})" if others else ""
     return min(names) + more
@@ -240,7 +246,7 @@ def _is_stricter(new: LevelVersion, old: LevelVersion) -> bool:
     return new.minor != old.minor or levels.LEVELS.index(new.level) > levels.LEVELS.index(old.level)
 
 
-def _template(obj: JsonObject, path: Sequence[str]) -> JsonObject | None:
+def _find_template(obj: JsonObject, path: Sequence[str]) -> JsonObject | None:
     found: Any = obj
     for part in path:
         found = (found or {}).get(part)
@@ -261,11 +267,11 @@ def _is_significant(pod: JsonObject, old: JsonObject) -> bool:
     )
 
 
-def _username(value: str) -> list[str]:
+def _check_username(value: str) -> list[str]:
     return [] if value else ["username must not be empty"]
 
 
-def _exempted(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
+def _parse_exempt(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) -> frozenset[str]:
     """Those of a field, each of them right and only once."""
     found: set[str] = set()
     for index, value in enumerate(given.get(field) or ()):
@@ -277,7 +283,7 @@ def _exempted(given: JsonObject, field: str, wrong: Callable[[str], list[str]]) 
     return frozenset(found)
 
 
-def _defaults(given: JsonObject) -> Policy:
+def _parse_defaults(given: JsonObject) -> Policy:
     modes = {}
     for mode in MODES:
         try:

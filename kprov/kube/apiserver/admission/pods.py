@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, WantsOptions, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -42,7 +42,7 @@ class Priority(AdmissionPlugin):
                 if spec.get(field) is None and old.get(field) is not None:
                     spec[field] = old[field]
             return
-        found = await self._class_of(attributes, spec)
+        found = await self._find_class(attributes, spec)
         value = found.get("value", 0) if found else 0
         policy = (found or {}).get("preemptionPolicy") or "PreemptLowerPriority"
         if spec.get("priority") not in (None, value):
@@ -50,14 +50,14 @@ class Priority(AdmissionPlugin):
                 f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
                 f"priority admission controller computed {value} from the given PriorityClass name"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         spec["priority"] = value
         if spec.get("preemptionPolicy") not in (None, policy):
             text = (
                 f"the string value of PreemptionPolicy ({spec['preemptionPolicy']}) must not be provided in "
                 f"pod spec; priority admission controller computed {policy} from the given PriorityClass name"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         spec["preemptionPolicy"] = policy
 
     async def validate(self, attributes: Attributes) -> None:
@@ -65,19 +65,19 @@ class Priority(AdmissionPlugin):
         obj = attributes.obj
         if attributes.resource.plural != "priorityclasses" or attributes.subresource or obj is None:
             return
-        default = self._default() if obj.get("globalDefault") else None
+        default = self._find_default() if obj.get("globalDefault") else None
         if default is None:
             return
         name = default["metadata"]["name"]
         if attributes.operation == "CREATE" or name != obj["metadata"]["name"]:
             text = f"PriorityClass {name} is already marked as default. Only one default can exist"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
-    def _default(self) -> Mapping[str, Any] | None:
+    def _find_default(self) -> Mapping[str, Any] | None:
         defaults = [found for found in self._classes.lister.look_at_all() if found.get("globalDefault")]
         return min(defaults, key=lambda found: found["value"], default=None)
 
-    async def _class_of(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
+    async def _find_class(self, attributes: Attributes, spec: JsonObject) -> Mapping[str, Any] | None:
         name = spec.get("priorityClassName", "")
         if name:
             found = self._classes.lister.look("", name)
@@ -86,9 +86,9 @@ class Priority(AdmissionPlugin):
                 found = self._classes.lister.look("", name)
             if found is None:
                 text = f"no PriorityClass with name {name} was found"
-                raise refused(attributes, text)
+                raise forbidden_error(attributes, text)
             return found
-        default = self._default()
+        default = self._find_default()
         if default is None:
             return None
         spec["priorityClassName"] = default["metadata"]["name"]
@@ -105,7 +105,7 @@ class DefaultTolerationSeconds(WantsOptions):
         del registry
         self._seconds = dict.fromkeys(_NODE_TAINTS, _SECONDS)
 
-    def take(self, options: Namespace) -> None:
+    def read_options(self, options: Namespace) -> None:
         for key, flag in _NODE_TAINTS.items():
             self._seconds[key] = getattr(options, flag, _SECONDS)
 
@@ -115,14 +115,14 @@ class DefaultTolerationSeconds(WantsOptions):
         spec = attributes.obj["spec"]
         tolerations = list(spec.get("tolerations") or ())
         for key, seconds in self._seconds.items():
-            if not any(_speaks_of(toleration, key) for toleration in tolerations):
+            if not any(_tolerates_key(toleration, key) for toleration in tolerations):
                 tolerations.append(
                     {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
                 )
         spec["tolerations"] = tolerations
 
 
-def _speaks_of(toleration: JsonObject, key: str) -> bool:
+def _tolerates_key(toleration: JsonObject, key: str) -> bool:
     return toleration.get("key", "") in (key, "") and toleration.get("effect", "") in ("NoExecute", "")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kprov.kube.apiserver.admission.plugin import Attributes, refused
+from kprov.kube.apiserver.admission.plugin import Attributes, forbidden_error
 from kprov.kube.component_helpers.pod_resources import Amounts, amounts
 from kprov.kube.component_helpers.quota.evaluator import Evaluator, Scope, scopes_of
 from kprov.kube.machinery import status
@@ -21,7 +21,7 @@ Limited = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Tracked:
+class TrackedQuota:
     """A quota as stored, and what it has in use once the requests before this one are counted."""
 
     quota: JsonObject
@@ -29,7 +29,7 @@ class Tracked:
     used: Amounts
 
     @classmethod
-    def of(cls, quota: JsonObject) -> Tracked:
+    def from_quota(cls, quota: JsonObject) -> TrackedQuota:
         told = quota.get("status") or {}
         return cls(quota, amounts(told.get("hard")), amounts(told.get("used")))
 
@@ -39,7 +39,7 @@ class Tracked:
 
 
 def charge(
-    quotas: Sequence[Tracked], attributes: Attributes, evaluator: Evaluator, limited: Sequence[Limited]
+    quotas: Sequence[TrackedQuota], attributes: Attributes, evaluator: Evaluator, limited: Sequence[Limited]
 ) -> dict[str, Amounts]:
     """New `used` by quota name, of those that change. Raises StatusError 403."""
     obj = attributes.obj
@@ -47,37 +47,41 @@ def charge(
     matching = [tracked for tracked in quotas if evaluator.matches(tracked.quota, obj)]
     covered: set[str] = set()
     for tracked in matching:
-        covered.update(_checked(tracked, attributes, evaluator, obj))
+        covered.update(_list_bounded_names(tracked, attributes, evaluator, obj))
     usage = evaluator.usage(obj)
     negative = sorted(name for name, amount in usage.items() if amount.nanos < 0)
     if negative:
-        raise refused(attributes, f"quota usage is negative for resource(s): {','.join(negative)}")
-    deltas = {each.name: _without_zeros(_delta(each, attributes, evaluator, usage)) for each in matching}
+        raise forbidden_error(attributes, f"quota usage is negative for resource(s): {','.join(negative)}")
+    deltas = {each.name: _drop_zeros(_compute_delta(each, attributes, evaluator, usage)) for each in matching}
     if matching and not any(deltas.values()):
         return {}
-    if not matching and not _without_zeros(_delta(None, attributes, evaluator, usage)):
+    if not matching and not _drop_zeros(_compute_delta(None, attributes, evaluator, usage)):
         return {}
-    _refuse_uncovered(attributes, evaluator, limited, usage, covered, quotas)
+    _check_coverage(attributes, evaluator, limited, usage, covered, quotas)
     return {
         each.name: used
         for each in matching
-        if (used := _fitting(each, attributes, deltas[each.name])) is not None
+        if (used := _fit_delta(each, attributes, deltas[each.name])) is not None
     }
 
 
-def _checked(tracked: Tracked, attributes: Attributes, evaluator: Evaluator, obj: JsonObject) -> list[str]:
+def _list_bounded_names(
+    tracked: TrackedQuota, attributes: Attributes, evaluator: Evaluator, obj: JsonObject
+) -> list[str]:
     """Names that the quota bounds for this kind."""
     bounded = evaluator.resources(tracked.hard)
     lacking = evaluator.constraint(bounded, obj)
     if lacking:
-        raise refused(attributes, f"failed quota: {tracked.name}: {lacking}")
+        raise forbidden_error(attributes, f"failed quota: {tracked.name}: {lacking}")
     if any(name not in tracked.used for name in bounded):
         text = f"status unknown for quota: {tracked.name}, resources: {','.join(bounded)}"
-        raise refused(attributes, text)
+        raise forbidden_error(attributes, text)
     return bounded
 
 
-def _delta(tracked: Tracked | None, attributes: Attributes, evaluator: Evaluator, usage: Amounts) -> Amounts:
+def _compute_delta(
+    tracked: TrackedQuota | None, attributes: Attributes, evaluator: Evaluator, usage: Amounts
+) -> Amounts:
     """What an update uses more than the object did; all of it when the quota had not counted the object."""
     old = attributes.old
     if attributes.operation != "UPDATE" or old is None:
@@ -89,7 +93,7 @@ def _delta(tracked: Tracked | None, attributes: Attributes, evaluator: Evaluator
     return {name: amount if amount.nanos > 0 else ZERO for name, amount in more.items()}
 
 
-def _fitting(tracked: Tracked, attributes: Attributes, delta: Amounts) -> Amounts | None:
+def _fit_delta(tracked: TrackedQuota, attributes: Attributes, delta: Amounts) -> Amounts | None:
     requested = {name: amount for name, amount in delta.items() if name in tracked.hard}
     if not requested:
         return None
@@ -100,20 +104,21 @@ def _fitting(tracked: Tracked, attributes: Attributes, delta: Amounts) -> Amount
     # What the cluster itself tells of an object is counted, but never refused.
     if exceeded and attributes.subresource != "status":
         text = (
-            f"exceeded quota: {tracked.name}, requested: {_shown(requested, exceeded)}, "
-            f"used: {_shown(tracked.used, exceeded)}, limited: {_shown(tracked.hard, exceeded)}"
+            f"exceeded quota: {tracked.name}, requested: {_format_amounts(requested, exceeded)}, "
+            f"used: {_format_amounts(tracked.used, exceeded)}, "
+            f"limited: {_format_amounts(tracked.hard, exceeded)}"
         )
-        raise refused(attributes, text)
+        raise forbidden_error(attributes, text)
     return used
 
 
-def _refuse_uncovered(
+def _check_coverage(
     attributes: Attributes,
     evaluator: Evaluator,
     limited: Sequence[Limited],
     usage: Amounts,
     covered: set[str],
-    quotas: Sequence[Tracked],
+    quotas: Sequence[TrackedQuota],
 ) -> None:
     """What the configuration limits may only be used where a quota is about it."""
     if not limited:
@@ -131,16 +136,18 @@ def _refuse_uncovered(
         if amount.nanos > 0 and any(part in name for part in each.get("matchContains") or ())
     }
     if bounded - covered:
-        raise refused(attributes, f"insufficient quota to consume: {','.join(sorted(bounded - covered))}")
+        raise forbidden_error(
+            attributes, f"insufficient quota to consume: {','.join(sorted(bounded - covered))}"
+        )
     if not evaluator.has_scopes or attributes.obj is None:
         return
-    wanted = _in_scope(
+    wanted = _match_scopes(
         evaluator, attributes.obj, (s for each in limited for s in each.get("matchScopes") or ())
     )
     told = {
         scope["scopeName"]
         for tracked in quotas
-        for scope in _in_scope(evaluator, attributes.obj, scopes_of(tracked.quota))
+        for scope in _match_scopes(evaluator, attributes.obj, scopes_of(tracked.quota))
     }
     lacking = [scope for scope in wanted if scope["scopeName"] not in told]
     if lacking:
@@ -153,13 +160,13 @@ def _refuse_uncovered(
         raise status.failure(500, "", text)
 
 
-def _in_scope(evaluator: Evaluator, obj: JsonObject, scopes: Iterable[Scope]) -> list[Scope]:
+def _match_scopes(evaluator: Evaluator, obj: JsonObject, scopes: Iterable[Scope]) -> list[Scope]:
     return [scope for scope in scopes if evaluator.in_scope(scope, obj)]
 
 
-def _without_zeros(listed: Amounts) -> Amounts:
+def _drop_zeros(listed: Amounts) -> Amounts:
     return {name: amount for name, amount in listed.items() if amount.nanos}
 
 
-def _shown(listed: Amounts, names: Iterable[str]) -> str:
+def _format_amounts(listed: Amounts, names: Iterable[str]) -> str:
     return ",".join(f"{name}={listed[name]}" for name in sorted(names) if name in listed)

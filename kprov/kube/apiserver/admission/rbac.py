@@ -5,8 +5,8 @@ Upstream has this around the storage of the RBAC kinds (pkg/registry/rbac/*/poli
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, refused
-from kprov.kube.apiserver.authz.escalation import Escalation
+from kprov.kube.apiserver.admission.plugin import Attributes, WantsAuthorizer, forbidden_error
+from kprov.kube.apiserver.authz.escalation import EscalationCheck
 from kprov.kube.apiserver.authz.rbac import GROUP
 from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.registry.registry import Registry
@@ -33,11 +33,11 @@ class RBACEscalation(WantsAuthorizer):
         user, obj = attributes.context.user, attributes.obj
         if obj is None or MASTERS in user.groups or not isinstance(self.authorizer, Union):
             return
-        escalation, plural = Escalation(self.authorizer), attributes.resource.plural
+        escalation, plural = EscalationCheck(self.authorizer), attributes.resource.plural
         if plural.endswith("bindings"):
-            reason = await escalation.of_binding(user, obj, attributes.old)
+            reason = await escalation.check_binding(user, obj, attributes.old)
         else:
             name = attributes.context.info.name
-            reason = await escalation.of_role(user, obj, attributes.old, plural, name)
+            reason = await escalation.check_role(user, obj, attributes.old, plural, name)
         if reason:
-            raise refused(attributes, reason)
+            raise forbidden_error(attributes, reason)

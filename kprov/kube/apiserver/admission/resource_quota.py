@@ -13,9 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kprov.kube.apiserver.admission.configuration import ConfigurationError, WantsConfiguration, check
+from kprov.kube.apiserver.admission.configuration import (
+    ConfigurationError,
+    WantsConfiguration,
+    check_configuration,
+)
 from kprov.kube.apiserver.admission.plugin import Attributes
-from kprov.kube.apiserver.admission.quota_charge import Limited, Tracked, charge
+from kprov.kube.apiserver.admission.quota_charge import Limited, TrackedQuota, charge
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.component_helpers.pod_resources import Amounts
@@ -70,15 +74,15 @@ class ResourceQuota(WantsConfiguration):
 
     def __init__(self, registry: Registry) -> None:
         self._store = registry.store("", "resourcequotas")
-        self._evaluators = Evaluators(_objects_of(registry))
+        self._evaluators = Evaluators(_build_object_source(registry))
         self._known: dict[str, dict[str, Document]] = {}
         self._queues: dict[str, _Queue] = {}
         self._limited: Sequence[Limited] = ()
-        self._store.lister.on_change(self._changed)
+        self._store.lister.on_change(self._handle_change)
 
     def configure(self, source: Object) -> None:
         """Takes limitedResources of a ResourceQuotaConfiguration."""
-        check(source, self.name, _KINDS, _SHAPE)
+        check_configuration(source, self.name, _KINDS, _SHAPE)
         limited = source.get("limitedResources") or ()
         for index, entry in enumerate(limited):
             if not entry.get("resource"):
@@ -102,7 +106,7 @@ class ResourceQuota(WantsConfiguration):
         try:
             async with asyncio.timeout(_SECONDS), queue.lock:
                 if not waiter.done:
-                    await self._settle(namespace, queue.waiting)
+                    await self._decide_all(namespace, queue.waiting)
         except TimeoutError:
             raise status.internal_error("resource quota evaluation timed out") from None
         finally:
@@ -114,7 +118,7 @@ class ResourceQuota(WantsConfiguration):
         if waiter.error is not None:
             raise waiter.error
 
-    async def _settle(self, namespace: str, waiting: list[_Waiter]) -> None:
+    async def _decide_all(self, namespace: str, waiting: list[_Waiter]) -> None:
         """Decide about all that wait now."""
         batch = waiting[:]
         waiting.clear()
@@ -128,8 +132,8 @@ class ResourceQuota(WantsConfiguration):
         only: set[str] | None = None
         is_fresh = False
         while True:
-            quotas = self._current(namespace, only)
-            denied, charged = self._count(quotas, batch)
+            quotas = self._list_quotas(namespace, only)
+            denied, charged = self._charge_batch(quotas, batch)
             if denied and not is_fresh:
                 # The refusal may come from a state that is a moment old.
                 await self._store.fresh()
@@ -149,9 +153,9 @@ class ResourceQuota(WantsConfiguration):
             await self._store.fresh()
             is_fresh = True
 
-    def _count(
-        self, quotas: Sequence[Tracked], batch: Sequence[_Waiter]
-    ) -> tuple[dict[_Waiter, StatusError], list[Tracked]]:
+    def _charge_batch(
+        self, quotas: Sequence[TrackedQuota], batch: Sequence[_Waiter]
+    ) -> tuple[dict[_Waiter, StatusError], list[TrackedQuota]]:
         """Who is refused, and which quotas then have to be written."""
         denied: dict[_Waiter, StatusError] = {}
         changed: set[str] = set()
@@ -172,15 +176,17 @@ class ResourceQuota(WantsConfiguration):
                     changed.add(name)
         return denied, [by_name[name] for name in sorted(changed)]
 
-    def _current(self, namespace: str, only: set[str] | None) -> list[Tracked]:
+    def _list_quotas(self, namespace: str, only: set[str] | None) -> list[TrackedQuota]:
         found = self._known.get(namespace, {})
-        return [Tracked.of(quota) for name, quota in found.items() if only is None or name in only]
+        return [
+            TrackedQuota.from_quota(quota) for name, quota in found.items() if only is None or name in only
+        ]
 
-    async def _write(self, namespace: str, tracked: Tracked) -> bool:
+    async def _write(self, namespace: str, tracked: TrackedQuota) -> bool:
         """False: it was changed meanwhile. A quota that is gone bounds nothing any more."""
         name = tracked.name
         context = system_context("update", self._store.resource, namespace, name)
-        wanted = _shown(tracked.used)
+        wanted = _format_used(tracked.used)
         version = tracked.quota["metadata"]["resourceVersion"]
 
         def change(current: Document | None) -> Document:
@@ -200,12 +206,12 @@ class ResourceQuota(WantsConfiguration):
                 raise
             return False
         if name in self._known.get(namespace, {}):
-            self._take(written)
+            self._keep_newest(written)
         return True
 
-    def _changed(self, kind: str, obj: Document) -> None:
+    def _handle_change(self, kind: str, obj: Document) -> None:
         if kind != "DELETED":
-            self._take(obj)
+            self._keep_newest(obj)
             return
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
         found = self._known.get(namespace, {})
@@ -213,24 +219,24 @@ class ResourceQuota(WantsConfiguration):
         if not found:
             self._known.pop(namespace, None)
 
-    def _take(self, obj: Document) -> None:
+    def _keep_newest(self, obj: Document) -> None:
         """The newer of what the cache tells and what was written here."""
         metadata = obj["metadata"]
         found = self._known.setdefault(metadata["namespace"], {})
         known = found.get(metadata["name"])
-        if known is None or _version(known) <= _version(obj):
+        if known is None or _read_version(known) <= _read_version(obj):
             found[metadata["name"]] = obj
 
 
-def _version(obj: Document) -> int:
+def _read_version(obj: Document) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def _shown(used: Amounts) -> dict[str, str]:
+def _format_used(used: Amounts) -> dict[str, str]:
     return {name: str(amount) for name, amount in used.items()}
 
 
-def _objects_of(registry: Registry) -> Any:
+def _build_object_source(registry: Registry) -> Any:
     def objects(group: str, plural: str, namespace: str) -> list[Document]:
         store = registry.find(group, plural)
         return [] if store is None else store.lister.list(namespace)

@@ -5,7 +5,7 @@ Source: upstream plugin/pkg/admission/runtimeclass/admission.go, pkg/util/tolera
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -22,31 +22,31 @@ class RuntimeClass(AdmissionPlugin):
     async def admit(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
-        found = await self._class_of(attributes, attributes.obj["spec"])
+        found = await self._find_class(attributes, attributes.obj["spec"])
         if found is None:
             return
         spec = attributes.obj["spec"]
         overhead = (found.get("overhead") or {}).get("podFixed")
         if found.get("overhead") is not None:
-            if spec.get("overhead") and not _same(spec["overhead"], overhead or {}):
-                raise _mismatch(attributes)
+            if spec.get("overhead") and not _are_equal(spec["overhead"], overhead or {}):
+                raise _overhead_error(attributes)
             if overhead:
                 spec["overhead"] = overhead
-        _schedule(attributes, spec, found.get("scheduling") or {})
+        _apply_scheduling(attributes, spec, found.get("scheduling") or {})
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None:
             return
         spec = attributes.obj["spec"]
-        found = await self._class_of(attributes, spec)
+        found = await self._find_class(attributes, spec)
         if found is not None and found.get("overhead") is not None:
-            if not _same(spec.get("overhead") or {}, found["overhead"].get("podFixed") or {}):
-                raise _mismatch(attributes)
+            if not _are_equal(spec.get("overhead") or {}, found["overhead"].get("podFixed") or {}):
+                raise _overhead_error(attributes)
         elif spec.get("overhead") is not None:
             text = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
-    async def _class_of(self, attributes: Attributes, spec: JsonObject) -> JsonObject | None:
+    async def _find_class(self, attributes: Attributes, spec: JsonObject) -> JsonObject | None:
         name = spec.get("runtimeClassName")
         if name is None:
             return None
@@ -55,22 +55,22 @@ class RuntimeClass(AdmissionPlugin):
             await self._classes.fresh()
             found = self._classes.lister.get("", name)
         if found is None:
-            raise refused(attributes, f'pod rejected: RuntimeClass "{name}" not found')
+            raise forbidden_error(attributes, f'pod rejected: RuntimeClass "{name}" not found')
         return found
 
 
-def _mismatch(attributes: Attributes) -> Exception:
+def _overhead_error(attributes: Attributes) -> Exception:
     text = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
-    return refused(attributes, text)
+    return forbidden_error(attributes, text)
 
 
-def _same(one: JsonObject, other: JsonObject) -> bool:
+def _are_equal(one: JsonObject, other: JsonObject) -> bool:
     return one.keys() == other.keys() and all(
         Quantity.parse(one[name]).nanos == Quantity.parse(other[name]).nanos for name in one
     )
 
 
-def _schedule(attributes: Attributes, spec: JsonObject, scheduling: JsonObject) -> None:
+def _apply_scheduling(attributes: Attributes, spec: JsonObject, scheduling: JsonObject) -> None:
     selector = spec.get("nodeSelector") or {}
     for key, value in (scheduling.get("nodeSelector") or {}).items():
         if selector.get(key, value) != value:
@@ -78,7 +78,7 @@ def _schedule(attributes: Attributes, spec: JsonObject, scheduling: JsonObject) 
                 f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
                 f"pod.spec.nodeSelector[{key}] = {selector[key]}"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
         selector[key] = value
     if selector:
         spec["nodeSelector"] = selector

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kprov.kube.apiserver.admission import mountable_secrets
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.authz import pod_references
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
@@ -47,7 +47,7 @@ class ServiceAccount(AdmissionPlugin):
         spec["serviceAccountName"] = spec["serviceAccountName"] or "default"
         # The old name of the field is still sent by and shown to clients.
         spec["serviceAccount"] = spec["serviceAccountName"]
-        account = await self._find(attributes, spec["serviceAccountName"])
+        account = await self._find_account(attributes, spec["serviceAccountName"])
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = copy.deepcopy(account["imagePullSecrets"])
         wanted = spec.get("automountServiceAccountToken")
@@ -68,15 +68,15 @@ class ServiceAccount(AdmissionPlugin):
             return
         if not spec.get("serviceAccountName"):
             text = f"no service account specified for pod {attributes.namespace}/{pod['metadata']['name']}"
-            raise refused(attributes, text)
-        account = await self._find(attributes, spec["serviceAccountName"])
+            raise forbidden_error(attributes, text)
+        account = await self._find_account(attributes, spec["serviceAccountName"])
         annotations = account["metadata"].get("annotations") or {}
         if annotations.get(ENFORCED, "").lower() in {"1", "t", "true"}:
-            reason = mountable_secrets.broken(account, spec, only_ephemeral=is_debugged)
+            reason = mountable_secrets.find_problem(account, spec, only_ephemeral=is_debugged)
             if reason:
-                raise refused(attributes, reason)
+                raise forbidden_error(attributes, reason)
 
-    async def _find(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
+    async def _find_account(self, attributes: Attributes, name: str) -> Mapping[str, Any]:
         """The account; the default one of a new namespace is waited for."""
         found = self._accounts.lister.look(attributes.namespace, name)
         for attempt in range(_DEFAULT_TRIES if name == "default" else 1):
@@ -90,19 +90,21 @@ class ServiceAccount(AdmissionPlugin):
             return found
         where = f"{attributes.namespace}/{name}"
         text = f'error looking up service account {where}: serviceaccount "{name}" not found'
-        raise refused(attributes, text)
+        raise forbidden_error(attributes, text)
 
 
 def _check_mirror(attributes: Attributes, pod: JsonObject) -> None:
     spec = pod["spec"]
     if spec.get("serviceAccountName"):
-        raise refused(attributes, "a mirror pod may not reference service accounts")
-    if any(reference[0] == "secrets" for reference in pod_references.references(pod)):
-        raise refused(attributes, "a mirror pod may not reference secrets")
+        raise forbidden_error(attributes, "a mirror pod may not reference service accounts")
+    if any(reference[0] == "secrets" for reference in pod_references.list_references(pod)):
+        raise forbidden_error(attributes, "a mirror pod may not reference secrets")
     for volume in spec.get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
             if source.get("serviceAccountToken") is not None:
-                raise refused(attributes, "a mirror pod may not use ServiceAccountToken volume projections")
+                raise forbidden_error(
+                    attributes, "a mirror pod may not use ServiceAccountToken volume projections"
+                )
 
 
 def _mount_token(spec: JsonObject) -> None:
@@ -119,10 +121,10 @@ def _mount_token(spec: JsonObject) -> None:
                 container["volumeMounts"] = [*mounts, mount]
                 needed = True
     if needed and not any(volume["name"] == name for volume in volumes):
-        spec["volumes"] = [*volumes, {"name": name, "projected": _sources()}]
+        spec["volumes"] = [*volumes, {"name": name, "projected": _build_sources()}]
 
 
-def _sources() -> JsonObject:
+def _build_sources() -> JsonObject:
     return {
         "sources": [
             {"serviceAccountToken": {"expirationSeconds": _TOKEN_SECONDS, "path": "token"}},

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, refused
+from kprov.kube.apiserver.admission.plugin import AdmissionPlugin, Attributes, forbidden_error
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 from kprov.kube.machinery.quantity import Quantity
@@ -22,7 +22,7 @@ _FINALIZERS: Final = {
 }
 
 
-def newest_default(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
+def find_default_class(classes: Sequence[JsonObject], annotations: Sequence[str]) -> JsonObject | None:
     """The default class: of several the newest, of those the first by name."""
     defaults = [
         each
@@ -54,7 +54,7 @@ class DefaultStorageClass(AdmissionPlugin):
             "storageclass.kubernetes.io/is-default-class",
             "storageclass.beta.kubernetes.io/is-default-class",
         )
-        default = newest_default(self._classes.list(), names)
+        default = find_default_class(self._classes.list(), names)
         if default is not None:
             claim["spec"]["storageClassName"] = default["metadata"]["name"]
 
@@ -89,25 +89,25 @@ class PersistentVolumeClaimResize(AdmissionPlugin):
     async def validate(self, attributes: Attributes) -> None:
         if attributes.subresource or attributes.obj is None or attributes.old is None:
             return
-        if _size(attributes.obj) <= _size(attributes.old):
+        if _parse_size(attributes.obj) <= _parse_size(attributes.old):
             return
         if (attributes.old.get("status") or {}).get("phase") != "Bound":
-            raise refused(attributes, "Only bound persistent volume claims can be expanded")
-        name = _class_of(attributes.obj)
-        found = self._classes.get("", name) if name and name == _class_of(attributes.old) else None
+            raise forbidden_error(attributes, "Only bound persistent volume claims can be expanded")
+        name = _find_class_name(attributes.obj)
+        found = self._classes.get("", name) if name and name == _find_class_name(attributes.old) else None
         if not (found or {}).get("allowVolumeExpansion"):
             text = (
                 "only dynamically provisioned pvc can be resized and the storageclass that provisions the "
                 "pvc must support resize"
             )
-            raise refused(attributes, text)
+            raise forbidden_error(attributes, text)
 
 
-def _size(claim: JsonObject) -> int:
+def _parse_size(claim: JsonObject) -> int:
     requests = (claim["spec"].get("resources") or {}).get("requests") or {}
     return Quantity.parse(requests.get("storage", "0")).value
 
 
-def _class_of(claim: JsonObject) -> str:
+def _find_class_name(claim: JsonObject) -> str:
     annotations = claim["metadata"].get("annotations") or {}
     return str(annotations.get(_CLASS) or claim["spec"].get("storageClassName") or "")

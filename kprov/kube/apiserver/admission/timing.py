@@ -28,7 +28,7 @@ _Entry = list[float]
 _FIRST: Final = _BOUNDS[0]
 
 
-class Timing:
+class AdmissionMetrics:
     """One for the process; register() makes it part of /metrics."""
 
     def __init__(self) -> None:
@@ -38,12 +38,12 @@ class Timing:
     def register(self) -> None:
         REGISTRY.register(self)
 
-    def begin(self, phase: str, operation: str) -> Clock:
+    def begin(self, phase: str, operation: str) -> PhaseTimer:
         """phase: admit or validate."""
         entries = self._entries.get((phase, operation))
         if entries is None:
             entries = self._entries[phase, operation] = {}
-        return Clock(entries)
+        return PhaseTimer(entries)
 
     def describe(self) -> Iterable[Metric]:
         """None, so that registering asks for nothing."""
@@ -73,7 +73,7 @@ class Timing:
         yield controller
 
 
-class Clock:
+class PhaseTimer:
     """Of one phase of one request: `done` after each plugin, `end` after all, `refused` instead of both."""
 
     __slots__ = ("_begin", "_entries", "_last")
@@ -82,15 +82,15 @@ class Clock:
         self._entries = entries
         self._begin = self._last = perf_counter()
 
-    def done(self, plugin: str) -> None:
+    def record_plugin(self, plugin: str) -> None:
         now = perf_counter()
         self._count((plugin, False), now - self._last)
         self._last = now
 
-    def end(self) -> None:
+    def record_phase(self) -> None:
         self._count(("", False), self._last - self._begin)
 
-    def refused(self, plugin: str) -> None:
+    def record_rejection(self, plugin: str) -> None:
         now = perf_counter()
         self._count((plugin, True), now - self._last)
         self._count(("", True), now - self._begin)

@@ -12,7 +12,7 @@ from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery.json_object import JsonObject
 
 
-def volumes_audience(registry: Registry, pod: JsonObject, audience: str) -> bool:
+def has_audience(registry: Registry, pod: JsonObject, audience: str) -> bool:
     """By a projected token, or by the CSI driver of one of the volumes."""
     for volume in pod["spec"].get("volumes") or ():
         for source in (volume.get("projected") or {}).get("sources") or ():
@@ -20,14 +20,14 @@ def volumes_audience(registry: Registry, pod: JsonObject, audience: str) -> bool
             if token is not None and token.get("audience", "") == audience:
                 return True
     drivers = registry.store("storage.k8s.io", "csidrivers").lister
-    for name in _drivers(registry, pod):
+    for name in _list_drivers(registry, pod):
         driver = drivers.get("", name) or {"spec": {}}
         if any(each.get("audience", "") == audience for each in driver["spec"].get("tokenRequests") or ()):
             return True
     return False
 
 
-def _drivers(registry: Registry, pod: JsonObject) -> Iterator[str]:
+def _list_drivers(registry: Registry, pod: JsonObject) -> Iterator[str]:
     """Names of the CSI drivers behind a pod's volumes."""
     claims = registry.store("", "persistentvolumeclaims").lister
     volumes = registry.store("", "persistentvolumes").lister

@@ -27,7 +27,7 @@ class AuthorityFile:
         self.certificates = x509.load_pem_x509_certificates(self.pem) if path else []
         self._seen = self.pem
 
-    def look(self) -> bool:
+    def reload(self) -> bool:
         """Whether the file has new certificates, which are then in use."""
         if not self._path:
             return False

@@ -38,12 +38,12 @@ class BootstrapTokenAuthenticator:
         secret = self._lister.get(NAMESPACE, f"bootstrap-token-{identity}")
         if secret is None or secret["metadata"].get("deletionTimestamp") or secret.get("type") != SECRET_TYPE:
             return None
-        data = {key: _decoded(value) for key, value in (secret.get("data") or {}).items()}
+        data = {key: _decode(value) for key, value in (secret.get("data") or {}).items()}
         holds = (
             hmac.compare_digest(data.get("token-secret", b""), private.encode())
             and data.get("token-id") == identity.encode()
             and data.get("usage-bootstrap-authentication") == b"true"
-            and not _expired(data.get("expiration", b"").decode("utf-8", "replace"))
+            and not _is_expired(data.get("expiration", b"").decode("utf-8", "replace"))
         )
         groups = data.get("auth-extra-groups", b"").decode("utf-8", "replace")
         extra = groups.split(",") if groups else []
@@ -53,14 +53,14 @@ class BootstrapTokenAuthenticator:
         return UserInfo(name=f"system:bootstrap:{identity}", groups=named)
 
 
-def _decoded(value: str) -> bytes:
+def _decode(value: str) -> bytes:
     try:
         return b64decode(value, validate=True)
     except binascii.Error:
         return b""
 
 
-def _expired(text: str) -> bool:
+def _is_expired(text: str) -> bool:
     """A time that cannot be read counts as past."""
     if not text:
         return False

@@ -27,7 +27,7 @@ SAID: Final = frozenset({"system:authenticated", "system:unauthenticated"})
 Shown = tuple[bytes, ...]
 
 
-def following(path: str) -> CertificateAuthenticator:
+def follow_file(path: str) -> CertificateAuthenticator:
     """Of a PEM file's authorities, also when it changes; an empty path has none."""
     file = AuthorityFile(path)
     return CertificateAuthenticator(file.certificates, file)
@@ -44,7 +44,7 @@ class CertificateAuthenticator:
 
     def reload_if_changed(self) -> None:
         """Take the file's authorities when they are others than before."""
-        if self._file is not None and self._file.look():
+        if self._file is not None and self._file.reload():
             self._authorities = self._file.certificates
             self._known.clear()
 
@@ -56,10 +56,10 @@ class CertificateAuthenticator:
         known = self._known.get(shown)
         if known is None:
             certificate = x509.load_der_x509_certificate(shown[0])
-            spans = self._spans(shown)
-            if not spans or not common_name(certificate):
+            spans = self._find_validity(shown)
+            if not spans or not find_common_name(certificate):
                 return None
-            known = user_of(certificate, shown[0]), spans
+            known = build_user(certificate, shown[0]), spans
             self._known[shown] = known
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
@@ -68,19 +68,19 @@ class CertificateAuthenticator:
             raise status.unauthorized()
         return user
 
-    def is_wrong(self, shown: Shown) -> bool:
+    def is_rejected(self, shown: Shown) -> bool:
         """Whether another authority issued it, or not for clients, or it is not in force.
 
         Such are wrong credentials, rather than none.
         """
-        return not _is_in_force(self._spans(shown))
+        return not _is_in_force(self._find_validity(shown))
 
-    def _spans(self, shown: Shown) -> list[Span]:
+    def _find_validity(self, shown: Shown) -> list[Span]:
         try:
             certificates = [x509.load_der_x509_certificate(der) for der in shown]
         except ValueError:
             return []
-        return chains.spans(certificates, self._authorities)
+        return chains.find_validity(certificates, self._authorities)
 
 
 def _is_in_force(spans: list[Span]) -> bool:
@@ -88,12 +88,12 @@ def _is_in_force(spans: list[Span]) -> bool:
     return any(begins <= now <= ends for begins, ends in spans)
 
 
-def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:
+def build_user(certificate: x509.Certificate, der: bytes) -> UserInfo:
     """CN, O and uid of the subject; the credential's id is the certificate's fingerprint.
 
     Raises StatusError 401 for an empty uid, and for several.
     """
-    name = common_name(certificate)
+    name = find_common_name(certificate)
     groups = [
         str(attribute.value)
         for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
@@ -103,18 +103,18 @@ def user_of(certificate: x509.Certificate, der: bytes) -> UserInfo:
     return UserInfo(
         name=name,
         groups=tuple(groups),
-        uid=_uid(certificate),
+        uid=_find_uid(certificate),
         extra={"authentication.kubernetes.io/credential-id": (f"X509SHA256={sha256(der).hexdigest()}",)},
     )
 
 
-def common_name(certificate: x509.Certificate) -> str:
+def find_common_name(certificate: x509.Certificate) -> str:
     """The subject's CN, the last of several, "" when it has none."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(names[-1].value) if names else ""
 
 
-def _uid(certificate: x509.Certificate) -> str:
+def _find_uid(certificate: x509.Certificate) -> str:
     uids = [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(_UID)]
     if len(uids) > 1 or "" in uids:
         raise status.unauthorized()

@@ -35,24 +35,24 @@ _UNDERSTOOD: Final = {
 }  # fmt: skip
 
 
-def spans(shown: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> list[Span]:
+def find_validity(shown: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate]) -> list[Span]:
     """When each chain from the first that is shown to one of the authorities is in force; [] for no chain.
 
     The others that are shown may stand between, in any order. A chain has to be for clients as a whole.
     """
     try:
-        leaf, *between = [_link(certificate) for certificate in shown]
-        anchors = [_link(certificate) for certificate in authorities]
+        leaf, *between = [_parse_certificate(certificate) for certificate in shown]
+        anchors = [_parse_certificate(certificate) for certificate in authorities]
     except ValueError:
         return []  # a part of one cannot be read
     if not leaf.is_understood:
         return []
-    chains = [[leaf]] if leaf.certificate in authorities else _Search(anchors, between).above([leaf])
-    return [_span(chain) for chain in chains if all(link.is_for_clients for link in chain)]
+    chains = [[leaf]] if leaf.certificate in authorities else _ChainSearch(anchors, between).extend([leaf])
+    return [_intersect_validity(chain) for chain in chains if all(link.is_for_clients for link in chain)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
+class _ChainCertificate:
     """A certificate and what counts of it. path_length: None for any."""
 
     certificate: x509.Certificate
@@ -66,7 +66,7 @@ class _Link:
     is_for_clients: bool
     is_understood: bool
 
-    def may_follow(self, chain: Sequence[_Link]) -> bool:
+    def can_issue(self, chain: Sequence[_ChainCertificate]) -> bool:
         """Whether it may have signed the last of the chain, by all but the signature."""
         if chain[-1].certificate.issuer != self.certificate.subject:
             return False
@@ -78,22 +78,22 @@ class _Link:
         return limits is None or all(name_constraints.are_within(link.names, limits) for link in chain)
 
 
-class _Search:
-    def __init__(self, anchors: Sequence[_Link], between: Sequence[_Link]) -> None:
+class _ChainSearch:
+    def __init__(self, anchors: Sequence[_ChainCertificate], between: Sequence[_ChainCertificate]) -> None:
         self._anchors = anchors
         self._between = [link for link in between if link.is_authority]
         self._checks = 0
 
-    def above(self, chain: list[_Link]) -> Iterator[list[_Link]]:
+    def extend(self, chain: list[_ChainCertificate]) -> Iterator[list[_ChainCertificate]]:
         """All chains that go on from this one to an authority."""
         for parent in self._anchors:
-            if parent.may_follow(chain) and self._signed(chain[-1], parent):
+            if parent.can_issue(chain) and self._is_signed_by(chain[-1], parent):
                 yield [*chain, parent]
         for parent in self._between:
-            if parent.may_follow(chain) and self._signed(chain[-1], parent):
-                yield from self.above([*chain, parent])
+            if parent.can_issue(chain) and self._is_signed_by(chain[-1], parent):
+                yield from self.extend([*chain, parent])
 
-    def _signed(self, child: _Link, parent: _Link) -> bool:
+    def _is_signed_by(self, child: _ChainCertificate, parent: _ChainCertificate) -> bool:
         self._checks += 1
         if self._checks > _CHECKS:
             return False
@@ -106,19 +106,19 @@ class _Search:
         return True
 
 
-def _link(certificate: x509.Certificate) -> _Link:
+def _parse_certificate(certificate: x509.Certificate) -> _ChainCertificate:
     """Raises ValueError: an extension is broken, or there twice."""
     extensions = certificate.extensions
-    alternative = _extension(extensions, x509.SubjectAlternativeName)
+    alternative = _find_extension(extensions, x509.SubjectAlternativeName)
     names = tuple(alternative or ())
-    basic = _extension(extensions, x509.BasicConstraints)
-    usage = _extension(extensions, x509.KeyUsage)
-    constraints = _extension(extensions, x509.NameConstraints)
+    basic = _find_extension(extensions, x509.BasicConstraints)
+    usage = _find_extension(extensions, x509.KeyUsage)
+    constraints = _find_extension(extensions, x509.NameConstraints)
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     is_authority = basic is not None and basic.ca
     # Certificates of old could not say whether they are an authority's.
     may_be = certificate.version is x509.Version.v1 if basic is None else basic.ca
-    return _Link(
+    return _ChainCertificate(
         certificate=certificate,
         identity=(certificate.subject.public_bytes(), key, names),
         names=names,
@@ -127,31 +127,31 @@ def _link(certificate: x509.Certificate) -> _Link:
         may_sign=may_be and (usage is None or usage.key_cert_sign),
         path_length=None if basic is None else basic.path_length,
         is_for_clients=_is_for_clients(extensions),
-        is_understood=all(_is_understood(extension) for extension in extensions if extension.critical),
+        is_understood=all(_is_supported(extension) for extension in extensions if extension.critical),
     )
 
 
-def _extension(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
+def _find_extension(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
     try:
         return extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
 
-def _is_understood(extension: x509.Extension[x509.ExtensionType]) -> bool:
+def _is_supported(extension: x509.Extension[x509.ExtensionType]) -> bool:
     if isinstance(extension.value, x509.NameConstraints):
-        return name_constraints.judged_fully(extension.value)
+        return name_constraints.are_supported(extension.value)
     return extension.oid in _UNDERSTOOD
 
 
 def _is_for_clients(extensions: x509.Extensions) -> bool:
-    usage = _extension(extensions, x509.ExtendedKeyUsage)
+    usage = _find_extension(extensions, x509.ExtendedKeyUsage)
     if usage is None:
         return True
     return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage
 
 
-def _span(chain: Sequence[_Link]) -> Span:
+def _intersect_validity(chain: Sequence[_ChainCertificate]) -> Span:
     return (
         max(link.certificate.not_valid_before_utc for link in chain),
         min(link.certificate.not_valid_after_utc for link in chain),

@@ -58,7 +58,7 @@ def load(options: Namespace) -> JsonObject:
     if options.oidc_given and path:
         raise ConfigError("authentication-config file and oidc-* flags are mutually exclusive")
     if not path:
-        document = oidc_flags.document(options) if options.oidc_given else {}
+        document = oidc_flags.build_document(options) if options.oidc_given else {}
         told = [f"{each.field}: {each.detail}" for each in validate(document, options.service_account_issuer)]
         if told:
             raise ConfigError(f"invalid authentication configuration: {'; '.join(told)}")
@@ -73,7 +73,7 @@ def load(options: Namespace) -> JsonObject:
     return document
 
 
-def anonymous(options: Namespace, document: JsonObject) -> Callable[[RequestInfo], bool]:
+def build_anonymous_rule(options: Namespace, document: JsonObject) -> Callable[[RequestInfo], bool]:
     """Whether a request without credentials is one of system:anonymous."""
     if "AlwaysAllow" in options.authorization_mode:
         # As upstream: nobody may do everything namelessly.
@@ -100,9 +100,9 @@ def validate(document: JsonObject, own_issuers: Sequence[str]) -> Iterable[Field
     for index, entry in enumerate(issuers):
         at = f"jwt[{index}]"
         issuer = entry.get("issuer") or {}
-        yield from _issuer(issuer, f"{at}.issuer", own_issuers)
-        yield from _claim_rules(entry.get("claimValidationRules") or [], f"{at}.claimValidationRules")
-        yield from _mappings(entry.get("claimMappings") or {}, f"{at}.claimMappings")
+        yield from _check_issuer(issuer, f"{at}.issuer", own_issuers)
+        yield from _check_claim_rules(entry.get("claimValidationRules") or [], f"{at}.claimValidationRules")
+        yield from _check_mappings(entry.get("claimMappings") or {}, f"{at}.claimMappings")
         for number, rule in enumerate(entry.get("userValidationRules") or []):
             yield field.forbidden(f"{at}.userValidationRules[{number}].expression", _NO_CEL + "s")
             del rule
@@ -117,7 +117,7 @@ def validate(document: JsonObject, own_issuers: Sequence[str]) -> Iterable[Field
         yield field.invalid("anonymous.conditions", config["conditions"], text)
 
 
-def _issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[FieldError]:
+def _check_issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[FieldError]:
     url, discovery = issuer.get("url") or "", issuer.get("discoveryURL") or ""
     if not url:
         yield field.required(f"{at}.url")
@@ -125,11 +125,11 @@ def _issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[FieldEr
         if url in own:
             text = f"URL must not overlap with disallowed issuers: [{' '.join(sorted(own))}]"
             yield field.invalid(f"{at}.url", url, text)
-        yield from _url(url, f"{at}.url")
+        yield from _check_url(url, f"{at}.url")
     if discovery:
         if discovery.rstrip("/") == url.rstrip("/"):
             yield field.invalid(f"{at}.discoveryURL", discovery, "discoveryURL must be different from URL")
-        yield from _url(discovery, f"{at}.discoveryURL")
+        yield from _check_url(discovery, f"{at}.discoveryURL")
     audiences, policy = issuer.get("audiences") or [], issuer.get("audienceMatchPolicy") or ""
     if not audiences:
         yield field.required(f"{at}.audiences", f"at least one {at}.audiences is required")
@@ -151,7 +151,7 @@ def _issuer(issuer: JsonObject, at: str, own: Sequence[str]) -> Iterable[FieldEr
         yield field.forbidden(f"{at}.egressSelectorType", "egress selectors are not supported by this server")
 
 
-def _url(text: str, at: str) -> Iterable[FieldError]:
+def _check_url(text: str, at: str) -> Iterable[FieldError]:
     try:
         url = urlsplit(text)
     except ValueError as error:
@@ -176,7 +176,7 @@ def _is_pem(text: str) -> bool:
         return False
 
 
-def _claim_rules(rules: Sequence[JsonObject], at: str) -> Iterable[FieldError]:
+def _check_claim_rules(rules: Sequence[JsonObject], at: str) -> Iterable[FieldError]:
     seen: set[str] = set()
     for index, rule in enumerate(rules):
         place, claim = f"{at}[{index}]", rule.get("claim") or ""
@@ -194,7 +194,7 @@ def _claim_rules(rules: Sequence[JsonObject], at: str) -> Iterable[FieldError]:
             seen.add(claim)
 
 
-def _mappings(mappings: JsonObject, at: str) -> Iterable[FieldError]:
+def _check_mappings(mappings: JsonObject, at: str) -> Iterable[FieldError]:
     for name in ("username", "groups"):
         mapping = mappings.get(name) or {}
         if mapping.get("expression"):

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from kprov.kube.apiserver.authn.id_tokens import issuer_of
+from kprov.kube.apiserver.authn.id_tokens import find_issuer
 from kprov.kube.apiserver.authn.key_sets import KeySet
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
 from kprov.kube.machinery.json_object import JsonObject
@@ -40,26 +40,26 @@ class DistributedClaims:
             place = claims["_claim_sources"][source]
             if not place.get("endpoint"):
                 return claims
-            found = await self._resolved(place["endpoint"], place.get("access_token") or "")
+            found = await self._fetch_claim(place["endpoint"], place.get("access_token") or "")
         except RefusedTokenError as error:
-            raise self._refused(f"verify distributed claim token: {error.text}") from None
+            raise self._refused_error(f"verify distributed claim token: {error.text}") from None
         except (OSError, ValueError, AttributeError) as error:
-            raise self._refused(str(error)) from None
+            raise self._refused_error(str(error)) from None
         return claims | {self._claim: found}
 
-    def _refused(self, text: str) -> RefusedTokenError:
+    def _refused_error(self, text: str) -> RefusedTokenError:
         return RefusedTokenError(f"oidc: could not expand distributed claims: {text}")
 
-    async def _resolved(self, endpoint: str, access: str) -> Any:
+    async def _fetch_claim(self, endpoint: str, access: str) -> Any:
         asker = KeySet(endpoint, self._context)
         try:
             body, _ = await asker.fetch(endpoint, access)
         except OSError as error:
             raise OSError(f'while getting distributed claim "{self._claim}": {error}') from None
         token = body.decode()
-        issuer = issuer_of(token)
+        issuer = find_issuer(token)
         keys = self._issuers.setdefault(issuer, KeySet(issuer, self._context))
-        if not await keys.find():
+        if not await keys.discover():
             text = f'verifier not initialized for issuer: "{issuer}"'
             raise ValueError(f"verifying untrusted issuer {issuer} failed: {text}")
         found = await self._verify(token, keys)

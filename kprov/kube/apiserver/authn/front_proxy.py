@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from kprov.kube.apiserver.authn.certificates import SAID, Shown, following
+from kprov.kube.apiserver.authn.certificates import SAID, Shown, follow_file
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery import status
 
@@ -16,7 +16,7 @@ class FrontProxyAuthenticator:
     """Flags --requestheader-*: which authority, which names, which headers."""
 
     def __init__(self, options: Namespace) -> None:
-        self._proxies = following(options.requestheader_client_ca_file)
+        self._proxies = follow_file(options.requestheader_client_ca_file)
         self._names = frozenset(options.requestheader_allowed_names)
         self._user_headers = options.requestheader_username_headers
         self._uid_headers = options.requestheader_uid_headers
@@ -29,7 +29,7 @@ class FrontProxyAuthenticator:
 
     def trusts(self, shown: Shown) -> bool:
         """Whether the certificate is of the front proxies' authority, for clients and in force."""
-        return not self._proxies.is_wrong(shown)
+        return not self._proxies.is_rejected(shown)
 
     def authenticate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
         """The user that the proxy names; None when the certificate is not a proxy's or no user is named."""
@@ -41,7 +41,7 @@ class FrontProxyAuthenticator:
             return None
         if self._names and proxy.name not in self._names:
             raise status.unauthorized()
-        groups = [value for header in self._group_headers for value in _all(headers, header)]
+        groups = [value for header in self._group_headers for value in _list_values(headers, header)]
         if SAID.isdisjoint(groups) and name != "system:anonymous":
             groups.append("system:authenticated")
         extra: dict[str, tuple[str, ...]] = {}
@@ -54,7 +54,7 @@ class FrontProxyAuthenticator:
         return UserInfo(name=name, groups=tuple(groups), uid=uid, extra=extra)
 
 
-def _all(headers: Mapping[str, str], name: str) -> list[str]:
+def _list_values(headers: Mapping[str, str], name: str) -> list[str]:
     """All values of a header; plain mappings have one."""
     many: Any = headers
     return (

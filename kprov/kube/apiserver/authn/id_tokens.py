@@ -52,25 +52,25 @@ def parse(token: str) -> Jwt:
     parts = token.split(".")
     if len(parts) != _PARTS:
         raise ValueError("malformed token")
-    header, claims, signature = (_decoded(part) for part in parts)
+    header, claims, signature = (_decode(part) for part in parts)
     documents = orjson.loads(header), orjson.loads(claims)
     if not all(isinstance(each, dict) for each in documents):
         raise ValueError("malformed token")
     return Jwt(*documents, token.rpartition(".")[0].encode(), signature)
 
 
-def issuer_of(token: str) -> str:
+def find_issuer(token: str) -> str:
     """The unverified issuer of a JWT; "" for what is none."""
     parts = token.split(".")
     try:
-        claims = orjson.loads(_decoded(parts[1])) if len(parts) == _PARTS else {}
+        claims = orjson.loads(_decode(parts[1])) if len(parts) == _PARTS else {}
     except ValueError:
         return ""
     issuer = claims.get("iss") if isinstance(claims, dict) else ""
     return _SHORT.get(issuer, issuer) if isinstance(issuer, str) else ""
 
 
-def _decoded(part: str) -> bytes:
+def _decode(part: str) -> bytes:
     if "=" in part:
         raise ValueError("a part with padding")
     try:
@@ -79,13 +79,16 @@ def _decoded(part: str) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def check(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
+def check_claims(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
     """What holds for every token whose signature does: types, sources of claims, issuer, audience, times."""
-    given, times = _audiences(claims), {name: _seconds(claims, name) for name in ("exp", "iat", "nbf")}
+    given, times = (
+        _read_audiences(claims),
+        {name: _read_seconds(claims, name) for name in ("exp", "iat", "nbf")},
+    )
     for name in ("iss", "sub", "nonce", "at_hash"):
-        _unmarshalled(name, claims.get(name), str)
-    names = _unmarshalled("_claim_names", claims.get("_claim_names"), dict)
-    sources = _unmarshalled("_claim_sources", claims.get("_claim_sources"), dict)
+        _check_type(name, claims.get(name), str)
+    names = _check_type("_claim_names", claims.get("_claim_names"), dict)
+    sources = _check_type("_claim_sources", claims.get("_claim_sources"), dict)
     for source in names.values():
         if not source:
             raise RefusedTokenError("oidc: verify token: oidc: failed to obtain source from claim name")
@@ -106,58 +109,64 @@ def check(claims: JsonObject, issuer: str, audiences: Sequence[str]) -> None:
 def _check_times(end: int | None, begin: int | None) -> None:
     now = time.time()
     if end is None or end < now:
-        shown = _shown(end) if end is not None else "0001-01-01 00:00:00 +0000 UTC"
+        shown = _format_time(end) if end is not None else "0001-01-01 00:00:00 +0000 UTC"
         raise RefusedTokenError(f"oidc: verify token: oidc: token is expired (Token Expiry: {shown})")
     if begin is not None and now + _LEEWAY_SECONDS < begin:
-        text = f"current time {_shown(now)} before the nbf (not before) time: {_shown(begin)}"
+        text = f"current time {_format_time(now)} before the nbf (not before) time: {_format_time(begin)}"
         raise RefusedTokenError(f"oidc: verify token: oidc: {text}")
 
 
-def _shown(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S +0000 UTC")
 
 
-def _audiences(claims: JsonObject) -> list[str]:
+def _read_audiences(claims: JsonObject) -> list[str]:
     value = claims.get("aud")
     if isinstance(value, str) or ("aud" in claims and value is None):
         return [value or ""]
     if value is not None and not isinstance(value, list):
-        raise _misread(f"json: cannot unmarshal {kind_of(value)} into Go value of type []string")
+        raise _decoding_error(
+            f"json: cannot unmarshal {name_json_type(value)} into Go value of type []string"
+        )
     for index, each in enumerate(value or ()):
         if each is not None and not isinstance(each, str):
-            raise _misread(f"json: cannot unmarshal {kind_of(each)} into .{index} of type string")
+            raise _decoding_error(
+                f"json: cannot unmarshal {name_json_type(each)} into .{index} of type string"
+            )
     return [each or "" for each in value or ()]
 
 
-def _seconds(claims: JsonObject, name: str) -> int | None:
+def _read_seconds(claims: JsonObject, name: str) -> int | None:
     value = claims.get(name)
     if value is None:
         if name in claims and name != "nbf":
-            raise _misread('strconv.ParseFloat: parsing "": invalid syntax')
+            raise _decoding_error('strconv.ParseFloat: parsing "": invalid syntax')
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _misread(f"json: cannot unmarshal {kind_of(value)} into Go value of type json.Number")
+        raise _decoding_error(
+            f"json: cannot unmarshal {name_json_type(value)} into Go value of type json.Number"
+        )
     try:
         return int(float(value)) if not isinstance(value, int) else value
     except (ValueError, OverflowError):
         text = f"json: cannot unmarshal string {orjson.dumps(value).decode()} into Go value of type"
-        raise _misread(f"{text} json.Number: invalid syntax") from None
+        raise _decoding_error(f"{text} json.Number: invalid syntax") from None
 
 
-def _unmarshalled(name: str, value: Any, kind: type) -> Any:
+def _check_type(name: str, value: Any, kind: type) -> Any:
     if value is None:
         return kind()
     if not isinstance(value, kind):
-        text = f"json: cannot unmarshal {kind_of(value)} into Go struct field idToken.{name} of type"
-        raise _misread(f"{text} {'string' if kind is str else 'map'}")
+        text = f"json: cannot unmarshal {name_json_type(value)} into Go struct field idToken.{name} of type"
+        raise _decoding_error(f"{text} {'string' if kind is str else 'map'}")
     return value
 
 
-def _misread(text: str) -> RefusedTokenError:
+def _decoding_error(text: str) -> RefusedTokenError:
     return RefusedTokenError(f"oidc: verify token: oidc: failed to unmarshal claims: {text}")
 
 
-def kind_of(value: Any) -> str:
+def name_json_type(value: Any) -> str:
     """JSON's type in Go's words."""
     if isinstance(value, bool):
         return "bool"
@@ -165,19 +174,19 @@ def kind_of(value: Any) -> str:
     return kinds[type(value)]
 
 
-def text_claim(claims: JsonObject, name: str) -> str:
+def read_text(claims: JsonObject, name: str) -> str:
     """A claim that has to be there and a string. ValueError tells what is wrong."""
     if name not in claims:
         raise ValueError("claim not present")
     value = claims[name]
     if value is not None and not isinstance(value, str):
-        raise ValueError(f"json: cannot unmarshal {kind_of(value)} into Go value of type string")
+        raise ValueError(f"json: cannot unmarshal {name_json_type(value)} into Go value of type string")
     return value or ""
 
 
-def texts_claim(claims: JsonObject, name: str) -> list[str]:
+def read_texts(claims: JsonObject, name: str) -> list[str]:
     """A claim that is one string or a list of them; not there is []. ValueError tells what is wrong."""
     value = claims.get(name)
     if isinstance(value, list) and all(each is None or isinstance(each, str) for each in value):
         return [each or "" for each in value]
-    return [] if value is None else [text_claim(claims, name)]
+    return [] if value is None else [read_text(claims, name)]

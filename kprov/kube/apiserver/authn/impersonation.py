@@ -33,7 +33,7 @@ _MANY: Final = 4
 _REMEMBERED: Final = 1024
 
 
-def is_asked(headers: Mapping[str, str]) -> bool:
+def has_headers(headers: Mapping[str, str]) -> bool:
     """Whether a request has any of the headers."""
     return any(name[0] in "iI" and name[:12].lower() == "impersonate-" for name in headers)
 
@@ -45,14 +45,14 @@ class Impersonator:
         self._authorizer = authorizer
         self._last: dict[tuple[str, tuple[str, ...]], str] = {}
 
-    async def act(
+    async def impersonate(
         self, user: UserInfo, headers: Mapping[str, str], info: RequestInfo
     ) -> tuple[UserInfo, str]:
         """The user that the headers ask for and the verb that allowed it ("" for the old one).
 
         Raises StatusError 403, 400; without a name in the headers it is the same user.
         """
-        wanted = _wanted(headers)
+        wanted = _read_headers(headers)
         if wanted is None:
             return user, ""
         key = user.name, user.groups
@@ -60,10 +60,10 @@ class Impersonator:
         modes = _MODES if last is None else (last, *(mode for mode in _MODES if mode != last))
         refusal: status.StatusError | None = None
         for mode in modes:
-            if not _applies(mode, wanted, user):
+            if not _mode_applies(mode, wanted, user):
                 continue
             try:
-                acting = await self._try(mode, user, wanted, info)
+                acting = await self._impersonate_in_mode(mode, user, wanted, info)
             except status.StatusError as error:
                 refusal = refusal or error
                 continue
@@ -75,7 +75,9 @@ class Impersonator:
         assert refusal is not None
         raise refusal
 
-    async def _try(self, mode: str, user: UserInfo, wanted: UserInfo, info: RequestInfo) -> UserInfo:
+    async def _impersonate_in_mode(
+        self, mode: str, user: UserInfo, wanted: UserInfo, info: RequestInfo
+    ) -> UserInfo:
         verb = f"impersonate:{mode}" if mode else "impersonate"
         asker = user
         if mode == "associated-node":
@@ -86,18 +88,18 @@ class Impersonator:
         groups = list(wanted.groups)
         if mode in {"associated-node", "arbitrary-node"}:
             name = "*" if mode == "associated-node" else wanted.name.removeprefix(_NODE)
-            await self._check(asker, _asking(verb, group, "nodes", name))
+            await self._check(asker, _build_info(verb, group, "nodes", name))
             groups = ["system:nodes"]
-        elif (account := _account(wanted.name)) is not None:
+        elif (account := _parse_account(wanted.name)) is not None:
             namespace, name = account
-            await self._check(asker, _asking(verb, group, "serviceaccounts", name, namespace=namespace))
+            await self._check(asker, _build_info(verb, group, "serviceaccounts", name, namespace=namespace))
             groups = groups or ["system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
         else:
-            await self._check(asker, _asking(verb, group, "users", wanted.name))
+            await self._check(asker, _build_info(verb, group, "users", wanted.name))
         if wanted.uid:
-            await self._check(asker, _asking(verb, _GROUP, "uids", wanted.uid))
-        await self._groups(asker, verb, group, wanted, constrained=bool(mode))
-        await self._extra(asker, verb, wanted, constrained=bool(mode))
+            await self._check(asker, _build_info(verb, _GROUP, "uids", wanted.uid))
+        await self._check_groups(asker, verb, group, wanted, constrained=bool(mode))
+        await self._check_extra(asker, verb, wanted, constrained=bool(mode))
         if wanted.name == "system:anonymous":
             if "system:unauthenticated" not in groups:
                 groups.append("system:unauthenticated")
@@ -105,46 +107,48 @@ class Impersonator:
             groups.append("system:authenticated")
         return replace(wanted, groups=tuple(groups))
 
-    async def _groups(
+    async def _check_groups(
         self, user: UserInfo, verb: str, group: str, wanted: UserInfo, *, constrained: bool
     ) -> None:
         if constrained and wanted.groups:
             if "" in wanted.groups:
                 text = "impersonating the empty string group is not allowed"
-                raise _denied(_asking(verb, group, "groups", ""), user, text)
+                raise _denied_error(_build_info(verb, group, "groups", ""), user, text)
             if "system:masters" in wanted.groups:
                 text = "impersonating the system:masters group is not allowed"
-                raise _denied(_asking(verb, group, "groups", "system:masters"), user, text)
-            if len(wanted.groups) >= _MANY and await self._may(user, _asking(verb, group, "groups", "*")):
+                raise _denied_error(_build_info(verb, group, "groups", "system:masters"), user, text)
+            if len(wanted.groups) >= _MANY and await self._is_allowed(
+                user, _build_info(verb, group, "groups", "*")
+            ):
                 return
         for name in wanted.groups:
-            await self._check(user, _asking(verb, group, "groups", name))
+            await self._check(user, _build_info(verb, group, "groups", name))
 
-    async def _extra(self, user: UserInfo, verb: str, wanted: UserInfo, *, constrained: bool) -> None:
+    async def _check_extra(self, user: UserInfo, verb: str, wanted: UserInfo, *, constrained: bool) -> None:
         if constrained and wanted.extra:
             for key, values in wanted.extra.items():
-                text = _wrong_extra(key, values)
+                text = _find_extra_problem(key, values)
                 if text:
-                    raise _denied(_asking(verb, _GROUP, "userextras", ""), user, text)
-            if sum(map(len, wanted.extra.values())) >= _MANY and await self._may(
-                user, _asking(verb, _GROUP, "userextras", "*", subresource="*")
+                    raise _denied_error(_build_info(verb, _GROUP, "userextras", ""), user, text)
+            if sum(map(len, wanted.extra.values())) >= _MANY and await self._is_allowed(
+                user, _build_info(verb, _GROUP, "userextras", "*", subresource="*")
             ):
                 return
         for key, values in wanted.extra.items():
             for value in values:
-                await self._check(user, _asking(verb, _GROUP, "userextras", value, subresource=key))
+                await self._check(user, _build_info(verb, _GROUP, "userextras", value, subresource=key))
 
-    async def _may(self, user: UserInfo, info: RequestInfo) -> bool:
+    async def _is_allowed(self, user: UserInfo, info: RequestInfo) -> bool:
         decision, _ = await self._authorizer.authorize(user, info)
         return decision is Decision.ALLOW
 
     async def _check(self, user: UserInfo, info: RequestInfo) -> None:
         decision, reason = await self._authorizer.authorize(user, info)
         if decision is not Decision.ALLOW:
-            raise _denied(info, user, reason)
+            raise _denied_error(info, user, reason)
 
 
-def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
+def _read_headers(headers: Mapping[str, str]) -> UserInfo | None:
     """The user as the headers tell it. Raises StatusError 400 for parts of a user without a name."""
     extra: dict[str, tuple[str, ...]] = {}
     for header, value in headers.items():
@@ -154,23 +158,23 @@ def _wanted(headers: Mapping[str, str]) -> UserInfo | None:
             extra[key] = (*extra.get(key, ()), replace_invalid_utf8(value))
     wanted = UserInfo(
         name=replace_invalid_utf8(headers.get("Impersonate-User", "")),
-        groups=tuple(replace_invalid_utf8(group) for group in _all(headers, "Impersonate-Group")),
+        groups=tuple(replace_invalid_utf8(group) for group in _list_values(headers, "Impersonate-Group")),
         uid=replace_invalid_utf8(headers.get("Impersonate-Uid", "")),
         extra=extra,
     )
     if wanted.name:
         return wanted
     if wanted.uid or wanted.groups or wanted.extra:
-        raise status.bad_request(f"requested {_in_go(wanted)} without impersonating a user name")
+        raise status.bad_request(f"requested {_format_go(wanted)} without impersonating a user name")
     return None
 
 
-def _applies(mode: str, wanted: UserInfo, user: UserInfo) -> bool:
+def _mode_applies(mode: str, wanted: UserInfo, user: UserInfo) -> bool:
     """Whether a mode is for that kind of user."""
     if mode == _LEGACY:
         return True
     is_node = wanted.name.startswith(_NODE) and not names.is_dns1123_subdomain(wanted.name[len(_NODE) :])
-    is_account = _account(wanted.name) is not None
+    is_account = _parse_account(wanted.name) is not None
     if mode == "user-info":
         return not is_node and not is_account
     if wanted.uid or wanted.groups or wanted.extra:
@@ -180,10 +184,10 @@ def _applies(mode: str, wanted: UserInfo, user: UserInfo) -> bool:
     if mode == "arbitrary-node":
         return is_node
     own = user.extra.get(_NODE_NAME, ())
-    return is_node and _account(user.name) is not None and own == (wanted.name[len(_NODE) :],)
+    return is_node and _parse_account(user.name) is not None and own == (wanted.name[len(_NODE) :],)
 
 
-def _account(name: str) -> tuple[str, str] | None:
+def _parse_account(name: str) -> tuple[str, str] | None:
     parts = name.removeprefix(PREFIX).split(":")
     if not name.startswith(PREFIX) or len(parts) != 2:
         return None
@@ -193,7 +197,7 @@ def _account(name: str) -> tuple[str, str] | None:
     return namespace, account
 
 
-def _wrong_extra(key: str, values: tuple[str, ...]) -> str:
+def _find_extra_problem(key: str, values: tuple[str, ...]) -> str:
     if not key:
         return "impersonating the empty string key in extra is not allowed"
     domain, slash, path = key.partition("/")
@@ -205,7 +209,7 @@ def _wrong_extra(key: str, values: tuple[str, ...]) -> str:
     return ""
 
 
-def _asking(
+def _build_info(
     verb: str, group: str, resource: str, name: str, *, namespace: str = "", subresource: str = ""
 ) -> RequestInfo:
     return RequestInfo(
@@ -214,11 +218,11 @@ def _asking(
     )  # fmt: skip
 
 
-def _denied(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
+def _denied_error(info: RequestInfo, user: UserInfo, reason: str) -> status.StatusError:
     return forbidden_error(info, user.name, reason)
 
 
-def _in_go(user: UserInfo) -> str:
+def _format_go(user: UserInfo) -> str:
     """As Go prints the struct, which is in upstream's message."""
 
     def listed(values: tuple[str, ...]) -> str:
@@ -233,7 +237,7 @@ def _in_go(user: UserInfo) -> str:
     )
 
 
-def _all(headers: Mapping[str, str], name: str) -> list[str]:
+def _list_values(headers: Mapping[str, str], name: str) -> list[str]:
     many: Any = headers
     return (
         list(many.getall(name, [])) if hasattr(many, "getall") else [headers[name]] if name in headers else []

@@ -41,7 +41,7 @@ class Issuer:
             rule["claim"]: rule.get("requiredValue") or "" for rule in entry.get("claimValidationRules") or ()
         }
         claim = self._groups.get("claim") or ""
-        self._elsewhere = DistributedClaims(claim, self._verified, context) if claim else None
+        self._elsewhere = DistributedClaims(claim, self._verify, context) if claim else None
         self._known: OrderedDict[str, tuple[UserInfo, float, int]] = OrderedDict()
 
     async def authenticate(self, token: str) -> UserInfo:
@@ -49,18 +49,18 @@ class Issuer:
         known = self._known.get(token)
         if known is not None and time.time() < known[1] and known[2] == self.keys.changes:
             return known[0]
-        if not await self.keys.find():
+        if not await self.keys.discover():
             raise RefusedTokenError("oidc: authenticator not initialized")
-        claims = await self._verified(token, self.keys)
+        claims = await self._verify(token, self.keys)
         if self._elsewhere is not None:
             claims = await self._elsewhere.expand(claims)
-        user = self.user(claims)
+        user = self.build_user(claims)
         self._known[token] = user, float(claims["exp"]), self.keys.changes
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return user
 
-    async def _verified(self, token: str, keys: KeySet) -> JsonObject:
+    async def _verify(self, token: str, keys: KeySet) -> JsonObject:
         """The claims of a token that holds by its issuer's keys."""
         try:
             parsed = id_tokens.parse(token)
@@ -71,19 +71,19 @@ class Issuer:
             text = f'unsupported algorithm, expected [{known}] got "{parsed.algorithm}"'
             raise RefusedTokenError(f"oidc: verify token: oidc: id token signed with {text}")
         await keys.verify(parsed)
-        id_tokens.check(parsed.claims, keys.url, self._audiences)
+        id_tokens.check_claims(parsed.claims, keys.url, self._audiences)
         return parsed.claims
 
-    def user(self, claims: JsonObject) -> UserInfo:
+    def build_user(self, claims: JsonObject) -> UserInfo:
         """By the claim mappings. Raises RefusedTokenError: a claim is missing or of another type."""
-        name = self._name(claims)
+        name = self._read_name(claims)
         prefix = self._groups.get("prefix") or ""
         try:
-            named = id_tokens.texts_claim(claims, self._groups.get("claim", ""))
+            named = id_tokens.read_texts(claims, self._groups.get("claim", ""))
         except ValueError as error:
             raise RefusedTokenError(f'oidc: parse groups claim "{self._groups["claim"]}": {error}') from None
         try:
-            uid = id_tokens.text_claim(claims, self._uid) if self._uid else ""
+            uid = id_tokens.read_text(claims, self._uid) if self._uid else ""
         except ValueError as error:
             raise RefusedTokenError(f'oidc: parse uid claim "{self._uid}": {error}') from None
         self._check_required(claims)
@@ -99,16 +99,16 @@ class Issuer:
             extra=extra if number and isinstance(number, str) else {},
         )
 
-    def _name(self, claims: JsonObject) -> str:
+    def _read_name(self, claims: JsonObject) -> str:
         claim = self._username["claim"]
         try:
-            name = id_tokens.text_claim(claims, claim)
+            name = id_tokens.read_text(claims, claim)
         except ValueError as error:
             raise RefusedTokenError(f'oidc: parse username claims "{claim}": {error}') from None
         if claim == "email" and "email_verified" in claims:
             verified = claims["email_verified"]
             if verified is not None and not isinstance(verified, bool):
-                kind = id_tokens.kind_of(verified)
+                kind = id_tokens.name_json_type(verified)
                 text = f"json: cannot unmarshal {kind} into Go value of type bool"
                 raise RefusedTokenError(f"oidc: parse 'email_verified' claim: {text}")
             if not verified:
@@ -120,7 +120,7 @@ class Issuer:
             if claim not in claims:
                 raise RefusedTokenError(f"oidc: required claim {claim} not present in ID token")
             try:
-                value = id_tokens.text_claim(claims, claim)
+                value = id_tokens.read_text(claims, claim)
             except ValueError as error:
                 raise RefusedTokenError(f"oidc: parse claim {claim}: {error}") from None
             if value != wanted:

@@ -51,7 +51,7 @@ class KeySet:
         self._keys: list[tuple[str, Any]] = []
         self._fresh_until = float("-inf")
 
-    async def find(self) -> bool:
+    async def discover(self) -> bool:
         """Whether the discovery document has been read; one that fails is tried again after ten seconds."""
         async with self._finding:
             if self._uri or time.monotonic() - self._tried_at < _AGAIN_SECONDS:
@@ -69,30 +69,30 @@ class KeySet:
 
     async def verify(self, token: Jwt) -> None:
         """Raises RefusedTokenError when none of the issuer's keys has signed it."""
-        if self._signed(token):
+        if self._has_signed(token):
             return
         if time.time() + _DELTA_SECONDS <= self._fresh_until:
             raise RefusedTokenError(f"oidc: verify token: {_UNVERIFIED}")
         if self._reading is None:
-            self._reading = asyncio.get_running_loop().create_task(self._read())
+            self._reading = asyncio.get_running_loop().create_task(self._read_keys())
         problem = await asyncio.shield(self._reading)
         if problem:
             text = f"failed to verify signature: fetching keys {problem}"
             raise RefusedTokenError(f"oidc: verify token: {text}")
-        if not self._signed(token):
+        if not self._has_signed(token):
             raise RefusedTokenError(f"oidc: verify token: {_UNVERIFIED}")
 
-    def _signed(self, token: Jwt) -> bool:
+    def _has_signed(self, token: Jwt) -> bool:
         return "crit" not in token.header and any(
             _has_signed(key, token) for name, key in self._keys if token.key_id in {"", name}
         )
 
-    async def _read(self) -> str:
+    async def _read_keys(self) -> str:
         """Take the keys that there are now; gives what went wrong."""
         try:
             document, until = await self.fetch(self._uri)
             listed = orjson.loads(document).get("keys") or []
-            keys = [(str(each.get("kid") or ""), _key(each)) for each in listed]
+            keys = [(str(each.get("kid") or ""), _parse_key(each)) for each in listed]
         except OSError as error:
             return f"oidc: get keys failed{error}"
         except (ValueError, AttributeError, TypeError, jwt.PyJWTError) as error:
@@ -121,14 +121,14 @@ class KeySet:
                 if answer.status != 200:
                     shown = body.decode(errors="replace")
                     raise OSError(f": {answer.status} {answer.reason} {shown}")
-                return body, _end(answer)
+                return body, _find_expiry(answer)
         except (aiohttp.ClientError, TimeoutError) as error:
             # Of a connection that cannot be made, aiohttp tells the TLS context's place in memory, too.
             problem = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
             raise OSError(f' Get "{url}": {problem}') from None
 
 
-def _key(document: JsonObject) -> Any:
+def _parse_key(document: JsonObject) -> Any:
     """Upstream takes a key for each algorithm of its type, and for signatures whatever its use."""
     kept = {name: value for name, value in document.items() if name not in {"alg", "use", "key_ops"}}
     return jwt.PyJWK.from_dict(kept).key
@@ -142,7 +142,7 @@ def _has_signed(key: Any, token: Jwt) -> bool:
     return bool(algorithm.verify(token.signed, key, token.signature))
 
 
-def _end(answer: aiohttp.ClientResponse) -> float:
+def _find_expiry(answer: aiohttp.ClientResponse) -> float:
     told = dict(
         part.strip().lower().partition("=")[::2]
         for part in answer.headers.get("Cache-Control", "").split(",")

@@ -15,7 +15,7 @@ from typing import Final
 
 from kprov.kube.apiserver.authn import token_objects
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
-from kprov.kube.apiserver.authn.token_objects import Need, deletion
+from kprov.kube.apiserver.authn.token_objects import Dependency, find_deletion_time
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks
@@ -44,25 +44,25 @@ class LegacyTokens:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    async def account(
-        self, claims: JsonObject, token: str, needs: list[Need], remarks: Remarks
+    async def find_account(
+        self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
     ) -> tuple[str, str, str]:
         """Namespace, name and uid of the account whose token it is. Raises RefusedTokenError."""
-        namespace, secret_name, name, uid = _parts(claims)
+        namespace, secret_name, name, uid = _read_reference(claims)
         secret = await self._find("secrets", namespace, secret_name, needs)
-        if secret is None or deletion(secret):
+        if secret is None or find_deletion_time(secret):
             raise RefusedTokenError(_GONE)
-        if not hmac.compare_digest(_held(secret), token.encode()):
+        if not hmac.compare_digest(_read_token(secret), token.encode()):
             raise RefusedTokenError("Token does not match server's copy")
         account = await self._find("serviceaccounts", namespace, name, needs, uid)
         if account is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')
-        if deletion(account):
+        if find_deletion_time(account):
             raise RefusedTokenError(f"ServiceAccount {namespace}/{name} has been deleted")
         if account["metadata"]["uid"] != uid:
             there = account["metadata"]["uid"]
             raise RefusedTokenError(f"ServiceAccount UID ({there}) does not match claim ({uid})")
-        await self._tell_use(secret)
+        await self._record_use(secret)
         if (secret["metadata"].get("labels") or {}).get(_INVALID_SINCE):
             raise RefusedTokenError(
                 f"the token in secret {namespace}/{secret_name} for service account {namespace}/{name} has "
@@ -78,12 +78,12 @@ class LegacyTokens:
         return namespace, name, uid
 
     async def _find(
-        self, plural: str, namespace: str, name: str, needs: list[Need], uid: str = ""
+        self, plural: str, namespace: str, name: str, needs: list[Dependency], uid: str = ""
     ) -> JsonObject | None:
         reference = {"name": name, "uid": uid}
-        return await token_objects.find(self._registry, plural, namespace, reference, needs)
+        return await token_objects.find_object(self._registry, plural, namespace, reference, needs)
 
-    async def _tell_use(self, secret: JsonObject) -> None:
+    async def _record_use(self, secret: JsonObject) -> None:
         """Once a day; who asks is not kept waiting for a label that could not be written."""
         meta, now = secret["metadata"], datetime.now(UTC)
         # Another server's clock may have it tomorrow already.
@@ -111,7 +111,7 @@ class LegacyTokens:
             log.warning("the use of %s/%s could not be told: %s", meta["namespace"], meta["name"], error)
 
 
-def _parts(claims: JsonObject) -> tuple[str, str, str, str]:
+def _read_reference(claims: JsonObject) -> tuple[str, str, str, str]:
     """Namespace, secret, account and its uid. Raises RefusedTokenError."""
     subject = claims.get("sub") or ""
     if not subject:
@@ -135,7 +135,7 @@ def _parts(claims: JsonObject) -> tuple[str, str, str, str]:
     return namespace, secret, account, uid
 
 
-def _held(secret: JsonObject) -> bytes:
+def _read_token(secret: JsonObject) -> bytes:
     try:
         return b64decode((secret.get("data") or {}).get("token", ""))
     except binascii.Error:

@@ -17,7 +17,7 @@ from cryptography import x509
 _KINDS: Final = (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier, x509.IPAddress)
 
 
-def judged_fully(constraints: x509.NameConstraints) -> bool:
+def are_supported(constraints: x509.NameConstraints) -> bool:
     """Whether all its names are of kinds that can be judged."""
     names = [*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())]
     return all(isinstance(name, _KINDS) for name in names)
@@ -33,7 +33,7 @@ def _is_within(name: x509.GeneralName, constraints: x509.NameConstraints) -> boo
     permitted = [one for one in constraints.permitted_subtrees or () if type(one) is type(name)]
     if not excluded and not permitted:
         return True
-    if isinstance(name, x509.UniformResourceIdentifier) and not _host(name.value):
+    if isinstance(name, x509.UniformResourceIdentifier) and not _find_host(name.value):
         return False
     if any(_matches(name, one.value) for one in excluded):
         return False
@@ -51,12 +51,12 @@ def _matches(name: x509.GeneralName, constraint: Any) -> bool:
             wanted, _, of = constraint.rpartition("@")
             return bool(local == wanted and domain.lower() == of.lower())
         case x509.UniformResourceIdentifier():
-            return _is_below(_host(name.value), constraint)
+            return _is_below(_find_host(name.value), constraint)
         case _:
             return _is_below(str(name.value), constraint)
 
 
-def _host(uri: str) -> str:
+def _find_host(uri: str) -> str:
     """A URI's host by name; "" when it has none, or an address."""
     host = ""
     with suppress(ValueError):

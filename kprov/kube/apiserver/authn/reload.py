@@ -47,9 +47,9 @@ class Reloader:
         """Until cancelled."""
         while True:
             await asyncio.sleep(seconds)
-            await self.look()
+            await self.reload()
 
-    async def look(self) -> None:
+    async def reload(self) -> None:
         """Once. Issuers are taken all or none, and only when each has been reached."""
         try:
             digest = hashlib.sha256(self._path.read_bytes()).digest()
@@ -72,7 +72,7 @@ class Reloader:
             return
         issuers = [Issuer(entry) for entry in document.get("jwt") or ()]
         for issuer in issuers:
-            if not await issuer.keys.find():
+            if not await issuer.keys.discover():
                 log.warning("the authentication configuration waits for the issuer %s", issuer.url)
                 _RELOADS.labels("failure").inc()
                 return

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from kprov.kube.apiserver.authn import token_claims
 from kprov.kube.apiserver.authn.legacy_tokens import ISSUER, LegacyTokens
 from kprov.kube.apiserver.authn.token_claims import LEEWAY_SECONDS, RefusedTokenError
-from kprov.kube.apiserver.authn.token_objects import Need, find, has_ended
+from kprov.kube.apiserver.authn.token_objects import Dependency, find_object, has_ended
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import Remarks, UserInfo
 from kprov.kube.machinery import status
@@ -41,13 +41,13 @@ _STALE_SECONDS: Final = 10.0
 _INVALIDATED: Final = "service account token has been invalidated"
 
 
-def key_id(key: PublicKey) -> str:
+def compute_key_id(key: PublicKey) -> str:
     """The key's name in JWT headers and the JWKS: the SHA-256 of its DER form, as upstream has it."""
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
 
 
-def algorithm_of(key: PublicKey) -> str:
+def find_algorithm(key: PublicKey) -> str:
     """RS256 for RSA, by the curve for elliptic keys."""
     if isinstance(key, rsa.RSAPublicKey):
         return "RS256"
@@ -71,13 +71,13 @@ class TokenSigner:
         """A token of these claims, ours as issuer."""
         public = self.public_key
         # Upstream's tokens do not say that they are JWTs.
-        headers = {"kid": key_id(public), "typ": ""}
+        headers = {"kid": compute_key_id(public), "typ": ""}
         return jwt.encode(
-            claims | {"iss": self._issuer}, self._key, algorithm=algorithm_of(public), headers=headers
+            claims | {"iss": self._issuer}, self._key, algorithm=find_algorithm(public), headers=headers
         )
 
 
-def bound_claims(
+def build_claims(
     account: JsonObject,
     *,
     audiences: list[str],
@@ -112,22 +112,24 @@ def bound_claims(
     }
 
 
-def _quoted(values: list[str]) -> str:
+def _quote(values: list[str]) -> str:
     return f"[{' '.join(status.quoted(value) for value in values)}]"
 
 
-class _Hit:
+class _VerifiedToken:
     """A checked token. It holds while the very entries are in the cache that it was checked against."""
 
     __slots__ = ("_needs", "_until", "audiences", "user")
 
-    def __init__(self, user: UserInfo, audiences: list[str], until: float, needs: tuple[Need, ...]) -> None:
+    def __init__(
+        self, user: UserInfo, audiences: list[str], until: float, needs: tuple[Dependency, ...]
+    ) -> None:
         self.user = user
         self.audiences = audiences
         self._until = until
         self._needs = needs
 
-    def holds(self) -> bool:
+    def is_valid(self) -> bool:
         if time.time() >= self._until:
             return False
         return all(need.cache.get(need.key) is need.entry for need in self._needs)
@@ -139,13 +141,13 @@ class ServiceAccountAuthenticator:
     def __init__(
         self, keys: list[PublicKey], issuers: list[str], audiences: list[str], registry: Registry
     ) -> None:
-        self.keys = {key_id(key): key for key in keys}
+        self.keys = {compute_key_id(key): key for key in keys}
         self._issuers = [*issuers, ISSUER]
         self.audiences = audiences
         self._registry = registry
         self._legacy = LegacyTokens(registry)
         self._verified: OrderedDict[str, JsonObject] = OrderedDict()
-        self._hits: dict[str, _Hit] = {}
+        self._hits: dict[str, _VerifiedToken] = {}
 
     async def authenticate(
         self, token: str, audiences: list[str] | None = None
@@ -156,50 +158,52 @@ class ServiceAccountAuthenticator:
         """
         if audiences is None:
             hit = self._hits.get(token)
-            if hit is not None and hit.holds():
+            if hit is not None and hit.is_valid():
                 return hit.user, hit.audiences
         claims = self._verify(token)
         if claims is None:
             return None
-        needs: list[Need] = []
+        needs: list[Dependency] = []
         remarks = Remarks()
         if not claims.get("aud"):
             remarks.annotations["authentication.k8s.io/legacy-token"] = claims.get("sub") or ""
-        common = self._audiences_of(claims, audiences)
-        user = await self._found(claims, token, needs, remarks)
+        common = self._find_audiences(claims, audiences)
+        user = await self._find_user(claims, token, needs, remarks)
         if remarks.annotations:
             user = replace(user, remarks=remarks)
         if audiences is None:
             if len(self._hits) >= _REMEMBERED:
                 self._hits.clear()
             until = (claims["exp"] if claims.get("exp") is not None else float("inf")) + LEEWAY_SECONDS
-            until = min(until, _remarked_until(claims))
+            until = min(until, _find_remarks_end(claims))
             # What is being deleted ends by the clock, not with a change.
             if not any(need.ends for need in needs):
-                self._hits[token] = _Hit(user, common, until, tuple(needs))
+                self._hits[token] = _VerifiedToken(user, common, until, tuple(needs))
         return user, common
 
-    async def _found(self, claims: JsonObject, token: str, needs: list[Need], remarks: Remarks) -> UserInfo:
+    async def _find_user(
+        self, claims: JsonObject, token: str, needs: list[Dependency], remarks: Remarks
+    ) -> UserInfo:
         """The user of verified claims; what they depend on is added to needs."""
         if claims["iss"] == ISSUER:
-            namespace, name, uid = await self._legacy.account(claims, token, needs, remarks)
-            return account_user(namespace, name, uid, {})
+            namespace, name, uid = await self._legacy.find_account(claims, token, needs, remarks)
+            return build_user(namespace, name, uid, {})
         token_claims.check_times(claims)
-        user = await self._bound(claims, needs)
-        late = time.time() - _warn_after(claims)
+        user = await self._find_bound_user(claims, needs)
+        late = time.time() - _read_warn_after(claims)
         if late > 0:
             said = f"subject: {claims.get('sub') or ''}, seconds after warning threshold: {int(late)}"
             remarks.annotations["authentication.k8s.io/stale-token"] = said
         return user
 
-    def _audiences_of(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
+    def _find_audiences(self, claims: JsonObject, audiences: list[str] | None) -> list[str]:
         """Those that both sides know; a token that names none is for this API server."""
         wanted = audiences or self.audiences
         given = claims.get("aud") or self.audiences
         shown = [given] if isinstance(given, str) else list(given)
         common = [audience for audience in shown if audience in wanted]
         if not common:
-            text = f"token audiences {_quoted(shown)} is invalid for the target audiences {_quoted(wanted)}"
+            text = f"token audiences {_quote(shown)} is invalid for the target audiences {_quote(wanted)}"
             raise RefusedTokenError(text)
         return common
 
@@ -220,25 +224,25 @@ class ServiceAccountAuthenticator:
         candidates = [self.keys[key_name]] if key_name else list(self.keys.values())
         for key in candidates:
             try:
-                payload = _JWS.decode(token, key, algorithms=[algorithm_of(key)])
+                payload = _JWS.decode(token, key, algorithms=[find_algorithm(key)])
             except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
                 continue
             except jwt.PyJWTError:
                 raise status.unauthorized() from None
-            claims = token_claims.read(payload, is_legacy=issuer == ISSUER)
+            claims = token_claims.decode(payload, is_legacy=issuer == ISSUER)
             self._verified[token] = claims
             if len(self._verified) > _REMEMBERED:
                 self._verified.popitem(last=False)
             return claims
         raise RefusedTokenError("go-jose/go-jose: error in cryptographic primitive")
 
-    async def _bound(self, claims: JsonObject, needs: list[Need]) -> UserInfo:
+    async def _find_bound_user(self, claims: JsonObject, needs: list[Dependency]) -> UserInfo:
         private = claims.get("kubernetes.io") or {}
         namespace, account = private.get("namespace") or "", private.get("serviceaccount") or {}
         name, uid = account.get("name") or "", account.get("uid") or ""
         if not name:
             raise RefusedTokenError("resource name may not be empty")
-        found = await find(self._registry, "serviceaccounts", namespace, account, needs)
+        found = await find_object(self._registry, "serviceaccounts", namespace, account, needs)
         if found is None:
             raise RefusedTokenError(f'serviceaccounts "{name}" not found')
         if found["metadata"]["uid"] != uid:
@@ -251,21 +255,23 @@ class ServiceAccountAuthenticator:
             extra["authentication.kubernetes.io/credential-id"] = (f"JTI={claims['jti']}",)
         pod, node, secret = private.get("pod"), private.get("node"), private.get("secret")
         if secret is not None:
-            await self._exists("secret", namespace, secret, needs)
+            await self._check_exists("secret", namespace, secret, needs)
         if pod is not None:
-            await self._exists("pod", namespace, pod, needs)
+            await self._check_exists("pod", namespace, pod, needs)
             extra["authentication.kubernetes.io/pod-name"] = (pod.get("name") or "",)
             extra["authentication.kubernetes.io/pod-uid"] = (pod.get("uid") or "",)
         if node is not None:
             if pod is None:
-                await self._exists("node", "", node, needs)
+                await self._check_exists("node", "", node, needs)
             extra["authentication.kubernetes.io/node-name"] = (node.get("name") or "",)
             extra["authentication.kubernetes.io/node-uid"] = (node.get("uid") or "",)
-        return account_user(namespace, name, uid, extra)
+        return build_user(namespace, name, uid, extra)
 
-    async def _exists(self, kind: str, namespace: str, reference: JsonObject, needs: list[Need]) -> None:
+    async def _check_exists(
+        self, kind: str, namespace: str, reference: JsonObject, needs: list[Dependency]
+    ) -> None:
         """What a token is bound to is there, the same one, and not past its deletion."""
-        found = await find(self._registry, f"{kind}s", namespace, reference, needs)
+        found = await find_object(self._registry, f"{kind}s", namespace, reference, needs)
         if found is None:
             raise RefusedTokenError(_INVALIDATED)
         there, uid = found["metadata"]["uid"], reference.get("uid") or ""
@@ -276,18 +282,18 @@ class ServiceAccountAuthenticator:
             raise RefusedTokenError(_INVALIDATED)
 
 
-def _warn_after(claims: JsonObject) -> float:
+def _read_warn_after(claims: JsonObject) -> float:
     """When a client should have taken a new token, in seconds since the epoch."""
     return (claims.get("kubernetes.io") or {}).get("warnafter") or math.inf
 
 
-def _remarked_until(claims: JsonObject) -> float:
+def _find_remarks_end(claims: JsonObject) -> float:
     """How long what was remarked of a token is true."""
-    warn_after = _warn_after(claims)
+    warn_after = _read_warn_after(claims)
     return warn_after if warn_after > time.time() else time.time() + _STALE_SECONDS
 
 
-def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
+def build_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[str, ...]]) -> UserInfo:
     """The user that a service account is."""
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
     return UserInfo(name=f"{PREFIX}{namespace}:{name}", groups=groups, uid=uid, extra=extra)
@@ -295,10 +301,10 @@ def account_user(namespace: str, name: str, uid: str, extra: Mapping[str, tuple[
 
 def load_public_keys(paths: list[str]) -> list[PublicKey]:
     """Keys of PEM files: public keys, certificates' or private keys' public parts."""
-    return [_public_key(Path(path).read_bytes(), path) for path in paths]
+    return [_load_public_key(Path(path).read_bytes(), path) for path in paths]
 
 
-def _public_key(pem: bytes, path: str) -> PublicKey:
+def _load_public_key(pem: bytes, path: str) -> PublicKey:
     key: Any
     if b"PRIVATE KEY" in pem:
         key = serialization.load_pem_private_key(pem, None).public_key()

@@ -40,33 +40,33 @@ class _MalformedError(ValueError):
     """Where upstream's decoding stops at once, whatever else is wrong."""
 
 
-def read(payload: bytes, *, is_legacy: bool = False) -> JsonObject:
+def decode(payload: bytes, *, is_legacy: bool = False) -> JsonObject:
     """The claims of a token whose signature holds. Raises RefusedTokenError for what is not of its type."""
     claims: JsonObject = json.loads(payload)
     private = claims.get(_PRIVATE)
     try:
-        wrong = [*_wrong(claims, _TEXTS, _TIMES)]
+        wrong = [*_find_problems(claims, _TEXTS, _TIMES)]
         if is_legacy:
-            wrong += _wrong(claims, _LEGACY, ())
+            wrong += _find_problems(claims, _LEGACY, ())
         elif not wrong:
-            wrong += _of_type(private, dict, "serviceaccount.kubernetes")
+            wrong += _check_type(private, dict, "serviceaccount.kubernetes")
         if not wrong and private and not is_legacy:
-            wrong += _wrong(private, ("namespace",), ("warnafter",))
+            wrong += _find_problems(private, ("namespace",), ("warnafter",))
     except _MalformedError as error:
         wrong = [str(error)]
     if wrong:
         raise RefusedTokenError(wrong[0])
     for name in _TIMES:
         if claims.get(name) is not None:
-            claims[name] = _whole(claims[name])
+            claims[name] = _truncate(claims[name])
     return claims
 
 
-def _wrong(held: JsonObject, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
+def _find_problems(held: JsonObject, texts: Collection[str], times: Collection[str]) -> Iterator[str]:
     """What upstream's decoding says, in the order of the fields. Raises _MalformedError."""
     for name, value in held.items():
         if name in texts:
-            yield from _of_type(value, str, "string")
+            yield from _check_type(value, str, "string")
         elif name in times:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise _MalformedError(f"{_LIBRARY}expected number value to unmarshal NumericDate")
@@ -74,17 +74,17 @@ def _wrong(held: JsonObject, texts: Collection[str], times: Collection[str]) -> 
             if not isinstance(value, str) and not _is_list_of_texts(value):
                 raise _MalformedError(f"{_LIBRARY}expected string or array value to unmarshal to Audience")
         elif name in _REFERENCES and texts is not _TEXTS:
-            yield from _of_type(value, dict, "serviceaccount.ref")
+            yield from _check_type(value, dict, "serviceaccount.ref")
             if isinstance(value, dict):
-                yield from _wrong(value, ("name", "uid"), ())
+                yield from _find_problems(value, ("name", "uid"), ())
 
 
-def _of_type(value: Any, wanted: type, named: str) -> Iterator[str]:
+def _check_type(value: Any, wanted: type, named: str) -> Iterator[str]:
     if value is not None and not isinstance(value, wanted):
         yield f"json: cannot unmarshal {go_json.kind(value)} into Go value of type {named}"
 
 
-def _whole(seconds: float) -> int:
+def _truncate(seconds: float) -> int:
     """As Go makes a number of it: what does not fit is the least there is."""
     return int(seconds) if abs(seconds) < _MOST else -_MOST
 

@@ -13,7 +13,7 @@ from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.json_object import JsonObject
 
 
-class Need:
+class Dependency:
     """An object that a token depends on, as it was when the token was checked."""
 
     __slots__ = ("cache", "ends", "entry", "key")
@@ -25,8 +25,8 @@ class Need:
         self.ends = ends
 
 
-async def find(
-    registry: Registry, plural: str, namespace: str, reference: JsonObject, needs: list[Need]
+async def find_object(
+    registry: Registry, plural: str, namespace: str, reference: JsonObject, needs: list[Dependency]
 ) -> JsonObject | None:
     """Of that name, of another uid perhaps; from the cache, and from storage before it says no.
 
@@ -43,16 +43,16 @@ async def find(
     entry = store.cache.get(key)
     # An entry that is newer already than what was looked at is no ground to remember anything.
     same = entry is not None and str(entry.revision) == found["metadata"]["resourceVersion"]
-    needs.append(Need(store.cache, key, entry, ends=not same or bool(deletion(found))))
+    needs.append(Dependency(store.cache, key, entry, ends=not same or bool(find_deletion_time(found))))
     return found
 
 
-def deletion(obj: JsonObject) -> str:
+def find_deletion_time(obj: JsonObject) -> str:
     """When it ends, "" while it does not."""
     return obj["metadata"].get("deletionTimestamp") or ""
 
 
 def has_ended(obj: JsonObject) -> bool:
     """A finalizer may keep an object for long; what it stood for ended at its deletion time."""
-    at = deletion(obj)
+    at = find_deletion_time(obj)
     return bool(at) and timestamps.seconds(at) < time.time() - LEEWAY_SECONDS

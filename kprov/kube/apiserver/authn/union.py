@@ -11,9 +11,9 @@ from typing import Final
 
 from kprov.kube.apiserver.authn import configuration
 from kprov.kube.apiserver.authn.bootstrap_tokens import BootstrapTokenAuthenticator
-from kprov.kube.apiserver.authn.certificates import CertificateAuthenticator, Shown, following
+from kprov.kube.apiserver.authn.certificates import CertificateAuthenticator, Shown, follow_file
 from kprov.kube.apiserver.authn.front_proxy import FrontProxyAuthenticator
-from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS, issuer_of
+from kprov.kube.apiserver.authn.id_tokens import ALGORITHMS, find_issuer
 from kprov.kube.apiserver.authn.issuers import Issuer
 from kprov.kube.apiserver.authn.service_accounts import (
     ServiceAccountAuthenticator,
@@ -21,7 +21,7 @@ from kprov.kube.apiserver.authn.service_accounts import (
     load_public_keys,
 )
 from kprov.kube.apiserver.authn.static_tokens import load_static_tokens
-from kprov.kube.apiserver.authn.websocket_tokens import take_out, websocket_token
+from kprov.kube.apiserver.authn.websocket_tokens import find_token, remove_token
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery import status
@@ -61,19 +61,19 @@ class Union:
         refusal: status.StatusError | None = None
         if shown:
             try:
-                user = self._by_certificate(headers, shown)
+                user = self._authenticate_certificate(headers, shown)
                 if user is not None:
                     return user
             except status.StatusError as error:
                 refusal = error
-        for credential in (bearer_token, _websocket_token):
+        for credential in (find_bearer_token, _find_websocket_token):
             try:
                 token = credential(headers)
                 if token:
-                    return (await self.by_token(token))[0]
+                    return (await self.authenticate_token(token))[0]
             except status.StatusError as error:
                 refusal = error
-        if refusal is None and shown and self._is_wrong(shown):
+        if refusal is None and shown and self._is_rejected(shown):
             refusal = status.unauthorized()
         if refusal is not None:
             raise refusal
@@ -85,7 +85,7 @@ class Union:
         if self._front_proxy is not None:
             self._front_proxy.reload_if_changed()
 
-    def _by_certificate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
+    def _authenticate_certificate(self, headers: Mapping[str, str], shown: Shown) -> UserInfo | None:
         refusal: status.StatusError | None = None
         if self._front_proxy is not None:
             try:
@@ -99,12 +99,12 @@ class Union:
             raise refusal
         return user
 
-    def _is_wrong(self, shown: Shown) -> bool:
+    def _is_rejected(self, shown: Shown) -> bool:
         """Whether a certificate that has named nobody was refused by one of who look at it."""
         proxies = self._front_proxy
-        return self._certificates.is_wrong(shown) or (proxies is not None and not proxies.trusts(shown))
+        return self._certificates.is_rejected(shown) or (proxies is not None and not proxies.trusts(shown))
 
-    async def by_token(
+    async def authenticate_token(
         self, token: str, audiences: Sequence[str] | None = None
     ) -> tuple[UserInfo, list[str]]:
         """Whose token it is, and for which of the audiences (default: this API server's) it holds.
@@ -113,7 +113,7 @@ class Union:
         """
         static = self._static.get(token)
         if static is not None:
-            return static, self._own(audiences)
+            return static, self._check_audiences(audiences)
         if not token.isascii():
             raise status.unauthorized()  # no token of any other kind looks so
         if self.service_accounts is not None:
@@ -122,13 +122,13 @@ class Union:
                 return found
         user = self._bootstrap.authenticate(token) if self._bootstrap is not None else None
         if user is None and self.issuers:
-            issuer = self.issuers.get(issuer_of(token))
+            issuer = self.issuers.get(find_issuer(token))
             user = None if issuer is None else await issuer.authenticate(token)
         if user is None:
             raise status.unauthorized()
-        return user, self._own(audiences)
+        return user, self._check_audiences(audiences)
 
-    def _own(self, audiences: Sequence[str] | None) -> list[str]:
+    def _check_audiences(self, audiences: Sequence[str] | None) -> list[str]:
         if not audiences:
             return self.audiences
         common = [audience for audience in audiences if audience in self.audiences]
@@ -137,22 +137,22 @@ class Union:
         return common
 
 
-def bearer_token(headers: Mapping[str, str]) -> str:
+def find_bearer_token(headers: Mapping[str, str]) -> str:
     """The token of an Authorization header, "" without one. What stands behind it is passed over."""
     scheme, *rest = headers.get("Authorization", "").strip().split(" ", 2)
     return rest[0] if rest and scheme.lower() == "bearer" else ""
 
 
-def is_spaced(headers: Mapping[str, str]) -> bool:
+def has_spaces_before_token(headers: Mapping[str, str]) -> bool:
     """Whether a bearer token is passed over because there are spaces before it."""
     value = headers.get("Authorization", "").strip()
     return value[:8].lower() == "bearer  "
 
 
-def _websocket_token(headers: Mapping[str, str]) -> str:
-    token = websocket_token(headers)
+def _find_websocket_token(headers: Mapping[str, str]) -> str:
+    token = find_token(headers)
     if token:
-        take_out(headers)
+        remove_token(headers)
     return token
 
 
@@ -172,7 +172,7 @@ def build(options: Namespace, registry: Registry) -> Union:
     keys = load_public_keys(key_files) or ([signer.public_key] if signer else [])
     audiences = list(getattr(options, "api_audiences", None) or issuers)
     return Union(
-        certificates=following(options.client_ca_file),
+        certificates=follow_file(options.client_ca_file),
         front_proxy=FrontProxyAuthenticator(options) if options.requestheader_client_ca_file else None,
         service_accounts=ServiceAccountAuthenticator(keys, issuers, audiences, registry) if keys else None,
         signer=signer,
@@ -180,5 +180,5 @@ def build(options: Namespace, registry: Registry) -> Union:
         bootstrap=BootstrapTokenAuthenticator(registry) if options.enable_bootstrap_token_auth else None,
         issuers=[Issuer(entry, algorithms) for entry in document.get("jwt") or ()],
         audiences=audiences,
-        takes_nameless=configuration.anonymous(options, document)(_NOWHERE),
+        takes_nameless=configuration.build_anonymous_rule(options, document)(_NOWHERE),
     )

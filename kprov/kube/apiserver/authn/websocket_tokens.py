@@ -19,7 +19,7 @@ PROTOCOL_PREFIX: Final = "base64url.bearer.authorization.k8s.io."
 _ENCODED: Final = re.compile(r"[A-Za-z0-9_-]*")
 
 
-def websocket_token(headers: Mapping[str, str]) -> str:
+def find_token(headers: Mapping[str, str]) -> str:
     """The token, "" where there is none.
 
     Raises StatusError 401 for two of them, one that is no unpadded base64url of UTF-8, and one without
@@ -27,9 +27,9 @@ def websocket_token(headers: Mapping[str, str]) -> str:
     """
     if _HEADER not in headers or headers.get("Upgrade", "").lower() != "websocket":
         return ""
-    if not any("upgrade" in line.lower() for line in _lines(headers, "Connection")):
+    if not any("upgrade" in line.lower() for line in _list_values(headers, "Connection")):
         return ""
-    offered = _offered(headers)
+    offered = _list_protocols(headers)
     found = [
         protocol.removeprefix(PROTOCOL_PREFIX) for protocol in offered if protocol.startswith(PROTOCOL_PREFIX)
     ]
@@ -37,32 +37,32 @@ def websocket_token(headers: Mapping[str, str]) -> str:
         return ""
     if len(found) > 1:
         raise status.unauthorized()
-    token = _decoded(found[0])
+    token = _decode(found[0])
     if token and len(offered) == 1:
         raise status.unauthorized()
     return token
 
 
-def take_out(headers: Mapping[str, str]) -> None:
+def remove_token(headers: Mapping[str, str]) -> None:
     """Leave the other subprotocols: one of those is spoken, and nobody else has to know the token."""
     changed: Any = headers
     changed[_HEADER] = ", ".join(
-        protocol for protocol in _offered(headers) if not protocol.startswith(PROTOCOL_PREFIX)
+        protocol for protocol in _list_protocols(headers) if not protocol.startswith(PROTOCOL_PREFIX)
     )
 
 
-def _offered(headers: Mapping[str, str]) -> list[str]:
-    return [protocol.strip() for line in _lines(headers, _HEADER) for protocol in line.split(",")]
+def _list_protocols(headers: Mapping[str, str]) -> list[str]:
+    return [protocol.strip() for line in _list_values(headers, _HEADER) for protocol in line.split(",")]
 
 
-def _lines(headers: Mapping[str, str], name: str) -> list[str]:
+def _list_values(headers: Mapping[str, str], name: str) -> list[str]:
     many: Any = headers
     if hasattr(many, "getall"):
         return list(many.getall(name, ()))
     return [headers[name]] if name in headers else []
 
 
-def _decoded(text: str) -> str:
+def _decode(text: str) -> str:
     if not _ENCODED.fullmatch(text):
         raise status.unauthorized()
     try:

@@ -24,23 +24,37 @@ def load_policy() -> list[tuple[str, str, JsonObject]]:
     policy = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  both are safe
     cluster_roles = policy["cluster_roles"]
     found = [
-        ("clusterroles", "", _role("ClusterRole", name, role | {"rules": _rules_of(name, cluster_roles)}))
+        (
+            "clusterroles",
+            "",
+            _build_role("ClusterRole", name, role | {"rules": _collect_rules(name, cluster_roles)}),
+        )
         for name, role in cluster_roles.items()
     ]
     for namespace, roles in policy["roles"].items():
-        found += [("roles", namespace, _role("Role", name, role, namespace)) for name, role in roles.items()]
+        found += [
+            ("roles", namespace, _build_role("Role", name, role, namespace)) for name, role in roles.items()
+        ]
     for name, binding in policy["cluster_role_bindings"].items():
         found.append(
-            ("clusterrolebindings", "", _binding(name, f"ClusterRole {binding['role']}", binding["subjects"]))
+            (
+                "clusterrolebindings",
+                "",
+                _build_binding(name, f"ClusterRole {binding['role']}", binding["subjects"]),
+            )
         )
     for namespace, bindings in policy["role_bindings"].items():
         for name, binding in bindings.items():
             found.append(
-                ("rolebindings", namespace, _binding(name, binding["role"], binding["subjects"], namespace))
+                (
+                    "rolebindings",
+                    namespace,
+                    _build_binding(name, binding["role"], binding["subjects"], namespace),
+                )
             )
     found += [
         # Our controller manager acts under one identity, which therefore needs what its controllers may do.
-        ("clusterrolebindings", "", _binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
+        ("clusterrolebindings", "", _build_binding(f"system:kprov:{name}", f"ClusterRole {name}", [_MANAGER]))
         for name in policy["cluster_roles"]
         if name.startswith("system:controller:")
     ]
@@ -56,7 +70,7 @@ def load_rules(role: str) -> list[JsonObject]:
     )
 
 
-def _rules_of(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
+def _collect_rules(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
     """A role's rules; an aggregated one's are its parts', in the aggregation controller's order."""
     role = cluster_roles[name]
     if not role.get("aggregates"):
@@ -64,24 +78,24 @@ def _rules_of(name: str, cluster_roles: JsonObject) -> list[JsonObject]:
     rules: list[JsonObject] = []
     for part, other in sorted(cluster_roles.items()):
         if part != name and set(role["aggregates"]) & other.get("labels", {}).keys():
-            rules += [rule for rule in _rules_of(part, cluster_roles) if rule not in rules]
+            rules += [rule for rule in _collect_rules(part, cluster_roles) if rule not in rules]
     return rules
 
 
 _MANAGER: Final = "user system:kube-controller-manager"
 
 
-def _metadata(name: str, namespace: str, labels: dict[str, str]) -> JsonObject:
+def _build_metadata(name: str, namespace: str, labels: dict[str, str]) -> JsonObject:
     meta: JsonObject = {"name": name, "labels": _LABELS | labels, "annotations": dict(_AUTOUPDATE)}
     return meta | ({"namespace": namespace} if namespace else {})
 
 
-def _role(kind: str, name: str, role: JsonObject, namespace: str = "") -> JsonObject:
+def _build_role(kind: str, name: str, role: JsonObject, namespace: str = "") -> JsonObject:
     obj: JsonObject = {
         "apiVersion": f"{GROUP}/v1",
         "kind": kind,
-        "metadata": _metadata(name, namespace, role.get("labels", {})),
-        "rules": [_rule(rule) for rule in role.get("rules", [])],
+        "metadata": _build_metadata(name, namespace, role.get("labels", {})),
+        "rules": [_build_rule(rule) for rule in role.get("rules", [])],
     }
     if role.get("aggregates"):
         obj["aggregationRule"] = {
@@ -99,22 +113,22 @@ _FIELDS: Final = {
 }
 
 
-def _rule(rule: JsonObject) -> JsonObject:
+def _build_rule(rule: JsonObject) -> JsonObject:
     return {_FIELDS[field]: values for field, values in rule.items()}
 
 
-def _binding(name: str, role: str, subjects: list[str], namespace: str = "") -> JsonObject:
+def _build_binding(name: str, role: str, subjects: list[str], namespace: str = "") -> JsonObject:
     kind, _, role_name = role.partition(" ")
     return {
         "apiVersion": f"{GROUP}/v1",
         "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
-        "metadata": _metadata(name, namespace, {}),
+        "metadata": _build_metadata(name, namespace, {}),
         "roleRef": {"apiGroup": GROUP, "kind": kind, "name": role_name},
-        "subjects": [_subject(text) for text in subjects],
+        "subjects": [_build_subject(text) for text in subjects],
     }
 
 
-def _subject(text: str) -> JsonObject:
+def _build_subject(text: str) -> JsonObject:
     kind, _, name = text.partition(" ")
     if kind == "serviceaccount":
         namespace, _, account = name.partition("/")

@@ -27,7 +27,7 @@ _KNOWN: Final = ("AlwaysAllow", "AlwaysDeny", "Node", "RBAC")
 _UNSUPPORTED: Final = ("ABAC", "Webhook")
 
 
-def modes(options: Namespace) -> list[str]:
+def read_modes(options: Namespace) -> list[str]:
     """The authorizers' types in order, by the file or by --authorization-mode. Raises ConfigError."""
     path = options.authorization_config
     if not path:
@@ -38,10 +38,10 @@ def modes(options: Namespace) -> list[str]:
         data = Path(path).read_bytes()
     except OSError as error:
         raise ConfigError(f"--{FILE.flag}: {path}: {error.strerror}") from error
-    return read(path, data)
+    return parse_modes(path, data)
 
 
-def read(path: str, data: bytes) -> list[str]:
+def parse_modes(path: str, data: bytes) -> list[str]:
     """The types that the file says. Raises ConfigError."""
     document = configuration.parse(FILE, path, data)
     configuration.raise_errors(FILE, path, validate(document))

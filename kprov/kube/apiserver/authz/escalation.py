@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from kprov.kube.apiserver.authz.rbac import GROUP
-from kprov.kube.apiserver.authz.rules import Rule, uncovered
+from kprov.kube.apiserver.authz.rules import Rule, find_uncovered
 from kprov.kube.apiserver.authz.union import MASTERS, Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
@@ -30,13 +30,13 @@ _FIELDS: Final = (
 )
 
 
-class Escalation:
+class EscalationCheck:
     """Asks an authorizer and RBAC's rules about one user's write."""
 
     def __init__(self, authorizer: Union) -> None:
         self._authorizer = authorizer
 
-    async def of_role(
+    async def check_role(
         self, user: UserInfo, role: JsonObject, old: JsonObject | None, plural: str, name: str = ""
     ) -> str:
         """Why the user may not write this Role or ClusterRole; "" when they may.
@@ -44,17 +44,19 @@ class Escalation:
         name: of the request's path, so "" at creation: a right to escalate one name does not make it.
         """
         namespace = role["metadata"].get("namespace", "")
-        if _is_garbage_collection(role, old) or await self._may("escalate", user, plural, namespace, name):
+        if _is_garbage_collection(role, old) or await self._is_allowed(
+            "escalate", user, plural, namespace, name
+        ):
             return ""
-        reason = self._missing(user, role.get("rules") or (), namespace)
+        reason = self._describe_missing(user, role.get("rules") or (), namespace)
         if reason:
             return reason
         # What is summed up can be anything, so who sets the selectors must have everything.
-        if (_aggregates(role) or _aggregates(old)) and self._missing(user, EVERYTHING, namespace):
+        if (_aggregates(role) or _aggregates(old)) and self._describe_missing(user, EVERYTHING, namespace):
             return "must have cluster-admin privileges to use the aggregationRule"
         return ""
 
-    async def of_binding(self, user: UserInfo, binding: JsonObject, old: JsonObject | None) -> str:
+    async def check_binding(self, user: UserInfo, binding: JsonObject, old: JsonObject | None) -> str:
         """Why the user may not write this RoleBinding or ClusterRoleBinding; "" when they may.
 
         Raises StatusError 404 for a role that is not there, 400 for a reference that names none.
@@ -64,20 +66,20 @@ class Escalation:
         name = reference.get("name", "")
         if _is_garbage_collection(binding, old) or not plural:
             return ""  # what no role can be, validation refuses
-        if await self._may("bind", user, plural, namespace, name):
+        if await self._is_allowed("bind", user, plural, namespace, name):
             return ""
         if plural == "roles" and not namespace:
             raise status.bad_request("Namespace parameter required.")
         if not name:
             raise status.bad_request("Name parameter required.")
         rbac = self._authorizer.rbac
-        if rbac is None or not rbac.knows(reference, namespace):
+        if rbac is None or not rbac.has_role(reference, namespace):
             # Upstream names what the request is about, not what is missing.
             what = "rolebindings" if namespace else "clusterrolebindings"
             raise status.not_found(f"{what}.{GROUP}", name)
-        return self._missing(user, rbac.rules_of(reference, namespace), namespace)
+        return self._describe_missing(user, rbac.list_role_rules(reference, namespace), namespace)
 
-    async def _may(self, verb: str, user: UserInfo, plural: str, namespace: str, name: str) -> bool:
+    async def _is_allowed(self, verb: str, user: UserInfo, plural: str, namespace: str, name: str) -> bool:
         if MASTERS in user.groups:
             return True
         info = RequestInfo(
@@ -87,15 +89,15 @@ class Escalation:
         decision, _ = await self._authorizer.authorize(user, info)
         return decision is Decision.ALLOW
 
-    def _missing(self, user: UserInfo, rules: Sequence[Rule], namespace: str) -> str:
+    def _describe_missing(self, user: UserInfo, rules: Sequence[Rule], namespace: str) -> str:
         rbac = self._authorizer.rbac
-        missing = uncovered(rbac.rules_for(user, namespace) if rbac is not None else [], rules)
+        missing = find_uncovered(rbac.list_user_rules(user, namespace) if rbac is not None else [], rules)
         if not missing:
             return ""
         groups = " ".join(json.dumps(group) for group in user.groups)
         text = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions'
         return "\n".join(
-            [f"{text} not currently held:", *sorted({_shown(rule) for rule in _compact(missing)})]
+            [f"{text} not currently held:", *sorted({_format_rule(rule) for rule in _merge_verbs(missing)})]
         )
 
 
@@ -115,7 +117,7 @@ def _is_garbage_collection(obj: JsonObject, old: JsonObject | None) -> bool:
     return stripped[0] == stripped[1]
 
 
-def _compact(rules: Sequence[Rule]) -> list[Rule]:
+def _merge_verbs(rules: Sequence[Rule]) -> list[Rule]:
     """Rules about the same thing as one rule with all their verbs."""
     found: dict[tuple[str, ...], Rule] = {}
     for rule in rules:
@@ -129,7 +131,7 @@ def _compact(rules: Sequence[Rule]) -> list[Rule]:
     return list(found.values())
 
 
-def _shown(rule: Rule) -> str:
+def _format_rule(rule: Rule) -> str:
     parts = [
         f"{title}:[{' '.join(json.dumps(value) for value in rule[field])}]"
         for field, title in _FIELDS

@@ -36,11 +36,11 @@ class Answer:
 _YES: Final = Answer(Decision.ALLOW)
 
 
-def _no(reason: str = "") -> Answer:
+def _no_opinion(reason: str = "") -> Answer:
     return Answer(Decision.NO_OPINION, reason)
 
 
-def node_of(user: UserInfo) -> str:
+def find_node_name(user: UserInfo) -> str:
     """The name of the node that a kubelet's identity stands for; "" for everybody else."""
     if NODES_GROUP in user.groups and user.name.startswith(NODE_PREFIX):
         return user.name.removeprefix(NODE_PREFIX)
@@ -56,18 +56,18 @@ class NodeAuthorizer:
         self._rules = node_rules
         self._graph: Graph | None = None
         self._rights: dict[str, Callable[[str, RequestInfo], Answer]] = {
-            "secrets": self._read_one,
-            "configmaps": self._read_one,
-            "persistentvolumeclaims": self._claim,
-            "persistentvolumes": self._get_one,
-            "resourceclaims.resource.k8s.io": self._get_one,
-            "volumeattachments.storage.k8s.io": self._get_one,
-            "serviceaccounts": self._service_account,
-            "leases.coordination.k8s.io": _lease,
-            "csinodes.storage.k8s.io": _csi_node,
-            "resourceslices.resource.k8s.io": self._resource_slice,
-            "nodes": _node,
-            "pods": self._pod,
+            "secrets": self._check_read,
+            "configmaps": self._check_read,
+            "persistentvolumeclaims": self._check_claim,
+            "persistentvolumes": self._check_get,
+            "resourceclaims.resource.k8s.io": self._check_get,
+            "volumeattachments.storage.k8s.io": self._check_get,
+            "serviceaccounts": self._check_service_account,
+            "leases.coordination.k8s.io": _check_lease,
+            "csinodes.storage.k8s.io": _check_csi_node,
+            "resourceslices.resource.k8s.io": self._check_resource_slice,
+            "nodes": _check_node,
+            "pods": self._check_pod,
         }
 
     def _follow(self) -> Graph | None:
@@ -78,15 +78,15 @@ class NodeAuthorizer:
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
         """ALLOW or NO_OPINION, and why."""
-        answer = await self._answer(user, info)
+        answer = await self._decide(user, info)
         return answer.decision, answer.reason
 
-    async def _answer(self, user: UserInfo, info: RequestInfo) -> Answer:
+    async def _decide(self, user: UserInfo, info: RequestInfo) -> Answer:
         if NODES_GROUP not in user.groups or not user.name.startswith(NODE_PREFIX):
-            return _no()
-        node = node_of(user)
+            return _no_opinion()
+        node = find_node_name(user)
         if not node:
-            return _no(f'unknown node for user "{user.name}"')
+            return _no_opinion(f'unknown node for user "{user.name}"')
         if info.is_resource_request:
             plural = info.resource if not info.api_group else f"{info.resource}.{info.api_group}"
             right = self._rights.get(plural)
@@ -100,98 +100,98 @@ class NodeAuthorizer:
                 return answer
         if any(allows(rule, info) for rule in self._rules):
             return _YES
-        return _no()
+        return _no_opinion()
 
-    def _related(self, node: str, info: RequestInfo) -> Answer:
+    def _check_related(self, node: str, info: RequestInfo) -> Answer:
         if not info.name:
-            return _no("No Object name found")
+            return _no_opinion("No Object name found")
         graph = self._follow()
         if graph is not None and graph.is_related(node, info.resource, info.namespace, info.name):
             return _YES
         reason = f"no relationship found between node '{node}' and this object"
         return Answer(Decision.NO_OPINION, reason, unrelated=True)
 
-    def _read_one(self, node: str, info: RequestInfo) -> Answer:
+    def _check_read(self, node: str, info: RequestInfo) -> Answer:
         if info.verb not in _READS:
-            return _no("can only read resources of this type")
+            return _no_opinion("can only read resources of this type")
         if info.subresource:
-            return _no("cannot read subresource")
+            return _no_opinion("cannot read subresource")
         if not info.namespace:
-            return _no("can only read namespaced object of this type")
-        return self._related(node, info)
+            return _no_opinion("can only read namespaced object of this type")
+        return self._check_related(node, info)
 
-    def _get_one(self, node: str, info: RequestInfo) -> Answer:
+    def _check_get(self, node: str, info: RequestInfo) -> Answer:
         if info.verb != "get":
-            return _no("can only get individual resources of this type")
+            return _no_opinion("can only get individual resources of this type")
         if info.subresource:
-            return _no("cannot get subresource")
-        return self._related(node, info)
+            return _no_opinion("cannot get subresource")
+        return self._check_related(node, info)
 
-    def _claim(self, node: str, info: RequestInfo) -> Answer:
+    def _check_claim(self, node: str, info: RequestInfo) -> Answer:
         if info.subresource != "status":
-            return self._get_one(node, info)
+            return self._check_get(node, info)
         if info.verb not in {"update", "patch"}:
-            return _no("can only get/update/patch this type")
-        return self._related(node, info)
+            return _no_opinion("can only get/update/patch this type")
+        return self._check_related(node, info)
 
-    def _service_account(self, node: str, info: RequestInfo) -> Answer:
+    def _check_service_account(self, node: str, info: RequestInfo) -> Answer:
         if info.verb == "get" and not info.subresource:
-            return self._read_one(node, info)
+            return self._check_read(node, info)
         if info.verb != "create" or not info.name:
-            return _no("can only create tokens for individual service accounts")
+            return _no_opinion("can only create tokens for individual service accounts")
         if info.subresource != "token":
-            return _no("can only create token subresource of serviceaccount")
-        return self._related(node, info)
+            return _no_opinion("can only create token subresource of serviceaccount")
+        return self._check_related(node, info)
 
-    def _resource_slice(self, node: str, info: RequestInfo) -> Answer:
+    def _check_resource_slice(self, node: str, info: RequestInfo) -> Answer:
         if info.subresource:
-            return _no("cannot authorize ResourceSlice subresources")
+            return _no_opinion("cannot authorize ResourceSlice subresources")
         if info.verb == "create":
             return _YES
         if info.verb in {"get", "update", "patch", "delete"}:
-            return self._related(node, info)
+            return self._check_related(node, info)
         if ("spec.nodeName", node) in info.selected_fields:
             return _YES
-        return _no("can only list/watch/deletecollection resourceslices with nodeName field selector")
+        return _no_opinion("can only list/watch/deletecollection resourceslices with nodeName field selector")
 
-    def _pod(self, node: str, info: RequestInfo) -> Answer:
+    def _check_pod(self, node: str, info: RequestInfo) -> Answer:
         match info.subresource, info.verb:
             case "", "get":
-                return self._get_one(node, info)
+                return self._check_get(node, info)
             case "", "list" | "watch":
                 if ("spec.nodeName", node) in info.selected_fields:
                     return _YES
                 if info.name:
-                    return self._related(node, info)
-                return _no("can only list/watch pods with spec.nodeName field selector")
+                    return self._check_related(node, info)
+                return _no_opinion("can only list/watch pods with spec.nodeName field selector")
             case ("", "create" | "delete") | ("status", "update" | "patch") | ("eviction", "create"):
                 # Whose pod it is, NodeRestriction looks at.
                 return _YES
-        return _no()
+        return _no_opinion()
 
 
-def _lease(node: str, info: RequestInfo) -> Answer:
+def _check_lease(node: str, info: RequestInfo) -> Answer:
     if info.verb not in _OWN_OBJECT:
-        return _no("can only get, create, update, patch, or delete a node lease")
+        return _no_opinion("can only get, create, update, patch, or delete a node lease")
     if info.namespace != LEASES_NAMESPACE:
-        return _no(f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
+        return _no_opinion(f'can only access leases in the "{LEASES_NAMESPACE}" system namespace')
     # The name at creation is in the body: NodeRestriction looks at it.
     if info.verb != "create" and info.name != node:
-        return _no("can only access node lease with the same name as the requesting node")
+        return _no_opinion("can only access node lease with the same name as the requesting node")
     return _YES
 
 
-def _csi_node(node: str, info: RequestInfo) -> Answer:
+def _check_csi_node(node: str, info: RequestInfo) -> Answer:
     if info.verb not in _OWN_OBJECT:
-        return _no("can only get, create, update, patch, or delete a CSINode")
+        return _no_opinion("can only get, create, update, patch, or delete a CSINode")
     if info.subresource:
-        return _no("cannot authorize CSINode subresources")
+        return _no_opinion("cannot authorize CSINode subresources")
     if info.verb != "create" and info.name != node:
-        return _no("can only access CSINode with the same name as the requesting node")
+        return _no_opinion("can only access CSINode with the same name as the requesting node")
     return _YES
 
 
-def _node(node: str, info: RequestInfo) -> Answer:
+def _check_node(node: str, info: RequestInfo) -> Answer:
     match info.subresource, info.verb:
         case ("", "create" | "update" | "patch") | ("status", "update" | "patch"):
             return _YES
@@ -199,5 +199,5 @@ def _node(node: str, info: RequestInfo) -> Answer:
             if info.name == node:
                 return _YES
             what = f"'{info.name}'" if info.name else "all nodes"
-            return _no(f"node '{node}' cannot read {what}, only its own Node object")
-    return _no()
+            return _no_opinion(f"node '{node}' cannot read {what}, only its own Node object")
+    return _no_opinion()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from kprov.kube.apiserver.authz.pod_references import references
+from kprov.kube.apiserver.authz.pod_references import list_references
 from kprov.kube.apiserver.registry.generic.lister import Lister
 from kprov.kube.machinery.json_object import JsonObject
 
@@ -28,7 +28,7 @@ class Graph:
     def follow(self, listers: dict[str, Lister]) -> None:
         """Take in what is there and what will change; keys are plurals."""
         for plural, edges in _EDGES.items():
-            listers[plural].on_change(self._change(plural, edges))
+            listers[plural].on_change(self._build_listener(plural, edges))
 
     def is_related(self, node: str, plural: str, namespace: str, name: str) -> bool:
         """Whether a way leads from the object to the node."""
@@ -46,7 +46,9 @@ class Graph:
             waiting += [way for way in ways if way[0] != "nodes"]
         return False
 
-    def _change(self, plural: str, edges: Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]) -> Any:
+    def _build_listener(
+        self, plural: str, edges: Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]
+    ) -> Any:
         def changed(kind: str, obj: JsonObject) -> None:
             metadata = obj["metadata"]
             source = (plural, metadata.get("namespace", ""), metadata["name"])
@@ -75,7 +77,7 @@ class Graph:
             self._made_by.pop(source, None)
 
 
-def _of_pod(pod: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
+def _find_pod_edges(pod: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     metadata, spec = pod["metadata"], pod["spec"]
     node = spec.get("nodeName", "")
     if not node:
@@ -84,7 +86,7 @@ def _of_pod(pod: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     yield vertex, ("nodes", "", node)
     # A kubelet makes mirror pods itself: what they name gives it no rights.
     if MIRROR not in (metadata.get("annotations") or {}):
-        for plural, name in sorted(references(pod)):
+        for plural, name in sorted(list_references(pod)):
             yield (plural, metadata["namespace"], name), vertex
 
 
@@ -101,7 +103,7 @@ _PV_SECRETS: Final = (
 )
 
 
-def _of_volume(volume: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
+def _find_volume_edges(volume: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     spec = volume["spec"]
     claim = spec.get("claimRef")
     if not claim:
@@ -114,23 +116,23 @@ def _of_volume(volume: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
             yield ("secrets", secret.get("namespace") or claim.get("namespace", ""), secret["name"]), vertex
 
 
-def _of_attachment(attachment: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
+def _find_attachment_edges(attachment: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     node = attachment["spec"].get("nodeName", "")
     if node:
         yield ("volumeattachments", "", attachment["metadata"]["name"]), ("nodes", "", node)
 
 
-def _of_slice(device_slice: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
+def _find_slice_edges(device_slice: JsonObject) -> Iterator[tuple[Vertex, Vertex]]:
     node = device_slice["spec"].get("nodeName", "")
     if node:
         yield ("resourceslices", "", device_slice["metadata"]["name"]), ("nodes", "", node)
 
 
 _EDGES: Final[dict[str, Callable[[JsonObject], Iterator[tuple[Vertex, Vertex]]]]] = {
-    "pods": _of_pod,
-    "persistentvolumes": _of_volume,
-    "volumeattachments": _of_attachment,
-    "resourceslices": _of_slice,
+    "pods": _find_pod_edges,
+    "persistentvolumes": _find_volume_edges,
+    "volumeattachments": _find_attachment_edges,
+    "resourceslices": _find_slice_edges,
 }
 #: Group of each kind that makes edges.
 SOURCES: Final = {

@@ -46,24 +46,24 @@ _FORBIDDEN_PROJECTED: Final = {
 }
 
 
-def references(pod: JsonObject) -> set[Reference]:
+def list_references(pod: JsonObject) -> set[Reference]:
     """Secrets, config maps, claims, resource claims and the service account of a pod."""
     spec = pod["spec"]
     found: set[Reference] = {("serviceaccounts", spec.get("serviceAccountName", ""))}
     found |= {("secrets", secret.get("name", "")) for secret in spec.get("imagePullSecrets") or ()}
     for part in ("initContainers", "containers", "ephemeralContainers"):
         for container in spec.get(part) or ():
-            found |= _of_environment(container)
+            found |= _list_environment(container)
     for volume in spec.get("volumes") or ():
-        found |= _of_volume(pod, volume)
-    found |= {("resourceclaims", name) for name in _claims(pod)}
+        found |= _list_volume(pod, volume)
+    found |= {("resourceclaims", name) for name in _list_claims(pod)}
     return {reference for reference in found if reference[1]}
 
 
-def api_object_kept_by(pod: JsonObject) -> str:
+def find_api_object(pod: JsonObject) -> str:
     """The first kind of API object that a pod refers to, "" for none: what a mirror pod may not have."""
     spec = pod["spec"]
-    referred = {plural for plural, _ in references(pod)}
+    referred = {plural for plural, _ in list_references(pod)}
     for kind in ("serviceaccounts", "secrets", "configmaps"):
         if kind in referred:
             return kind
@@ -80,7 +80,7 @@ def api_object_kept_by(pod: JsonObject) -> str:
     return ""
 
 
-def _of_environment(container: JsonObject) -> set[Reference]:
+def _list_environment(container: JsonObject) -> set[Reference]:
     found = set()
     for variable in container.get("env") or ():
         source = variable.get("valueFrom") or {}
@@ -92,7 +92,7 @@ def _of_environment(container: JsonObject) -> set[Reference]:
     return found
 
 
-def _of_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
+def _list_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
     found = {
         ("configmaps", (volume.get("configMap") or {}).get("name", "")),
         ("persistentvolumeclaims", (volume.get("persistentVolumeClaim") or {}).get("claimName", "")),
@@ -109,7 +109,7 @@ def _of_volume(pod: JsonObject, volume: JsonObject) -> set[Reference]:
     return found
 
 
-def _claims(pod: JsonObject) -> list[str]:
+def _list_claims(pod: JsonObject) -> list[str]:
     """Names of the pod's ResourceClaims: given, or made from a template and told in its status."""
     status = pod.get("status") or {}
     made = {

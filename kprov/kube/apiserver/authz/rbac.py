@@ -38,10 +38,10 @@ class RBACAuthorizer:
         if not self._following and all(lister.synced for lister in self._listers.values()):
             self._following = True
             for lister in self._listers.values():
-                lister.on_change(self._changed)
+                lister.on_change(self._forget_decisions)
         return self._following
 
-    def _changed(self, *_: object) -> None:
+    def _forget_decisions(self, *_: object) -> None:
         self._stale = True
 
     async def authorize(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
@@ -49,7 +49,7 @@ class RBACAuthorizer:
         if not self._follow():
             return Decision.NO_OPINION, "RBAC: not yet read from etcd"
         if self._stale:
-            self._index()
+            self._build_index()
         key = (
             user.name, user.groups, info.verb, info.api_group, info.resource, info.subresource,
             info.namespace, info.name, "" if info.is_resource_request else info.path,
@@ -61,42 +61,42 @@ class RBACAuthorizer:
                 self._remembered.popitem(last=False)
         return known
 
-    def rules_for(self, user: UserInfo, namespace: str) -> list[Rule]:
+    def list_user_rules(self, user: UserInfo, namespace: str) -> list[Rule]:
         """All rules that hold for a user in a namespace ("": cluster-wide only)."""
         if self._follow() and self._stale:
-            self._index()
-        return [rule for _, rule in self._applying(user, namespace)]
+            self._build_index()
+        return [rule for _, rule in self._list_applicable(user, namespace)]
 
-    def rules_of(self, reference: JsonObject, namespace: str) -> list[Rule]:
+    def list_role_rules(self, reference: JsonObject, namespace: str) -> list[Rule]:
         """Rules of the role that a roleRef names."""
         if self._follow() and self._stale:
-            self._index()
-        return self._rules.get(_role_key(reference, namespace), [])
+            self._build_index()
+        return self._rules.get(_build_role_key(reference, namespace), [])
 
-    def knows(self, reference: JsonObject, namespace: str) -> bool:
+    def has_role(self, reference: JsonObject, namespace: str) -> bool:
         """Whether the role that a roleRef names is there."""
         if self._follow() and self._stale:
-            self._index()
-        return _role_key(reference, namespace) in self._rules
+            self._build_index()
+        return _build_role_key(reference, namespace) in self._rules
 
     def _decide(self, user: UserInfo, info: RequestInfo) -> tuple[Decision, str]:
-        for binding, rule in self._applying(user, info.namespace):
+        for binding, rule in self._list_applicable(user, info.namespace):
             if allows(rule, info):
-                return Decision.ALLOW, _reason(binding, user)
+                return Decision.ALLOW, _format_reason(binding, user)
         return Decision.NO_OPINION, ""
 
-    def _applying(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, Rule]]:
+    def _list_applicable(self, user: UserInfo, namespace: str) -> Iterator[tuple[JsonObject, Rule]]:
         subjects: list[Subject] = [("User", user.name), *(("Group", group) for group in user.groups)]
         for index in (self._cluster, self._namespaced.get(namespace, {}) if namespace else {}):
             for subject in subjects:
                 for binding in index.get(subject, ()):
                     reference = binding["roleRef"]
                     for rule in self._rules.get(
-                        _role_key(reference, binding["metadata"].get("namespace", "")), ()
+                        _build_role_key(reference, binding["metadata"].get("namespace", "")), ()
                     ):
                         yield binding, rule
 
-    def _index(self) -> None:
+    def _build_index(self) -> None:
         self._stale = False
         self._remembered.clear()
         self._rules = {
@@ -106,13 +106,13 @@ class RBACAuthorizer:
         }
         self._cluster = {}
         for binding in self._listers["clusterrolebindings"].list():
-            _add(self._cluster, binding)
+            _index_binding(self._cluster, binding)
         self._namespaced = {}
         for binding in self._listers["rolebindings"].list():
-            _add(self._namespaced.setdefault(binding["metadata"]["namespace"], {}), binding)
+            _index_binding(self._namespaced.setdefault(binding["metadata"]["namespace"], {}), binding)
 
 
-def _add(index: dict[Subject, list[JsonObject]], binding: JsonObject) -> None:
+def _index_binding(index: dict[Subject, list[JsonObject]], binding: JsonObject) -> None:
     for subject in binding.get("subjects") or ():
         if subject.get("kind") == "ServiceAccount":
             namespace = subject.get("namespace") or binding["metadata"].get("namespace", "")
@@ -122,18 +122,19 @@ def _add(index: dict[Subject, list[JsonObject]], binding: JsonObject) -> None:
         index.setdefault(key, []).append(binding)
 
 
-def _role_key(reference: JsonObject, namespace: str) -> tuple[str, str]:
+def _build_role_key(reference: JsonObject, namespace: str) -> tuple[str, str]:
     return ("" if reference.get("kind") == "ClusterRole" else namespace, reference["name"])
 
 
-def _reason(binding: JsonObject, user: UserInfo) -> str:
+def _format_reason(binding: JsonObject, user: UserInfo) -> str:
     meta, role = binding["metadata"], binding["roleRef"]
     kind = "RoleBinding" if meta.get("namespace") else "ClusterRoleBinding"
     place = f"{meta['name']}/{meta['namespace']}" if meta.get("namespace") else meta["name"]
-    return f'RBAC: allowed by {kind} "{place}" of {role["kind"]} "{role["name"]}" to {_who(binding, user)}'
+    subject = _format_subject(binding, user)
+    return f'RBAC: allowed by {kind} "{place}" of {role["kind"]} "{role["name"]}" to {subject}'
 
 
-def _who(binding: JsonObject, user: UserInfo) -> str:
+def _format_subject(binding: JsonObject, user: UserInfo) -> str:
     for subject in binding.get("subjects") or ():
         if subject.get("kind") == "Group" and subject["name"] in user.groups:
             return f'Group "{subject["name"]}"'

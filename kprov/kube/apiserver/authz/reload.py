@@ -33,16 +33,16 @@ class Reloader:
         self._path = path
         self._authorizer = authorizer
         self._seen = Path(path).read_bytes()
-        self._first = configuration.read(path, self._seen)
+        self._first = configuration.parse_modes(path, self._seen)
         self._now = self._first
 
     async def run(self, seconds: float = SECONDS) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(seconds)
-            self.look()
+            self.reload()
 
-    def look(self) -> None:
+    def reload(self) -> None:
         """Once."""
         try:
             data = Path(self._path).read_bytes()
@@ -54,13 +54,13 @@ class Reloader:
             return
         self._seen = data
         try:
-            modes = configuration.read(self._path, data)
+            modes = configuration.parse_modes(self._path, data)
             missing = sorted(set(self._first) - set(modes))
             if missing:
                 raise ConfigError(f"missing required types: [{' '.join(missing)}]")
             if modes == self._now:
                 return
-            self._authorizer.use(modes)
+            self._authorizer.set_modes(modes)
         except ConfigError as error:
             log.warning("the authorization configuration was not taken anew: %s", error)
             _RELOADS.labels("failure").inc()

@@ -46,17 +46,17 @@ def _path_matches(patterns: Iterable[str], path: str) -> bool:
     )
 
 
-def uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
+def find_uncovered(have: Sequence[Rule], wanted: Sequence[Rule]) -> list[Rule]:
     """Parts of the wanted rules (one verb, group, resource, name each) that no rule at hand covers."""
     return [
         part
         for rule in wanted
-        for part in broken_down(rule)
+        for part in split_rule(rule)
         if not any(_covers(rule_, part) for rule_ in have)
     ]
 
 
-def broken_down(rule: Rule) -> list[Rule]:
+def split_rule(rule: Rule) -> list[Rule]:
     """A rule as rules of one verb on one thing each."""
     parts: list[Rule] = [
         {"apiGroups": [group], "resources": [resource], "verbs": [verb]}

@@ -41,7 +41,7 @@ class Union:
         self._authorizers = list(authorizers.values())
         self.rbac = rbac
 
-    def use(self, modes: Sequence[str]) -> None:
+    def set_modes(self, modes: Sequence[str]) -> None:
         """Other authorizers from now on. ConfigError: one that follows objects was not there before."""
         for mode in modes:
             if mode not in self._made:

@@ -53,7 +53,7 @@ async def authentication_trust(options: Namespace, registry: Registry, done: Cal
     synced_at = float("-inf")
     while True:
         current = store.lister.get(_NAMESPACE, _NAME)
-        changed = [file.look() for file in files]
+        changed = [file.reload() for file in files]
         if current is None or any(changed) or time.monotonic() - synced_at >= _SYNC_SECONDS:
             await _sync(registry, current, required(options, *files))
             synced_at = time.monotonic()

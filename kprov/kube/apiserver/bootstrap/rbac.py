@@ -90,7 +90,7 @@ def merge(current: JsonObject, wanted: JsonObject) -> bool:
         changed = _merge_aggregation(current, wanted.get("aggregationRule") or {})
         # The rules of a role that sums up others are the aggregation controller's.
         rules = [] if wanted.get("aggregationRule") else wanted["rules"]
-        lacking = rule_sets.uncovered(current.get("rules") or [], rules)
+        lacking = rule_sets.find_uncovered(current.get("rules") or [], rules)
         if lacking:
             current["rules"] = (current.get("rules") or []) + lacking
             changed = True

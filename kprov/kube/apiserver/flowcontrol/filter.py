@@ -20,7 +20,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import Metric
 
 from kprov.kube.apiserver.flowcontrol import allocation, flow_metrics
-from kprov.kube.apiserver.flowcontrol.level import Level, Ticket
+from kprov.kube.apiserver.flowcontrol.level import PriorityLevel, Ticket
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.flowcontrol.retry_after import RetryAfter
 from kprov.kube.apiserver.registry.flowcontrol import bootstrap_objects
@@ -70,7 +70,7 @@ def build(options: Namespace, registry: Registry, processes: int) -> FlowControl
     return PriorityAndFairness(registry, seats, options.request_timeout / 4)
 
 
-def too_many(seconds: int = 1) -> Response:
+def build_too_many(seconds: int = 1) -> Response:
     """429, as upstream's filters write it. seconds: after which to try again."""
     headers = {
         "Cache-Control": "no-cache, private",
@@ -88,10 +88,10 @@ class PriorityAndFairness:
         self._registry = registry
         self._seats = seats
         self._patience = patience
-        self._levels: dict[str, Level] = {}
+        self._levels: dict[str, PriorityLevel] = {}
         self._later: dict[str, RetryAfter] = {}
         self._schemas: list[FlowSchema] = []
-        self._matches: dict[tuple[Any, ...], tuple[FlowSchema, Level, str]] = {}
+        self._matches: dict[tuple[Any, ...], tuple[FlowSchema, PriorityLevel, str]] = {}
         self._building: asyncio.Handle | None = None
         mandatory = bootstrap_objects.load_objects()
         self._build(
@@ -109,13 +109,13 @@ class PriorityAndFairness:
         )  # fmt: skip
         match = self._matches.get(key)
         if match is None:
-            match = self._find(key, user, info)
+            match = self._match(key, user, info)
         schema, level, flow = match
-        seats = 1 if info.verb not in {"list", "watch"} else self._width(request, info, level)
+        seats = 1 if info.verb not in {"list", "watch"} else self._estimate_seats(request, info, level)
         ticket = request.seat = request.ticket = Ticket(schema, level, seats)
-        if level.seat(ticket):
+        if level.try_seat(ticket):
             return None
-        reason = level.wait(ticket, flow)
+        reason = level.enqueue(ticket, flow)
         if not reason and await self._wait(ticket):
             return None
         reason = reason or "time-out"
@@ -123,8 +123,8 @@ class PriorityAndFairness:
         rejected[reason] = rejected.get(reason, 0) + 1
         _DROPPED.labels("readOnly" if info.verb in _READS else "mutating").inc()
         later = self._later.setdefault(level.name, RetryAfter())
-        later.refused(int(time.time()))
-        return too_many(later.seconds)
+        later.count_refusal(int(time.time()))
+        return build_too_many(later.seconds)
 
     async def _wait(self, ticket: Ticket) -> bool:
         assert ticket.future is not None
@@ -137,10 +137,10 @@ class PriorityAndFairness:
         else:
             seated = True
         ticket.waited = monotonic() - begin
-        flow_metrics.waited(ticket.schema.counts, ticket.waited, executes=seated)
+        flow_metrics.observe_wait(ticket.schema.counts, ticket.waited, executes=seated)
         return seated
 
-    def _width(self, request: Request, info: RequestInfo, level: Level) -> int:
+    def _estimate_seats(self, request: Request, info: RequestInfo, level: PriorityLevel) -> int:
         """A list works for each object that there is; a watch only when it begins with all of them."""
         if info.name:
             return 1
@@ -156,10 +156,12 @@ class PriorityAndFairness:
             return 1
         return min(level.widest, store.cache.count() // _OBJECTS_A_SEAT + 1)
 
-    def _find(self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo) -> tuple[FlowSchema, Level, str]:
+    def _match(
+        self, key: tuple[Any, ...], user: UserInfo, info: RequestInfo
+    ) -> tuple[FlowSchema, PriorityLevel, str]:
         found_schema = next((each for each in self._schemas if each.matches(user, info)), None)
         schema = found_schema or next(each for each in self._schemas if each.name == "catch-all")
-        flow = f"{schema.name}\0{schema.flow(user, info)}"
+        flow = f"{schema.name}\0{schema.find_flow(user, info)}"
         if len(self._matches) >= _MATCHES_REMEMBERED:
             self._matches.clear()
         found = self._matches[key] = schema, self._levels[schema.level], flow
@@ -173,23 +175,25 @@ class PriorityAndFairness:
         for plural in (bootstrap_objects.LEVELS, bootstrap_objects.SCHEMAS):
             store = self._registry.find(GROUP, plural)
             if store is not None:
-                store.lister.on_change(lambda *_: self._changed())
+                store.lister.on_change(lambda *_: self._schedule_rebuild())
 
     async def run(self) -> None:
         """Lend seats."""
         while True:
             await asyncio.sleep(allocation.PERIOD_SECONDS)
-            allocation.lend(list(self._levels.values()), self._seats)
+            allocation.lend_seats(list(self._levels.values()), self._seats)
 
-    def _changed(self) -> None:
+    def _schedule_rebuild(self) -> None:
         if self._building is None:
             self._building = asyncio.get_running_loop().call_soon(self._rebuild)
 
     def _rebuild(self) -> None:
         self._building = None
-        self._build(self._listed(bootstrap_objects.LEVELS), self._listed(bootstrap_objects.SCHEMAS))
+        self._build(
+            self._list_objects(bootstrap_objects.LEVELS), self._list_objects(bootstrap_objects.SCHEMAS)
+        )
 
-    def _listed(self, plural: str) -> list[JsonObject]:
+    def _list_objects(self, plural: str) -> list[JsonObject]:
         """What there is, and what is mandatory and is not there (yet)."""
         store = self._registry.find(GROUP, plural)
         found = store.lister.list() if store is not None else []
@@ -211,9 +215,9 @@ class PriorityAndFairness:
             name = obj["metadata"]["name"]
             known = before.get(name)
             if known is None:
-                self._levels[name] = Level(obj)
+                self._levels[name] = PriorityLevel(obj)
             else:
-                known.take(obj)
+                known.update(obj)
                 self._levels[name] = known
         counted = {schema.name: schema for schema in self._schemas}
         made = [FlowSchema(obj) for obj in schemas]
@@ -225,7 +229,7 @@ class PriorityAndFairness:
         made = [schema for schema in made if schema.level in self._levels]
         self._schemas = sorted(made, key=lambda each: (each.precedence, each.name))
         self._matches.clear()
-        allocation.share(list(self._levels.values()), self._seats)
+        allocation.distribute_shares(list(self._levels.values()), self._seats)
         for name, level in before.items():
             if name not in self._levels and level.waiting:
                 # Those who wait where no one will come again go on.
@@ -238,7 +242,7 @@ class PriorityAndFairness:
 
     def collect(self) -> Iterable[Metric]:
         """For prometheus-client."""
-        return flow_metrics.families(self._levels, self._schemas)
+        return flow_metrics.collect(self._levels, self._schemas)
 
 
 class _Seat:
@@ -272,7 +276,7 @@ class MaxInFlight:
             return None
         if self._running[kind] >= limit and _MASTERS not in user.groups:
             _DROPPED.labels("mutating" if kind else "readOnly").inc()
-            return too_many()
+            return build_too_many()
         request.seat = _Seat(self._running, kind)
         return None
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from kprov.kube.apiserver.flowcontrol.level import Level
+from kprov.kube.apiserver.flowcontrol.level import PriorityLevel
 from kprov.kube.apiserver.flowcontrol.matching import Counts, FlowSchema
 from kprov.kube.component_base import metrics
 
@@ -44,14 +44,14 @@ _BOUNDS: Final = (0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
 _AT_ONCE: Final = 1
 
 
-def waited(counts: Counts, seconds: float, *, executes: bool) -> None:
+def observe_wait(counts: Counts, seconds: float, *, executes: bool) -> None:
     """A request's time in a queue is over."""
     entry = counts.waits.setdefault(executes, [0.0] * (len(_BOUNDS) + 2))
     entry[bisect_left(_BOUNDS, seconds)] += 1
     entry[-1] += seconds
 
 
-def families(levels: Mapping[str, Level], schemas: Sequence[FlowSchema]) -> Iterable[Metric]:
+def collect(levels: Mapping[str, PriorityLevel], schemas: Sequence[FlowSchema]) -> Iterable[Metric]:
     """Of schemas those that have had a request, as upstream."""
     for name, text, value in _LEVELS:
         gauge = GaugeMetricFamily(
@@ -83,10 +83,10 @@ def families(levels: Mapping[str, Level], schemas: Sequence[FlowSchema]) -> Iter
             refused.add_metric((schema.level, schema.name, reason), count)
     yield begun
     yield refused
-    yield _waits(levels, used)
+    yield _collect_waits(levels, used)
 
 
-def _waits(levels: Mapping[str, Level], schemas: Sequence[FlowSchema]) -> Metric:
+def _collect_waits(levels: Mapping[str, PriorityLevel], schemas: Sequence[FlowSchema]) -> Metric:
     family = HistogramMetricFamily(
         f"{_PREFIX}request_wait_duration_seconds",
         "[BETA] Length of time a request spent waiting in its queue",

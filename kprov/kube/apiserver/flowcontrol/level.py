@@ -42,7 +42,7 @@ class Ticket:
 
     __slots__ = ("_queue", "_seated", "_tag", "future", "level", "schema", "seats", "waited")
 
-    def __init__(self, schema: FlowSchema, level: Level, seats: int) -> None:
+    def __init__(self, schema: FlowSchema, level: PriorityLevel, seats: int) -> None:
         self.schema = schema
         self.level = level
         self.seats = seats
@@ -73,12 +73,12 @@ class Ticket:
         """The request is over, or gives up waiting. Harmless a second time."""
         if self._seated:
             self._seated = False
-            self.level.left(self)
+            self.level.release(self)
         elif self.future is not None and self._queue is not None:
-            self.level.gave_up(self)
+            self.level.abandon(self)
 
 
-class Level:
+class PriorityLevel:
     """Exempt levels only count; limited ones have `limit` seats, which lending and borrowing change."""
 
     def __init__(self, obj: JsonObject) -> None:
@@ -94,9 +94,9 @@ class Level:
         self._virtual = 0.0
         self._queues: list[_Queue] = []
         self._hands: dict[str, Sequence[int]] = {}
-        self.take(obj)
+        self.update(obj)
 
-    def take(self, obj: JsonObject) -> None:
+    def update(self, obj: JsonObject) -> None:
         """A new version of the object; who is seated or waits stays so."""
         spec = obj["spec"]
         self.uid: str = obj["metadata"].get("uid", "")
@@ -120,11 +120,11 @@ class Level:
         self._queues += [_Queue() for _ in range(count - len(self._queues))]
         self._hands.clear()
 
-    def share(self, seats: int, shares: int) -> None:
+    def set_nominal(self, seats: int, shares: int) -> None:
         """Its part of all seats, when all levels' shares add up to `shares`."""
         self.nominal = math.ceil(seats * self.shares / shares) if shares else 0
-        self.least = self.nominal - _percent(self.nominal, self.lendable)
-        more = seats if self.borrowing is None else _percent(self.nominal, self.borrowing)
+        self.least = self.nominal - _take_percent(self.nominal, self.lendable)
+        more = seats if self.borrowing is None else _take_percent(self.nominal, self.borrowing)
         self.most = self.nominal + more
         self.widest = max(1, min(_WIDEST, math.ceil(self.nominal * _WIDEST_PART)))
         self.set_limit(self.nominal)
@@ -137,7 +137,7 @@ class Level:
         self.limit = limit
         self.dispatch()
 
-    def seat(self, ticket: Ticket) -> bool:
+    def try_seat(self, ticket: Ticket) -> bool:
         """Take seats if there are, and none waits for them; of a level without any, one request at a time."""
         seats = ticket.seats
         if self.is_exempt:
@@ -152,7 +152,7 @@ class Level:
         ticket._begin()
         return True
 
-    def wait(self, ticket: Ticket, flow: str) -> str:
+    def enqueue(self, ticket: Ticket, flow: str) -> str:
         """Put it into a queue; the reason why that is not possible, or ""."""
         if not self._queues or not self._room:
             return "concurrency-limit"
@@ -160,7 +160,7 @@ class Level:
         if hand is None:
             if len(self._hands) >= _FLOWS_REMEMBERED:
                 self._hands.clear()
-            hand = self._hands[flow] = deal(flow, len(self._queues), self._hand)
+            hand = self._hands[flow] = deal_queues(flow, len(self._queues), self._hand)
         queue = min((self._queues[index] for index in hand), key=lambda each: each.seats)
         if len(queue.tickets) >= self._room:
             return "queue-full"
@@ -199,7 +199,7 @@ class Level:
             ticket._begin()
             ticket.future.set_result(None)
 
-    def left(self, ticket: Ticket) -> None:
+    def release(self, ticket: Ticket) -> None:
         """Called by Ticket.leave."""
         self.running -= 1
         self.in_use -= ticket.seats
@@ -212,7 +212,7 @@ class Level:
         if self.waiting:
             self.dispatch()
 
-    def gave_up(self, ticket: Ticket) -> None:
+    def abandon(self, ticket: Ticket) -> None:
         """Called by Ticket.leave."""
         queue, ticket._queue = ticket._queue, None
         assert queue is not None
@@ -225,12 +225,12 @@ class Level:
                 self.dispatch()
 
 
-def _percent(number: int, percent: int) -> int:
+def _take_percent(number: int, percent: int) -> int:
     """Halves go up, as in Go."""
     return (number * percent + 50) // 100
 
 
-def deal(flow: str, queues: int, hand: int) -> Sequence[int]:
+def deal_queues(flow: str, queues: int, hand: int) -> Sequence[int]:
     """`hand` different queues of `queues`, always the same for a flow."""
     value = int.from_bytes(hashlib.sha256(flow.encode()).digest()[:16], "big")
     left = list(range(queues))

@@ -57,21 +57,21 @@ class FlowSchema:
 
     def matches(self, user: UserInfo, info: RequestInfo) -> bool:
         return any(
-            any(_is_subject(subject, user) for subject in rule.get("subjects") or ())
+            any(_matches_subject(subject, user) for subject in rule.get("subjects") or ())
             and (
-                any(_is_resource(each, info) for each in rule.get("resourceRules") or ())
+                any(_matches_resource(each, info) for each in rule.get("resourceRules") or ())
                 if info.is_resource_request
-                else any(_is_path(each, info) for each in rule.get("nonResourceRules") or ())
+                else any(_matches_path(each, info) for each in rule.get("nonResourceRules") or ())
             )
             for rule in self._rules
         )
 
-    def flow(self, user: UserInfo, info: RequestInfo) -> str:
+    def find_flow(self, user: UserInfo, info: RequestInfo) -> str:
         """What keeps flows of this schema apart; "" when all of it is one flow."""
         return user.name if self.by_user else info.namespace if self.by_namespace else ""
 
 
-def _is_subject(subject: JsonObject, user: UserInfo) -> bool:
+def _matches_subject(subject: JsonObject, user: UserInfo) -> bool:
     match subject.get("kind"):
         case "User":
             name = (subject.get("user") or {}).get("name", "")
@@ -88,25 +88,25 @@ def _is_subject(subject: JsonObject, user: UserInfo) -> bool:
     return False
 
 
-def _holds(values: Sequence[str] | None, value: str) -> bool:
+def _matches_value(values: Sequence[str] | None, value: str) -> bool:
     return bool(values) and (value in values or _ALL in values)  # type: ignore[operator]
 
 
-def _is_resource(rule: JsonObject, info: RequestInfo) -> bool:
+def _matches_resource(rule: JsonObject, info: RequestInfo) -> bool:
     whole = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
     if not (
-        _holds(rule.get("verbs"), info.verb)
-        and _holds(rule.get("apiGroups"), info.api_group)
-        and _holds(rule.get("resources"), whole)
+        _matches_value(rule.get("verbs"), info.verb)
+        and _matches_value(rule.get("apiGroups"), info.api_group)
+        and _matches_value(rule.get("resources"), whole)
     ):
         return False
     if not info.namespace:
         return bool(rule.get("clusterScope"))
-    return _holds(rule.get("namespaces"), info.namespace)
+    return _matches_value(rule.get("namespaces"), info.namespace)
 
 
-def _is_path(rule: JsonObject, info: RequestInfo) -> bool:
-    if not _holds(rule.get("verbs"), info.verb):
+def _matches_path(rule: JsonObject, info: RequestInfo) -> bool:
+    if not _matches_value(rule.get("verbs"), info.verb):
         return False
     return any(
         url in {_ALL, info.path} or (url.endswith("*") and info.path.startswith(url[:-1]))

@@ -23,7 +23,7 @@ class RetryAfter:
         #: (second, requests refused in it), the oldest first.
         self._history: list[tuple[int, int]] = []
 
-    def refused(self, now: int) -> None:
+    def count_refusal(self, now: int) -> None:
         """One more request was refused. now: Unix time."""
         if now == self._second:
             self._refused += 1

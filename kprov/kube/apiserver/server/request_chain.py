@@ -15,7 +15,7 @@ from typing import Final
 
 from kprov.kube.apiserver.audit.auditor import Auditor
 from kprov.kube.apiserver.authn import impersonation
-from kprov.kube.apiserver.authn.union import is_spaced
+from kprov.kube.apiserver.authn.union import has_spaces_before_token
 from kprov.kube.apiserver.flowcontrol.filter import FlowControl
 from kprov.kube.apiserver.handlers import request_checks, responses, verbs
 from kprov.kube.apiserver.handlers.documents import Documents
@@ -214,9 +214,9 @@ class Server:
             if event is not None and user.remarks is not None:
                 event.annotations.update(user.remarks.annotations)
         acting = user
-        if impersonation.is_asked(request.headers):
+        if impersonation.has_headers(request.headers):
             try:
-                acting, constraint = await self._impersonator.act(user, request.headers, info)
+                acting, constraint = await self._impersonator.impersonate(user, request.headers, info)
             except status.StatusError as error:
                 return _forbidden_response(error, request, query)
             if event is not None and acting is not user:
@@ -267,7 +267,7 @@ class Server:
         except status.StatusError as error:
             self._audit_rejection(request, info, error)
             raise
-        if is_spaced(request.headers):
+        if has_spaces_before_token(request.headers):
             request.warnings = (_SPACED,)
         return ANONYMOUS
 

@@ -93,7 +93,7 @@ class ServingTls:
         are refused by who authenticates.
         """
         for authority in self._authorities:
-            if authority.look():
+            if authority.reload():
                 self.context.load_verify_locations(cadata=authority.pem.decode("ascii", "ignore"))
         stamps = self._read_mtimes()
         if stamps == self._seen:

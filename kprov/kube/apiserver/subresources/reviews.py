@@ -12,7 +12,7 @@ from typing import Final
 
 from kprov.kube.apiserver import authn, authz
 from kprov.kube.apiserver.authn.token_claims import RefusedTokenError
-from kprov.kube.apiserver.authn.union import bearer_token
+from kprov.kube.apiserver.authn.union import find_bearer_token
 from kprov.kube.apiserver.interfaces import Authorizer, Decision
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.generic.ownership import Ownership
@@ -99,7 +99,7 @@ class AccessReviews:
         if not namespace:
             raise status.bad_request("no namespace on request")
         rbac = self._authorizer.rbac
-        rules = rbac.rules_for(call.context.user, namespace) if rbac is not None else []
+        rules = rbac.list_user_rules(call.context.user, namespace) if rbac is not None else []
         if rbac is None and authz.MASTERS in call.context.user.groups:
             rules = [
                 {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
@@ -208,10 +208,10 @@ class IdentityReviews:
 
     async def _whose(self, token: str, audiences: list[str] | None) -> tuple[UserInfo, list[str]]:
         """Whose it is in a header, where spaces around it and words behind it are none of it."""
-        word = bearer_token({"Authorization": f"Bearer {token}"})
+        word = find_bearer_token({"Authorization": f"Bearer {token}"})
         if not word and self._authenticator.takes_nameless:
             return ANONYMOUS, audiences or self._authenticator.audiences
-        return await self._authenticator.by_token(word, audiences)
+        return await self._authenticator.authenticate_token(word, audiences)
 
     async def own(self, call: Call) -> Reply:
         """SelfSubjectReview: `kubectl auth whoami`."""

@@ -9,7 +9,7 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from typing import Final
 
-from kprov.kube.apiserver.authn.service_accounts import TokenSigner, bound_claims
+from kprov.kube.apiserver.authn.service_accounts import TokenSigner, build_claims
 from kprov.kube.apiserver.interfaces import Attributes
 from kprov.kube.apiserver.registry.generic import metadata
 from kprov.kube.apiserver.registry.registry import Registry
@@ -73,7 +73,7 @@ class TokenRequest:
         )
         if extended:
             lifetime = _EXTENDED
-        claims = bound_claims(account, audiences=audiences, seconds=lifetime, bound=bound, node=node)
+        claims = build_claims(account, audiences=audiences, seconds=lifetime, bound=bound, node=node)
         if extended:
             claims["kubernetes.io"]["warnafter"] = claims["iat"] + seconds
         call.context.annotate("authentication.kubernetes.io/issued-credential-id", f"JTI={claims['jti']}")

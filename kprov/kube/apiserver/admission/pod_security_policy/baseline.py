@@ -12,13 +12,13 @@ from kprov.kube.apiserver.admission.pod_security_policy.violation import (
     Check,
     Object,
     Violation,
-    containers,
-    context_of,
-    in_user_namespace,
-    named,
-    plural,
-    quoted,
-    setters,
+    find_context,
+    find_setters,
+    format_containers,
+    is_in_user_namespace,
+    list_containers,
+    pluralize,
+    quote,
 )
 
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
@@ -42,7 +42,7 @@ _SYSCTLS_29: Final = _SYSCTLS_27 | {
 _SYSCTLS_32: Final = _SYSCTLS_29 | {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
 
 
-def app_armor(metadata: Object, spec: Object) -> Violation | None:
+def check_app_armor(metadata: Object, spec: Object) -> Violation | None:
     def profile(context: Object) -> str | None:
         found = context.get("appArmorProfile")
         return None if found is None else str(found.get("type", ""))
@@ -51,8 +51,8 @@ def app_armor(metadata: Object, spec: Object) -> Violation | None:
         found = profile(context)
         return found is not None and found not in _PROFILES
 
-    who = setters(spec, is_bad)
-    contexts = [context_of(spec), *map(context_of, containers(spec))]
+    who = find_setters(spec, is_bad)
+    contexts = [find_context(spec), *map(find_context, list_containers(spec))]
     values = sorted({str(profile(each)) for each in contexts if is_bad(each)})
     annotations = sorted(
         f"{key}={json.dumps(value, ensure_ascii=False)}"
@@ -62,63 +62,65 @@ def app_armor(metadata: Object, spec: Object) -> Violation | None:
     )
     if annotations:
         values += annotations
-        who.append(plural("annotation", len(annotations)))
+        who.append(pluralize("annotation", len(annotations)))
     if not who:
         return None
     return Violation(
-        plural("forbidden AppArmor profile", len(values)),
-        f"{' and '.join(who)} must not set AppArmor profile type to {quoted(values)}",
+        pluralize("forbidden AppArmor profile", len(values)),
+        f"{' and '.join(who)} must not set AppArmor profile type to {quote(values)}",
     )
 
 
-def capabilities(metadata: Object, spec: Object) -> Violation | None:
+def check_capabilities(metadata: Object, spec: Object) -> Violation | None:
     del metadata
     added = {
-        each["name"]: set((context_of(each).get("capabilities") or {}).get("add") or ()) - _CAPABILITIES
-        for each in containers(spec)
+        each["name"]: set((find_context(each).get("capabilities") or {}).get("add") or ()) - _CAPABILITIES
+        for each in list_containers(spec)
     }
     bad = [name for name, extra in added.items() if extra]
     if not bad:
         return None
-    wrong = quoted(sorted(set().union(*added.values())))
+    wrong = quote(sorted(set().union(*added.values())))
     return Violation(
         "non-default capabilities",
-        f"{named(bad)} must not include {wrong} in securityContext.capabilities.add",
+        f"{format_containers(bad)} must not include {wrong} in securityContext.capabilities.add",
     )
 
 
-def host_namespaces(metadata: Object, spec: Object) -> Violation | None:
+def check_host_namespaces(metadata: Object, spec: Object) -> Violation | None:
     del metadata
     found = [f"{name}=true" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
     return Violation("host namespaces", ", ".join(found)) if found else None
 
 
-def host_path_volumes(metadata: Object, spec: Object) -> Violation | None:
+def check_host_path_volumes(metadata: Object, spec: Object) -> Violation | None:
     del metadata
     found = [each["name"] for each in spec.get("volumes") or () if each.get("hostPath") is not None]
     if not found:
         return None
-    return Violation("hostPath volumes", f"{plural('volume', len(found))} {quoted(found)}")
+    return Violation("hostPath volumes", f"{pluralize('volume', len(found))} {quote(found)}")
 
 
-def host_ports(metadata: Object, spec: Object) -> Violation | None:
+def check_host_ports(metadata: Object, spec: Object) -> Violation | None:
     del metadata
     used = {
         each["name"]: [str(port["hostPort"]) for port in each.get("ports") or () if port.get("hostPort")]
-        for each in containers(spec)
+        for each in list_containers(spec)
     }
     bad = [name for name, ports in used.items() if ports]
     if not bad:
         return None
     ports = sorted({port for each in used.values() for port in each})
-    verb = plural("uses", len(bad), "use")
-    return Violation("hostPort", f"{named(bad)} {verb} {plural('hostPort', len(ports))} {', '.join(ports)}")
+    verb = pluralize("uses", len(bad), "use")
+    return Violation(
+        "hostPort", f"{format_containers(bad)} {verb} {pluralize('hostPort', len(ports))} {', '.join(ports)}"
+    )
 
 
-def host_probes(metadata: Object, spec: Object) -> Violation | None:
+def check_host_probes(metadata: Object, spec: Object) -> Violation | None:
     del metadata
     hosts: dict[str, set[str]] = {}
-    for container in containers(spec):
+    for container in list_containers(spec):
         lifecycle = container.get("lifecycle") or {}
         handlers = [container.get(f"{kind}Probe") for kind in ("liveness", "readiness", "startup")]
         handlers += [lifecycle.get("postStart"), lifecycle.get("preStop")]
@@ -130,36 +132,39 @@ def host_probes(metadata: Object, spec: Object) -> Violation | None:
     if not hosts:
         return None
     wrong = sorted(set().union(*hosts.values()))
-    verb = plural("uses", len(hosts), "use")
+    verb = pluralize("uses", len(hosts), "use")
     return Violation(
         "probe or lifecycle host",
-        f"{named(sorted(hosts))} {verb} {plural('probe or lifecycle host', len(wrong))} {quoted(wrong)}",
+        f"{format_containers(sorted(hosts))} {verb} "
+        f"{pluralize('probe or lifecycle host', len(wrong))} {quote(wrong)}",
     )
 
 
-def privileged(metadata: Object, spec: Object) -> Violation | None:
+def check_privileged(metadata: Object, spec: Object) -> Violation | None:
     del metadata
-    bad = [each["name"] for each in containers(spec) if context_of(each).get("privileged")]
+    bad = [each["name"] for each in list_containers(spec) if find_context(each).get("privileged")]
     if not bad:
         return None
-    return Violation("privileged", f"{named(bad)} must not set securityContext.privileged=true")
+    return Violation("privileged", f"{format_containers(bad)} must not set securityContext.privileged=true")
 
 
-def proc_mount(metadata: Object, spec: Object) -> Violation | None:
+def check_proc_mount(metadata: Object, spec: Object) -> Violation | None:
     del metadata
-    mounts = {each["name"]: context_of(each).get("procMount") for each in containers(spec)}
+    mounts = {each["name"]: find_context(each).get("procMount") for each in list_containers(spec)}
     bad = [name for name, mount in mounts.items() if mount not in {None, "Default"}]
     if not bad:
         return None
-    wrong = quoted(sorted({str(mounts[name]) for name in bad}))
-    return Violation("procMount", f"{named(bad)} must not set securityContext.procMount to {wrong}")
+    wrong = quote(sorted({str(mounts[name]) for name in bad}))
+    return Violation(
+        "procMount", f"{format_containers(bad)} must not set securityContext.procMount to {wrong}"
+    )
 
 
-def proc_mount_35(metadata: Object, spec: Object) -> Violation | None:
-    return None if in_user_namespace(spec) else proc_mount(metadata, spec)
+def check_proc_mount_35(metadata: Object, spec: Object) -> Violation | None:
+    return None if is_in_user_namespace(spec) else check_proc_mount(metadata, spec)
 
 
-def _selinux(types: frozenset[str]) -> Check:
+def _build_selinux_check(types: frozenset[str]) -> Check:
     def check(metadata: Object, spec: Object) -> Violation | None:
         del metadata
 
@@ -167,13 +172,13 @@ def _selinux(types: frozenset[str]) -> Check:
             options = context.get("seLinuxOptions") or {}
             return options.get("type", "") not in types or bool(options.get("user") or options.get("role"))
 
-        who = setters(spec, is_bad)
+        who = find_setters(spec, is_bad)
         if not who:
             return None
-        contexts = [context_of(spec), *map(context_of, containers(spec))]
+        contexts = [find_context(spec), *map(find_context, list_containers(spec))]
         options = [each.get("seLinuxOptions") or {} for each in contexts]
         wrong = sorted({each.get("type", "") for each in options} - types)
-        told = [f"{plural('type', len(wrong))} {quoted(wrong)}"] if wrong else []
+        told = [f"{pluralize('type', len(wrong))} {quote(wrong)}"] if wrong else []
         told += [
             f"{name} may not be set" for name in ("user", "role") if any(each.get(name) for each in options)
         ]
@@ -183,14 +188,14 @@ def _selinux(types: frozenset[str]) -> Check:
     return check
 
 
-selinux = _selinux(_SELINUX)
-selinux_31 = _selinux(_SELINUX | {"container_engine_t"})
+selinux = _build_selinux_check(_SELINUX)
+selinux_31 = _build_selinux_check(_SELINUX | {"container_engine_t"})
 
 
-def seccomp(metadata: Object, spec: Object) -> Violation | None:
+def check_seccomp(metadata: Object, spec: Object) -> Violation | None:
     """Before 1.19 the profiles stood in annotations."""
     annotations = metadata.get("annotations") or {}
-    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in containers(spec))]
+    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + each["name"] for each in list_containers(spec))]
     found = sorted({
         f"{key}={json.dumps(annotations[key], ensure_ascii=False)}"
         for key in keys
@@ -199,19 +204,19 @@ def seccomp(metadata: Object, spec: Object) -> Violation | None:
     })  # fmt: skip
     if not found:
         return None
-    return Violation("seccompProfile", f"forbidden {plural('annotation', len(found))} {', '.join(found)}")
+    return Violation("seccompProfile", f"forbidden {pluralize('annotation', len(found))} {', '.join(found)}")
 
 
-def seccomp_19(metadata: Object, spec: Object) -> Violation | None:
+def check_seccomp_19(metadata: Object, spec: Object) -> Violation | None:
     del metadata
-    who = setters(spec, has_bad_seccomp)
+    who = find_setters(spec, has_bad_seccomp)
     if not who:
         return None
-    contexts = [context_of(spec), *map(context_of, containers(spec))]
+    contexts = [find_context(spec), *map(find_context, list_containers(spec))]
     wrong = sorted({each["seccompProfile"].get("type", "") for each in contexts if has_bad_seccomp(each)})
     return Violation(
         "seccompProfile",
-        f"{' and '.join(who)} must not set securityContext.seccompProfile.type to {quoted(wrong)}",
+        f"{' and '.join(who)} must not set securityContext.seccompProfile.type to {quote(wrong)}",
     )
 
 
@@ -220,26 +225,26 @@ def has_bad_seccomp(context: Object) -> bool:
     return profile is not None and profile.get("type", "") not in _PROFILES
 
 
-def _sysctls(allowed: frozenset[str]) -> Check:
+def _build_sysctl_check(allowed: frozenset[str]) -> Check:
     def check(metadata: Object, spec: Object) -> Violation | None:
         del metadata
         found = [
-            each["name"] for each in context_of(spec).get("sysctls") or () if each["name"] not in allowed
+            each["name"] for each in find_context(spec).get("sysctls") or () if each["name"] not in allowed
         ]
         return Violation("forbidden sysctls", ", ".join(found)) if found else None
 
     return check
 
 
-sysctls = _sysctls(_SYSCTLS)
-sysctls_27 = _sysctls(_SYSCTLS_27)
-sysctls_29 = _sysctls(_SYSCTLS_29)
-sysctls_32 = _sysctls(_SYSCTLS_32)
+sysctls = _build_sysctl_check(_SYSCTLS)
+sysctls_27 = _build_sysctl_check(_SYSCTLS_27)
+sysctls_29 = _build_sysctl_check(_SYSCTLS_29)
+sysctls_32 = _build_sysctl_check(_SYSCTLS_32)
 
 
-def windows_host_process(metadata: Object, spec: Object) -> Violation | None:
+def check_windows_host_process(metadata: Object, spec: Object) -> Violation | None:
     del metadata
-    who = setters(spec, lambda context: bool((context.get("windowsOptions") or {}).get("hostProcess")))
+    who = find_setters(spec, lambda context: bool((context.get("windowsOptions") or {}).get("hostProcess")))
     if not who:
         return None
     text = f"{' and '.join(who)} must not set securityContext.windowsOptions.hostProcess=true"

@@ -12,35 +12,35 @@ from kprov.kube.apiserver.admission.pod_security_policy.violation import Check, 
 #: By upstream's name: (since which minor version, the check), ascending.
 _Versions = tuple[tuple[int, Check], ...]
 _BASELINE: Final[dict[str, _Versions]] = {
-    "appArmorProfile": ((0, baseline.app_armor),),
-    "capabilities_baseline": ((0, baseline.capabilities),),
-    "hostNamespaces": ((0, baseline.host_namespaces),),
-    "hostPathVolumes": ((0, baseline.host_path_volumes),),
-    "hostPorts": ((0, baseline.host_ports),),
-    "hostProbesAndHostLifecycle": ((34, baseline.host_probes),),
-    "privileged": ((0, baseline.privileged),),
-    "procMount": ((0, baseline.proc_mount), (35, baseline.proc_mount_35)),
+    "appArmorProfile": ((0, baseline.check_app_armor),),
+    "capabilities_baseline": ((0, baseline.check_capabilities),),
+    "hostNamespaces": ((0, baseline.check_host_namespaces),),
+    "hostPathVolumes": ((0, baseline.check_host_path_volumes),),
+    "hostPorts": ((0, baseline.check_host_ports),),
+    "hostProbesAndHostLifecycle": ((34, baseline.check_host_probes),),
+    "privileged": ((0, baseline.check_privileged),),
+    "procMount": ((0, baseline.check_proc_mount), (35, baseline.check_proc_mount_35)),
     "seLinuxOptions": ((0, baseline.selinux), (31, baseline.selinux_31)),
-    "seccompProfile_baseline": ((0, baseline.seccomp), (19, baseline.seccomp_19)),
+    "seccompProfile_baseline": ((0, baseline.check_seccomp), (19, baseline.check_seccomp_19)),
     "sysctls": (
         (0, baseline.sysctls),
         (27, baseline.sysctls_27),
         (29, baseline.sysctls_29),
         (32, baseline.sysctls_32),
     ),
-    "windowsHostProcess": ((0, baseline.windows_host_process),),
+    "windowsHostProcess": ((0, baseline.check_windows_host_process),),
 }
 _RESTRICTED: Final[dict[str, _Versions]] = {
     "allowPrivilegeEscalation": (
-        (8, restricted.privilege_escalation),
+        (8, restricted.check_privilege_escalation),
         (25, restricted.privilege_escalation_25),
     ),
-    "capabilities_restricted": ((22, restricted.capabilities), (25, restricted.capabilities_25)),
-    "procMount_restricted": ((35, baseline.proc_mount),),
-    "restrictedVolumes": ((0, restricted.volumes),),
-    "runAsNonRoot": ((0, restricted.run_as_non_root), (35, restricted.run_as_non_root_35)),
-    "runAsUser": ((23, restricted.run_as_user), (35, restricted.run_as_user_35)),
-    "seccompProfile_restricted": ((19, restricted.seccomp), (25, restricted.seccomp_25)),
+    "capabilities_restricted": ((22, restricted.check_capabilities), (25, restricted.capabilities_25)),
+    "procMount_restricted": ((35, baseline.check_proc_mount),),
+    "restrictedVolumes": ((0, restricted.check_volumes),),
+    "runAsNonRoot": ((0, restricted.check_run_as_non_root), (35, restricted.run_as_non_root_35)),
+    "runAsUser": ((23, restricted.check_run_as_user), (35, restricted.run_as_user_35)),
+    "seccompProfile_restricted": ((19, restricted.check_seccomp), (25, restricted.seccomp_25)),
 }
 #: Restricted checks that say all that a baseline check says.
 _OVERRIDES: Final = {
@@ -55,23 +55,23 @@ def evaluate(level: LevelVersion, metadata: Object, spec: Object) -> list[Violat
     """Everything that is wrong with a pod at that level."""
     if level.level == PRIVILEGED:
         return []
-    found = (check(metadata, spec) for check in checks(level))
+    found = (check(metadata, spec) for check in list_checks(level))
     return [each for each in found if each is not None]
 
 
 @lru_cache(maxsize=256)
-def checks(level: LevelVersion) -> tuple[Check, ...]:
+def list_checks(level: LevelVersion) -> tuple[Check, ...]:
     """Baseline's checks first, then those of restricted, each by name."""
-    base = _at(_BASELINE, level.minor)
+    base = _select_versions(_BASELINE, level.minor)
     if level.level == BASELINE:
         return tuple(base[name] for name in sorted(base))
-    strict = _at(_RESTRICTED, level.minor)
+    strict = _select_versions(_RESTRICTED, level.minor)
     overridden = {_OVERRIDES[name] for name in strict if name in _OVERRIDES}
     kept = [base[name] for name in sorted(base) if name not in overridden]
     return (*kept, *(strict[name] for name in sorted(strict)))
 
 
-def _at(table: dict[str, _Versions], minor: int) -> dict[str, Check]:
+def _select_versions(table: dict[str, _Versions], minor: int) -> dict[str, Check]:
     found = {}
     for name, versions in table.items():
         fitting = [check for since, check in versions if since <= minor]

@@ -33,7 +33,7 @@ class LevelVersion:
     def __str__(self) -> str:
         return f"{self.level}:{'latest' if self.minor == LATEST else f'v1.{self.minor}'}"
 
-    def is_like(self, other: LevelVersion) -> bool:
+    def is_equivalent(self, other: LevelVersion) -> bool:
         return self == other or self.level == other.level == PRIVILEGED
 
 
@@ -49,7 +49,7 @@ class Policy:
     def is_privileged(self) -> bool:
         return self.enforce.level == self.audit.level == self.warn.level == PRIVILEGED
 
-    def is_like(self, other: Policy) -> bool:
+    def is_equivalent(self, other: Policy) -> bool:
         return all(getattr(self, mode).is_like(getattr(other, mode)) for mode in MODES)
 
 
@@ -70,12 +70,12 @@ def parse_level(text: str) -> str:
     return text
 
 
-def of_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list[FieldError]]:
+def parse_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list[FieldError]]:
     """The policy of a namespace; wrong labels enforce the strictest level and warn of nothing."""
     if not any(name.startswith(PREFIX) for name in labels):
         return defaults, []
     errors: list[FieldError] = []
-    modes = {mode: _of_mode(mode, labels, getattr(defaults, mode), errors) for mode in MODES}
+    modes = {mode: _parse_mode(mode, labels, getattr(defaults, mode), errors) for mode in MODES}
     enforce, warn = modes["enforce"], modes["warn"]
     is_level_given = labels.get(f"{PREFIX}enforce") in LEVELS
     if (
@@ -88,7 +88,7 @@ def of_labels(labels: Mapping[str, str], defaults: Policy) -> tuple[Policy, list
     return Policy(**modes), errors
 
 
-def _of_mode(
+def _parse_mode(
     mode: str, labels: Mapping[str, str], default: LevelVersion, errors: list[FieldError]
 ) -> LevelVersion:
     level, minor = default.level, default.minor

@@ -24,40 +24,40 @@ class Violation:
 Check = Callable[[Object, Object], Violation | None]
 
 
-def containers(spec: Object) -> Iterator[Object]:
+def list_containers(spec: Object) -> Iterator[Object]:
     """Init containers, containers, ephemeral containers."""
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         yield from spec.get(kind) or ()
 
 
-def context_of(container_or_spec: Object) -> Object:
+def find_context(container_or_spec: Object) -> Object:
     """The security context; empty when there is none."""
     return container_or_spec.get("securityContext") or {}
 
 
-def quoted(items: Iterable[str]) -> str:
+def quote(items: Iterable[str]) -> str:
     return ", ".join(f'"{item}"' for item in items)
 
 
-def plural(word: str, count: int, many: str = "") -> str:
+def pluralize(word: str, count: int, many: str = "") -> str:
     return word if count == 1 else many or f"{word}s"
 
 
-def named(names: list[str]) -> str:
+def format_containers(names: list[str]) -> str:
     """Gives: container "a"; or: containers "a", "b"."""
-    return f"{plural('container', len(names))} {quoted(names)}"
+    return f"{pluralize('container', len(names))} {quote(names)}"
 
 
-def setters(spec: Object, is_bad: Callable[[Object], bool]) -> list[str]:
+def find_setters(spec: Object, is_bad: Callable[[Object], bool]) -> list[str]:
     """Who has a bad security context: the pod, containers by name."""
-    found = ["pod"] if is_bad(context_of(spec)) else []
-    bad = [each["name"] for each in containers(spec) if is_bad(context_of(each))]
-    return found + ([named(bad)] if bad else [])
+    found = ["pod"] if is_bad(find_context(spec)) else []
+    bad = [each["name"] for each in list_containers(spec) if is_bad(find_context(each))]
+    return found + ([format_containers(bad)] if bad else [])
 
 
-def in_user_namespace(spec: Object) -> bool:
+def is_in_user_namespace(spec: Object) -> bool:
     return spec.get("hostUsers") is False
 
 
-def on_windows(spec: Object) -> bool:
+def is_on_windows(spec: Object) -> bool:
     return (spec.get("os") or {}).get("name") == "windows"

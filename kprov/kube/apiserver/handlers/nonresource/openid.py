@@ -88,8 +88,8 @@ def build_key_set(keys: Iterable[service_accounts.PublicKey]) -> dict[str, Any]:
 def _build_key(key: service_accounts.PublicKey) -> dict[str, str]:
     head = {
         "use": "sig",
-        "kid": service_accounts.key_id(key),
-        "alg": service_accounts.algorithm_of(key),
+        "kid": service_accounts.compute_key_id(key),
+        "alg": service_accounts.find_algorithm(key),
     }
     if isinstance(key, rsa.RSAPublicKey):
         numbers = key.public_numbers()

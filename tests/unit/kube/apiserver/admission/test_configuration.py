@@ -16,15 +16,15 @@ def test_a_field_that_there_is_not_is_named_with_its_file(tmp_path: Path) -> Non
     file = tmp_path / "admission.yaml"
     file.write_text(HEAD + "plugin: []\n")
     with pytest.raises(configuration.ConfigurationError, match=rf'{file}: unknown field "plugin"'):
-        configuration.read(str(file), ["PodSecurity"])
+        configuration.read_configurations(str(file), ["PodSecurity"])
     file.write_text(HEAD + "plugins: []\n")
-    assert configuration.read(str(file), ["PodSecurity"]) == {}
+    assert configuration.read_configurations(str(file), ["PodSecurity"]) == {}
 
 
 def test_a_plugin_without_a_configuration_has_nothing_to_be_configured_with(tmp_path: Path) -> None:
     file = tmp_path / "admission.yaml"
     file.write_text(HEAD + "plugins: [{name: PodSecurity}, {name: ResourceQuota, configuration: null}]\n")
-    assert configuration.read(str(file), ["PodSecurity", "ResourceQuota"]) == {}
+    assert configuration.read_configurations(str(file), ["PodSecurity", "ResourceQuota"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, plugins: str, said
     file = tmp_path / "admission.yaml"
     file.write_text(f"{HEAD}plugins: {plugins}\n")
     with pytest.raises(configuration.ConfigurationError, match=f"{file}: {said}"):
-        configuration.read(str(file), ["PodSecurity"])
+        configuration.read_configurations(str(file), ["PodSecurity"])
 
 
 POD_SECURITY = {"apiVersion": "pod-security.admission.config.k8s.io/v1", "kind": "PodSecurityConfiguration"}
@@ -123,4 +123,4 @@ def test_a_version_that_is_no_text_is_none(tmp_path: Path) -> None:
     file = tmp_path / "admission.yaml"
     file.write_text("apiVersion: [v1]\nkind: AdmissionConfiguration\n")
     with pytest.raises(configuration.ConfigurationError, match="expected an AdmissionConfiguration of"):
-        configuration.read(str(file), ["PodSecurity"])
+        configuration.read_configurations(str(file), ["PodSecurity"])

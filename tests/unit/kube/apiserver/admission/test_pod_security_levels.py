@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kprov.kube.apiserver.admission.pod_security_policy.evaluator import checks, evaluate
+from kprov.kube.apiserver.admission.pod_security_policy.evaluator import evaluate, list_checks
 from kprov.kube.apiserver.admission.pod_security_policy.levels import (
     BASELINE,
     LATEST,
@@ -14,7 +14,7 @@ from kprov.kube.apiserver.admission.pod_security_policy.levels import (
     RESTRICTED,
     LevelVersion,
     Policy,
-    of_labels,
+    parse_labels,
 )
 
 FINE = {
@@ -39,7 +39,7 @@ def reasons(level: LevelVersion, **spec: Any) -> list[str]:
     ],
 )  # fmt: skip
 def test_how_many_checks_a_level_has(level: str, minor: int, count: int) -> None:
-    assert len(checks(LevelVersion(level, minor))) == count
+    assert len(list_checks(LevelVersion(level, minor))) == count
 
 
 def test_a_pod_that_says_everything_passes_every_version() -> None:
@@ -82,18 +82,18 @@ def test_windows_pods_need_not_say_what_linux_knows() -> None:
 
 
 def test_warnings_follow_what_is_enforced() -> None:
-    policy, errors = of_labels(
+    policy, errors = parse_labels(
         {PREFIX + "enforce": "baseline", PREFIX + "enforce-version": "v1.20"}, Policy()
     )
     assert not errors
     assert policy.enforce == policy.warn == LevelVersion(BASELINE, 20)
-    policy, _ = of_labels({PREFIX + "enforce": "baseline", PREFIX + "warn": "privileged"}, Policy())
+    policy, _ = parse_labels({PREFIX + "enforce": "baseline", PREFIX + "warn": "privileged"}, Policy())
     assert policy.warn.level == "privileged"
 
 
 def test_wrong_labels_enforce_the_most_and_warn_of_nothing() -> None:
     labels = {PREFIX + mode: "x" for mode in ("enforce", "audit", "warn")}
-    policy, errors = of_labels(labels, Policy())
+    policy, errors = parse_labels(labels, Policy())
     assert len(errors) == 3
     assert [policy.enforce.level, policy.audit.level, policy.warn.level] == [
         "restricted", "privileged", "privileged",

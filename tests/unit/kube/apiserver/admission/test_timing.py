@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kprov.kube.apiserver.admission.timing import Timing
+from kprov.kube.apiserver.admission.timing import AdmissionMetrics
 
 
-def samples(timing: Timing) -> dict[tuple[str, ...], float]:
+def samples(timing: AdmissionMetrics) -> dict[tuple[str, ...], float]:
     return {
         (
             sample.name.removeprefix("apiserver_admission_").partition("_duration")[0],
@@ -18,12 +18,12 @@ def samples(timing: Timing) -> dict[tuple[str, ...], float]:
 
 
 def test_a_phase_and_its_plugins_are_counted_each() -> None:
-    timing = Timing()
+    timing = AdmissionMetrics()
     for _ in range(2):
         clock = timing.begin("admit", "CREATE")
-        clock.done("Priority")
-        clock.done("LimitRanger")
-        clock.end()
+        clock.record_plugin("Priority")
+        clock.record_plugin("LimitRanger")
+        clock.record_phase()
     assert samples(timing) == {
         ("controller_admission", "Priority", "admit", "CREATE", "false"): 2,
         ("controller_admission", "LimitRanger", "admit", "CREATE", "false"): 2,
@@ -32,10 +32,10 @@ def test_a_phase_and_its_plugins_are_counted_each() -> None:
 
 
 def test_a_refusal_counts_for_who_refused_and_for_the_phase() -> None:
-    timing = Timing()
+    timing = AdmissionMetrics()
     clock = timing.begin("validate", "UPDATE")
-    clock.done("PodSecurity")
-    clock.refused("ResourceQuota")
+    clock.record_plugin("PodSecurity")
+    clock.record_rejection("ResourceQuota")
     assert samples(timing) == {
         ("controller_admission", "PodSecurity", "validate", "UPDATE", "false"): 1,
         ("controller_admission", "ResourceQuota", "validate", "UPDATE", "true"): 1,

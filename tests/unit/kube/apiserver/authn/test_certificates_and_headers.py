@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authn.certificates import CertificateAuthenticator
 from kprov.kube.apiserver.authn.front_proxy import FrontProxyAuthenticator
-from kprov.kube.apiserver.authn.impersonation import Impersonator, is_asked
+from kprov.kube.apiserver.authn.impersonation import Impersonator, has_headers
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 from kprov.kube.machinery.status import StatusError
@@ -69,8 +69,8 @@ def test_a_certificate_that_is_not_in_force_is_refused(
     for _ in range(2):
         with pytest.raises(StatusError):
             certificates.authenticate(client)
-    assert certificates.is_wrong(client)
-    assert not certificates.is_wrong(authority.client("alice"))
+    assert certificates.is_rejected(client)
+    assert not certificates.is_rejected(authority.client("alice"))
 
 
 def test_a_certificate_of_an_authority_that_has_ended_is_refused() -> None:
@@ -188,12 +188,12 @@ LIST = RequestInfo(path="/api/v1/pods", verb="list", is_resource_request=True, r
 
 
 async def act(headers: Any, authorizer: Allows, user: UserInfo = ADMIN) -> tuple[UserInfo, str]:
-    return await Impersonator(authorizer).act(user, CIMultiDict(headers), LIST)
+    return await Impersonator(authorizer).impersonate(user, CIMultiDict(headers), LIST)
 
 
 async def test_without_headers_one_is_oneself() -> None:
-    assert not is_asked(CIMultiDict({"Accept": "x", "If-Match": "y"}))
-    assert is_asked(CIMultiDict({"impersonate-uid": "x"}))
+    assert not has_headers(CIMultiDict({"Accept": "x", "If-Match": "y"}))
+    assert has_headers(CIMultiDict({"impersonate-uid": "x"}))
     assert await act({"Accept": "x"}, Allows()) == (ADMIN, "")
 
 

@@ -26,7 +26,7 @@ def holds(
     leaf, _ = by.issued("alice", says=says)
     shown = [leaf, *(issuer.certificate for issuer in along)]
     now = datetime.now(UTC)
-    found = chains.spans(shown, [root.certificate for root in roots])
+    found = chains.find_validity(shown, [root.certificate for root in roots])
     return any(begins <= now <= ends for begins, ends in found)
 
 

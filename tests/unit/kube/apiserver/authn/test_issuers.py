@@ -57,7 +57,7 @@ def options(path: Path, **more: Any) -> Namespace:
     ],
 )
 def test_claims_become_a_user(mappings: dict[str, Any], claims: dict[str, Any], user: UserInfo) -> None:
-    assert Issuer(entry(**mappings)).user(claims) == user
+    assert Issuer(entry(**mappings)).build_user(claims) == user
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_claims_become_a_user(mappings: dict[str, Any], claims: dict[str, Any], 
 )
 def test_claims_that_do_not_fit_are_refused(mappings: dict[str, Any], claims: dict[str, Any]) -> None:
     with pytest.raises(RefusedTokenError):
-        Issuer(entry(**mappings)).user(claims)
+        Issuer(entry(**mappings)).build_user(claims)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_claims_that_do_not_fit_are_refused(mappings: dict[str, Any], claims: di
     ],
 )
 def test_who_may_be_nameless(config: Any, flags: dict[str, Any], allowed: set[str]) -> None:
-    found = configuration.anonymous(options(Path("f"), **flags), {"anonymous": config})
+    found = configuration.build_anonymous_rule(options(Path("f"), **flags), {"anonymous": config})
     asked = {path: RequestInfo(path=path, verb="get", is_resource_request=False) for path in ("/livez", "/x")}
     assert {path for path, info in asked.items() if found(info)} == allowed
 
@@ -97,12 +97,12 @@ async def test_a_broken_file_is_not_taken(tmp_path: Path) -> None:
     union = Union(CertificateAuthenticator([]), None, None, None, issuers=[Issuer(entry())])
     reloader = Reloader(options(path), union)
     before = union.issuers
-    await reloader.look()
+    await reloader.reload()
     path.write_text(json.dumps(document(entry("http://plain.example"))))
-    await reloader.look()
+    await reloader.reload()
     assert union.issuers is before
     path.write_text(json.dumps(document()))
-    await reloader.look()
+    await reloader.reload()
     assert union.issuers == {}
 
 

@@ -129,6 +129,6 @@ async def test_a_token_of_the_file_is_for_this_server_only() -> None:
     union = Union(
         CertificateAuthenticator([]), None, None, None, static={"one": UserInfo("alice")}, audiences=["api"]
     )
-    assert await union.by_token("one", ["api", "vault"]) == (UserInfo("alice"), ["api"])
+    assert await union.authenticate_token("one", ["api", "vault"]) == (UserInfo("alice"), ["api"])
     with pytest.raises(StatusError):
-        await union.by_token("one", ["vault"])
+        await union.authenticate_token("one", ["vault"])

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, bound_claims
+from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, build_claims
 from kprov.kube.apiserver.registry.registry import Registry
 from kprov.kube.machinery import timestamps
 from kprov.kube.machinery.status import StatusError
@@ -45,7 +45,7 @@ async def account(put: Put) -> dict[str, Any]:
 
 
 def issued(account: dict[str, Any], ago: float, **more: Any) -> dict[str, Any]:
-    return bound_claims(account, audiences=[ISSUER], seconds=600, now=time.time() - ago, **more)
+    return build_claims(account, audiences=[ISSUER], seconds=600, now=time.time() - ago, **more)
 
 
 @pytest.mark.parametrize(("ago", "holds"), [(-30, True), (-300, False), (630, True), (700, False)])

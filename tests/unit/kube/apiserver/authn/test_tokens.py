@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, bound_claims
+from kprov.kube.apiserver.authn.service_accounts import ServiceAccountAuthenticator, TokenSigner, build_claims
 from kprov.kube.apiserver.registry.generic.deletion import DeleteOptions
 from kprov.kube.apiserver.registry.generic.system_context import system_context
 from kprov.kube.apiserver.registry.registry import Registry
@@ -54,7 +54,7 @@ async def account(put: Put) -> dict[str, Any]:
 
 def claims(account: dict[str, Any], **more: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"audiences": [ISSUER], "seconds": 600} | more
-    return bound_claims(account, **given)
+    return build_claims(account, **given)
 
 
 async def test_a_token_is_its_account(

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 
 from kprov.kube.apiserver.authn.certificates import CertificateAuthenticator
 from kprov.kube.apiserver.authn.union import Union
-from kprov.kube.apiserver.authn.websocket_tokens import websocket_token
+from kprov.kube.apiserver.authn.websocket_tokens import find_token
 from kprov.kube.apiserver.request import UserInfo
 from kprov.kube.machinery.status import StatusError
 
@@ -27,8 +27,8 @@ def packed(token: str) -> str:
 
 @pytest.mark.parametrize("token", ["a", "ab", "abc", "??>>", "é", "a.b.c"])
 def test_a_token_is_unpacked(token: str) -> None:
-    assert websocket_token(offered(f"{packed(token)}, base64.binary.k8s.io")) == token
-    assert websocket_token(offered("v5.channel.k8s.io", packed(token), upgrade="WebSocket")) == token
+    assert find_token(offered(f"{packed(token)}, base64.binary.k8s.io")) == token
+    assert find_token(offered("v5.channel.k8s.io", packed(token), upgrade="WebSocket")) == token
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_token_is_unpacked(token: str) -> None:
     ],
 )  # fmt: skip
 def test_no_token_is_none(headers: CIMultiDict[str]) -> None:
-    assert websocket_token(headers) == ""
+    assert find_token(headers) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_no_token_is_none(headers: CIMultiDict[str]) -> None:
 )  # fmt: skip
 def test_a_token_that_cannot_be_read_is_refused(headers: CIMultiDict[str]) -> None:
     with pytest.raises(StatusError) as caught:
-        websocket_token(headers)
+        find_token(headers)
     assert caught.value.code == 401
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver import authz
-from kprov.kube.apiserver.authz.escalation import Escalation
+from kprov.kube.apiserver.authz.escalation import EscalationCheck
 from kprov.kube.apiserver.authz.union import Union
 from kprov.kube.apiserver.interfaces import Decision
 from kprov.kube.apiserver.registry.registry import Registry
@@ -86,41 +86,46 @@ async def test_a_role_with_more_than_one_has_is_refused_and_names_what_is_missin
 ) -> None:
     await put(GROUP, "clusterroles", role("reader", GET_PODS))
     await put(GROUP, "clusterrolebindings", binding("b", "ClusterRole reader", TO_ALICE))
-    escalation = Escalation(union)
+    escalation = EscalationCheck(union)
     wanted = role("r", {**GET_PODS, "verbs": ["get", "list", "watch"]}, namespace="default")
-    assert await escalation.of_role(ALICE, wanted, None, "roles") == (
+    assert await escalation.check_role(ALICE, wanted, None, "roles") == (
         'user "alice" (groups=["dev" "system:authenticated"]) is attempting to grant RBAC permissions '
         'not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["list" "watch"]}'
     )
-    assert await escalation.of_role(ALICE, role("r", GET_PODS, namespace="default"), None, "roles") == ""
+    assert await escalation.check_role(ALICE, role("r", GET_PODS, namespace="default"), None, "roles") == ""
 
 
 async def test_who_may_escalate_may_write_any_role(union: Union, put: Put) -> None:
     right = {"apiGroups": [GROUP], "resources": ["clusterroles"], "verbs": ["escalate"]}
     await put(GROUP, "clusterroles", role("e", right))
     await put(GROUP, "clusterrolebindings", binding("b", "ClusterRole e", TO_ALICE))
-    assert await Escalation(union).of_role(ALICE, role("r", GET_PODS), None, "clusterroles") == ""
+    assert await EscalationCheck(union).check_role(ALICE, role("r", GET_PODS), None, "clusterroles") == ""
 
 
 async def test_selectors_of_an_aggregated_role_take_everything(union: Union, put: Put) -> None:
     rule = {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}
-    answer = await Escalation(union).of_role(ALICE, role("r", aggregationRule=rule), None, "clusterroles")
+    answer = await EscalationCheck(union).check_role(
+        ALICE, role("r", aggregationRule=rule), None, "clusterroles"
+    )
     assert answer == "must have cluster-admin privileges to use the aggregationRule"
 
 
 async def test_a_binding_needs_the_roles_rights_or_the_verb_bind(union: Union, put: Put) -> None:
     await put(GROUP, "clusterroles", role("reader", GET_PODS))
-    escalation, wanted = Escalation(union), binding("b", "ClusterRole reader", TO_ALICE, namespace="default")
-    assert "not currently held" in await escalation.of_binding(ALICE, wanted, None)
+    escalation, wanted = (
+        EscalationCheck(union),
+        binding("b", "ClusterRole reader", TO_ALICE, namespace="default"),
+    )
+    assert "not currently held" in await escalation.check_binding(ALICE, wanted, None)
     right = {"apiGroups": [GROUP], "resources": ["clusterroles"], "verbs": ["bind"]}
     await put(GROUP, "clusterroles", role("binder", {**right, "resourceNames": ["reader"]}))
     await put(GROUP, "clusterrolebindings", binding("x", "ClusterRole binder", TO_ALICE))
-    assert await escalation.of_binding(ALICE, wanted, None) == ""
+    assert await escalation.check_binding(ALICE, wanted, None) == ""
 
 
 async def test_a_role_that_is_not_there_cannot_be_bound(union: Union) -> None:
     with pytest.raises(StatusError) as caught:
-        await Escalation(union).of_binding(ALICE, binding("b", "ClusterRole nosuch", TO_ALICE), None)
+        await EscalationCheck(union).check_binding(ALICE, binding("b", "ClusterRole nosuch", TO_ALICE), None)
     assert caught.value.code == 404
 
 
@@ -128,4 +133,4 @@ async def test_the_garbage_collectors_writes_are_no_grant(union: Union) -> None:
     old = role("r", GET_PODS)
     new = role("r", GET_PODS)
     new["metadata"]["finalizers"] = ["x/y"]
-    assert await Escalation(union).of_role(ALICE, new, old, "clusterroles") == ""
+    assert await EscalationCheck(union).check_role(ALICE, new, old, "clusterroles") == ""

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from kprov.kube.apiserver.flowcontrol import allocation
-from kprov.kube.apiserver.flowcontrol.level import Level, Ticket, deal
+from kprov.kube.apiserver.flowcontrol.level import PriorityLevel, Ticket, deal_queues
 from kprov.kube.apiserver.flowcontrol.matching import FlowSchema
 from kprov.kube.apiserver.request import RequestInfo, UserInfo
 
 
-def level(name: str = "l", *, queues: int = 8, hand: int = 2, length: int = 50, **limited: Any) -> Level:
+def level(
+    name: str = "l", *, queues: int = 8, hand: int = 2, length: int = 50, **limited: Any
+) -> PriorityLevel:
     response: dict[str, Any] = {"type": "Reject"}
     if queues:
         queuing = {"queues": queues, "handSize": hand, "queueLengthLimit": length}
         response = {"type": "Queue", "queuing": queuing}
     spec = {"type": "Limited", "limited": {"limitResponse": response, **limited}}
-    return Level({"metadata": {"name": name, "uid": f"uid-{name}"}, "spec": spec})
+    return PriorityLevel({"metadata": {"name": name, "uid": f"uid-{name}"}, "spec": spec})
 
 
 def schema(**spec: Any) -> FlowSchema:
@@ -28,9 +30,9 @@ def schema(**spec: Any) -> FlowSchema:
     return FlowSchema(obj)
 
 
-def ask(at: Level, flow: str, seats: int = 1) -> tuple[Ticket, str]:
+def ask(at: PriorityLevel, flow: str, seats: int = 1) -> tuple[Ticket, str]:
     ticket = Ticket(schema(), at, seats)
-    return ticket, "" if at.seat(ticket) else at.wait(ticket, flow)
+    return ticket, "" if at.try_seat(ticket) else at.enqueue(ticket, flow)
 
 
 def is_seated(ticket: Ticket) -> bool:
@@ -127,11 +129,11 @@ async def test_a_cancelled_wait_takes_no_seat() -> None:
 
 
 def test_a_hand_is_of_different_queues_and_always_the_same() -> None:
-    hands = [tuple(deal(f"flow{number}", 128, 6)) for number in range(100)]
+    hands = [tuple(deal_queues(f"flow{number}", 128, 6)) for number in range(100)]
     assert all(len(set(hand)) == 6 for hand in hands)
     assert len(set(hands)) == 100
-    assert deal("flow0", 128, 6) == list(hands[0])
-    assert sorted(deal("x", 4, 8)) == [0, 1, 2, 3]
+    assert deal_queues("flow0", 128, 6) == list(hands[0])
+    assert sorted(deal_queues("x", 4, 8)) == [0, 1, 2, 3]
 
 
 def test_shares_are_upstreams() -> None:
@@ -145,7 +147,7 @@ def test_shares_are_upstreams() -> None:
         level("global-default", nominalConcurrencyShares=20, lendablePercent=50),
         level("catch-all", queues=0, nominalConcurrencyShares=5, lendablePercent=0),
     ]
-    allocation.share(levels, 600)
+    allocation.distribute_shares(levels, 600)
     assert [each.nominal for each in levels] == [74, 98, 25, 98, 245, 49, 13]
     assert [each.least for each in levels] == [50, 73, 25, 49, 24, 24, 13]
     assert levels[0].most == 674
@@ -156,17 +158,17 @@ async def test_seats_are_lent_to_who_needs_them_and_come_back() -> None:
     idle = level("idle", nominalConcurrencyShares=50, lendablePercent=80)
     strict = level("strict", nominalConcurrencyShares=50, lendablePercent=50, borrowingLimitPercent=10)
     levels = [busy, idle, strict]
-    allocation.share(levels, 90)
+    allocation.distribute_shares(levels, 90)
     assert [each.limit for each in levels] == [30, 30, 30]
     tickets = [ask(busy, "a")[0] for _ in range(60)]
-    allocation.lend(levels, 90)
+    allocation.lend_seats(levels, 90)
     assert busy.limit > 55
     assert idle.limit >= idle.least == 6
     assert sum(is_seated(ticket) for ticket in tickets) == min(busy.limit, 60)
     for ticket in tickets:
         ticket.leave()
     for _ in range(30):
-        allocation.lend(levels, 90)
+        allocation.lend_seats(levels, 90)
     assert abs(busy.limit - strict.limit) <= 20
     assert strict.limit <= 33
 

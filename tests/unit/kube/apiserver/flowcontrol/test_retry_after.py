@@ -11,7 +11,7 @@ def told(*refused: tuple[int, int]) -> list[int]:
     found = []
     for second, count in refused:
         for _ in range(count):
-            later.refused(second)
+            later.count_refusal(second)
         found.append(later.seconds)
     return found
 

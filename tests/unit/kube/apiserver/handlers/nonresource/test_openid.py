@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kprov.kube.apiserver.authn.service_accounts import algorithm_of, key_id
+from kprov.kube.apiserver.authn.service_accounts import compute_key_id, find_algorithm
 from kprov.kube.apiserver.handlers.nonresource import openid
 
 RSA = rsa.generate_private_key(65537, 2048)
@@ -23,9 +23,9 @@ EC = ec.generate_private_key(ec.SECP256R1())
 def test_a_token_is_verified_with_the_published_key(private: Any) -> None:
     public = private.public_key()
     (key,) = jwt.PyJWKSet.from_dict(openid.build_key_set([public])).keys
-    assert key.key_id == key_id(public)
-    token = jwt.encode({"sub": "a"}, private, algorithm=algorithm_of(public))
-    assert jwt.decode(token, key.key, algorithms=[algorithm_of(public)]) == {"sub": "a"}
+    assert key.key_id == compute_key_id(public)
+    token = jwt.encode({"sub": "a"}, private, algorithm=find_algorithm(public))
+    assert jwt.decode(token, key.key, algorithms=[find_algorithm(public)]) == {"sub": "a"}
 
 
 def options(tmp_path: Path, issuer: str) -> Namespace:
